@@ -1,0 +1,56 @@
+"""The command `rollout`. Heavy imports happen where they are used: `--help` must be quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from rollout.cli import act, demo, lint, router, show, start
+from rollout.errors import InvalidInput, RolloutError
+
+app = typer.Typer(
+    name="rollout",
+    help="Release a new version of an AI agent safely: shift conversations, judge with evidence, say why.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+start.register(app)
+show.register(app)
+act.register(app)
+lint.register(app)
+demo.register(app)
+router.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        from rollout import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; exit codes as in DESIGN section 11. No traceback for a user's mistake."""
+    try:
+        app()
+    except InvalidInput as error:
+        count = len(error.faults)
+        print(f"error: {count} {'fault' if count == 1 else 'faults'}; nothing was changed\n{error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except RolloutError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more while shutting down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Options that several verbs share, and where a local rollout is found."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rollout.errors import Fault, InvalidInput
+
+if TYPE_CHECKING:
+    from rollout.records.sqlite import Row, Store
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", "-f", help="A file with Rollout and RolloutPolicy documents; may be given several times."),
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option("--state", envvar="ROLLOUT_STATE", help="Where records live [default: .rollout beside the file]."),
+]
+OutputAs = Annotated[Output, typer.Option("--output", "-o", help="text, or json on stdout.")]
+OptionalName = Annotated[str | None, typer.Argument(help="The rollout's name; may be left out where there is one.")]
+
+DEFAULT_FILE = Path("rollout.yaml")
+
+
+def files_of(files: list[Path] | None) -> list[Path]:
+    """Return the files to read: those named, else rollout.yaml and what lies in policies/ beside it."""
+    named = files or [DEFAULT_FILE]
+    found = []
+    for path in named:
+        found += sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
+    beside = named[0].parent / "policies"
+    if beside.is_dir():
+        found += [path for path in sorted(beside.glob("*.yaml")) if path not in found]
+    return found
+
+
+def state_of(state: Path | None, files: list[Path] | None) -> Path:
+    """Return the directory with the records."""
+    return state or (files or [DEFAULT_FILE])[0].parent / ".rollout"
+
+
+def open_store(state: Path | None, files: list[Path] | None) -> Store:
+    from rollout.records.sqlite import Store
+
+    return Store(state_of(state, files))
+
+
+def pick(store: Store, name: str | None) -> Row:
+    """Return the rollout that is meant. Raises InvalidInput with the names there are."""
+    import difflib
+
+    rows = {row.rollout.metadata.name: row for row in store.all()}
+    if name is None and len(rows) == 1:
+        return next(iter(rows.values()))
+    if name is not None and name in rows:
+        return rows[name]
+    known = ", ".join(rows) or "none yet"
+    if name is None:
+        raise InvalidInput([Fault("NAME", f"there are {len(rows)} rollouts, so say which", f"known: {known}")])
+    close = difflib.get_close_matches(name, rows, n=1)
+    remedy = f"did you mean {close[0]}?" if close else f"known: {known}"
+    raise InvalidInput([Fault("NAME", f"there is no rollout called {name}", remedy)])

@@ -1,0 +1,44 @@
+"""`rollout router`: the built-in Envoy outlives the controller on purpose; this is how to see and stop it."""
+
+from __future__ import annotations
+
+import typer
+
+from rollout.cli.options import Files, OptionalName, StateDir
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="See or stop the built-in Envoy of a rollout.", no_args_is_help=True)
+    app.add_typer(group, name="router")
+
+    @group.command()
+    def status(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
+        """Say whether Envoy runs, where it listens and what it has in force."""
+        from rollout.cli.options import open_store, pick
+        from rollout.daemon.local import Machine
+
+        store = open_store(state, files)
+        rollout = pick(store, name).rollout
+        with Machine(rollout, store.directory) as machine:
+            facts, listen = machine.router.observe(), rollout.spec.envoy.listen
+        if not facts.reachable:
+            typer.echo(f"not running ({facts.problem}); rollout start brings it up on {listen}")
+            raise typer.Exit(5)
+        share = (facts.candidate_bp or 0) / 100
+        split = f", {facts.candidate} {share:g} %" if facts.candidate else ""
+        typer.echo(f"listens on {listen}: {facts.stable} {100 - share:g} %{split}")
+
+    @group.command()
+    def stop(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
+        """Stop Envoy. Conversations through it end; refused while a controller uses it."""
+        from rollout.cli.options import open_store, pick
+        from rollout.daemon.local import Machine
+        from rollout.errors import Busy
+
+        store = open_store(state, files)
+        row = pick(store, name)
+        if row.holder:
+            raise Busy(f"a controller ({row.holder}) uses this Envoy: stop that first")
+        with Machine(row.rollout, store.directory) as machine:
+            machine.envoy.stop()
+        typer.echo("stopped")

@@ -1,0 +1,112 @@
+"""The verbs that only read: status, list, explain."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
+
+if TYPE_CHECKING:
+    from rollout.model.status import Decision
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(status)
+    app.command(name="list")(list_)
+    app.command()(explain)
+
+
+def status(
+    name: OptionalName = None, files: Files = None, state: StateDir = None, output: OutputAs = Output.TEXT
+) -> None:
+    """Show where a rollout is, what the evidence says, why it waits and what comes next."""
+    from datetime import UTC, datetime
+
+    from rollout.cli.options import open_store, pick
+    from rollout.cli.outcome import as_json
+    from rollout.cli.picture import draw
+
+    row = pick(open_store(state, files), name)
+    if output is Output.JSON:
+        typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
+        return
+    for line in draw(row.rollout, datetime.now(UTC)):
+        _styled(line.text, line.style)
+    if row.rollout.status.is_active:
+        who = f"carried out by {row.holder}" if row.holder else "no controller runs: rollout start goes on from here"
+        _styled(f"  who    {who}", "dim")
+
+
+def _styled(text: str, style: str) -> None:
+    import os
+
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and style:
+        colours = [word for word in style.split() if word not in ("bold", "dim")]
+        typer.secho(text, fg=colours[0] if colours else None, bold="bold" in style or None, dim="dim" in style or None)
+    else:
+        typer.echo(text)
+
+
+def list_(files: Files = None, state: StateDir = None, output: OutputAs = Output.TEXT) -> None:
+    """List all rollouts of this machine."""
+    from rollout.cli.options import open_store
+    from rollout.cli.outcome import as_json
+    from rollout.engine import words
+
+    rows = open_store(state, files).all()
+    if output is Output.JSON:
+        typer.echo(json.dumps([as_json(row.rollout) for row in rows], indent=2, sort_keys=True))
+        return
+    typer.echo(f"{'NAME':<24} {'STABLE':<10} {'CANDIDATE':<10} {'PHASE':<12} {'WEIGHT':<8} REASON")
+    for row in rows:
+        found = row.rollout.status
+        candidate = found.candidate_version or "-"
+        typer.echo(
+            f"{row.rollout.metadata.name:<24} {found.stable_version or '-':<10} {candidate:<10} {found.phase:<12} "
+            f"{words.weight(found.traffic.wanted_bp):<8} {found.reason}"
+        )
+
+
+def explain(
+    name: OptionalName = None,
+    files: Files = None,
+    state: StateDir = None,
+    looks: Annotated[bool, typer.Option("--looks", help="Every single look too, not only what changed.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=50_000, help="At most this many decisions.")] = 50,
+    output: OutputAs = Output.TEXT,
+) -> None:
+    """Say why: the decisions of a rollout, each with the numbers that made it."""
+    from rollout.cli.options import open_store, pick
+    from rollout.cli.watch import sentence
+
+    store = open_store(state, files)
+    row = pick(store, name)
+    decisions = store.decisions(row.rollout.metadata.name, looks=looks, limit=limit)
+    if output is Output.JSON:
+        told = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
+        typer.echo(json.dumps(told, indent=2, sort_keys=True))
+        return
+    for decision in decisions:
+        _tell(decision)
+    typer.echo(f"\n{sentence(row.rollout.status)}")
+
+
+def _tell(decision: Decision) -> None:
+    from rollout.engine import words
+
+    who = f" (by {decision.actor})" if decision.actor else ""
+    typer.echo(
+        f"{decision.at:%Y-%m-%d %H:%M:%S}Z  {decision.phase:<11} {words.weight(decision.weight_bp):>6}  "
+        f"{decision.message}{who}"
+    )
+    for name, kpi in decision.kpis.items():
+        if kpi.all_c + kpi.all_s > 0:
+            typer.echo(
+                f"{'':22}{name}: candidate {words.rate(kpi.bad_c, kpi.all_c)}, stable {words.rate(kpi.bad_s, kpi.all_s)}"
+                f"; worse {words.evidence(kpi.harm_e)}, no worse {words.evidence(kpi.proof_e)}, phi {kpi.phi:.1f}"
+                f" -> {kpi.verdict}" + (" (reference: frozen)" if kpi.reference == "frozen" else "")
+            )

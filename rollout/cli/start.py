@@ -1,0 +1,128 @@
+"""`rollout start VERSION`: carry a rollout out in the foreground, from wherever it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rollout.cli.options import Files, Output, OutputAs, StateDir
+
+if TYPE_CHECKING:
+    from rollout.cli.target import Target
+    from rollout.model.rollout import Rollout
+
+
+class OnPause(StrEnum):
+    WAIT = "wait"
+    FAIL = "fail"
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def start(
+        version: Annotated[str, typer.Argument(help="The version to release.")],
+        files: Files = None,
+        state: StateDir = None,
+        rollout: Annotated[str | None, typer.Option("--rollout", help="Which Rollout, if there are several.")] = None,
+        stable: Annotated[str | None, typer.Option("--stable", help="The version in use, at the first start.")] = None,
+        on_pause: Annotated[OnPause, typer.Option(help="At a pause: wait for a human, or exit 4.")] = OnPause.WAIT,
+        output: OutputAs = Output.TEXT,
+        verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every look to stderr as JSON.")] = False,
+    ) -> None:
+        """Release VERSION: shift traffic in steps, judge, promote or roll back. Stopped and started again, it goes on."""
+        from rollout.cli.options import files_of, state_of
+        from rollout.cli.target import read_target
+        from rollout.daemon.logs import configure
+
+        configure(verbose=verbose)
+        target = read_target(files_of(files), rollout)
+        raise typer.Exit(carry_out(target, version, stable, state_of(state, files), on_pause, output))
+
+
+def carry_out(
+    target: Target,
+    version: str,
+    stable: str | None,
+    state: Path,
+    on_pause: OnPause,
+    output: Output,
+    footer: Callable[[], str] = lambda: "",
+) -> int:
+    """Check, hold, run, report; return the exit code. footer: one more line for the live picture."""
+    from rollout.cli.outcome import exit_code, finish
+    from rollout.cli.watch import watcher
+    from rollout.daemon.foreground import ended, run
+    from rollout.daemon.local import Machine
+    from rollout.model.status import Phase, Status
+    from rollout.records.sqlite import Store
+
+    recorded = Store(state).get(target.metadata.name) if (state / "rollouts.db").exists() else None
+    wanted = _wanted(target, version, stable, recorded.rollout if recorded else None)
+    if recorded is None or not recorded.holder:
+        _check(wanted, state, recorded.rollout if recorded else None)
+    store = Store(state, create=True)
+    held = store.hold(target.metadata, lambda _: wanted)
+
+    def done(status: Status) -> bool:
+        waiting = status.phase in (Phase.PAUSED, Phase.FROZEN) and on_pause is OnPause.FAIL
+        settled = ended(status) and not (status.phase is Phase.STABLE and status.stable_version != version)
+        return settled or waiting
+
+    try:
+        with Machine(wanted, state) as machine:
+            with watcher(target.metadata.name, held.load, footer) as watching:
+                status = run(target.metadata.name, machine.reconciler(held), watching.show, done)
+            return finish(held.load(), exit_code(status), output)
+    finally:
+        held.release()
+
+
+def _wanted(target: Target, version: str, stable: str | None, recorded: Rollout | None) -> Rollout:
+    """Return the rollout as it is to be recorded. Raises InvalidInput with every fault."""
+    from rollout.errors import Fault, InvalidInput
+    from rollout.model.rollout import Rollout
+    from rollout.model.status import Status
+
+    faults = []
+    versions = target.spec.backends.versions
+    status = recorded.status if recorded else Status()
+    known = status.stable_version
+    if known is not None and stable not in (None, known):
+        faults.append(Fault("--stable", f"{known} is recorded as stable", "leave --stable out", stable))
+    first = known or stable or _declared_stable(target, version)
+    for option, each in (("VERSION", version), ("--stable", first)):
+        if each is not None and each not in versions:
+            remedy = f"add it to spec.backends.endpoints in {target.where}; there are {', '.join(versions)}"
+            faults.append(Fault(option, "has no endpoint", remedy, each))
+    if first is None:
+        remedy = f"say it once with --stable (one of {', '.join(v for v in versions if v != version)})"
+        faults.append(Fault("--stable", "which version is in use now cannot be told", remedy))
+    if faults:
+        raise InvalidInput(faults)
+    spec = target.spec.model_copy(update={"version": version})
+    return Rollout(target.metadata, spec, status.model_copy(update={"stable_version": first}))
+
+
+def _declared_stable(target: Target, version: str) -> str | None:
+    """At the first start: the version that the file declares is the one in use, unless it is the one to release."""
+    versions = target.spec.backends.versions
+    if versions == (version,):
+        return version
+    return target.spec.version if target.spec.version != version else None
+
+
+def _check(wanted: Rollout, state: Path, recorded: Rollout | None) -> None:
+    """Try everything a new rollout depends on before anything is changed; one that is under way goes on anyhow."""
+    from rollout.daemon.local import Machine
+    from rollout.errors import InvalidInput
+
+    if recorded is not None and recorded.status.is_active:
+        return
+    status, version = wanted.status, wanted.spec.version or ""
+    with Machine(wanted, state) as machine:
+        if faults := machine.probe(status.stable_version or version, version):
+            raise InvalidInput(faults)

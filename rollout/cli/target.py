@@ -1,0 +1,80 @@
+"""From the files somebody names to one rollout that can be started, or every fault at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollout.errors import Fault, InvalidInput
+from rollout.metrics.presets import resolve
+from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
+from rollout.model.policy import PolicySpec
+from rollout.model.resource import Metadata, RolloutSpec
+
+
+@dataclass(frozen=True)
+class Target:
+    """One rollout as declared, its policy found."""
+
+    metadata: Metadata
+    spec: RolloutSpec
+    policy: PolicySpec
+    where: str
+
+
+def check(documents: Documents) -> list[Fault]:
+    """Return every fault in the documents and between them."""
+    faults = list(documents.faults)
+    for policy in documents.policies:
+        faults += [fault.within(f"{policy.where}: spec.") for fault in resolve(policy.spec.kpis)[1]]
+    for rollout in documents.rollouts:
+        if rollout.spec.policy is not None:
+            faults += [fault.within(f"{rollout.where}: spec.policy.") for fault in resolve(rollout.spec.policy.kpis)[1]]
+        faults += _references(rollout, documents)
+    return faults
+
+
+def _references(rollout: RolloutDocument, documents: Documents) -> list[Fault]:
+    spec, faults = rollout.spec, []
+    if spec.version is not None and spec.version not in spec.backends.versions:
+        remedy = f"add one to spec.backends.endpoints; there are {', '.join(spec.backends.versions)}"
+        faults.append(Fault(f"{rollout.where}: spec.version", "has no endpoint", remedy, spec.version))
+    if spec.policy_ref is not None:
+        found = _policies(rollout, documents)
+        if not found and not documents.faults:
+            names = ", ".join(sorted({policy.metadata.name for policy in documents.policies})) or "none"
+            remedy = f"add a RolloutPolicy of that name to the files (-f); there is {names}"
+            faults.append(Fault(f"{rollout.where}: spec.policyRef.name", "is not found", remedy, spec.policy_ref.name))
+        if len(found) > 1:
+            both = " and ".join(policy.where for policy in found)
+            faults.append(
+                Fault(f"{rollout.where}: spec.policyRef.name", f"is found twice, in {both}", "name one file with -f")
+            )
+    return faults
+
+
+def _policies(rollout: RolloutDocument, documents: Documents) -> list[PolicyDocument]:
+    wanted = rollout.spec.policy_ref.name if rollout.spec.policy_ref else None
+    return [
+        policy
+        for policy in documents.policies
+        if policy.metadata.name == wanted and policy.metadata.namespace == rollout.metadata.namespace
+    ]
+
+
+def read_target(files: list[Path], name: str | None) -> Target:
+    """Return the one rollout that is meant. Raises InvalidInput with every fault."""
+    documents = read_files(files)
+    faults = check(documents)
+    chosen = [rollout for rollout in documents.rollouts if name in (None, rollout.metadata.name)]
+    if not faults and len(chosen) != 1:
+        known = ", ".join(rollout.metadata.name for rollout in documents.rollouts) or "none"
+        where = ", ".join(map(str, files))
+        what = "there is no Rollout" if not chosen else "there are several Rollouts"
+        faults.append(Fault(where, f"{what} to start", f"say which with --rollout NAME; there is {known}"))
+    if faults:
+        raise InvalidInput(faults)
+    rollout = chosen[0]
+    policy = rollout.spec.policy or _policies(rollout, documents)[0].spec
+    whole = rollout.spec.model_copy(update={"policy": policy, "policy_ref": None})
+    return Target(rollout.metadata, whole, policy, rollout.where)

@@ -1,0 +1,124 @@
+"""Showing a rollout while it runs: a live picture on a terminal, one line per change anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from rollout.cli.picture import draw
+from rollout.engine import words
+from rollout.engine.plan import Plan
+from rollout.model.rollout import Rollout
+from rollout.model.status import Phase, Status
+
+HEARTBEAT_S = 60.0
+"""On a pipe something is printed at least this often, so that no CI takes us for dead."""
+
+
+class Watcher(Protocol):
+    """Shows plans as they are made; a context, so that a terminal is always given back in order."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def show(self, plan: Plan) -> None: ...
+
+
+class Lines:
+    """One line per change on stderr, and a heartbeat each minute."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._printed_at = datetime.now(UTC)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to give back."""
+
+    def show(self, plan: Plan) -> None:
+        status, now = plan.status, datetime.now(UTC)
+        for decision in plan.decisions:
+            if decision.kind != "look":
+                self._print(decision.at, f"{_where(decision.phase, decision.weight_bp)}: {decision.message}")
+        if (now - self._printed_at).total_seconds() >= HEARTBEAT_S:
+            self._print(now, f"{_where(status.phase, status.traffic.wanted_bp)}: still {status.message}")
+
+    def _print(self, at: datetime, text: str) -> None:
+        print(f"{at:%H:%M:%S} {self._name} {text}", file=sys.stderr, flush=True)  # noqa: T201
+        self._printed_at = datetime.now(UTC)
+
+
+def _where(phase: Phase, weight_bp: int) -> str:
+    return str(phase) if phase in (Phase.STABLE, Phase.PREFLIGHT) else f"{phase} {words.weight(weight_bp)}"
+
+
+class Live:
+    """A picture that is redrawn at most five times a second; the terminal is restored whatever happens."""
+
+    def __init__(self, name: str, load: Callable[[], Rollout], footer: Callable[[], str]) -> None:
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self._name = name
+        self._load = load
+        self._footer = footer
+        self._live = RichLive(console=Console(stderr=True), auto_refresh=False, transient=True)
+        self._drawn_at: datetime | None = None
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def show(self, plan: Plan) -> None:
+        from rich.text import Text
+
+        now = datetime.now(UTC)
+        for decision in plan.decisions:
+            if decision.kind != "look":
+                text = f"{decision.at:%H:%M:%S}  {decision.phase:<11} {decision.message}"
+                self._live.console.print(Text(text, style="dim"))
+        if self._drawn_at is not None and (now - self._drawn_at).total_seconds() < 0.2 and not plan.decisions:
+            return
+        self._drawn_at = now
+        picture = Text("\n")
+        for line in draw(self._load(), now):
+            picture.append(line.text + "\n", style=line.style or None)
+        if footer := self._footer():
+            picture.append(f"\n  {footer}\n", style="dim")
+        self._live.update(picture, refresh=True)
+
+
+def watcher(name: str, load: Callable[[], Rollout], footer: Callable[[], str] = lambda: "") -> Watcher:
+    """Return what suits where stderr goes."""
+    return Live(name, load, footer) if sys.stderr.isatty() else Lines(name)
+
+
+def sentence(status: Status) -> str:
+    """Say how it ended, and why."""
+    stable, candidate = status.stable_version, status.candidate_version
+    match status.result:
+        case None if status.is_active:
+            return f"{candidate} stays at {words.weight(status.traffic.wanted_bp)}: {status.message}"
+        case None:
+            return status.message or f"{stable} is stable"
+        case "promoted":
+            return status.message
+        case "aborted":
+            return f"{candidate} was {status.message}; all new conversations are on {stable}"
+        case "stopped-by-a-gate":
+            return f"{candidate} got no traffic: {status.message}"
+        case _:
+            return f"{candidate} was rolled back, all new conversations are on {stable}: {status.message}"

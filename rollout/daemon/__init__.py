@@ -1,0 +1,1 @@
+"""Wiring and running: the loop around the engine."""

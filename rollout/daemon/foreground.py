@@ -1,0 +1,71 @@
+"""Carrying out one rollout in the foreground, until it has ended or somebody stops us."""
+
+from __future__ import annotations
+
+import queue
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+
+from rollout.daemon.reconcile import Reconciler
+from rollout.daemon.timers import SchedulerTimers
+from rollout.engine.plan import Plan
+from rollout.errors import Unavailable
+from rollout.model.status import Phase, Status
+
+RETRY_AFTER_S = 1.0
+"""How soon to try again when the records cannot be written."""
+
+Watch = Callable[[Plan], None]
+"""Is told each plan, to show it."""
+
+Done = Callable[[Status], bool]
+"""Whether the caller has seen enough."""
+
+
+def ended(status: Status) -> bool:
+    """Whether nothing more will happen by itself."""
+    return status.phase in (Phase.STABLE, Phase.ROLLED_BACK)
+
+
+def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | None:
+    """Look again and again until `done`, and nothing is left to apply. Returns None if a signal stopped it first."""
+    wakes: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put is safe within a signal handler
+    timers = SchedulerTimers(wakes.put)
+    wakes.put(key)
+    try:
+        with _stopped_by_signals(wakes) as stopped:
+            while (woken := wakes.get()) is not None and not stopped:
+                try:
+                    made = reconciler.look()
+                except Unavailable as error:
+                    structlog.get_logger("rollout").warning(str(error))
+                    timers.after(woken, RETRY_AFTER_S)
+                    continue
+                watch(made)
+                if done(made.status) and not made.effects:
+                    return made.status
+                timers.after(woken, made.again_s)
+        return None
+    finally:
+        timers.stop()
+
+
+@contextmanager
+def _stopped_by_signals(wakes: queue.SimpleQueue[str | None]) -> Iterator[list[int]]:
+    """Let a signal end the loop between two looks, never within one. Yields the signals that came."""
+    stopped: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        stopped.append(number)
+        wakes.put(None)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

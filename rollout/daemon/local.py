@@ -1,0 +1,99 @@
+"""Wiring for one machine: a recorded rollout, its Envoy, its metrics pages."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rollout.daemon.clock import WallClock
+from rollout.daemon.reconcile import Reconciler
+from rollout.engine.ports import Records
+from rollout.errors import Fault, InvalidInput
+from rollout.http import Pages
+from rollout.metrics.presets import ROUTER_PREFIX, resolve
+from rollout.metrics.scrape import ScrapeSource
+from rollout.model.policy import PolicySpec
+from rollout.model.rollout import Rollout
+from rollout.model.units import expand
+from rollout.traffic.envoy import EnvoyRouter
+from rollout.traffic.envoy_process import EnvoyProcess, port_problem
+from rollout.workloads.endpoints import EndpointWorkloads, problem_of
+
+
+def declared_policy(rollout: Rollout) -> PolicySpec:
+    """Return the policy that is recorded inline. Records always hold it whole."""
+    if rollout.spec.policy is None:
+        raise InvalidInput([Fault("spec.policy", "is not recorded", "start the rollout again with its policy")])
+    return rollout.spec.policy
+
+
+class Machine:
+    """Everything one local rollout needs, built from what is recorded about it. Close it after use."""
+
+    def __init__(self, rollout: Rollout, directory: Path) -> None:
+        spec, self._name = rollout.spec, rollout.metadata.name
+        self._rollout = rollout
+        self._close = ExitStack()
+        http = Pages()
+        self._close.callback(http.close)
+        queries, faults = resolve(declared_policy(rollout).kpis)
+        if faults:
+            raise InvalidInput(fault.within("spec.policy.") for fault in faults)
+        self._queries = queries
+        listen, header = spec.envoy.listen, spec.conversations.pin_by.header
+        self.envoy = EnvoyProcess(self._name, listen, directory.resolve() / self._name, http)
+        endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
+        self.router = EnvoyRouter(self._name, header, endpoints, self.envoy)
+        self.metrics = ScrapeSource(
+            self._name, queries, self._pages_of, self.router.stats_page, http, spec.metrics.scrape.timeout_s
+        )
+        self._close.callback(self.metrics.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close.close()
+
+    def _pages_of(self, version: str) -> tuple[str, ...]:
+        path = self._rollout.spec.metrics.scrape.path
+        return tuple(url.rstrip("/") + path for url in self._rollout.spec.backends.of(version))
+
+    def reconciler(self, records: Records) -> Reconciler:
+        """Return the loop's body over this machine's parts."""
+        return Reconciler(
+            policy=declared_policy(self._rollout),
+            records=records,
+            routers=(self.router,),
+            metrics=self.metrics,
+            workloads=EndpointWorkloads(self._rollout.spec.backends.of),
+            clock=WallClock(),
+        )
+
+    def probe(self, stable: str, candidate: str) -> list[Fault]:
+        """Try everything that a start depends on, before anything is changed; return every fault."""
+        faults = []
+        for index, endpoint in enumerate(self._rollout.spec.backends.endpoints):
+            if endpoint.version in (stable, candidate) and (problem := problem_of(endpoint.url)):
+                remedy = f"start {endpoint.version} there, or correct the address"
+                faults.append(Fault(f"spec.backends.endpoints[{index}].url", problem, remedy))
+        if self.envoy.admin() is None and (problem := port_problem(self._rollout.spec.envoy.listen)):
+            listen = self._rollout.spec.envoy.listen
+            remedy = "stop what listens there, or choose another address"
+            faults.append(Fault("spec.routes[0].envoy.listen", f"{listen} cannot be used: {problem}", remedy))
+        return faults or self._probe_metrics(stable, candidate)
+
+    def _probe_metrics(self, stable: str, candidate: str) -> list[Fault]:
+        readings = self.metrics.read(stable, candidate).kpis
+        faults: dict[str, Fault] = {}
+        for index, query in enumerate(self._queries):
+            problem = readings[query.name].problem
+            on_router = expand(query.total).startswith(ROUTER_PREFIX)
+            if problem and not (on_router and self.envoy.admin() is None):
+                remedy = "correct the KPI's selectors, or what the agents export (docs/kpis.md)"
+                faults.setdefault(problem, Fault(f"policy.kpis[{index}] ({query.name})", problem, remedy))
+        return list(faults.values())

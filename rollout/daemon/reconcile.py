@@ -1,0 +1,68 @@
+"""One look at one rollout: observe, plan, record the intent, apply. The next look verifies.
+
+Intent goes into the status first, then comes the effect: a crash between any two is repaired by the next look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from rollout.engine.facts import Facts
+from rollout.engine.plan import Plan, is_look_due, plan
+from rollout.engine.ports import Clock, MetricsSource, Records, Router, Workloads
+from rollout.errors import RouterUnavailable
+from rollout.model.policy import PolicySpec
+from rollout.model.rollout import Rollout
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Carries out one rollout through its ports. `policy` is the one declared now."""
+
+    policy: PolicySpec
+    records: Records
+    routers: tuple[Router, ...]
+    metrics: MetricsSource
+    workloads: Workloads
+    clock: Clock
+
+    def look(self) -> Plan:
+        """Take one look and return what followed. Raises RecordsUnavailable: without records nothing may move."""
+        rollout = self.records.load()
+        made = plan(rollout, self.policy, self._observe(rollout), self.clock.now())
+        if made.status != rollout.status or made.decisions:
+            self.records.save(made.status, made.decisions)
+        self._tell(made)
+        for effect in made.effects:
+            for router in self.routers:
+                try:
+                    router.apply(effect)
+                except RouterUnavailable as error:
+                    _log().warning("the router did not take the weight", weight=str(effect), why=str(error))
+        return made
+
+    def _observe(self, rollout: Rollout) -> Facts:
+        status, now = rollout.status, self.clock.now()
+        stable, candidate = status.stable_version, status.candidate_version
+        both = tuple(version for version in (stable, candidate) if version)
+        due = status.is_active and is_look_due(status, now) and len(both) == 2
+        return Facts(
+            routes=tuple(router.observe() for router in self.routers),
+            ready=self.workloads.ready(both) if due else {},
+            round=self.metrics.read(stable or "", candidate or "") if due else None,
+            commands=self.records.commands(),
+            versions=rollout.spec.backends.versions,
+        )
+
+    def _tell(self, made: Plan) -> None:
+        for decision in made.decisions:
+            level = "debug" if decision.kind == "look" else "info"
+            getattr(_log(), level)(
+                decision.message, kind=decision.kind, phase=decision.phase, reason=decision.reason, step=decision.step
+            )
+
+
+def _log() -> structlog.typing.FilteringBoundLogger:
+    return structlog.get_logger("rollout")  # type: ignore[no-any-return]

@@ -1,0 +1,180 @@
+"""A real LangGraph agent behind HTTP, with a scripted model in place of an LLM. Run as a process of its own.
+
+POST /chat with `x-thread-id` takes one turn of a conversation; both versions keep their threads in one SQLite file.
+Each turn is a task: started, and failed if the answer does not solve it. A failing task still answers 200: that is the
+point.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import operator
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Annotated, Any, TypedDict
+
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
+
+from rollout.demo.orphan import end_with_parent
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """How a version behaves: shares of turns that fail their task, answer 500, or take long."""
+
+    failing: float = 0.04
+    erroring: float = 0.0
+    slow: float = 0.0
+    slow_s: float = 0.8
+    think_s: float = 0.005
+
+
+FLAVOURS = {
+    "good": Flavour(),
+    "worse": Flavour(failing=0.25),
+    "slow": Flavour(slow=0.30),
+    "erroring": Flavour(erroring=0.20),
+}
+
+
+class State(TypedDict):
+    """What the agent keeps of a conversation."""
+
+    messages: Annotated[list[str], operator.add]
+    plan: str
+    solved: bool
+
+
+class ScriptedModel:
+    """Answers like a model would: mostly well, sometimes wrongly, always politely."""
+
+    def __init__(self, version: str, flavour: Flavour, seed: int) -> None:
+        self._version = version
+        self._flavour = flavour
+        self._random = random.Random(seed)
+
+    def plan(self, question: str) -> str:
+        time.sleep(self._flavour.think_s)
+        return f"look up what '{question}' is about, then answer"
+
+    def answer(self, _plan: str) -> tuple[str, bool]:
+        if self._random.random() < self._flavour.slow:
+            time.sleep(self._flavour.slow_s)
+        if self._random.random() < self._flavour.erroring:
+            raise RuntimeError("the scripted model breaks down")
+        if self._random.random() < self._flavour.failing:
+            return "I am sure everything is fine.", False
+        return f"Done, says {self._version}.", True
+
+
+def build(model: ScriptedModel, database: str) -> Callable[[str, str], dict[str, Any]]:
+    """Return a function that takes one turn of a conversation: (thread, question) -> the state after it."""
+    from langgraph.checkpoint.sqlite import SqliteSaver
+    from langgraph.graph import END, START, StateGraph
+
+    def plan(state: State) -> dict[str, Any]:
+        return {"plan": model.plan(state["messages"][-1])}
+
+    def act(state: State) -> dict[str, Any]:
+        text, solved = model.answer(state["plan"])
+        return {"messages": [text], "solved": solved}
+
+    graph = StateGraph(State)
+    graph.add_node("plan", plan)
+    graph.add_node("act", act)
+    graph.add_edge(START, "plan")
+    graph.add_edge("plan", "act")
+    graph.add_edge("act", END)
+    connection = sqlite3.connect(database, check_same_thread=False, timeout=30)
+    connection.execute("PRAGMA synchronous = OFF")
+    agent = graph.compile(checkpointer=SqliteSaver(connection))
+
+    def turn(thread: str, question: str) -> dict[str, Any]:
+        config: Any = {"configurable": {"thread_id": thread}}
+        asked: Any = {"messages": [question]}
+        return dict(agent.invoke(asked, config, durability="exit"))
+
+    return turn
+
+
+class Served:
+    """The agent's counters, and what answers its requests."""
+
+    def __init__(self, version: str, turn: Callable[[str, str], dict[str, Any]]) -> None:
+        self.version = version
+        self.turn = turn
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        names = ["version"]
+        started = Counter("agent_tasks_started", "Tasks begun.", names, registry=self.registry)
+        failed = Counter("agent_tasks_failed", "Tasks that ended unsolved.", names, registry=self.registry)
+        self.started, self.failed = started.labels(version), failed.labels(version)
+
+    def chat(self, thread: str, question: str) -> tuple[int, dict[str, Any]]:
+        self.started.inc()
+        try:
+            state = self.turn(thread, question)
+        except RuntimeError as error:
+            self.failed.inc()
+            return 500, {"version": self.version, "error": str(error)}
+        if not state["solved"]:
+            self.failed.inc()
+        return 200, {"version": self.version, "answer": state["messages"][-1], "turns": len(state["messages"]) // 2}
+
+
+def handler(served: Served) -> type[BaseHTTPRequestHandler]:
+    """Return the request handler for one agent."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # otherwise delayed ACKs cost 40 ms a request
+        wbufsize = -1
+
+        def do_POST(self) -> None:
+            question = self.rfile.read(int(self.headers.get("content-length", "0"))).decode()
+            status, body = served.chat(self.headers.get("x-thread-id", "nobody"), question)
+            self._send(status, json.dumps(body).encode(), "application/json")
+
+        def do_GET(self) -> None:
+            self._send(200, generate_latest(served.registry), "text/plain; version=0.0.4")
+
+        def _send(self, status: int, body: bytes, kind: str) -> None:
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the metrics say it."""
+
+    return Handler
+
+
+def main() -> None:
+    """Serve one version on a free port of loopback, and print the port."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--flavour", choices=FLAVOURS, default="good")
+    parser.add_argument("--database", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    model = ScriptedModel(given.version, FLAVOURS[given.flavour], given.seed)
+    turn = build(model, given.database)
+    turn(f"warm-up-{given.version}", "hello")
+    ThreadingHTTPServer.request_queue_size = 128
+    server = ThreadingHTTPServer(("127.0.0.1", given.port), handler(Served(given.version, turn)))
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The stage: agents, load and files, set up in a directory and taken down again whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rollout.errors import RolloutError
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 5.0
+STABLE, CANDIDATE = "v1", "v2"
+
+_ROLLOUT = """\
+# The rollout of the demo, as one would write it for real agents on a machine.
+apiVersion: rollout.dev/v1alpha1
+kind: Rollout
+metadata: {{name: support-agent}}
+spec:
+  version: {stable}                # in use now; `rollout start {candidate}` releases the other
+  backends:
+    endpoints:
+    - {{version: {stable}, url: "http://127.0.0.1:{stable_port}"}}
+    - {{version: {candidate}, url: "http://127.0.0.1:{candidate_port}"}}
+  routes:
+  - envoy: {{listen: "127.0.0.1:{listen_port}"}}
+  metrics: {{scrape: {{path: /metrics}}}}
+  conversations: {{pinBy: {{header: x-thread-id}}, turns: 4}}
+  policyRef: {{name: demo}}
+---
+# A policy in a hurry: the steps are seconds where real ones are minutes. See policies/ for policies to copy.
+apiVersion: rollout.dev/v1alpha1
+kind: RolloutPolicy
+metadata: {{name: demo}}
+spec:
+  canary:
+    steps:
+    - {{weight: 10%, for: 6s}}
+    - {{weight: 25%, for: 6s}}
+    - {{weight: 50%, for: 10s, until: evidence, atMost: 100s}}
+    bake: {{for: 5s}}
+  kpis:
+  - name: task-success
+    preset: agent-tasks
+    margin: {{relative: 10%, absolute: 1%}}
+    promotionMargin: {{relative: 50%, absolute: 5%}}
+    weight: 3
+  - name: errors
+    preset: envoy/errors
+    margin: {{relative: 10%, absolute: 0.5%}}
+    promotionMargin: {{relative: 50%, absolute: 3%}}
+    weight: 4
+  - name: latency
+    preset: envoy/slow-requests
+    with: {{slowerThan: 500ms}}
+    margin: {{relative: 10%, absolute: 1%}}
+    promotionMargin: {{relative: 50%, absolute: 4%}}
+    weight: 2
+  evidence: {{falseRollback: 5%, falsePromotion: 5%, lookEvery: 1s, warmUp: 2s}}
+"""
+
+
+class Stage:
+    """Everything that runs during the demo but the controller and its router."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.file = directory / "rollout.yaml"
+        self.totals: dict[str, Any] = {}
+        self._children: list[subprocess.Popen[str]] = []
+
+    def agents(self, flavour: str) -> None:
+        """Start both versions and write the files that describe them."""
+        stable, candidate = self._agent(STABLE, "good", 1), self._agent(CANDIDATE, flavour, 2)
+        ports = [self._port_of(child) for child in (stable, candidate)]
+        with contextlib.closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            listen = probe.getsockname()[1]
+        text = _ROLLOUT.format(
+            stable=STABLE, candidate=CANDIDATE, stable_port=ports[0], candidate_port=ports[1], listen_port=listen
+        )
+        self.file.write_text(text, encoding="utf-8")
+        self.address = f"127.0.0.1:{listen}"
+
+    def load(self, rate: float) -> None:
+        """Let users talk to the agents, through the router."""
+        child = self._spawn("load", "--address", self.address, "--rate", str(rate))
+        threading.Thread(target=self._follow, args=(child,), daemon=True).start()
+        self._load = child
+
+    def end_load(self) -> dict[str, Any]:
+        """Let the users finish what they asked; return their totals."""
+        self._load.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._load.wait(STOP_TIMEOUT_S)
+        return self.totals
+
+    def footer(self) -> str:
+        """Say in one line what the users saw."""
+        seen = self.totals
+        if not seen:
+            return ""
+        moved = f", {seen['moved']} moved with the weight" if seen["moved"] else ""
+        lost = "none lost" if not seen["lost"] else f"{seen['lost']} lost"
+        return f"users: {seen['conversations']} conversations{moved}, {seen['requests']} requests, {lost}"
+
+    def end(self) -> None:
+        """End every child."""
+        for child in self._children:
+            if child.poll() is None:
+                child.terminate()
+        for child in self._children:
+            try:
+                child.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            if child.stdout:
+                child.stdout.close()
+
+    def _agent(self, version: str, flavour: str, seed: int) -> subprocess.Popen[str]:
+        database = str(self.directory / "threads.sqlite")
+        arguments = ("--version", version, "--flavour", flavour, "--database", database, "--seed", str(seed))
+        return self._spawn("agent", *arguments)
+
+    def _spawn(self, module: str, *arguments: str) -> subprocess.Popen[str]:
+        log = (self.directory / f"{module}.log").open("a", encoding="utf-8")
+        with log:
+            child = subprocess.Popen(  # noqa: S603  our own module, no shell
+                [sys.executable, "-m", f"rollout.demo.{module}", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+        self._children.append(child)
+        return child
+
+    def _port_of(self, child: subprocess.Popen[str]) -> int:
+        line = child.stdout.readline() if child.stdout else ""
+        if not line.strip().isdigit():
+            words = (self.directory / "agent.log").read_text(encoding="utf-8").strip().splitlines()
+            raise RolloutError(f"an agent of the demo did not start: {words[-1] if words else 'it left no message'}")
+        return int(line)
+
+    def _follow(self, child: subprocess.Popen[str]) -> None:
+        for line in child.stdout or ():
+            with contextlib.suppress(ValueError):
+                self.totals = json.loads(line)
+
+
+@contextlib.contextmanager
+def stage() -> Iterator[Stage]:
+    """Set a stage up in a fresh directory; end its children and remove it afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="rollout-demo-"))
+    built = Stage(directory)
+    try:
+        yield built
+    finally:
+        built.end()
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,128 @@
+"""A plan while it is being made. It lives inside one call of `plan` and is seen by nobody else."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Literal
+
+from rollout.engine.facts import Facts
+from rollout.engine.judge import Thresholds, dispersion
+from rollout.engine.phases import BACK, TABLE, Event, follow
+from rollout.model.evidence import KpiEvidence
+from rollout.model.policy import PolicySpec, Step
+from rollout.model.rollout import Rollout
+from rollout.model.status import DECISIONS_KEPT, Decision, HeldBy, KpiFigures, Phase, Reason, Status
+
+
+@lru_cache(maxsize=64)
+def read_pinned(text: str) -> PolicySpec:
+    """Return the policy that a status has pinned. Cached: the same text is the same policy."""
+    return PolicySpec.model_validate_json(text)
+
+
+class Draft:
+    """Collects the next status and the decisions on the way to it."""
+
+    def __init__(self, rollout: Rollout, declared: PolicySpec, facts: Facts, now: datetime) -> None:
+        self.spec = rollout.spec
+        self.name = rollout.metadata.name
+        self.declared = declared
+        self.facts = facts
+        self.now = now
+        self.status: Status = rollout.status
+        self.decisions: list[Decision] = []
+
+    @property
+    def policy(self) -> PolicySpec:
+        """The policy in force: the pinned one, once a rollout has begun."""
+        return read_pinned(self.status.policy.text) if self.status.policy else self.declared
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds.of(self.policy.evidence, self.status.retries)
+
+    @property
+    def step(self) -> Step:
+        """The step in force, or the one being entered."""
+        steps = self.policy.canary.steps
+        return steps[min(self.status.step, len(steps) - 1)]
+
+    @property
+    def is_last_step(self) -> bool:
+        return self.status.step >= len(self.policy.canary.steps) - 1
+
+    def later(self, seconds: float) -> datetime:
+        return self.now + timedelta(seconds=seconds)
+
+    def since(self, moment: datetime | None) -> float:
+        """Return the seconds since a moment; 0 for one that has not come (a clock may step back)."""
+        return max(0.0, (self.now - moment).total_seconds()) if moment else 0.0
+
+    def update(self, **changes: Any) -> None:
+        self.status = self.status.model_copy(update=changes)
+
+    def go(self, event: Event, reason: Reason, message: str, *, actor: str = "", **changes: Any) -> None:
+        """Let an event happen: the one place where a phase changes."""
+        phase = follow(self.status.phase, event, self.status.resume_to)
+        if event is Event.HOLD and self.status.phase is not Phase.PAUSED:
+            changes["resume_to"] = self.status.phase
+        if TABLE[self.status.phase, event] == BACK or phase is not Phase.PAUSED:
+            changes = {"resume_to": None, "held_by": None, **changes}
+        if phase is not self.status.phase:
+            changes["phase_since"] = self.now
+        self.update(phase=phase, reason=reason, message=message, **changes)
+        self.record("transition", actor=actor)
+
+    def hold(self, by: HeldBy, reason: Reason, message: str, *, actor: str = "") -> None:
+        """Pause until a human, or whoever holds it, lets go."""
+        self.go(Event.HOLD, reason, message, actor=actor, held_by=by)
+
+    def wait(self, reason: Reason, message: str) -> None:
+        """Say why nothing moves. A change of the reason is worth a decision; new numbers in it are not."""
+        changed = reason is not self.status.reason
+        self.update(reason=reason, message=message)
+        if changed:
+            self.record("transition")
+
+    def record(
+        self, kind: Literal["transition", "command", "look", "traffic"], *, actor: str = "", message: str = ""
+    ) -> None:
+        """Write down a decision with the numbers as they stand."""
+        status = self.status
+        self.decisions.append(
+            Decision(
+                at=self.now,
+                phase=status.phase,
+                step=status.step,
+                weight_bp=status.traffic.wanted_bp,
+                kind=kind,
+                reason=status.reason,
+                message=message or status.message,
+                harm_e=status.harm_e,
+                threshold_e=self.thresholds.harm,
+                share=status.split.reached.share,
+                kpis={name: self._figures(state) for name, state in status.evidence.items()},
+                actor=actor,
+            )
+        )
+
+    def _figures(self, state: KpiEvidence) -> KpiFigures:
+        return KpiFigures(
+            bad_c=state.bad_c,
+            all_c=state.all_c,
+            bad_s=state.bad_s,
+            all_s=state.all_s,
+            harm_e=state.harm.e_value,
+            proof_e=state.proof.e_value,
+            phi=dispersion(state, self.policy.evidence),
+            verdict=state.verdict,
+            reference="concurrent" if state.frozen_bound is None else "frozen",
+        )
+
+    def finish(self) -> Status:
+        """Return the next status, with the newest decisions in its ring (looks only go to the full record)."""
+        told = tuple(each for each in self.decisions if each.kind != "look")
+        if told:
+            self.update(decisions=(self.status.decisions + told)[-DECISIONS_KEPT:])
+        return self.status

@@ -1,0 +1,161 @@
+"""`plan`: the one function that decides. It performs no I/O, reads no clock and draws no random number.
+
+    observe -> plan -> apply -> verify -> record
+
+The same facts always give the same plan; the daemon, the CLI, the property tests and the crash tests all call this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollout.engine import words
+from rollout.engine.commands import carry_all
+from rollout.engine.draft import Draft
+from rollout.engine.facts import Facts
+from rollout.engine.looking import LOOKING, look, react
+from rollout.engine.moves import move
+from rollout.engine.phases import Event, allows
+from rollout.engine.route import SetWeight, in_force, wanted_route
+from rollout.model.policy import PolicySpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import Decision, HeldBy, Phase, Reason, Status
+
+DRIFTS_MAX = 5
+"""A foreign edit of our weights is put back this often, then the rollout freezes: somebody means it."""
+
+AT_ONCE_S = 0.05
+"""How soon to look again after something changed."""
+
+IDLE_S = 1.0
+"""How soon to look for commands and for the router's answer when nothing changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What follows from what was observed.
+
+    status: to be written before any effect. effects: in order, idempotent. decisions: for the full record.
+    again_s: when to look again, in seconds.
+    """
+
+    status: Status
+    effects: tuple[SetWeight, ...]
+    decisions: tuple[Decision, ...]
+    again_s: float
+
+
+def is_look_due(status: Status, now: datetime) -> bool:
+    """Whether counters are to be read now."""
+    return status.phase in LOOKING and (status.next_look_at is None or now >= status.next_look_at)
+
+
+def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> Plan:
+    """Decide what follows from the facts.
+
+    policy: as declared now; once a rollout has begun the pinned one in `rollout.status` is in force instead.
+    now: an aware time. Raises nothing: bad facts are facts.
+    """
+    draft = Draft(rollout, policy, facts, now)
+    carry_all(draft)
+    _follow_spec(draft)
+    _follow_traffic(draft)
+    look(draft)
+    react(draft)
+    move(draft)
+    draft.update(next=_next(draft))
+    effects = _effects(draft)
+    status = draft.finish()
+    return Plan(status, effects, tuple(draft.decisions), _again_s(rollout.status, status, effects, now))
+
+
+def _follow_spec(draft: Draft) -> None:
+    """React to what is declared: another version, or a pause."""
+    status, wanted = draft.status, draft.spec.version
+    if (
+        status.is_active
+        and wanted is not None
+        and wanted != status.candidate_version
+        and status.phase not in (Phase.SUPERSEDING, Phase.ROLLING_BACK, Phase.DRAINING)
+    ):
+        message = f"{wanted} is wanted instead of {status.candidate_version}: first back to {status.stable_version}"
+        draft.go(Event.SUPERSEDE, Reason.SUPERSEDED, message)
+    elif draft.spec.paused and status.phase is not Phase.PAUSED and allows(status.phase, Event.HOLD):
+        draft.hold(HeldBy.SPEC, Reason.PAUSED_BY_HUMAN, "spec.paused is true")
+
+
+def _follow_traffic(draft: Draft) -> None:
+    """Notice that a weight came into force, or that somebody else changed it."""
+    wanted, traffic = wanted_route(draft.status), draft.status.traffic
+    if wanted is None or not draft.status.is_active or wanted.candidate is None:
+        return
+    if in_force(wanted, draft.facts.routes):
+        if traffic.applied_at is None:
+            applied = {"applied_at": draft.now, "applied_bp": wanted.candidate_bp}
+            draft.update(traffic=traffic.model_copy(update=applied))
+            if draft.status.window_since is not None:
+                draft.update(window_since=draft.later(draft.policy.evidence.warm_up_s))
+    elif traffic.applied_at is not None and all(route.reachable for route in draft.facts.routes):
+        drifts = traffic.drifts + 1
+        draft.update(traffic=traffic.model_copy(update={"applied_at": None, "drifts": drifts}))
+        seen = "; ".join(
+            f"{route.name} has {route.candidate or 'no candidate'} at {words.weight(route.candidate_bp or 0)}"
+            for route in draft.facts.routes
+        )
+        message = f"somebody else changed the route ({seen}); wanted: {wanted}"
+        if drifts > DRIFTS_MAX and allows(draft.status.phase, Event.FREEZE):
+            draft.go(Event.FREEZE, Reason.WEIGHT_DRIFT, f"{message}; put back {DRIFTS_MAX} times in vain")
+        else:
+            draft.record("traffic", message=message)
+
+
+def _effects(draft: Draft) -> tuple[SetWeight, ...]:
+    """Return what brings the route to where the status wants it; nothing where it is there already."""
+    wanted = wanted_route(draft.status)
+    if wanted is None or in_force(wanted, draft.facts.routes):
+        return ()
+    frozen_by_drift = draft.status.phase is Phase.FROZEN and all(route.reachable for route in draft.facts.routes)
+    return () if frozen_by_drift else (wanted,)
+
+
+def _next(draft: Draft) -> str:
+    """Say what comes next, for people."""
+    status, steps = draft.status, draft.policy.canary.steps
+    match status.phase:
+        case Phase.PREFLIGHT:
+            return f"then step 1: {words.weight(steps[0].weight_bp)} to {status.candidate_version}"
+        case Phase.SHIFTING | Phase.OBSERVING if draft.is_last_step:
+            return f"then all traffic to {status.candidate_version}"
+        case Phase.SHIFTING | Phase.OBSERVING:
+            return f"then step {status.step + 2}: {words.weight(steps[status.step + 1].weight_bp)}"
+        case Phase.BAKING:
+            return f"then {status.candidate_version} is promoted"
+        case Phase.PAUSED if status.held_by is HeldBy.APPROVAL:
+            return "rollout approve, or rollout abort"
+        case Phase.PAUSED if status.held_by is HeldBy.SPEC:
+            return "set spec.paused to false, or rollout abort"
+        case Phase.PAUSED if status.reason in (Reason.WORSE, Reason.CANDIDATE_DOWN):
+            return "rollout abort, or rollout promote to pass the step knowingly"
+        case Phase.PAUSED:
+            return "rollout resume, or rollout abort"
+        case Phase.FROZEN:
+            return "rollout abort, or rollout retry"
+        case Phase.ROLLING_BACK | Phase.SUPERSEDING:
+            return f"all new conversations go to {status.stable_version}"
+        case Phase.ROLLED_BACK:
+            return "rollout retry, or start another version"
+        case Phase.DRAINING:
+            return status.next
+        case _:
+            return ""
+
+
+def _again_s(before: Status, after: Status, effects: tuple[SetWeight, ...], now: datetime) -> float:
+    if before.phase is not after.phase or before.traffic.wanted_bp != after.traffic.wanted_bp:
+        return AT_ONCE_S
+    if effects:
+        return IDLE_S / 4
+    if after.next_look_at is None or after.phase not in LOOKING:
+        return IDLE_S
+    return min(IDLE_S, max(AT_ONCE_S, (after.next_look_at - now).total_seconds()))

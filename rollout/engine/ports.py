@@ -1,0 +1,68 @@
+"""What the engine needs from the world: small protocols that adapters implement.
+
+Every call is bounded in time by the adapter. An adapter answers with facts, also when things are bad: a router that is
+down is a fact, not an exception. Only `apply` may raise, and what it raises is an `Unavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from rollout.engine.facts import Command, Round, RouteFacts
+from rollout.engine.route import SetWeight
+from rollout.model.rollout import Rollout
+from rollout.model.status import Decision, Status
+
+
+class Clock(Protocol):
+    """Time, injected: nothing inside reads it any other way."""
+
+    def now(self) -> datetime:
+        """Return the time as an aware UTC datetime."""
+        ...
+
+
+class Router(Protocol):
+    """One route. `observe` reads what is in force, never what was written."""
+
+    def observe(self) -> RouteFacts: ...
+
+    def apply(self, weight: SetWeight) -> None:
+        """Bring the route to a weight. Idempotent. Raises RouterUnavailable; then it may or may not have acted."""
+        ...
+
+
+class MetricsSource(Protocol):
+    """Counters of both versions, read in one round."""
+
+    def read(self, stable: str, candidate: str) -> Round: ...
+
+
+class Workloads(Protocol):
+    """Whether versions answer."""
+
+    def ready(self, versions: tuple[str, ...]) -> Mapping[str, str]:
+        """Return, by version, an empty text or what is wrong."""
+        ...
+
+
+class Records(Protocol):
+    """Where one rollout and its decisions live. Only the holder of its lease writes."""
+
+    def load(self) -> Rollout: ...
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return the commands that nobody has answered yet, oldest first."""
+        ...
+
+    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+        """Write status and decisions durably, in one transaction, and answer the commands handled in `status`."""
+        ...
+
+
+class Timers(Protocol):
+    """Wake a rollout later. Timers only enqueue; truth is in the status."""
+
+    def after(self, key: str, delay_s: float) -> None: ...

@@ -1,0 +1,71 @@
+"""The sentences that say why. One place, so that every screen, record and exit tells the same story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rollout.model.evidence import KpiEvidence
+from rollout.model.units import format_percent
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction for people: three digits are enough."""
+    value = fraction * 100
+    return f"{value:.0f} %" if value >= 10 else f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
+
+
+def weight(basis_points: int) -> str:
+    """Write a weight for people."""
+    return format_percent(basis_points).replace("%", " %")
+
+
+def count(value: float) -> str:
+    return f"{value:.0f}"
+
+
+def evidence(e_value: float) -> str:
+    """Write an e-value for people."""
+    if e_value >= 1000:
+        return "over 1000"
+    return f"{e_value:.0f}" if e_value >= 10 else f"{e_value:.1f}"
+
+
+def rate(bad: float, trials: float) -> str:
+    """``48 of 190 (25 %)``."""
+    shown = f"{count(bad)} of {count(trials)}"
+    return f"{shown} ({percent(bad / trials)})" if trials > 0 else shown
+
+
+def compared(name: str, state: KpiEvidence, candidate: str, stable: str) -> str:
+    """``task-success: v2 48 of 190 (25 %) bad, v1 31 of 590 (5.3 %)``."""
+    text = f"{name}: {candidate} {rate(state.bad_c, state.all_c)} bad, {stable} {rate(state.bad_s, state.all_s)}"
+    if state.frozen_bound is not None:
+        text += f", reference: frozen at most {percent(state.frozen_bound)}"
+    return text
+
+
+def harmed(
+    culprits: Iterable[str],
+    states: dict[str, KpiEvidence],
+    candidate: str,
+    stable: str,
+    harm_e: float,
+    threshold: float,
+) -> str:
+    """Say which KPIs got worse, with counts, rates and evidence."""
+    named = "; ".join(compared(name, states[name], candidate, stable) for name in culprits)
+    return f"{candidate} is worse than {stable}. {named}. Evidence {evidence(harm_e)}, {evidence(threshold)} needed"
+
+
+def listed(names: Iterable[str]) -> str:
+    names = list(names)
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def span(seconds: float) -> str:
+    """Write a span of time for people: 42s, 9m, 3h20m."""
+    seconds = max(0, round(seconds))
+    if seconds < 120:
+        return f"{seconds}s"
+    minutes = seconds // 60
+    return f"{minutes}m" if minutes < 120 else f"{minutes // 60}h{minutes % 60:02d}m"

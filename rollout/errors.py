@@ -1,0 +1,85 @@
+"""What can go wrong, as one tree. Callers catch the root.
+
+* RolloutError
+  + InvalidInput          a document or an argument is wrong; carries every fault        (exit 2)
+  + Unavailable           something we depend on does not answer
+    - RouterUnavailable   the router or its admin interface                              (exit 5)
+    - SourceUnavailable   a metrics page                                                 (exit 5)
+    - RecordsUnavailable  the store of rollouts and decisions                            (exit 5)
+      · Busy              another controller holds the rollout                           (exit 5)
+
+Each message says what happened, what it means and what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with an input, and what to do about it.
+
+    `path` is where (``spec.canary.steps[1].weight``), prefixed with the file where there is one.
+    """
+
+    path: str
+    message: str
+    remedy: str
+    value: Any = None
+
+    def __str__(self) -> str:
+        shown = "" if self.value is None else f" (got {_short(self.value)})"
+        return f"{self.path}: {self.message}{shown}\n    -> {self.remedy}"
+
+    def within(self, prefix: str) -> Fault:
+        """Return the same fault, seen from a document further out."""
+        path = f"{prefix}{self.path}" if self.path else prefix.rstrip(".")
+        return Fault(path, self.message, self.remedy, self.value)
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class RolloutError(Exception):
+    """The root: something this tool understands and can explain."""
+
+    exit_code = 1
+
+
+class InvalidInput(RolloutError):  # noqa: N818  a name that reads well where it is caught
+    """What somebody wrote cannot be carried out. Nothing was changed."""
+
+    exit_code = 2
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class Unavailable(RolloutError):  # noqa: N818
+    """Something we depend on does not answer."""
+
+    exit_code = 5
+
+
+class RouterUnavailable(Unavailable):
+    """The router, or its admin interface, does not answer."""
+
+
+class SourceUnavailable(Unavailable):
+    """A metrics page does not answer, or what it answers is not metrics."""
+
+
+class RecordsUnavailable(Unavailable):
+    """The store of rollouts and decisions cannot be read or written."""
+
+
+class Busy(RecordsUnavailable):
+    """Another controller holds this rollout; two must never write at once."""

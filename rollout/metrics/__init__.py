@@ -1,0 +1,1 @@
+"""Metrics sources: one file per kind; presets as data."""

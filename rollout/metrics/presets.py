@@ -1,0 +1,112 @@
+"""KPIs that most people want, as data. A preset's names in capitals come from the KPI's `with`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from string import Template
+
+from rollout.errors import Fault
+from rollout.metrics import selector
+from rollout.model.policy import Kpi
+from rollout.model.units import duration_s, expand
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Two selectors, and what must be filled in. good: whether the first counts good outcomes."""
+
+    counted: str
+    total: str
+    good: bool = False
+    durations_ms: tuple[str, ...] = ()
+    what: str = ""
+
+
+PRESETS: dict[str, Preset] = {
+    "envoy/errors": Preset(
+        'envoy_cluster_upstream_rq_xx{envoy_cluster_name="$name/$version",envoy_response_code_class="5"}',
+        'envoy_cluster_upstream_rq_completed{envoy_cluster_name="$name/$version"}',
+        what="answers 5xx and refused connections, as the router saw them",
+    ),
+    "envoy/slow-requests": Preset(
+        'envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="$name/$version",le="$slowerThan"}',
+        'envoy_cluster_upstream_rq_time_count{envoy_cluster_name="$name/$version"}',
+        good=True,
+        durations_ms=("slowerThan",),
+        what="requests slower than a bucket bound, as the router saw them",
+    ),
+    "agent-tasks": Preset(
+        'agent_tasks_failed_total{version="$version"}',
+        'agent_tasks_started_total{version="$version"}',
+        what="failed tasks over started ones, as the agent counts them",
+    ),
+}
+
+REQUESTS = 'envoy_cluster_upstream_rq_completed{envoy_cluster_name="$name/$version"}'
+"""What the split is measured by: requests as the router counts them."""
+
+ROUTER_PREFIX = "envoy_"
+"""Metrics named so are read from the router's page, all others from the agents' own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One KPI as a source reads it: selectors with `$name`, `$version` and `$namespace` still open."""
+
+    name: str
+    counted: str
+    total: str
+    good: bool
+
+
+def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
+    """Return the queries of all KPIs, and a fault for each that cannot be one."""
+    queries, faults = [], []
+    for index, kpi in enumerate(kpis):
+        found = _resolve(kpi, f"kpis[{index}]")
+        if isinstance(found, Query):
+            queries.append(found)
+            faults += _unreadable(found, f"kpis[{index}]")
+        else:
+            faults += found
+    return tuple(queries), faults
+
+
+def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
+    if kpi.preset is None:
+        return Query(kpi.name, kpi.bad or kpi.good or "", kpi.total or "", good=kpi.good is not None)
+    preset = PRESETS.get(kpi.preset)
+    if preset is None:
+        close = difflib.get_close_matches(kpi.preset, PRESETS, n=1)
+        remedy = f"did you mean {close[0]}?" if close else f"use one of {', '.join(PRESETS)}"
+        return [Fault(f"{path}.preset", "is no preset", remedy, kpi.preset)]
+    filled, faults = {}, []
+    for name in preset.durations_ms:
+        try:
+            filled[name] = f"{duration_s(kpi.with_.get(name)) * 1000:g}"
+        except ValueError:
+            remedy = f"with: {{{name}: 2500ms}}"
+            faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} needs a duration", remedy, kpi.with_.get(name)))
+    for name in sorted(kpi.with_.keys() - set(preset.durations_ms)):
+        takes = ", ".join(preset.durations_ms) or "nothing"
+        faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} does not take it", f"it takes {takes}"))
+    if faults:
+        return faults
+    counted = Template(preset.counted).safe_substitute(filled)
+    return Query(kpi.name, counted, preset.total, good=preset.good)
+
+
+def _unreadable(query: Query, path: str) -> list[Fault]:
+    faults = []
+    for key, text in (("good" if query.good else "bad", query.counted), ("total", query.total)):
+        try:
+            found = selector.parse(expand(text, name="name", version="v1", namespace="default"))
+        except ValueError as error:
+            faults.append(Fault(f"{path}.{key}", str(error), "see docs/kpis.md", text))
+            continue
+        if found.name.startswith(ROUTER_PREFIX) and "$version" not in text:
+            remedy = 'add a label with $version, such as envoy_cluster_name="$name/$version"'
+            faults.append(Fault(f"{path}.{key}", "counts both versions together on the router's page", remedy, text))
+    return faults

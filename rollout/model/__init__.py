@@ -1,0 +1,1 @@
+"""What people declare and what the controller writes back."""

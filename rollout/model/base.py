@@ -1,0 +1,20 @@
+"""What all documents share: camelCase outside, units in the names inside, unknown fields refused, never changed."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Document(BaseModel):
+    """Something people write. Unknown fields are faults: a typo must never be ignored."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, str_max_length=4096
+    )
+
+
+class Record(BaseModel):
+    """Something the controller writes. Unknown fields are kept out quietly: an older release may read it."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)

@@ -1,0 +1,62 @@
+"""Evidence as it is kept between looks: e-processes, dispersion, totals and the counters' last values."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from rollout.model.base import Record
+from rollout.stats import Dispersion, Reached, SampleRatio, Wealth
+
+
+class Verdict(StrEnum):
+    """What one look says of one KPI."""
+
+    WORSE = "worse"
+    ACCEPTABLE = "acceptable"
+    UNDECIDED = "undecided"
+    NO_DATA = "no-data"
+    SOURCE_ERROR = "source-error"
+
+
+class KpiEvidence(Record):
+    """One KPI's evidence over the whole rollout.
+
+    harm, proof: against and for the candidate, compared with stable. bound, stable_bound: against `atMost`, for the
+    candidate and for stable. carried: failures that came in before their trials (counted at the next look).
+    idle_s: seconds since both versions last had outcomes. frozen_bound: stable's upper bound, once it is fixed.
+    """
+
+    harm: Wealth
+    proof: Wealth
+    bound: Wealth | None = None
+    stable_bound: Wealth | None = None
+    dispersion: Dispersion = Dispersion()
+    bad_c: float = 0.0
+    all_c: float = 0.0
+    bad_s: float = 0.0
+    all_s: float = 0.0
+    carried_c: float = 0.0
+    carried_s: float = 0.0
+    idle_s: float = 0.0
+    frozen_bound: float | None = None
+    verdict: Verdict = Verdict.UNDECIDED
+    problem: str = ""
+
+
+class Ledger(Record):
+    """The last value of every counter series, so that a restart neither loses nor counts anything twice.
+
+    values: by KPI, then by series. births: when each page's process started (unix seconds), where it says so.
+    """
+
+    values: dict[str, dict[str, float]] = Field(default_factory=dict)
+    births: dict[str, float] = Field(default_factory=dict)
+
+
+class TrafficEvidence(Record):
+    """Evidence about the split itself."""
+
+    ratio: SampleRatio = SampleRatio()
+    reached: Reached = Reached()

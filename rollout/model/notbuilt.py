@@ -1,0 +1,48 @@
+"""What DESIGN declares and this release cannot do yet. It is refused with a clear word, never ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rollout.errors import Fault
+from rollout.model.rules import items, mapping
+
+_ROLLOUT = {
+    "contract": "state contracts",
+    "stateStore": "live samples of the agents' state",
+}
+_BACKENDS = dict.fromkeys(("service", "deployment", "port", "subset"), "Kubernetes backends")
+_ROUTES = dict.fromkeys(("httpRoute", "grpcRoute", "virtualService"), "routes in Kubernetes")
+_METRICS = {"prometheus": "Prometheus as a metrics source"}
+_POLICY = {"blueGreen": "blue-green releases", "gates": "release windows, webhooks and the state gate"}
+_KPI = {"matures": "cohorts for late outcomes"}
+
+
+def strip_rollout(spec: dict[str, Any]) -> list[Fault]:
+    """Take what is not built out of a raw Rollout spec; return a fault for each."""
+    faults = _strip(spec, _ROLLOUT, "")
+    faults += _strip(mapping(spec.get("backends")), _BACKENDS, "backends.")
+    faults += _strip(mapping(spec.get("metrics")), _METRICS, "metrics.")
+    for index, route in enumerate(items(spec.get("routes"))):
+        faults += _strip(mapping(route), _ROUTES, f"routes[{index}].")
+    if isinstance(spec.get("policy"), dict):
+        faults += [fault.within("policy.") for fault in strip_policy(spec["policy"])]
+    return faults
+
+
+def strip_policy(spec: dict[str, Any]) -> list[Fault]:
+    """Take what is not built out of a raw policy; return a fault for each."""
+    faults = _strip(spec, _POLICY, "")
+    for index, kpi in enumerate(items(spec.get("kpis"))):
+        faults += _strip(mapping(kpi), _KPI, f"kpis[{index}].")
+    return faults
+
+
+def _strip(raw: dict[str, Any], known: dict[str, str], prefix: str) -> list[Fault]:
+    faults = []
+    for key, what in known.items():
+        if key in raw:
+            del raw[key]
+            message = f"{what}: this release cannot do that yet"
+            faults.append(Fault(prefix + key, message, "remove it; it would otherwise be ignored in silence"))
+    return faults

@@ -1,0 +1,17 @@
+"""One rollout whole: what is declared and what has become of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollout.model.resource import Metadata, RolloutSpec
+from rollout.model.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A Rollout resource: metadata and spec as declared, status as recorded."""
+
+    metadata: Metadata
+    spec: RolloutSpec
+    status: Status = Status()

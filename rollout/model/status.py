@@ -1,0 +1,192 @@
+"""Status: everything the controller knows about a rollout. A restart needs nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from rollout.model.base import Record
+from rollout.model.evidence import KpiEvidence, Ledger, TrafficEvidence
+
+DECISIONS_KEPT = 10
+COMMANDS_KEPT = 20
+
+
+class Phase(StrEnum):
+    """Where a rollout is."""
+
+    STABLE = "Stable"
+    PREFLIGHT = "Preflight"
+    SHIFTING = "Shifting"
+    OBSERVING = "Observing"
+    BAKING = "Baking"
+    DRAINING = "Draining"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    PAUSED = "Paused"
+    FROZEN = "Frozen"
+    SUPERSEDING = "Superseding"
+
+
+class Reason(StrEnum):
+    """Why it is there: a closed set of words for programs; `message` is for people."""
+
+    SETTLED = "Settled"
+    CHECKING = "Checking"
+    STABLE_UNKNOWN = "StableUnknown"
+    NOT_READY = "NotReady"
+    SOURCE_ERROR = "SourceError"
+    ROUTER_DOWN = "RouterDown"
+    PREFLIGHT_FAILED = "PreflightFailed"
+    WEIGHT_PENDING = "WeightPending"
+    TRAFFIC_NOT_SHIFTING = "TrafficNotShifting"
+    WEIGHT_DRIFT = "WeightDrift"
+    SAMPLE_RATIO = "SampleRatioMismatch"
+    WARMING_UP = "WarmingUp"
+    HOLDING = "Holding"
+    COLLECTING = "CollectingEvidence"
+    NO_DATA = "NoData"
+    ENVIRONMENT = "EnvironmentDegraded"
+    UNDECIDED = "Undecided"
+    APPROVAL = "ApprovalRequired"
+    PAUSED_BY_HUMAN = "PausedByHuman"
+    WORSE = "Worse"
+    CANDIDATE_DOWN = "CandidateDown"
+    ABORTED = "Aborted"
+    BAKING = "Baking"
+    DRAINING = "Draining"
+    PROMOTED = "Promoted"
+    SUPERSEDED = "Superseded"
+
+
+class HeldBy(StrEnum):
+    """Who or what a pause waits for."""
+
+    HUMAN = "human"
+    SPEC = "spec"
+    APPROVAL = "approval"
+    POLICY = "policy"
+
+
+class Pinned(Record):
+    """The policy in force, pinned at the start: its canonical text and fingerprint."""
+
+    text: str
+    digest: str
+
+
+class Traffic(Record):
+    """The candidate's share of new conversations: wanted, in force, and seen.
+
+    drifts counts the foreign edits that were put back since the weight was last changed.
+    """
+
+    wanted_bp: int = 0
+    applied_bp: int | None = None
+    applied_at: datetime | None = None
+    asked_at: datetime | None = None
+    drifts: int = 0
+    effective: Literal["confirmed", "unconfirmed", "refuted"] = "unconfirmed"
+
+
+class CommandOutcome(Record):
+    """What became of the last command."""
+
+    id: str
+    verb: str
+    actor: str
+    reason: str
+    accepted: bool
+    message: str
+    at: datetime
+
+
+class KpiFigures(Record):
+    """One KPI as it stood at a decision: counts over the whole rollout, e-values, verdict."""
+
+    bad_c: float
+    all_c: float
+    bad_s: float
+    all_s: float
+    harm_e: float
+    proof_e: float
+    phi: float
+    verdict: str
+    reference: Literal["concurrent", "frozen"] = "concurrent"
+
+
+class Decision(Record):
+    """One decision with the numbers that made it."""
+
+    at: datetime
+    phase: Phase
+    step: int
+    weight_bp: int
+    kind: Literal["transition", "command", "look", "traffic"]
+    reason: Reason
+    message: str
+    harm_e: float = 1.0
+    threshold_e: float = 0.0
+    share: float | None = None
+    kpis: dict[str, KpiFigures] = Field(default_factory=dict)
+    effects: tuple[str, ...] = ()
+    actor: str = ""
+
+
+class Result(StrEnum):
+    """How a rollout ended."""
+
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled-back"
+    ABORTED = "aborted"
+    STOPPED = "stopped-by-a-gate"
+
+
+class Status(Record):
+    """The whole state of one rollout. Weights in basis points, times absolute and in UTC."""
+
+    phase: Phase = Phase.STABLE
+    reason: Reason = Reason.SETTLED
+    message: str = ""
+    next: str = ""
+    stable_version: str | None = None
+    candidate_version: str | None = None
+    previous_version: str | None = None
+    retries: int = 0
+    policy: Pinned | None = None
+    steps: int = 0
+    step: int = 0
+    started_at: datetime | None = None
+    phase_since: datetime | None = None
+    window_since: datetime | None = None
+    deadline: datetime | None = None
+    looked_at: datetime | None = None
+    next_look_at: datetime | None = None
+    looks_in_window: int = 0
+    traffic: Traffic = Traffic()
+    counters: Ledger = Ledger()
+    evidence: dict[str, KpiEvidence] = Field(default_factory=dict)
+    split: TrafficEvidence = TrafficEvidence()
+    harm_e: float = 1.0
+    culprits: tuple[str, ...] = ()
+    passed_by_human: tuple[int, ...] = ()
+    approved: tuple[int, ...] = ()
+    resume_to: Phase | None = None
+    held_by: HeldBy | None = None
+    unready_looks: int = 0
+    trouble_since: datetime | None = None
+    trouble: Reason | None = None
+    trouble_message: str = ""
+    environment: tuple[str, ...] = ()
+    result: Result | None = None
+    last_command: CommandOutcome | None = None
+    handled: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a rollout is under way."""
+        return self.phase not in (Phase.STABLE, Phase.ROLLED_BACK)

@@ -1,0 +1,112 @@
+"""The small words of the documents: percentages, durations, versions, templates.
+
+Percentages are strings (``"12.5%"``) held as integer basis points, so that decisions compare equal everywhere.
+Durations follow Gateway API's GEP-2257 (``1h30m``, ``500ms``) and are held as seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from string import Template
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, StringConstraints
+from pydantic_core import PydanticCustomError
+
+FULL_BP = 10_000
+"""100 % in basis points."""
+
+_PERCENT = re.compile(r"^(\d{1,3})(?:\.(\d{1,2}))?%$")
+_DURATION = re.compile(r"^([0-9]{1,5}(h|m|s|ms)){1,4}$")
+_DURATION_PART = re.compile(r"([0-9]{1,5})(ms|h|m|s)")
+_UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+VERSION_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?$"
+TEMPLATE_NAMES = ("name", "version", "namespace")
+
+
+def percent_bp(value: Any) -> int:
+    """Read a percentage such as ``10%`` or ``0.05%`` as basis points.
+
+    Raises ValueError for anything else, and above 100 %.
+    """
+    match = _PERCENT.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("not a percentage")
+    whole, decimals = match.group(1), (match.group(2) or "").ljust(2, "0")
+    basis_points = int(whole) * 100 + int(decimals)
+    if basis_points > FULL_BP:
+        raise ValueError("more than 100%")
+    return basis_points
+
+
+def format_percent(basis_points: float) -> str:
+    """Write basis points as people do: 1000 as ``10%``, 5 as ``0.05%``."""
+    return f"{basis_points / 100:.2f}".rstrip("0").rstrip(".") + "%"
+
+
+def duration_s(value: Any) -> float:
+    """Read a GEP-2257 duration as seconds. Raises ValueError for anything else."""
+    if not isinstance(value, str) or not _DURATION.match(value):
+        raise ValueError("not a duration")
+    return round(sum(int(count) * _UNIT_S[unit] for count, unit in _DURATION_PART.findall(value)), 3)
+
+
+def format_duration(seconds: float) -> str:
+    """Write seconds as the shortest GEP-2257 duration: 5400 as ``1h30m``."""
+    milliseconds = max(0, round(seconds * 1000))
+    parts = []
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, milliseconds = divmod(milliseconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def _read_percent(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FULL_BP:
+        return value  # already basis points: the model built in code, not from a document
+    try:
+        return percent_bp(value)
+    except ValueError as error:
+        raise PydanticCustomError(
+            "percent",
+            "{reason}",
+            {"reason": str(error), "remedy": "write it with a percent sign, like 10% or 0.05%, at most 100%"},
+        ) from error
+
+
+def _read_duration(value: Any) -> float:
+    if isinstance(value, float) and value >= 0:
+        return value
+    try:
+        return duration_s(value)
+    except ValueError as error:
+        raise PydanticCustomError(
+            "duration",
+            "{reason}",
+            {"reason": str(error), "remedy": "write it like 30s, 10m, 1h30m or 500ms (whole numbers and units)"},
+        ) from error
+
+
+Percent = Annotated[int, BeforeValidator(_read_percent), PlainSerializer(format_percent)]
+"""Basis points; a string with a percent sign outside."""
+
+Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(format_duration)]
+"""Seconds; a GEP-2257 string outside."""
+
+Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$")]
+
+
+def expand(template: str, **names: str) -> str:
+    """Fill a template's ``$name``, ``$version`` and the like; ``$$`` is a dollar. Unknown names stay."""
+    return Template(template).safe_substitute(names)
+
+
+def template_names(template: str) -> set[str]:
+    """Return the names a template uses."""
+    return {
+        match.group("named") or match.group("braced")
+        for match in Template.pattern.finditer(template)
+        if match.group("named") or match.group("braced")
+    }

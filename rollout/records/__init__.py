@@ -1,0 +1,1 @@
+"""Where rollouts and their decisions live."""

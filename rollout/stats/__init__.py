@@ -1,0 +1,39 @@
+"""Anytime-valid statistics for comparing two versions under live traffic: look as often as you like.
+
+Pure Python on the standard library. `twosample` is the kernel for rates, `oddsratio` the one for high rates,
+`onesample` the one against a fixed bound; `mixture` turns looks into an e-process; `dispersion` measures clustering;
+`share` watches the split; `combine` joins KPIs; `planning` says how much traffic it takes.
+"""
+
+from rollout.stats.combine import Weighted, average, culprits
+from rollout.stats.dispersion import Dispersion, from_history
+from rollout.stats.mixture import HARM, PROOF, Grid, Wealth, rate_evidence, start
+from rollout.stats.oddsratio import odds_evidence
+from rollout.stats.onesample import bound_evidence, scale_odds, upper_bound
+from rollout.stats.planning import promotion_requests
+from rollout.stats.share import Reached, SampleRatio
+from rollout.stats.twosample import Look, RateMargin, log_e
+
+__all__ = [
+    "HARM",
+    "PROOF",
+    "Dispersion",
+    "Grid",
+    "Look",
+    "RateMargin",
+    "Reached",
+    "SampleRatio",
+    "Wealth",
+    "Weighted",
+    "average",
+    "bound_evidence",
+    "culprits",
+    "from_history",
+    "log_e",
+    "odds_evidence",
+    "promotion_requests",
+    "rate_evidence",
+    "scale_odds",
+    "start",
+    "upper_bound",
+]

@@ -1,0 +1,67 @@
+"""The one-sample test: is a rate above (or below) a fixed bound?
+
+H0: p <= bound. With q the rate whose odds are R times those of the bound,
+
+    e = (q / bound)^bad * ((1 - q) / (1 - bound))^(all - bad)
+
+is a binomial likelihood ratio, an e-value for R > 1, and for R < 1 one against p >= bound (Wald 1945, Robbins
+1970; Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 2024).
+For dispersed counts the e-value is tempered, e^(1/phi): by Jensen's inequality always an e-value for independent
+trials, and approximately one under dispersion phi.
+"""
+
+from __future__ import annotations
+
+from math import exp, log, log1p
+
+from rollout.stats.mixture import HARM, PROOF, Grid
+
+_SMALLEST = 1e-9
+"""Bounds are kept this far from 0 and 1, where the likelihood ratio has no value."""
+
+
+def clamp(rate: float) -> float:
+    """Keep a rate inside (0, 1)."""
+    return min(max(rate, _SMALLEST), 1.0 - _SMALLEST)
+
+
+def scale_odds(rate: float, factor: float) -> float:
+    """Return the rate whose odds are `factor` times those of `rate`."""
+    odds = clamp(rate) / (1.0 - clamp(rate)) * factor
+    return odds / (1.0 + odds)
+
+
+def log_e(bad: float, trials: float, bound: float, bet: float, phi: float) -> float:
+    """Return the log e-value against ``p <= bound`` (bet > 1) or ``p >= bound`` (bet < 1)."""
+    bound = clamp(bound)
+    alternative = clamp(scale_odds(bound, bet))
+    good = max(0.0, trials - bad)
+    return (bad * log(alternative / bound) + good * (log1p(-alternative) - log1p(-bound))) / phi
+
+
+def bound_evidence(bad: float, trials: float, bound: float, phi: float, grid: Grid = HARM) -> list[float]:
+    """Return the look's log e-values against ``p <= bound`` over a grid of bets."""
+    return [log_e(bad, trials, bound, bet, phi) for bet in grid.bets]
+
+
+def upper_bound(bad: float, trials: float, miss: float, phi: float) -> float:
+    """Return a bound that the true rate exceeds with probability at most `miss`, at any time one looks.
+
+    The smallest bound that the mixture over `PROOF` refutes; 1.0 while there is too little data for any.
+    """
+    if trials <= 0 or _log_mixture(bad, trials, 1.0, phi) < log(1.0 / miss):
+        return 1.0
+    low, high = min(bad / trials, 1.0), 1.0
+    for _ in range(60):
+        middle = (low + high) / 2.0
+        if _log_mixture(bad, trials, middle, phi) >= log(1.0 / miss):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _log_mixture(bad: float, trials: float, bound: float, phi: float) -> float:
+    logs = bound_evidence(bad, trials, bound, phi, PROOF)
+    top = max(logs)
+    return top + log(sum(share * exp(each - top) for share, each in zip(PROOF.prior, logs, strict=True)))

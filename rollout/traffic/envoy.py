@@ -1,0 +1,70 @@
+"""The built-in router: a real Envoy that we start, steer through watched files and read back through its admin page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rollout.engine.facts import RouteFacts
+from rollout.errors import RouterUnavailable
+from rollout.traffic.envoy_config import cluster_name, clusters, read_active, read_routes, routes
+
+if TYPE_CHECKING:
+    from rollout.engine.route import SetWeight
+    from rollout.traffic.envoy_process import EnvoyProcess
+
+CLUSTER_TIMEOUT_S = 5.0
+_POLL_S = 0.02
+_STATS = "/stats?format=prometheus&filter=" + r"^cluster\..*\.upstream_rq_(completed|xx|[1-5]xx|time)$"
+
+
+class EnvoyRouter:
+    """Splits conversations between two versions. endpoints: the addresses of every version."""
+
+    def __init__(
+        self, rollout: str, header: str, endpoints: Mapping[str, tuple[str, ...]], process: EnvoyProcess
+    ) -> None:
+        self._rollout = rollout
+        self._header = header
+        self._endpoints = endpoints
+        self._process = process
+
+    def observe(self) -> RouteFacts:
+        """Return what Envoy has in force now, by its own word."""
+        try:
+            dump = json.loads(self._process.get("/config_dump?resource=dynamic_route_configs"))
+            stats = self._process.get(r"/stats?filter=^cluster\..*\.upstream_rq_active$")
+        except RouterUnavailable as error:
+            return RouteFacts(name=self._rollout, reachable=False, problem=str(error))
+        except ValueError:
+            problem = "Envoy's admin page does not answer with JSON"
+            return RouteFacts(name=self._rollout, reachable=False, problem=problem)
+        return read_routes(self._rollout, dump, read_active(self._rollout, stats))
+
+    def apply(self, weight: SetWeight) -> None:
+        """Write the weight, starting Envoy if it does not run. Clusters come before the route that names them."""
+        changed = self._process.write("clusters.json", clusters(self._rollout, self._endpoints))
+        if self._process.admin() is not None and changed:
+            self._await_clusters(weight)
+        route = routes(self._rollout, self._header, weight)
+        if not self._process.write("routes.json", route) and self._process.admin() is not None:
+            # The file is right but Envoy has something else: make it read the file again.
+            self._process.write("routes.json", {**route, "version_info": str(time.monotonic_ns())})
+        self._process.ensure()
+
+    def _await_clusters(self, weight: SetWeight) -> None:
+        names = [cluster_name(self._rollout, each) for each in (weight.stable, weight.candidate) if each]
+        deadline = time.monotonic() + CLUSTER_TIMEOUT_S
+        while time.monotonic() < deadline:
+            known = self._process.get("/clusters")
+            if all(f"{name}::" in known for name in names):
+                return
+            time.sleep(_POLL_S)
+        raise RouterUnavailable(f"Envoy did not take up the clusters {', '.join(names)} in {CLUSTER_TIMEOUT_S:g} s")
+
+    def stats_page(self) -> str | None:
+        """Return the URL of Envoy's per-version counters and histograms; None while it does not run."""
+        admin = self._process.admin()
+        return admin + _STATS if admin else None

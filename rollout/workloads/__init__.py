@@ -1,0 +1,1 @@
+"""Whether versions are there and ready."""
