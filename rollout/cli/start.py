@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
         output: OutputAs = Output.TEXT,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every look to stderr as JSON.")] = False,
     ) -> None:
-        """Release VERSION: shift traffic in steps, judge, promote or roll back. Stopped and started again, it goes on."""
+        """Release VERSION: shift traffic in steps, promote or roll back. Stopped and started again, it goes on."""
         from rollout.cli.options import files_of, state_of
         from rollout.cli.target import read_target
         from rollout.daemon.logs import configure

@@ -120,6 +120,14 @@ def looked_often_enough(draft: Draft) -> Closed | None:
     return Closed(Reason.HOLDING, f"needs {left} more looks at this weight") if left > 0 else None
 
 
+def outcomes_were_seen(draft: Draft) -> Closed | None:
+    binding = [kpi.name for kpi in draft.policy.kpis if not kpi.advisory]
+    unseen = [name for name in binding if not draft.status.evidence[name].seen]
+    if not unseen:
+        return None
+    return Closed(Reason.NO_DATA, f"no outcomes of both versions at this weight yet for {words.listed(unseen)}")
+
+
 def evidence_is_in(draft: Draft) -> Closed | None:
     if draft.step.until != "evidence" and not draft.is_last_step:
         return None
@@ -176,6 +184,7 @@ STEP: tuple[Gate, ...] = (
     warmed_up,  # cold caches are no regression
     held_long_enough,  # the policy's `for`
     looked_often_enough,  # at least three looks
+    outcomes_were_seen,  # no data is never success
     evidence_is_in,  # `until: evidence`, and always before promotion
     share_is_confirmed,  # before promotion: the candidate really had its share
 )
@@ -186,5 +195,6 @@ BAKE: tuple[Gate, ...] = (
     split_is_right,
     warmed_up,
     baked_long_enough,
+    outcomes_were_seen,
     share_is_confirmed,
 )

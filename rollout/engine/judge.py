@@ -96,7 +96,8 @@ def _after(state: KpiEvidence, kpi: Kpi, look: Look | None, settings: Evidence, 
         "all_c": state.all_c + look.all_c,
         "bad_s": state.bad_s + look.bad_s,
         "all_s": state.all_s + look.all_s,
-        "idle_s": _idle(state, look, elapsed_s),
+        "idle_s": 0.0 if _used(state, look) else state.idle_s + elapsed_s,
+        "seen": state.seen or _used(state, look),
     }
     phi = dispersion(state, settings)
     margin = kpi.margin
@@ -128,10 +129,10 @@ def dispersion(state: KpiEvidence, settings: Evidence) -> float:
     return state.dispersion.phi if settings.dispersion == "learn" else float(settings.dispersion)
 
 
-def _idle(state: KpiEvidence, look: Look, elapsed_s: float) -> float:
+def _used(state: KpiEvidence, look: Look) -> bool:
+    """Whether a look has outcomes of all versions that are compared."""
     alone = state.frozen_bound is not None
-    used = look.all_c > 0 and (alone or look.all_s > 0)
-    return 0.0 if used else state.idle_s + elapsed_s
+    return look.all_c > 0 and (alone or look.all_s > 0)
 
 
 def _log_es(look: Look, margin: Margin, phi: float, *, harm: bool) -> list[float]:
@@ -177,7 +178,7 @@ def frozen(evidence: Mapping[str, KpiEvidence], settings: Evidence) -> dict[str,
 def interrupted(evidence: Mapping[str, KpiEvidence]) -> dict[str, KpiEvidence]:
     """Return the evidence at a change of weight: nothing is lost, but dispersion is not compared across it."""
     return {
-        name: state.model_copy(update={"dispersion": state.dispersion.interrupted(), "idle_s": 0.0})
+        name: state.model_copy(update={"dispersion": state.dispersion.interrupted(), "idle_s": 0.0, "seen": False})
         for name, state in evidence.items()
     }
 

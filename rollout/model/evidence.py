@@ -25,7 +25,7 @@ class KpiEvidence(Record):
 
     harm, proof: against and for the candidate, compared with stable. bound, stable_bound: against `atMost`, for the
     candidate and for stable. carried: failures that came in before their trials (counted at the next look).
-    idle_s: seconds since both versions last had outcomes. frozen_bound: stable's upper bound, once it is fixed.
+    idle_s: seconds since both versions last had outcomes. seen: whether they had any at this weight. frozen_bound: stable's upper bound, once it is fixed.
     """
 
     harm: Wealth
@@ -40,6 +40,7 @@ class KpiEvidence(Record):
     carried_c: float = 0.0
     carried_s: float = 0.0
     idle_s: float = 0.0
+    seen: bool = False
     frozen_bound: float | None = None
     verdict: Verdict = Verdict.UNDECIDED
     problem: str = ""

@@ -30,8 +30,8 @@ RESTART_TAU_S = 3600.0
 WEALTH_MAX = 1e12
 """Beyond this nothing changes any more; it keeps a frozen rollout's numbers finite."""
 
-_LOG_MAX = 700.0
-"""exp() of more than this overflows a double."""
+_LOG_MAX = 60.0
+"""One look's log e-value is cut off here: far beyond what the cap lets through, and exp() stays finite."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """What Envoy is told, as plain data: pure functions, no files.
 
 Clusters and routes are separate files that Envoy watches: writing one and renaming it into place changes traffic
-without a restart, and, unlike runtime overrides, survives one. Weights always add up to 10000 and the stable cluster always
-stands first, so that raising the candidate's weight only moves the edge between the two: by the hash of the header,
-conversations move from stable to candidate and never back.
+without a restart, and, unlike runtime overrides, survives one.
+
+Weights always add up to 10000 and the stable cluster always stands first, so that raising the candidate's weight only
+moves the edge between the two: by the hash of the header, conversations move from stable to candidate and never back.
 """
 
 from __future__ import annotations

@@ -1,0 +1,234 @@
+"""DESIGN section 5, over random sequences of looks, commands, faults and edits, through the real loop."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from rollout.engine.judge import must_prove
+from rollout.engine.route import SetWeight
+from rollout.errors import RolloutError
+from rollout.model.status import Phase, Result, Status
+from tests.world import Behaviour, World, policy
+
+STEPS = [
+    {"weight": "5%", "for": "10s"},
+    {"weight": "20%", "for": "20s", "until": "evidence", "atMost": "10m", "approval": "required"},
+    {"weight": "50%", "for": "20s", "until": "evidence", "atMost": "20m"},
+]
+WEIGHTS = (500, 2000, 5000)
+
+
+class Killed(BaseException):
+    """SIGKILL: nothing catches it."""
+
+
+class Releases(RuleBasedStateMachine):
+    """Everything that may happen to a rollout, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        made = policy(
+            canary={"steps": STEPS, "bake": {"for": "20s"}},
+            evidence={"lookEvery": "5s", "warmUp": "5s"},
+            reactions={"noData": {"then": "hold", "after": "30m", "do": "rollback"}},
+        )
+        self.world = World(made, rate=40)
+        self.seen_weights = 0
+        self.carried_out: set[str] = set()
+        self.phases: set[Phase] = set()
+
+    # --- what happens ------------------------------------------------------------------------------------------
+
+    @rule(looks=st.integers(1, 12), gap_s=st.sampled_from([0.3, 1.0, 5.0, 20.0]))
+    def looks(self, looks: int, gap_s: float) -> None:
+        for _ in range(looks):
+            self._look()
+            self.world.pass_s(gap_s)
+
+    @rule(minutes=st.integers(1, 40))
+    def a_long_time(self, minutes: int) -> None:
+        for _ in range(minutes * 2):
+            self._look()
+            self.world.pass_s(30.0)
+
+    @rule(minutes=st.integers(2, 30), rate=st.sampled_from([0.5, 5.0, 40.0]), wanted=st.sampled_from(["v2", "v3"]))
+    def all_is_well_and_somebody_helps(self, minutes: int, rate: float, wanted: str) -> None:
+        """Without this the faults would keep every rollout at its first step, and later steps would go untested."""
+        world = self.world
+        world.router.down = world.router.deaf = False
+        world.metrics.failing, world.workloads.down, world.rate = set(), set(), rate
+        if not world.status.is_active:
+            world.declare(version=wanted)
+        world.declare(paused=False, version=world.records.rollout.spec.version)
+        for _ in range(minutes * 6):
+            if world.status.phase is Phase.PAUSED:
+                world.command("approve" if world.status.held_by == "approval" else "resume")
+            self._look()
+            world.pass_s(10.0)
+
+    @rule(
+        verb=st.sampled_from(["promote", "approve", "pause", "resume", "abort", "retry", "approve", "resume"]),
+        stale=st.booleans(),
+    )
+    def a_command(self, verb: str, stale: bool) -> None:
+        phase = self.world.status.phase
+        self.world.command(verb, phase="Baking" if stale else phase, step=self.world.status.step)
+
+    @precondition(lambda self: self.world.records.pending)
+    @rule(data=st.data())
+    def a_command_delivered_again(self, data: st.DataObject) -> None:
+        self.world.records.again = [data.draw(st.sampled_from(self.world.records.pending[-10:]))]
+
+    @rule(version=st.sampled_from(["v2", "v3"]), tasks=st.sampled_from([0.02, 0.04, 0.3, 0.9]))
+    def a_version_behaves(self, version: str, tasks: float) -> None:
+        self.world.behaviour[version] = Behaviour(tasks=tasks)
+
+    @rule(tasks=st.sampled_from([0.04, 0.5]))
+    def everybody_behaves(self, tasks: float) -> None:
+        for version in self.world.behaviour:
+            self.world.behaviour[version] = Behaviour(tasks=tasks)
+
+    @rule(rate=st.sampled_from([0.0, 0.5, 40.0, 40.0]))
+    def the_traffic_changes(self, rate: float) -> None:
+        self.world.rate = rate
+
+    @rule(down=st.booleans(), deaf=st.booleans())
+    def the_router_fails_or_recovers(self, down: bool, deaf: bool) -> None:
+        self.world.router.down, self.world.router.deaf = down, deaf
+
+    @rule(failing=st.sets(st.sampled_from(["errors", "tasks"])), down=st.sets(st.sampled_from(["v1", "v2", "v3"])))
+    def the_world_fails_or_recovers(self, failing: set[str], down: set[str]) -> None:
+        self.world.metrics.failing, self.world.workloads.down = failing, down
+
+    @rule(bp=st.integers(0, 10_000))
+    def somebody_edits_the_route(self, bp: int) -> None:
+        now = self.world.router.in_force
+        if now is not None and now.candidate is not None:
+            self.world.router.in_force = SetWeight(now.stable, now.candidate, bp)
+
+    @rule(version=st.sampled_from(["v1", "v2", "v3"]))
+    def another_version_is_wanted(self, version: str) -> None:
+        self.world.declare(version=version)
+
+    @rule(paused=st.booleans())
+    def the_spec_is_paused_or_not(self, paused: bool) -> None:
+        self.world.declare(paused=paused)
+
+    @rule()
+    def the_disk_is_full_for_a_moment(self) -> None:
+        self.world.records.broken = True
+        self._look()
+        self.world.records.broken = False
+
+    @rule()
+    def the_controller_is_killed_before_its_effect(self) -> None:
+        def die(_: SetWeight) -> None:
+            raise Killed
+
+        self.world.router.apply = die  # type: ignore[method-assign]
+        try:
+            self._look()
+        except Killed:
+            pass
+        finally:
+            del self.world.router.apply
+
+    @rule(seconds=st.integers(1, 7200))
+    def the_clock_steps_back(self, seconds: int) -> None:
+        self.world.clock.pass_s(-seconds)
+
+    # --- what must hold ----------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        before = self.world.status
+        try:
+            self.world.look()
+        except RolloutError:
+            return
+        self.phases.add(self.world.status.phase)
+        self._commands_are_carried_out_at_most_once(before, self.world.status)
+        self._weights_are_allowed(self.world.status)
+        self._promotion_had_evidence(before, self.world.status)
+
+    def _weights_are_allowed(self, status: Status) -> None:
+        """A version gets no more share than its step allows, none before its gates; approvals are respected."""
+        for weight in self.world.router.applied[self.seen_weights :]:
+            assert 0 <= weight.candidate_bp <= 10_000
+            assert weight.candidate_bp <= self._allowed(status), (weight, status.phase, status.step)
+            assert {weight.stable, weight.candidate} <= {
+                status.stable_version,
+                status.previous_version,
+                status.candidate_version,
+                None,
+            }
+        self.seen_weights = len(self.world.router.applied)
+
+    def _allowed(self, status: Status) -> int:
+        if status.phase in (
+            Phase.STABLE,
+            Phase.PREFLIGHT,
+            Phase.ROLLING_BACK,
+            Phase.ROLLED_BACK,
+            Phase.SUPERSEDING,
+        ):
+            return 0
+        at_full = status.phase in (Phase.BAKING, Phase.DRAINING) or status.resume_to is Phase.BAKING
+        if at_full or (status.phase is Phase.FROZEN and status.traffic.wanted_bp == 10_000):
+            return 10_000
+        reached = max((i for i in range(status.step + 1) if i != 1 or 1 in status.approved), default=0)
+        return WEIGHTS[reached]
+
+    def _promotion_had_evidence(self, before: Status, after: Status) -> None:
+        """Promotion requires positive evidence, or a human who passed the last step by name."""
+        if after.phase is Phase.BAKING and before.phase is not Phase.BAKING and before.resume_to is not Phase.BAKING:
+            by_human = 2 in after.passed_by_human
+            proved = all(after.evidence[kpi.name].proof.e_value >= 20 for kpi in must_prove(self.world.policy))
+            assert by_human or proved
+            assert by_human or all(state.all_c > 0 and state.all_s > 0 for state in after.evidence.values())
+        if after.stable_version != before.stable_version:
+            assert before.phase is Phase.BAKING and after.result is Result.PROMOTED
+            assert after.stable_version == before.candidate_version
+
+    def _commands_are_carried_out_at_most_once(self, before: Status, after: Status) -> None:
+        new = [each for each in after.handled if each not in before.handled]
+        told = [each for each in self.world.plans[-1].decisions if each.kind == "command"]
+        assert len(told) == len(new), "each outcome belongs to a command answered for the first time"
+        assert not self.carried_out & set(new)
+        self.carried_out |= set(new)
+
+    @invariant()
+    def a_refused_command_has_a_reason(self) -> None:
+        last = self.world.status.last_command
+        assert last is None or last.message
+
+    @invariant()
+    def whoever_waits_knows_why_and_what_next(self) -> None:
+        status = self.world.status
+        if self.world.plans and status.is_active:
+            assert status.message
+
+    @invariant()
+    def the_record_is_bounded(self) -> None:
+        status = self.world.status
+        assert len(status.decisions) <= 10 and len(status.handled) <= 20
+        assert len(status.model_dump_json(by_alias=True)) < 64 * 1024
+
+    def teardown(self) -> None:
+        """Whatever happened: with a router that works, an abort ends at zero, metrics or not."""
+        world = self.world
+        world.router.down = world.router.deaf = False
+        world.metrics.failing = {"errors", "tasks"}
+        world.declare(paused=False)
+        world.command("abort")
+        for _ in range(6):
+            self._look()
+            world.clock.pass_s(1)
+        status = world.status
+        assert status.phase in (Phase.ROLLED_BACK, Phase.STABLE, Phase.PREFLIGHT, Phase.DRAINING), status.phase
+        candidate = status.candidate_version
+        if status.phase is Phase.ROLLED_BACK and candidate != status.stable_version:
+            assert world.router.share_of(candidate or "") == 0.0
+
+
+TestReleases = Releases.TestCase

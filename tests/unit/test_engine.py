@@ -1,0 +1,406 @@
+"""Whole rollouts through the real loop, in a simulated world."""
+
+import pytest
+
+from rollout.engine.route import SetWeight
+from rollout.model.evidence import Verdict
+from rollout.model.status import Phase, Reason, Result
+from tests.world import Behaviour, World, policy
+
+HOUR = 3600.0
+
+
+def weights(world: World) -> list[int]:
+    """The candidate's weights in the order they were written, repeats left out."""
+    seen: list[int] = []
+    for weight in world.router.applied:
+        if weight.candidate == "v2" and (not seen or seen[-1] != weight.candidate_bp):
+            seen.append(weight.candidate_bp)
+    return seen
+
+
+def test_a_good_candidate_climbs_every_step_and_is_promoted():
+    world = World()
+    status = world.run(4 * HOUR, until=Phase.STABLE)
+    while world.status.phase is not Phase.STABLE or world.status.result is None:
+        status = world.run(2 * HOUR)
+    assert status.result is Result.PROMOTED
+    assert status.stable_version == "v2" and status.previous_version == "v1"
+    assert weights(world) == [0, 1000, 2500, 5000, 10_000]
+    assert world.router.in_force == SetWeight("v2")
+    assert "v2 is promoted" in status.message and " of " in status.message
+
+
+def test_a_candidate_that_fails_tasks_while_answering_is_rolled_back_with_the_numbers():
+    world = World()
+    world.behaviour["v2"] = Behaviour(tasks=0.20)
+    status = world.run(4 * HOUR, until=Phase.ROLLED_BACK)
+    assert status.result is Result.ROLLED_BACK and status.reason is Reason.WORSE
+    assert status.culprits == ("tasks",)
+    bad, all_ = status.evidence["tasks"].bad_c, status.evidence["tasks"].all_c
+    assert f"v2 {bad:.0f} of {all_:.0f}" in status.message and "Evidence" in status.message
+    assert world.router.in_force == SetWeight("v1", "v2", 0)
+
+
+def test_what_hits_both_versions_is_not_the_candidates_fault():
+    world = World(rate=50)
+    world.run(60, until=Phase.OBSERVING)
+    world.behaviour["v1"] = world.behaviour["v2"] = Behaviour(errors=0.3, tasks=0.4)
+    world.run(10 * 60)
+    assert world.status.phase not in (Phase.ROLLING_BACK, Phase.ROLLED_BACK)
+
+
+def test_a_regression_that_begins_at_full_traffic_is_found_against_the_frozen_reference():
+    world = World(policy(canary={"steps": [{"weight": "50%", "for": "1m"}], "bake": {"for": "1h"}}), rate=50)
+    world.run(4 * HOUR, until=Phase.BAKING)
+    world.behaviour["v2"] = Behaviour(tasks=0.3)
+    status = world.run(HOUR, until=Phase.ROLLED_BACK)
+    assert status.result is Result.ROLLED_BACK
+    assert "reference: frozen" in status.message
+    assert status.stable_version == "v1"
+
+
+def test_without_evidence_nothing_is_promoted_and_the_policy_pauses():
+    world = World(rate=0.05)
+    status = world.run(6 * HOUR, until=Phase.PAUSED, every_s=5)
+    assert status.reason is Reason.UNDECIDED
+    assert status.stable_version == "v1"
+    assert "undecided after" in status.message
+
+
+@pytest.mark.parametrize(("undecided", "phase"), [("rollback", Phase.ROLLED_BACK), ("advance", Phase.PAUSED)])
+def test_undecided_reacts_as_declared_but_never_into_promotion(undecided, phase):
+    world = World(policy(reactions={"undecided": undecided}), rate=0.05)
+    status = world.run(8 * HOUR, until=phase, every_s=5)
+    assert status.phase is phase
+    assert status.result is not Result.PROMOTED
+    if undecided == "advance":
+        assert status.step == 2, "the step before the last was passed, the last was not"
+
+
+def test_a_weight_is_asked_for_in_the_status_before_it_is_written_to_the_router():
+    world = World()
+    world.router.down = True
+    world.run(30)
+    world.router.down = False
+    world.run(30, until=Phase.SHIFTING)
+    before = len(world.router.applied)
+    world.records.broken = True
+    with pytest.raises(Exception, match="disk full"):
+        world.run(10)
+    assert len(world.router.applied) == before, "no effect without its record"
+
+
+def test_a_step_with_an_approval_keeps_its_weight_until_somebody_approves():
+    steps = [{"weight": "10%", "for": "1m"}, {"weight": "50%", "for": "1m", "approval": "required"}]
+    world = World(policy(canary={"steps": steps}))
+    status = world.run(HOUR, until=Phase.PAUSED)
+    assert status.reason is Reason.APPROVAL and world.router.in_force == SetWeight("v1", "v2", 1000)
+    world.command("resume")
+    world.run(5)
+    assert world.status.last_command and not world.status.last_command.accepted
+    world.command("approve")
+    world.run(60, until=Phase.OBSERVING)
+    assert world.router.in_force == SetWeight("v1", "v2", 5000)
+
+
+def test_harm_is_still_judged_while_a_step_waits_for_an_approval():
+    steps = [{"weight": "10%", "for": "1m"}, {"weight": "50%", "for": "1m", "approval": "required"}]
+    world = World(policy(canary={"steps": steps}), rate=50)
+    world.run(HOUR, until=Phase.PAUSED)
+    world.behaviour["v2"] = Behaviour(tasks=0.5)
+    status = world.run(HOUR, until=Phase.ROLLED_BACK)
+    assert status.result is Result.ROLLED_BACK
+
+
+def test_abort_works_with_metrics_and_candidate_down_and_reaches_zero():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.metrics.failing = {"errors", "tasks"}
+    world.workloads.down = {"v2"}
+    world.command("abort", phase="Preflight", step=9)
+    status = world.run(60, until=Phase.ROLLED_BACK)
+    assert status.result is Result.ABORTED
+    assert world.router.in_force == SetWeight("v1", "v2", 0)
+    assert "ada" in status.message and "because" in status.message
+
+
+def test_a_stale_command_is_refused_with_the_reason():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.command("promote", phase=Phase.OBSERVING, step=2)
+    world.look()
+    outcome = world.status.last_command
+    assert outcome and not outcome.accepted and "step 3" in outcome.message
+    assert world.status.step == 0
+
+
+def test_a_command_seen_twice_is_carried_out_once():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    command = world.command("pause")
+    world.look()
+    assert world.status.phase is Phase.PAUSED
+    world.command("resume")
+    world.run(3)
+    world.records.pending.append(next(each for each in world.records.pending if each.id == command))
+    world.run(3)
+    assert world.status.phase is Phase.OBSERVING
+
+
+def test_promote_passes_a_step_by_hand_and_says_so():
+    world = World(rate=0.2)
+    for _ in range(4):
+        world.run(HOUR, until=Phase.OBSERVING if world.status.step < 2 else None, every_s=1)
+        if world.status.phase not in (Phase.OBSERVING, Phase.PAUSED, Phase.BAKING):
+            break
+        world.command("promote")
+        world.run(2)
+    world.run(HOUR)
+    assert world.status.result is Result.PROMOTED
+    assert "by hand" in world.status.message
+
+
+def test_a_retried_version_has_half_the_budget_and_fresh_books():
+    world = World(rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.3)
+    world.run(2 * HOUR, until=Phase.ROLLED_BACK)
+    threshold = world.plans[-1].decisions[-1].threshold_e
+    world.run(30)
+    assert world.status.phase is Phase.ROLLED_BACK, "nothing starts by itself"
+    world.command("retry")
+    world.look()
+    assert world.status.phase is Phase.PREFLIGHT and world.status.retries == 1
+    assert world.status.evidence["tasks"].all_c == 0
+    world.run(2 * HOUR, until=Phase.ROLLED_BACK)
+    assert world.plans[-1].decisions[-1].threshold_e == pytest.approx(2 * threshold)
+
+
+def test_another_version_in_mid_flight_first_goes_back_to_stable():
+    world = World()
+    world.run(HOUR, until=Phase.OBSERVING)
+    world.declare(version="v3")
+    world.run(120, until=Phase.PREFLIGHT)
+    back = world.router.applied.index(SetWeight("v1", "v2", 0), 2)
+    assert all(weight.candidate != "v3" for weight in world.router.applied[: back + 1])
+    assert world.status.candidate_version == "v3" and world.status.evidence["tasks"].all_c == 0
+    world.run(60, until=Phase.OBSERVING)
+    assert world.router.in_force == SetWeight("v1", "v3", 1000)
+
+
+def test_an_edit_of_the_policy_in_mid_flight_counts_next_time():
+    world = World()
+    world.run(HOUR, until=Phase.OBSERVING)
+    world.policy = policy(canary={"steps": [{"weight": "90%", "for": "1m"}]})
+    world.run(10 * 60)
+    assert 2500 in weights(world) and 9000 not in weights(world)
+
+
+def test_a_router_that_takes_no_weight_pauses_the_rollout_and_says_so():
+    world = World()
+    world.run(60, until=Phase.SHIFTING)
+    world.router.deaf = True
+    status = world.run(HOUR, until=Phase.PAUSED)
+    assert status.reason is Reason.TRAFFIC_NOT_SHIFTING
+    assert "10 %" in status.message
+
+
+def test_a_foreign_edit_is_put_back_a_few_times_and_then_freezes():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    for _ in range(10):
+        world.router.in_force = SetWeight("v1", "v2", 7000)
+        world.run(3)
+    assert world.status.phase is Phase.FROZEN and world.status.reason is Reason.WEIGHT_DRIFT
+    assert world.router.in_force == SetWeight("v1", "v2", 7000), "frozen: nothing moves by itself"
+    world.command("abort")
+    world.run(30, until=Phase.ROLLED_BACK)
+    assert world.router.in_force == SetWeight("v1", "v2", 0)
+
+
+def test_a_split_that_is_not_what_was_asked_for_blocks_promotion_but_rolls_nothing_back():
+    world = World(rate=50)
+    world.run(10 * 60, until=Phase.OBSERVING)
+    true_share = world.router.share_of
+    world.router.share_of = lambda version: true_share(version) * (0.3 if version == "v2" else 1.0)  # type: ignore[method-assign]
+    world.run(3 * HOUR)
+    assert world.status.step == 0 and world.status.phase in (Phase.OBSERVING, Phase.PAUSED)
+    assert world.status.reason in (Reason.TRAFFIC_NOT_SHIFTING, Reason.SAMPLE_RATIO)
+
+
+def test_a_candidate_that_stops_answering_is_rolled_back_without_statistics():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.workloads.down = {"v2"}
+    status = world.run(120, until=Phase.ROLLED_BACK)
+    assert status.reason is Reason.CANDIDATE_DOWN
+
+
+def test_both_versions_down_is_not_the_candidates_fault():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.workloads.down = {"v1", "v2"}
+    world.run(120)
+    assert world.status.phase is Phase.OBSERVING
+
+
+def test_a_source_that_is_down_holds_and_what_happened_meanwhile_is_counted_later():
+    world = World(rate=50)
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.run(60)
+    before = world.status.evidence["tasks"].all_c
+    world.metrics.failing = {"tasks"}
+    world.run(10 * 60)
+    assert world.status.phase is Phase.OBSERVING and world.status.step == 0
+    assert world.status.reason is Reason.SOURCE_ERROR
+    assert world.status.evidence["tasks"].verdict is Verdict.SOURCE_ERROR
+    assert world.status.evidence["tasks"].all_c == before
+    world.metrics.failing = set()
+    world.run(11)
+    assert world.status.evidence["tasks"].all_c > before + 50 * 600 * 0.1 * 0.8
+
+
+@pytest.mark.parametrize(
+    ("reaction", "phase"),
+    [
+        ("pause", Phase.PAUSED),
+        ({"then": "hold", "after": "15m", "do": "rollback"}, Phase.ROLLED_BACK),
+    ],
+)
+def test_a_source_that_stays_down_is_reacted_to_as_declared(reaction, phase):
+    world = World(policy(reactions={"sourceDown": reaction}))
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.metrics.failing = {"tasks"}
+    began = world.clock.at
+    status = world.run(HOUR, until=phase)
+    assert status.phase is phase and status.reason is Reason.SOURCE_ERROR
+    waited_s = (world.clock.at - began).total_seconds()
+    assert waited_s >= (900 if phase is Phase.ROLLED_BACK else 100)
+
+
+def test_no_outcomes_is_no_data_and_never_success():
+    world = World(policy(canary={"steps": [{"weight": "10%", "for": "1m"}, {"weight": "50%", "for": "1m"}]}))
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.rate = 0.0
+    world.run(HOUR)
+    assert world.status.reason is Reason.NO_DATA and world.status.step == 0
+
+
+def test_a_bound_that_both_versions_break_is_the_environment():
+    kpis = [
+        {"name": "errors", "bad": "a", "total": "b", "margin": {"absolute": "20%"}, "atMost": "5%"},
+        {"name": "tasks", "bad": "c", "total": "d", "margin": {"absolute": "20%"}},
+    ]
+    world = World(policy(kpis=kpis), rate=50)
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.behaviour["v1"] = world.behaviour["v2"] = Behaviour(errors=0.3)
+    world.run(20 * 60)
+    assert world.status.phase is Phase.OBSERVING and world.status.reason is Reason.ENVIRONMENT
+
+
+def test_a_bound_that_only_the_candidate_breaks_rolls_back():
+    kpis = [
+        {"name": "errors", "bad": "a", "total": "b", "margin": {"absolute": "50%"}, "atMost": "5%"},
+        {"name": "tasks", "bad": "c", "total": "d", "margin": {"absolute": "20%"}},
+    ]
+    world = World(policy(kpis=kpis), rate=50)
+    world.behaviour["v2"] = Behaviour(errors=0.15)
+    status = world.run(2 * HOUR, until=Phase.ROLLED_BACK)
+    assert status.culprits == ("errors",)
+
+
+def test_worse_can_freeze_or_pause_instead_of_rolling_back():
+    for reaction, phase in (("freeze", Phase.FROZEN), ("pause", Phase.PAUSED)):
+        world = World(policy(reactions={"worse": reaction}), rate=50)
+        world.behaviour["v2"] = Behaviour(tasks=0.4)
+        status = world.run(2 * HOUR, until=phase)
+        assert status.phase is phase and status.reason is Reason.WORSE
+        held = world.router.in_force
+        world.run(600)
+        assert world.router.in_force == held and world.status.phase is phase
+
+
+def test_the_old_version_is_kept_in_the_route_until_its_requests_have_ended():
+    world = World()
+    world.router.active = {"v1": 2}
+    world.run(6 * HOUR, until=Phase.DRAINING)
+    world.run(120)
+    assert world.status.phase is Phase.DRAINING and "2 requests" in world.status.next
+    assert world.router.in_force == SetWeight("v1", "v2", 10_000)
+    world.router.active = {"v1": 0}
+    world.run(5)
+    assert world.status.phase is Phase.STABLE and world.router.in_force == SetWeight("v2")
+
+
+def test_an_advisory_kpi_neither_rolls_back_nor_blocks():
+    kpis = [
+        {"name": "errors", "bad": "a", "total": "b", "margin": {"absolute": "3%"}},
+        {"name": "tasks", "bad": "c", "total": "d", "margin": {"absolute": "1%"}, "advisory": True},
+    ]
+    world = World(policy(kpis=kpis), rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.5)
+    world.run(6 * HOUR, until=Phase.STABLE)
+    world.run(6 * HOUR)
+    assert world.status.result is Result.PROMOTED
+
+
+def test_checks_that_never_pass_stop_the_rollout_before_any_traffic():
+    world = World()
+    world.metrics.failing = {"tasks"}
+    status = world.run(HOUR, until=Phase.ROLLED_BACK)
+    assert status.result is Result.STOPPED and status.reason is Reason.PREFLIGHT_FAILED
+    assert all(weight.candidate_bp == 0 for weight in world.router.applied)
+
+
+def test_spec_paused_holds_and_lets_go():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.declare(paused=True)
+    world.run(5)
+    assert world.status.phase is Phase.PAUSED
+    world.declare(paused=False)
+    world.run(5)
+    assert world.status.phase is Phase.OBSERVING
+
+
+def test_the_wall_clock_stepping_back_breaks_nothing():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.clock.pass_s(-3600)
+    world.run(30)
+    assert world.status.phase in (Phase.OBSERVING, Phase.SHIFTING)
+    assert world.router.in_force == SetWeight("v1", "v2", 1000)
+
+
+def test_the_only_version_there_is_becomes_stable_and_gets_everything():
+    world = World(version="v1", backends={"endpoints": [{"version": "v1", "url": "http://v1:80"}]})
+    world.records.rollout = type(world.records.rollout)(
+        world.records.rollout.metadata,
+        world.records.rollout.spec,
+        world.status.model_copy(update={"stable_version": None}),
+    )
+    world.router.in_force = None
+    world.run(5)
+    assert world.status.stable_version == "v1" and world.router.in_force == SetWeight("v1")
+
+
+def test_an_unknown_stable_version_starts_nothing_and_says_what_to_do():
+    world = World()
+    world.records.rollout = type(world.records.rollout)(
+        world.records.rollout.metadata,
+        world.records.rollout.spec,
+        world.status.model_copy(update={"stable_version": None}),
+    )
+    world.router.in_force = None
+    world.run(5)
+    assert world.status.reason is Reason.STABLE_UNKNOWN and "--stable" in world.status.message
+    assert not world.router.applied
+
+
+def test_every_rollout_tells_the_same_story_again():
+    """The same facts give the same plan, to the last bit."""
+    first, second = World(seed=5), World(seed=5)
+    for world in (first, second):
+        world.behaviour["v2"] = Behaviour(tasks=0.1)
+        world.run(1800)
+    assert first.status == second.status

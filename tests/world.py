@@ -1,0 +1,245 @@
+"""A small world for the engine: a clock, a router, users, counters and a notebook, all on one thread and seeded.
+
+The engine itself is the real one, driven through the real reconcile loop; only what lies beyond its ports is simulated.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import yaml
+
+from rollout.daemon.reconcile import Reconciler
+from rollout.engine.facts import Command, Counters, Reading, RouteFacts, Round
+from rollout.engine.plan import Plan
+from rollout.engine.route import SetWeight
+from rollout.errors import RecordsUnavailable, RouterUnavailable
+from rollout.model.documents import policy_spec
+from rollout.model.policy import PolicySpec
+from rollout.model.resource import Metadata, RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import Decision, Status
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+POLICY = """
+canary:
+  steps:
+  - {weight: 10%, for: 1m}
+  - {weight: 25%, for: 1m, until: evidence, atMost: 1h}
+  - {weight: 50%, for: 2m, until: evidence, atMost: 2h}
+  bake: {for: 5m}
+kpis:
+- {name: errors, bad: a, total: b, margin: {relative: 10%, absolute: 0.5%}, promotionMargin: {relative: 50%, absolute: 3%}}
+- {name: tasks, bad: c, total: d, margin: {relative: 10%, absolute: 1%}, promotionMargin: {relative: 50%, absolute: 4%}}
+evidence: {lookEvery: 10s, warmUp: 20s}
+drain: {deadline: 10m}
+"""
+
+
+def policy(text: str = POLICY, **changes: object) -> PolicySpec:
+    """Read a policy from YAML, with whole sections replaced."""
+    raw = {**yaml.safe_load(text), **changes}
+    parsed, faults = policy_spec(raw)
+    assert parsed is not None and not faults, faults
+    return parsed
+
+
+def spec(version: str | None, of: PolicySpec, **changes: object) -> RolloutSpec:
+    raw = {
+        "version": version,
+        "backends": {"endpoints": [{"version": v, "url": f"http://{v}:80"} for v in ("v1", "v2", "v3")]},
+        "routes": [{"envoy": {"listen": "127.0.0.1:1"}}],
+        "metrics": {"scrape": {}},
+        "policyRef": {"name": "p"},
+        "conversations": {"turns": 1},
+        **changes,
+    }
+    return RolloutSpec.model_validate(raw).model_copy(update={"policy": of})
+
+
+@dataclass
+class FakeClock:
+    at: datetime = EPOCH
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pass_s(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeRouter:
+    """Takes weights, remembers all of them, and can be down, deaf (accepts, does nothing) or edited by others."""
+
+    in_force: SetWeight | None = None
+    applied: list[SetWeight] = field(default_factory=list)
+    down: bool = False
+    deaf: bool = False
+    active: dict[str, int] = field(default_factory=dict)
+
+    def observe(self) -> RouteFacts:
+        if self.down:
+            return RouteFacts("route", reachable=False, problem="connection refused")
+        now = self.in_force
+        if now is None:
+            return RouteFacts("route", reachable=True)
+        return RouteFacts("route", True, now.stable, now.candidate, now.candidate_bp, self.active)
+
+    def apply(self, weight: SetWeight) -> None:
+        if self.down:
+            raise RouterUnavailable("connection refused")
+        self.applied.append(weight)
+        if not self.deaf:
+            self.in_force = weight
+
+    def share_of(self, version: str) -> float:
+        now = self.in_force
+        if now is None:
+            return 0.0
+        share = now.candidate_bp / 10_000
+        return share if version == now.candidate else 1 - share if version == now.stable else 0.0
+
+
+@dataclass
+class FakeRecords:
+    """A notebook that can refuse to be written in, and a mailbox that may deliver a command again."""
+
+    rollout: Rollout
+    pending: list[Command] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    broken: bool = False
+    answered: set[str] = field(default_factory=set)
+    again: list[Command] = field(default_factory=list)
+
+    def load(self) -> Rollout:
+        return self.rollout
+
+    def commands(self) -> tuple[Command, ...]:
+        return (*(each for each in self.pending if each.id not in self.answered), *self.again)
+
+    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+        if self.broken:
+            raise RecordsUnavailable("disk full")
+        # Through JSON and back: what a restart would read.
+        status = Status.model_validate_json(status.model_dump_json(by_alias=True))
+        self.rollout = Rollout(self.rollout.metadata, self.rollout.spec, status)
+        self.decisions += decisions
+        self.answered |= set(status.handled)
+
+
+@dataclass
+class Behaviour:
+    """Chance of a bad outcome by KPI, for one version."""
+
+    errors: float = 0.01
+    tasks: float = 0.04
+
+
+@dataclass
+class FakeMetrics:
+    """Counters that grow while the clock runs."""
+
+    random: random.Random
+    totals: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+
+    def grow(self, version: str, behaviour: Behaviour, requests: int) -> None:
+        for kpi in ("errors", "tasks"):
+            bad = sum(self.random.random() < getattr(behaviour, kpi) for _ in range(requests))
+            self._add(version, kpi, "bad", bad)
+            self._add(version, kpi, "total", requests)
+
+    def _add(self, version: str, kpi: str, what: str, count: float) -> None:
+        key = (version, kpi, what)
+        self.totals[key] = self.totals.get(key, 0.0) + count
+
+    def read(self, stable: str, candidate: str) -> Round:
+        return Round(
+            kpis={kpi: self._reading(kpi, stable, candidate) for kpi in ("errors", "tasks")},
+            requests=self._reading("errors", stable, candidate),
+        )
+
+    def _reading(self, kpi: str, stable: str, candidate: str) -> Reading:
+        if kpi in self.failing:
+            return Reading(problem=f"the page of {kpi} did not answer")
+        return Reading(stable=self._counters(stable, kpi), candidate=self._counters(candidate, kpi))
+
+    def _counters(self, version: str, kpi: str) -> Counters:
+        series = f"{version}|{kpi}"
+        bad, total = (self.totals.get((version, kpi, what), 0.0) for what in ("bad", "total"))
+        return Counters(bad={series: bad}, total={series: total})
+
+
+@dataclass
+class FakeWorkloads:
+    down: set[str] = field(default_factory=set)
+
+    def ready(self, versions: tuple[str, ...]) -> dict[str, str]:
+        return {version: "connection refused" if version in self.down else "" for version in versions}
+
+
+class World:
+    """One rollout from v1 to v2 under a given request rate, unless told otherwise."""
+
+    def __init__(
+        self, of: PolicySpec | None = None, *, version: str = "v2", seed: int = 1, rate: float = 20.0, **spec_changes: object
+    ) -> None:
+        self.policy = of or policy()
+        self.rate = rate
+        self.random = random.Random(seed)
+        self.clock = FakeClock()
+        self.router = FakeRouter(in_force=SetWeight("v1"))
+        self.metrics = FakeMetrics(self.random)
+        self.workloads = FakeWorkloads()
+        self.behaviour = {name: Behaviour() for name in ("v1", "v2", "v3")}
+        declared = spec(version, self.policy, **spec_changes)
+        self.records = FakeRecords(Rollout(Metadata(name="agent"), declared, Status(stable_version="v1")))
+        self.plans: list[Plan] = []
+        self.commands = 0
+
+    @property
+    def status(self) -> Status:
+        return self.records.rollout.status
+
+    def declare(self, **changes: object) -> None:
+        """Edit the spec, as GitOps would."""
+        now = self.records.rollout
+        self.records.rollout = Rollout(now.metadata, now.spec.model_copy(update=changes), now.status)
+
+    def command(self, verb: str, *, phase: str | None = None, step: int | None = None, id_: str | None = None) -> str:
+        self.commands += 1
+        found = id_ or f"command-{self.commands:04}"
+        self.records.pending.append(Command(found, verb, "ada", "because", self.clock.at, phase, step))  # type: ignore[arg-type]
+        return found
+
+    def look(self) -> Plan:
+        """One look of a controller that remembers nothing but its records."""
+        reconciler = Reconciler(
+            self.policy, self.records, (self.router,), self.metrics, self.workloads, self.clock
+        )
+        made = reconciler.look()
+        self.plans.append(made)
+        return made
+
+    def pass_s(self, seconds: float) -> None:
+        """Let users talk for a while, split as the router has it."""
+        requests = self.rate * seconds
+        for version, behaviour in self.behaviour.items():
+            expected = requests * self.router.share_of(version)
+            count = int(expected) + (self.random.random() < expected - int(expected))
+            self.metrics.grow(version, behaviour, count)
+        self.clock.pass_s(seconds)
+
+    def run(self, seconds: float, *, until: str | None = None, every_s: float = 1.0) -> Status:
+        """Look again and again, for a time or until a phase is reached."""
+        end = self.clock.at + timedelta(seconds=seconds)
+        while self.clock.at < end:
+            made = self.look()
+            if until is not None and made.status.phase == until:
+                break
+            self.pass_s(min(every_s, 10.0))
+        return self.status
