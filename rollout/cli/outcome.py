@@ -52,6 +52,8 @@ def finish(rollout: Rollout, code: int, output: Output) -> int:
         print(json.dumps(document, indent=2, sort_keys=True), flush=True)  # noqa: T201
     else:
         print(last, flush=True)  # noqa: T201
+    if rollout.status.next:
+        print(f"next: {rollout.status.next}", file=sys.stderr, flush=True)  # noqa: T201
     meaning = MEANINGS[code] if code or rollout.status.result else "done"
     print(f"(exit {code}: {meaning})", file=sys.stderr, flush=True)  # noqa: T201
     return code

@@ -63,8 +63,6 @@ def format_duration(seconds: float) -> str:
 
 
 def _read_percent(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FULL_BP:
-        return value  # already basis points: the model built in code, not from a document
     try:
         return percent_bp(value)
     except ValueError as error:
@@ -76,8 +74,6 @@ def _read_percent(value: Any) -> int:
 
 
 def _read_duration(value: Any) -> float:
-    if isinstance(value, float) and value >= 0:
-        return value
     try:
         return duration_s(value)
     except ValueError as error:

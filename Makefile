@@ -1,0 +1,48 @@
+# Everything runs in a virtual environment of its own, made on first use. Needs Python 3.11+ with venv, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CANDIDATE ?= good
+
+.PHONY: help demo test lint types check bench-stats bench clean
+
+help:  ## show this help
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.demo  ## release a new version of a real agent on this machine (CANDIDATE=good|worse|slow|erroring)
+	$(BIN)/rollout demo --candidate $(CANDIDATE)
+
+test: $(VENV)/.dev  ## run all tests, in parallel
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.dev  ## style and the walls between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev  ## strict types
+	$(BIN)/mypy
+
+check: lint types test  ## all of it, as CI runs it
+
+bench-stats: $(VENV)/.dev  ## false rollback, detection and promotion of the tests, from fixed seeds (about 15 minutes)
+	$(BIN)/python benchmarks/bench_stats.py
+
+bench: $(VENV)/.dev  ## how long a look and a plan take
+	$(BIN)/python benchmarks/bench_plan.py
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "this needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group test --group lint --group bench
+	@touch $@ $(VENV)/.demo

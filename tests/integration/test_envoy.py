@@ -1,0 +1,243 @@
+"""A real Envoy: weights take effect, conversations stay, nothing is lost, and restarts change nothing."""
+
+import http.client
+import json
+import socket
+import threading
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from rollout.engine.route import SetWeight
+from rollout.errors import RouterUnavailable
+from rollout.http import Pages
+from rollout.metrics.presets import resolve
+from rollout.metrics.scrape import ScrapeSource
+from rollout.model.policy import Kpi
+from rollout.traffic.envoy import EnvoyRouter
+from rollout.traffic.envoy_process import EnvoyProcess
+from tests.integration.real import eventually, needs_envoy
+
+pytestmark = [pytest.mark.real, needs_envoy, pytest.mark.xdist_group("real")]
+
+
+class Backend:
+    """Answers with its version; fails where asked to."""
+
+    def __init__(self, version: str) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
+
+            def do_GET(self):
+                self.send_response(500 if self.path == "/fail" else 200)
+                self.send_header("content-length", str(len(version)))
+                self.end_headers()
+                self.wfile.write(version.encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def backends():
+    made = {version: Backend(version) for version in ("v1", "v2", "v3")}
+    yield {version: (backend.url,) for version, backend in made.items()}
+    for backend in made.values():
+        backend.close()
+
+
+@pytest.fixture
+def http_pages():
+    pages = Pages()
+    yield pages
+    pages.close()
+
+
+@pytest.fixture
+def listen():
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def process(tmp_path, listen, http_pages):
+    made = EnvoyProcess("agent", listen, tmp_path / "envoy", http_pages)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def router(backends, process):
+    return EnvoyRouter("agent", "x-thread-id", backends, process)
+
+
+def put(router: EnvoyRouter, weight: SetWeight) -> None:
+    router.apply(weight)
+    facts = None
+
+    def there() -> bool:
+        nonlocal facts
+        facts = router.observe()
+        return (facts.stable, facts.candidate, facts.candidate_bp) == (
+            weight.stable,
+            weight.candidate,
+            weight.candidate_bp,
+        )
+
+    eventually(there, why=f"{weight} did not come into force: {facts}")
+
+
+def answers(listen: str, threads: range, path: str = "/") -> list[str]:
+    connection = http.client.HTTPConnection(listen, timeout=5)
+    found = []
+    for thread in threads:
+        connection.request("GET", path, headers={"x-thread-id": f"thread-{thread}"})
+        found.append(connection.getresponse().read().decode())
+    connection.close()
+    return found
+
+
+def test_conversations_stay_on_their_version_and_only_move_forward(router, listen):
+    put(router, SetWeight("v1"))
+    assert set(answers(listen, range(50))) == {"v1"}
+    moved_before: set[int] = set()
+    for bp in (1000, 2000, 5000, 10_000):
+        put(router, SetWeight("v1", "v2", bp))
+        first, again = answers(listen, range(400)), answers(listen, range(400))
+        assert first == again, "the same conversation, the same version"
+        on_candidate = {thread for thread, version in enumerate(first) if version == "v2"}
+        assert moved_before <= on_candidate, "none goes back while the weight rises"
+        assert abs(len(on_candidate) / 400 - bp / 10_000) < 0.08
+        moved_before = on_candidate
+    put(router, SetWeight("v1", "v2", 0))
+    assert set(answers(listen, range(100))) == {"v1"}
+
+
+def test_no_request_is_lost_while_the_weight_moves(router, listen):
+    put(router, SetWeight("v1"))
+    stop, lost, count = threading.Event(), [], [0]
+
+    def user(number: int) -> None:
+        connection = http.client.HTTPConnection(listen, timeout=5)
+        while not stop.is_set():
+            try:
+                connection.request("GET", "/", headers={"x-thread-id": f"{number}-{count[0]}"})
+                response = connection.getresponse()
+                if response.status != 200 or not response.read():
+                    lost.append(response.status)
+            except OSError as error:
+                lost.append(error)
+                connection.close()
+            count[0] += 1
+        connection.close()
+
+    users = [threading.Thread(target=user, args=(number,)) for number in range(4)]
+    for each in users:
+        each.start()
+    for bp in (100, 1000, 5000, 10_000, 0, 5000, 0):
+        put(router, SetWeight("v1", "v2", bp))
+    put(router, SetWeight("v1", "v3", 3000))
+    put(router, SetWeight("v3"))
+    stop.set()
+    for each in users:
+        each.join()
+    assert lost == [] and count[0] > 100
+
+
+def test_envoy_outlives_its_controller_and_is_found_again(router, process, tmp_path, listen, http_pages, backends):
+    put(router, SetWeight("v1", "v2", 3000))
+    pid_line = process.admin()
+    other = EnvoyProcess("agent", listen, tmp_path / "envoy", http_pages)
+    again = EnvoyRouter("agent", "x-thread-id", backends, other)
+    assert other.admin() == pid_line
+    facts = again.observe()
+    assert (facts.stable, facts.candidate, facts.candidate_bp) == ("v1", "v2", 3000)
+    put(again, SetWeight("v1", "v2", 4000))
+    assert process.admin() == pid_line, "it was steered, not started anew"
+
+
+def test_a_restarted_envoy_has_the_same_weights(router, process, listen):
+    put(router, SetWeight("v1", "v2", 2500))
+    before = answers(listen, range(200))
+    process.stop()
+    assert not router.observe().reachable
+    put(router, SetWeight("v1", "v2", 2500))
+    assert answers(listen, range(200)) == before
+
+
+def test_somebody_elses_process_is_never_taken_for_ours(router, process, tmp_path, listen, http_pages):
+    put(router, SetWeight("v1"))
+    stranger = EnvoyProcess("other", "127.0.0.1:1", tmp_path / "other", http_pages)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "admin.txt").write_text((tmp_path / "envoy" / "admin.txt").read_text())
+    assert stranger.admin() is None
+    stranger.stop()
+    assert router.observe().reachable, "it was not stopped either"
+
+
+def test_a_port_in_use_is_told_with_what_to_do(backends, tmp_path, http_pages):
+    with closing(socket.socket()) as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        listen = f"127.0.0.1:{busy.getsockname()[1]}"
+        router = EnvoyRouter("agent", "x", backends, EnvoyProcess("agent", listen, tmp_path, http_pages))
+        with pytest.raises(RouterUnavailable, match=r"cannot listen .* in use.* change `listen`"):
+            router.apply(SetWeight("v1"))
+
+
+def test_a_foreign_edit_of_the_route_is_seen(router, process, tmp_path):
+    put(router, SetWeight("v1", "v2", 1000))
+    path = tmp_path / "envoy" / "routes.json"
+    document = json.loads(path.read_text())
+    split = document["resources"][0]["virtual_hosts"][0]["routes"][0]["route"]["weighted_clusters"]["clusters"]
+    split[0]["weight"], split[1]["weight"] = 2000, 8000
+    process.write("routes.json", document)
+    eventually(lambda: router.observe().candidate_bp == 8000)
+    put(router, SetWeight("v1", "v2", 1000))
+
+
+def test_envoys_own_counters_tell_versions_apart(router, listen, http_pages):
+    put(router, SetWeight("v1", "v2", 5000))
+    answers(listen, range(60))
+    answers(listen, range(20), "/fail")
+    kpis = [{"name": "errors", "preset": "envoy/errors"}, {"name": "slow", "preset": "envoy/slow-requests", "with": {"slowerThan": "500ms"}}]
+    queries, faults = resolve([Kpi.model_validate(each) for each in kpis])
+    assert not faults
+    source = ScrapeSource("agent", queries, lambda _: (), router.stats_page, http_pages, 2.0)
+
+    def counted() -> bool:
+        found = source.read("v1", "v2")
+        errors, slow = found.kpis["errors"], found.kpis["slow"]
+        bad = [sum(arm.bad.values()) for arm in (errors.stable, errors.candidate)]
+        total = [sum(arm.total.values()) for arm in (errors.stable, errors.candidate)]
+        timed = [sum(arm.total.values()) for arm in (slow.stable, slow.candidate)]
+        return sum(bad) == 20 and min(bad) > 0 and sum(total) == 80 and timed == total and not slow.problem
+
+    eventually(counted)
+    source.close()
+
+
+def test_an_endpoint_that_is_down_counts_as_errors_of_its_version(router, listen, backends, http_pages, tmp_path, process):
+    dead = EnvoyRouter("agent", "x-thread-id", {**backends, "v2": ("http://127.0.0.1:1",)}, process)
+    put(dead, SetWeight("v1", "v2", 5000))
+    answers(listen, range(40))
+    queries, _ = resolve([Kpi.model_validate({"name": "errors", "preset": "envoy/errors"})])
+    source = ScrapeSource("agent", queries, lambda _: (), dead.stats_page, http_pages, 2.0)
+    reading = source.read("v1", "v2").kpis["errors"]
+    source.close()
+    assert sum(reading.candidate.bad.values()) == sum(reading.candidate.total.values()) > 5
+    assert sum(reading.stable.bad.values()) == 0

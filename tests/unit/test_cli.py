@@ -1,0 +1,265 @@
+"""The command line as people and programs meet it: words, streams, exit codes."""
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from rollout.cli.outcome import exit_code
+from rollout.cli.picture import draw
+from rollout.cli.watch import sentence
+from rollout.model.resource import Metadata
+from rollout.model.rollout import Rollout
+from rollout.model.status import Phase, Result, Status
+from rollout.records.sqlite import Store
+from tests.world import Behaviour, World, policy, spec
+
+POLICY = """
+apiVersion: rollout.dev/v1alpha1
+kind: RolloutPolicy
+metadata: {name: p}
+spec:
+  canary: {steps: [{weight: 50%, for: 1s}]}
+  kpis:
+  - {name: tasks, preset: agent-tasks, margin: {absolute: 1%}}
+  - {name: errors, preset: envoy/errors, margin: {absolute: 1%}}
+"""
+ROLLOUT = """
+apiVersion: rollout.dev/v1alpha1
+kind: Rollout
+metadata: {{name: agent}}
+spec:
+  version: v1
+  backends: {{endpoints: [{{version: v1, url: "http://127.0.0.1:{v1}"}}, {{version: v2, url: "http://127.0.0.1:{v2}"}}]}}
+  routes: [{{envoy: {{listen: "127.0.0.1:{listen}"}}}}]
+  metrics: {{scrape: {{timeout: 1s}}}}
+  policyRef: {{name: p}}
+---
+"""
+PAGE = """\
+# TYPE agent_tasks_started_total counter
+agent_tasks_started_total{{version="{version}"}} 1
+# TYPE agent_tasks_failed_total counter
+agent_tasks_failed_total{{version="{version}"}} 0
+"""
+
+
+def run(*arguments: str, cwd, **more) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rollout.cli.app", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=60,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
+        **more,
+    )
+
+
+@contextmanager
+def page(text: str):
+    """Serve one page on a free port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def write(directory, *, v1: int, v2: int, listen: int, policy_text: str = POLICY) -> None:
+    (directory / "rollout.yaml").write_text(ROLLOUT.format(v1=v1, v2=v2, listen=listen) + policy_text)
+
+
+def test_importing_the_command_line_loads_nothing_heavy():
+    heavy = "kubernetes httpx rich structlog apscheduler requests pydantic yaml sqlite3 prometheus_client"
+    code = f"import sys, rollout.cli.app; print([m for m in '{heavy}'.split() if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "verb", ["start", "status", "list", "explain", "promote", "approve", "pause", "resume", "abort", "retry", "lint", "demo"]
+)
+def test_every_verb_says_what_it_does(verb, tmp_path):
+    done = run(verb, "--help", cwd=tmp_path)
+    assert done.returncode == 0 and "--output" in done.stdout
+
+
+def test_no_rollout_file_is_a_fault_with_a_remedy_and_no_traceback(tmp_path):
+    done = run("start", "v2", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "rollout.yaml" in done.stderr and "->" in done.stderr and "Traceback" not in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_reading_without_records_says_so_and_makes_none(tmp_path):
+    for verb in ("status", "list", "explain", "abort"):
+        done = run(verb, cwd=tmp_path)
+        assert done.returncode == 5 and "nothing was started" in done.stderr, verb
+    assert os.listdir(tmp_path) == []
+
+
+def test_every_fault_of_a_start_is_told_at_once_and_nothing_changes(tmp_path):
+    with page("<html>not metrics</html>") as v1, closing(socket.socket()) as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        write(tmp_path, v1=v1, v2=free_port(), listen=busy.getsockname()[1])
+        done = run("start", "v2", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "spec.backends.endpoints[1].url" in done.stderr and "does not answer" in done.stderr
+    assert "spec.routes[0].envoy.listen" in done.stderr and "in use" in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["rollout.yaml"]
+
+
+def test_a_metrics_page_that_is_none_is_told_before_anything_moves(tmp_path):
+    with page("<html>not metrics</html>") as v1, page(PAGE.format(version="v2")) as v2:
+        write(tmp_path, v1=v1, v2=v2, listen=free_port())
+        done = run("start", "v2", cwd=tmp_path)
+    assert done.returncode == 2 and "is not a metrics page" in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["rollout.yaml"]
+
+
+def test_a_version_without_an_endpoint_is_told_with_those_there_are(tmp_path):
+    write(tmp_path, v1=1, v2=2, listen=free_port())
+    done = run("start", "v9", cwd=tmp_path)
+    assert done.returncode == 2 and "has no endpoint" in done.stderr and "v1, v2" in done.stderr
+
+
+def test_records_of_a_newer_release_stop_a_start(tmp_path):
+    (tmp_path / ".rollout").mkdir()
+    with closing(sqlite3.connect(tmp_path / ".rollout" / "rollouts.db")) as database:
+        database.execute("PRAGMA user_version = 99")
+    write(tmp_path, v1=1, v2=2, listen=free_port())
+    done = run("start", "v2", cwd=tmp_path)
+    assert done.returncode == 2 and "newer release" in done.stderr
+
+
+def test_lint_tells_faults_as_text_and_as_json(tmp_path):
+    write(tmp_path, v1=1, v2=2, listen=3, policy_text=POLICY.replace("50%", "150%"))
+    done = run("lint", "rollout.yaml", cwd=tmp_path)
+    assert done.returncode == 2 and "more than 100%" in done.stderr and done.stdout == ""
+    done = run("lint", "rollout.yaml", "-o", "json", cwd=tmp_path)
+    assert done.returncode == 2
+    faults = json.loads(done.stdout)["faults"]
+    assert faults[0]["path"] == "rollout.yaml#2: spec.canary.steps[0].weight" and faults[0]["remedy"]
+    write(tmp_path, v1=1, v2=2, listen=3)
+    assert run("lint", "rollout.yaml", cwd=tmp_path).returncode == 0
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Records of a rollout that was rolled back, made by the engine itself."""
+    world = World(rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.3)
+    world.run(2 * 3600, until=Phase.ROLLED_BACK)
+    store = Store(tmp_path / ".rollout", create=True)
+    held = store.hold(Metadata(name="agent"), lambda _: world.records.rollout)
+    held.save(world.status, tuple(world.records.decisions))
+    held.release()
+    return tmp_path
+
+
+def test_status_list_and_explain_tell_the_story_with_its_numbers(recorded):
+    status = run("status", cwd=recorded)
+    assert status.returncode == 0 and "RolledBack" in status.stdout and "v2 is worse than v1" in status.stdout
+    assert "rollout retry" in status.stdout
+    assert "agent" in run("list", cwd=recorded).stdout
+    explain = run("explain", cwd=recorded)
+    assert "Evidence" in explain.stdout and "worse" in explain.stdout and "phi" in explain.stdout
+    last = explain.stdout.strip().splitlines()[-1]
+    assert last.startswith("v2 was rolled back, all new conversations are on v1") and "20 needed" in last
+    document = json.loads(run("status", "-o", "json", cwd=recorded).stdout)
+    assert document["status"]["result"] == "rolled-back" and document["apiVersion"] == "rollout.dev/v1alpha1"
+    assert len(json.loads(run("explain", "-o", "json", "--looks", cwd=recorded).stdout)) > 10
+
+
+def test_a_name_that_is_not_there_is_answered_with_the_nearest(recorded):
+    done = run("status", "agnet", cwd=recorded)
+    assert done.returncode == 2 and "did you mean agent?" in done.stderr
+
+
+def test_a_command_without_a_controller_is_noted_and_says_so(recorded):
+    done = run("retry", "-r", "the fix is in", cwd=recorded)
+    assert done.returncode == 0 and "once a controller runs" in done.stderr
+    held = Store(recorded / ".rollout").hold(Metadata(name="agent"), lambda found: found)
+    assert [(each.verb, each.reason) for each in held.commands()] == [("retry", "the fix is in")]
+    held.release()
+
+
+def test_starting_a_version_that_was_rolled_back_moves_nothing_and_exits_3(recorded):
+    with page(PAGE.format(version="v1")) as v1, page(PAGE.format(version="v2")) as v2:
+        write(recorded, v1=v1, v2=v2, listen=free_port())
+        done = run("start", "v2", cwd=recorded)
+        run("router", "stop", cwd=recorded)
+    assert done.returncode == 3, done.stderr
+    assert "was rolled back" in done.stdout and "rollout retry" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (None, 130),
+        (Status(phase=Phase.STABLE, result=Result.PROMOTED), 0),
+        (Status(phase=Phase.STABLE), 0),
+        (Status(phase=Phase.ROLLED_BACK, result=Result.ROLLED_BACK), 3),
+        (Status(phase=Phase.ROLLED_BACK, result=Result.STOPPED), 3),
+        (Status(phase=Phase.ROLLED_BACK, result=Result.ABORTED), 4),
+        (Status(phase=Phase.PAUSED), 4),
+        (Status(phase=Phase.FROZEN), 4),
+    ],
+)
+def test_exit_codes_mean_what_the_design_says(status, code):
+    assert exit_code(status) == code
+
+
+def test_the_picture_shows_intended_and_observed_share_evidence_reason_and_next_step():
+    world = World(rate=20)
+    world.run(400)
+    text = "\n".join(line.text for line in draw(world.records.rollout, datetime.now(UTC)))
+    for word in ("v1 → v2", "10 %", "requests seen", "tasks", "of 20", "why", "next", "rollout abort agent"):
+        assert word in text, text
+
+
+def test_the_picture_says_that_an_edited_policy_counts_next_time():
+    world = World()
+    world.run(60)
+    world.declare(policy=policy(drain={"deadline": "1h"}))
+    text = "\n".join(line.text for line in draw(world.records.rollout, datetime.now(UTC)))
+    assert "counts for the next rollout" in text
+
+
+def test_the_last_sentence_says_why():
+    assert "nothing" in sentence(Status()) or sentence(Status()).endswith("is stable")
+    rollout = Rollout(Metadata(name="a"), spec("v2", policy()), Status(stable_version="v1"))
+    assert draw(rollout, datetime.now(UTC))[0].text.startswith("a  v1")

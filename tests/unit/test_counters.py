@@ -1,0 +1,101 @@
+"""Increments: per series, resets per series, nothing lost and nothing counted twice."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollout.engine.counters import REQUESTS, take
+from rollout.engine.facts import Counters, Reading, Round
+from rollout.model.evidence import Ledger
+from rollout.stats import Look
+
+
+def one(stable: dict, candidate: dict, *, births: dict | None = None, good: bool = False, problem: str = "") -> Round:
+    """A round with one KPI; each arm maps series to (bad, total)."""
+    arms = [
+        Counters({name: bad for name, (bad, _) in arm.items()}, {name: total for name, (_, total) in arm.items()})
+        for arm in (stable, candidate)
+    ]
+    reading = Reading(stable=arms[0], candidate=arms[1], good=good, problem=problem)
+    return Round(kpis={"k": reading}, requests=reading, births=births or {})
+
+
+def follow(*rounds: Round) -> list[Look | None]:
+    ledger, found = Ledger(), []
+    for each in rounds:
+        ledger, looks = take(ledger, each)
+        ledger = Ledger.model_validate_json(ledger.model_dump_json(by_alias=True))
+        found.append(looks.get("k"))
+    return found
+
+
+def test_the_first_round_is_only_where_counting_begins():
+    assert follow(one({"p|a": (5, 100)}, {"q|a": (1, 10)})) == [None]
+
+
+def test_increments_are_what_happened_between_two_rounds():
+    found = follow(one({"p|a": (5, 100)}, {"q|a": (1, 10)}), one({"p|a": (7, 150)}, {"q|a": (4, 20)}))
+    assert found[1] == Look(bad_c=3, all_c=10, bad_s=2, all_s=50)
+
+
+def test_a_value_that_fell_means_the_process_began_anew():
+    found = follow(one({"p|a": (5, 100)}, {}), one({"p|a": (1, 30)}, {}))
+    assert found[1] == Look(0, 0, 1, 30)
+
+
+def test_a_reset_of_one_series_does_not_touch_another():
+    found = follow(one({"p|a": (5, 100), "r|a": (5, 100)}, {}), one({"p|a": (0, 10), "r|a": (6, 120)}, {}))
+    assert found[1] == Look(0, 0, 1, 30)
+
+
+def test_a_series_first_seen_later_counts_from_zero():
+    found = follow(one({"p|a": (5, 100)}, {}), one({"p|a": (5, 100)}, {"q|a": (2, 8)}))
+    assert found[1] == Look(2, 8, 0, 0)
+
+
+def test_a_series_that_vanishes_and_comes_back_is_not_counted_twice():
+    found = follow(one({"p|a": (5, 100)}, {}), one({}, {}), one({"p|a": (6, 110)}, {}))
+    assert found[1] == Look(0, 0, 0, 0) and found[2] == Look(0, 0, 1, 10)
+
+
+def test_a_restart_is_seen_even_when_the_new_count_has_overtaken_the_old_one():
+    found = follow(one({"p|a": (5, 100)}, {}, births={"p": 1000.0}), one({"p|a": (9, 180)}, {}, births={"p": 2000.0}))
+    assert found[1] == Look(0, 0, 9, 180)
+
+
+def test_a_restart_during_a_missed_round_is_still_seen():
+    missed = one({}, {}, births={"p": 2000.0}, problem="down")
+    found = follow(
+        one({"p|a": (5, 100)}, {}, births={"p": 1000.0}), missed, one({"p|a": (9, 180)}, {}, births={"p": 2000.0})
+    )
+    assert found[1] is None and found[2] == Look(0, 0, 9, 180)
+
+
+def test_a_missed_round_is_made_up_for_by_the_next():
+    found = follow(one({"p|a": (5, 100)}, {}), one({}, {}, problem="down"), one({"p|a": (8, 160)}, {}))
+    assert found[1] is None and found[2] == Look(0, 0, 3, 60)
+
+
+def test_good_outcomes_are_turned_into_bad_ones():
+    found = follow(one({"p|a": (90, 100)}, {}, good=True), one({"p|a": (135, 150)}, {}, good=True))
+    assert found[1] == Look(0, 0, 5, 50)
+
+
+def test_the_requests_that_measure_the_split_are_counted_too():
+    _, looks = take(take(Ledger(), one({"p|a": (0, 10)}, {}))[0], one({"p|a": (0, 30)}, {}))
+    assert looks[REQUESTS].all_s == 20
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.booleans()), min_size=1, max_size=30))
+def test_whatever_is_missed_or_restarted_all_outcomes_are_counted_once(history):
+    """Outcomes happen, the page is sometimes missed, the process sometimes restarts right after a round."""
+    value, happened, counted, birth = 0.0, 0, 0.0, 1.0
+    ledger, _ = take(Ledger(), one({"p|a": (0, 0)}, {}, births={"p": birth}))
+    for count, missed, restarted in history:
+        value, happened = value + count, happened + count
+        problem = "down" if missed else ""
+        ledger, looks = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}, problem=problem))
+        counted += looks["k"].all_s if "k" in looks else 0.0
+        if restarted and not missed:
+            value, birth = 0.0, birth + 100.0
+    ledger, looks = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}))
+    assert counted + looks["k"].all_s == happened

@@ -1,0 +1,145 @@
+"""Records: durable, one writer, commands from anybody, and no surprises from other releases."""
+
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from rollout.errors import Busy, InvalidInput, RecordsUnavailable
+from rollout.model.resource import Metadata
+from rollout.model.rollout import Rollout
+from rollout.model.status import CommandOutcome, Decision, Phase, Reason, Status
+from rollout.records.sqlite import COMMANDS_PENDING_MAX, Store
+from tests.world import policy, spec
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+AGENT = Metadata(name="agent")
+ROLLOUT = Rollout(AGENT, spec("v2", policy()), Status(stable_version="v1"))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "state", create=True)
+
+
+def decision(kind: str = "transition", message: str = "because") -> Decision:
+    return Decision(
+        at=NOW, phase=Phase.OBSERVING, step=0, weight_bp=1000, kind=kind, reason=Reason.HOLDING, message=message
+    )
+
+
+def test_what_is_saved_is_there_for_whoever_comes_next(store):
+    held = store.hold(AGENT, lambda _: ROLLOUT)
+    status = Status(stable_version="v1", candidate_version="v2", phase=Phase.OBSERVING, harm_e=1.2345678901234567)
+    held.save(status, (decision(), decision("look")))
+    held.release()
+    again = Store(store.directory)
+    assert again.get("agent").rollout.status == status
+    assert again.get("agent").rollout.spec == ROLLOUT.spec
+    assert [each.kind for each in again.decisions("agent", looks=True, limit=10)] == ["transition", "look"]
+    assert [each.kind for each in again.decisions("agent", looks=False, limit=10)] == ["transition"]
+
+
+def test_only_one_controller_holds_a_rollout(store):
+    held = store.hold(AGENT, lambda _: ROLLOUT)
+    assert store.is_held("agent")
+    with pytest.raises(Busy, match="another controller"):
+        Store(store.directory).hold(AGENT, lambda _: ROLLOUT)
+    other = store.hold(Metadata(name="other"), lambda _: Rollout(Metadata(name="other"), ROLLOUT.spec))
+    held.release()
+    other.release()
+    assert not store.is_held("agent")
+    store.hold(AGENT, lambda recorded: recorded).release()
+
+
+def test_a_late_write_of_a_former_holder_fails_and_changes_nothing(store):
+    former = store.hold(AGENT, lambda _: ROLLOUT)
+    former._lock.close()  # as if the file system had lost the lock
+    newer = store.hold(AGENT, lambda recorded: recorded)
+    newer.save(Status(stable_version="v1", message="newer"), ())
+    with pytest.raises(RecordsUnavailable, match="held by another"):
+        former.save(Status(stable_version="v1", message="older"), (decision(),))
+    assert store.get("agent").rollout.status.message == "newer"
+    assert store.decisions("agent", looks=True, limit=10) == []
+    newer.release()
+
+
+def test_a_killed_holder_lets_go_of_its_lease(store):
+    script = """
+        import os, signal, sys
+        from pathlib import Path
+        from rollout.records.sqlite import Store
+        from tests.unit.test_records import AGENT, ROLLOUT
+        held = Store(Path(sys.argv[1]), create=True).hold(AGENT, lambda _: ROLLOUT)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(store.directory)], check=False)
+    assert done.returncode == -9
+    store.hold(AGENT, lambda recorded: recorded).release()
+
+
+def test_commands_reach_the_holder_once_and_in_order(store):
+    held = store.hold(AGENT, lambda _: ROLLOUT)
+    first = store.append("agent", "pause", "ada", "lunch", NOW, ROLLOUT.status)
+    second = store.append("agent", "resume", "ada", "", NOW.replace(minute=1), ROLLOUT.status)
+    assert [command.id for command in held.commands()] == [first, second]
+    assert held.commands()[0].phase == Phase.STABLE and held.commands()[0].reason == "lunch"
+    outcome = CommandOutcome(id=first, verb="pause", actor="ada", reason="", accepted=True, message="ok", at=NOW)
+    held.save(Status(handled=(first,), last_command=outcome), ())
+    assert [command.id for command in held.commands()] == [second]
+    held.release()
+
+
+def test_too_many_unanswered_commands_are_refused_but_an_abort_never_is(store):
+    store.hold(AGENT, lambda _: ROLLOUT).release()
+    for _ in range(COMMANDS_PENDING_MAX):
+        store.append("agent", "pause", "ada", "", NOW, ROLLOUT.status)
+    with pytest.raises(Busy):
+        store.append("agent", "pause", "ada", "", NOW, ROLLOUT.status)
+    store.append("agent", "abort", "ada", "", NOW, ROLLOUT.status)
+
+
+def test_a_start_that_fails_changes_nothing(store):
+    store.hold(AGENT, lambda _: ROLLOUT).release()
+
+    def refuse(_: Rollout | None) -> Rollout:
+        raise InvalidInput([])
+
+    with pytest.raises(InvalidInput):
+        store.hold(AGENT, refuse)
+    assert store.get("agent").rollout == ROLLOUT and not store.is_held("agent")
+
+
+def test_records_of_a_newer_release_are_refused_and_left_alone(store):
+    with closing(sqlite3.connect(store.path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(InvalidInput, match="newer release"):
+        Store(store.directory)
+
+
+def test_a_file_that_is_no_database_is_told_as_such(tmp_path):
+    (tmp_path / "rollouts.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(RecordsUnavailable, match="not a database"):
+        Store(tmp_path)
+
+
+def test_records_that_are_not_there_are_not_made_by_reading(tmp_path):
+    with pytest.raises(RecordsUnavailable, match="nothing was started"):
+        Store(tmp_path / "state")
+    assert not (tmp_path / "state").exists()
+
+
+def test_writes_are_durable_and_readers_do_not_block_the_writer(store):
+    with closing(sqlite3.connect(store.path)) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    held = store.hold(AGENT, lambda _: ROLLOUT)
+    with closing(sqlite3.connect(store.path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM rollouts").fetchall()
+        held.save(Status(message="written meanwhile"), ())
+    assert store.get("agent").rollout.status.message == "written meanwhile"
+    held.release()

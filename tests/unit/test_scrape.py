@@ -1,0 +1,180 @@
+"""Reading metrics pages: real expositions in, counters out; everything else is a problem, never a success."""
+
+import httpx
+import pytest
+
+from rollout.http import PAGE_MAX_BYTES, Pages
+from rollout.metrics.presets import Query, resolve
+from rollout.metrics.scrape import SERIES_MAX, ScrapeSource
+from rollout.metrics.selector import parse
+from rollout.model.policy import Kpi
+
+AGENT = """\
+# HELP agent_tasks_started_total Tasks begun.
+# TYPE agent_tasks_started_total counter
+agent_tasks_started_total{{version="{v}",kind="a"}} {n}
+agent_tasks_started_total{{version="{v}",kind="b"}} 1
+# TYPE agent_tasks_failed_total counter
+agent_tasks_failed_total{{version="{v}"}} 2
+# TYPE turn_seconds histogram
+turn_seconds_bucket{{le="0.5"}} 5
+turn_seconds_bucket{{le="2.5"}} 8
+turn_seconds_bucket{{le="+Inf"}} 9
+turn_seconds_count 9
+turn_seconds_sum 10
+process_start_time_seconds 1700000000
+"""
+ENVOY = """\
+# TYPE envoy_cluster_upstream_rq_completed counter
+envoy_cluster_upstream_rq_completed{envoy_cluster_name="agent/v1"} 90
+envoy_cluster_upstream_rq_completed{envoy_cluster_name="agent/v2"} 10
+# TYPE envoy_cluster_upstream_rq_xx counter
+envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",envoy_cluster_name="agent/v2"} 3
+# TYPE envoy_cluster_upstream_rq_time histogram
+envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="agent/v1",le="500"} 80
+envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="agent/v1",le="+Inf"} 90
+envoy_cluster_upstream_rq_time_count{envoy_cluster_name="agent/v1"} 90
+"""
+
+
+def source(pages: dict[str, str | int], *queries: Query, router: bool = True) -> ScrapeSource:
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = pages.get(request.url.host, 404)
+        if isinstance(found, int):
+            if found == 0:
+                raise httpx.ConnectError("refused")
+            if found == 1:
+                raise httpx.ReadTimeout("slow")
+            return httpx.Response(found)
+        return httpx.Response(200, text=found)
+
+    return ScrapeSource(
+        "agent",
+        queries,
+        lambda version: (f"http://{version}/metrics",),
+        lambda: "http://envoy/stats" if router else None,
+        Pages(httpx.MockTransport(answer)),
+        1.0,
+    )
+
+
+TASKS = Query("tasks", 'agent_tasks_failed_total{version="$version"}', 'agent_tasks_started_total{version="$version"}', good=False)
+PAGES = {"v1": AGENT.format(v="v1", n=40), "v2": AGENT.format(v="v2", n=4), "envoy": ENVOY}
+
+
+def preset(name: str, **with_: str) -> Query:
+    queries, faults = resolve([Kpi.model_validate({"name": "k", "preset": name, "with": with_})])
+    assert not faults
+    return queries[0]
+
+
+def test_both_versions_are_read_in_one_round_by_series():
+    found = source(PAGES, TASKS).read("v1", "v2")
+    reading = found.kpis["tasks"]
+    assert sum(reading.stable.total.values()) == 41 and sum(reading.candidate.total.values()) == 5
+    assert len(reading.stable.total) == 2, "series are kept apart, so that each can be reset by itself"
+    assert found.births == {"http://v1/metrics": 1.7e9, "http://v2/metrics": 1.7e9}
+
+
+def test_the_router_tells_errors_slow_requests_and_the_split_by_version():
+    found = source(PAGES, preset("envoy/errors")).read("v1", "v2")
+    errors = found.kpis["k"]
+    assert (sum(errors.candidate.bad.values()), sum(errors.candidate.total.values())) == (3, 10)
+    assert errors.stable.bad == {}, "no error yet is no series yet, and no problem"
+    assert sum(found.requests.stable.total.values()) == 90
+    slow = source(PAGES, preset("envoy/slow-requests", slowerThan="500ms")).read("v1", "v2").kpis["k"]
+    assert slow.good and sum(slow.stable.bad.values()) == 80 and sum(slow.stable.total.values()) == 90
+
+
+def test_bucket_bounds_are_compared_as_numbers():
+    query = Query("k", 'turn_seconds_bucket{le="2.50"}', "turn_seconds_count", good=True)
+    reading = source(PAGES, query).read("v1", "v2").kpis["k"]
+    assert not reading.problem and sum(reading.stable.bad.values()) == 8
+
+
+@pytest.mark.parametrize(
+    ("page", "word"),
+    [
+        (0, "cannot be reached"),
+        (1, "did not answer within 1 s"),
+        (500, "answered 500"),
+        (302, "answered 302"),
+        ("<html><body>Log in</body></html>", "not a metrics page"),
+        ('{"status": "ok"}', "not a metrics page"),
+        ("", "empty"),
+        ("x" * (PAGE_MAX_BYTES + 1), "larger than"),
+        (AGENT.format(v="v2", n="NaN"), "no counter"),
+        (AGENT.format(v="v2", n="-4"), "no counter"),
+        (AGENT.format(v="v2", n=4).replace("agent_tasks_started", "agent_task_started"), "did you mean"),
+    ],
+)
+def test_a_page_that_cannot_be_used_is_a_problem_of_the_reading(page, word):
+    reading = source({**PAGES, "v2": page}, TASKS).read("v1", "v2").kpis["tasks"]
+    assert word in reading.problem
+    assert not reading.candidate.total, "nothing of a bad page is counted"
+
+
+def test_a_kpi_needs_only_its_own_pages():
+    found = source({**PAGES, "v2": 0}, TASKS, preset("envoy/errors")).read("v1", "v2")
+    assert found.kpis["tasks"].problem and not found.kpis["k"].problem
+
+
+def test_versions_that_share_a_series_cannot_be_told_apart():
+    query = Query("k", "envoy_cluster_upstream_rq_xx", "envoy_cluster_upstream_rq_completed", good=False)
+    assert "cannot be told apart" in source(PAGES, query).read("v1", "v2").kpis["k"].problem
+
+
+def test_a_bucket_that_is_not_there_is_told_with_those_that_are():
+    query = Query("k", 'turn_seconds_bucket{le="2"}', "turn_seconds_count", good=True)
+    problem = source(PAGES, query).read("v1", "v2").kpis["k"].problem
+    assert "no bucket at 2" in problem and "0.5, 2.5, +Inf" in problem
+
+
+def test_too_many_series_are_refused_and_not_summed_in_silence():
+    many = "".join(f'agent_tasks_started_total{{version="v2",user="{n}"}} 1\n' for n in range(SERIES_MAX + 1))
+    text = "# TYPE agent_tasks_started_total counter\n# TYPE agent_tasks_failed_total counter\n" + many
+    problem = source({**PAGES, "v2": text}, TASKS).read("v1", "v2").kpis["tasks"].problem
+    assert f"more than {SERIES_MAX}" in problem
+
+
+def test_without_a_router_its_metrics_are_a_problem():
+    assert "no statistics page" in source(PAGES, preset("envoy/errors"), router=False).read("v1", "v2").kpis["k"].problem
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "meant"),
+    [
+        ("a", {}, True),
+        ('a{x="1"}', {"x": "1"}, True),
+        ('a{x="1"}', {"x": "2"}, False),
+        ('a{x!="1"}', {"x": "2"}, True),
+        ('a{x=~"[12]", y="z",}', {"x": "2", "y": "z"}, True),
+        ('a{x!~"2.*"}', {"x": "25"}, False),
+        ('a{x="quote\\"d"}', {"x": 'quote"d'}, True),
+        ('a{x=""}', {}, True),
+    ],
+)
+def test_selectors_choose_as_promql_does(text, labels, meant):
+    assert parse(text).accepts(labels) is meant
+
+
+@pytest.mark.parametrize("text", ["rate(a[5m])", "a{x=1}", "a{x='1'}", "{x=\"1\"}", "a b", "", 'a{x=~"("}', "a[5m]"])
+def test_what_is_no_selector_is_refused_with_a_word(text):
+    with pytest.raises(ValueError, match=r"selector|labels|regular"):
+        parse(text)
+
+
+def test_faults_in_kpis_are_told_with_their_place():
+    raw = [
+        {"name": "a", "preset": "envoy/error"},
+        {"name": "b", "preset": "envoy/slow-requests"},
+        {"name": "c", "preset": "envoy/errors", "with": {"slowerThan": "1s"}},
+        {"name": "d", "bad": "rate(x[5m])", "total": "y"},
+        {"name": "e", "bad": "envoy_a", "total": 'envoy_b{x="$version"}'},
+    ]
+    told = {fault.path: fault for fault in resolve([Kpi.model_validate(each) for each in raw])[1]}
+    assert "did you mean envoy/errors?" in told["kpis[0].preset"].remedy
+    assert "needs a duration" in told["kpis[1].with.slowerThan"].message
+    assert "does not take it" in told["kpis[2].with.slowerThan"].message
+    assert "no selector" in told["kpis[3].bad"].message
+    assert "counts both versions together" in told["kpis[4].bad"].message
