@@ -1,6 +1,6 @@
 """How long one look over five KPIs and one whole `plan` take; counts of work beside, since machines differ.
 
-    python benchmarks/bench_plan.py
+python benchmarks/bench_plan.py
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 import timeit
 from datetime import UTC, datetime, timedelta
 
-from rollout.engine.facts import Counters, Facts, Reading, RouteFacts, Round
+from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
 from rollout.engine.judge import Thresholds, after_look, fresh, judge
 from rollout.engine.plan import plan
 from rollout.model.documents import policy_spec
@@ -37,7 +37,7 @@ def best_us(work: object, number: int = 200, repeats: int = 15) -> tuple[float, 
 
 def main() -> None:
     policy, faults = policy_spec(POLICY)
-    assert policy is not None and not faults
+    assert policy is not None, faults
     evidence, thresholds = fresh(policy), Thresholds.of(policy.evidence, 0)
     looks = {kpi.name: Look(6, 120, 48, 1080) for kpi in policy.kpis}
 

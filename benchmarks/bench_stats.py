@@ -207,8 +207,15 @@ def false_rollback(runs: int) -> bool:
         for base in BASES
     ]
     limit = binomial_quantile(runs, ALPHA, 0.999)
-    print(f"\n## False rollback in 6 h, % of {runs} runs (configured {ALPHA:.0%}; 99.9 % quantile {100 * limit / runs:.1f})\n")
-    print("| scenario | req/s | " + " | ".join(f"base {base:.1%}" for base in BASES) + " |\n|---|---|" + "---|" * len(BASES))
+    print(
+        f"\n## False rollback in 6 h, % of {runs} runs (configured {ALPHA:.0%}; 99.9 % quantile {100 * limit / runs:.1f})\n"
+    )
+    print(
+        "| scenario | req/s | "
+        + " | ".join(f"base {base:.1%}" for base in BASES)
+        + " |\n|---|---|"
+        + "---|" * len(BASES)
+    )
     found = dict(zip(cells, over_cells(alarms, cells, runs), strict=True))
     good = True
     for name, _ in scenarios:
@@ -232,7 +239,15 @@ DETECTION = (
     (20, 0.05, 1, 0.10), (200, 0.001, 2, 0), (200, 0.001, 5, 0), (200, 0.01, 1.5, 0), (200, 0.05, 1.5, 0),
     (200, 0.05, 5, 0),
 )  # fmt: skip
-LATE = ((2, 0.01, 5, 0), (2, 0.05, 2, 0), (20, 0.01, 1.5, 0), (20, 0.01, 2, 0), (20, 0.05, 2, 0), (200, 0.05, 1.5, 0), (200, 0.05, 1, 0.02))
+LATE = (
+    (2, 0.01, 5, 0),
+    (2, 0.05, 2, 0),
+    (20, 0.01, 1.5, 0),
+    (20, 0.01, 2, 0),
+    (20, 0.05, 2, 0),
+    (200, 0.05, 1.5, 0),
+    (200, 0.05, 1, 0.02),
+)
 
 
 def detection(runs: int, onset: int = 0) -> bool:
@@ -264,15 +279,17 @@ def late(runs: int) -> bool:
 
 
 def promotion(runs: int) -> bool:
-    print(f"\n## Promotion: % proved in 6 h / median minutes (median candidate requests; planned), equal versions, phi = 1\n")
-    print("| margin | req/s | " + " | ".join(f"base {base:.1%}" for base in BASES) + " | false promotion at the margin |")
+    print(
+        "\n## Promotion: % proved in 6 h / median minutes (median candidate requests; planned), equal versions, phi = 1\n"
+    )
+    print(
+        "| margin | req/s | " + " | ".join(f"base {base:.1%}" for base in BASES) + " | false promotion at the margin |"
+    )
     print("|---|---|" + "---|" * len(BASES) + "---|")
     for ratio, excess in ((1.5, 0.005), (1.0, 0.01), (1.0, 0.03)):
         for per_s in TRAFFIC:
             cells = [Cell("promotion", per_s, base, phi="1", seed=3000) for base in BASES]
-            edge = [
-                Cell("edge", per_s, base, phi="1", factor=ratio, added=excess, seed=4000) for base in BASES
-            ]
+            edge = [Cell("edge", per_s, base, phi="1", factor=ratio, added=excess, seed=4000) for base in BASES]
             shown = []
             for cell, found in zip(cells, over_cells(proofs, cells, runs, ratio, excess), strict=True):
                 proved = [each for each in found if each is not None]
@@ -286,14 +303,25 @@ def promotion(runs: int) -> bool:
                 100 * sum(each is not None for each in found) / runs
                 for found in over_cells(proofs, edge, runs, ratio, excess)
             ]
-            print(f"| {ratio:g}x + {100 * excess:g} pp | {per_s:g} | " + " | ".join(shown) + f" | {min(false):.1f} to {max(false):.1f} |")
+            print(
+                f"| {ratio:g}x + {100 * excess:g} pp | {per_s:g} | "
+                + " | ".join(shown)
+                + f" | {min(false):.1f} to {max(false):.1f} |"
+            )
     return True
 
 
 def high_rates(runs: int) -> bool:
     print(f"\n## Task success: % found / median minutes, phi = 1 ({runs} runs)\n")
     print("| tasks/s | base failure | effect | rate kernel | odds-ratio kernel |\n|---|---|---|---|---|")
-    for per_s, base, added in ((0.2, 0.2, 0.1), (0.2, 0.4, 0.1), (0.2, 0.4, 0.2), (2, 0.4, 0.1), (0.02, 0.4, 0.2), (2, 0.4, 0.0)):
+    for per_s, base, added in (
+        (0.2, 0.2, 0.1),
+        (0.2, 0.4, 0.1),
+        (0.2, 0.4, 0.2),
+        (2, 0.4, 0.1),
+        (0.02, 0.4, 0.2),
+        (2, 0.4, 0.0),
+    ):
         cell = Cell("tasks", per_s, base, added=added, phi="1", seed=5000)
         rate, odds = over_cells(alarms, [cell], runs)[0], over_cells(odds_alarms, [cell], runs)[0]
         effect = f"+{100 * added:g} pp" if added else "none"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import yaml
 
 from rollout.daemon.reconcile import Reconciler
-from rollout.engine.facts import Command, Counters, Reading, RouteFacts, Round
+from rollout.engine.facts import Command, Counters, Reading, Round, RouteFacts
 from rollout.engine.plan import Plan
 from rollout.engine.route import SetWeight
 from rollout.errors import RecordsUnavailable, RouterUnavailable
@@ -186,7 +186,13 @@ class World:
     """One rollout from v1 to v2 under a given request rate, unless told otherwise."""
 
     def __init__(
-        self, of: PolicySpec | None = None, *, version: str = "v2", seed: int = 1, rate: float = 20.0, **spec_changes: object
+        self,
+        of: PolicySpec | None = None,
+        *,
+        version: str = "v2",
+        seed: int = 1,
+        rate: float = 20.0,
+        **spec_changes: object,
     ) -> None:
         self.policy = of or policy()
         self.rate = rate
@@ -218,9 +224,7 @@ class World:
 
     def look(self) -> Plan:
         """One look of a controller that remembers nothing but its records."""
-        reconciler = Reconciler(
-            self.policy, self.records, (self.router,), self.metrics, self.workloads, self.clock
-        )
+        reconciler = Reconciler(self.policy, self.records, (self.router,), self.metrics, self.workloads, self.clock)
         made = reconciler.look()
         self.plans.append(made)
         return made

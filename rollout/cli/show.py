@@ -105,8 +105,9 @@ def _tell(decision: Decision) -> None:
     )
     for name, kpi in decision.kpis.items():
         if kpi.all_c + kpi.all_s > 0:
-            typer.echo(
-                f"{'':22}{name}: candidate {words.rate(kpi.bad_c, kpi.all_c)}, "
-                f"stable {words.rate(kpi.bad_s, kpi.all_s)}; worse {words.evidence(kpi.harm_e)}, no worse {words.evidence(kpi.proof_e)}, phi {kpi.phi:.1f}"
-                f" -> {kpi.verdict}" + (" (reference: frozen)" if kpi.reference == "frozen" else "")
+            told = (
+                f"{name}: candidate {words.rate(kpi.bad_c, kpi.all_c)}, stable {words.rate(kpi.bad_s, kpi.all_s)}",
+                f"worse {words.evidence(kpi.harm_e)}, no worse {words.evidence(kpi.proof_e)}, phi {kpi.phi:.1f}",
+                kpi.verdict + (" (reference: frozen)" if kpi.reference == "frozen" else ""),
             )
+            typer.echo(f"{'':22}{'; '.join(told)}")

@@ -25,7 +25,8 @@ class KpiEvidence(Record):
 
     harm, proof: against and for the candidate, compared with stable. bound, stable_bound: against `atMost`, for the
     candidate and for stable. carried: failures that came in before their trials (counted at the next look).
-    idle_s: seconds since both versions last had outcomes. seen: whether they had any at this weight. frozen_bound: stable's upper bound, once it is fixed.
+    idle_s: seconds since both versions last had outcomes. seen: whether they had any at this weight.
+    frozen_bound: stable's upper bound, once it is fixed.
     """
 
     harm: Wealth

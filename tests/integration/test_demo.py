@@ -13,7 +13,8 @@ TIMEOUT_S = 175
 
 
 @pytest.mark.parametrize(
-    ("candidate", "code", "culprit"), [("good", 0, None), ("worse", 3, "task-success"), ("slow", 3, "latency"), ("erroring", 3, "errors")]
+    ("candidate", "code", "culprit"),
+    [("good", 0, None), ("worse", 3, "task-success"), ("slow", 3, "latency"), ("erroring", 3, "errors")],
 )
 def test_the_demo_ends_as_the_candidate_deserves(candidate, code, culprit, tmp_path):
     done = rollout("demo", "--candidate", candidate, "-o", "json", cwd=tmp_path)

@@ -214,7 +214,10 @@ def test_envoys_own_counters_tell_versions_apart(router, listen, http_pages):
     put(router, SetWeight("v1", "v2", 5000))
     answers(listen, range(60))
     answers(listen, range(20), "/fail")
-    kpis = [{"name": "errors", "preset": "envoy/errors"}, {"name": "slow", "preset": "envoy/slow-requests", "with": {"slowerThan": "500ms"}}]
+    kpis = [
+        {"name": "errors", "preset": "envoy/errors"},
+        {"name": "slow", "preset": "envoy/slow-requests", "with": {"slowerThan": "500ms"}},
+    ]
     queries, faults = resolve([Kpi.model_validate(each) for each in kpis])
     assert not faults
     source = ScrapeSource("agent", queries, lambda _: (), router.stats_page, http_pages, 2.0)
@@ -231,7 +234,9 @@ def test_envoys_own_counters_tell_versions_apart(router, listen, http_pages):
     source.close()
 
 
-def test_an_endpoint_that_is_down_counts_as_errors_of_its_version(router, listen, backends, http_pages, tmp_path, process):
+def test_an_endpoint_that_is_down_counts_as_errors_of_its_version(
+    router, listen, backends, http_pages, tmp_path, process
+):
     dead = EnvoyRouter("agent", "x-thread-id", {**backends, "v2": ("http://127.0.0.1:1",)}, process)
     put(dead, SetWeight("v1", "v2", 5000))
     answers(listen, range(40))

@@ -25,7 +25,9 @@ def test_a_controller_that_is_killed_again_and_again_still_finishes_the_job():
     with stage() as built:
         built.agents("good")
         state = built.directory / "state"
-        first = rollout("start", "v1", "--stable", "v1", "-f", str(built.file), "--state", str(state), cwd=built.directory)
+        first = rollout(
+            "start", "v1", "--stable", "v1", "-f", str(built.file), "--state", str(state), cwd=built.directory
+        )
         _, err = first.communicate(timeout=60)
         assert first.returncode == 0, err
         built.load(60.0)
@@ -70,7 +72,7 @@ def test_verbs_steer_a_running_controller_and_an_abort_works_without_one():
         running = rollout("start", "v2", *common, cwd=built.directory)
         built.load(40.0)
         try:
-            eventually(lambda: (state / "rollouts.db").exists(), 30)
+            eventually((state / "rollouts.db").exists, 30)
             eventually(lambda: status_of(built.directory, state)["phase"] == "Observing", 30)
             second = rollout("start", "v2", *common, cwd=built.directory)
             _, err = second.communicate(timeout=30)

@@ -108,7 +108,8 @@ def test_importing_the_command_line_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "verb", ["start", "status", "list", "explain", "promote", "approve", "pause", "resume", "abort", "retry", "lint", "demo"]
+    "verb",
+    ["start", "status", "list", "explain", "promote", "approve", "pause", "resume", "abort", "retry", "lint", "demo"],
 )
 def test_every_verb_says_what_it_does(verb, tmp_path):
     done = run(verb, "--help", cwd=tmp_path)

@@ -92,9 +92,7 @@ def test_the_odds_ratio_e_value_averages_to_one_at_its_margin(psi):
     p_c = scale_odds(p_s, psi)
     for all_c, all_s in ((4, 6), (7, 3)):
         for index in range(len(HARM.bets)):
-            mean = sum(
-                p * exp(odds_evidence(look, HARM, psi, 1.0)[index]) for p, look in looks(all_c, all_s, p_c, p_s)
-            )
+            mean = sum(p * exp(odds_evidence(look, HARM, psi, 1.0)[index]) for p, look in looks(all_c, all_s, p_c, p_s))
             assert mean == pytest.approx(1.0, abs=1e-9)
 
 
