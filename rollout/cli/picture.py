@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from datetime import datetime
 
 from rollout.engine import words
 from rollout.engine.draft import read_pinned
 from rollout.model.evidence import KpiEvidence
-from rollout.model.policy import PolicySpec, digest
+from rollout.model.policy import Kpi, PolicySpec, digest
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Status
 from rollout.model.units import FULL_BP
@@ -31,27 +32,32 @@ class Line:
     style: str = ""
 
 
-def draw(rollout: Rollout, now: datetime, name: str | None = None) -> list[Line]:
-    """Return the whole picture of a rollout."""
-    status = rollout.status
-    name = name or rollout.metadata.name
+def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
+    """Return the whole picture of a rollout; no line is wider than `width`, but for a table that needs 80."""
+    status, name = rollout.status, rollout.metadata.name
     lines = [_head(name, status, now)]
     if status.is_active and status.policy is not None:
-        lines += [_steps(status, read_pinned(status.policy.text)), _traffic(status), Line()]
-        lines += _kpis(status, read_pinned(status.policy.text))
+        policy = read_pinned(status.policy.text)
+        lines += [_steps(status, policy), *_said("share", _traffic(status), width), Line()]
+        lines += _kpis(status, policy)
         lines.append(Line())
-    lines.append(Line(f"  why    {status.message}" if status.message else "  nothing was rolled out yet"))
-    if status.next:
-        lines.append(Line(f"  next   {status.next}"))
+    lines += _said("why", status.message or "nothing was rolled out yet", width)
+    lines += _said("next", status.next, width)
     if status.is_active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING):
-        lines.append(Line(f"  stop   rollout abort {name}", "dim"))
+        lines += _said("stop", f"rollout abort {name}", width, "dim")
     if status.last_command is not None and status.is_active:
         last = status.last_command
         said = "" if last.accepted else "refused: "
-        lines.append(Line(f"  last   {last.verb} by {last.actor}: {said}{last.message}", "dim"))
+        lines += _said("last", f"{last.verb} by {last.actor}: {said}{last.message}", width, "dim")
     if _policy_changed(rollout):
-        lines.append(Line("  note   the policy was changed since the start: the change counts for the next rollout"))
+        lines += _said("note", "the policy was edited since the start: that counts for the next rollout", width)
     return lines
+
+
+def _said(label: str, text: str, width: int, style: str = "") -> list[Line]:
+    """Return a labelled text, wrapped under itself; nothing for nothing."""
+    wrapped = textwrap.wrap(text, max(40, width - 9))
+    return [Line(f"  {label if not index else '':<5}  {part}", style) for index, part in enumerate(wrapped)]
 
 
 def _head(name: str, status: Status, now: datetime) -> Line:
@@ -78,37 +84,40 @@ def _steps(status: Status, policy: PolicySpec) -> Line:
     return Line("  " + "   ".join(marks))
 
 
-def _traffic(status: Status) -> Line:
+def _traffic(status: Status) -> str:
     traffic, reached = status.traffic, status.split.reached
     in_force = "in force" if traffic.applied_at is not None else "asked for"
     seen = "no requests seen yet"
     if reached.share is not None:
         seen = f"{words.percent(reached.share)} of {reached.everyone:.0f} requests seen, {traffic.effective}"
-    return Line(f"  share  {words.weight(traffic.wanted_bp)} {in_force}; {seen}")
+    return f"{words.weight(traffic.wanted_bp)} {in_force}; {seen}"
 
 
 def _kpis(status: Status, policy: PolicySpec) -> list[Line]:
     candidate, stable = status.candidate_version or "", status.stable_version or ""
-    width = max(len(kpi.name) for kpi in policy.kpis)
-    needed_harm = words.evidence(FULL_BP / policy.evidence.false_rollback_bp * 2.0**status.retries)
-    needed_proof = words.evidence(FULL_BP / policy.evidence.false_promotion_bp)
-    head = f"  {'KPI':<{width}}  {candidate + ' bad':<20}  {stable + ' bad':<20}  {'worse?':<13}  {'no worse?':<13}"
-    lines = [Line(head, "dim")]
-    for kpi in policy.kpis:
-        state = status.evidence.get(kpi.name)
-        if state is None:
-            continue
-        worse = f"{words.evidence(_harm(state))} of {needed_harm}"
-        proof = f"{words.evidence(state.proof.e_value)} of {needed_proof}" if kpi.margin is not None else "-"
-        cells = (
-            f"  {kpi.name:<{width}}  {words.rate(state.bad_c, state.all_c):<20}  "
-            f"{words.rate(state.bad_s, state.all_s):<20}  {worse:<13}  {proof:<13}"
-        )
-        tail = state.verdict + (" (advisory)" if kpi.advisory else "")
-        tail += " (reference: frozen)" if state.frozen_bound is not None else ""
-        lines.append(Line(f"{cells}  {tail}", _VERDICTS.get(state.verdict, "")))
-    lines.append(Line(f"  {'together':<{width}}  {'':<20}  {'':<20}  {words.evidence(status.harm_e)} of {needed_harm}"))
-    return lines
+    width = max(12, *(len(kpi.name) for kpi in policy.kpis))
+    needed = FULL_BP / policy.evidence.false_rollback_bp * 2.0**status.retries
+    head = f"  {'bad outcomes':<{width}} {candidate:<15} {stable:<15}  {'worse?':<7} {'fine?':<7}"
+    states = ((kpi, status.evidence.get(kpi.name)) for kpi in policy.kpis)
+    rows = [_kpi(kpi, state, width) for kpi, state in states if state is not None]
+    proof = words.evidence(FULL_BP / policy.evidence.false_promotion_bp)
+    text = f"worse at {words.evidence(needed)} (together {words.evidence(status.harm_e)}), fine at {proof}"
+    return [Line(head, "dim"), *rows, Line(f"  {text}", "dim")]
+
+
+def _kpi(kpi: Kpi, state: KpiEvidence, width: int) -> Line:
+    fine = words.evidence(state.proof.e_value) if kpi.margin is not None else "-"
+    cells = (
+        f"{kpi.name:<{width}} {_rate(state.bad_c, state.all_c):<15} {_rate(state.bad_s, state.all_s):<15}  "
+        f"{words.evidence(_harm(state)):<7} {fine:<7} {state.verdict}"
+    )
+    tail = ", advisory" if kpi.advisory else ", frozen" if state.frozen_bound is not None else ""
+    return Line(f"  {cells}{tail}", _VERDICTS.get(state.verdict, ""))
+
+
+def _rate(bad: float, trials: float) -> str:
+    """``58/227 26 %``: as narrow as it can be."""
+    return f"{bad:.0f}/{trials:.0f} {words.percent(bad / trials)}" if trials > 0 else "-"
 
 
 def _harm(state: KpiEvidence) -> float:

@@ -24,6 +24,7 @@ def status(
     name: OptionalName = None, files: Files = None, state: StateDir = None, output: OutputAs = Output.TEXT
 ) -> None:
     """Show where a rollout is, what the evidence says, why it waits and what comes next."""
+    import shutil
     from datetime import UTC, datetime
 
     from rollout.cli.options import open_store, pick
@@ -34,7 +35,7 @@ def status(
     if output is Output.JSON:
         typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
         return
-    for line in draw(row.rollout, datetime.now(UTC)):
+    for line in draw(row.rollout, datetime.now(UTC), shutil.get_terminal_size((100, 24)).columns):
         _styled(line.text, line.style)
     if row.rollout.status.is_active:
         who = f"carried out by {row.holder}" if row.holder else "no controller runs: rollout start goes on from here"

@@ -94,7 +94,7 @@ class Live:
             return
         self._drawn_at = now
         picture = Text("\n")
-        for line in draw(self._load(), now):
+        for line in draw(self._load(), now, self._live.console.width):
             picture.append(line.text + "\n", style=line.style or None)
         if footer := self._footer():
             picture.append(f"\n  {footer}\n", style="dim")

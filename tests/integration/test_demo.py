@@ -42,3 +42,50 @@ def test_ctrl_c_leaves_nothing_running(tmp_path):
     _, err = started.communicate(timeout=30)
     assert started.returncode == 130, err
     assert processes_with("rollout-demo-") == []
+
+
+def test_on_a_terminal_the_screen_is_live_and_given_back_in_order(tmp_path):
+    """A pseudo-terminal 80 columns wide, killed half-way with Ctrl-C: frames, then a visible cursor, exit 130."""
+    import os
+    import pty
+    import struct
+    import subprocess
+    import sys
+    import termios
+    from fcntl import ioctl
+
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    started = subprocess.Popen(
+        [sys.executable, "-m", "rollout.cli.app", "demo"],
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color"},
+    )
+    os.close(theirs)
+    seen = bytearray()
+    try:
+        while b"fine?" not in seen or b"why " not in seen:
+            seen += os.read(ours, 65536)
+            assert len(seen) < 5_000_000
+        started.send_signal(signal.SIGINT)
+        while True:
+            try:
+                more = os.read(ours, 65536)
+            except OSError:
+                break
+            if not more:
+                break
+            seen += more
+        assert started.wait(30) == 130
+    finally:
+        os.close(ours)
+        if started.poll() is None:
+            started.kill()
+    text = seen.decode(errors="replace")
+    assert "task-success" in text
+    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l"), "the cursor is visible again"
+    assert processes_with("rollout-demo-") == []

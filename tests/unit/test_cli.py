@@ -248,8 +248,19 @@ def test_the_picture_shows_intended_and_observed_share_evidence_reason_and_next_
     world = World(rate=20)
     world.run(400)
     text = "\n".join(line.text for line in draw(world.records.rollout, datetime.now(UTC)))
-    for word in ("v1 → v2", "10 %", "requests seen", "tasks", "of 20", "why", "next", "rollout abort agent"):
+    for word in (
+        "v1 → v2",
+        "10 %",
+        "requests seen",
+        "tasks",
+        "worse?",
+        "worse at 20",
+        "why",
+        "next",
+        "rollout abort agent",
+    ):
         assert word in text, text
+    assert max(len(line) for line in text.splitlines()) <= 80
 
 
 def test_the_picture_says_that_an_edited_policy_counts_next_time():
