@@ -97,7 +97,7 @@ def _kpis(status: Status, policy: PolicySpec) -> list[Line]:
     candidate, stable = status.candidate_version or "", status.stable_version or ""
     width = max(12, *(len(kpi.name) for kpi in policy.kpis))
     needed = FULL_BP / policy.evidence.false_rollback_bp * 2.0**status.retries
-    head = f"  {'bad outcomes':<{width}} {candidate:<15} {stable:<15}  {'worse?':<7} {'fine?':<7}"
+    head = f"  {'bad outcomes':<{width}} {candidate:<15} {stable:<15}  {'worse?':<6} {'fine?':<6}"
     states = ((kpi, status.evidence.get(kpi.name)) for kpi in policy.kpis)
     rows = [_kpi(kpi, state, width) for kpi, state in states if state is not None]
     proof = words.evidence(FULL_BP / policy.evidence.false_promotion_bp)
@@ -106,13 +106,18 @@ def _kpis(status: Status, policy: PolicySpec) -> list[Line]:
 
 
 def _kpi(kpi: Kpi, state: KpiEvidence, width: int) -> Line:
-    fine = words.evidence(state.proof.e_value) if kpi.margin is not None else "-"
+    fine = _evidence(state.proof.e_value) if kpi.margin is not None else "-"
+    verdict = "advisory" if kpi.advisory else state.verdict
+    tail = ", frozen" if state.frozen_bound is not None and not kpi.advisory else ""
     cells = (
         f"{kpi.name:<{width}} {_rate(state.bad_c, state.all_c):<15} {_rate(state.bad_s, state.all_s):<15}  "
-        f"{words.evidence(_harm(state)):<7} {fine:<7} {state.verdict}"
+        f"{_evidence(_harm(state)):<6} {fine:<6} {verdict}{tail}"
     )
-    tail = ", advisory" if kpi.advisory else ", frozen" if state.frozen_bound is not None else ""
-    return Line(f"  {cells}{tail}", _VERDICTS.get(state.verdict, ""))
+    return Line(f"  {cells}", _VERDICTS.get(verdict, ""))
+
+
+def _evidence(e_value: float) -> str:
+    return ">1000" if e_value >= 1000 else words.evidence(e_value)
 
 
 def _rate(bad: float, trials: float) -> str:
