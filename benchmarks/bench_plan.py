@@ -9,8 +9,9 @@ import sys
 import timeit
 from datetime import UTC, datetime, timedelta
 
+from rollout.engine.evidence import after_look, fresh
 from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
-from rollout.engine.judge import Thresholds, after_look, fresh, judge
+from rollout.engine.judge import Thresholds, judge
 from rollout.engine.plan import plan
 from rollout.model.documents import policy_spec
 from rollout.model.resource import Metadata, RolloutSpec

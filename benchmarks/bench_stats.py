@@ -20,6 +20,7 @@ import numpy as np
 
 from rollout.stats import (
     HARM,
+    ODDS_HARM,
     PROOF,
     Dispersion,
     Look,
@@ -151,9 +152,9 @@ def first_proof(cell: Cell, run: int, margin: RateMargin) -> tuple[int, float] |
 
 def first_odds_alarm(cell: Cell, run: int) -> int | None:
     """As `first_alarm`, by the hypergeometric kernel."""
-    wealth = start(HARM, restarts=True)
+    wealth = start(ODDS_HARM, restarts=True)
     for index, look in enumerate(cell.draw(np.random.default_rng([cell.seed, run]))):
-        wealth = wealth.after(HARM, odds_evidence(look, HARM, 1.0, 1.0), LOOK_S)
+        wealth = wealth.after(ODDS_HARM, odds_evidence(look, ODDS_HARM, 1.0, 1.0), LOOK_S)
         if wealth.e_value >= 1 / ALPHA:
             return index
     return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rollout.engine.begin import ask_weight, begin
 from rollout.engine.draft import Draft
+from rollout.engine.evidence import fresh
 from rollout.engine.facts import Command
-from rollout.engine.judge import fresh
-from rollout.engine.moves import ask_weight, begin
 from rollout.engine.phases import Event, allows
 from rollout.model.status import COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result
 

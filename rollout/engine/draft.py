@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
+from rollout.engine.evidence import dispersion
 from rollout.engine.facts import Facts
-from rollout.engine.judge import Thresholds, dispersion
+from rollout.engine.judge import Thresholds
 from rollout.engine.phases import BACK, TABLE, Event, follow
 from rollout.model.evidence import KpiEvidence
 from rollout.model.policy import PolicySpec, Step

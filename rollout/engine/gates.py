@@ -11,7 +11,8 @@ from math import inf
 
 from rollout.engine import words
 from rollout.engine.draft import Draft
-from rollout.engine.judge import dispersion, must_prove
+from rollout.engine.evidence import dispersion
+from rollout.engine.judge import must_prove
 from rollout.engine.route import in_force, wanted_route
 from rollout.model.evidence import KpiEvidence, Verdict
 from rollout.model.policy import Kpi

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rollout.engine import words
 from rollout.engine.counters import REQUESTS, take
 from rollout.engine.draft import Draft
-from rollout.engine.judge import after_look, judge, split_after, with_verdicts
+from rollout.engine.evidence import after_look, split_after
+from rollout.engine.judge import judge, with_verdicts
 from rollout.engine.phases import Event, allows
 from rollout.model.evidence import Verdict
 from rollout.model.policy import Escalation

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,30 +19,15 @@ from typing import IO, Any, cast
 from pydantic import ValidationError
 
 from rollout.engine.facts import Command, Verb
-from rollout.errors import Busy, Fault, InvalidInput, RecordsUnavailable
+from rollout.errors import Busy, RecordsUnavailable
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, Status
+from rollout.records.database import Database
 
-SCHEMA_VERSION = 1
 DECISIONS_MAX = 50_000
 """The full record keeps this many decisions a rollout: two weeks of looks every 30 s."""
 COMMANDS_PENDING_MAX = 100
-BUSY_TIMEOUT_S = 10.0
-
-_SCHEMA = """
-CREATE TABLE rollouts (
-  name TEXT PRIMARY KEY, namespace TEXT NOT NULL, spec TEXT NOT NULL, status TEXT NOT NULL,
-  epoch INTEGER NOT NULL DEFAULT 0, holder TEXT NOT NULL DEFAULT '');
-CREATE TABLE decisions (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, at TEXT NOT NULL, kind TEXT NOT NULL,
-  body TEXT NOT NULL);
-CREATE INDEX decisions_by_rollout ON decisions (rollout, id);
-CREATE TABLE commands (
-  id TEXT PRIMARY KEY, rollout TEXT NOT NULL, verb TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
-  at TEXT NOT NULL, phase TEXT, step INTEGER, handled INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX commands_pending ON commands (rollout, handled);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +49,11 @@ class Store:
             raise RecordsUnavailable(
                 f"there are no records in {directory}: nothing was started there. Start a rollout, or name --state"
             )
-        with _translated(self.path):
-            directory.mkdir(parents=True, exist_ok=True)
-            self._prepare()
-
-    def _prepare(self) -> None:
-        with closing(self._connect()) as database:
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                message = f"was written by a newer release (format {version}, this one reads {SCHEMA_VERSION})"
-                raise InvalidInput([Fault(str(self.path), message, "upgrade agent-rollout, or name another --state")])
-            if version == 0:
-                database.execute("PRAGMA journal_mode = WAL")
-                database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-
-    def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        database.execute("PRAGMA synchronous = FULL")
-        return database
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _translated(self.path), closing(self._connect()) as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
+        self._file = Database(self.path)
 
     def all(self) -> list[Row]:
         """Return all rollouts by name."""
-        with _translated(self.path), closing(self._connect()) as database:
+        with self._file.reading() as database:
             rows = database.execute("SELECT name, namespace, spec, status, holder FROM rollouts ORDER BY name")
             return [_row(self.path, row, self.is_held(row[0])) for row in rows.fetchall()]
 
@@ -109,7 +64,7 @@ class Store:
     def decisions(self, name: str, *, looks: bool, limit: int) -> list[Decision]:
         """Return the newest decisions of a rollout, oldest first; with or without those of mere looks."""
         where = "" if looks else " AND kind != 'look'"
-        with _translated(self.path), closing(self._connect()) as database:
+        with self._file.reading() as database:
             query = f"SELECT body FROM decisions WHERE rollout = ?{where} ORDER BY id DESC LIMIT ?"  # noqa: S608  constant text
             rows = database.execute(query, (name, limit)).fetchall()
         return [Decision.model_validate_json(body) for (body,) in reversed(rows)]
@@ -120,7 +75,7 @@ class Store:
         An abort is always taken. Other verbs are refused while too many wait for an answer.
         """
         command = uuid.uuid4().hex
-        with self._transaction() as database:
+        with self._file.writing() as database:
             pending = database.execute(
                 "SELECT count(*) FROM commands WHERE rollout = ? AND NOT handled", (name,)
             ).fetchone()[0]
@@ -154,7 +109,7 @@ class Store:
         """
         lock = self._lock(metadata.name)
         try:
-            with self._transaction() as database:
+            with self._file.writing() as database:
                 query = "SELECT name, namespace, spec, status, '' FROM rollouts WHERE name = ?"
                 found = database.execute(query, (metadata.name,)).fetchone()
                 rollout = change(_row(self.path, found, held=False).rollout if found else None)
@@ -171,7 +126,7 @@ class Store:
         except BaseException:
             lock.close()
             raise
-        return Held(self, rollout, epoch, lock)
+        return Held(self._file, rollout, epoch, lock)
 
     def _lock(self, name: str) -> IO[str]:
         lock = self._lock_path(name).open("a")
@@ -191,8 +146,8 @@ class Store:
 class Held:
     """One rollout, held: the `Records` port of the engine."""
 
-    def __init__(self, store: Store, rollout: Rollout, epoch: int, lock: IO[str]) -> None:
-        self._store = store
+    def __init__(self, file: Database, rollout: Rollout, epoch: int, lock: IO[str]) -> None:
+        self._file = file
         self._rollout = rollout
         self._epoch = epoch
         self._lock = lock
@@ -204,7 +159,7 @@ class Held:
 
     def commands(self) -> tuple[Command, ...]:
         """Return the commands that nobody has answered yet, oldest first."""
-        with _translated(self._store.path), closing(self._store._connect()) as database:  # noqa: SLF001  one module, one file
+        with self._file.reading() as database:
             rows = database.execute(
                 "SELECT id, verb, actor, reason, at, phase, step FROM commands"
                 " WHERE rollout = ? AND NOT handled ORDER BY at, id LIMIT ?",
@@ -221,7 +176,7 @@ class Held:
         Raises RecordsUnavailable, also when this is no longer the holder: then nothing was written.
         """
         name = self._rollout.metadata.name
-        with self._store._transaction() as database:  # noqa: SLF001
+        with self._file.writing() as database:
             changed = database.execute(
                 "UPDATE rollouts SET status = ? WHERE name = ? AND epoch = ?", (_json(status), name, self._epoch)
             )
@@ -264,13 +219,3 @@ def _row(path: Path, row: tuple[str, str, str, str, str], held: bool) -> Row:
         message = f"holds a record of {name} that this release cannot read: {error.error_count()} faults"
         raise RecordsUnavailable(f"{path} {message}. Upgrade agent-rollout, or name another --state") from error
     return Row(rollout, holder if held else "")
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Say in our own words what SQLite and the file system say."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        message = f"the records in {path} cannot be used: {error}. Check the disk and the permissions, or name --state"
-        raise RecordsUnavailable(message) from error

@@ -7,7 +7,7 @@ Pure Python on the standard library. `twosample` is the kernel for rates, `oddsr
 
 from rollout.stats.combine import Weighted, average, culprits
 from rollout.stats.dispersion import Dispersion, from_history
-from rollout.stats.mixture import HARM, PROOF, Grid, Wealth, rate_evidence, start
+from rollout.stats.mixture import HARM, ODDS_HARM, ODDS_PROOF, PROOF, Grid, Wealth, rate_evidence, start
 from rollout.stats.oddsratio import odds_evidence
 from rollout.stats.onesample import bound_evidence, scale_odds, upper_bound
 from rollout.stats.planning import promotion_requests
@@ -16,6 +16,8 @@ from rollout.stats.twosample import Look, RateMargin, log_e
 
 __all__ = [
     "HARM",
+    "ODDS_HARM",
+    "ODDS_PROOF",
     "PROOF",
     "Dispersion",
     "Grid",

@@ -49,10 +49,18 @@ HARM = Grid(
 """From "12 % worse" to "33 times as bad": loses at most a few nats to the best bet in hindsight."""
 
 PROOF = Grid(
-    bets=(0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1),
-    prior=(0.10, 0.15, 0.20, 0.20, 0.15, 0.10, 0.05, 0.03, 0.02),
+    bets=(0.85, 0.7, 0.57, 0.45, 0.33, 0.22, 0.12, 0.05, 0.01),
+    prior=(0.10, 0.16, 0.16, 0.13, 0.10, 0.08, 0.08, 0.09, 0.10),
 )
-"""Bets that the candidate's rate is below the margin."""
+"""Bets that the candidate's rate is below the margin; the smallest are for agents that hardly ever fail."""
+
+ODDS_HARM = Grid(
+    bets=(1.15, 1.3, 1.45, 1.6, 1.8, 2.2, 3.0, 5.0, 10.0),
+    prior=(0.06, 0.12, 0.18, 0.18, 0.16, 0.13, 0.09, 0.05, 0.03),
+)
+"""At failure rates above 20 % a regression is a matter of odds between 1.2 and 3, so the bets stand closer."""
+
+ODDS_PROOF = Grid(bets=tuple(1.0 / bet for bet in ODDS_HARM.bets), prior=ODDS_HARM.prior)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,61 @@
+"""Beginnings: of a rollout, which opens fresh books, and of a weight, which opens a fresh window on them."""
+
+from __future__ import annotations
+
+from rollout.engine.draft import Draft
+from rollout.engine.evidence import fresh, interrupted, split_restarted
+from rollout.engine.phases import Event
+from rollout.model.evidence import Ledger, TrafficEvidence
+from rollout.model.policy import digest
+from rollout.model.status import Pinned, Reason, Traffic
+
+PREFLIGHT_DEADLINE_S = 600.0
+"""Checks that have not passed by then stop the rollout: nothing has moved, nothing is lost."""
+
+
+def begin(draft: Draft, event: Event, message: str, *, retries: int) -> None:
+    """Start a rollout of the wanted version: pin the policy, open fresh books."""
+    policy = draft.declared
+    text = policy.canonical()
+    draft.go(
+        event,
+        Reason.CHECKING,
+        message,
+        candidate_version=draft.spec.version,
+        previous_version=None,
+        retries=retries,
+        policy=Pinned(text=text, digest=digest(text)),
+        steps=len(policy.canary.steps),
+        step=0,
+        started_at=draft.now,
+        deadline=draft.later(PREFLIGHT_DEADLINE_S),
+        window_since=None,
+        looked_at=None,
+        next_look_at=None,
+        looks_in_window=0,
+        traffic=Traffic(),
+        counters=Ledger(),
+        evidence=fresh(policy),
+        split=TrafficEvidence(),
+        harm_e=1.0,
+        culprits=(),
+        environment=(),
+        passed_by_human=(),
+        approved=(),
+        unready_looks=0,
+        trouble=None,
+        trouble_since=None,
+        trouble_message="",
+        result=None,
+    )
+
+
+def ask_weight(draft: Draft, weight_bp: int) -> None:
+    """Ask for a weight: nothing counts as evidence until it is in force and warmed up."""
+    draft.update(
+        traffic=Traffic(wanted_bp=weight_bp, asked_at=draft.now),
+        evidence=interrupted(draft.status.evidence),
+        split=split_restarted(draft.status.split),
+        window_since=draft.later(draft.policy.evidence.warm_up_s),
+        looks_in_window=0,
+    )

@@ -1,0 +1,85 @@
+"""One SQLite file: its format, its transactions, and its troubles in our own words.
+
+Durable (write-ahead log, synchronous FULL): what was written is there after a power cut. A connection is opened for
+each use, so that nothing is held while nothing happens.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from rollout.errors import Fault, InvalidInput, RecordsUnavailable
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 10.0
+
+_SCHEMA = """
+CREATE TABLE rollouts (
+  name TEXT PRIMARY KEY, namespace TEXT NOT NULL, spec TEXT NOT NULL, status TEXT NOT NULL,
+  epoch INTEGER NOT NULL DEFAULT 0, holder TEXT NOT NULL DEFAULT '');
+CREATE TABLE decisions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, at TEXT NOT NULL, kind TEXT NOT NULL,
+  body TEXT NOT NULL);
+CREATE INDEX decisions_by_rollout ON decisions (rollout, id);
+CREATE TABLE commands (
+  id TEXT PRIMARY KEY, rollout TEXT NOT NULL, verb TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
+  at TEXT NOT NULL, phase TEXT, step INTEGER, handled INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX commands_pending ON commands (rollout, handled);
+"""
+
+
+class Database:
+    """The file. Creates it, with its folder, if it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it. Raises RecordsUnavailable, or InvalidInput where a newer release has written it."""
+        self._path = path
+        with _translated(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._prepare()
+
+    def _prepare(self) -> None:
+        with closing(self._connect()) as database:
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                message = f"was written by a newer release (format {version}, this one reads {SCHEMA_VERSION})"
+                raise InvalidInput([Fault(str(self._path), message, "upgrade agent-rollout, or name another --state")])
+            if version == 0:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        database.execute("PRAGMA synchronous = FULL")
+        return database
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read, without blocking the writer."""
+        with _translated(self._path), closing(self._connect()) as database:
+            yield database
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing."""
+        with _translated(self._path), closing(self._connect()) as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Say in our own words what SQLite and the file system say."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        message = f"the records in {path} cannot be used: {error}. Check the disk and the permissions, or name --state"
+        raise RecordsUnavailable(message) from error
