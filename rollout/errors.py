@@ -4,7 +4,7 @@
   + InvalidInput          a document or an argument is wrong; carries every fault        (exit 2)
   + Unavailable           something we depend on does not answer
     - RouterUnavailable   the router or its admin interface                              (exit 5)
-    - SourceUnavailable   a metrics page                                                 (exit 5)
+    - PageUnavailable     an HTTP page: metrics, or the router's admin                   (exit 5)
     - RecordsUnavailable  the store of rollouts and decisions                            (exit 5)
       · Busy              another controller holds the rollout                           (exit 5)
 
@@ -73,8 +73,8 @@ class RouterUnavailable(Unavailable):
     """The router, or its admin interface, does not answer."""
 
 
-class SourceUnavailable(Unavailable):
-    """A metrics page does not answer, or what it answers is not metrics."""
+class PageUnavailable(Unavailable):
+    """A request brought no usable page."""
 
 
 class RecordsUnavailable(Unavailable):

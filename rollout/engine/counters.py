@@ -13,6 +13,9 @@ from rollout.engine.facts import Reading, Round
 from rollout.model.evidence import Ledger
 from rollout.stats import Look
 
+SERIES_KEPT = 1000
+"""So many last values are kept for one KPI; beyond, those of series that have vanished are forgotten."""
+
 BIRTH_SLACK_S = 0.5
 """Start times that differ by less are one and the same process."""
 
@@ -38,7 +41,9 @@ def take(ledger: Ledger, round_: Round) -> tuple[Ledger, dict[str, Look]]:
         known = values.get(name)
         if known is not None:
             looks[name] = _look(known, reading)
-        values[name] = {**(known or {}), **_flatten(reading)}
+        current = _flatten(reading)
+        kept = {**(known or {}), **current}
+        values[name] = kept if len(kept) <= SERIES_KEPT else current
     return Ledger(values=values, births={**ledger.births, **round_.births}), looks
 
 

@@ -10,6 +10,7 @@ from rollout.engine.evidence import dispersion
 from rollout.engine.facts import Facts
 from rollout.engine.judge import Thresholds
 from rollout.engine.phases import BACK, TABLE, Event, follow
+from rollout.engine.route import SetWeight
 from rollout.model.evidence import KpiEvidence
 from rollout.model.policy import PolicySpec, Step
 from rollout.model.rollout import Rollout
@@ -121,8 +122,11 @@ class Draft:
             reference="concurrent" if state.frozen_bound is None else "frozen",
         )
 
-    def finish(self) -> Status:
+    def finish(self, effects: tuple[SetWeight, ...]) -> Status:
         """Return the next status, with the newest decisions in its ring (looks only go to the full record)."""
+        if self.decisions and effects:
+            named = tuple(str(effect) for effect in effects)
+            self.decisions[-1] = self.decisions[-1].model_copy(update={"effects": named})
         told = tuple(each for each in self.decisions if each.kind != "look")
         if told:
             self.update(decisions=(self.status.decisions + told)[-DECISIONS_KEPT:])

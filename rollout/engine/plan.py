@@ -66,7 +66,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     move(draft)
     draft.update(next=_next(draft))
     effects = _effects(draft)
-    status = draft.finish()
+    status = draft.finish(effects)
     return Plan(status, effects, tuple(draft.decisions), _again_s(rollout.status, status, effects, now))
 
 

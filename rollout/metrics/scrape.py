@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from rollout.engine.facts import Counters, Reading, Round
-from rollout.http import Pages, Unreachable
+from rollout.errors import PageUnavailable
+from rollout.http import Pages
 from rollout.metrics.presets import REQUESTS, ROUTER_PREFIX, Query
 from rollout.metrics.selector import Selector, parse
 from rollout.model.units import expand
@@ -79,7 +80,7 @@ class ScrapeSource:
     def _page(self, url: str) -> Page:
         try:
             return read_page(self._http.get(url, self._timeout_s), url)
-        except Unreachable as error:
+        except PageUnavailable as error:
             return Page(problem=str(error))
 
     def _reading(self, query: Query, stable: str, candidate: str, pages: Mapping[str, Page]) -> Reading:

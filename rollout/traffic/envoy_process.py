@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rollout.errors import RouterUnavailable
-from rollout.http import Pages, Unreachable
+from rollout.errors import PageUnavailable, RouterUnavailable
+from rollout.http import Pages
 from rollout.traffic.envoy_config import bootstrap, node_id
 
 START_TIMEOUT_S = 15.0
@@ -78,7 +78,7 @@ class EnvoyProcess:
         try:
             admin = "http://" + (self._directory / "admin.txt").read_text(encoding="utf-8").strip()
             info = json.loads(self._http.get(f"{admin}/server_info", ADMIN_TIMEOUT_S))
-        except (OSError, Unreachable, ValueError):
+        except (OSError, PageUnavailable, ValueError):
             return None
         ours = info.get("node", {}).get("id") == node_id(self._rollout) and info.get("state") == "LIVE"
         same_bootstrap = info.get("command_line_options", {}).get("config_path") == str(self._bootstrap_path)
@@ -91,7 +91,7 @@ class EnvoyProcess:
             raise RouterUnavailable(f"Envoy for {self._rollout} does not run")
         try:
             return self._http.get(f"{admin}{page}", ADMIN_TIMEOUT_S)
-        except Unreachable as error:
+        except PageUnavailable as error:
             self._admin = None
             raise RouterUnavailable(f"Envoy's admin page: {error}") from error
 
@@ -141,7 +141,7 @@ class EnvoyProcess:
         """Stop our Envoy, if it runs; ask first, and wait until it is gone."""
         admin = self.admin()
         if admin is not None:
-            with contextlib.suppress(Unreachable):
+            with contextlib.suppress(PageUnavailable):
                 self._http.post(f"{admin}/quitquitquit", ADMIN_TIMEOUT_S)
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while time.monotonic() < deadline and self._still_there(admin):
@@ -158,7 +158,7 @@ class EnvoyProcess:
             return False
         try:
             self._http.get(f"{admin}/ready", ADMIN_TIMEOUT_S)
-        except Unreachable as error:
+        except PageUnavailable as error:
             return "answered" in str(error)
         return True
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.engine.counters import REQUESTS, take
+from rollout.engine.counters import REQUESTS, SERIES_KEPT, take
 from rollout.engine.facts import Counters, Reading, Round
 from rollout.model.evidence import Ledger
 from rollout.stats import Look
@@ -55,6 +55,16 @@ def test_a_series_first_seen_later_counts_from_zero():
 def test_a_series_that_vanishes_and_comes_back_is_not_counted_twice():
     found = follow(one({"p|a": (5, 100)}, {}), one({}, {}), one({"p|a": (6, 110)}, {}))
     assert found[1] == Look(0, 0, 0, 0) and found[2] == Look(0, 0, 1, 10)
+
+
+def test_series_that_come_and_go_do_not_fill_the_ledger():
+    ledger, found = Ledger(), 0.0
+    for index in range(300):
+        page = {f"p|pod-{index}-{n}": (0, 5) for n in range(5)}
+        ledger, looks = take(ledger, one(page, {}))
+        found += looks["k"].all_s if "k" in looks else 0.0
+    assert len(ledger.values["k"]) <= SERIES_KEPT
+    assert found == 299 * 25, "and none of their outcomes is lost"
 
 
 def test_a_restart_is_seen_even_when_the_new_count_has_overtaken_the_old_one():

@@ -28,6 +28,8 @@ def test_a_good_candidate_climbs_every_step_and_is_promoted():
     assert status.stable_version == "v2" and status.previous_version == "v1"
     assert weights(world) == [0, 1000, 2500, 5000, 10_000]
     assert world.router.in_force == SetWeight("v2")
+    carried_out = [effect for decision in world.records.decisions for effect in decision.effects]
+    assert "v2 at 10 %, v1 the rest" in carried_out and "all traffic to v2" in carried_out
     assert "v2 is promoted" in status.message and " of " in status.message
 
 
