@@ -41,19 +41,27 @@ def begin(draft: Draft, event: Event, message: str, *, retries: int) -> None:
         culprits=(),
         environment=(),
         passed_by_human=(),
+        harm_accepted=(),
+        declined_version=None,
         approved=(),
         unready_looks=0,
         trouble=None,
         trouble_since=None,
         trouble_message="",
         result=None,
+        last_command=None,
     )
 
 
 def ask_weight(draft: Draft, weight_bp: int) -> None:
-    """Ask for a weight: nothing counts as evidence until it is in force and warmed up."""
+    """Ask for a weight: nothing counts as evidence for it until it is in force and warmed up."""
+    draft.update(traffic=Traffic(wanted_bp=weight_bp, asked_at=draft.now, off_since=draft.now))
+    open_window(draft)
+
+
+def open_window(draft: Draft) -> None:
+    """Begin to watch the weight in force anew: after the warm-up, with nothing seen of it yet. Harm is kept."""
     draft.update(
-        traffic=Traffic(wanted_bp=weight_bp, asked_at=draft.now),
         evidence=interrupted(draft.status.evidence),
         split=split_restarted(draft.status.split),
         window_since=draft.later(draft.policy.evidence.warm_up_s),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rollout.engine.begin import ask_weight, begin
+from rollout.engine.begin import PREFLIGHT_DEADLINE_S, ask_weight, begin, open_window
 from rollout.engine.draft import Draft
 from rollout.engine.evidence import fresh
 from rollout.engine.facts import Command
+from rollout.engine.looking import DOWN_LOOKS
 from rollout.engine.phases import Event, allows
+from rollout.model.evidence import TrafficEvidence
 from rollout.model.status import COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result
 
 Carry = Callable[[Draft, Command], str]
 """Carries a command out and returns what became of it; raises `Refused` with the reason."""
+
+
+_SPEC_PAUSED = "spec.paused is true: set it to false"
 
 
 class Refused(Exception):  # noqa: N818
@@ -21,9 +26,10 @@ class Refused(Exception):  # noqa: N818
 
 def carry_all(draft: Draft) -> None:
     """Carry out the pending commands, abort before all others, then the oldest first."""
-    for command in sorted(draft.facts.commands, key=lambda each: (each.verb != "abort", each.at, each.id)):
-        if command.id in draft.status.handled:
-            continue
+    waiting = [command for command in draft.facts.commands if command.id not in draft.status.handled]
+    waiting.sort(key=lambda each: (each.verb != "abort", each.at, each.id))
+    # No more than the ring of handled ids holds: the rest waits for the next look, and none is carried out twice.
+    for command in waiting[:COMMANDS_KEPT]:
         try:
             _expected(draft, command)
             message, accepted = _VERBS[command.verb](draft, command), True
@@ -64,7 +70,8 @@ def _abort(draft: Draft, command: Command) -> str:
     if not allows(draft.status.phase, Event.ROLL_BACK):
         raise Refused(f"nothing to abort: the rollout is {draft.status.phase}")
     message = f"aborted {_because(command)}"
-    draft.go(Event.ROLL_BACK, Reason.ABORTED, message, actor=command.actor, result=Result.ABORTED)
+    changes = {"result": Result.ABORTED, "declined_version": draft.spec.version}
+    draft.go(Event.ROLL_BACK, Reason.ABORTED, message, actor=command.actor, **changes)
     return f"all new conversations go back to {draft.status.stable_version}"
 
 
@@ -84,23 +91,28 @@ def _resume(draft: Draft, command: Command) -> str:
     if status.held_by is HeldBy.APPROVAL:
         raise Refused("it waits for an approval: use approve")
     if status.held_by is HeldBy.SPEC:
-        raise Refused("spec.paused is true: set it to false")
-    if status.reason in (Reason.WORSE, Reason.CANDIDATE_DOWN):
+        raise Refused(_SPEC_PAUSED)
+    if status.culprits or status.unready_looks >= DOWN_LOOKS:
         raise Refused("the evidence that it is worse stands: abort it, or promote the step knowingly")
-    renewed = {name: state.model_copy(update={"idle_s": 0.0}) for name, state in status.evidence.items()}
-    window = draft.now if status.reason is Reason.UNDECIDED else status.window_since
-    draft.go(
-        Event.RESUME,
-        Reason.CHECKING,
-        f"resumed {_because(command)}",
-        actor=command.actor,
-        evidence=renewed,
-        window_since=window,
-        trouble=None,
-        trouble_since=None,
-        traffic=status.traffic.model_copy(update={"asked_at": draft.now}),
-    )
+    draft.go(Event.RESUME, Reason.CHECKING, f"resumed {_because(command)}", actor=command.actor)
+    _refresh(draft, status.reason)
     return "goes on"
+
+
+def _refresh(draft: Draft, held_for: Reason) -> None:
+    """Let what a pause was for begin anew, so that it does not pause again at once for the same past."""
+    status = draft.status
+    renewed = {name: state.model_copy(update={"idle_s": 0.0}) for name, state in status.evidence.items()}
+    off_since = draft.now if status.traffic.off_since else None
+    traffic = status.traffic.model_copy(update={"off_since": off_since, "effective": "unconfirmed"})
+    draft.update(evidence=renewed, trouble=None, trouble_since=None, traffic=traffic)
+    if status.phase is Phase.PREFLIGHT:
+        draft.update(deadline=draft.later(PREFLIGHT_DEADLINE_S), next_look_at=None)
+    elif held_for is Reason.TRAFFIC_NOT_SHIFTING:
+        draft.update(split=TrafficEvidence())
+        open_window(draft)
+    elif held_for is Reason.UNDECIDED:
+        draft.update(window_since=draft.now)
 
 
 def _approve(draft: Draft, command: Command) -> str:
@@ -115,28 +127,39 @@ def _approve(draft: Draft, command: Command) -> str:
 
 def _promote(draft: Draft, command: Command) -> str:
     status = draft.status
-    where = status.resume_to if status.phase is Phase.PAUSED else status.phase
-    if status.phase is Phase.PAUSED and status.held_by is HeldBy.APPROVAL:
-        raise Refused("it waits for an approval: use approve")
-    if where not in (Phase.OBSERVING, Phase.BAKING):
+    paused = status.phase is Phase.PAUSED
+    where = status.resume_to if paused else status.phase
+    if paused and status.held_by in (HeldBy.APPROVAL, HeldBy.SPEC):
+        raise Refused("it waits for an approval: use approve" if status.held_by is HeldBy.APPROVAL else _SPEC_PAUSED)
+    harmed = bool(status.culprits) or status.unready_looks >= DOWN_LOOKS
+    if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
         raise Refused(f"no step to pass: the rollout is {where}")
     passed = status.steps if where is Phase.BAKING else status.step
-    draft.update(passed_by_human=(*status.passed_by_human, passed))
+    if where is not Phase.SHIFTING:
+        draft.update(passed_by_human=(*status.passed_by_human, passed))
+    if harmed:
+        draft.update(harm_accepted=(*status.harm_accepted, status.step))
     message = f"passed by hand {_because(command)}"
-    if status.phase is Phase.PAUSED:
+    if paused:
         draft.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)
-    return "this step is passed without waiting for its evidence"
+    knowingly = ", knowing that it is worse" if harmed else ""
+    return f"this step is passed without waiting for its evidence{knowingly}"
 
 
 def _retry(draft: Draft, command: Command) -> str:
     status = draft.status
+    wanted = draft.spec.version
     if status.phase is Phase.ROLLED_BACK:
-        if draft.spec.version != status.candidate_version:
+        if wanted not in (status.candidate_version, status.declined_version):
             raise Refused(f"{status.candidate_version} is not the wanted version any more")
-        begin(draft, Event.RETRY, f"tried again {_because(command)}", retries=status.retries + 1)
-        return f"{status.candidate_version} starts again, with half the budget for false rollbacks"
+        again = wanted == status.candidate_version
+        begin(draft, Event.RETRY, f"tried again {_because(command)}", retries=status.retries + 1 if again else 0)
+        return f"{wanted} starts again" + (", with half the budget for false rollbacks" if again else "")
     if status.phase is Phase.FROZEN:
-        draft.update(evidence=fresh(draft.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=())
+        draft.update(
+            evidence=fresh(draft.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=(), harm_accepted=()
+        )
+        draft.update(split=TrafficEvidence())
         message = f"thawed {_because(command)}"
         draft.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, retries=status.retries + 1)
         ask_weight(draft, min(draft.step.weight_bp, status.traffic.wanted_bp))

@@ -8,8 +8,10 @@ value has already overtaken the old one. No extrapolation anywhere: increments a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
-from rollout.engine.facts import Reading, Round
+from rollout.engine.facts import Counters, Reading, Round
 from rollout.model.evidence import Ledger
 from rollout.stats import Look
 
@@ -23,28 +25,45 @@ REQUESTS = "(requests)"
 """The ledger's name for the counter that the split is measured by."""
 
 
-def take(ledger: Ledger, round_: Round) -> tuple[Ledger, dict[str, Look]]:
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """What happened between two readings of one KPI. since: when the first of them was taken."""
+
+    look: Look
+    since: datetime
+
+
+def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str, Increment]]:
     """Return the ledger after one round and the increments by KPI (and `REQUESTS`).
 
-    A KPI that could not be read, or that is read for the first time, has no increments: what happened meanwhile is
-    counted by the next good round, for both versions over the same time.
+    A KPI that could not be read, or that is read for the first time, has no increment: what happened meanwhile is
+    counted by the next good round, for both versions over the same time. A page that joins later (a new instance) is
+    where its counting begins: what it did before is not this rollout's.
     """
     reborn = {page for page, birth in round_.births.items() if birth > ledger.births.get(page, birth) + BIRTH_SLACK_S}
+    joined = set(round_.pages) - set(ledger.pages) if ledger.pages else set()
     values = {
         kpi: {series: 0.0 if _page(series) in reborn else value for series, value in known.items()}
         for kpi, known in ledger.values.items()
     }
-    looks: dict[str, Look] = {}
+    read_at, increments = dict(ledger.read_at), {}
     for name, reading in {**round_.kpis, REQUESTS: round_.requests}.items():
         if reading.problem:
             continue
-        known = values.get(name)
+        known, current = values.get(name), _flatten(reading)
         if known is not None:
-            looks[name] = _look(known, reading)
-        current = _flatten(reading)
+            before = {series: value for series, value in current.items() if _page(series) in joined} | known
+            increments[name] = Increment(_look(before, reading), read_at[name])
         kept = {**(known or {}), **current}
         values[name] = kept if len(kept) <= SERIES_KEPT else current
-    return Ledger(values=values, births={**ledger.births, **round_.births}), looks
+        read_at[name] = now
+    after = Ledger(
+        values=values,
+        births={**ledger.births, **round_.births},
+        pages=tuple(sorted({*ledger.pages, *round_.pages})),
+        read_at=read_at,
+    )
+    return after, increments
 
 
 def _flatten(reading: Reading) -> dict[str, float]:
@@ -61,21 +80,24 @@ def _flatten(reading: Reading) -> dict[str, float]:
 
 
 def _look(known: Mapping[str, float], reading: Reading) -> Look:
-    bad_c = _increments(known, "candidate bad", reading.candidate.bad)
-    all_c = _increments(known, "candidate all", reading.candidate.total)
-    bad_s = _increments(known, "stable bad", reading.stable.bad)
-    all_s = _increments(known, "stable all", reading.stable.total)
+    bad_c, all_c = _arm(known, "candidate", reading.candidate)
+    bad_s, all_s = _arm(known, "stable", reading.stable)
     if reading.good:
         bad_c, bad_s = max(0.0, all_c - bad_c), max(0.0, all_s - bad_s)
     return Look(bad_c, all_c, bad_s, all_s)
 
 
-def _increments(known: Mapping[str, float], arm: str, found: Mapping[str, float]) -> float:
-    total = 0.0
-    for series, value in found.items():
-        last = known.get(f"{arm}:{series}", 0.0)
-        total += value if value < last else value - last
-    return total
+def _arm(known: Mapping[str, float], arm: str, counters: Counters) -> tuple[float, float]:
+    """Return an arm's bad and total outcomes since the last round.
+
+    One process holds all series of a page, so one that fell means that all of them began anew.
+    """
+    found = {f"{arm} bad:{series}": value for series, value in counters.bad.items()}
+    found |= {f"{arm} all:{series}": value for series, value in counters.total.items()}
+    reset = {_page(entry) for entry, value in found.items() if value < known.get(entry, 0.0)}
+    grown = {entry: value - (0.0 if _page(entry) in reset else known.get(entry, 0.0)) for entry, value in found.items()}
+    bad = sum(value for entry, value in grown.items() if entry.startswith(f"{arm} bad:"))
+    return bad, sum(grown.values()) - bad
 
 
 def _page(entry: str) -> str:

@@ -63,11 +63,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round of reading all counters. requests: what the split is measured by. births: page -> process start."""
+    """One round of reading all counters.
+
+    requests: what the split is measured by. births: when each page's process started. pages: those that were read.
+    """
 
     kpis: Mapping[str, Reading]
     requests: Reading
     births: Mapping[str, float] = field(default_factory=dict)
+    pages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

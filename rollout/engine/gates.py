@@ -24,6 +24,10 @@ LOOKS_MIN = 3
 """Fewer looks than this are no observation, however long they took."""
 
 
+REFERENCE_MAX = 0.5
+"""A frozen reference above this would excuse nearly anything; a human must take it from there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Closed:
     """Why a gate is closed."""
@@ -105,7 +109,7 @@ def warmed_up(draft: Draft) -> Closed | None:
     began = draft.status.window_since
     if began is None or began > draft.now:
         left_s = (began - draft.now).total_seconds() if began else draft.policy.evidence.warm_up_s
-        return Closed(Reason.WARMING_UP, f"warms up for {words.span(left_s)} more, before anything counts")
+        return Closed(Reason.WARMING_UP, f"warms up for {words.span(max(1.0, left_s))} more, before anything counts")
     return None
 
 
@@ -171,12 +175,27 @@ def baked_long_enough(draft: Draft) -> Closed | None:
     return None
 
 
+def reference_is_known(draft: Draft) -> Closed | None:
+    unknown = [
+        kpi.name
+        for kpi in must_prove(draft.policy)
+        if (draft.status.evidence[kpi.name].frozen_bound or 0.0) >= REFERENCE_MAX
+    ]
+    if not unknown:
+        return None
+    message = f"stable was used too little in this rollout to know its rate of {words.listed(unknown)}, so nothing at"
+    return Closed(Reason.UNDECIDED, f"{message} 100 % could show that {draft.status.candidate_version} is worse")
+
+
 PREFLIGHT: tuple[Gate, ...] = (
     versions_have_backends,  # both can be reached at all
     route_is_in_force,  # the router answers and sends everything to stable
     versions_are_ready,  # both answer
     metrics_can_be_read,  # and can be judged, each by itself
 )
+
+PREFLIGHT_BETWEEN_LOOKS: tuple[Gate, ...] = PREFLIGHT[:2]
+"""What can be told without a look: endpoints and metrics are read only when one is due."""
 
 STEP: tuple[Gate, ...] = (
     route_is_in_force,  # what we asked for is what the router does
@@ -197,5 +216,6 @@ BAKE: tuple[Gate, ...] = (
     warmed_up,
     baked_long_enough,
     outcomes_were_seen,
+    reference_is_known,
     share_is_confirmed,
 )

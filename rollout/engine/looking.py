@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from rollout.engine import words
+from rollout.engine.begin import open_window
 from rollout.engine.counters import REQUESTS, take
 from rollout.engine.draft import Draft
 from rollout.engine.evidence import after_look, split_after
@@ -10,7 +13,7 @@ from rollout.engine.judge import judge, with_verdicts
 from rollout.engine.phases import Event, allows
 from rollout.model.evidence import Verdict
 from rollout.model.policy import Escalation
-from rollout.model.status import HeldBy, Phase, Reason
+from rollout.model.status import HeldBy, Phase, Reason, Status
 from rollout.stats import Look, Reached
 
 LOOKING = (Phase.PREFLIGHT, Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED, Phase.FROZEN)
@@ -30,13 +33,15 @@ def look(draft: Draft) -> None:
     round_ = draft.facts.round
     if round_ is None or draft.status.phase not in LOOKING or not draft.status.evidence:
         return
+    if draft.status.looked_at is not None and draft.now < draft.status.looked_at:
+        open_window(draft)  # the clock stepped back: how long anything took is unknown
     status, policy = draft.status, draft.policy
-    ledger, looks = take(status.counters, round_)
+    ledger, increments = take(status.counters, round_, draft.now)
     elapsed_s = draft.since(status.looked_at)
-    settled = _in_window(draft)
-    evidence, split = status.evidence, status.split
-    if settled:
-        evidence = after_look(evidence, policy, looks, elapsed_s)
+    looks = {name: each.look for name, each in increments.items() if _in_window(draft, each.since)}
+    evidence = after_look(status.evidence, policy, looks, elapsed_s)
+    split = status.split
+    if status.traffic.applied_at is not None:
         turns = draft.spec.conversations.turns
         split = split_after(split, looks.get(REQUESTS), status.traffic.wanted_bp, turns, elapsed_s)
     judgement = judge(policy, evidence, draft.thresholds)
@@ -49,17 +54,24 @@ def look(draft: Draft) -> None:
         environment=judgement.environment,
         looked_at=draft.now,
         next_look_at=draft.later(policy.evidence.look_every_s),
-        looks_in_window=status.looks_in_window + (1 if settled else 0),
+        looks_in_window=status.looks_in_window + (1 if looks else 0),
         unready_looks=status.unready_looks + 1 if _candidate_down(draft) else 0,
         traffic=status.traffic.model_copy(update={"effective": _effective(split.reached)}),
     )
-    draft.record("look", message=_tell(looks) if settled else "warming up: counted from here")
+    if wrong_split(draft.status) and draft.status.traffic.off_since is None:
+        draft.update(traffic=draft.status.traffic.model_copy(update={"off_since": draft.now}))
+    draft.record("look", message=_tell(looks) if looks else "nothing counts yet: no steady weight since the last look")
 
 
-def _in_window(draft: Draft) -> bool:
-    """Whether the whole time since the last look lies inside the window in which the weight is steady."""
-    began, before = draft.status.window_since, draft.status.looked_at
-    return began is not None and before is not None and before >= began
+def _in_window(draft: Draft, since: datetime) -> bool:
+    """Whether an increment that began at `since` lies wholly inside the window in which the weight is steady."""
+    began = draft.status.window_since
+    return began is not None and since >= began
+
+
+def wrong_split(status: Status) -> bool:
+    """Whether the requests contradict the weight that is in force."""
+    return status.traffic.effective == "refuted" or status.split.ratio.mismatched
 
 
 def _effective(reached: Reached) -> str:
@@ -118,11 +130,13 @@ def _with_verdict(draft: Draft, verdict: Verdict) -> list[str]:
 
 def _worse(draft: Draft, reason: Reason, message: str) -> None:
     reaction = draft.policy.reactions.worse
+    if draft.status.step in draft.status.harm_accepted and draft.status.phase is not Phase.BAKING:
+        return  # somebody has seen it and passed this step knowingly
     if reaction == "rollback":
         draft.go(Event.ROLL_BACK, reason, message)
     elif reaction == "freeze" and allows(draft.status.phase, Event.FREEZE):
         draft.go(Event.FREEZE, reason, message)
-    elif reaction == "pause" and draft.status.reason is not reason:
+    elif reaction == "pause" and not (draft.status.phase is Phase.PAUSED and draft.status.reason is reason):
         draft.hold(HeldBy.POLICY, reason, message)
 
 

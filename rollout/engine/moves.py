@@ -27,7 +27,7 @@ def _stable(draft: Draft) -> None:
     wanted, status = draft.spec.version, draft.status
     if status.stable_version is None:
         _find_stable(draft)
-    elif wanted is not None and wanted != status.stable_version:
+    elif wanted is not None and wanted not in (status.stable_version, status.declined_version):
         begin(draft, Event.START, f"{wanted} is wanted, {status.stable_version} is stable", retries=0)
 
 
@@ -50,16 +50,19 @@ def _find_stable(draft: Draft) -> None:
 
 def _rolled_back(draft: Draft) -> None:
     wanted, status = draft.spec.version, draft.status
-    if wanted is not None and wanted not in (status.candidate_version, status.stable_version):
+    if wanted is not None and wanted not in (status.candidate_version, status.stable_version, status.declined_version):
         begin(draft, Event.START, f"{wanted} is wanted, {status.stable_version} is stable", retries=0)
 
 
 def _preflight(draft: Draft) -> None:
-    closed = gates.first_closed(gates.PREFLIGHT, draft)
+    looked = draft.facts.round is not None
+    closed = gates.first_closed(gates.PREFLIGHT if looked else gates.PREFLIGHT_BETWEEN_LOOKS, draft)
+    if closed is None and not looked:
+        return  # what the last look found still stands
     if closed is None:
         message = f"{draft.status.candidate_version} and {draft.status.stable_version} answer and can be told apart"
         draft.go(Event.CHECKED, Reason.CHECKING, message)
-    elif draft.status.deadline is not None and draft.now >= draft.status.deadline:
+    elif looked and draft.status.deadline is not None and draft.now >= draft.status.deadline:
         message = f"the checks before any traffic did not pass in {words.span(PREFLIGHT_DEADLINE_S)}: {closed.message}"
         draft.go(Event.REFUSED, Reason.PREFLIGHT_FAILED, message, result=Result.STOPPED)
     else:
@@ -90,13 +93,18 @@ def _await_route(draft: Draft) -> None:
 def _wait_or_give_up(draft: Draft, closed: Closed) -> None:
     """Wait at a closed gate; where it is the traffic that does not move, not for ever."""
     traffic = draft.status.traffic
-    stuck = closed.reason in (Reason.WEIGHT_PENDING, Reason.ROUTER_DOWN) or traffic.effective == "refuted"
-    lasted_s = draft.since(traffic.asked_at)
-    if stuck and lasted_s >= TRAFFIC_TIMEOUT_S + draft.policy.evidence.warm_up_s:
+    lasted_s = draft.since(traffic.off_since)
+    if closed.reason in _OFF and traffic.off_since is not None and lasted_s >= TRAFFIC_TIMEOUT_S:
         message = f"{closed.message}, for {words.span(lasted_s)}"
         draft.hold(HeldBy.POLICY, Reason.TRAFFIC_NOT_SHIFTING, message)
+    elif closed.reason is Reason.UNDECIDED:
+        draft.hold(HeldBy.POLICY, Reason.UNDECIDED, closed.message)
     else:
         draft.wait(closed.reason, closed.message)
+
+
+_OFF = (Reason.WEIGHT_PENDING, Reason.ROUTER_DOWN, Reason.TRAFFIC_NOT_SHIFTING, Reason.SAMPLE_RATIO)
+"""Reasons to wait that are the traffic's, not the candidate's."""
 
 
 def _observing(draft: Draft) -> None:
@@ -135,7 +143,7 @@ def _pass_step(draft: Draft, how: str) -> None:
     message = f"{shown}, {how}" if how else shown
     if draft.is_last_step:
         draft.update(evidence=frozen(status.evidence, draft.policy.evidence))
-        draft.go(Event.LAST_STEP_PASSED, Reason.WEIGHT_PENDING, f"{message}: all traffic to the candidate")
+        draft.go(Event.LAST_STEP_PASSED, Reason.WEIGHT_PENDING, f"{message}; next is all traffic to the candidate")
         ask_weight(draft, FULL_BP)
     else:
         draft.go(Event.STEP_PASSED, Reason.WEIGHT_PENDING, message, step=status.step + 1)
@@ -178,8 +186,14 @@ def _draining(draft: Draft) -> None:
     old = status.previous_version or ""
     active = sum(route.active.get(old, 0) for route in draft.facts.routes)
     reachable = all(route.reachable for route in draft.facts.routes)
-    if (reachable and active == 0) or (status.deadline is not None and draft.now >= status.deadline):
-        draft.go(Event.DRAINED, Reason.PROMOTED, f"no request is left on {old}", traffic=Traffic())
+    late = status.deadline is not None and draft.now >= status.deadline
+    if (reachable and active == 0) or late:
+        told = (
+            f"the drain's time is over, {active} requests on {old} are kept"
+            if active
+            else f"no request is left on {old}"
+        )
+        draft.go(Event.DRAINED, Reason.PROMOTED, told, traffic=Traffic())
         draft.update(message=status.message)
     elif active:
         draft.update(reason=Reason.DRAINING, next=f"{active} requests are still under way on {old}")

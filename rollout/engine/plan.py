@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rollout.engine import words
+from rollout.engine.begin import open_window
 from rollout.engine.commands import carry_all
 from rollout.engine.draft import Draft
 from rollout.engine.facts import Facts
-from rollout.engine.looking import LOOKING, look, react
+from rollout.engine.looking import LOOKING, look, react, wrong_split
 from rollout.engine.moves import move
 from rollout.engine.phases import Event, allows
 from rollout.engine.route import SetWeight, in_force, wanted_route
@@ -47,8 +48,11 @@ class Plan:
 
 
 def is_look_due(status: Status, now: datetime) -> bool:
-    """Whether counters are to be read now."""
-    return status.phase in LOOKING and (status.next_look_at is None or now >= status.next_look_at)
+    """Whether counters are to be read now: in time, or because the clock has stepped back."""
+    if status.phase not in LOOKING:
+        return False
+    stepped_back = status.looked_at is not None and now < status.looked_at
+    return stepped_back or status.next_look_at is None or now >= status.next_look_at
 
 
 def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> Plan:
@@ -92,22 +96,38 @@ def _follow_traffic(draft: Draft) -> None:
         return
     if in_force(wanted, draft.facts.routes):
         if traffic.applied_at is None:
-            applied = {"applied_at": draft.now, "applied_bp": wanted.candidate_bp}
-            draft.update(traffic=traffic.model_copy(update=applied))
+            changes = {"applied_at": draft.now, "applied_bp": wanted.candidate_bp, "off_since": None}
+            draft.update(traffic=traffic.model_copy(update=changes))
             if draft.status.window_since is not None:
-                draft.update(window_since=draft.later(draft.policy.evidence.warm_up_s))
-    elif traffic.applied_at is not None and all(route.reachable for route in draft.facts.routes):
-        drifts = traffic.drifts + 1
-        draft.update(traffic=traffic.model_copy(update={"applied_at": None, "drifts": drifts}))
-        seen = "; ".join(
-            f"{route.name} has {route.candidate or 'no candidate'} at {words.weight(route.candidate_bp or 0)}"
-            for route in draft.facts.routes
-        )
-        message = f"somebody else changed the route ({seen}); wanted: {wanted}"
-        if drifts > DRIFTS_MAX and allows(draft.status.phase, Event.FREEZE):
-            draft.go(Event.FREEZE, Reason.WEIGHT_DRIFT, f"{message}; put back {DRIFTS_MAX} times in vain")
-        else:
-            draft.record("traffic", message=message)
+                open_window(draft)
+        elif traffic.off_since is not None and not wrong_split(draft.status):
+            draft.update(traffic=traffic.model_copy(update={"off_since": None}))
+            draft.record("traffic", message=f"the route is as wanted again: {wanted}")
+        return
+    down = [route for route in draft.facts.routes if not route.reachable]
+    if traffic.off_since is None:
+        traffic = traffic.model_copy(update={"off_since": draft.now})
+        draft.update(traffic=traffic)
+        if down:
+            draft.record("traffic", message=f"the router {down[0].name} does not answer: {down[0].problem}")
+    if traffic.applied_at is not None and not down:
+        _put_back(draft, wanted)
+
+
+def _put_back(draft: Draft, wanted: SetWeight) -> None:
+    """Answer a foreign edit: put the weight back a few times, then freeze."""
+    traffic = draft.status.traffic
+    drifts = traffic.drifts + 1
+    draft.update(traffic=traffic.model_copy(update={"applied_at": None, "drifts": drifts}))
+    seen = "; ".join(
+        f"{route.name} has {route.candidate or 'no candidate'} at {words.weight(route.candidate_bp or 0)}"
+        for route in draft.facts.routes
+    )
+    message = f"somebody else changed the route ({seen}); wanted: {wanted}"
+    if drifts > DRIFTS_MAX and allows(draft.status.phase, Event.FREEZE):
+        draft.go(Event.FREEZE, Reason.WEIGHT_DRIFT, f"{message}; put back {DRIFTS_MAX} times in vain")
+    else:
+        draft.record("traffic", message=message)
 
 
 def _effects(draft: Draft) -> tuple[SetWeight, ...]:

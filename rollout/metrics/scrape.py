@@ -72,6 +72,7 @@ class ScrapeSource:
             kpis={query.name: self._reading(query, stable, candidate, pages) for query in self._queries},
             requests=self._reading(requests, stable, candidate, pages),
             births=births,
+            pages=tuple(url for url, page in pages.items() if not page.problem),
         )
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import Field
@@ -51,10 +52,13 @@ class Ledger(Record):
     """The last value of every counter series, so that a restart neither loses nor counts anything twice.
 
     values: by KPI, then by series. births: when each page's process started (unix seconds), where it says so.
+    pages: those that were ever read. read_at: when each KPI was last read.
     """
 
     values: dict[str, dict[str, float]] = Field(default_factory=dict)
     births: dict[str, float] = Field(default_factory=dict)
+    pages: tuple[str, ...] = ()
+    read_at: dict[str, datetime] = Field(default_factory=dict)
 
 
 class TrafficEvidence(Record):

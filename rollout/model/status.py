@@ -81,13 +81,15 @@ class Pinned(Record):
 class Traffic(Record):
     """The candidate's share of new conversations: wanted, in force, and seen.
 
-    drifts counts the foreign edits that were put back since the weight was last changed.
+    drifts counts the foreign edits that were put back since the weight was last changed. off_since: since when the
+    route is not as wanted, or the requests refute it.
     """
 
     wanted_bp: int = 0
     applied_bp: int | None = None
     applied_at: datetime | None = None
     asked_at: datetime | None = None
+    off_since: datetime | None = None
     drifts: int = 0
     effective: Literal["confirmed", "unconfirmed", "refuted"] = "unconfirmed"
 
@@ -173,6 +175,8 @@ class Status(Record):
     harm_e: float = 1.0
     culprits: tuple[str, ...] = ()
     passed_by_human: tuple[int, ...] = ()
+    harm_accepted: tuple[int, ...] = ()
+    declined_version: str | None = None
     approved: tuple[int, ...] = ()
     resume_to: Phase | None = None
     held_by: HeldBy | None = None

@@ -1,5 +1,7 @@
 """Increments: per series, resets per series, nothing lost and nothing counted twice."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +9,7 @@ from rollout.engine.counters import REQUESTS, SERIES_KEPT, take
 from rollout.engine.facts import Counters, Reading, Round
 from rollout.model.evidence import Ledger
 from rollout.stats import Look
+from tests.world import EPOCH
 
 
 def one(stable: dict, candidate: dict, *, births: dict | None = None, good: bool = False, problem: str = "") -> Round:
@@ -22,9 +25,9 @@ def one(stable: dict, candidate: dict, *, births: dict | None = None, good: bool
 def follow(*rounds: Round) -> list[Look | None]:
     ledger, found = Ledger(), []
     for each in rounds:
-        ledger, looks = take(ledger, each)
+        ledger, looks = take(ledger, each, EPOCH)
         ledger = Ledger.model_validate_json(ledger.model_dump_json(by_alias=True))
-        found.append(looks.get("k"))
+        found.append(looks["k"].look if "k" in looks else None)
     return found
 
 
@@ -52,6 +55,23 @@ def test_a_series_first_seen_later_counts_from_zero():
     assert found[1] == Look(2, 8, 0, 0)
 
 
+def test_one_process_holds_all_series_of_a_page_so_one_reset_is_a_reset_of_all():
+    found = follow(one({"p|a": (90, 100)}, {}, good=True), one({"p|a": (95, 98)}, {}, good=True))
+    assert found[1] == Look(0, 0, 3, 98), "the good ones have overtaken their old value, the total has not"
+
+
+def test_a_page_that_joins_later_begins_to_count_where_it_joins():
+    def with_pages(round_: Round, *pages: str) -> Round:
+        return replace(round_, pages=pages)
+
+    first = with_pages(one({"p|a": (5, 100)}, {}), "p", "q")
+    second = with_pages(one({"p|a": (5, 100), "new|a": (50, 1000)}, {"q|late": (1, 4)}), "p", "q", "new")
+    third = with_pages(one({"p|a": (5, 100), "new|a": (52, 1010)}, {"q|late": (1, 4)}), "p", "q", "new")
+    found = follow(first, second, third)
+    assert found[1] == Look(1, 4, 0, 0), "a new series on a known page counts from zero, a new page does not"
+    assert found[2] == Look(0, 0, 2, 10)
+
+
 def test_a_series_that_vanishes_and_comes_back_is_not_counted_twice():
     found = follow(one({"p|a": (5, 100)}, {}), one({}, {}), one({"p|a": (6, 110)}, {}))
     assert found[1] == Look(0, 0, 0, 0) and found[2] == Look(0, 0, 1, 10)
@@ -61,8 +81,8 @@ def test_series_that_come_and_go_do_not_fill_the_ledger():
     ledger, found = Ledger(), 0.0
     for index in range(300):
         page = {f"p|pod-{index}-{n}": (0, 5) for n in range(5)}
-        ledger, looks = take(ledger, one(page, {}))
-        found += looks["k"].all_s if "k" in looks else 0.0
+        ledger, looks = take(ledger, one(page, {}), EPOCH)
+        found += looks["k"].look.all_s if "k" in looks else 0.0
     assert len(ledger.values["k"]) <= SERIES_KEPT
     assert found == 299 * 25, "and none of their outcomes is lost"
 
@@ -91,21 +111,21 @@ def test_good_outcomes_are_turned_into_bad_ones():
 
 
 def test_the_requests_that_measure_the_split_are_counted_too():
-    _, looks = take(take(Ledger(), one({"p|a": (0, 10)}, {}))[0], one({"p|a": (0, 30)}, {}))
-    assert looks[REQUESTS].all_s == 20
+    _, looks = take(take(Ledger(), one({"p|a": (0, 10)}, {}), EPOCH)[0], one({"p|a": (0, 30)}, {}), EPOCH)
+    assert looks[REQUESTS].look.all_s == 20
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.booleans()), min_size=1, max_size=30))
 def test_whatever_is_missed_or_restarted_all_outcomes_are_counted_once(history):
     """Outcomes happen, the page is sometimes missed, the process sometimes restarts right after a round."""
     value, happened, counted, birth = 0.0, 0, 0.0, 1.0
-    ledger, _ = take(Ledger(), one({"p|a": (0, 0)}, {}, births={"p": birth}))
+    ledger, _ = take(Ledger(), one({"p|a": (0, 0)}, {}, births={"p": birth}), EPOCH)
     for count, missed, restarted in history:
         value, happened = value + count, happened + count
         problem = "down" if missed else ""
-        ledger, looks = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}, problem=problem))
-        counted += looks["k"].all_s if "k" in looks else 0.0
+        ledger, looks = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}, problem=problem), EPOCH)
+        counted += looks["k"].look.all_s if "k" in looks else 0.0
         if restarted and not missed:
             value, birth = 0.0, birth + 100.0
-    ledger, looks = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}))
-    assert counted + looks["k"].all_s == happened
+    ledger, looks = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}), EPOCH)
+    assert counted + looks["k"].look.all_s == happened
