@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 
 from rollout.errors import PageUnavailable
@@ -30,9 +32,11 @@ class Pages:
             with self._client.stream(method, url, timeout=timeout_s) as response:
                 if response.status_code != httpx.codes.OK:
                     raise PageUnavailable(f"{url} answered {response.status_code} {response.reason_phrase}".rstrip())
-                body = bytearray()
+                body, deadline = bytearray(), time.monotonic() + timeout_s
                 for chunk in response.iter_bytes():
                     body += chunk
+                    if time.monotonic() > deadline:
+                        raise PageUnavailable(f"{url} was not through after {timeout_s:g} s")
                     if len(body) > PAGE_MAX_BYTES:
                         raise PageUnavailable(f"{url} is larger than {PAGE_MAX_BYTES // 2**20} MiB")
                 return body.decode("utf-8", errors="replace")

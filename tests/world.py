@@ -17,7 +17,7 @@ from rollout.engine.plan import Plan
 from rollout.engine.route import SetWeight
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.model.documents import policy_spec
-from rollout.model.policy import PolicySpec
+from rollout.model.policy import Kpi, PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, Status
@@ -129,6 +129,7 @@ class FakeRecords:
         self.rollout = Rollout(self.rollout.metadata, self.rollout.spec, status)
         self.decisions += decisions
         self.answered |= set(status.handled)
+        self.again = []
 
 
 @dataclass
@@ -157,9 +158,9 @@ class FakeMetrics:
         key = (version, kpi, what)
         self.totals[key] = self.totals.get(key, 0.0) + count
 
-    def read(self, stable: str, candidate: str) -> Round:
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...]) -> Round:
         return Round(
-            kpis={kpi: self._reading(kpi, stable, candidate) for kpi in ("errors", "tasks")},
+            kpis={kpi.name: self._reading(kpi.name, stable, candidate) for kpi in kpis},
             requests=self._reading("errors", stable, candidate),
         )
 

@@ -61,12 +61,9 @@ def _ask(store: Store, row: Row, verb: Verb, reason: str, output: Output) -> int
     except (KeyError, OSError):
         actor = "unknown"
     command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status)
-    if not store.is_held(name):
-        if verb == "abort" and row.rollout.status.is_active:
-            return _abort_ourselves(store, row, output)
-        typer.echo(f"{verb} is noted for {name}; it is carried out once a controller runs: rollout start", err=True)
-        return 0
-    return _report(_answer(store, name, command), verb, name, output)
+    if store.is_held(name):
+        return _report(_answer(store, name, command), verb, name, output)
+    return _carry_out(store, row, command, output)
 
 
 def _answer(store: Store, name: str, command: str) -> CommandOutcome | None:
@@ -92,21 +89,30 @@ def _report(outcome: CommandOutcome | None, verb: str, name: str, output: Output
     return 0 if outcome is None or outcome.accepted else 2
 
 
-def _abort_ourselves(store: Store, row: Row, output: Output) -> int:
-    """Nobody carries the rollout out, but an abort must work always: do what the controller would."""
-    from rollout.cli.outcome import exit_code, finish
+def _carry_out(store: Store, row: Row, command: str, output: Output) -> int:
+    """Nobody carries the rollout out: do what a controller would. An abort is seen through to its end."""
     from rollout.cli.watch import watcher
-    from rollout.daemon.foreground import ended, run
+    from rollout.daemon.foreground import run
     from rollout.daemon.local import Machine
     from rollout.daemon.logs import configure
+    from rollout.engine.plan import Plan
+    from rollout.model.status import Phase
 
     configure(verbose=False)
     metadata = row.rollout.metadata
     held = store.hold(metadata, lambda recorded: recorded or row.rollout)
+
+    def done(made: Plan) -> bool:
+        return command in made.status.handled and made.status.phase is not Phase.ROLLING_BACK
+
     try:
         with Machine(held.load(), store.directory) as machine, watcher(metadata.name, held.load) as watching:
-            status = run(metadata.name, machine.reconciler(held), watching.show, ended)
-        code = finish(held.load(), exit_code(status), output)
-        return 0 if code == 4 else code
+            run(metadata.name, machine.reconciler(held), watching.show, done)
+        status = held.load().status
+        outcome = status.last_command if status.last_command and status.last_command.id == command else None
+        code = _report(outcome, outcome.verb if outcome else "", metadata.name, output)
+        if code == 0 and status.is_active:
+            typer.echo("no controller runs: rollout start goes on from here", err=True)
+        return code
     finally:
         held.release()

@@ -13,7 +13,7 @@ from rollout.errors import InvalidInput
 def register(app: typer.Typer) -> None:
     @app.command()
     def lint(
-        files: list[Path] = typer.Argument(..., help="Files or directories with Rollout and RolloutPolicy documents."),
+        files: list[Path] = typer.Argument(None, help="Files or directories [default: rollout.yaml and policies/]."),
         output: OutputAs = Output.TEXT,
     ) -> None:
         """Check documents: every fault at once, with its place and its remedy (exit 2)."""

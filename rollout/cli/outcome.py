@@ -11,22 +11,27 @@ from rollout.cli.watch import sentence
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Result, Status
 
-MEANINGS = {
-    0: "promoted",
-    2: "usage or invalid input",
-    3: "rolled back, or stopped by a gate",
-    4: "waiting for a human, superseded, or aborted by one",
-    5: "the router or the records cannot be reached",
-    124: "timed out",
-    130: "interrupted",
-}
+
+def meaning(code: int, status: Status) -> str:
+    """Say what an exit code means for this rollout."""
+    if code == 4:
+        return "aborted by a human" if status.result is Result.ABORTED else "waiting for a human"
+    if code == 0:
+        return "promoted" if status.result is Result.PROMOTED else "done"
+    known = {3: "rolled back, or stopped by a gate", 130: "interrupted"}
+    return known.get(code, "an unexpected error")
 
 
-def exit_code(status: Status | None) -> int:
-    """Return the exit code that a status stands for; None means a signal came first."""
+def exit_code(status: Status | None, wanted: str | None = None) -> int:
+    """Return the exit code that a status stands for; None means a signal came first.
+
+    wanted: the version that was asked for. If it is the stable one, all is well whatever happened to another.
+    """
     if status is None:
         return 130
     if status.result is Result.PROMOTED or (status.result is None and status.phase is Phase.STABLE):
+        return 0
+    if not status.is_active and wanted is not None and wanted == status.stable_version:
         return 0
     if status.result in (Result.ROLLED_BACK, Result.STOPPED):
         return 3
@@ -46,14 +51,16 @@ def as_json(rollout: Rollout) -> dict[str, Any]:
 
 def finish(rollout: Rollout, code: int, output: Output) -> int:
     """Print the result and what the exit code means; return the code."""
-    last = sentence(rollout.status)
+    status = rollout.status
+    last = sentence(status)
+    if code == 0 and status.result is not Result.PROMOTED:
+        last = f"{status.stable_version} is stable and has all conversations"
     if output is Output.JSON:
         document = {**as_json(rollout), "exitCode": code, "sentence": last}
         print(json.dumps(document, indent=2, sort_keys=True), flush=True)  # noqa: T201
     else:
         print(last, flush=True)  # noqa: T201
-    if rollout.status.next:
-        print(f"next: {rollout.status.next}", file=sys.stderr, flush=True)  # noqa: T201
-    meaning = MEANINGS[code] if code or rollout.status.result else "done"
-    print(f"(exit {code}: {meaning})", file=sys.stderr, flush=True)  # noqa: T201
+    if status.next and code:
+        print(f"next: {status.next}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"(exit {code}: {meaning(code, status)})", file=sys.stderr, flush=True)  # noqa: T201
     return code

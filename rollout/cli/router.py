@@ -33,12 +33,16 @@ def register(app: typer.Typer) -> None:
         """Stop Envoy. Conversations through it end; refused while a controller uses it."""
         from rollout.cli.options import open_store, pick
         from rollout.daemon.local import Machine
-        from rollout.errors import Busy
+        from rollout.errors import Busy, Fault, InvalidInput
 
         store = open_store(state, files)
         row = pick(store, name)
         if row.holder:
             raise Busy(f"a controller ({row.holder}) uses this Envoy: stop that first")
+        if row.rollout.status.is_active:
+            remedy = f"end it first: rollout abort {row.rollout.metadata.name}"
+            raise InvalidInput([Fault("router", "users' traffic is split by it: a rollout is under way", remedy)])
         with Machine(row.rollout, store.directory) as machine:
+            ran = machine.envoy.admin() is not None
             machine.envoy.stop()
-        typer.echo("stopped")
+        typer.echo("stopped" if ran else "it was not running")

@@ -55,28 +55,36 @@ def carry_out(
     """Check, hold, run, report; return the exit code. footer: one more line for the live picture."""
     from rollout.cli.outcome import exit_code, finish
     from rollout.cli.watch import watcher
-    from rollout.daemon.foreground import ended, run
+    from rollout.daemon.foreground import run
     from rollout.daemon.local import Machine
-    from rollout.model.status import Phase, Status
+    from rollout.engine.plan import Plan
+    from rollout.model.status import Phase
     from rollout.records.sqlite import Store
 
     recorded = Store(state).get(target.metadata.name) if (state / "rollouts.db").exists() else None
     wanted = _wanted(target, version, stable, recorded.rollout if recorded else None)
     if recorded is None or not recorded.holder:
         _check(wanted, state, recorded.rollout if recorded else None)
-    store = Store(state, create=True)
-    held = store.hold(target.metadata, lambda _: wanted)
+    # Under the lease it is read once more: somebody may have finished, or aborted, while we checked.
+    held = Store(state, create=True).hold(target.metadata, lambda now: _wanted(target, version, stable, now))
+    name, before = target.metadata.name, held.load().status
+    if before.phase is Phase.ROLLED_BACK and before.candidate_version == version and not held.commands():
+        typer.echo(f"{version} is not started again by itself: rollout retry does that", err=True)
 
-    def done(status: Status) -> bool:
-        waiting = status.phase in (Phase.PAUSED, Phase.FROZEN) and on_pause is OnPause.FAIL
-        settled = ended(status) and not (status.phase is Phase.STABLE and status.stable_version != version)
-        return settled or waiting
+    def done(made: Plan) -> bool:
+        status = made.status
+        if status.phase in (Phase.PAUSED, Phase.FROZEN):
+            return on_pause is OnPause.FAIL
+        if status.is_active or made.effects:
+            return False
+        over = status.phase is Phase.ROLLED_BACK and version in (status.candidate_version, status.declined_version)
+        return over or status.stable_version == version
 
     try:
-        with Machine(wanted, state) as machine:
-            with watcher(target.metadata.name, held.load, footer) as watching:
-                status = run(target.metadata.name, machine.reconciler(held), watching.show, done)
-            return finish(held.load(), exit_code(status), output)
+        with Machine(held.load(), state) as machine:
+            with watcher(name, held.load, footer) as watching:
+                status = run(name, machine.reconciler(held), watching.show, done)
+            return finish(held.load(), exit_code(status, version), output)
     finally:
         held.release()
 

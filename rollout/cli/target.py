@@ -31,6 +31,11 @@ def check(documents: Documents) -> list[Fault]:
         if rollout.spec.policy is not None:
             faults += [fault.within(f"{rollout.where}: spec.policy.") for fault in resolve(rollout.spec.policy.kpis)[1]]
         faults += _references(rollout, documents)
+    names = [(rollout.metadata.namespace, rollout.metadata.name) for rollout in documents.rollouts]
+    for rollout in documents.rollouts:
+        if names.count((rollout.metadata.namespace, rollout.metadata.name)) > 1:
+            message = "is the name of another Rollout too"
+            faults.append(Fault(f"{rollout.where}: metadata.name", message, "rename one", rollout.metadata.name))
     return faults
 
 
@@ -43,7 +48,7 @@ def _references(rollout: RolloutDocument, documents: Documents) -> list[Fault]:
         found = _policies(rollout, documents)
         if not found and not documents.faults:
             names = ", ".join(sorted({policy.metadata.name for policy in documents.policies})) or "none"
-            remedy = f"add a RolloutPolicy of that name to the files (-f); there is {names}"
+            remedy = f"put it into policies/{spec.policy_ref.name}.yaml beside the file; there is {names}"
             faults.append(Fault(f"{rollout.where}: spec.policyRef.name", "is not found", remedy, spec.policy_ref.name))
         if len(found) > 1:
             both = " and ".join(policy.where for policy in found)

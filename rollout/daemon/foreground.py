@@ -14,7 +14,7 @@ from rollout.daemon.reconcile import Reconciler
 from rollout.daemon.timers import SchedulerTimers
 from rollout.engine.plan import Plan
 from rollout.errors import Unavailable
-from rollout.model.status import Phase, Status
+from rollout.model.status import Status
 
 RETRY_AFTER_S = 1.0
 """How soon to try again when the records cannot be written."""
@@ -22,36 +22,44 @@ RETRY_AFTER_S = 1.0
 Watch = Callable[[Plan], None]
 """Is told each plan, to show it."""
 
-Done = Callable[[Status], bool]
+Done = Callable[[Plan], bool]
 """Whether the caller has seen enough."""
 
 
-def ended(status: Status) -> bool:
-    """Whether nothing more will happen by itself."""
-    return status.phase in (Phase.STABLE, Phase.ROLLED_BACK)
-
-
 def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | None:
-    """Look again and again until `done`, and nothing is left to apply. Returns None if a signal stopped it first."""
+    """Look again and again until `done`. Returns None if a signal stopped it first."""
     wakes: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put is safe within a signal handler
     timers = SchedulerTimers(wakes.put)
     wakes.put(key)
+    longest_s = RETRY_AFTER_S
     try:
         with _stopped_by_signals(wakes) as stopped:
-            while (woken := wakes.get()) is not None and not stopped:
+            while not stopped:
+                if _next(wakes, longest_s) is None:
+                    break
                 try:
                     made = reconciler.look()
                 except Unavailable as error:
                     structlog.get_logger("rollout").warning(str(error))
-                    timers.after(woken, RETRY_AFTER_S)
+                    timers.after(key, RETRY_AFTER_S)
+                    longest_s = 2 * RETRY_AFTER_S
                     continue
                 watch(made)
-                if done(made.status) and not made.effects:
+                if done(made):
                     return made.status
-                timers.after(woken, made.again_s)
+                timers.after(key, made.again_s)
+                longest_s = 2 * made.again_s + 1.0
         return None
     finally:
         timers.stop()
+
+
+def _next(wakes: queue.SimpleQueue[str | None], longest_s: float) -> str | None:
+    """Return the next wake; none for so long means that the wall clock stepped back under the timers: look anyhow."""
+    try:
+        return wakes.get(timeout=longest_s)
+    except queue.Empty:
+        return ""
 
 
 @contextmanager

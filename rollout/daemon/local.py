@@ -16,7 +16,6 @@ from rollout.metrics.presets import ROUTER_PREFIX, resolve
 from rollout.metrics.scrape import ScrapeSource
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
-from rollout.model.units import expand
 from rollout.traffic.envoy import EnvoyRouter
 from rollout.traffic.envoy_process import EnvoyProcess, port_problem
 from rollout.workloads.endpoints import EndpointWorkloads, problem_of
@@ -38,16 +37,15 @@ class Machine:
         self._close = ExitStack()
         http = Pages()
         self._close.callback(http.close)
-        queries, faults = resolve(declared_policy(rollout).kpis)
+        faults = resolve(declared_policy(rollout).kpis)[1]
         if faults:
             raise InvalidInput(fault.within("spec.policy.") for fault in faults)
-        self._queries = queries
         listen, header = spec.envoy.listen, spec.conversations.pin_by.header
         self.envoy = EnvoyProcess(self._name, listen, directory.resolve() / self._name, http)
         endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
         self.router = EnvoyRouter(self._name, header, endpoints, self.envoy)
         self.metrics = ScrapeSource(
-            self._name, queries, self._pages_of, self.router.stats_page, http, spec.metrics.scrape.timeout_s
+            self._name, self._pages_of, self.router.stats_page, http, spec.metrics.scrape.timeout_s
         )
         self._close.callback(self.metrics.close)
 
@@ -88,12 +86,17 @@ class Machine:
         return faults or self._probe_metrics(stable, candidate)
 
     def _probe_metrics(self, stable: str, candidate: str) -> list[Fault]:
-        readings = self.metrics.read(stable, candidate).kpis
+        kpis = declared_policy(self._rollout).kpis
+        readings = self.metrics.read(stable, candidate, kpis).kpis
         faults: dict[str, Fault] = {}
-        for index, query in enumerate(self._queries):
+        for index, query in enumerate(resolve(kpis)[0]):
             problem = readings[query.name].problem
-            on_router = expand(query.total).startswith(ROUTER_PREFIX)
-            if problem and not (on_router and self.envoy.admin() is None):
+            if not problem or (query.total.startswith(ROUTER_PREFIX) and self.envoy.admin() is None):
+                continue
+            if problem.startswith("http"):  # the page itself, not what is looked for on it
+                remedy = "correct the path, or the address in spec.backends.endpoints"
+                faults.setdefault(problem, Fault("spec.metrics.scrape.path", problem, remedy))
+            else:
                 remedy = "correct the KPI's selectors, or what the agents export (docs/kpis.md)"
-                faults.setdefault(problem, Fault(f"policy.kpis[{index}] ({query.name})", problem, remedy))
+                faults.setdefault(problem, Fault(f"policy: kpis[{index}] ({query.name})", problem, remedy))
         return list(faults.values())

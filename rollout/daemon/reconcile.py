@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from rollout.engine.draft import read_pinned
 from rollout.engine.facts import Facts
 from rollout.engine.plan import Plan, is_look_due, plan
 from rollout.engine.ports import Clock, MetricsSource, Records, Router, Workloads
@@ -47,11 +48,12 @@ class Reconciler:
         status, now = rollout.status, self.clock.now()
         stable, candidate = status.stable_version, status.candidate_version
         both = tuple(version for version in (stable, candidate) if version)
+        in_force = read_pinned(status.policy.text) if status.policy else self.policy
         due = status.is_active and is_look_due(status, now) and len(both) == 2
         return Facts(
             routes=tuple(router.observe() for router in self.routers),
             ready=self.workloads.ready(both) if due else {},
-            round=self.metrics.read(stable or "", candidate or "") if due else None,
+            round=self.metrics.read(stable or "", candidate or "", in_force.kpis) if due else None,
             commands=self.records.commands(),
             versions=rollout.spec.backends.versions,
         )

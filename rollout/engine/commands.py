@@ -11,7 +11,7 @@ from rollout.engine.facts import Command
 from rollout.engine.looking import DOWN_LOOKS
 from rollout.engine.phases import Event, allows
 from rollout.model.evidence import TrafficEvidence
-from rollout.model.status import COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result
+from rollout.model.status import COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result, Status
 
 Carry = Callable[[Draft, Command], str]
 """Carries a command out and returns what became of it; raises `Refused` with the reason."""
@@ -68,11 +68,18 @@ def _abort(draft: Draft, command: Command) -> str:
     if draft.status.phase is Phase.ROLLING_BACK:
         return "already rolling back"
     if not allows(draft.status.phase, Event.ROLL_BACK):
-        raise Refused(f"nothing to abort: the rollout is {draft.status.phase}")
+        raise Refused(_nothing_to_abort(draft.status))
     message = f"aborted {_because(command)}"
     changes = {"result": Result.ABORTED, "declined_version": draft.spec.version}
     draft.go(Event.ROLL_BACK, Reason.ABORTED, message, actor=command.actor, **changes)
     return f"all new conversations go back to {draft.status.stable_version}"
+
+
+def _nothing_to_abort(status: Status) -> str:
+    if status.previous_version and status.previous_version != status.stable_version:
+        back = f"to go back: rollout start {status.previous_version}"
+        return f"nothing to abort: {status.stable_version} is promoted already; {back}"
+    return f"nothing to abort: the rollout is {status.phase}, all conversations are on {status.stable_version}"
 
 
 def _pause(draft: Draft, command: Command) -> str:

@@ -188,11 +188,9 @@ def _draining(draft: Draft) -> None:
     reachable = all(route.reachable for route in draft.facts.routes)
     late = status.deadline is not None and draft.now >= status.deadline
     if (reachable and active == 0) or late:
-        told = (
-            f"the drain's time is over, {active} requests on {old} are kept"
-            if active
-            else f"no request is left on {old}"
-        )
+        told = f"no request is left on {old}"
+        if active:
+            told = f"the drain's time is over; {active} requests on {old} are left to end"
         draft.go(Event.DRAINED, Reason.PROMOTED, told, traffic=Traffic())
         draft.update(message=status.message)
     elif active:

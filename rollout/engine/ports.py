@@ -12,6 +12,7 @@ from typing import Protocol
 
 from rollout.engine.facts import Command, Round, RouteFacts
 from rollout.engine.route import SetWeight
+from rollout.model.policy import Kpi
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, Status
 
@@ -37,7 +38,7 @@ class Router(Protocol):
 class MetricsSource(Protocol):
     """Counters of both versions, read in one round."""
 
-    def read(self, stable: str, candidate: str) -> Round: ...
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...]) -> Round: ...
 
 
 class Workloads(Protocol):

@@ -21,8 +21,12 @@ class Preset:
     total: str
     good: bool = False
     durations_ms: tuple[str, ...] = ()
+    bounds_ms: tuple[float, ...] = ()
     what: str = ""
 
+
+ENVOY_BOUNDS_MS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1e3, 2.5e3, 5e3, 1e4, 3e4, 6e4, 3e5, 6e5, 1.8e6, 3.6e6)
+"""Envoy's histogram buckets, which are fixed."""
 
 PRESETS: dict[str, Preset] = {
     "envoy/errors": Preset(
@@ -35,6 +39,7 @@ PRESETS: dict[str, Preset] = {
         'envoy_cluster_upstream_rq_time_count{envoy_cluster_name="$name/$version"}',
         good=True,
         durations_ms=("slowerThan",),
+        bounds_ms=ENVOY_BOUNDS_MS,
         what="requests slower than a bucket bound, as the router saw them",
     ),
     "agent-tasks": Preset(
@@ -85,10 +90,17 @@ def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
     filled, faults = {}, []
     for name in preset.durations_ms:
         try:
-            filled[name] = f"{duration_s(kpi.with_.get(name)) * 1000:g}"
+            milliseconds = duration_s(kpi.with_.get(name)) * 1000
         except ValueError:
             remedy = f"with: {{{name}: 2500ms}}"
             faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} needs a duration", remedy, kpi.with_.get(name)))
+            continue
+        filled[name] = f"{milliseconds:g}"
+        if preset.bounds_ms and milliseconds not in preset.bounds_ms:
+            below = [bound for bound in preset.bounds_ms if bound < milliseconds][-1:]
+            near = below + [bound for bound in preset.bounds_ms if bound > milliseconds][:1]
+            remedy = f"use {' or '.join(f'{bound:g}ms' for bound in near)}"
+            faults.append(Fault(f"{path}.with.{name}", "is none of the router's buckets", remedy, kpi.with_[name]))
     for name in sorted(kpi.with_.keys() - set(preset.durations_ms)):
         takes = ", ".join(preset.durations_ms) or "nothing"
         faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} does not take it", f"it takes {takes}"))

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from rollout.engine.facts import Counters, Reading, Round
 from rollout.errors import PageUnavailable
 from rollout.http import Pages
-from rollout.metrics.presets import REQUESTS, ROUTER_PREFIX, Query
+from rollout.metrics.presets import REQUESTS, ROUTER_PREFIX, Query, resolve
 from rollout.metrics.selector import Selector, parse
+from rollout.model.policy import Kpi
 from rollout.model.units import expand
 
 SERIES_MAX = 200
@@ -44,22 +45,22 @@ class ScrapeSource:
     def __init__(
         self,
         name: str,
-        queries: tuple[Query, ...],
         pages_of: Callable[[str], tuple[str, ...]],
         router_page: Callable[[], str | None],
         http: Pages,
         timeout_s: float,
     ) -> None:
         self._name = name
-        self._queries = queries
         self._pages_of = pages_of
         self._router_page = router_page
         self._http = http
         self._timeout_s = timeout_s
         self._readers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="scrape")
 
-    def read(self, stable: str, candidate: str) -> Round:
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...]) -> Round:
         """Read all pages once and return every KPI's counters for both versions."""
+        queries, faults = resolve(kpis)
+        assert not faults, "documents were checked before anything started"
         urls = {url: url for version in (stable, candidate) for url in self._pages_of(version)}
         if router_url := self._router_page():
             urls[ROUTER] = router_url
@@ -69,7 +70,7 @@ class ScrapeSource:
         }
         requests = Query("requests", REQUESTS, REQUESTS, good=False)
         return Round(
-            kpis={query.name: self._reading(query, stable, candidate, pages) for query in self._queries},
+            kpis={query.name: self._reading(query, stable, candidate, pages) for query in queries},
             requests=self._reading(requests, stable, candidate, pages),
             births=births,
             pages=tuple(url for url, page in pages.items() if not page.problem),
@@ -90,7 +91,7 @@ class ScrapeSource:
             found: dict[str, dict[str, float]] = {}
             for key, text in (("counted", query.counted), ("total", query.total)):
                 selector = parse(expand(text, name=self._name, version=version, namespace="default"))
-                series = self._series(selector, version, pages)
+                series = self._series(selector, version, pages, must_exist=key == "total")
                 if isinstance(series, str):
                     return Reading(problem=series)
                 found[key] = series
@@ -102,8 +103,25 @@ class ScrapeSource:
             return Reading(problem=f'{message}; add a label such as version="$version"')
         return Reading(stable=stable_arm, candidate=candidate_arm, good=query.good)
 
-    def _series(self, selector: Selector, version: str, pages: Mapping[str, Page]) -> dict[str, float] | str:
-        """Return the values of the series that are meant, by series; or what is wrong."""
+    def _other_labels(
+        self, selector: Selector, names: tuple[str, ...], pages: Mapping[str, Page]
+    ) -> dict[str, float] | str:
+        """Say which series there are where none of them is meant: usually a label with the other version's name."""
+        others = [labels for name in names for labels, _ in pages[name].samples.get(selector.name, ())]
+        if not others:
+            return {}
+        wanted = {each.label for each in selector.matchers}
+        shown = ", ".join(f'{label}="{value}"' for label, value in sorted(others[0].items()) if label in wanted)
+        return f"{', '.join(names)} has {selector.name}, but only with {shown or 'other labels'}"
+
+    def _series(
+        self, selector: Selector, version: str, pages: Mapping[str, Page], *, must_exist: bool
+    ) -> dict[str, float] | str:
+        """Return the values of the series that are meant, by series; or what is wrong.
+
+        must_exist: whether no series at all, where there are others of that name, is a fault. Failures may not have
+        happened yet; trials that are labelled otherwise are counted for nobody.
+        """
         routers = selector.name.startswith(ROUTER_PREFIX)
         names = (ROUTER,) if routers else self._pages_of(version)
         found: dict[str, float] = {}
@@ -124,6 +142,8 @@ class ScrapeSource:
             close = difflib.get_close_matches(selector.name, sorted(known), n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             return f"{', '.join(names)} has no metric {selector.name}{hint}"
+        if must_exist and not routers and not found:
+            return self._other_labels(selector, names, pages)
         if len(found) > SERIES_MAX:
             return f"{selector.name} has {len(found)} series, more than {SERIES_MAX}: take out a label"
         return found

@@ -182,7 +182,9 @@ def _parse(model: type[Parsed], raw: Any, prefix: str) -> tuple[Parsed | None, l
                 continue
             fault = _fault(each, model, prefix)
             faults.setdefault(fault.path + ("" if each["type"] != "missing" else "!"), fault)
-        return None, list(faults.values())
+        # A list whose items are wrong counts as empty too: that is no fault of its own.
+        counts = {path for path in faults if any(other.startswith(f"{path}[") for other in faults)}
+        return None, [fault for path, fault in faults.items() if path not in counts]
 
 
 def _fault(error: Any, model: type[BaseModel], prefix: str) -> Fault:
@@ -198,11 +200,19 @@ def _fault(error: Any, model: type[BaseModel], prefix: str) -> Fault:
     if kind in ("percent", "duration"):
         return Fault(path, str(context["reason"]), str(context["remedy"]), value)
     if kind == "string_type":
-        return Fault(path, "is no text", f'put it in quotes: "{value}"', value)
+        return Fault(path, "is no text", "put it in quotes, as it stands in the file", value)
     if kind == "string_pattern_mismatch":
         return Fault(path, "is not of the right form", f"it must match {context.get('pattern')}", value)
     if kind == "literal_error":
         return Fault(path, "is none of the known words", f"use {context.get('expected')}", value)
+    if kind == "bool_type":
+        return Fault(path, "is neither true nor false", "write true or false, without quotes", value)
+    if kind in ("tuple_type", "list_type"):
+        return Fault(path, "is no list", "write its items below it, each with a dash", value)
+    if kind == "too_short":
+        return Fault(path, f"needs at least {context.get('min_length')}", "add one", None)
+    if kind == "too_long":
+        return Fault(path, f"may have at most {context.get('max_length')}", "remove some", None)
     if kind in ("model_type", "dict_type"):
         return Fault(path or "spec", "is no mapping", "write its fields below it", value)
     return Fault(path or "spec", str(error["msg"]).lower(), "see the reference in docs/", value)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document
 from rollout.model.units import FULL_BP, Duration, Name, Percent
@@ -80,7 +80,7 @@ class Kpi(Document):
     promotion_margin: Margin | None = None
     at_most_bp: Percent | None = Field(default=None, alias="atMost")
     weight: int = Field(default=1, ge=1, le=100)
-    advisory: bool = False
+    advisory: StrictBool = False
 
     @property
     def proof_margin(self) -> Margin | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document
 from rollout.model.policy import PolicySpec
@@ -12,7 +12,7 @@ from rollout.model.units import Duration, Name, Version
 
 API_VERSION = "rollout.dev/v1alpha1"
 
-Url = Annotated[str, StringConstraints(pattern=r"^http://[^/\s]+(/.*)?$", max_length=500)]
+Url = Annotated[str, StringConstraints(pattern=r"^http://[^/\s?#]+/?$", max_length=500)]
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-]+:\d{1,5}$")]
 
 
@@ -93,7 +93,7 @@ class RolloutSpec(Document):
     conversations: Conversations = Conversations()
     policy_ref: PolicyRef | None = None
     policy: PolicySpec | None = None
-    paused: bool = False
+    paused: StrictBool = False
 
     @property
     def envoy(self) -> EnvoyRoute:

@@ -171,21 +171,43 @@ def endpoints(raw: Raw) -> Iterator[Fault]:
     """Two versions never share an address: their metrics and their traffic could not be told apart."""
     seen: dict[str, str] = {}
     for index, endpoint in enumerate(items(mapping(raw.get("backends")).get("endpoints"))):
+        path = f"backends.endpoints[{index}].url"
         url, version = mapping(endpoint).get("url"), mapping(endpoint).get("version")
-        if not isinstance(url, str) or not isinstance(version, str):
+        if not isinstance(url, str):
             continue
-        if seen.setdefault(url.rstrip("/"), version) != version:
+        if url.startswith("https://"):
+            yield Fault(path, "https is not supported yet", "let the agent speak http on loopback", url)
+        elif not url.startswith("http://"):
+            yield Fault(path, "is no address of a server", f"write http://{url}", url)
+        elif (port := port_of(url)) is not None and not 1 <= port <= 65_535:
+            yield Fault(path, "is no port", "use 1 to 65535", url)
+        if isinstance(version, str) and seen.setdefault(url.rstrip("/"), version) != version:
             message = f"{version} and {seen[url.rstrip('/')]} share one address, so they cannot be told apart"
-            yield Fault(f"backends.endpoints[{index}].url", message, "give each version its own address", url)
+            yield Fault(path, message, "give each version its own address", url)
 
 
-def listen_ports(raw: Raw) -> Iterator[Fault]:
-    """A port is a number that exists."""
+def port_of(address: str) -> int | None:
+    """Return the port at the end of an address, if there is one."""
+    port = address.rstrip("/").rpartition(":")[2]
+    return int(port) if port.isdigit() else None
+
+
+def listen(raw: Raw) -> Iterator[Fault]:
+    """The router listens on an address that exists and that no version uses."""
+    urls = {
+        str(mapping(endpoint).get("url")).removeprefix("http://").rstrip("/")
+        for endpoint in items(mapping(raw.get("backends")).get("endpoints"))
+    }
     for index, route in enumerate(items(raw.get("routes"))):
-        listen = mapping(mapping(route).get("envoy")).get("listen")
-        port = listen.rpartition(":")[2] if isinstance(listen, str) else ""
-        if port.isdigit() and not 1 <= int(port) <= 65_535:
-            yield Fault(f"routes[{index}].envoy.listen", "is no port", "use 1 to 65535", listen)
+        address, path = mapping(mapping(route).get("envoy")).get("listen"), f"routes[{index}].envoy.listen"
+        if isinstance(address, int):
+            yield Fault(path, "is no address", f'write host and port: "127.0.0.1:{address}"', address)
+        elif isinstance(address, str):
+            port = port_of(address)
+            if port is not None and not 1 <= port <= 65_535:
+                yield Fault(path, "is no port", "use 1 to 65535", address)
+            if address in urls:
+                yield Fault(path, "is the address of a version", "choose another: users enter here", address)
 
 
 def _unions(raw: Raw) -> Iterator[Fault]:
@@ -211,5 +233,5 @@ POLICY_RULES: tuple[Rule, ...] = (
 ROLLOUT_RULES: tuple[Rule, ...] = (
     _unions,  # one policy, one metrics source, one kind per route
     endpoints,  # versions can be told apart
-    listen_ports,  # a port that exists
+    listen,  # where nobody else does
 )

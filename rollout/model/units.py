@@ -69,7 +69,10 @@ def _read_percent(value: Any) -> int:
         raise PydanticCustomError(
             "percent",
             "{reason}",
-            {"reason": str(error), "remedy": "write it with a percent sign, like 10% or 0.05%, at most 100%"},
+            {
+                "reason": str(error),
+                "remedy": "write it like 10% or 0.05%: two decimals at most, and at most 100%",
+            },
         ) from error
 
 

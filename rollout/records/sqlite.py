@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from rollout.records.database import Database
 DECISIONS_MAX = 50_000
 """The full record keeps this many decisions a rollout: two weeks of looks every 30 s."""
 COMMANDS_PENDING_MAX = 100
+_LOCK_TRIES = 10
+_LOCK_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Store:
             return False
         with path.open("a") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
                 return True
             return False
@@ -130,17 +133,20 @@ class Store:
 
     def _lock(self, name: str) -> IO[str]:
         lock = self._lock_path(name).open("a")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            row = self.get(name)
-            who = f" ({row.holder})" if row and row.holder else ""
-            raise Busy(
-                f"another controller{who} carries out {name} already. Follow it with rollout status, steer it with"
-                " rollout pause, promote or abort, or stop it first"
-            ) from None
-        return lock
+        for _ in range(_LOCK_TRIES):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(_LOCK_PAUSE_S)  # somebody may only be asking whether it is held
+            else:
+                return lock
+        lock.close()
+        row = self.get(name)
+        who = f" ({row.holder})" if row and row.holder else ""
+        raise Busy(
+            f"another controller{who} carries out {name} already. Follow it with rollout status, steer it with"
+            " rollout pause, promote or abort, or stop it first"
+        )
 
 
 class Held:
@@ -162,7 +168,7 @@ class Held:
         with self._file.reading() as database:
             rows = database.execute(
                 "SELECT id, verb, actor, reason, at, phase, step FROM commands"
-                " WHERE rollout = ? AND NOT handled ORDER BY at, id LIMIT ?",
+                " WHERE rollout = ? AND NOT handled ORDER BY verb != 'abort', at, id LIMIT ?",
                 (self._rollout.metadata.name, COMMANDS_PENDING_MAX),
             ).fetchall()
         return tuple(

@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,16 +97,31 @@ class EnvoyProcess:
             raise RouterUnavailable(f"Envoy's admin page: {error}") from error
 
     def ensure(self) -> None:
-        """Start Envoy unless it runs, or unless it listens elsewhere than it should. Raises RouterUnavailable."""
+        """Start Envoy unless it runs, or unless it listens elsewhere than it should. Raises RouterUnavailable.
+
+        An Envoy whose admin page is slow still serves users: it is never ended for that.
+        """
         wanted = json.dumps(bootstrap(self._rollout, self._listen, str(self._directory)), indent=1)
-        if self.admin() is not None and self._read(self._bootstrap_path) == wanted:
-            return
-        self.stop()
+        if self.admin() is not None:
+            if self._read(self._bootstrap_path) == wanted:
+                return
+            self.stop()
+        elif self._child is not None:
+            raise RouterUnavailable(f"Envoy (pid {self._child.pid}) runs, but its admin page does not answer")
         if problem := port_problem(self._listen):
             raise RouterUnavailable(f"Envoy cannot listen on {self._listen}: {problem}. Free it, or change `listen`")
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self._bootstrap_path.write_text(wanted, encoding="utf-8")
-        self._start()
+        with self._disk():
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._bootstrap_path.write_text(wanted, encoding="utf-8")
+            self._start()
+
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f"Envoy's files in {self._directory} cannot be written: {error}. Check the disk and permissions"
+            raise RouterUnavailable(message) from error
 
     def _start(self) -> None:
         admin_file, log_file = self._directory / "admin.txt", self._directory / "envoy.log"
@@ -171,10 +187,11 @@ class EnvoyProcess:
         path, text = self._directory / name, json.dumps(content, indent=1)
         if self._read(path) == text:
             return False
-        self._directory.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
+        with self._disk():
+            self._directory.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(".new")
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(path)
         return True
 
     def _read(self, path: Path) -> str:

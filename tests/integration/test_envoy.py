@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import socket
 import threading
 from contextlib import closing
@@ -12,7 +14,6 @@ import pytest
 from rollout.engine.route import SetWeight
 from rollout.errors import RouterUnavailable
 from rollout.http import Pages
-from rollout.metrics.presets import resolve
 from rollout.metrics.scrape import ScrapeSource
 from rollout.model.policy import Kpi
 from rollout.traffic.envoy import EnvoyRouter
@@ -189,6 +190,27 @@ def test_somebody_elses_process_is_never_taken_for_ours(router, process, tmp_pat
     assert router.observe().reachable, "it was not stopped either"
 
 
+def test_an_envoy_whose_admin_page_hangs_is_left_to_serve(router, process, tmp_path):
+    put(router, SetWeight("v1", "v2", 2500))
+    child = process._child
+    os.kill(child.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(RouterUnavailable, match="admin page does not answer"):
+            router.apply(SetWeight("v1", "v2", 5000))
+    finally:
+        os.kill(child.pid, signal.SIGCONT)
+    assert child.poll() is None
+    put(router, SetWeight("v1", "v2", 5000))
+    assert process._child is child
+
+
+def test_a_directory_that_cannot_be_written_is_told_as_such(backends, tmp_path, http_pages, listen):
+    (tmp_path / "file").write_text("")
+    router = EnvoyRouter("agent", "x", backends, EnvoyProcess("agent", listen, tmp_path / "file", http_pages))
+    with pytest.raises(RouterUnavailable, match="cannot be written"):
+        router.apply(SetWeight("v1"))
+
+
 def test_a_port_in_use_is_told_with_what_to_do(backends, tmp_path, http_pages):
     with closing(socket.socket()) as busy:
         busy.bind(("127.0.0.1", 0))
@@ -218,12 +240,11 @@ def test_envoys_own_counters_tell_versions_apart(router, listen, http_pages):
         {"name": "errors", "preset": "envoy/errors"},
         {"name": "slow", "preset": "envoy/slow-requests", "with": {"slowerThan": "500ms"}},
     ]
-    queries, faults = resolve([Kpi.model_validate(each) for each in kpis])
-    assert not faults
-    source = ScrapeSource("agent", queries, lambda _: (), router.stats_page, http_pages, 2.0)
+    wanted = tuple(Kpi.model_validate(each) for each in kpis)
+    source = ScrapeSource("agent", lambda _: (), router.stats_page, http_pages, 2.0)
 
     def counted() -> bool:
-        found = source.read("v1", "v2")
+        found = source.read("v1", "v2", wanted)
         errors, slow = found.kpis["errors"], found.kpis["slow"]
         bad = [sum(arm.bad.values()) for arm in (errors.stable, errors.candidate)]
         total = [sum(arm.total.values()) for arm in (errors.stable, errors.candidate)]
@@ -240,9 +261,9 @@ def test_an_endpoint_that_is_down_counts_as_errors_of_its_version(
     dead = EnvoyRouter("agent", "x-thread-id", {**backends, "v2": ("http://127.0.0.1:1",)}, process)
     put(dead, SetWeight("v1", "v2", 5000))
     answers(listen, range(40))
-    queries, _ = resolve([Kpi.model_validate({"name": "errors", "preset": "envoy/errors"})])
-    source = ScrapeSource("agent", queries, lambda _: (), dead.stats_page, http_pages, 2.0)
-    reading = source.read("v1", "v2").kpis["errors"]
+    wanted = (Kpi.model_validate({"name": "errors", "preset": "envoy/errors"}),)
+    source = ScrapeSource("agent", lambda _: (), dead.stats_page, http_pages, 2.0)
+    reading = source.read("v1", "v2", wanted).kpis["errors"]
     source.close()
     assert sum(reading.candidate.bad.values()) == sum(reading.candidate.total.values()) > 5
     assert sum(reading.stable.bad.values()) == 0

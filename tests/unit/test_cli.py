@@ -181,7 +181,7 @@ def test_lint_tells_faults_as_text_and_as_json(tmp_path):
 @pytest.fixture
 def recorded(tmp_path):
     """Records of a rollout that was rolled back, made by the engine itself."""
-    world = World(rate=50)
+    world = World(rate=50, routes=[{"envoy": {"listen": f"127.0.0.1:{free_port()}"}}])
     world.behaviour["v2"] = Behaviour(tasks=0.3)
     world.run(2 * 3600, until=Phase.ROLLED_BACK)
     store = Store(tmp_path / ".rollout", create=True)
@@ -210,12 +210,18 @@ def test_a_name_that_is_not_there_is_answered_with_the_nearest(recorded):
     assert done.returncode == 2 and "did you mean agent?" in done.stderr
 
 
-def test_a_command_without_a_controller_is_noted_and_says_so(recorded):
-    done = run("retry", "-r", "the fix is in", cwd=recorded)
-    assert done.returncode == 0 and "once a controller runs" in done.stderr
-    held = Store(recorded / ".rollout").hold(Metadata(name="agent"), lambda found: found)
-    assert [(each.verb, each.reason) for each in held.commands()] == [("retry", "the fix is in")]
-    held.release()
+def test_a_command_without_a_controller_is_carried_out_at_once(recorded):
+    with page(PAGE.format(version="v1")) as v1, page(PAGE.format(version="v2")) as v2:
+        write(recorded, v1=v1, v2=v2, listen=free_port())
+        refused = run("abort", cwd=recorded)
+        done = run("retry", "-r", "the fix is in", cwd=recorded)
+        status = json.loads(run("status", "-o", "json", cwd=recorded).stdout)["status"]
+        assert run("router", "stop", cwd=recorded).returncode == 2, "not while a rollout is under way"
+        assert run("abort", cwd=recorded).returncode == 0
+        assert run("router", "stop", cwd=recorded).returncode == 0
+    assert refused.returncode == 2 and "nothing to abort" in refused.stdout
+    assert done.returncode == 0 and "half the budget" in done.stdout and "rollout start goes on" in done.stderr
+    assert status["phase"] == "Preflight" and status["retries"] == 1
 
 
 def test_starting_a_version_that_was_rolled_back_moves_nothing_and_exits_3(recorded):
@@ -225,6 +231,14 @@ def test_starting_a_version_that_was_rolled_back_moves_nothing_and_exits_3(recor
         run("router", "stop", cwd=recorded)
     assert done.returncode == 3, done.stderr
     assert "was rolled back" in done.stdout and "rollout retry" in done.stderr
+
+
+def test_starting_the_stable_version_is_done_whatever_happened_to_another(recorded):
+    with page(PAGE.format(version="v1")) as v1, page(PAGE.format(version="v2")) as v2:
+        write(recorded, v1=v1, v2=v2, listen=free_port())
+        done = run("start", "v1", cwd=recorded)
+        run("router", "stop", cwd=recorded)
+    assert done.returncode == 0 and done.stdout == "v1 is stable and has all conversations\n"
 
 
 @pytest.mark.parametrize(

@@ -311,6 +311,176 @@ def test_a_bound_that_only_the_candidate_breaks_rolls_back():
     assert status.culprits == ("errors",)
 
 
+def test_a_step_passed_by_hand_without_any_reference_stops_before_promotion():
+    """At 100 % with hardly any data of stable, nothing could show that the candidate is worse."""
+    world = World(policy(canary={"steps": [{"weight": "50%", "for": "1m"}], "bake": {"for": "1m"}}), rate=0.02)
+    world.run(600, until=Phase.OBSERVING)
+    world.command("promote")
+    world.behaviour["v2"] = Behaviour(errors=1.0, tasks=1.0)
+    world.rate = 20
+    status = world.run(HOUR, until=Phase.PAUSED)
+    assert status.reason is Reason.UNDECIDED and "too little" in status.message
+    assert status.stable_version == "v1"
+
+
+def test_a_router_that_was_down_for_a_moment_late_in_a_step_pauses_nothing():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.rate = 0.01
+    world.run(1800)
+    world.router.down = True
+    world.run(5)
+    world.router.down = False
+    world.run(60)
+    assert world.status.phase is Phase.OBSERVING
+    world.router.in_force = SetWeight("v1", "v2", 9000)
+    world.run(10)
+    assert world.status.phase is Phase.OBSERVING and world.router.in_force == SetWeight("v1", "v2", 1000)
+    told = [decision.message for decision in world.records.decisions if decision.kind == "traffic"]
+    assert any("does not answer" in message for message in told)
+    assert any("somebody else changed the route" in message for message in told)
+
+
+def test_requests_before_the_weight_came_into_force_say_nothing_about_the_split():
+    world = World(rate=50)
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.router.deaf = True
+    world.run(HOUR, until=Phase.SHIFTING)
+    world.run(100)
+    world.router.deaf = False
+    world.run(200)
+    assert world.status.phase is Phase.OBSERVING and world.status.traffic.effective != "refuted"
+
+
+def test_a_pause_for_a_wrong_split_can_be_left_once_the_router_is_mended():
+    world = World(rate=50)
+    world.run(10 * 60, until=Phase.OBSERVING)
+    true_share = world.router.share_of
+    world.router.share_of = lambda version: true_share(version) * (0.3 if version == "v2" else 1.0)  # type: ignore[method-assign]
+    status = world.run(2 * HOUR, until=Phase.PAUSED)
+    assert status.reason is Reason.TRAFFIC_NOT_SHIFTING
+    del world.router.share_of
+    world.command("resume")
+    world.run(20 * 60, until=Phase.SHIFTING)
+    assert world.status.step == 1
+
+
+def test_a_pause_because_of_harm_can_be_left_knowingly_or_when_the_harm_is_over():
+    world = World(policy(reactions={"worse": "pause"}))
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.workloads.down = {"v2"}
+    world.run(120, until=Phase.PAUSED)
+    world.command("resume")
+    world.run(3)
+    assert world.status.phase is Phase.PAUSED and "evidence" in world.status.last_command.message
+    world.workloads.down = set()
+    world.run(30)
+    world.command("resume")
+    world.run(3)
+    assert world.status.phase is Phase.OBSERVING
+    world.behaviour["v2"] = Behaviour(tasks=0.5)
+    world.run(HOUR, until=Phase.PAUSED)
+    step = world.status.step
+    world.command("promote")
+    world.run(30)
+    assert world.status.step == step + 1 or world.status.phase is Phase.BAKING
+    assert "knowing that it is worse" in world.status.last_command.message
+
+
+def test_a_hundred_commands_at_once_are_each_answered_once_and_abort_first():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    for _ in range(100):
+        world.command("approve")
+    world.command("abort")
+    world.look()
+    assert world.status.phase is Phase.ROLLING_BACK
+    world.run(30)
+    told = [decision for decision in world.records.decisions if decision.kind == "command"]
+    assert len(told) == 101
+
+
+def test_a_preflight_that_fails_says_what_failed():
+    world = World()
+    world.workloads.down = {"v2"}
+    world.run(60)
+    assert world.status.reason is Reason.NOT_READY and "v2 is not ready" in world.status.message
+    told = [decision for decision in world.records.decisions if decision.kind == "transition"]
+    assert len(told) <= 4, "and says it once"
+    status = world.run(HOUR, until=Phase.ROLLED_BACK)
+    assert "v2 is not ready: connection refused" in status.message
+
+
+def test_a_pause_in_preflight_does_not_use_up_its_time():
+    world = World()
+    world.workloads.down = {"v2"}
+    world.run(30)
+    world.command("pause")
+    world.run(20 * 60)
+    world.workloads.down = set()
+    world.command("resume")
+    world.run(30, until=Phase.OBSERVING)
+    assert world.status.phase is Phase.OBSERVING
+
+
+def test_a_clock_that_steps_back_blinds_nobody():
+    world = World(rate=50)
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.run(60)
+    world.clock.pass_s(-3600)
+    world.behaviour["v2"] = Behaviour(tasks=0.9)
+    began = world.clock.at
+    world.run(HOUR, until=Phase.ROLLED_BACK)
+    assert (world.clock.at - began).total_seconds() < 300
+
+
+def test_what_happened_in_the_warm_up_is_no_evidence_even_if_it_was_read_late():
+    world = World(rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=1.0)
+    world.metrics.failing = set()
+    world.run(60, until=Phase.SHIFTING)
+    world.metrics.failing = {"tasks"}
+    world.run(21)
+    world.behaviour["v2"] = Behaviour()
+    world.run(5)
+    world.metrics.failing = set()
+    world.run(20)
+    assert world.status.evidence["tasks"].bad_c < 20
+
+
+def test_an_edit_of_a_kpi_in_mid_flight_does_not_blind_the_rollout():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    kpis = [{"name": "renamed", "bad": "a", "total": "b", "margin": {"absolute": "3%"}}]
+    world.policy = policy(kpis=kpis)
+    world.run(60)
+    assert all(state.verdict is not Verdict.SOURCE_ERROR for state in world.status.evidence.values())
+
+
+def test_an_abort_holds_also_for_the_version_that_was_about_to_begin():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.router.deaf = True
+    world.declare(version="v3")
+    world.run(5, until=Phase.SUPERSEDING)
+    world.command("abort")
+    world.look()
+    world.router.deaf = False
+    world.run(600)
+    assert world.status.phase is Phase.ROLLED_BACK and world.router.in_force == SetWeight("v1", "v2", 0)
+    world.command("retry")
+    world.run(60, until=Phase.OBSERVING)
+    assert world.status.candidate_version == "v3"
+
+
+def test_requests_that_outlast_the_drain_are_told_as_such():
+    world = World()
+    world.router.active = {"v1": 2}
+    world.run(6 * HOUR, until=Phase.DRAINING)
+    world.run(HOUR, until=Phase.STABLE)
+    assert any("2 requests on v1 are left to end" in decision.message for decision in world.records.decisions)
+
+
 def test_worse_can_freeze_or_pause_instead_of_rolling_back():
     for reaction, phase in (("freeze", Phase.FROZEN), ("pause", Phase.PAUSED)):
         world = World(policy(reactions={"worse": reaction}), rate=50)

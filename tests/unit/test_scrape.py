@@ -1,10 +1,14 @@
 """Reading metrics pages: real expositions in, counters out; everything else is a problem, never a success."""
 
+import time
+
 import httpx
 import pytest
 
+from rollout.engine.facts import Round
+from rollout.errors import PageUnavailable
 from rollout.http import PAGE_MAX_BYTES, Pages
-from rollout.metrics.presets import Query, resolve
+from rollout.metrics.presets import resolve
 from rollout.metrics.scrape import SERIES_MAX, ScrapeSource
 from rollout.metrics.selector import parse
 from rollout.model.policy import Kpi
@@ -37,7 +41,7 @@ envoy_cluster_upstream_rq_time_count{envoy_cluster_name="agent/v1"} 90
 """
 
 
-def source(pages: dict[str, str | int], *queries: Query, router: bool = True) -> ScrapeSource:
+def read(pages: dict[str, str | int], *kpis: Kpi, router: bool = True) -> Round:
     def answer(request: httpx.Request) -> httpx.Response:
         found = pages.get(request.url.host, 404)
         if isinstance(found, int):
@@ -48,30 +52,32 @@ def source(pages: dict[str, str | int], *queries: Query, router: bool = True) ->
             return httpx.Response(found)
         return httpx.Response(200, text=found)
 
-    return ScrapeSource(
+    source = ScrapeSource(
         "agent",
-        queries,
         lambda version: (f"http://{version}/metrics",),
         lambda: "http://envoy/stats" if router else None,
         Pages(httpx.MockTransport(answer)),
         1.0,
     )
+    found = source.read("v1", "v2", kpis)
+    source.close()
+    return found
 
 
-TASKS = Query(
-    "tasks", 'agent_tasks_failed_total{version="$version"}', 'agent_tasks_started_total{version="$version"}', good=False
-)
+def kpi(name: str, counted: str, total: str, *, good: bool = False) -> Kpi:
+    return Kpi.model_validate({"name": name, "good" if good else "bad": counted, "total": total})
+
+
+TASKS = kpi("tasks", 'agent_tasks_failed_total{version="$version"}', 'agent_tasks_started_total{version="$version"}')
 PAGES = {"v1": AGENT.format(v="v1", n=40), "v2": AGENT.format(v="v2", n=4), "envoy": ENVOY}
 
 
-def preset(name: str, **with_: str) -> Query:
-    queries, faults = resolve([Kpi.model_validate({"name": "k", "preset": name, "with": with_})])
-    assert not faults
-    return queries[0]
+def preset(name: str, **with_: str) -> Kpi:
+    return Kpi.model_validate({"name": "k", "preset": name, "with": with_})
 
 
 def test_both_versions_are_read_in_one_round_by_series():
-    found = source(PAGES, TASKS).read("v1", "v2")
+    found = read(PAGES, TASKS)
     reading = found.kpis["tasks"]
     assert sum(reading.stable.total.values()) == 41 and sum(reading.candidate.total.values()) == 5
     assert len(reading.stable.total) == 2, "series are kept apart, so that each can be reset by itself"
@@ -79,18 +85,18 @@ def test_both_versions_are_read_in_one_round_by_series():
 
 
 def test_the_router_tells_errors_slow_requests_and_the_split_by_version():
-    found = source(PAGES, preset("envoy/errors")).read("v1", "v2")
+    found = read(PAGES, preset("envoy/errors"))
     errors = found.kpis["k"]
     assert (sum(errors.candidate.bad.values()), sum(errors.candidate.total.values())) == (3, 10)
     assert errors.stable.bad == {}, "no error yet is no series yet, and no problem"
     assert sum(found.requests.stable.total.values()) == 90
-    slow = source(PAGES, preset("envoy/slow-requests", slowerThan="500ms")).read("v1", "v2").kpis["k"]
+    slow = read(PAGES, preset("envoy/slow-requests", slowerThan="500ms")).kpis["k"]
     assert slow.good and sum(slow.stable.bad.values()) == 80 and sum(slow.stable.total.values()) == 90
 
 
 def test_bucket_bounds_are_compared_as_numbers():
-    query = Query("k", 'turn_seconds_bucket{le="2.50"}', "turn_seconds_count", good=True)
-    reading = source(PAGES, query).read("v1", "v2").kpis["k"]
+    query = kpi("k", 'turn_seconds_bucket{le="2.50"}', "turn_seconds_count", good=True)
+    reading = read(PAGES, query).kpis["k"]
     assert not reading.problem and sum(reading.stable.bad.values()) == 8
 
 
@@ -111,38 +117,64 @@ def test_bucket_bounds_are_compared_as_numbers():
     ],
 )
 def test_a_page_that_cannot_be_used_is_a_problem_of_the_reading(page, word):
-    reading = source({**PAGES, "v2": page}, TASKS).read("v1", "v2").kpis["tasks"]
+    reading = read({**PAGES, "v2": page}, TASKS).kpis["tasks"]
     assert word in reading.problem
     assert not reading.candidate.total, "nothing of a bad page is counted"
 
 
 def test_a_kpi_needs_only_its_own_pages():
-    found = source({**PAGES, "v2": 0}, TASKS, preset("envoy/errors")).read("v1", "v2")
+    found = read({**PAGES, "v2": 0}, TASKS, preset("envoy/errors"))
     assert found.kpis["tasks"].problem and not found.kpis["k"].problem
 
 
+def test_a_page_labelled_with_the_other_version_is_told_before_anything_moves():
+    problem = read({**PAGES, "v2": AGENT.format(v="v1", n=4)}, TASKS).kpis["tasks"].problem
+    assert problem == 'http://v2/metrics has agent_tasks_started_total, but only with version="v1"'
+
+
+def test_a_counter_without_any_series_yet_is_no_problem():
+    text = "# TYPE agent_tasks_started_total counter\n# TYPE agent_tasks_failed_total counter\n"
+    assert read({**PAGES, "v2": text}, TASKS).kpis["tasks"].problem == ""
+
+
+def test_a_page_that_trickles_in_is_given_up_in_time():
+    def drip():
+        for _ in range(100):
+            time.sleep(0.05)
+            yield b"# slow\n"
+
+    pages = Pages(httpx.MockTransport(lambda _: httpx.Response(200, content=drip())))
+    began = time.monotonic()
+    with pytest.raises(PageUnavailable, match="not through"):
+        pages.get("http://x/", 0.3)
+    assert time.monotonic() - began < 3
+    pages.close()
+
+
 def test_versions_that_share_a_series_cannot_be_told_apart():
-    query = Query("k", "envoy_cluster_upstream_rq_xx", "envoy_cluster_upstream_rq_completed", good=False)
-    assert "cannot be told apart" in source(PAGES, query).read("v1", "v2").kpis["k"].problem
+    query = kpi(
+        "k",
+        'envoy_none{version="$version"}',
+        'envoy_cluster_upstream_rq_completed{envoy_cluster_name=~"agent/.*|$version"}',
+    )
+    assert "cannot be told apart" in read(PAGES, query).kpis["k"].problem
 
 
 def test_a_bucket_that_is_not_there_is_told_with_those_that_are():
-    query = Query("k", 'turn_seconds_bucket{le="2"}', "turn_seconds_count", good=True)
-    problem = source(PAGES, query).read("v1", "v2").kpis["k"].problem
+    query = kpi("k", 'turn_seconds_bucket{le="2"}', "turn_seconds_count", good=True)
+    problem = read(PAGES, query).kpis["k"].problem
     assert "no bucket at 2" in problem and "0.5, 2.5, +Inf" in problem
 
 
 def test_too_many_series_are_refused_and_not_summed_in_silence():
     many = "".join(f'agent_tasks_started_total{{version="v2",user="{n}"}} 1\n' for n in range(SERIES_MAX + 1))
     text = "# TYPE agent_tasks_started_total counter\n# TYPE agent_tasks_failed_total counter\n" + many
-    problem = source({**PAGES, "v2": text}, TASKS).read("v1", "v2").kpis["tasks"].problem
+    problem = read({**PAGES, "v2": text}, TASKS).kpis["tasks"].problem
     assert f"more than {SERIES_MAX}" in problem
 
 
 def test_without_a_router_its_metrics_are_a_problem():
-    assert (
-        "no statistics page" in source(PAGES, preset("envoy/errors"), router=False).read("v1", "v2").kpis["k"].problem
-    )
+    assert "no statistics page" in read(PAGES, preset("envoy/errors"), router=False).kpis["k"].problem
 
 
 @pytest.mark.parametrize(
@@ -174,6 +206,7 @@ def test_faults_in_kpis_are_told_with_their_place():
         {"name": "b", "preset": "envoy/slow-requests"},
         {"name": "c", "preset": "envoy/errors", "with": {"slowerThan": "1s"}},
         {"name": "d", "bad": "rate(x[5m])", "total": "y"},
+        {"name": "f", "preset": "envoy/slow-requests", "with": {"slowerThan": "3s"}},
         {"name": "e", "bad": "envoy_a", "total": 'envoy_b{x="$version"}'},
     ]
     told = {fault.path: fault for fault in resolve([Kpi.model_validate(each) for each in raw])[1]}
@@ -181,4 +214,5 @@ def test_faults_in_kpis_are_told_with_their_place():
     assert "needs a duration" in told["kpis[1].with.slowerThan"].message
     assert "does not take it" in told["kpis[2].with.slowerThan"].message
     assert "no selector" in told["kpis[3].bad"].message
-    assert "counts both versions together" in told["kpis[4].bad"].message
+    assert told["kpis[4].with.slowerThan"].remedy == "use 2500ms or 5000ms"
+    assert "counts both versions together" in told["kpis[5].bad"].message
