@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -78,6 +79,7 @@ def _act(built: Stage, candidate: Candidate, output: Output) -> int:
             built.load(LOAD_PER_S)
             time.sleep(BASELINE_S)
             typer.echo(f"Envoy listens, users talk to {STABLE}; now: rollout start {CANDIDATE}", err=True)
+            typer.echo(f"from another terminal: {sys.argv[0]} status --state {state}", err=True)
             code = carry_out(target, CANDIDATE, None, state, OnPause.FAIL, output, footer=built.footer)
             built.end_load()
             if footer := built.footer():

@@ -38,9 +38,9 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
     lines = [_head(name, status, now)]
     if status.is_active and status.policy is not None:
         policy = read_pinned(status.policy.text)
-        lines += [_steps(status, policy), *_said("share", _traffic(status), width), Line()]
-        lines += _kpis(status, policy)
-        lines.append(Line())
+        lines += [_steps(status, policy), *_said("share", _traffic(status), width)]
+    if status.result is not None or status.is_active:
+        lines += _kpis(status)
     lines += _said("why", status.message or "nothing was rolled out yet", width)
     lines += _said("next", status.next, width)
     if status.is_active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING):
@@ -93,8 +93,12 @@ def _traffic(status: Status) -> str:
     return f"{words.weight(traffic.wanted_bp)} {in_force}; {seen}"
 
 
-def _kpis(status: Status, policy: PolicySpec) -> list[Line]:
-    candidate, stable = status.candidate_version or "", status.stable_version or ""
+def _kpis(status: Status) -> list[Line]:
+    """Return the table of evidence; it stays after the end, until the next rollout."""
+    if status.policy is None or not status.evidence:
+        return []
+    policy, candidate = read_pinned(status.policy.text), status.candidate_version or ""
+    stable = status.previous_version or status.stable_version or ""
     width = max(12, *(len(kpi.name) for kpi in policy.kpis))
     needed = FULL_BP / policy.evidence.false_rollback_bp * 2.0**status.retries
     head = f"  {'bad outcomes':<{width}} {candidate:<15} {stable:<15}  {'worse?':<6} {'fine?':<6}"
@@ -102,7 +106,7 @@ def _kpis(status: Status, policy: PolicySpec) -> list[Line]:
     rows = [_kpi(kpi, state, width) for kpi, state in states if state is not None]
     proof = words.evidence(FULL_BP / policy.evidence.false_promotion_bp)
     text = f"worse at {words.evidence(needed)} (together {words.evidence(status.harm_e)}), fine at {proof}"
-    return [Line(head, "dim"), *rows, Line(f"  {text}", "dim")]
+    return [Line(), Line(head, "dim"), *rows, Line(f"  {text}", "dim"), Line()]
 
 
 def _kpi(kpi: Kpi, state: KpiEvidence, width: int) -> Line:

@@ -11,7 +11,10 @@ import typer
 from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
 
 if TYPE_CHECKING:
-    from rollout.model.status import Decision
+    from rollout.model.status import Decision, KpiFigures
+
+
+_NOBODY = "  who    nobody: no controller runs. rollout start goes on from here, rollout abort goes back"
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +41,7 @@ def status(
     for line in draw(row.rollout, datetime.now(UTC), shutil.get_terminal_size((100, 24)).columns):
         _styled(line.text, line.style)
     if row.rollout.status.is_active:
-        who = f"carried out by {row.holder}" if row.holder else "no controller runs: rollout start goes on from here"
-        _styled(f"  who    {who}", "dim")
+        _styled(f"  who    {row.holder} carries it out" if row.holder else _NOBODY, "dim" if row.holder else "yellow")
 
 
 def _styled(text: str, style: str) -> None:
@@ -65,10 +67,11 @@ def list_(files: Files = None, state: StateDir = None, output: OutputAs = Output
     typer.echo(f"{'NAME':<24} {'STABLE':<10} {'CANDIDATE':<10} {'PHASE':<12} {'WEIGHT':<8} REASON")
     for row in rows:
         found = row.rollout.status
-        candidate = found.candidate_version or "-"
+        candidate = (found.candidate_version or "-") if found.is_active else "-"
+        weight = words.weight(found.traffic.wanted_bp) if found.is_active else "-"
         typer.echo(
             f"{row.rollout.metadata.name:<24} {found.stable_version or '-':<10} {candidate:<10} {found.phase:<12} "
-            f"{words.weight(found.traffic.wanted_bp):<8} {found.reason}"
+            f"{weight:<8} {found.reason}"
         )
 
 
@@ -91,20 +94,29 @@ def explain(
         told = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
         typer.echo(json.dumps(told, indent=2, sort_keys=True))
         return
-    for decision in decisions:
-        _tell(decision)
+    _tell_all(decisions)
     typer.echo(f"\n{sentence(row.rollout.status)}")
 
 
-def _tell(decision: Decision) -> None:
+def _tell_all(decisions: list[Decision]) -> None:
+    """Tell each decision once, and its figures where they have changed."""
+    figures: dict[str, KpiFigures] = {}
+    for decision in decisions:
+        if decision.kind == "command" and ": refused:" not in decision.message:
+            continue  # the transition it caused says it
+        _tell(decision, {} if decision.kpis == figures else decision.kpis)
+        figures = decision.kpis or figures
+    typer.echo("\nworse, no worse: evidence (docs/statistics.md); phi: how much failures cluster, 1 is not at all")
+
+
+def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
     from rollout.engine import words
 
-    who = f" (by {decision.actor})" if decision.actor else ""
     typer.echo(
         f"{decision.at:%Y-%m-%d %H:%M:%S}Z  {decision.phase:<11} {words.weight(decision.weight_bp):>6}  "
-        f"{decision.message}{who}"
+        f"{decision.message}"
     )
-    for name, kpi in decision.kpis.items():
+    for name, kpi in figures.items():
         if kpi.all_c + kpi.all_s > 0:
             told = (
                 f"{name}: candidate {words.rate(kpi.bad_c, kpi.all_c)}, stable {words.rate(kpi.bad_s, kpi.all_s)}",

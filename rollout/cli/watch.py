@@ -18,6 +18,10 @@ HEARTBEAT_S = 60.0
 """On a pipe something is printed at least this often, so that no CI takes us for dead."""
 
 
+REDRAW_S = 0.2
+"""The live picture is drawn at most five times a second."""
+
+
 class Watcher(Protocol):
     """Shows plans as they are made; a context, so that a terminal is always given back in order."""
 
@@ -70,7 +74,7 @@ class Live:
         self._name = name
         self._load = load
         self._footer = footer
-        self._live = RichLive(console=Console(stderr=True), auto_refresh=False, transient=True)
+        self._live = RichLive(console=Console(stderr=True), auto_refresh=False)
         self._drawn_at: datetime | None = None
 
     def __enter__(self) -> Self:
@@ -90,7 +94,7 @@ class Live:
             if decision.kind != "look":
                 text = f"{decision.at:%H:%M:%S}  {decision.phase:<11} {decision.message}"
                 self._live.console.print(Text(text, style="dim"))
-        if self._drawn_at is not None and (now - self._drawn_at).total_seconds() < 0.2 and not plan.decisions:
+        if self._drawn_at is not None and (now - self._drawn_at).total_seconds() < REDRAW_S and not plan.decisions:
             return
         self._drawn_at = now
         picture = Text("\n")

@@ -55,8 +55,8 @@ PROOF = Grid(
 """Bets that the candidate's rate is below the margin; the smallest are for agents that hardly ever fail."""
 
 ODDS_HARM = Grid(
-    bets=(1.15, 1.3, 1.45, 1.6, 1.8, 2.2, 3.0, 5.0, 10.0),
-    prior=(0.06, 0.12, 0.18, 0.18, 0.16, 0.13, 0.09, 0.05, 0.03),
+    bets=(1.2, 1.4, 1.6, 1.85, 2.2, 2.7, 3.5, 6.0, 12.0),
+    prior=(0.06, 0.13, 0.17, 0.18, 0.17, 0.14, 0.09, 0.04, 0.02),
 )
 """At failure rates above 20 % a regression is a matter of odds between 1.2 and 3, so the bets stand closer."""
 
