@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CANDIDATE ?= good
 
-.PHONY: help demo test lint types check bench-stats bench clean
+.PHONY: help demo test lint types check bench-stats bench-policies bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ check: lint types test  ## all of it, as CI runs it
 
 bench-stats: $(VENV)/.dev  ## false rollback, detection and promotion of the tests, from fixed seeds (about 15 minutes)
 	$(BIN)/python benchmarks/bench_stats.py
+
+bench-policies: $(VENV)/.dev  ## how long the policies we hand out take, and what they find
+	$(BIN)/python benchmarks/bench_policies.py
 
 bench: $(VENV)/.dev  ## how long a look and a plan take
 	$(BIN)/python benchmarks/bench_plan.py

@@ -195,6 +195,7 @@ def test_an_envoy_whose_admin_page_hangs_is_left_to_serve(router, process, tmp_p
     child = process._child
     os.kill(child.pid, signal.SIGSTOP)
     try:
+        assert not router.observe().reachable
         with pytest.raises(RouterUnavailable, match="admin page does not answer"):
             router.apply(SetWeight("v1", "v2", 5000))
     finally:

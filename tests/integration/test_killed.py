@@ -89,7 +89,7 @@ def test_verbs_steer_a_running_controller_and_an_abort_works_without_one():
             assert running.returncode == 130 and "stays at" in out, err
             aborted = rollout("abort", "-r", "enough", "--state", str(state), cwd=built.directory)
             out, err = aborted.communicate(timeout=30)
-            assert aborted.returncode == 0 and "enough" in out, err
+            assert aborted.returncode == 0 and "go back to v1" in out and "enough" in err
             status = status_of(built.directory, state)
             assert status["phase"] == "RolledBack" and status["traffic"]["appliedBp"] == 0
         finally:

@@ -1,0 +1,129 @@
+"""What to expect of the policies we hand out: whole rollouts through the real engine, with simulated users.
+
+    python benchmarks/bench_policies.py [--runs N]
+
+Every look of every rollout is one call of `plan`; numpy draws the traffic from fixed seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
+from rollout.engine.plan import is_look_due, plan
+from rollout.engine.route import in_force, wanted_route
+from rollout.model.documents import read_files
+from rollout.model.policy import PolicySpec
+from rollout.model.resource import Metadata, RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import Phase, Status
+
+POLICIES = Path(__file__).parents[1] / "policies"
+STEP_S = 30.0
+LIMIT_S = 48 * 3600.0
+NOBODY = RouteFacts("route", reachable=True, stable="v1", candidate_bp=0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table: traffic, and how often each version fails each KPI."""
+
+    policy: str
+    per_s: float
+    stable: dict[str, float]
+    candidate: dict[str, float]
+    what: str
+
+
+def policy_of(name: str) -> PolicySpec:
+    documents = read_files([POLICIES / f"{name}.yaml"])
+    assert not documents.faults, documents.faults
+    return documents.policies[0].spec
+
+
+def carry_out(case: Case, seed: int) -> tuple[str, float]:
+    """Return how one rollout ended (or that it still waits) and after how many minutes."""
+    rng, policy = np.random.default_rng(seed), policy_of(case.policy)
+    spec = RolloutSpec.model_validate(
+        {
+            "version": "v2",
+            "backends": {"endpoints": [{"version": v, "url": f"http://{v}:80"} for v in ("v1", "v2")]},
+            "routes": [{"envoy": {"listen": "127.0.0.1:1"}}],
+            "metrics": {"scrape": {}},
+            "policyRef": {"name": "p"},
+            "conversations": {"turns": 4},
+        }
+    )
+    now = begun = datetime(2026, 1, 1, tzinfo=UTC)
+    rollout, route = Rollout(Metadata(name="agent"), spec, Status(stable_version="v1")), NOBODY
+    totals = {(arm, kpi.name, what): 0.0 for arm in "cs" for kpi in policy.kpis for what in ("bad", "all")}
+    while (now - begun).total_seconds() < LIMIT_S:
+        round_ = reading(policy, totals) if is_look_due(rollout.status, now) else None
+        made = plan(rollout, policy, Facts((route,), {}, round_, (), ("v1", "v2")), now)
+        rollout = Rollout(rollout.metadata, spec, made.status)
+        for effect in made.effects:
+            route = RouteFacts("route", True, effect.stable, effect.candidate, effect.candidate_bp)
+        wanted = wanted_route(made.status)
+        if made.again_s < 0.1 or (wanted is not None and not in_force(wanted, (route,))):
+            continue
+        if made.status.result is not None or made.status.phase in (Phase.PAUSED, Phase.FROZEN):
+            return str(made.status.result or made.status.reason), (now - begun).total_seconds() / 60
+        serve(case, policy, totals, (route.candidate_bp or 0) / 10_000, rng)
+        now += timedelta(seconds=STEP_S)
+    return "still waits", LIMIT_S / 60
+
+
+def serve(case: Case, policy: PolicySpec, totals: dict, share: float, rng: np.random.Generator) -> None:
+    """Let users ask for a while, split as the router has it."""
+    for arm, part, rates in (("c", share, case.candidate), ("s", 1 - share, case.stable)):
+        asked = rng.poisson(case.per_s * STEP_S * part)
+        for kpi in policy.kpis:
+            totals[arm, kpi.name, "all"] += asked
+            totals[arm, kpi.name, "bad"] += rng.binomial(asked, rates[kpi.name])
+
+
+def reading(policy: PolicySpec, totals: dict) -> Round:
+    def arm(which: str, kpi: str) -> Counters:
+        return Counters({f"{which}|bad": totals[which, kpi, "bad"]}, {f"{which}|all": totals[which, kpi, "all"]})
+
+    kpis = {kpi.name: Reading(stable=arm("s", kpi.name), candidate=arm("c", kpi.name)) for kpi in policy.kpis}
+    return Round(kpis=kpis, requests=kpis[policy.kpis[0].name])
+
+
+HEALTHY = {"errors": 0.01, "task-success": 0.05, "latency": 0.02}
+CASES = tuple(
+    Case(name, per_s, HEALTHY, {**HEALTHY, **changes}, what)
+    for name, rates in (("canary-cautious", (20.0, 2.0)), ("low-traffic", (0.5, 0.2, 0.05)))
+    for per_s in rates
+    for what, changes in (
+        ("healthy", {}),
+        ("tasks fail x2", {"task-success": 0.10}),
+        ("tasks fail x5", {"task-success": 0.25}),
+        ("errors x10", {"errors": 0.10}),
+    )
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=20)
+    runs = parser.parse_args().runs
+    print("| policy | req/s | the candidate | how it ended | hours: median (least to most) |\n|---|---|---|---|---|")
+    with ProcessPoolExecutor(2) as pool:
+        for case in CASES:
+            ended = list(pool.map(carry_out, [case] * runs, range(runs)))
+            counts = {how: sum(1 for each, _ in ended if each == how) for how, _ in ended}
+            hours = sorted(minutes / 60 for _, minutes in ended)
+            told = ", ".join(f"{count} {how}" for how, count in sorted(counts.items()))
+            span = f"{np.median(hours):.1f} ({hours[0]:.1f} to {hours[-1]:.1f})"
+            print(f"| {case.policy} | {case.per_s:g} | {case.what} | {told} | {span} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
