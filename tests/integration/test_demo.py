@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.real import eventually, needs_envoy, needs_langgraph, processes_with, rollout
 
-pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph, pytest.mark.xdist_group("real")]
+pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph]
 
 TIMEOUT_S = 175
 

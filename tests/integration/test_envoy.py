@@ -20,7 +20,7 @@ from rollout.traffic.envoy import EnvoyRouter
 from rollout.traffic.envoy_process import EnvoyProcess
 from tests.integration.real import eventually, needs_envoy
 
-pytestmark = [pytest.mark.real, needs_envoy, pytest.mark.xdist_group("real")]
+pytestmark = [pytest.mark.real, needs_envoy]
 
 
 class Backend:

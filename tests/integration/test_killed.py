@@ -10,7 +10,7 @@ import pytest
 from rollout.demo.stage import stage
 from tests.integration.real import eventually, needs_envoy, needs_langgraph, rollout, status_of
 
-pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph, pytest.mark.xdist_group("real")]
+pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph]
 
 ALLOWED = {"Preflight": 0, "RollingBack": 0, "RolledBack": 0, "Stable": 10_000, "Baking": 10_000, "Draining": 10_000}
 STEPS = (1000, 2500, 5000)
