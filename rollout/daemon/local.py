@@ -10,14 +10,14 @@ from typing import Self
 from rollout.daemon.clock import WallClock
 from rollout.daemon.reconcile import Reconciler
 from rollout.engine.ports import Records
-from rollout.errors import Fault, InvalidInput
+from rollout.errors import Fault, InvalidInput, RouterUnavailable
 from rollout.http import Pages
 from rollout.metrics.presets import ROUTER_PREFIX, resolve
 from rollout.metrics.scrape import ScrapeSource
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.traffic.envoy import EnvoyRouter
-from rollout.traffic.envoy_process import EnvoyProcess, port_problem
+from rollout.traffic.envoy_process import EnvoyProcess, find_envoy, port_problem
 from rollout.workloads.endpoints import EndpointWorkloads, problem_of
 
 
@@ -79,6 +79,10 @@ class Machine:
             if endpoint.version in (stable, candidate) and (problem := problem_of(endpoint.url)):
                 remedy = f"start {endpoint.version} there, or correct the address"
                 faults.append(Fault(f"spec.backends.endpoints[{index}].url", problem, remedy))
+        try:
+            find_envoy()
+        except RouterUnavailable as error:
+            faults.append(Fault("spec.routes[0].envoy", str(error), "install it, then start again"))
         if self.envoy.admin() is None and (problem := port_problem(self._rollout.spec.envoy.listen)):
             listen = self._rollout.spec.envoy.listen
             remedy = "stop what listens there, or choose another address"

@@ -5,7 +5,7 @@ Intent goes into the status first, then comes the effect: a crash between any tw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -28,6 +28,7 @@ class Reconciler:
     metrics: MetricsSource
     workloads: Workloads
     clock: Clock
+    _warned: set[str] = field(default_factory=set, compare=False)
 
     def look(self) -> Plan:
         """Take one look and return what followed. Raises RecordsUnavailable: without records nothing may move."""
@@ -41,8 +42,14 @@ class Reconciler:
                 try:
                     router.apply(effect)
                 except RouterUnavailable as error:
-                    _log().warning("the router did not take the weight", weight=str(effect), why=str(error))
+                    self._warn_once(str(effect), str(error))
         return made
+
+    def _warn_once(self, weight: str, why: str) -> None:
+        """Warn of a failure when it begins, not at each of the many tries that follow."""
+        if why not in self._warned:
+            self._warned.add(why)
+            _log().warning("the router did not take the weight; it is tried again", weight=weight, why=why)
 
     def _observe(self, rollout: Rollout) -> Facts:
         status, now = rollout.status, self.clock.now()

