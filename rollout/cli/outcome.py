@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from typing import Any
 
 from rollout.cli.options import Output
@@ -59,7 +61,8 @@ def finish(rollout: Rollout, code: int, output: Output) -> int:
         document = {**as_json(rollout), "exitCode": code, "sentence": last}
         print(json.dumps(document, indent=2, sort_keys=True), flush=True)  # noqa: T201
     else:
-        print(last, flush=True)  # noqa: T201
+        width = shutil.get_terminal_size().columns
+        print(textwrap.fill(last, width) if sys.stdout.isatty() else last, flush=True)  # noqa: T201
     if status.next and code:
         print(f"next: {status.next}", file=sys.stderr, flush=True)  # noqa: T201
     print(f"(exit {code}: {meaning(code, status)})", file=sys.stderr, flush=True)  # noqa: T201

@@ -87,7 +87,7 @@ def _steps(status: Status, policy: PolicySpec) -> Line:
 def _traffic(status: Status) -> str:
     traffic, reached = status.traffic, status.split.reached
     in_force = "in force" if traffic.applied_at is not None else "asked for"
-    seen = "no requests seen yet"
+    seen = "no requests counted yet at this weight"
     if reached.share is not None:
         seen = f"{words.percent(reached.share)} of {reached.everyone:.0f} requests seen, {traffic.effective}"
     return f"{words.weight(traffic.wanted_bp)} {in_force}; {seen}"

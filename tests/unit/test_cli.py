@@ -281,7 +281,7 @@ def test_the_picture_shows_intended_and_observed_share_evidence_reason_and_next_
     for word in (
         "v1 → v2",
         "10 %",
-        "requests seen",
+        "requests",
         "tasks",
         "worse?",
         "worse at 20",
