@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from rollout.errors import Fault
 from rollout.model.notbuilt import strip_policy, strip_rollout
+from rollout.model.parsing import MISSING, parse, unknown
 from rollout.model.policy import PINNED_MAX_BYTES, PolicySpec
 from rollout.model.resource import API_VERSION, Metadata, RolloutSpec
 from rollout.model.rules import POLICY_RULES, ROLLOUT_RULES, mapping
 
 FILE_MAX_BYTES = 1024 * 1024
-
-Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -109,10 +106,10 @@ def _read_document(raw: Any, where: str, documents: Documents) -> None:
         return
     kind = raw.get("kind")
     envelope = ("apiVersion", "kind", "metadata", "spec", "status")
-    faults += [_unknown(key, key, envelope) for key in sorted(map(str, raw.keys() - set(envelope)))]
+    faults += [unknown(key, key, envelope) for key in sorted(map(str, raw.keys() - set(envelope)))]
     if raw.get("apiVersion") != API_VERSION:
         faults.append(Fault("apiVersion", f"is not {API_VERSION}", f"write {API_VERSION}", raw.get("apiVersion")))
-    metadata, found = _parse(Metadata, raw.get("metadata"), "metadata")
+    metadata, found = parse(Metadata, raw.get("metadata"), "metadata")
     faults += found
     spec = copy.deepcopy(raw.get("spec"))
     if kind == "Rollout":
@@ -136,7 +133,7 @@ def rollout_spec(raw: Any) -> tuple[RolloutSpec | None, list[Fault]]:
     inline = mapping(mapping(raw).get("policy"))
     faults += [fault.within("spec.policy.") for fault in _apply(POLICY_RULES, inline)] if inline else []
     not_built = [fault.within("spec.") for fault in strip_rollout(mapping(raw))]
-    parsed, found = _parse(RolloutSpec, raw, "spec")
+    parsed, found = parse(RolloutSpec, raw, "spec")
     return parsed, _joined(faults, not_built, found)
 
 
@@ -144,7 +141,7 @@ def policy_spec(raw: Any) -> tuple[PolicySpec | None, list[Fault]]:
     """Read a raw policy; faults carry paths within the spec. Takes `raw` apart: hand in a copy."""
     faults = _apply(POLICY_RULES, raw)
     not_built = strip_policy(mapping(raw))
-    parsed, found = _parse(PolicySpec, raw, "")
+    parsed, found = parse(PolicySpec, raw, "")
     if parsed and len(parsed.canonical().encode()) > PINNED_MAX_BYTES:
         found.append(Fault("", "is larger than 16 KiB and cannot be pinned", "split the rollout or shorten it"))
     return parsed, _joined(faults, not_built, found)
@@ -164,95 +161,6 @@ def _joined(rules: list[Fault], not_built: list[Fault], parsed: list[Fault]) -> 
     kept = [
         fault
         for fault in parsed
-        if fault.path not in told and not (fault.message == _MISSING and fault.path.rpartition(".")[0] in holes | told)
+        if fault.path not in told and not (fault.message == MISSING and fault.path.rpartition(".")[0] in holes | told)
     ]
     return [*rules, *not_built, *kept]
-
-
-_MISSING = "is missing"
-
-
-def _parse(model: type[Parsed], raw: Any, prefix: str) -> tuple[Parsed | None, list[Fault]]:
-    try:
-        return model.model_validate(raw), []
-    except ValidationError as error:
-        faults: dict[str, Fault] = {}
-        for each in error.errors(include_url=False):
-            if _is_other_branch(each):
-                continue
-            fault = _fault(each, model, prefix)
-            faults.setdefault(fault.path + ("" if each["type"] != "missing" else "!"), fault)
-        # A list whose items are wrong counts as empty too: that is no fault of its own.
-        counts = {path for path in faults if any(other.startswith(f"{path}[") for other in faults)}
-        return None, [fault for path, fault in faults.items() if path not in counts]
-
-
-def _fault(error: Any, model: type[BaseModel], prefix: str) -> Fault:
-    steps = [step for step in error["loc"] if not _is_branch(step)]
-    path = prefix
-    for step in steps:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
-    value, kind, context = error.get("input"), error["type"], error.get("ctx") or {}
-    if kind == "extra_forbidden":
-        return _unknown(path, str(steps[-1]), _siblings(model, steps))
-    if kind == "missing":
-        return Fault(path or "spec", _MISSING, "add it")
-    if kind in ("percent", "duration"):
-        return Fault(path, str(context["reason"]), str(context["remedy"]), value)
-    if kind == "string_type":
-        return Fault(path, "is no text", "put it in quotes, as it stands in the file", value)
-    if kind == "string_pattern_mismatch":
-        return Fault(path, "is not of the right form", f"it must match {context.get('pattern')}", value)
-    if kind == "literal_error":
-        return Fault(path, "is none of the known words", f"use {context.get('expected')}", value)
-    if kind == "bool_type":
-        return Fault(path, "is neither true nor false", "write true or false, without quotes", value)
-    if kind in ("tuple_type", "list_type"):
-        return Fault(path, "is no list", "write its items below it, each with a dash", value)
-    if kind == "too_short":
-        return Fault(path, f"needs at least {context.get('min_length')}", "add one", None)
-    if kind == "too_long":
-        return Fault(path, f"may have at most {context.get('max_length')}", "remove some", None)
-    if kind in ("model_type", "dict_type"):
-        return Fault(path or "spec", "is no mapping", "write its fields below it", value)
-    return Fault(path or "spec", str(error["msg"]).lower(), "see the reference in docs/", value)
-
-
-def _is_other_branch(error: Any) -> bool:
-    """Whether this is the complaint of a union's branch that was not meant."""
-    on_branch = any(_is_branch(step) for step in error["loc"])
-    if error["type"] == "literal_error":
-        return on_branch and isinstance(error["input"], dict)
-    return on_branch and error["type"] == "model_type" and not isinstance(error["input"], dict)
-
-
-def _is_branch(step: Any) -> bool:
-    """Whether a step of pydantic's path names a branch of a union instead of a field."""
-    return isinstance(step, str) and (step.startswith("literal[") or step in ("Escalation", "decimal"))
-
-
-def _siblings(model: type[BaseModel], steps: list[Any]) -> tuple[str, ...]:
-    """Return the field names known at a path's last step, for a suggestion."""
-    current: Any = model
-    for step in steps[:-1]:
-        if isinstance(step, int):
-            continue
-        fields = getattr(current, "model_fields", {})
-        match = next((info for name, info in fields.items() if step in (name, info.alias)), None)
-        current = _inner_model(match.annotation) if match else None
-    return tuple(info.alias or name for name, info in getattr(current, "model_fields", {}).items())
-
-
-def _inner_model(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        if (found := _inner_model(argument)) is not None:
-            return found
-    return None
-
-
-def _unknown(path: str, name: str, known: tuple[str, ...]) -> Fault:
-    close = difflib.get_close_matches(name, known, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}" if known else "remove it"
-    return Fault(path, "is no field that is known here", remedy)
