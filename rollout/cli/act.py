@@ -11,7 +11,7 @@ from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
 
 if TYPE_CHECKING:
     from rollout.engine.facts import Verb
-    from rollout.model.status import CommandOutcome
+    from rollout.model.status import Status
     from rollout.records.sqlite import Row, Store
 
 Why = Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept with the decision.")]
@@ -52,8 +52,12 @@ def _command(verb: Verb) -> Callable[..., None]:
 
 
 def _ask(store: Store, row: Row, verb: Verb, reason: str, output: Output) -> int:
+    import contextlib
     import getpass
+    import time
     from datetime import UTC, datetime
+
+    from rollout.errors import Busy
 
     name = row.rollout.metadata.name
     try:
@@ -61,36 +65,39 @@ def _ask(store: Store, row: Row, verb: Verb, reason: str, output: Output) -> int
     except (KeyError, OSError):
         actor = "unknown"
     command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status)
-    if store.is_held(name):
-        return _report(_answer(store, name, command), verb, name, output)
-    return _carry_out(store, row, command, output)
-
-
-def _answer(store: Store, name: str, command: str) -> CommandOutcome | None:
-    import time
-
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while time.monotonic() < deadline:
-        row = store.get(name)
-        if row is not None and command in row.rollout.status.handled:
-            last = row.rollout.status.last_command
-            return last if last is not None and last.id == command else None
+        answered = store.get(name)
+        if answered is not None and command in answered.rollout.status.handled:
+            return _report(answered.rollout.status, command, output)
+        if not store.is_held(name):
+            with contextlib.suppress(Busy):  # somebody was quicker: then that one answers
+                return _carry_out(store, row, command, verb, output)
         time.sleep(_POLL_S)
-    return None
+    raise Busy(
+        f"{verb} is noted for {name}, but the controller has not answered in {ANSWER_TIMEOUT_S:g} s: rollout status"
+    )
 
 
-def _report(outcome: CommandOutcome | None, verb: str, name: str, output: Output) -> int:
+def _report(status: Status, command: str, output: Output) -> int:
+    """Say what became of a command; 2 where it was refused."""
+    outcome = next((answer for answer in status.answers if answer.id == command), None)
+    if outcome is None:
+        typer.echo("it was answered; see rollout explain", err=True)
+        return 0
     if output is Output.JSON:
-        typer.echo(outcome.model_dump_json(by_alias=True, indent=2) if outcome else "null")
-    elif outcome is None:
-        typer.echo(f"{verb} is noted for {name}; the controller has not said yet what became of it", err=True)
+        typer.echo(outcome.model_dump_json(by_alias=True, indent=2))
     else:
-        typer.echo(f"{verb} {name}: {'' if outcome.accepted else 'refused: '}{outcome.message}")
-    return 0 if outcome is None or outcome.accepted else 2
+        typer.echo(f"{outcome.verb}: {'' if outcome.accepted else 'refused: '}{outcome.message}")
+    return 0 if outcome.accepted else 2
 
 
-def _carry_out(store: Store, row: Row, command: str, output: Output) -> int:
-    """Nobody carries the rollout out: do what a controller would. An abort is seen through to its end."""
+def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output) -> int:
+    """Nobody carries the rollout out: do what a controller would.
+
+    An abort is seen through to its end. Any other verb is decided and written down, but moves no traffic: nobody would
+    watch it.
+    """
     from rollout.cli.watch import watcher
     from rollout.daemon.foreground import run
     from rollout.daemon.local import Machine
@@ -105,13 +112,19 @@ def _carry_out(store: Store, row: Row, command: str, output: Output) -> int:
     def done(made: Plan) -> bool:
         return command in made.status.handled and made.status.phase is not Phase.ROLLING_BACK
 
+    def decided(made: Plan) -> bool:
+        return command in made.status.handled
+
     try:
+        aborts = verb == "abort"
         with Machine(held.load(), store.directory) as machine, watcher(metadata.name, held.load) as watching:
-            run(metadata.name, machine.reconciler(held), watching.show, done)
-        status = held.load().status
-        outcome = status.last_command if status.last_command and status.last_command.id == command else None
-        code = _report(outcome, outcome.verb if outcome else "", metadata.name, output)
-        if code == 0 and status.is_active:
+            reconciler = machine.reconciler(held, moves_traffic=aborts)
+            ended = run(metadata.name, reconciler, watching.show, done if aborts else decided)
+        if ended is None:
+            typer.echo("interrupted before it was through: rollout abort goes on, rollout status shows where", err=True)
+            return 130
+        code = _report(held.load().status, command, output)
+        if code == 0 and ended.is_active:
             typer.echo("no controller runs: rollout start goes on from here", err=True)
         return code
     finally:

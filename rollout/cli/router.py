@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
         """Stop Envoy. Conversations through it end; refused while a controller uses it."""
         from rollout.cli.options import open_store, pick
         from rollout.daemon.local import Machine
-        from rollout.errors import Busy, Fault, InvalidInput
+        from rollout.errors import Busy, Fault, InvalidInput, RouterUnavailable
+        from rollout.traffic.envoy_process import port_problem
 
         store = open_store(state, files)
         row = pick(store, name)
@@ -43,6 +44,9 @@ def register(app: typer.Typer) -> None:
             remedy = f"end it first: rollout abort {row.rollout.metadata.name}"
             raise InvalidInput([Fault("router", "users' traffic is split by it: a rollout is under way", remedy)])
         with Machine(row.rollout, store.directory) as machine:
-            ran = machine.envoy.admin() is not None
+            ran, listen = machine.envoy.admin() is not None, row.rollout.spec.envoy.listen
+            if not ran and (problem := port_problem(listen)):
+                message = f"nothing that answers as our Envoy listens on {listen}, but it is taken: {problem}"
+                raise RouterUnavailable(f"{message}. If it is a hanging Envoy, end that process")
             machine.envoy.stop()
         typer.echo("stopped" if ran else "it was not running")

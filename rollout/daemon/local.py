@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rollout.daemon.clock import WallClock
 from rollout.daemon.reconcile import Reconciler
-from rollout.engine.ports import Records
+from rollout.engine.facts import RouteFacts
+from rollout.engine.ports import Records, Router
+from rollout.engine.route import SetWeight
 from rollout.errors import Fault, InvalidInput, RouterUnavailable
 from rollout.http import Pages
 from rollout.metrics.presets import ROUTER_PREFIX, resolve
@@ -26,6 +29,19 @@ def declared_policy(rollout: Rollout) -> PolicySpec:
     if rollout.spec.policy is None:
         raise InvalidInput([Fault("spec.policy", "is not recorded", "start the rollout again with its policy")])
     return rollout.spec.policy
+
+
+@dataclass(frozen=True)
+class OnlyObserved:
+    """A router that is looked at and left alone."""
+
+    router: Router
+
+    def observe(self) -> RouteFacts:
+        return self.router.observe()
+
+    def apply(self, weight: SetWeight) -> None:
+        """Do nothing: whoever carries the rollout out next does it."""
 
 
 class Machine:
@@ -61,12 +77,12 @@ class Machine:
         path = self._rollout.spec.metrics.scrape.path
         return tuple(url.rstrip("/") + path for url in self._rollout.spec.backends.of(version))
 
-    def reconciler(self, records: Records) -> Reconciler:
-        """Return the loop's body over this machine's parts."""
+    def reconciler(self, records: Records, *, moves_traffic: bool = True) -> Reconciler:
+        """Return the loop's body over this machine's parts; without `moves_traffic` it decides but applies nothing."""
         return Reconciler(
             policy=declared_policy(self._rollout),
             records=records,
-            routers=(self.router,),
+            routers=(self.router if moves_traffic else OnlyObserved(self.router),),
             metrics=self.metrics,
             workloads=EndpointWorkloads(self._rollout.spec.backends.of),
             clock=WallClock(),

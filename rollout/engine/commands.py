@@ -11,7 +11,7 @@ from rollout.engine.facts import Command
 from rollout.engine.looking import DOWN_LOOKS
 from rollout.engine.phases import Event, allows
 from rollout.model.evidence import TrafficEvidence
-from rollout.model.status import COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result, Status
+from rollout.model.status import ANSWERS_KEPT, COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result, Status
 
 Carry = Callable[[Draft, Command], str]
 """Carries a command out and returns what became of it; raises `Refused` with the reason."""
@@ -44,7 +44,11 @@ def carry_all(draft: Draft) -> None:
             message=message,
             at=draft.now,
         )
-        draft.update(last_command=outcome, handled=(*draft.status.handled, command.id)[-COMMANDS_KEPT:])
+        draft.update(
+            last_command=outcome,
+            answers=(*draft.status.answers, outcome)[-ANSWERS_KEPT:],
+            handled=(*draft.status.handled, command.id)[-COMMANDS_KEPT:],
+        )
         said = "" if accepted else "refused: "
         draft.record("command", actor=command.actor, message=f"{command.verb}: {said}{message}")
 
@@ -101,6 +105,8 @@ def _resume(draft: Draft, command: Command) -> str:
         raise Refused(_SPEC_PAUSED)
     if status.culprits or status.unready_looks >= DOWN_LOOKS:
         raise Refused("the evidence that it is worse stands: abort it, or promote the step knowingly")
+    if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING:
+        raise Refused("time will not tell: promote it knowingly, or abort it")
     draft.go(Event.RESUME, Reason.CHECKING, f"resumed {_because(command)}", actor=command.actor)
     _refresh(draft, status.reason)
     return "goes on"
@@ -145,7 +151,7 @@ def _promote(draft: Draft, command: Command) -> str:
     if where is not Phase.SHIFTING:
         draft.update(passed_by_human=(*status.passed_by_human, passed))
     if harmed:
-        draft.update(harm_accepted=(*status.harm_accepted, status.step))
+        draft.update(harm_accepted=(*status.harm_accepted, passed))
     message = f"passed by hand {_because(command)}"
     if paused:
         draft.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)

@@ -130,7 +130,8 @@ def _with_verdict(draft: Draft, verdict: Verdict) -> list[str]:
 
 def _worse(draft: Draft, reason: Reason, message: str) -> None:
     reaction = draft.policy.reactions.worse
-    if draft.status.step in draft.status.harm_accepted and draft.status.phase is not Phase.BAKING:
+    in_bake = Phase.BAKING in (draft.status.phase, draft.status.resume_to)
+    if (draft.status.steps if in_bake else draft.status.step) in draft.status.harm_accepted:
         return  # somebody has seen it and passed this step knowingly
     if reaction == "rollback":
         draft.go(Event.ROLL_BACK, reason, message)

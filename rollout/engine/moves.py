@@ -220,8 +220,11 @@ def _to_stable(draft: Draft) -> None:
 
 
 def _stable_has_all(draft: Draft) -> bool:
-    wanted = wanted_route(draft.status)
-    return wanted is not None and in_force(wanted, draft.facts.routes)
+    """Whether the route sends everything to stable, seen after we asked for it: a weight may still be on its way."""
+    wanted, asked_at = wanted_route(draft.status), draft.status.traffic.asked_at
+    if wanted is None or asked_at == draft.now:
+        return False
+    return in_force(wanted, draft.facts.routes)
 
 
 def _paused(draft: Draft) -> None:

@@ -133,6 +133,9 @@ def _put_back(draft: Draft, wanted: SetWeight) -> None:
 def _effects(draft: Draft) -> tuple[SetWeight, ...]:
     """Return what brings the route to where the status wants it; nothing where it is there already."""
     wanted = wanted_route(draft.status)
+    going_back = draft.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
+    if wanted is not None and going_back and draft.status.traffic.asked_at == draft.now:
+        return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
     if wanted is None or in_force(wanted, draft.facts.routes):
         return ()
     frozen_by_drift = draft.status.phase is Phase.FROZEN and all(route.reachable for route in draft.facts.routes)
@@ -157,6 +160,8 @@ def _next(draft: Draft) -> str:
             return "set spec.paused to false, or rollout abort"
         case Phase.PAUSED if status.reason in (Reason.WORSE, Reason.CANDIDATE_DOWN):
             return "rollout abort, or rollout promote to pass the step knowingly"
+        case Phase.PAUSED if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING:
+            return "rollout promote to pass it knowingly, or rollout abort"
         case Phase.PAUSED:
             return "rollout resume, or rollout abort"
         case Phase.FROZEN:

@@ -13,6 +13,7 @@ from rollout.model.evidence import KpiEvidence, Ledger, TrafficEvidence
 
 DECISIONS_KEPT = 10
 COMMANDS_KEPT = 20
+ANSWERS_KEPT = 5
 
 
 class Phase(StrEnum):
@@ -187,6 +188,7 @@ class Status(Record):
     environment: tuple[str, ...] = ()
     result: Result | None = None
     last_command: CommandOutcome | None = None
+    answers: tuple[CommandOutcome, ...] = ()
     handled: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
 

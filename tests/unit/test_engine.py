@@ -387,6 +387,70 @@ def test_a_pause_because_of_harm_can_be_left_knowingly_or_when_the_harm_is_over(
     assert "knowing that it is worse" in world.status.last_command.message
 
 
+def test_harm_in_the_bake_can_be_passed_knowingly_also_when_a_look_is_due():
+    made = policy(
+        canary={"steps": [{"weight": "50%", "for": "1m"}], "bake": {"for": "1h"}}, reactions={"worse": "pause"}
+    )
+    world = World(made, rate=50)
+    world.run(4 * HOUR, until=Phase.BAKING)
+    world.behaviour["v2"] = Behaviour(tasks=0.3)
+    world.run(HOUR, until=Phase.PAUSED)
+    world.pass_s(30)
+    world.command("promote")
+    world.run(10, until=Phase.DRAINING)
+    assert world.status.result is Result.PROMOTED and "by hand" in world.status.message
+
+
+def test_a_bake_without_a_reference_advises_what_can_help():
+    world = World(policy(canary={"steps": [{"weight": "50%", "for": "1m"}], "bake": {"for": "1m"}}), rate=0.02)
+    world.run(600, until=Phase.OBSERVING)
+    world.command("promote")
+    world.rate = 20
+    world.run(HOUR, until=Phase.PAUSED)
+    assert "rollout promote" in world.status.next
+    world.command("resume")
+    world.run(3)
+    assert "promote it knowingly" in world.status.last_command.message
+    world.command("promote")
+    world.run(60, until=Phase.STABLE)
+    assert world.status.result is Result.PROMOTED
+
+
+def test_a_weight_that_is_still_on_its_way_is_called_back_by_an_abort():
+    """A router that takes three seconds: at the abort it still shows 0, and 10 % is about to arrive."""
+    world = World()
+    late: list[tuple[float, SetWeight]] = []
+    prompt_observe = world.router.observe
+
+    def apply(weight: SetWeight) -> None:
+        late.append((world.clock.at.timestamp() + 3, weight))
+
+    def observe():
+        for due in [each for each in late if each[0] <= world.clock.at.timestamp()]:
+            world.router.in_force = due[1]
+            late.remove(due)
+        return prompt_observe()
+
+    world.router.apply, world.router.observe = apply, observe  # type: ignore[method-assign]
+    world.run(60, until=Phase.SHIFTING)
+    while not any(weight.candidate_bp for _, weight in late):
+        world.run(0.2, every_s=0.1)
+    world.command("abort")
+    world.run(30, until=Phase.ROLLED_BACK)
+    world.clock.pass_s(10)
+    observe()
+    assert world.router.in_force == SetWeight("v1", "v2", 0)
+
+
+def test_each_of_several_commands_has_its_own_answer():
+    world = World()
+    world.run(10 * 60, until=Phase.OBSERVING)
+    refused, accepted = world.command("approve"), world.command("pause")
+    world.look()
+    answers = {answer.id: answer.accepted for answer in world.status.answers}
+    assert answers == {refused: False, accepted: True}
+
+
 def test_a_hundred_commands_at_once_are_each_answered_once_and_abort_first():
     world = World()
     world.run(10 * 60, until=Phase.OBSERVING)
