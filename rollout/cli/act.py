@@ -11,7 +11,7 @@ from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
 
 if TYPE_CHECKING:
     from rollout.engine.facts import Verb
-    from rollout.model.status import Status
+    from rollout.model.rollout import Rollout
     from rollout.records.sqlite import Row, Store
 
 Why = Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept with the decision.")]
@@ -69,7 +69,7 @@ def _ask(store: Store, row: Row, verb: Verb, reason: str, output: Output) -> int
     while time.monotonic() < deadline:
         answered = store.get(name)
         if answered is not None and command in answered.rollout.status.handled:
-            return _report(answered.rollout.status, command, output)
+            return _report(answered.rollout, command, output)
         if not store.is_held(name):
             with contextlib.suppress(Busy):  # somebody was quicker: then that one answers
                 return _carry_out(store, row, command, verb, output)
@@ -79,16 +79,18 @@ def _ask(store: Store, row: Row, verb: Verb, reason: str, output: Output) -> int
     )
 
 
-def _report(status: Status, command: str, output: Output) -> int:
+def _report(rollout: Rollout, command: str, output: Output) -> int:
     """Say what became of a command; 2 where it was refused."""
-    outcome = next((answer for answer in status.answers if answer.id == command), None)
+    outcome = next((answer for answer in rollout.status.answers if answer.id == command), None)
     if outcome is None:
         typer.echo("it was answered; see rollout explain", err=True)
         return 0
     if output is Output.JSON:
         typer.echo(outcome.model_dump_json(by_alias=True, indent=2))
     else:
-        typer.echo(f"{outcome.verb}: {'' if outcome.accepted else 'refused: '}{outcome.message}")
+        typer.echo(
+            f"{outcome.verb} {rollout.metadata.name}: {'' if outcome.accepted else 'refused: '}{outcome.message}"
+        )
     return 0 if outcome.accepted else 2
 
 
@@ -123,7 +125,7 @@ def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output)
         if ended is None:
             typer.echo("interrupted before it was through: rollout abort goes on, rollout status shows where", err=True)
             return 130
-        code = _report(held.load().status, command, output)
+        code = _report(held.load(), command, output)
         if code == 0 and ended.is_active:
             typer.echo("no controller runs: rollout start goes on from here", err=True)
         return code
