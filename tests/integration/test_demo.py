@@ -12,11 +12,18 @@ pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph]
 TIMEOUT_S = 175
 
 
+@pytest.fixture
+def left_running():
+    """What runs of a demo, apart from what some earlier, broken run may have left on this machine."""
+    before = set(processes_with("rollout-demo-"))
+    return lambda: [each for each in processes_with("rollout-demo-") if each not in before]
+
+
 @pytest.mark.parametrize(
     ("candidate", "code", "culprit"),
     [("good", 0, None), ("worse", 3, "task-success"), ("slow", 3, "latency"), ("erroring", 3, "errors")],
 )
-def test_the_demo_ends_as_the_candidate_deserves(candidate, code, culprit, tmp_path):
+def test_the_demo_ends_as_the_candidate_deserves(candidate, code, culprit, tmp_path, left_running):
     done = rollout("demo", "--candidate", candidate, "-o", "json", cwd=tmp_path)
     out, err = done.communicate(timeout=TIMEOUT_S)
     assert done.returncode == code, err
@@ -31,20 +38,20 @@ def test_the_demo_ends_as_the_candidate_deserves(candidate, code, culprit, tmp_p
     changes = [line for line in err.splitlines() if "support-agent" in line]
     assert len(changes) >= 6 and all(line[2] == ":" for line in changes), "one line per change, with its time"
     assert err.strip().splitlines()[-1].startswith("users:") or "(exit" in err
-    assert processes_with("rollout-demo-") == [], "nothing is left running"
+    assert left_running() == [], "nothing is left running"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_leaves_nothing_running(tmp_path):
+def test_ctrl_c_leaves_nothing_running(tmp_path, left_running):
     started = rollout("demo", cwd=tmp_path, start_new_session=True)
-    eventually(lambda: len(processes_with("rollout-demo-")) >= 3, 60, "the stage was not set")
+    eventually(lambda: len(left_running()) >= 3, 60, "the stage was not set")
     started.send_signal(signal.SIGINT)
     _, err = started.communicate(timeout=30)
     assert started.returncode == 130, err
-    assert processes_with("rollout-demo-") == []
+    assert left_running() == []
 
 
-def test_on_a_terminal_the_screen_is_live_and_given_back_in_order(tmp_path):
+def test_on_a_terminal_the_screen_is_live_and_given_back_in_order(tmp_path, left_running):
     """A pseudo-terminal 80 columns wide, killed half-way with Ctrl-C: frames, then a visible cursor, exit 130."""
     import os
     import pty
@@ -88,4 +95,4 @@ def test_on_a_terminal_the_screen_is_live_and_given_back_in_order(tmp_path):
     text = seen.decode(errors="replace")
     assert "task-success" in text
     assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l"), "the cursor is visible again"
-    assert processes_with("rollout-demo-") == []
+    assert left_running() == []

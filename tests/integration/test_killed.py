@@ -4,10 +4,11 @@ import json
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
-from rollout.demo.stage import stage
+from rollout.demo.stage import Stage, stage
 from tests.integration.real import eventually, needs_envoy, needs_langgraph, rollout, status_of
 
 pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph]
@@ -15,6 +16,12 @@ pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph]
 ALLOWED = {"Preflight": 0, "RollingBack": 0, "RolledBack": 0, "Stable": 10_000, "Baking": 10_000, "Draining": 10_000}
 STEPS = (1000, 2500, 5000)
 KILLS = 8
+
+
+def end(built: Stage, state: Path) -> None:
+    """Leave nothing running, also where a test failed half-way: the router stops only once no rollout is under way."""
+    for verb in (("abort",), ("router", "stop")):
+        rollout(*verb, "--state", str(state), cwd=built.directory).communicate(timeout=30)
 
 
 def bp(status: dict) -> int:
@@ -60,8 +67,7 @@ def test_a_controller_that_is_killed_again_and_again_still_finishes_the_job():
             # Each of three KPIs counts each request once; counting anything twice would show here.
             assert final <= 3 * totals["requests"] * 1.01
         finally:
-            stopped = rollout("router", "stop", "--state", str(state), cwd=built.directory)
-            stopped.communicate(timeout=30)
+            end(built, state)
 
 
 def test_verbs_steer_a_running_controller_and_an_abort_works_without_one():
@@ -96,4 +102,4 @@ def test_verbs_steer_a_running_controller_and_an_abort_works_without_one():
             if running.poll() is None:
                 running.kill()
                 running.communicate()
-            rollout("router", "stop", "--state", str(state), cwd=built.directory).communicate(timeout=30)
+            end(built, state)
