@@ -1,7 +1,7 @@
 """Dispersion phi: how much more a count varies than independent requests would make it (variance over mean).
 
-Retries and bad sessions make failures arrive in clusters; assuming phi = 1 turns a false-rollback rate of 5 % into
-up to 50 %. Two sources, best first:
+Retries and bad sessions make failures arrive in clusters; assuming phi = 1 breaks the bound on
+false rollbacks. Two sources, best first:
 
 * `from_history`: the stable version's own past, instance by instance. Given the look's m failures, instance j
   should see m w_j of them, w_j its share of the requests:  phi = sum (x_j - m w_j)^2 / sum m (1 - sum w_j^2).
