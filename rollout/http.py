@@ -1,8 +1,11 @@
-"""The one place that imports httpx: short, bounded requests to pages we read."""
+"""The one place that imports httpx: short, bounded requests, to pages we read and to services we ask."""
 
 from __future__ import annotations
 
+import threading
 import time
+from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -28,22 +31,74 @@ class Pages:
         return self._read("POST", url, timeout_s)
 
     def _read(self, method: str, url: str, timeout_s: float) -> str:
-        try:
-            with self._client.stream(method, url, timeout=timeout_s) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise PageUnavailable(f"{url} answered {response.status_code} {response.reason_phrase}".rstrip())
-                body, deadline = bytearray(), time.monotonic() + timeout_s
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if time.monotonic() > deadline:
-                        raise PageUnavailable(f"{url} was not through after {timeout_s:g} s")
-                    if len(body) > PAGE_MAX_BYTES:
-                        raise PageUnavailable(f"{url} is larger than {PAGE_MAX_BYTES // 2**20} MiB")
-                return body.decode("utf-8", errors="replace")
-        except httpx.TimeoutException as error:
-            raise PageUnavailable(f"{url} did not answer within {timeout_s:g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise PageUnavailable(f"{url} cannot be reached: {error}") from error
+        answer = _exchange(self._client, method, url, timeout_s=timeout_s, max_bytes=PAGE_MAX_BYTES)
+        if answer.status != httpx.codes.OK:
+            phrase = httpx.codes.get_reason_phrase(answer.status)
+            raise PageUnavailable(f"{url} answered {answer.status} {phrase}".rstrip())
+        return answer.text
 
     def close(self) -> None:
         self._client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered: status, where it points (empty if nowhere), and its text."""
+
+    status: int
+    location: str
+    text: str
+
+
+class Services:
+    """Asks other people's services, over TLS with their certificates checked. Safe to use from several threads."""
+
+    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
+        self._transport = transport
+        self._client: httpx.Client | None = None
+        self._lock = threading.Lock()
+
+    def ask(
+        self, method: str, url: str, body: Any, headers: dict[str, str], timeout_s: float, max_bytes: int
+    ) -> Answer:
+        """Return the answer, whatever its status; redirects are not followed. Raises PageUnavailable without one."""
+        with self._lock:  # made when it is first needed: building one loads all certificates
+            if self._client is None:
+                self._client = httpx.Client(transport=self._transport, follow_redirects=False)
+        # Uncompressed: a few kilobytes on the wire must not become gigabytes here.
+        sent = {**headers, "Accept-Encoding": "identity"}
+        return _exchange(self._client, method, url, body, sent, timeout_s=timeout_s, max_bytes=max_bytes, raw=True)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+
+def _exchange(
+    client: httpx.Client,
+    method: str,
+    url: str,
+    sent: Any = None,
+    headers: dict[str, str] | None = None,
+    *,
+    timeout_s: float,
+    max_bytes: int,
+    raw: bool = False,
+) -> Answer:
+    """Send a request and read its answer, bounded in time and size. Raises PageUnavailable."""
+    began = time.monotonic()
+    try:
+        with client.stream(method, url, json=sent, headers=headers, timeout=timeout_s) as response:
+            body = bytearray()
+            for chunk in response.iter_raw() if raw else response.iter_bytes():
+                body += chunk
+                if time.monotonic() > began + timeout_s:
+                    raise PageUnavailable(f"{url} was not through after {timeout_s:g} s")
+                if len(body) > max_bytes:
+                    raise PageUnavailable(f"{url} is larger than {max_bytes // 1024} KiB")
+            text = body.decode("utf-8", errors="replace")
+            return Answer(response.status_code, response.headers.get("location", ""), text)
+    except httpx.TimeoutException as error:
+        raise PageUnavailable(f"{url} did not answer within {timeout_s:g} s") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise PageUnavailable(f"{url} cannot be reached: {error}") from error

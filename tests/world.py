@@ -12,12 +12,14 @@ from datetime import UTC, datetime, timedelta
 import yaml
 
 from rollout.daemon.reconcile import Reconciler
-from rollout.engine.facts import Command, Counters, Reading, Round, RouteFacts
+from rollout.engine.facts import Calendar, CheckFact, Command, Counters, Reading, Round, RouteFacts
 from rollout.engine.plan import Plan
 from rollout.engine.route import SetWeight
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.model.documents import policy_spec
-from rollout.model.policy import Kpi, PolicySpec
+from rollout.model.gating import Gates
+from rollout.model.kpi import Kpi
+from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, Status
@@ -87,7 +89,9 @@ class FakeRouter:
         now = self.in_force
         if now is None:
             return RouteFacts("route", reachable=True)
-        return RouteFacts("route", True, now.stable, now.candidate, now.candidate_bp, self.active)
+        return RouteFacts(
+            "route", True, now.stable, now.candidate, now.candidate_bp, self.active, preview_header=now.preview_header
+        )
 
     def apply(self, weight: SetWeight) -> None:
         if self.down:
@@ -138,6 +142,8 @@ class Behaviour:
 
     errors: float = 0.01
     tasks: float = 0.04
+    cost: float = 0.01
+    answers: float = 0.2
 
 
 @dataclass
@@ -147,21 +153,27 @@ class FakeMetrics:
     random: random.Random
     totals: dict[tuple[str, str, str], float] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
+    responses: set[str] = field(default_factory=set)
 
     def grow(self, version: str, behaviour: Behaviour, requests: int) -> None:
         for kpi in ("errors", "tasks"):
             bad = sum(self.random.random() < getattr(behaviour, kpi) for _ in range(requests))
             self._add(version, kpi, "bad", bad)
             self._add(version, kpi, "total", requests)
+        self._add(version, "spend", "total", requests * behaviour.cost)
+        self._add(version, "tasks given", "bad", sum(self.random.random() < behaviour.answers for _ in range(requests)))
+        self._add(version, "tasks given", "total", requests)
 
     def _add(self, version: str, kpi: str, what: str, count: float) -> None:
         key = (version, kpi, what)
         self.totals[key] = self.totals.get(key, 0.0) + count
 
-    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...]) -> Round:
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
         return Round(
             kpis={kpi.name: self._reading(kpi.name, stable, candidate) for kpi in kpis},
             requests=self._reading("errors", stable, candidate),
+            responses={name: self._reading(f"{name} given", stable, candidate) for name in self.responses},
+            spend=self._reading("spend", stable, candidate) if spend else None,
         )
 
     def _reading(self, kpi: str, stable: str, candidate: str) -> Reading:
@@ -183,6 +195,26 @@ class FakeWorkloads:
         return {version: "connection refused" if version in self.down else "" for version in versions}
 
 
+@dataclass
+class FakeGatekeeper:
+    """Windows that are open or not, and checks whose verdicts the test gives. asked: by id, how often seen."""
+
+    closed: str = ""
+    verdicts: dict[str, CheckFact] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+
+    def calendar(self, gates: Gates, now: datetime) -> Calendar:
+        return Calendar(is_open=not self.closed, message=self.closed)
+
+    def checks(self, rollout: Rollout, gates: Gates) -> dict[str, CheckFact]:
+        found = {}
+        for run in rollout.status.checks:
+            if run.state == "running":
+                self.asked[run.id] = self.asked.get(run.id, 0) + 1
+                found[run.id] = self.verdicts.get(run.name, CheckFact())
+        return found
+
+
 class World:
     """One rollout from v1 to v2 under a given request rate, unless told otherwise."""
 
@@ -202,6 +234,7 @@ class World:
         self.router = FakeRouter(in_force=SetWeight("v1"))
         self.metrics = FakeMetrics(self.random)
         self.workloads = FakeWorkloads()
+        self.gatekeeper = FakeGatekeeper()
         self.behaviour = {name: Behaviour() for name in ("v1", "v2", "v3")}
         declared = spec(version, self.policy, **spec_changes)
         self.records = FakeRecords(Rollout(Metadata(name="agent"), declared, Status(stable_version="v1")))
@@ -225,7 +258,15 @@ class World:
 
     def look(self) -> Plan:
         """One look of a controller that remembers nothing but its records."""
-        reconciler = Reconciler(self.policy, self.records, (self.router,), self.metrics, self.workloads, self.clock)
+        reconciler = Reconciler(
+            lambda _: self.policy,
+            self.records,
+            (self.router,),
+            self.metrics,
+            self.workloads,
+            self.gatekeeper,
+            self.clock,
+        )
         made = reconciler.look()
         self.plans.append(made)
         return made

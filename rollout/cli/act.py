@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rollout.model.rollout import Rollout
     from rollout.records.sqlite import Row, Store
 
+Who = Annotated[
+    str | None, typer.Option("--actor", envvar="ROLLOUT_ACTOR", help="In whose name [default: the login name].")
+]
 Why = Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept with the decision.")]
 
 ANSWER_TIMEOUT_S = 10.0
@@ -26,6 +29,7 @@ _HELP: dict[Verb, str] = {
     "resume": "Go on after a pause.",
     "abort": "Send all new conversations back to the stable version. Works at any time.",
     "retry": "Try a rolled-back or frozen version again, with half the budget for false rollbacks.",
+    "undo": "After a promotion: go back to the version before, at once while it is kept ready, else by the quick way.",
 }
 
 
@@ -38,6 +42,7 @@ def _command(verb: Verb) -> Callable[..., None]:
     def command(
         name: OptionalName = None,
         reason: Why = "",
+        actor: Who = None,
         files: Files = None,
         state: StateDir = None,
         output: OutputAs = Output.TEXT,
@@ -46,24 +51,28 @@ def _command(verb: Verb) -> Callable[..., None]:
 
         store = open_store(state, files)
         row = pick(store, name)
-        raise typer.Exit(_ask(store, row, verb, reason, output))
+        raise typer.Exit(_ask(store, row, verb, actor or _login(), reason, output))
 
     return command
 
 
-def _ask(store: Store, row: Row, verb: Verb, reason: str, output: Output) -> int:
-    import contextlib
+def _login() -> str:
     import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _ask(store: Store, row: Row, verb: Verb, actor: str, reason: str, output: Output) -> int:
+    import contextlib
     import time
     from datetime import UTC, datetime
 
     from rollout.errors import Busy
 
     name = row.rollout.metadata.name
-    try:
-        actor = getpass.getuser()
-    except (KeyError, OSError):
-        actor = "unknown"
     command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status)
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while time.monotonic() < deadline:
@@ -97,15 +106,15 @@ def _report(rollout: Rollout, command: str, output: Output) -> int:
 def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output) -> int:
     """Nobody carries the rollout out: do what a controller would.
 
-    An abort is seen through to its end. Any other verb is decided and written down, but moves no traffic: nobody would
-    watch it.
+    An abort, or an undo, is seen through to its end. Any other verb is decided and written down, but moves no traffic:
+    nobody would watch it.
     """
-    from rollout.cli.watch import watcher
+    from rollout.cli.watch import sentence, watcher
     from rollout.daemon.foreground import run
     from rollout.daemon.local import Machine
     from rollout.daemon.logs import configure
     from rollout.engine.plan import Plan
-    from rollout.model.status import Phase
+    from rollout.model.status import Phase, Result
 
     configure(verbose=False)
     metadata = row.rollout.metadata
@@ -114,18 +123,27 @@ def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output)
     def done(made: Plan) -> bool:
         return command in made.status.handled and made.status.phase is not Phase.ROLLING_BACK
 
+    def undone(made: Plan) -> bool:
+        status = made.status
+        return command in status.handled and (not status.is_active or status.phase in (Phase.PAUSED, Phase.FROZEN))
+
     def decided(made: Plan) -> bool:
         return command in made.status.handled
 
+    until = {"abort": done, "undo": undone}.get(verb, decided)
     try:
-        aborts = verb == "abort"
         with Machine(held.load(), store.directory) as machine, watcher(metadata.name, held.load) as watching:
-            reconciler = machine.reconciler(held, moves_traffic=aborts)
-            ended = run(metadata.name, reconciler, watching.show, done if aborts else decided)
+            reconciler = machine.reconciler(held, moves_traffic=verb in ("abort", "undo"))
+            ended = run(metadata.name, reconciler, watching.show, until)
         if ended is None:
-            typer.echo("interrupted before it was through: rollout abort goes on, rollout status shows where", err=True)
+            again = "abort" if verb == "abort" else "start"
+            message = f"interrupted before it was through: rollout {again} goes on, rollout status shows where"
+            typer.echo(message, err=True)
             return 130
         code = _report(held.load(), command, output)
+        if verb == "undo" and code == 0 and not ended.is_active:
+            typer.echo(sentence(ended), err=True)
+            return 0 if ended.result in (Result.UNDONE, Result.PROMOTED) else 3
         if code == 0 and ended.is_active:
             typer.echo("no controller runs: rollout start goes on from here", err=True)
         return code

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from rollout.cli import act, demo, lint, router, show, start
+from rollout.cli import act, daemon, demo, history, init, lint, router, show, start
 from rollout.errors import InvalidInput, RolloutError
 
 app = typer.Typer(
@@ -18,8 +18,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
+init.register(app)
 start.register(app)
+daemon.register(app)
 show.register(app)
+history.register(app)
 act.register(app)
 lint.register(app)
 demo.register(app)

@@ -17,7 +17,8 @@ from rollout.model.status import Phase, Result, Status
 def meaning(code: int, status: Status) -> str:
     """Say what an exit code means for this rollout."""
     if code == 4:
-        return "aborted by a human" if status.result is Result.ABORTED else "waiting for a human"
+        ended = {Result.ABORTED: "aborted by a human", Result.UNDONE: "undone by a human"}
+        return ended.get(status.result, "waiting for a human") if status.result else "waiting for a human"
     if code == 0:
         return "promoted" if status.result is Result.PROMOTED else "done"
     known = {3: "rolled back, or stopped by a gate", 130: "interrupted"}

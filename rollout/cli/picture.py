@@ -8,10 +8,13 @@ from datetime import datetime
 
 from rollout.engine import words
 from rollout.engine.draft import read_pinned
+from rollout.engine.evidence import interval
+from rollout.engine.way import way_of
 from rollout.model.evidence import KpiEvidence
-from rollout.model.policy import Kpi, PolicySpec, digest
+from rollout.model.kpi import Kpi
+from rollout.model.policy import PolicySpec, digest
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase, Status
+from rollout.model.status import Phase, Result, Status
 from rollout.model.units import FULL_BP
 
 _ICONS = {
@@ -41,6 +44,7 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
         lines += [_steps(status, policy), *_said("share", _traffic(status), width)]
     if status.result is not None or status.is_active:
         lines += _kpis(status)
+        lines += _said("diff", _differences(status), width, "dim")
     lines += _said("why", status.message or "nothing was rolled out yet", width)
     lines += _said("next", status.next, width)
     if status.is_active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING):
@@ -76,10 +80,10 @@ def _head(name: str, status: Status, now: datetime) -> Line:
 def _steps(status: Status, policy: PolicySpec) -> Line:
     marks = []
     past_steps = status.phase in (Phase.BAKING, Phase.DRAINING) or status.resume_to is Phase.BAKING
-    for index, step in enumerate(policy.canary.steps):
+    for index, step in enumerate(way_of(policy, undoing=status.undoing).steps):
         done = index < status.step or past_steps
         mark = "✔" if done else "◌" if index == status.step and status.phase is not Phase.PREFLIGHT else "·"
-        marks.append(f"{mark} {words.weight(step.weight_bp)}")
+        marks.append(f"{mark} {words.weight(step.weight_bp) if step.weight_bp else 'preview'}")
     marks.append("◌ 100 %" if past_steps else "· 100 %")
     return Line("  " + "   ".join(marks))
 
@@ -98,7 +102,7 @@ def _kpis(status: Status) -> list[Line]:
     if status.policy is None or not status.evidence:
         return []
     policy, candidate = read_pinned(status.policy.text), status.candidate_version or ""
-    stable = status.previous_version or status.stable_version or ""
+    stable = (status.previous_version if status.result is Result.PROMOTED else status.stable_version) or ""
     width = max(12, *(len(kpi.name) for kpi in policy.kpis))
     needed = FULL_BP / policy.evidence.false_rollback_bp * 2.0**status.retries
     head = f"  {'bad outcomes':<{width}} {candidate:<15} {stable:<15}  {'worse?':<6} {'fine?':<6}"
@@ -107,6 +111,20 @@ def _kpis(status: Status) -> list[Line]:
     proof = words.evidence(FULL_BP / policy.evidence.false_promotion_bp)
     text = f"worse at {words.evidence(needed)} (together {words.evidence(status.harm_e)}), fine at {proof}"
     return [Line(), Line(head, "dim"), *rows, Line(f"  {text}", "dim"), Line()]
+
+
+def _differences(status: Status) -> str:
+    """Say how much more fails in the candidate, or costs, with the uncertainty; nothing while nothing was compared."""
+    told = []
+    for name, state in status.evidence.items():
+        low, high = interval(state)
+        if low is not None and high is not None and max(abs(low), abs(high)) < WIDEST:
+            told.append(f"{name} {words.between(low, high, relative=state.batches is not None)}")
+    return f"candidate less stable, 95 % at every look: {'; '.join(told)}" if told else ""
+
+
+WIDEST = 0.5
+"""An interval wider than this says nothing worth reading."""
 
 
 def _kpi(kpi: Kpi, state: KpiEvidence, width: int) -> Line:

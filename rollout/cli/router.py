@@ -8,45 +8,74 @@ from rollout.cli.options import Files, OptionalName, StateDir
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="See or stop the built-in Envoy of a rollout.", no_args_is_help=True)
+    group = typer.Typer(help="See, stop or configure the Envoy of a rollout.", no_args_is_help=True)
     app.add_typer(group, name="router")
 
-    @group.command()
-    def status(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
-        """Say whether Envoy runs, where it listens and what it has in force."""
-        from rollout.cli.options import open_store, pick
-        from rollout.daemon.local import Machine
+    group.command()(status)
+    group.command()(stop)
+    group.command()(config)
 
-        store = open_store(state, files)
-        rollout = pick(store, name).rollout
-        with Machine(rollout, store.directory) as machine:
-            facts, listen = machine.router.observe(), rollout.spec.envoy.listen
-        if not facts.reachable:
-            typer.echo(f"not running ({facts.problem}); rollout start brings it up on {listen}")
-            raise typer.Exit(5)
-        share = (facts.candidate_bp or 0) / 100
-        split = f", {facts.candidate} {share:g} %" if facts.candidate else ""
-        typer.echo(f"listens on {listen}: {facts.stable} {100 - share:g} %{split}")
 
-    @group.command()
-    def stop(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
-        """Stop Envoy. Conversations through it end; refused while a controller uses it."""
-        from rollout.cli.options import open_store, pick
-        from rollout.daemon.local import Machine
-        from rollout.errors import Busy, Fault, InvalidInput, RouterUnavailable
-        from rollout.traffic.envoy_process import port_problem
+def status(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
+    """Say whether Envoy runs, where it listens and what it has in force."""
+    from rollout.cli.options import open_store, pick
+    from rollout.daemon.local import Machine
 
-        store = open_store(state, files)
-        row = pick(store, name)
-        if row.holder:
-            raise Busy(f"a controller ({row.holder}) uses this Envoy: stop that first")
-        if row.rollout.status.is_active:
-            remedy = f"end it first: rollout abort {row.rollout.metadata.name}"
-            raise InvalidInput([Fault("router", "users' traffic is split by it: a rollout is under way", remedy)])
-        with Machine(row.rollout, store.directory) as machine:
-            ran, listen = machine.envoy.admin() is not None, row.rollout.spec.envoy.listen
-            if not ran and (problem := port_problem(listen)):
-                message = f"nothing that answers as our Envoy listens on {listen}, but it is taken: {problem}"
-                raise RouterUnavailable(f"{message}. If it is a hanging Envoy, end that process")
-            machine.envoy.stop()
-        typer.echo("stopped" if ran else "it was not running")
+    store = open_store(state, files)
+    rollout = pick(store, name).rollout
+    with Machine(rollout, store.directory) as machine:
+        envoy = rollout.spec.envoy
+        facts, listen = machine.router.observe(), envoy.listen or f"its own listeners (admin {envoy.admin})"
+    if not facts.reachable:
+        typer.echo(f"not running ({facts.problem}); rollout start brings it up on {listen}")
+        raise typer.Exit(5)
+    share = (facts.candidate_bp or 0) / 100
+    split = f", {facts.candidate} {share:g} %" if facts.candidate else ""
+    typer.echo(f"listens on {listen}: {facts.stable} {100 - share:g} %{split}")
+
+
+def config(name: OptionalName = None, files: Files = None) -> None:
+    """Print what your own Envoy's configuration needs, so that a rollout can steer it through files."""
+    import yaml
+
+    from rollout.cli.options import files_of
+    from rollout.cli.target import read_target
+    from rollout.errors import Fault, InvalidInput
+    from rollout.traffic.envoy_config import own_envoy
+
+    target = read_target(files_of(files), name)
+    directory = target.spec.envoy.directory
+    if directory is None:
+        remedy = "name your Envoy's admin page and a directory it watches: envoy: {admin: …, directory: …}"
+        raise InvalidInput([Fault("spec.routes[0].envoy", "is started by this tool, which configures it", remedy)])
+    needed = own_envoy(target.metadata.name, directory)
+    typer.echo("# into your bootstrap; it also needs node.id, node.cluster and an admin page on loopback")
+    typer.echo(yaml.safe_dump({"dynamic_resources": needed["dynamic_resources"]}, sort_keys=False), nl=False)
+    typer.echo("# into the filter chain of the listener that your users enter by")
+    typer.echo(yaml.safe_dump({"filters": needed["filters"]}, sort_keys=False), nl=False)
+
+
+def stop(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
+    """Stop Envoy. Conversations through it end; refused while a controller uses it."""
+    from rollout.cli.options import open_store, pick
+    from rollout.daemon.local import Machine
+    from rollout.errors import Busy, Fault, InvalidInput, RouterUnavailable
+    from rollout.traffic.envoy_process import port_problem
+
+    store = open_store(state, files)
+    row = pick(store, name)
+    if row.holder:
+        raise Busy(f"a controller ({row.holder}) uses this Envoy: stop that first")
+    if row.rollout.status.is_active:
+        remedy = f"end it first: rollout abort {row.rollout.metadata.name}"
+        raise InvalidInput([Fault("router", "users' traffic is split by it: a rollout is under way", remedy)])
+    with Machine(row.rollout, store.directory) as machine:
+        ran, listen = machine.envoy.admin() is not None, row.rollout.spec.envoy.listen
+        if listen is None:
+            remedy = "end it as you started it"
+            raise InvalidInput([Fault("router", "this Envoy is your own: it is never stopped from here", remedy)])
+        if not ran and (problem := port_problem(listen)):
+            message = f"nothing that answers as our Envoy listens on {listen}, but it is taken: {problem}"
+            raise RouterUnavailable(f"{message}. If it is a hanging Envoy, end that process")
+        machine.envoy.stop()
+    typer.echo("stopped" if ran else "it was not running")

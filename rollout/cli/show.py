@@ -11,7 +11,9 @@ import typer
 from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
 
 if TYPE_CHECKING:
+    from rollout.model.rollout import Rollout
     from rollout.model.status import Decision, KpiFigures
+    from rollout.records.sqlite import Row, Store
 
 
 _NOBODY = "  who    nobody: no controller runs. rollout start goes on from here, rollout abort goes back"
@@ -24,7 +26,11 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    name: OptionalName = None, files: Files = None, state: StateDir = None, output: OutputAs = Output.TEXT
+    name: OptionalName = None,
+    files: Files = None,
+    state: StateDir = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it is over, or Ctrl-C.")] = False,
+    output: OutputAs = Output.TEXT,
 ) -> None:
     """Show where a rollout is, what the evidence says, why it waits and what comes next."""
     import shutil
@@ -34,7 +40,11 @@ def status(
     from rollout.cli.outcome import as_json
     from rollout.cli.picture import draw
 
-    row = pick(open_store(state, files), name)
+    store = open_store(state, files)
+    row = pick(store, name)
+    if watch:
+        _follow(store, row)
+        row = pick(store, row.rollout.metadata.name)
     if output is Output.JSON:
         typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
         return
@@ -42,6 +52,22 @@ def status(
         _styled(line.text, line.style)
     if row.rollout.status.is_active:
         _styled(f"  who    {row.holder} carries it out" if row.holder else _NOBODY, "dim" if row.holder else "yellow")
+
+
+def _follow(store: Store, row: Row) -> None:
+    """Show every change until nothing is under way any more."""
+    from rollout.cli.follow import follow
+    from rollout.cli.watch import watcher
+
+    name = row.rollout.metadata.name
+
+    def load() -> Rollout:
+        found = store.get(name)
+        return (found or row).rollout
+
+    with watcher(name, load) as watching:
+        last = store.last_decision(name)
+        follow(store, name, last, watching, lambda plan: not plan.status.is_active, attended=False)
 
 
 def _styled(text: str, style: str) -> None:
@@ -122,5 +148,15 @@ def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
                 f"{name}: candidate {words.rate(kpi.bad_c, kpi.all_c)}, stable {words.rate(kpi.bad_s, kpi.all_s)}",
                 f"worse {words.evidence(kpi.harm_e)}, no worse {words.evidence(kpi.proof_e)}, phi {kpi.phi:.1f}",
                 kpi.verdict + (" (reference: frozen)" if kpi.reference == "frozen" else ""),
+                *([_excess(kpi)] if kpi.excess_low is not None else []),
             )
             typer.echo(f"{'':22}{'; '.join(told)}")
+
+
+def _excess(kpi: KpiFigures) -> str:
+    from rollout.engine import words
+
+    low, high = kpi.excess_low, kpi.excess_high
+    assert low is not None
+    assert high is not None
+    return f"difference {words.between(low, high, relative=kpi.asymptotic)}"

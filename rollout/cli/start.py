@@ -13,6 +13,7 @@ from rollout.cli.options import Files, Output, OutputAs, StateDir
 
 if TYPE_CHECKING:
     from rollout.cli.target import Target
+    from rollout.engine.plan import Plan
     from rollout.model.rollout import Rollout
 
 
@@ -30,17 +31,25 @@ def register(app: typer.Typer) -> None:
         rollout: Annotated[str | None, typer.Option("--rollout", help="Which Rollout, if there are several.")] = None,
         stable: Annotated[str | None, typer.Option("--stable", help="The version in use, at the first start.")] = None,
         on_pause: Annotated[OnPause, typer.Option(help="At a pause: wait for a human, or exit 4.")] = OnPause.WAIT,
+        detach: Annotated[bool, typer.Option("--detach", "-d", help="Hand it to a daemon and return at once.")] = False,
         output: OutputAs = Output.TEXT,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every look to stderr as JSON.")] = False,
     ) -> None:
-        """Release VERSION: shift traffic in steps, promote or roll back. Stopped and started again, it goes on."""
+        """Release VERSION: shift traffic, promote or roll back. Stopped and started again, it goes on.
+
+        In the foreground, unless a daemon runs: then that carries it out and this follows.
+        """
+        from rollout.cli.handover import hand_over
         from rollout.cli.options import files_of, state_of
         from rollout.cli.target import read_target
+        from rollout.daemon.lifetime import running
         from rollout.daemon.logs import configure
 
         configure(verbose=verbose)
-        target = read_target(files_of(files), rollout)
-        raise typer.Exit(carry_out(target, version, stable, state_of(state, files), on_pause, output))
+        target, directory = read_target(files_of(files), rollout), state_of(state, files)
+        if detach or running(directory):
+            raise typer.Exit(hand_over(target, version, stable, directory, on_pause, output, detach=detach))
+        raise typer.Exit(carry_out(target, version, stable, directory, on_pause, output))
 
 
 def carry_out(
@@ -57,19 +66,25 @@ def carry_out(
     from rollout.cli.watch import watcher
     from rollout.daemon.foreground import run
     from rollout.daemon.local import Machine
-    from rollout.engine.plan import Plan
-    from rollout.model.status import Phase
     from rollout.records.sqlite import Store
 
-    recorded = Store(state).get(target.metadata.name) if (state / "rollouts.db").exists() else None
-    wanted = _wanted(target, version, stable, recorded.rollout if recorded else None)
-    if recorded is None or not recorded.holder:
-        _check(wanted, state, recorded.rollout if recorded else None)
+    checked(target, version, stable, state)
     # Under the lease it is read once more: somebody may have finished, or aborted, while we checked.
     held = Store(state, create=True).hold(target.metadata, lambda now: _wanted(target, version, stable, now))
-    name, before = target.metadata.name, held.load().status
-    if before.phase is Phase.ROLLED_BACK and before.candidate_version == version and not held.commands():
-        typer.echo(f"{version} is not started again by itself: rollout retry does that", err=True)
+    try:
+        name = target.metadata.name
+        say_if_declined(held.load(), version, pending=bool(held.commands()))
+        with Machine(held.load(), state) as machine:
+            with watcher(name, held.load, footer) as watching:
+                status = run(name, machine.reconciler(held), watching.show, until_over(version, on_pause))
+            return finish(held.load(), exit_code(status, version), output)
+    finally:
+        held.release()
+
+
+def until_over(version: str, on_pause: OnPause) -> Callable[[Plan], bool]:
+    """Return what says that nothing more will happen by itself for a version."""
+    from rollout.model.status import Phase
 
     def done(made: Plan) -> bool:
         status = made.status
@@ -77,16 +92,31 @@ def carry_out(
             return on_pause is OnPause.FAIL
         if status.is_active or made.effects:
             return False
-        over = status.phase is Phase.ROLLED_BACK and version in (status.candidate_version, status.declined_version)
-        return over or status.stable_version == version
+        turned_down = version == status.declined_version
+        over = status.phase is Phase.ROLLED_BACK and version == status.candidate_version
+        return turned_down or over or status.stable_version == version
 
-    try:
-        with Machine(held.load(), state) as machine:
-            with watcher(name, held.load, footer) as watching:
-                status = run(name, machine.reconciler(held), watching.show, done)
-            return finish(held.load(), exit_code(status, version), output)
-    finally:
-        held.release()
+    return done
+
+
+def say_if_declined(rollout: Rollout, version: str, *, pending: bool) -> None:
+    from rollout.model.status import Phase
+
+    status = rollout.status
+    rolled_back = status.phase is Phase.ROLLED_BACK and status.candidate_version == version
+    if not status.is_active and (rolled_back or status.declined_version == version) and not pending:
+        typer.echo(f"{version} is not started again by itself: rollout retry does that", err=True)
+
+
+def checked(target: Target, version: str, stable: str | None, state: Path) -> Rollout:
+    """Return the rollout as it is wanted, everything it depends on tried. Raises InvalidInput with every fault."""
+    from rollout.records.sqlite import Store
+
+    recorded = Store(state).get(target.metadata.name) if (state / "rollouts.db").exists() else None
+    wanted = _wanted(target, version, stable, recorded.rollout if recorded else None)
+    if recorded is None or not recorded.rollout.status.is_active:
+        _check(wanted, state, recorded.rollout if recorded else None)
+    return wanted
 
 
 def _wanted(target: Target, version: str, stable: str | None, recorded: Rollout | None) -> Rollout:

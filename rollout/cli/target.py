@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rollout.errors import Fault, InvalidInput
-from rollout.metrics.presets import resolve
+from rollout.metrics.presets import unreadable
 from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec
@@ -26,10 +26,10 @@ def check(documents: Documents) -> list[Fault]:
     """Return every fault in the documents and between them."""
     faults = list(documents.faults)
     for policy in documents.policies:
-        faults += [fault.within(f"{policy.where}: spec.") for fault in resolve(policy.spec.kpis)[1]]
+        faults += [fault.within(f"{policy.where}: spec.") for fault in unreadable(policy.spec)]
     for rollout in documents.rollouts:
         if rollout.spec.policy is not None:
-            faults += [fault.within(f"{rollout.where}: spec.policy.") for fault in resolve(rollout.spec.policy.kpis)[1]]
+            faults += [fault.within(f"{rollout.where}: spec.policy.") for fault in unreadable(rollout.spec.policy)]
         faults += _references(rollout, documents)
     names = [(rollout.metadata.namespace, rollout.metadata.name) for rollout in documents.rollouts]
     for rollout in documents.rollouts:

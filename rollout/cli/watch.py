@@ -123,6 +123,8 @@ def sentence(status: Status) -> str:
         case "aborted":
             return f"{candidate} was {status.message}; all new conversations are on {stable}"
         case "stopped-by-a-gate":
-            return f"{candidate} got no traffic: {status.message}"
+            return f"{candidate} was stopped by a gate, all conversations are on {stable}: {status.message}"
+        case "undone":
+            return f"{candidate} was {status.message}; all new conversations are on {stable}"
         case _:
             return f"{candidate} was rolled back, all new conversations are on {stable}: {status.message}"

@@ -14,13 +14,16 @@ from rollout.engine.facts import RouteFacts
 from rollout.engine.ports import Records, Router
 from rollout.engine.route import SetWeight
 from rollout.errors import Fault, InvalidInput, RouterUnavailable
-from rollout.http import Pages
-from rollout.metrics.presets import ROUTER_PREFIX, resolve
+from rollout.gates.keeper import Keeper
+from rollout.http import Pages, Services
+from rollout.metrics.presets import ROUTER_PREFIX, resolve, unreadable
 from rollout.metrics.scrape import ScrapeSource
 from rollout.model.policy import PolicySpec
+from rollout.model.resource import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.traffic.envoy import EnvoyRouter
 from rollout.traffic.envoy_process import EnvoyProcess, find_envoy, port_problem
+from rollout.traffic.own_envoy import OwnEnvoy
 from rollout.workloads.endpoints import EndpointWorkloads, problem_of
 
 
@@ -29,6 +32,20 @@ def declared_policy(rollout: Rollout) -> PolicySpec:
     if rollout.spec.policy is None:
         raise InvalidInput([Fault("spec.policy", "is not recorded", "start the rollout again with its policy")])
     return rollout.spec.policy
+
+
+def wiring(spec: RolloutSpec) -> RolloutSpec:
+    """Return what a machine is built from: the rest of a spec may change under it."""
+    return spec.model_copy(update={"version": None, "paused": False, "policy": None})
+
+
+def _envoy_of(rollout: Rollout, directory: Path, http: Pages) -> EnvoyProcess | OwnEnvoy:
+    name, envoy = rollout.metadata.name, rollout.spec.envoy
+    if envoy.listen is not None:
+        return EnvoyProcess(name, envoy.listen, directory / name, http, envoy.preview)
+    assert envoy.admin is not None
+    assert envoy.directory is not None
+    return OwnEnvoy(envoy.admin, Path(envoy.directory), http)
 
 
 @dataclass(frozen=True)
@@ -51,19 +68,20 @@ class Machine:
         spec, self._name = rollout.spec, rollout.metadata.name
         self._rollout = rollout
         self._close = ExitStack()
-        http = Pages()
+        http, services = Pages(), Services()
         self._close.callback(http.close)
-        faults = resolve(declared_policy(rollout).kpis)[1]
-        if faults:
+        self._close.callback(services.close)
+        if faults := unreadable(declared_policy(rollout)):
             raise InvalidInput(fault.within("spec.policy.") for fault in faults)
-        listen, header = spec.envoy.listen, spec.conversations.pin_by.header
-        self.envoy = EnvoyProcess(self._name, listen, directory.resolve() / self._name, http)
+        self.envoy = _envoy_of(rollout, directory.resolve(), http)
         endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
-        self.router = EnvoyRouter(self._name, header, endpoints, self.envoy)
+        self.router = EnvoyRouter(self._name, spec.conversations.pin_by.header, endpoints, self.envoy)
         self.metrics = ScrapeSource(
             self._name, self._pages_of, self.router.stats_page, http, spec.metrics.scrape.timeout_s
         )
         self._close.callback(self.metrics.close)
+        self.keeper = Keeper(services, directory.resolve().parent, WallClock())
+        self._close.callback(self.keeper.close)
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +89,10 @@ class Machine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what it holds; Envoy goes on."""
         self._close.close()
 
     def _pages_of(self, version: str) -> tuple[str, ...]:
@@ -80,11 +102,12 @@ class Machine:
     def reconciler(self, records: Records, *, moves_traffic: bool = True) -> Reconciler:
         """Return the loop's body over this machine's parts; without `moves_traffic` it decides but applies nothing."""
         return Reconciler(
-            policy=declared_policy(self._rollout),
+            policy_of=declared_policy,
             records=records,
             routers=(self.router if moves_traffic else OnlyObserved(self.router),),
             metrics=self.metrics,
             workloads=EndpointWorkloads(self._rollout.spec.backends.of),
+            gatekeeper=self.keeper,
             clock=WallClock(),
         )
 
@@ -95,22 +118,40 @@ class Machine:
             if endpoint.version in (stable, candidate) and (problem := problem_of(endpoint.url)):
                 remedy = f"start {endpoint.version} there, or correct the address"
                 faults.append(Fault(f"spec.backends.endpoints[{index}].url", problem, remedy))
+        faults += self._probe_envoy()
+        return faults or self._probe_metrics(stable, candidate)
+
+    def _probe_envoy(self) -> list[Fault]:
+        where, envoy = "spec.routes[0].envoy", self._rollout.spec.envoy
+        if not isinstance(self.envoy, EnvoyProcess):
+            try:
+                self.envoy.ensure()
+            except RouterUnavailable as error:
+                return [Fault(f"{where}.admin", str(error), "start your Envoy, or correct the address")]
+            return []
+        faults = []
         try:
             find_envoy()
         except RouterUnavailable as error:
-            faults.append(Fault("spec.routes[0].envoy", str(error), "install it, then start again"))
-        if self.envoy.admin() is None and (problem := port_problem(self._rollout.spec.envoy.listen)):
-            listen = self._rollout.spec.envoy.listen
-            remedy = "stop what listens there, or choose another address"
-            faults.append(Fault("spec.routes[0].envoy.listen", f"{listen} cannot be used: {problem}", remedy))
-        return faults or self._probe_metrics(stable, candidate)
+            faults.append(Fault(where, str(error), "install it, then start again"))
+        if self.envoy.admin() is None:
+            for key, address in (("listen", envoy.listen), ("preview", envoy.preview)):
+                if address is not None and (problem := port_problem(address)):
+                    remedy = "stop what listens there, or choose another address"
+                    faults.append(Fault(f"{where}.{key}", f"{address} cannot be used: {problem}", remedy))
+        return faults
 
     def _probe_metrics(self, stable: str, candidate: str) -> list[Fault]:
-        kpis = declared_policy(self._rollout).kpis
-        readings = self.metrics.read(stable, candidate, kpis).kpis
+        policy = declared_policy(self._rollout)
+        cap = policy.spend_cap
+        round_ = self.metrics.read(stable, candidate, policy.kpis, cap.counter if cap else None)
         faults: dict[str, Fault] = {}
-        for index, query in enumerate(resolve(kpis)[0]):
-            problem = readings[query.name].problem
+        if round_.spend is not None and round_.spend.problem:
+            remedy = "correct the counter, or what the agents export (docs/kpis.md)"
+            faults[""] = Fault("policy: spendCap.counter", round_.spend.problem, remedy)
+        for index, query in enumerate(resolve(policy.kpis)[0]):
+            given = round_.responses.get(query.name)
+            problem = round_.kpis[query.name].problem or (given.problem if given else "")
             if not problem or (query.total.startswith(ROUTER_PREFIX) and self.envoy.admin() is None):
                 continue
             if problem.startswith("http"):  # the page itself, not what is looked for on it

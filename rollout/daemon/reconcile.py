@@ -5,14 +5,15 @@ Intent goes into the status first, then comes the effect: a crash between any tw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 
 from rollout.engine.draft import read_pinned
-from rollout.engine.facts import Facts
+from rollout.engine.facts import Calendar, Facts, Round
 from rollout.engine.plan import Plan, is_look_due, plan
-from rollout.engine.ports import Clock, MetricsSource, Records, Router, Workloads
+from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, Workloads
 from rollout.errors import RouterUnavailable
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
@@ -20,20 +21,22 @@ from rollout.model.rollout import Rollout
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Carries out one rollout through its ports. `policy` is the one declared now."""
+    """Carries out one rollout through its ports. policy_of: returns the policy that is declared for it now."""
 
-    policy: PolicySpec
+    policy_of: Callable[[Rollout], PolicySpec]
     records: Records
     routers: tuple[Router, ...]
     metrics: MetricsSource
     workloads: Workloads
+    gatekeeper: Gatekeeper
     clock: Clock
     _warned: set[str] = field(default_factory=set, compare=False)
 
     def look(self) -> Plan:
         """Take one look and return what followed. Raises RecordsUnavailable: without records nothing may move."""
         rollout = self.records.load()
-        made = plan(rollout, self.policy, self._observe(rollout), self.clock.now())
+        declared = self.policy_of(rollout)
+        made = plan(rollout, declared, self._observe(rollout, declared), self.clock.now())
         if made.status != rollout.status or made.decisions:
             self.records.save(made.status, made.decisions)
         self._tell(made)
@@ -51,19 +54,27 @@ class Reconciler:
             self._warned.add(why)
             _log().warning("the router did not take the weight; it is tried again", weight=weight, why=why)
 
-    def _observe(self, rollout: Rollout) -> Facts:
+    def _observe(self, rollout: Rollout, declared: PolicySpec) -> Facts:
         status, now = rollout.status, self.clock.now()
         stable, candidate = status.stable_version, status.candidate_version
         both = tuple(version for version in (stable, candidate) if version)
-        in_force = read_pinned(status.policy.text) if status.policy else self.policy
+        in_force = read_pinned(status.policy.text) if status.policy else declared
         due = status.is_active and is_look_due(status, now) and len(both) == 2
+        commands = self.records.commands()
+        undo = status.previous_version if any(command.verb == "undo" for command in commands) else None
         return Facts(
             routes=tuple(router.observe() for router in self.routers),
-            ready=self.workloads.ready(both) if due else {},
-            round=self.metrics.read(stable or "", candidate or "", in_force.kpis) if due else None,
-            commands=self.records.commands(),
+            ready=self.workloads.ready((*(both if due else ()), *((undo,) if undo else ()))),
+            round=self._read(stable or "", candidate or "", in_force) if due else None,
+            commands=commands,
             versions=rollout.spec.backends.versions,
+            calendar=self.gatekeeper.calendar(in_force.gates, now) if status.is_active else Calendar(),
+            checks=self.gatekeeper.checks(rollout, in_force.gates),
         )
+
+    def _read(self, stable: str, candidate: str, in_force: PolicySpec) -> Round:
+        cap = in_force.spend_cap
+        return self.metrics.read(stable, candidate, in_force.kpis, cap.counter if cap else None)
 
     def _tell(self, made: Plan) -> None:
         for decision in made.decisions:

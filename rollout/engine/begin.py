@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollout.engine.draft import Draft
 from rollout.engine.evidence import fresh, interrupted, split_restarted
 from rollout.engine.phases import Event
+from rollout.engine.way import way_of
 from rollout.model.evidence import Ledger, TrafficEvidence
 from rollout.model.policy import digest
 from rollout.model.status import Pinned, Reason, Traffic
@@ -13,19 +14,26 @@ PREFLIGHT_DEADLINE_S = 600.0
 """Checks that have not passed by then stop the rollout: nothing has moved, nothing is lost."""
 
 
-def begin(draft: Draft, event: Event, message: str, *, retries: int) -> None:
-    """Start a rollout of the wanted version: pin the policy, open fresh books."""
+def begin(
+    draft: Draft, event: Event, message: str, *, candidate: str, retries: int, undoing: bool = False, actor: str = ""
+) -> None:
+    """Start a rollout of a version: pin the policy, open fresh books.
+
+    undoing: whether it is the way back to the version before; what is declared is then turned down until it changes.
+    """
     policy = draft.declared
     text = policy.canonical()
     draft.go(
         event,
         Reason.CHECKING,
         message,
-        candidate_version=draft.spec.version,
-        previous_version=None,
+        actor=actor,
+        candidate_version=candidate,
         retries=retries,
+        undoing=undoing,
+        standby_until=None,
         policy=Pinned(text=text, digest=digest(text)),
-        steps=len(policy.canary.steps),
+        steps=len(way_of(policy, undoing=undoing).steps),
         step=0,
         started_at=draft.now,
         deadline=draft.later(PREFLIGHT_DEADLINE_S),
@@ -42,8 +50,13 @@ def begin(draft: Draft, event: Event, message: str, *, retries: int) -> None:
         environment=(),
         passed_by_human=(),
         harm_accepted=(),
-        declined_version=None,
+        declined_version=draft.spec.version if undoing else None,
         approved=(),
+        window_waived=(),
+        checks=(),
+        check_tries=0,
+        spent=0.0,
+        spend_allowed=None,
         unready_looks=0,
         trouble=None,
         trouble_since=None,
@@ -53,9 +66,10 @@ def begin(draft: Draft, event: Event, message: str, *, retries: int) -> None:
     )
 
 
-def ask_weight(draft: Draft, weight_bp: int) -> None:
+def ask_weight(draft: Draft, weight_bp: int, preview_header: str | None = None) -> None:
     """Ask for a weight: nothing counts as evidence for it until it is in force and warmed up."""
-    draft.update(traffic=Traffic(wanted_bp=weight_bp, asked_at=draft.now, off_since=draft.now))
+    traffic = Traffic(wanted_bp=weight_bp, asked_at=draft.now, off_since=draft.now, preview_header=preview_header)
+    draft.update(traffic=traffic)
     open_window(draft)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rollout.engine import checks
 from rollout.engine.begin import PREFLIGHT_DEADLINE_S, ask_weight, begin, open_window
 from rollout.engine.draft import Draft
 from rollout.engine.evidence import fresh
@@ -54,8 +55,8 @@ def carry_all(draft: Draft) -> None:
 
 
 def _expected(draft: Draft, command: Command) -> None:
-    """Refuse a command that was meant for another moment. An abort is never too late."""
-    if command.verb == "abort":
+    """Refuse a command that was meant for another moment. An abort, or an undo, is never too late."""
+    if command.verb in ("abort", "undo"):
         return
     status = draft.status
     if command.phase is not None and command.phase != status.phase:
@@ -80,9 +81,8 @@ def _abort(draft: Draft, command: Command) -> str:
 
 
 def _nothing_to_abort(status: Status) -> str:
-    if status.previous_version and status.previous_version != status.stable_version:
-        back = f"to go back: rollout start {status.previous_version}"
-        return f"nothing to abort: {status.stable_version} is promoted already; {back}"
+    if status.result is Result.PROMOTED and status.previous_version:
+        return f"nothing to abort: {status.stable_version} is promoted already; to go back: rollout undo"
     return f"nothing to abort: the rollout is {status.phase}, all conversations are on {status.stable_version}"
 
 
@@ -105,7 +105,7 @@ def _resume(draft: Draft, command: Command) -> str:
         raise Refused(_SPEC_PAUSED)
     if status.culprits or status.unready_looks >= DOWN_LOOKS:
         raise Refused("the evidence that it is worse stands: abort it, or promote the step knowingly")
-    if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING:
+    if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and not draft.way.switches:
         raise Refused("time will not tell: promote it knowingly, or abort it")
     draft.go(Event.RESUME, Reason.CHECKING, f"resumed {_because(command)}", actor=command.actor)
     _refresh(draft, status.reason)
@@ -126,13 +126,18 @@ def _refresh(draft: Draft, held_for: Reason) -> None:
         open_window(draft)
     elif held_for is Reason.UNDECIDED:
         draft.update(window_since=draft.now)
+    elif held_for is Reason.CHECK_LATE:
+        checks.forget_late(draft)
+    elif held_for is Reason.SPEND:
+        draft.update(spend_allowed=draft.status.spent)
 
 
 def _approve(draft: Draft, command: Command) -> str:
     status = draft.status
     if status.phase is not Phase.PAUSED or status.held_by is not HeldBy.APPROVAL:
         raise Refused("no approval is waited for")
-    message = f"step {status.step + 1} approved {_because(command)}"
+    what = "the switch" if draft.way.switches else f"step {status.step + 1}"
+    message = f"{what} approved {_because(command)}"
     approved = (*status.approved, status.step)
     draft.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor, approved=approved)
     return message
@@ -144,6 +149,9 @@ def _promote(draft: Draft, command: Command) -> str:
     where = status.resume_to if paused else status.phase
     if paused and status.held_by in (HeldBy.APPROVAL, HeldBy.SPEC):
         raise Refused("it waits for an approval: use approve" if status.held_by is HeldBy.APPROVAL else _SPEC_PAUSED)
+    if where is Phase.SHIFTING and status.reason is Reason.WINDOW_CLOSED:
+        draft.update(window_waived=(*status.window_waived, status.step))
+        return f"the release window is waived for this step {_because(command)}"
     harmed = bool(status.culprits) or status.unready_looks >= DOWN_LOOKS
     if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
         raise Refused(f"no step to pass: the rollout is {where}")
@@ -152,6 +160,8 @@ def _promote(draft: Draft, command: Command) -> str:
         draft.update(passed_by_human=(*status.passed_by_human, passed))
     if harmed:
         draft.update(harm_accepted=(*status.harm_accepted, passed))
+    if status.reason is Reason.WINDOW_CLOSED:
+        draft.update(window_waived=(*status.window_waived, status.step))
     message = f"passed by hand {_because(command)}"
     if paused:
         draft.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)
@@ -165,9 +175,15 @@ def _retry(draft: Draft, command: Command) -> str:
     if status.phase is Phase.ROLLED_BACK:
         if wanted not in (status.candidate_version, status.declined_version):
             raise Refused(f"{status.candidate_version} is not the wanted version any more")
+        assert wanted is not None
         again = wanted == status.candidate_version
-        begin(draft, Event.RETRY, f"tried again {_because(command)}", retries=status.retries + 1 if again else 0)
+        message, retries = f"tried again {_because(command)}", status.retries + 1 if again else 0
+        begin(draft, Event.RETRY, message, candidate=wanted, retries=retries, actor=command.actor)
         return f"{wanted} starts again" + (", with half the budget for false rollbacks" if again else "")
+    if status.phase is Phase.STABLE and wanted is not None and wanted == status.declined_version:
+        message = f"tried again {_because(command)}"
+        begin(draft, Event.START, message, candidate=wanted, retries=0, actor=command.actor)
+        return f"{wanted} starts again"
     if status.phase is Phase.FROZEN:
         draft.update(
             evidence=fresh(draft.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=(), harm_accepted=()
@@ -180,6 +196,29 @@ def _retry(draft: Draft, command: Command) -> str:
     raise Refused(f"nothing to try again: the rollout is {status.phase}")
 
 
+def _undo(draft: Draft, command: Command) -> str:
+    """Go back to the version before: at once while it is still ready, else by a rollout of its own."""
+    status = draft.status
+    back, new = status.previous_version, status.stable_version
+    if status.phase not in (Phase.STABLE, Phase.DRAINING, Phase.ROLLED_BACK):
+        raise Refused(f"{status.candidate_version} is not promoted yet: rollout abort sends everything back")
+    if back is None or new is None:
+        raise Refused("no version was promoted here before, so there is none to go back to")
+    if back not in draft.facts.versions:
+        raise Refused(f"{back} has no endpoint any more: add it again, then undo")
+    if problem := draft.facts.ready.get(back):
+        raise Refused(f"{back} does not answer, so nothing is sent there: {problem}")
+    if status.phase is not Phase.ROLLED_BACK and draft.is_standby:
+        changes = {"stable_version": back, "candidate_version": new, "previous_version": None, "standby_until": None}
+        changes |= {"result": Result.UNDONE, "declined_version": draft.spec.version}
+        draft.go(Event.UNDO, Reason.UNDONE, f"undone {_because(command)}", actor=command.actor, **changes)
+        return f"all new conversations go back to {back} at once"
+    message = f"back from {new} to {back}, {_because(command)}"
+    begin(draft, Event.START, message, candidate=back, retries=0, undoing=True, actor=command.actor)
+    how = "by the policy's quick way" if draft.policy.undo else "by the policy's steps (it declares no `undo`)"
+    return f"{back} is no longer kept ready, so a rollout to it begins, {how}"
+
+
 _VERBS: dict[str, Carry] = {
     "abort": _abort,
     "pause": _pause,
@@ -187,4 +226,5 @@ _VERBS: dict[str, Carry] = {
     "approve": _approve,
     "promote": _promote,
     "retry": _retry,
+    "undo": _undo,
 }

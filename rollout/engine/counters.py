@@ -24,6 +24,14 @@ BIRTH_SLACK_S = 0.5
 REQUESTS = "(requests)"
 """The ledger's name for the counter that the split is measured by."""
 
+SPEND = "(spend)"
+"""The ledger's name for the counter of what the candidate costs."""
+
+
+def responses_of(kpi: str) -> str:
+    """Return the ledger's name for the outcomes given among those that could have been."""
+    return f"{kpi} (responses)"
+
 
 @dataclass(frozen=True, slots=True)
 class Increment:
@@ -47,7 +55,7 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
         for kpi, known in ledger.values.items()
     }
     read_at, increments = dict(ledger.read_at), {}
-    for name, reading in {**round_.kpis, REQUESTS: round_.requests}.items():
+    for name, reading in _readings(round_).items():
         if reading.problem:
             continue
         known, current = values.get(name), _flatten(reading)
@@ -64,6 +72,15 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
         read_at=read_at,
     )
     return after, increments
+
+
+def _readings(round_: Round) -> dict[str, Reading]:
+    """Return every counter of a round by its name in the ledger."""
+    found = {**round_.kpis, REQUESTS: round_.requests}
+    found |= {responses_of(kpi): reading for kpi, reading in round_.responses.items()}
+    if round_.spend is not None:
+        found[SPEND] = round_.spend
+    return found
 
 
 def _flatten(reading: Reading) -> dict[str, float]:

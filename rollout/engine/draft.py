@@ -6,15 +6,18 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
-from rollout.engine.evidence import dispersion
+from rollout.engine.evidence import dispersion, interval
 from rollout.engine.facts import Facts
 from rollout.engine.judge import Thresholds
 from rollout.engine.phases import BACK, TABLE, Event, follow
 from rollout.engine.route import SetWeight
+from rollout.engine.way import Way, way_of
+from rollout.engine.words import weight
 from rollout.model.evidence import KpiEvidence
-from rollout.model.policy import PolicySpec, Step
+from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import DECISIONS_KEPT, Decision, HeldBy, KpiFigures, Phase, Reason, Status
+from rollout.model.strategy import Step
 
 
 @lru_cache(maxsize=64)
@@ -45,14 +48,37 @@ class Draft:
         return Thresholds.of(self.policy.evidence, self.status.retries)
 
     @property
+    def way(self) -> Way:
+        """The way this rollout goes."""
+        return way_of(self.policy, undoing=self.status.undoing)
+
+    @property
     def step(self) -> Step:
         """The step in force, or the one being entered."""
-        steps = self.policy.canary.steps
+        steps = self.way.steps
         return steps[min(self.status.step, len(steps) - 1)]
 
     @property
     def is_last_step(self) -> bool:
-        return self.status.step >= len(self.policy.canary.steps) - 1
+        return self.status.step >= len(self.way.steps) - 1
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether the candidate can be reached, or is about to be, while no user is on it."""
+        return self.way.switches and Phase.BAKING not in (self.status.phase, self.status.resume_to)
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether the version before the stable one is still ready to take everything back."""
+        until = self.status.standby_until
+        return self.status.phase is Phase.DRAINING or (until is not None and self.now < until)
+
+    @property
+    def shown_step(self) -> str:
+        """The step in force, in words."""
+        if self.step.weight_bp == 0:
+            return "the preview" if self.way.preview_header else "the switch back"
+        return f"step {self.status.step + 1} of {self.status.steps} ({weight(self.step.weight_bp)})"
 
     def later(self, seconds: float) -> datetime:
         return self.now + timedelta(seconds=seconds)
@@ -88,7 +114,7 @@ class Draft:
             self.record("transition")
 
     def record(
-        self, kind: Literal["transition", "command", "look", "traffic"], *, actor: str = "", message: str = ""
+        self, kind: Literal["transition", "command", "look", "traffic", "check"], *, actor: str = "", message: str = ""
     ) -> None:
         """Write down a decision with the numbers as they stand."""
         status = self.status
@@ -110,6 +136,7 @@ class Draft:
         )
 
     def _figures(self, state: KpiEvidence) -> KpiFigures:
+        low, high = interval(state)
         return KpiFigures(
             bad_c=state.bad_c,
             all_c=state.all_c,
@@ -120,6 +147,9 @@ class Draft:
             phi=dispersion(state, self.policy.evidence),
             verdict=state.verdict,
             reference="concurrent" if state.frozen_bound is None else "frozen",
+            asymptotic=state.batches is not None,
+            excess_low=low,
+            excess_high=high,
         )
 
     def finish(self, effects: tuple[SetWeight, ...]) -> Status:

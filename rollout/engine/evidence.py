@@ -9,18 +9,25 @@ margin (`reference: frozen`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
 
 from rollout.model.evidence import KpiEvidence, TrafficEvidence
-from rollout.model.policy import Evidence, Kpi, Margin, PolicySpec
+from rollout.model.kpi import Kpi, Margin
+from rollout.model.policy import Evidence, PolicySpec
 from rollout.model.units import FULL_BP
 from rollout.stats import (
     HARM,
+    MEANS_HARM,
+    MEANS_PROOF,
     ODDS_HARM,
     ODDS_PROOF,
     PROOF,
+    Batches,
     Grid,
     Look,
     Reached,
+    Responses,
     bound_evidence,
     odds_evidence,
     rate_evidence,
@@ -40,8 +47,9 @@ def fresh(policy: PolicySpec) -> dict[str, KpiEvidence]:
 
 def _fresh(kpi: Kpi) -> KpiEvidence:
     bounded = kpi.at_most_bp is not None
-    harm, proof = _grids(kpi.margin)
+    harm, proof = (MEANS_HARM, MEANS_PROOF) if kpi.is_mean else _grids(kpi.margin)
     return KpiEvidence(
+        batches=Batches() if kpi.is_mean else None,
         harm=start(harm, restarts=True),
         proof=start(proof, restarts=False),
         bound=start(HARM, restarts=True) if bounded else None,
@@ -56,58 +64,127 @@ def _grids(margin: Margin | None) -> tuple[Grid, Grid]:
     return HARM, PROOF
 
 
-def after_look(
-    evidence: Mapping[str, KpiEvidence], policy: PolicySpec, looks: Mapping[str, Look], elapsed_s: float
-) -> dict[str, KpiEvidence]:
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one look saw, and what of it may count.
+
+    looks: increments by KPI. responses: increments of outcomes given, by KPI. mature: the KPIs whose outcomes are old
+    enough to prove anything. preview: no user is on the candidate, so only stable's outcomes count. proves_alone:
+    whether the candidate is proved against the frozen reference, because nothing was ever compared.
+    """
+
+    looks: Mapping[str, Look]
+    elapsed_s: float
+    responses: Mapping[str, Look] = field(default_factory=dict)
+    mature: frozenset[str] = frozenset()
+    preview: bool = False
+    proves_alone: bool = False
+
+
+def after_look(evidence: Mapping[str, KpiEvidence], policy: PolicySpec, sight: Sight) -> dict[str, KpiEvidence]:
     """Return every KPI's evidence after one look; a KPI without a look waits."""
-    return {
-        kpi.name: _after(evidence[kpi.name], kpi, looks.get(kpi.name), policy.evidence, elapsed_s)
-        for kpi in policy.kpis
-    }
+    return {kpi.name: _after(evidence[kpi.name], kpi, sight, policy.evidence) for kpi in policy.kpis}
 
 
-def _after(state: KpiEvidence, kpi: Kpi, look: Look | None, settings: Evidence, elapsed_s: float) -> KpiEvidence:
+def _after(state: KpiEvidence, kpi: Kpi, sight: Sight, settings: Evidence) -> KpiEvidence:
+    look = sight.looks.get(kpi.name)
     if look is None:
         return state
+    if sight.preview:
+        look = Look(0.0, 0.0, look.bad_s, look.all_s)
+    used = look.all_s > 0 if sight.preview else _used(state, look)
+    phi = dispersion(state, settings)
     changes: dict[str, object] = {
         "bad_c": state.bad_c + look.bad_c,
         "all_c": state.all_c + look.all_c,
         "bad_s": state.bad_s + look.bad_s,
         "all_s": state.all_s + look.all_s,
-        "idle_s": 0.0 if _used(state, look) else state.idle_s + elapsed_s,
-        "seen": state.seen or _used(state, look),
+        "idle_s": 0.0 if used else state.idle_s + sight.elapsed_s,
+        "seen": state.seen or used,
     }
-    phi = dispersion(state, settings)
-    margin = kpi.margin
-    if margin is not None and state.frozen_bound is not None:
-        limit = _frozen_limit(state.frozen_bound, margin)
-        grid = _grids(margin)[0]
-        logs = bound_evidence(look.bad_c, look.all_c, limit, phi, grid)
-        changes["harm"] = state.harm.after(grid, logs, elapsed_s)
-    elif margin is not None:
-        counted, carried_c, carried_s = _whole(state, look, margin)
-        harm_grid, proof_grid = _grids(margin)
-        changes |= {
-            "harm": state.harm.after(harm_grid, _log_es(counted, harm_grid, margin, phi), elapsed_s),
-            "proof": state.proof.after(
-                proof_grid, _log_es(counted, proof_grid, kpi.proof_margin or margin, phi), elapsed_s
-            ),
-            "carried_c": carried_c,
-            "carried_s": carried_s,
-        }
+    given = sight.responses.get(kpi.name)
+    if given is not None and not sight.preview:
+        changes["responses"] = (state.responses or Responses()).after(given, phi, sight.elapsed_s)
+    if kpi.is_mean:
+        return state.model_copy(update=changes | _means(state, kpi, look, sight))
+    if kpi.margin is not None and state.frozen_bound is not None:
+        changes |= _alone(state, state.frozen_bound, kpi, look, phi, sight)
+    elif kpi.margin is not None:
+        changes |= _compared(state, kpi, look, phi, sight)
     if kpi.at_most_bp is not None and state.bound and state.stable_bound:
         limit = kpi.at_most_bp / FULL_BP
         candidate = bound_evidence(look.bad_c, look.all_c, limit, phi)
         stable = bound_evidence(look.bad_s, look.all_s, limit, phi)
-        changes["bound"] = state.bound.after(HARM, candidate, elapsed_s)
-        changes["stable_bound"] = state.stable_bound.after(HARM, stable, elapsed_s)
+        changes["bound"] = state.bound.after(HARM, candidate, sight.elapsed_s)
+        changes["stable_bound"] = state.stable_bound.after(HARM, stable, sight.elapsed_s)
+    changes["difference"] = state.difference.after(look, phi)
     changes["dispersion"] = state.dispersion.after(look)
     return state.model_copy(update=changes)
+
+
+def _compared(state: KpiEvidence, kpi: Kpi, look: Look, phi: float, sight: Sight) -> dict[str, object]:
+    """Compare both versions; outcomes that have not matured can show harm, but prove nothing."""
+    margin = kpi.margin
+    assert margin is not None
+    counted, carried_c, carried_s = _whole(state, look, margin)
+    harm_grid, proof_grid = _grids(margin)
+    harm = state.harm.after(harm_grid, _log_es(counted, harm_grid, margin, phi), sight.elapsed_s)
+    changes: dict[str, object] = {"harm": harm, "carried_c": carried_c, "carried_s": carried_s}
+    if kpi.name in sight.mature:
+        logs = _log_es(counted, proof_grid, kpi.proof_margin or margin, phi)
+        changes["proof"] = state.proof.after(proof_grid, logs, sight.elapsed_s)
+    return changes
+
+
+def _alone(state: KpiEvidence, bound: float, kpi: Kpi, look: Look, phi: float, sight: Sight) -> dict[str, object]:
+    """Compare the candidate with what stable was at most, where stable has no traffic any more."""
+    margin = kpi.margin
+    assert margin is not None
+    harm_grid, proof_grid = _grids(margin)
+    logs = bound_evidence(look.bad_c, look.all_c, _frozen_limit(bound, margin), phi, harm_grid)
+    changes: dict[str, object] = {"harm": state.harm.after(harm_grid, logs, sight.elapsed_s)}
+    limit = _frozen_limit(bound, kpi.proof_margin or margin)
+    if sight.proves_alone and kpi.name in sight.mature and limit < 1.0:
+        logs = bound_evidence(look.bad_c, look.all_c, limit, phi, proof_grid)
+        changes["proof"] = state.proof.after(proof_grid, logs, sight.elapsed_s)
+    return changes
+
+
+def _means(state: KpiEvidence, kpi: Kpi, look: Look, sight: Sight) -> dict[str, object]:
+    """Compare means of sums batch by batch; where one version has no traffic there is nothing to compare."""
+    if state.batches is None:
+        return {}
+    batches, batch = state.batches.after(look)
+    changes: dict[str, object] = {"batches": batches}
+    if batch is not None and kpi.margin is not None:
+        ratio, proof = kpi.margin.rate.ratio, (kpi.proof_margin or kpi.margin).rate.ratio
+        changes["harm"] = state.harm.after(MEANS_HARM, state.batches.log_es(batch, ratio, MEANS_HARM), sight.elapsed_s)
+        if kpi.name in sight.mature:
+            logs = state.batches.log_es(batch, proof, MEANS_PROOF)
+            changes["proof"] = state.proof.after(MEANS_PROOF, logs, sight.elapsed_s)
+    return changes
 
 
 def dispersion(state: KpiEvidence, settings: Evidence) -> float:
     """Return the phi in force for the next look: as declared, else learnt from the looks so far."""
     return state.dispersion.phi if settings.dispersion == "learn" else float(settings.dispersion)
+
+
+INTERVAL_MISS = 0.05
+"""The chance that the interval shown for a KPI ever misses."""
+
+
+def interval(state: KpiEvidence) -> tuple[float | None, float | None]:
+    """Return what the excess of the candidate may be, at 95 % and at any look: of its rate, or of its mean relatively.
+
+    (None, None) while nothing was compared.
+    """
+    if state.batches is not None:
+        low, high = state.batches.interval(INTERVAL_MISS)
+        return (low, high) if isfinite(high) else (None, None)
+    if not any(state.difference.up_b):
+        return None, None
+    return state.difference.interval(INTERVAL_MISS)
 
 
 def _used(state: KpiEvidence, look: Look) -> bool:
@@ -158,7 +235,14 @@ def frozen(evidence: Mapping[str, KpiEvidence], settings: Evidence) -> dict[str,
 def interrupted(evidence: Mapping[str, KpiEvidence]) -> dict[str, KpiEvidence]:
     """Return the evidence at a change of weight: nothing is lost, but dispersion is not compared across it."""
     return {
-        name: state.model_copy(update={"dispersion": state.dispersion.interrupted(), "idle_s": 0.0, "seen": False})
+        name: state.model_copy(
+            update={
+                "dispersion": state.dispersion.interrupted(),
+                "batches": state.batches.interrupted() if state.batches else None,
+                "idle_s": 0.0,
+                "seen": False,
+            }
+        )
         for name, state in evidence.items()
     }
 

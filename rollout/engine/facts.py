@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry"]
+Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class RouteFacts:
     """The route as it is in force now.
 
     reachable: whether the router answers. stable, candidate: the versions it splits between. candidate_bp: the
-    candidate's share. active: requests under way by version, where the router counts them.
+    candidate's share. active: requests under way by version, where the router counts them. preview_header: by which
+    header the candidate can be reached beforehand, if it can.
     """
 
     name: str
@@ -38,6 +39,27 @@ class RouteFacts:
     candidate_bp: int | None = None
     active: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
+    preview_header: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Whether the release windows and freezes let traffic move now, and until when, in words."""
+
+    is_open: bool = True
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFact:
+    """What is known of a check that was asked for. passed: its verdict, None while there is none.
+
+    where: what to poll for the verdict. message: what it said, or what is wrong with the answers so far.
+    """
+
+    passed: bool | None = None
+    where: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +87,15 @@ class Reading:
 class Round:
     """One round of reading all counters.
 
-    requests: what the split is measured by. births: when each page's process started. pages: those that were read.
+    responses: how many outcomes were given (`bad`) among those that could have been (`total`), for KPIs that check
+    it. spend: the candidate's cost (`total`). requests: what the split is measured by. births: when each page's
+    process started. pages: those that were read.
     """
 
     kpis: Mapping[str, Reading]
     requests: Reading
+    responses: Mapping[str, Reading] = field(default_factory=dict)
+    spend: Reading | None = None
     births: Mapping[str, float] = field(default_factory=dict)
     pages: tuple[str, ...] = ()
 
@@ -79,7 +105,7 @@ class Facts:
     """Everything `plan` may know.
 
     round is None when no look was due. ready: by version, an empty text or what is wrong with it; a version that
-    is absent has no backend at all.
+    is absent has no backend at all. checks: what is known of the checks under way, by id.
     """
 
     routes: tuple[RouteFacts, ...]
@@ -87,3 +113,5 @@ class Facts:
     round: Round | None = None
     commands: tuple[Command, ...] = ()
     versions: tuple[str, ...] = ()
+    calendar: Calendar = Calendar()
+    checks: Mapping[str, CheckFact] = field(default_factory=dict)

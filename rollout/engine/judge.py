@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from rollout.engine.facts import Round
 from rollout.model.evidence import KpiEvidence, Verdict
-from rollout.model.policy import Evidence, Kpi, PolicySpec
+from rollout.model.kpi import Kpi
+from rollout.model.policy import Evidence, PolicySpec
 from rollout.model.units import FULL_BP
 from rollout.stats import Weighted, average, culprits
 
@@ -46,7 +47,7 @@ def judge(policy: PolicySpec, evidence: Mapping[str, KpiEvidence], thresholds: T
     environment = []
     for kpi in policy.kpis:
         state = evidence[kpi.name]
-        if kpi.advisory:
+        if kpi.advisory or _is_mute(state):
             continue
         spoken = []
         if kpi.margin is not None:
@@ -75,18 +76,25 @@ def with_verdicts(
         state = evidence[kpi.name]
         reading = round_.kpis.get(kpi.name)
         problem = "the source did not answer for it" if reading is None else reading.problem
+        given = round_.responses.get(kpi.name)
+        problem = problem or ("" if given is None else given.problem)
         if judgement.worse and kpi.name in judgement.culprits:
             verdict = Verdict.WORSE
         elif problem:
             verdict = Verdict.SOURCE_ERROR
         elif state.idle_s >= NO_DATA_AFTER_S:
             verdict = Verdict.NO_DATA
-        elif kpi.margin is not None and state.proof.e_value >= thresholds.proof:
+        elif kpi.margin is not None and state.proof.e_value >= thresholds.proof and not _is_mute(state):
             verdict = Verdict.ACCEPTABLE
         else:
             verdict = Verdict.UNDECIDED
         judged[kpi.name] = state.model_copy(update={"verdict": verdict, "problem": problem})
     return judged
+
+
+def _is_mute(state: KpiEvidence) -> bool:
+    """Whether its outcomes may be given too differently by the two versions' users to be compared."""
+    return state.responses is not None and state.responses.doubtful
 
 
 def must_prove(policy: PolicySpec) -> tuple[Kpi, ...]:

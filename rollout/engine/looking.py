@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from rollout.engine import words
 from rollout.engine.begin import open_window
-from rollout.engine.counters import REQUESTS, take
+from rollout.engine.counters import REQUESTS, SPEND, Increment, responses_of, take
 from rollout.engine.draft import Draft
-from rollout.engine.evidence import after_look, split_after
+from rollout.engine.evidence import Sight, after_look, split_after
 from rollout.engine.judge import judge, with_verdicts
 from rollout.engine.phases import Event, allows
 from rollout.model.evidence import Verdict
@@ -39,7 +40,7 @@ def look(draft: Draft) -> None:
     ledger, increments = take(status.counters, round_, draft.now)
     elapsed_s = draft.since(status.looked_at)
     looks = {name: each.look for name, each in increments.items() if _in_window(draft, each.since)}
-    evidence = after_look(status.evidence, policy, looks, elapsed_s)
+    evidence = after_look(status.evidence, policy, _sight(draft, increments, elapsed_s))
     split = status.split
     if status.traffic.applied_at is not None:
         turns = draft.spec.conversations.turns
@@ -57,10 +58,41 @@ def look(draft: Draft) -> None:
         looks_in_window=status.looks_in_window + (1 if looks else 0),
         unready_looks=status.unready_looks + 1 if _candidate_down(draft) else 0,
         traffic=status.traffic.model_copy(update={"effective": _effective(split.reached)}),
+        spent=status.spent + (increments[SPEND].look.all_c if SPEND in increments else 0.0),
     )
     if wrong_split(draft.status) and draft.status.traffic.off_since is None:
         draft.update(traffic=draft.status.traffic.model_copy(update={"off_since": draft.now}))
-    draft.record("look", message=_tell(looks) if looks else "nothing counts yet: no steady weight since the last look")
+    draft.record(
+        "look",
+        message=_tell(looks, {kpi.name for kpi in policy.kpis})
+        if looks
+        else "nothing counts yet: no steady weight since the last look",
+    )
+
+
+def _sight(draft: Draft, increments: Mapping[str, Increment], elapsed_s: float) -> Sight:
+    """Return what may count: increments that lie wholly in the window; they prove something once they are mature."""
+    counted = {name: each for name, each in increments.items() if _in_window(draft, each.since)}
+    began = draft.status.window_since
+    mature = frozenset(
+        kpi.name
+        for kpi in draft.policy.kpis
+        if began is not None
+        and kpi.name in counted
+        and (counted[kpi.name].since - began).total_seconds() >= kpi.matures_s
+    )
+    return Sight(
+        looks={name: each.look for name, each in counted.items()},
+        elapsed_s=elapsed_s,
+        responses={
+            kpi.name: counted[responses_of(kpi.name)].look
+            for kpi in draft.policy.kpis
+            if responses_of(kpi.name) in counted
+        },
+        mature=mature,
+        preview=draft.is_preview,
+        proves_alone=draft.way.switches,
+    )
 
 
 def _in_window(draft: Draft, since: datetime) -> bool:
@@ -83,14 +115,15 @@ def _effective(reached: Reached) -> str:
 def _candidate_down(draft: Draft) -> bool:
     status, ready = draft.status, draft.facts.ready
     candidate, stable = status.candidate_version or "", status.stable_version or ""
-    return status.traffic.wanted_bp > 0 and bool(ready.get(candidate)) and not ready.get(stable)
+    used = status.traffic.wanted_bp > 0 or draft.is_preview
+    return used and bool(ready.get(candidate)) and not ready.get(stable)
 
 
-def _tell(looks: dict[str, Look]) -> str:
+def _tell(looks: Mapping[str, Look], names: set[str]) -> str:
     parts = [
         f"{name} {look.bad_c:g}/{look.all_c:g} {look.bad_s:g}/{look.all_s:g}"
         for name, look in looks.items()
-        if name != REQUESTS
+        if name in names
     ]
     return "candidate, stable: " + ", ".join(parts) if parts else "no counter could be read"
 
@@ -106,21 +139,44 @@ def react(draft: Draft) -> None:
             status.culprits, status.evidence, candidate, stable, status.harm_e, draft.thresholds.harm
         )
         _worse(draft, Reason.WORSE, message)
-    elif status.unready_looks >= DOWN_LOOKS:
+    elif status.unready_looks >= DOWN_LOOKS and status.traffic.wanted_bp > 0:
         what = draft.facts.ready[candidate]
         message = f"{candidate} did not answer in {status.unready_looks} looks in a row while {stable} did: {what}"
         _worse(draft, Reason.CANDIDATE_DOWN, message)
+    elif _too_dear(draft):
+        _stop_spending(draft)
     elif status.environment:
         message = f"both versions break their bound on {words.listed(status.environment)}: not the candidate's fault"
         _trouble(draft, Reason.ENVIRONMENT, message, policy.reactions.environment, GRACE_S)
     elif failing := _with_verdict(draft, Verdict.SOURCE_ERROR):
         message = f"no reading of {words.listed(failing)}: {status.evidence[failing[0]].problem}"
         _trouble(draft, Reason.SOURCE_ERROR, message, policy.reactions.source_down, GRACE_S)
+    elif draft.facts.round.spend is not None and draft.facts.round.spend.problem:
+        message = f"no reading of what {candidate} costs: {draft.facts.round.spend.problem}"
+        _trouble(draft, Reason.SOURCE_ERROR, message, policy.reactions.source_down, GRACE_S)
     elif silent := _with_verdict(draft, Verdict.NO_DATA):
         message = f"no outcomes of both versions for {words.listed(silent)}"
         _trouble(draft, Reason.NO_DATA, message, policy.reactions.no_data, 0.0)
     elif status.trouble is not None:
         draft.update(trouble=None, trouble_since=None, trouble_message="")
+
+
+def _too_dear(draft: Draft) -> bool:
+    cap, status = draft.policy.spend_cap, draft.status
+    return cap is not None and status.spent - (status.spend_allowed or 0.0) > cap.at_most
+
+
+def _stop_spending(draft: Draft) -> None:
+    """The candidate has cost what it may: go back, or ask. Resuming grants the same sum once more."""
+    cap, status = draft.policy.spend_cap, draft.status
+    assert cap is not None
+    message = (
+        f"{status.candidate_version} has cost {status.spent:g}; the policy grants {cap.at_most:g} before promotion"
+    )
+    if cap.then == "rollback":
+        draft.go(Event.ROLL_BACK, Reason.SPEND, message)
+    elif draft.status.phase is not Phase.PAUSED:
+        draft.hold(HeldBy.POLICY, Reason.SPEND, message)
 
 
 def _with_verdict(draft: Draft, verdict: Verdict) -> list[str]:

@@ -30,6 +30,7 @@ class Event(StrEnum):
     RESTORED = "all traffic is back on stable"
     SUPERSEDE = "another version is wanted in mid-flight"
     RETRY = "try the same version again"
+    UNDO = "back to the version before, which is still ready"
 
 
 NEVER: Final = "never"
@@ -49,7 +50,7 @@ _PHASES = (_S, _P, _F, _O, _B, _D, _RB, _RD, _PA, _FR, _SU)
 # fmt: off
 _ROWS: dict[Event, tuple[Phase | str, ...]] = {
     #                      Stable Prefl. Shift. Observ. Baking Drain. RollBk RolledB Paused Frozen Supersed.
-    Event.START:           (_P,    NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER, _P,     NEVER, NEVER, NEVER),
+    Event.START:           (_P,    NEVER, NEVER, NEVER,  NEVER, _P,    NEVER, _P,     NEVER, NEVER, NEVER),
     Event.CHECKED:         (NEVER, _F,    NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.REFUSED:         (NEVER, _RD,   NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.WEIGHT_IN_FORCE: (NEVER, NEVER, _O,    NEVER,  STAY,  NEVER, NEVER, NEVER,  STAY,  STAY,  NEVER),
@@ -64,6 +65,7 @@ _ROWS: dict[Event, tuple[Phase | str, ...]] = {
     Event.RESTORED:        (NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, _RD,   NEVER,  NEVER, NEVER, _S),
     Event.SUPERSEDE:       (NEVER, _SU,   _SU,   _SU,    _SU,   STAY,  STAY,  NEVER,  _SU,   _SU,   STAY),
     Event.RETRY:           (NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER, _P,     NEVER, _F,    NEVER),
+    Event.UNDO:            (_RB,   NEVER, NEVER, NEVER,  NEVER, _RB,   NEVER, NEVER,  NEVER, NEVER, NEVER),
 }
 # fmt: on
 

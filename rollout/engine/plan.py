@@ -12,6 +12,7 @@ from datetime import datetime
 
 from rollout.engine import words
 from rollout.engine.begin import open_window
+from rollout.engine.checks import follow
 from rollout.engine.commands import carry_all
 from rollout.engine.draft import Draft
 from rollout.engine.facts import Facts
@@ -21,7 +22,7 @@ from rollout.engine.phases import Event, allows
 from rollout.engine.route import SetWeight, in_force, wanted_route
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, HeldBy, Phase, Reason, Status
+from rollout.model.status import Decision, HeldBy, Phase, Reason, Result, Status
 
 DRIFTS_MAX = 5
 """A foreign edit of our weights is put back this often, then the rollout freezes: somebody means it."""
@@ -65,6 +66,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     carry_all(draft)
     _follow_spec(draft)
     _follow_traffic(draft)
+    follow(draft)
     look(draft)
     react(draft)
     move(draft)
@@ -76,11 +78,14 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
 
 def _follow_spec(draft: Draft) -> None:
     """React to what is declared: another version, or a pause."""
-    status, wanted = draft.status, draft.spec.version
+    wanted = draft.spec.version
+    if draft.status.declined_version not in (None, wanted):
+        draft.update(declined_version=None)  # somebody has changed their mind: the next time it is wanted anew
+    status = draft.status
     if (
         status.is_active
         and wanted is not None
-        and wanted != status.candidate_version
+        and wanted not in (status.candidate_version, status.declined_version)
         and status.phase not in (Phase.SUPERSEDING, Phase.ROLLING_BACK, Phase.DRAINING)
     ):
         message = f"{wanted} is wanted instead of {status.candidate_version}: first back to {status.stable_version}"
@@ -144,10 +149,10 @@ def _effects(draft: Draft) -> tuple[SetWeight, ...]:
 
 def _next(draft: Draft) -> str:
     """Say what comes next, for people."""
-    status, steps = draft.status, draft.policy.canary.steps
+    status, steps = draft.status, draft.way.steps
     match status.phase:
         case Phase.PREFLIGHT:
-            return f"then step 1: {words.weight(steps[0].weight_bp)} to {status.candidate_version}"
+            return f"then {draft.shown_step}"
         case Phase.SHIFTING | Phase.OBSERVING if draft.is_last_step:
             return f"then all traffic to {status.candidate_version}"
         case Phase.SHIFTING | Phase.OBSERVING:
@@ -160,7 +165,7 @@ def _next(draft: Draft) -> str:
             return "set spec.paused to false, or rollout abort"
         case Phase.PAUSED if status.reason in (Reason.WORSE, Reason.CANDIDATE_DOWN):
             return "rollout abort, or rollout promote to pass the step knowingly"
-        case Phase.PAUSED if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING:
+        case Phase.PAUSED if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING:  # no time helps
             return "rollout promote to pass it knowingly, or rollout abort"
         case Phase.PAUSED:
             return "rollout resume, or rollout abort"
@@ -168,8 +173,13 @@ def _next(draft: Draft) -> str:
             return "rollout abort, or rollout retry"
         case Phase.ROLLING_BACK | Phase.SUPERSEDING:
             return f"all new conversations go to {status.stable_version}"
+        case Phase.ROLLED_BACK if status.result is Result.UNDONE:
+            return "start another version"
         case Phase.ROLLED_BACK:
             return "rollout retry, or start another version"
+        case Phase.STABLE if draft.is_standby:
+            until = f"{status.standby_until:%Y-%m-%d %H:%M}Z"
+            return f"{status.previous_version} stays ready until {until}: rollout undo goes back at once"
         case Phase.DRAINING:
             return status.next
         case _:

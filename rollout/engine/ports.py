@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from rollout.engine.facts import Command, Round, RouteFacts
+from rollout.engine.facts import Calendar, CheckFact, Command, Round, RouteFacts
 from rollout.engine.route import SetWeight
-from rollout.model.policy import Kpi
+from rollout.model.gating import Gates
+from rollout.model.kpi import Kpi
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, Status
 
@@ -38,7 +39,9 @@ class Router(Protocol):
 class MetricsSource(Protocol):
     """Counters of both versions, read in one round."""
 
-    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...]) -> Round: ...
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
+        """Read every KPI and, if it is given, the counter of what the candidate costs."""
+        ...
 
 
 class Workloads(Protocol):
@@ -46,6 +49,21 @@ class Workloads(Protocol):
 
     def ready(self, versions: tuple[str, ...]) -> Mapping[str, str]:
         """Return, by version, an empty text or what is wrong."""
+        ...
+
+
+class Gatekeeper(Protocol):
+    """Release windows, and checks by others. It never blocks: what takes long goes on behind it."""
+
+    def calendar(self, gates: Gates, now: datetime) -> Calendar:
+        """Return whether traffic may move at a time."""
+        ...
+
+    def checks(self, rollout: Rollout, gates: Gates) -> Mapping[str, CheckFact]:
+        """Return what is known of the checks under way in `rollout.status`, by id; begin those it does not know.
+
+        A check that is no longer under way is given up.
+        """
         ...
 
 

@@ -15,11 +15,14 @@ class SetWeight:
     """The one effect on traffic: split between two versions, the candidate getting `candidate_bp` of 10000.
 
     Without a candidate everything goes to `stable`. Weights always add up to 10000, so they are never all zero.
+    preview_header: requests that carry it with the candidate's version go to the candidate, whatever the weight, as
+    does the route's preview listener; None where there is no preview.
     """
 
     stable: str
     candidate: str | None = None
     candidate_bp: int = 0
+    preview_header: str | None = None
 
     def __post_init__(self) -> None:
         assert 0 <= self.candidate_bp <= FULL_BP
@@ -28,7 +31,8 @@ class SetWeight:
     def __str__(self) -> str:
         if self.candidate is None:
             return f"all traffic to {self.stable}"
-        return f"{self.candidate} at {self.candidate_bp / 100:g} %, {self.stable} the rest"
+        preview = ", to be previewed" if self.preview_header else ""
+        return f"{self.candidate} at {self.candidate_bp / 100:g} %, {self.stable} the rest{preview}"
 
 
 def wanted_route(status: Status) -> SetWeight | None:
@@ -39,14 +43,15 @@ def wanted_route(status: Status) -> SetWeight | None:
         return SetWeight(status.previous_version, status.stable_version, FULL_BP)
     if status.phase is Phase.STABLE or status.candidate_version is None:
         return SetWeight(status.stable_version)
-    return SetWeight(status.stable_version, status.candidate_version, status.traffic.wanted_bp)
+    traffic = status.traffic
+    return SetWeight(status.stable_version, status.candidate_version, traffic.wanted_bp, traffic.preview_header)
 
 
 def in_force(wanted: SetWeight, routes: Iterable[RouteFacts]) -> bool:
     """Whether every route is as wanted."""
     return all(
         route.reachable
-        and (route.stable, route.candidate, route.candidate_bp or 0)
-        == (wanted.stable, wanted.candidate, wanted.candidate_bp)
+        and (route.stable, route.candidate, route.candidate_bp or 0, route.preview_header)
+        == (wanted.stable, wanted.candidate, wanted.candidate_bp, wanted.preview_header)
         for route in routes
     )

@@ -57,6 +57,12 @@ def harmed(
     return f"{candidate} is worse than {stable}. {named}. Evidence {evidence(harm_e)}, {evidence(threshold)} needed"
 
 
+def between(low: float, high: float, *, relative: bool) -> str:
+    """``-0.3 to +1.2 pp``; for means ``-5 to +31 % (asymptotic)``."""
+    unit = "% (asymptotic)" if relative else "pp"
+    return f"{low * 100:+.2g} to {high * 100:+.2g} {unit}"
+
+
 def listed(names: Iterable[str]) -> str:
     names = list(names)
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

@@ -9,7 +9,8 @@ from string import Template
 
 from rollout.errors import Fault
 from rollout.metrics import selector
-from rollout.model.policy import Kpi
+from rollout.model.kpi import Kpi
+from rollout.model.policy import PolicySpec
 from rollout.model.units import duration_s, expand
 
 
@@ -21,6 +22,8 @@ class Preset:
     total: str
     good: bool = False
     durations_ms: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    among: str | None = None
     bounds_ms: tuple[float, ...] = ()
     what: str = ""
 
@@ -47,6 +50,26 @@ PRESETS: dict[str, Preset] = {
         'agent_tasks_started_total{version="$version"}',
         what="failed tasks over started ones, as the agent counts them",
     ),
+    "agent-tokens": Preset(
+        'agent_task_tokens_bucket{version="$version",le="$moreThan"}',
+        'agent_task_tokens_count{version="$version"}',
+        good=True,
+        numbers=("moreThan",),
+        what="tasks that took more tokens than a bucket bound",
+    ),
+    "agent-cost": Preset(
+        'agent_task_cost_dollars_bucket{version="$version",le="$moreThan"}',
+        'agent_task_cost_dollars_count{version="$version"}',
+        good=True,
+        numbers=("moreThan",),
+        what="tasks that cost more than a bucket bound",
+    ),
+    "agent-feedback": Preset(
+        'agent_feedback_negative_total{version="$version"}',
+        'agent_feedback_total{version="$version"}',
+        among='agent_tasks_started_total{version="$version"}',
+        what="complaints among the feedback that users gave; both versions' users must give it equally often",
+    ),
 }
 
 REQUESTS = 'envoy_cluster_upstream_rq_completed{envoy_cluster_name="$name/$version"}'
@@ -64,6 +87,7 @@ class Query:
     counted: str
     total: str
     good: bool
+    among: str | None = None
 
 
 def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
@@ -79,9 +103,22 @@ def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
     return tuple(queries), faults
 
 
+def unreadable(policy: PolicySpec) -> list[Fault]:
+    """Return a fault for each counter of a policy that no source could read."""
+    faults = resolve(policy.kpis)[1]
+    if policy.spend_cap is not None:
+        counter = policy.spend_cap.counter
+        try:
+            selector.parse(expand(counter, name="name", version="v1", namespace="default"))
+        except ValueError as error:
+            faults.append(Fault("spendCap.counter", str(error), "see docs/kpis.md", counter))
+    return faults
+
+
 def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
     if kpi.preset is None:
-        return Query(kpi.name, kpi.bad or kpi.good or "", kpi.total or "", good=kpi.good is not None)
+        counted = kpi.bad or kpi.good or kpi.sum or ""
+        return Query(kpi.name, counted, kpi.total or "", good=kpi.good is not None, among=kpi.among)
     preset = PRESETS.get(kpi.preset)
     if preset is None:
         close = difflib.get_close_matches(kpi.preset, PRESETS, n=1)
@@ -101,18 +138,34 @@ def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
             near = below + [bound for bound in preset.bounds_ms if bound > milliseconds][:1]
             remedy = f"use {' or '.join(f'{bound:g}ms' for bound in near)}"
             faults.append(Fault(f"{path}.with.{name}", "is none of the router's buckets", remedy, kpi.with_[name]))
-    for name in sorted(kpi.with_.keys() - set(preset.durations_ms)):
-        takes = ", ".join(preset.durations_ms) or "nothing"
+    for name in preset.numbers:
+        if (number := _number(kpi.with_.get(name))) is None:
+            remedy = f'with: {{{name}: "8000"}}, one of the bounds of the agents\' histogram'
+            faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} needs a number", remedy, kpi.with_.get(name)))
+        else:
+            filled[name] = number
+    for name in sorted(kpi.with_.keys() - {*preset.durations_ms, *preset.numbers}):
+        takes = ", ".join((*preset.durations_ms, *preset.numbers)) or "nothing"
         faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} does not take it", f"it takes {takes}"))
     if faults:
         return faults
     counted = Template(preset.counted).safe_substitute(filled)
-    return Query(kpi.name, counted, preset.total, good=preset.good)
+    return Query(kpi.name, counted, preset.total, good=preset.good, among=preset.among)
+
+
+def _number(text: str | None) -> str | None:
+    """Return a positive number as a bucket bound is written; None for anything else."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return f"{number:g}" if 0 < number < float("inf") else None
 
 
 def _unreadable(query: Query, path: str) -> list[Fault]:
     faults = []
-    for key, text in (("good" if query.good else "bad", query.counted), ("total", query.total)):
+    texts = [("good" if query.good else "bad", query.counted), ("total", query.total)]
+    for key, text in [*texts, ("among", query.among)] if query.among else texts:
         try:
             found = selector.parse(expand(text, name="name", version="v1", namespace="default"))
         except ValueError as error:

@@ -17,7 +17,7 @@ from rollout.errors import PageUnavailable
 from rollout.http import Pages
 from rollout.metrics.presets import REQUESTS, ROUTER_PREFIX, Query, resolve
 from rollout.metrics.selector import Selector, parse
-from rollout.model.policy import Kpi
+from rollout.model.kpi import Kpi
 from rollout.model.units import expand
 
 SERIES_MAX = 200
@@ -57,8 +57,11 @@ class ScrapeSource:
         self._timeout_s = timeout_s
         self._readers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="scrape")
 
-    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...]) -> Round:
-        """Read all pages once and return every KPI's counters for both versions."""
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
+        """Read all pages once and return every KPI's counters for both versions.
+
+        spend: the counter of what a version costs, if that is capped; only the candidate's is read.
+        """
         queries, faults = resolve(kpis)
         assert not faults, "documents were checked before anything started"
         urls = {url: url for version in (stable, candidate) for url in self._pages_of(version)}
@@ -72,6 +75,14 @@ class ScrapeSource:
         return Round(
             kpis={query.name: self._reading(query, stable, candidate, pages) for query in queries},
             requests=self._reading(requests, stable, candidate, pages),
+            responses={
+                query.name: self._reading(
+                    Query(query.name, query.total, query.among, good=False), stable, candidate, pages
+                )
+                for query in queries
+                if query.among
+            },
+            spend=self._spend(spend, candidate, pages) if spend else None,
             births=births,
             pages=tuple(url for url, page in pages.items() if not page.problem),
         )
@@ -102,6 +113,11 @@ class ScrapeSource:
             message = f"{what} is counted for {stable} and for {candidate}: the versions cannot be told apart"
             return Reading(problem=f'{message}; add a label such as version="$version"')
         return Reading(stable=stable_arm, candidate=candidate_arm, good=query.good)
+
+    def _spend(self, counter: str, candidate: str, pages: Mapping[str, Page]) -> Reading:
+        selector = parse(expand(counter, name=self._name, version=candidate, namespace="default"))
+        found = self._series(selector, candidate, pages, must_exist=True)
+        return Reading(problem=found) if isinstance(found, str) else Reading(candidate=Counters(total=found))
 
     def _other_labels(
         self, selector: Selector, names: tuple[str, ...], pages: Mapping[str, Page]

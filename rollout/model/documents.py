@@ -14,8 +14,10 @@ from rollout.errors import Fault
 from rollout.model.notbuilt import strip_policy, strip_rollout
 from rollout.model.parsing import MISSING, parse, unknown
 from rollout.model.policy import PINNED_MAX_BYTES, PolicySpec
+from rollout.model.policy_rules import POLICY_RULES
 from rollout.model.resource import API_VERSION, Metadata, RolloutSpec
-from rollout.model.rules import POLICY_RULES, ROLLOUT_RULES, mapping
+from rollout.model.rollout_rules import ROLLOUT_RULES
+from rollout.model.rules import mapping
 
 FILE_MAX_BYTES = 1024 * 1024
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from rollout.model.base import Record
-from rollout.stats import Dispersion, Reached, SampleRatio, Wealth
+from rollout.stats import Batches, Difference, Dispersion, Reached, Responses, SampleRatio, Wealth
 
 
 class Verdict(StrEnum):
@@ -27,7 +27,8 @@ class KpiEvidence(Record):
     harm, proof: against and for the candidate, compared with stable. bound, stable_bound: against `atMost`, for the
     candidate and for stable. carried: failures that came in before their trials (counted at the next look).
     idle_s: seconds since both versions last had outcomes. seen: whether they had any at this weight.
-    frozen_bound: stable's upper bound, once it is fixed.
+    frozen_bound: stable's upper bound, once it is fixed. difference: of the rates, for people. batches: for a mean of
+    sums. responses: for outcomes that people give of their own accord.
     """
 
     harm: Wealth
@@ -44,6 +45,9 @@ class KpiEvidence(Record):
     idle_s: float = 0.0
     seen: bool = False
     frozen_bound: float | None = None
+    difference: Difference = Difference()
+    batches: Batches | None = None
+    responses: Responses | None = None
     verdict: Verdict = Verdict.UNDECIDED
     problem: str = ""
 

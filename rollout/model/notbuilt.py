@@ -14,8 +14,7 @@ _ROLLOUT = {
 _BACKENDS = dict.fromkeys(("service", "deployment", "port", "subset"), "Kubernetes backends")
 _ROUTES = dict.fromkeys(("httpRoute", "grpcRoute", "virtualService"), "routes in Kubernetes")
 _METRICS = {"prometheus": "Prometheus as a metrics source"}
-_POLICY = {"blueGreen": "blue-green releases", "gates": "release windows, webhooks and the state gate"}
-_KPI = {"matures": "cohorts for late outcomes"}
+_GATES = {"state": "the state gate"}
 
 
 def strip_rollout(spec: dict[str, Any]) -> list[Fault]:
@@ -32,10 +31,7 @@ def strip_rollout(spec: dict[str, Any]) -> list[Fault]:
 
 def strip_policy(spec: dict[str, Any]) -> list[Fault]:
     """Take what is not built out of a raw policy; return a fault for each."""
-    faults = _strip(spec, _POLICY, "")
-    for index, kpi in enumerate(items(spec.get("kpis"))):
-        faults += _strip(mapping(kpi), _KPI, f"kpis[{index}].")
-    return faults
+    return _strip(mapping(spec.get("gates")), _GATES, "gates.")
 
 
 def _strip(raw: dict[str, Any], known: dict[str, str], prefix: str) -> list[Fault]:

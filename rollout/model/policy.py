@@ -5,87 +5,17 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, StrictBool, StringConstraints
+from pydantic import Field
 
 from rollout.model.base import Document
-from rollout.model.units import FULL_BP, Duration, Name, Percent
-from rollout.stats import RateMargin
+from rollout.model.gating import Gates
+from rollout.model.kpi import Kpi, Selector
+from rollout.model.strategy import BlueGreen, Canary, Undo
+from rollout.model.units import Duration, Percent
 
 PINNED_MAX_BYTES = 16 * 1024
-
-Selector = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-
-
-class Step(Document):
-    """One weight of the candidate, and what must hold before the next."""
-
-    weight_bp: Percent = Field(alias="weight")
-    for_s: Duration = Field(default=0.0, alias="for")
-    until: Literal["evidence"] | None = None
-    at_most_s: Duration | None = Field(default=None, alias="atMost")
-    approval: Literal["required"] | None = None
-
-
-class Bake(Document):
-    """How long the candidate is watched at 100 % while stable is still warm."""
-
-    for_s: Duration = Field(default=0.0, alias="for")
-
-
-class Canary(Document):
-    """Shift traffic in steps."""
-
-    steps: tuple[Step, ...] = Field(min_length=1, max_length=20)
-    bake: Bake = Bake()
-
-
-class Margin(Document):
-    """How much worse counts as the same: ``p_c <= (1 + relative) p_s + absolute``, or an odds ratio of 1 + odds."""
-
-    relative_bp: Percent = Field(default=0, alias="relative")
-    absolute_bp: Percent = Field(default=0, alias="absolute")
-    odds_bp: Percent | None = Field(default=None, alias="odds")
-
-    @property
-    def rate(self) -> RateMargin:
-        """The margin between two rates, as fractions."""
-        return RateMargin(1.0 + self.relative_bp / FULL_BP, self.absolute_bp / FULL_BP)
-
-    @property
-    def odds_ratio(self) -> float | None:
-        """The greatest odds ratio that still counts as the same; None for a margin between rates."""
-        return None if self.odds_bp is None else 1.0 + self.odds_bp / FULL_BP
-
-    @property
-    def is_zero(self) -> bool:
-        """Whether it leaves no room: nothing can be proved within it."""
-        return not (self.relative_bp or self.absolute_bp or self.odds_bp)
-
-
-class Kpi(Document):
-    """One thing to judge: the rate of bad outcomes among all, for both versions at the same time.
-
-    Either a preset, or two counters: `total` and one of `bad`, `good`.
-    """
-
-    name: Name
-    preset: str | None = None
-    with_: dict[str, str] = Field(default_factory=dict, alias="with", max_length=16)
-    bad: Selector | None = None
-    good: Selector | None = None
-    total: Selector | None = None
-    margin: Margin | None = None
-    promotion_margin: Margin | None = None
-    at_most_bp: Percent | None = Field(default=None, alias="atMost")
-    weight: int = Field(default=1, ge=1, le=100)
-    advisory: StrictBool = False
-
-    @property
-    def proof_margin(self) -> Margin | None:
-        """What promotion must prove: `promotionMargin`, else `margin`."""
-        return self.promotion_margin or self.margin
 
 
 class Evidence(Document):
@@ -133,14 +63,26 @@ class Drain(Document):
     then: Literal["keep"] = "keep"
 
 
-class PolicySpec(Document):
-    """The policy itself, pinned whole at the start of a rollout."""
+class SpendCap(Document):
+    """How much the candidate may cost until it is promoted, in the counter's own unit."""
 
-    canary: Canary
+    counter: Selector
+    at_most: float = Field(gt=0, allow_inf_nan=False)
+    then: Literal["rollback", "pause"] = "rollback"
+
+
+class PolicySpec(Document):
+    """The policy itself, pinned whole at the start of a rollout. Exactly one strategy: `canary` or `blueGreen`."""
+
+    canary: Canary | None = None
+    blue_green: BlueGreen | None = None
+    undo: Undo | None = None
+    gates: Gates = Gates()
     kpis: tuple[Kpi, ...] = Field(min_length=1, max_length=16)
     evidence: Evidence = Evidence()
     reactions: Reactions = Reactions()
     drain: Drain = Drain()
+    spend_cap: SpendCap | None = None
 
     def canonical(self) -> str:
         """Return the one text that stands for this policy: defaults filled in, keys sorted."""

@@ -14,6 +14,7 @@ API_VERSION = "rollout.dev/v1alpha1"
 
 Url = Annotated[str, StringConstraints(pattern=r"^http://[^/\s?#]+/?$", max_length=500)]
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-]+:\d{1,5}$")]
+Directory = Annotated[str, StringConstraints(pattern=r"^/", max_length=500)]
 
 
 class Metadata(Document):
@@ -44,9 +45,16 @@ class Backends(Document):
 
 
 class EnvoyRoute(Document):
-    """An Envoy that this tool starts and steers. Conversations enter at `listen`."""
+    """An Envoy before the agents: one that this tool starts (`listen`), or your own (`admin` and `directory`).
 
-    listen: Address
+    listen: where conversations enter. preview: where a previewed candidate is reachable, if anywhere. admin: your own
+    Envoy's admin page. directory: where it watches for clusters.json and routes.json, which this tool writes.
+    """
+
+    listen: Address | None = None
+    preview: Address | None = None
+    admin: Address | None = None
+    directory: Directory | None = None
 
 
 class Route(Document):

@@ -47,6 +47,13 @@ class Reason(StrEnum):
     WEIGHT_DRIFT = "WeightDrift"
     SAMPLE_RATIO = "SampleRatioMismatch"
     WARMING_UP = "WarmingUp"
+    PREVIEWING = "Previewing"
+    CHECK_RUNNING = "CheckRunning"
+    CHECK_FAILED = "CheckFailed"
+    CHECK_LATE = "CheckLate"
+    WINDOW_CLOSED = "WindowClosed"
+    RESPONSES_DIFFER = "ResponsesDiffer"
+    SPEND = "SpendCapReached"
     HOLDING = "Holding"
     COLLECTING = "CollectingEvidence"
     NO_DATA = "NoData"
@@ -61,6 +68,7 @@ class Reason(StrEnum):
     DRAINING = "Draining"
     PROMOTED = "Promoted"
     SUPERSEDED = "Superseded"
+    UNDONE = "Undone"
 
 
 class HeldBy(StrEnum):
@@ -83,7 +91,8 @@ class Traffic(Record):
     """The candidate's share of new conversations: wanted, in force, and seen.
 
     drifts counts the foreign edits that were put back since the weight was last changed. off_since: since when the
-    route is not as wanted, or the requests refute it.
+    route is not as wanted, or the requests refute it. preview_header: by which header the candidate can be reached
+    before any user is on it; None where there is no preview.
     """
 
     wanted_bp: int = 0
@@ -93,6 +102,20 @@ class Traffic(Record):
     off_since: datetime | None = None
     drifts: int = 0
     effective: Literal["confirmed", "unconfirmed", "refuted"] = "unconfirmed"
+    preview_header: str | None = None
+
+
+class CheckRun(Record):
+    """One check, asked for at one point of a rollout. where: what to poll for its verdict, once it is known."""
+
+    id: str
+    name: str
+    point: str
+    state: Literal["running", "passed", "failed", "late"] = "running"
+    asked_at: datetime
+    deadline: datetime
+    where: str = ""
+    message: str = ""
 
 
 class CommandOutcome(Record):
@@ -119,6 +142,9 @@ class KpiFigures(Record):
     phi: float
     verdict: str
     reference: Literal["concurrent", "frozen"] = "concurrent"
+    asymptotic: bool = False
+    excess_low: float | None = None
+    excess_high: float | None = None
 
 
 class Decision(Record):
@@ -128,7 +154,7 @@ class Decision(Record):
     phase: Phase
     step: int
     weight_bp: int
-    kind: Literal["transition", "command", "look", "traffic"]
+    kind: Literal["transition", "command", "look", "traffic", "check"]
     reason: Reason
     message: str
     harm_e: float = 1.0
@@ -146,6 +172,8 @@ class Result(StrEnum):
     ROLLED_BACK = "rolled-back"
     ABORTED = "aborted"
     STOPPED = "stopped-by-a-gate"
+    UNDONE = "undone"
+    SUPERSEDED = "superseded"
 
 
 class Status(Record):
@@ -159,6 +187,8 @@ class Status(Record):
     candidate_version: str | None = None
     previous_version: str | None = None
     retries: int = 0
+    undoing: bool = False
+    standby_until: datetime | None = None
     policy: Pinned | None = None
     steps: int = 0
     step: int = 0
@@ -179,6 +209,11 @@ class Status(Record):
     harm_accepted: tuple[int, ...] = ()
     declined_version: str | None = None
     approved: tuple[int, ...] = ()
+    window_waived: tuple[int, ...] = ()
+    checks: tuple[CheckRun, ...] = ()
+    check_tries: int = 0
+    spent: float = 0.0
+    spend_allowed: float | None = None
     resume_to: Phase | None = None
     held_by: HeldBy | None = None
     unready_looks: int = 0

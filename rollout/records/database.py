@@ -13,10 +13,11 @@ from pathlib import Path
 
 from rollout.errors import Fault, InvalidInput, RecordsUnavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 10.0
 
-_SCHEMA = """
+_STEPS = (
+    """
 CREATE TABLE rollouts (
   name TEXT PRIMARY KEY, namespace TEXT NOT NULL, spec TEXT NOT NULL, status TEXT NOT NULL,
   epoch INTEGER NOT NULL DEFAULT 0, holder TEXT NOT NULL DEFAULT '');
@@ -28,7 +29,14 @@ CREATE TABLE commands (
   id TEXT PRIMARY KEY, rollout TEXT NOT NULL, verb TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
   at TEXT NOT NULL, phase TEXT, step INTEGER, handled INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX commands_pending ON commands (rollout, handled);
-"""
+""",
+    """
+CREATE TABLE releases (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, ended_at TEXT NOT NULL, body TEXT NOT NULL,
+  UNIQUE (rollout, ended_at));
+""",
+)
+"""What each version of the format adds to the one before: a file of any age is brought up to date."""
 
 
 class Database:
@@ -49,7 +57,18 @@ class Database:
                 raise InvalidInput([Fault(str(self._path), message, "upgrade agent-rollout, or name another --state")])
             if version == 0:
                 database.execute("PRAGMA journal_mode = WAL")
-                database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            if version < SCHEMA_VERSION:
+                self._upgrade(database)
+
+    def _upgrade(self, database: sqlite3.Connection) -> None:
+        """Bring the format up to date, all or nothing; two that try at once do it once."""
+        database.execute("BEGIN IMMEDIATE")
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        for step in _STEPS[version:]:
+            for statement in filter(str.strip, step.split(";")):
+                database.execute(statement)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.execute("COMMIT")
 
     def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)

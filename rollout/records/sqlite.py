@@ -15,20 +15,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
 from pydantic import ValidationError
 
-from rollout.engine.facts import Command, Verb
+from rollout.engine.facts import Verb
 from rollout.errors import Busy, RecordsUnavailable
+from rollout.model.release import Release
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, Status
 from rollout.records.database import Database
+from rollout.records.held import COMMANDS_PENDING_MAX, Held, as_json
 
-DECISIONS_MAX = 50_000
-"""The full record keeps this many decisions a rollout: two weeks of looks every 30 s."""
-COMMANDS_PENDING_MAX = 100
 _LOCK_TRIES = 10
 _LOCK_PAUSE_S = 0.02
 
@@ -60,9 +59,17 @@ class Store:
             rows = database.execute("SELECT name, namespace, spec, status, holder FROM rollouts ORDER BY name")
             return [_row(self.path, row, self.is_held(row[0])) for row in rows.fetchall()]
 
+    def names(self) -> list[str]:
+        """Return the names of all rollouts, without reading them."""
+        with self._file.reading() as database:
+            return [name for (name,) in database.execute("SELECT name FROM rollouts ORDER BY name").fetchall()]
+
     def get(self, name: str) -> Row | None:
         """Return one rollout, or None."""
-        return next((row for row in self.all() if row.rollout.metadata.name == name), None)
+        with self._file.reading() as database:
+            query = "SELECT name, namespace, spec, status, holder FROM rollouts WHERE name = ?"
+            row = database.execute(query, (name,)).fetchone()
+        return _row(self.path, row, self.is_held(name)) if row else None
 
     def decisions(self, name: str, *, looks: bool, limit: int) -> list[Decision]:
         """Return the newest decisions of a rollout, oldest first; with or without those of mere looks."""
@@ -71,6 +78,38 @@ class Store:
             query = f"SELECT body FROM decisions WHERE rollout = ?{where} ORDER BY id DESC LIMIT ?"  # noqa: S608  constant text
             rows = database.execute(query, (name, limit)).fetchall()
         return [Decision.model_validate_json(body) for (body,) in reversed(rows)]
+
+    def decisions_after(self, name: str, last: int) -> list[tuple[int, Decision]]:
+        """Return the decisions written after the one numbered `last`, each with its number, oldest first."""
+        with self._file.reading() as database:
+            query = "SELECT id, body FROM decisions WHERE rollout = ? AND id > ? ORDER BY id LIMIT 1000"
+            rows = database.execute(query, (name, last)).fetchall()
+        return [(number, Decision.model_validate_json(body)) for number, body in rows]
+
+    def last_decision(self, name: str) -> int:
+        """Return the number of the newest decision; 0 if there is none."""
+        with self._file.reading() as database:
+            query = "SELECT max(id) FROM decisions WHERE rollout = ?"
+            return int(database.execute(query, (name,)).fetchone()[0] or 0)
+
+    def releases(self, name: str, limit: int) -> list[Release]:
+        """Return the newest releases of a rollout that are over, oldest first."""
+        with self._file.reading() as database:
+            query = "SELECT body FROM releases WHERE rollout = ? ORDER BY ended_at DESC, id DESC LIMIT ?"
+            rows = database.execute(query, (name, limit)).fetchall()
+        return [Release.model_validate_json(body) for (body,) in reversed(rows)]
+
+    def declare(self, rollout: Rollout) -> None:
+        """Write what is wanted of a rollout; whoever holds it, or comes to hold it, sees it at its next look.
+
+        Its status is only written where there is none yet.
+        """
+        with self._file.writing() as database:
+            database.execute(
+                "INSERT INTO rollouts (name, namespace, spec, status) VALUES (?,?,?,?) ON CONFLICT (name) DO UPDATE"
+                " SET namespace = excluded.namespace, spec = excluded.spec",
+                (rollout.metadata.name, rollout.metadata.namespace, as_json(rollout.spec), as_json(rollout.status)),
+            )
 
     def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
         """Append a command, meant for the phase and step of `status`; return its id.
@@ -119,7 +158,7 @@ class Store:
                 database.execute(
                     "INSERT INTO rollouts (name, namespace, spec, status) VALUES (?,?,?,?) ON CONFLICT (name) DO UPDATE"
                     " SET namespace = excluded.namespace, spec = excluded.spec, status = excluded.status",
-                    (metadata.name, metadata.namespace, _json(rollout.spec), _json(rollout.status)),
+                    (metadata.name, metadata.namespace, as_json(rollout.spec), as_json(rollout.status)),
                 )
                 database.execute(
                     "UPDATE rollouts SET epoch = epoch + 1, holder = ? WHERE name = ?",
@@ -147,70 +186,6 @@ class Store:
             f"another controller{who} carries out {name} already. Follow it with rollout status, steer it with"
             " rollout pause, promote or abort, or stop it first"
         )
-
-
-class Held:
-    """One rollout, held: the `Records` port of the engine."""
-
-    def __init__(self, file: Database, rollout: Rollout, epoch: int, lock: IO[str]) -> None:
-        self._file = file
-        self._rollout = rollout
-        self._epoch = epoch
-        self._lock = lock
-        self._saves = 0
-
-    def load(self) -> Rollout:
-        """Return the rollout as this holder last wrote it: nobody else writes it."""
-        return self._rollout
-
-    def commands(self) -> tuple[Command, ...]:
-        """Return the commands that nobody has answered yet, oldest first."""
-        with self._file.reading() as database:
-            rows = database.execute(
-                "SELECT id, verb, actor, reason, at, phase, step FROM commands"
-                " WHERE rollout = ? AND NOT handled ORDER BY verb != 'abort', at, id LIMIT ?",
-                (self._rollout.metadata.name, COMMANDS_PENDING_MAX),
-            ).fetchall()
-        return tuple(
-            Command(id_, cast("Verb", verb), actor, reason, datetime.fromisoformat(at), phase, step)
-            for id_, verb, actor, reason, at, phase, step in rows
-        )
-
-    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
-        """Write status and decisions in one transaction and close the commands it has handled.
-
-        Raises RecordsUnavailable, also when this is no longer the holder: then nothing was written.
-        """
-        name = self._rollout.metadata.name
-        with self._file.writing() as database:
-            changed = database.execute(
-                "UPDATE rollouts SET status = ? WHERE name = ? AND epoch = ?", (_json(status), name, self._epoch)
-            )
-            if changed.rowcount != 1:
-                raise RecordsUnavailable(f"{name} is held by another controller since: this one stops writing")
-            database.executemany(
-                "INSERT INTO decisions (rollout, at, kind, body) VALUES (?,?,?,?)",
-                [(name, each.at.isoformat(), each.kind, _json(each)) for each in decisions],
-            )
-            database.executemany(
-                "UPDATE commands SET handled = 1 WHERE id = ? AND rollout = ?", [(id_, name) for id_ in status.handled]
-            )
-            if self._saves % 500 == 0:
-                database.execute(
-                    "DELETE FROM decisions WHERE rollout = ? AND id <= (SELECT id FROM decisions WHERE rollout = ?"
-                    " ORDER BY id DESC LIMIT 1 OFFSET ?)",
-                    (name, name, DECISIONS_MAX),
-                )
-        self._saves += 1
-        self._rollout = Rollout(self._rollout.metadata, self._rollout.spec, status)
-
-    def release(self) -> None:
-        """Let go of the lease."""
-        self._lock.close()
-
-
-def _json(record: Any) -> str:
-    return str(record.model_dump_json(by_alias=True, exclude_none=True))
 
 
 def _row(path: Path, row: tuple[str, str, str, str, str], held: bool) -> Row:

@@ -5,27 +5,50 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rollout.engine.facts import RouteFacts
 from rollout.errors import RouterUnavailable
-from rollout.traffic.envoy_config import cluster_name, clusters, read_active, read_routes, routes
+from rollout.traffic.envoy_config import (
+    CLUSTERS,
+    PREVIEW,
+    ROUTES,
+    cluster_name,
+    clusters,
+    preview_routes,
+    read_active,
+    read_preview,
+    read_routes,
+    routes,
+)
+from rollout.traffic.envoy_files import WatchedFiles
 
 if TYPE_CHECKING:
     from rollout.engine.route import SetWeight
-    from rollout.traffic.envoy_process import EnvoyProcess
 
 CLUSTER_TIMEOUT_S = 5.0
 _POLL_S = 0.02
 _STATS = "/stats?format=prometheus&filter=" + r"^cluster\..*\.upstream_rq_(completed|xx|[1-5]xx|time)$"
 
 
+class Process(Protocol):
+    """An Envoy: the files it watches, its admin page, and seeing that it runs."""
+
+    files: WatchedFiles
+
+    @property
+    def has_preview_listener(self) -> bool: ...
+
+    def admin(self) -> str | None: ...
+    def get(self, page: str) -> str: ...
+    def ensure(self) -> None: ...
+
+
 class EnvoyRouter:
     """Splits conversations between two versions. endpoints: the addresses of every version."""
 
-    def __init__(
-        self, rollout: str, header: str, endpoints: Mapping[str, tuple[str, ...]], process: EnvoyProcess
-    ) -> None:
+    def __init__(self, rollout: str, header: str, endpoints: Mapping[str, tuple[str, ...]], process: Process) -> None:
         self._rollout = rollout
         self._header = header
         self._endpoints = endpoints
@@ -41,18 +64,26 @@ class EnvoyRouter:
         except ValueError:
             problem = "Envoy's admin page does not answer with JSON"
             return RouteFacts(name=self._rollout, reachable=False, problem=problem)
-        return read_routes(self._rollout, dump, read_active(self._rollout, stats))
+        facts = read_routes(self._rollout, dump, read_active(self._rollout, stats))
+        if facts.preview_header is not None and self._process.has_preview_listener:
+            shown = read_preview(self._rollout, dump)
+            return facts if shown == facts.candidate else replace(facts, preview_header=None)
+        return facts
 
     def apply(self, weight: SetWeight) -> None:
         """Write the weight, starting Envoy if it does not run. Clusters come before the route that names them."""
-        changed = self._process.write("clusters.json", clusters(self._rollout, self._endpoints))
+        changed = self._process.files.write(CLUSTERS, clusters(self._rollout, self._endpoints))
         if self._process.admin() is not None and changed:
             self._await_clusters(weight)
-        route = routes(self._rollout, self._header, weight)
-        if not self._process.write("routes.json", route) and self._process.admin() is not None:
-            # The file is right but Envoy has something else: make it read the file again.
-            self._process.write("routes.json", {**route, "version_info": str(time.monotonic_ns())})
+        if self._process.has_preview_listener:
+            self._write(PREVIEW, preview_routes(self._rollout, weight))
+        self._write(ROUTES, routes(self._rollout, self._header, weight))
         self._process.ensure()
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        if not self._process.files.write(name, content) and self._process.admin() is not None:
+            # The file is right but Envoy has something else: make it read the file again.
+            self._process.files.write(name, {**content, "version_info": str(time.monotonic_ns())})
 
     def _await_clusters(self, weight: SetWeight) -> None:
         names = [cluster_name(self._rollout, each) for each in (weight.stable, weight.candidate) if each]

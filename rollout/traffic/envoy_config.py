@@ -19,6 +19,9 @@ from rollout.model.units import FULL_BP
 
 _TYPE = "type.googleapis.com/envoy."
 CONNECT_TIMEOUT = "2s"
+CLUSTERS, ROUTES, PREVIEW = "clusters.json", "routes.json", "preview.json"
+"""The files that Envoy watches: each holds one kind of resource, as Envoy demands."""
+
 IDLE_TIMEOUT = "3600s"
 """An agent may think for long without a byte; Envoy's own default would cut it after five minutes."""
 
@@ -33,13 +36,13 @@ def address_of(listen: str) -> dict[str, Any]:
     return {"socket_address": {"address": host, "port_value": int(port)}}
 
 
-def bootstrap(rollout: str, listen: str, directory: str) -> dict[str, Any]:
-    """Return Envoy's start configuration: a listener and an admin page on loopback; the rest comes from files."""
-    manager = {
+def manager(route_config: str, directory: str, file: str) -> dict[str, Any]:
+    """Return the connection manager whose routes come from a watched file."""
+    return {
         "@type": f"{_TYPE}extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "conversations",
         "stream_idle_timeout": IDLE_TIMEOUT,
-        "rds": {"route_config_name": rollout, "config_source": _watched(directory, "routes.json")},
+        "rds": {"route_config_name": route_config, "config_source": watched(directory, file)},
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "http_filters": [
             {
@@ -48,24 +51,44 @@ def bootstrap(rollout: str, listen: str, directory: str) -> dict[str, Any]:
             }
         ],
     }
-    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+
+
+def bootstrap(rollout: str, listen: str, directory: str, preview: str | None = None) -> dict[str, Any]:
+    """Return Envoy's start configuration: its listeners and an admin page on loopback; the rest comes from files."""
+    listeners = [_listener("conversations", listen, manager(rollout, directory, ROUTES))]
+    if preview is not None:
+        listeners.append(_listener("preview", preview, manager(preview_name(rollout), directory, PREVIEW)))
     return {
         "node": {"id": node_id(rollout), "cluster": "rollout"},
         "admin": {"address": address_of("127.0.0.1:0")},
         # Latency histograms reach the statistics page at each flush; the default of 5 s would blur short looks.
         "stats_flush_interval": "1s",
-        "dynamic_resources": {"cds_config": _watched(directory, "clusters.json")},
-        "static_resources": {
-            "listeners": [{"name": "conversations", "address": address_of(listen), "filter_chains": [chain]}]
-        },
+        "dynamic_resources": {"cds_config": watched(directory, CLUSTERS)},
+        "static_resources": {"listeners": listeners},
     }
+
+
+def own_envoy(rollout: str, directory: str) -> dict[str, Any]:
+    """Return what your own Envoy's configuration needs, so that its traffic can be steered through files."""
+    connections = manager(rollout, directory, ROUTES)
+    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": connections}]
+    return {"dynamic_resources": {"cds_config": watched(directory, CLUSTERS)}, "filters": filters}
+
+
+def _listener(name: str, listen: str, connections: dict[str, Any]) -> dict[str, Any]:
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": connections}]}
+    return {"name": name, "address": address_of(listen), "filter_chains": [chain]}
 
 
 def node_id(rollout: str) -> str:
     return f"rollout-{rollout}"
 
 
-def _watched(directory: str, name: str) -> dict[str, Any]:
+def preview_name(rollout: str) -> str:
+    return f"{rollout}/preview"
+
+
+def watched(directory: str, name: str) -> dict[str, Any]:
     return {
         "resource_api_version": "V3",
         "path_config_source": {"path": f"{directory}/{name}", "watched_directory": {"path": directory}},
@@ -101,7 +124,8 @@ def _cluster(name: str, urls: Iterable[str]) -> dict[str, Any]:
 def routes(rollout: str, header: str, weight: SetWeight) -> dict[str, Any]:
     """Return the one route: everything, split between two clusters by the hash of the conversation's header.
 
-    Requests without the header are split at random. There is no time limit on an answer: agents think.
+    Requests without the header are split at random. There is no time limit on an answer: agents think. In a preview,
+    requests that ask for the candidate by name come first.
     """
     split = [{"name": cluster_name(rollout, weight.stable), "weight": FULL_BP - weight.candidate_bp}]
     if weight.candidate is not None:
@@ -112,9 +136,28 @@ def routes(rollout: str, header: str, weight: SetWeight) -> dict[str, Any]:
         "weighted_clusters": {"use_hash_policy": True, "clusters": split},
         "hash_policy": [{"header": {"header_name": header}}],
     }
-    host = {"name": "agents", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": action}]}
+    entries: list[dict[str, Any]] = [{"match": {"prefix": "/"}, "route": action}]
+    if weight.preview_header is not None and weight.candidate is not None:
+        asked = [{"name": weight.preview_header, "string_match": {"exact": weight.candidate}}]
+        candidate = {"cluster": cluster_name(rollout, weight.candidate), "timeout": "0s"}
+        entries.insert(0, {"match": {"prefix": "/", "headers": asked}, "route": candidate})
+    return _route_configuration(rollout, entries)
+
+
+def preview_routes(rollout: str, weight: SetWeight) -> dict[str, Any]:
+    """Return the preview listener's route: the candidate while there is a preview, else a 503 that says so."""
+    entry: dict[str, Any] = {"match": {"prefix": "/"}}
+    if weight.preview_header is not None and weight.candidate is not None:
+        entry["route"] = {"cluster": cluster_name(rollout, weight.candidate), "timeout": "0s"}
+    else:
+        entry["direct_response"] = {"status": 503, "body": {"inline_string": "there is no candidate to preview now\n"}}
+    return _route_configuration(preview_name(rollout), [entry])
+
+
+def _route_configuration(name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    host = {"name": "agents", "domains": ["*"], "routes": entries}
     return {
-        "resources": [{"@type": f"{_TYPE}config.route.v3.RouteConfiguration", "name": rollout, "virtual_hosts": [host]}]
+        "resources": [{"@type": f"{_TYPE}config.route.v3.RouteConfiguration", "name": name, "virtual_hosts": [host]}]
     }
 
 
@@ -125,8 +168,8 @@ def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]
     """
     prefix = cluster_name(rollout, "")
     try:
-        config = dump["configs"][0]["route_config"]
-        action = config["virtual_hosts"][0]["routes"][0]["route"]
+        entries = _entries(dump, rollout)
+        action = entries[-1]["route"]
         weighted = action["weighted_clusters"]["clusters"]
         split = [(each["name"].removeprefix(prefix), each.get("weight", 0)) for each in weighted]
         total = sum(share for _, share in split)
@@ -135,8 +178,36 @@ def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
         return RouteFacts(name=rollout, reachable=True, problem="the route in force is not one of ours", active=active)
     return RouteFacts(
-        name=rollout, reachable=True, stable=stable, candidate=candidate, candidate_bp=share_bp, active=active
+        name=rollout,
+        reachable=True,
+        stable=stable,
+        candidate=candidate,
+        candidate_bp=share_bp,
+        active=active,
+        preview_header=_preview_header(entries),
     )
+
+
+def _entries(dump: Mapping[str, Any], name: str) -> list[Any]:
+    """Return the routes of a configuration by its name: an Envoy of your own may have others. Raises KeyError."""
+    for each in dump["configs"]:
+        if each["route_config"]["name"] == name:
+            return list(each["route_config"]["virtual_hosts"][0]["routes"])
+    raise KeyError(name)
+
+
+def read_preview(rollout: str, dump: Mapping[str, Any]) -> str | None:
+    """Return the version that the preview listener leads to; None if to none."""
+    try:
+        cluster = _entries(dump, preview_name(rollout))[0]["route"]["cluster"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return str(cluster).removeprefix(cluster_name(rollout, ""))
+
+
+def _preview_header(entries: list[Any]) -> str | None:
+    headers = entries[0].get("match", {}).get("headers", []) if len(entries) > 1 else []
+    return str(headers[0].get("name")) if headers else None
 
 
 def read_active(rollout: str, stats: str) -> dict[str, int]:

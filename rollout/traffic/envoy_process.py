@@ -12,13 +12,12 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rollout.errors import PageUnavailable, RouterUnavailable
 from rollout.http import Pages
 from rollout.traffic.envoy_config import bootstrap, node_id
+from rollout.traffic.envoy_files import WatchedFiles
 
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
@@ -55,13 +54,19 @@ def port_problem(listen: str) -> str:
 class EnvoyProcess:
     """One Envoy and the directory it lives in."""
 
-    def __init__(self, rollout: str, listen: str, directory: Path, http: Pages) -> None:
+    def __init__(self, rollout: str, listen: str, directory: Path, http: Pages, preview: str | None = None) -> None:
         self._rollout = rollout
         self._listen = listen
         self._directory = directory
+        self._preview = preview
         self._http = http
+        self.files = WatchedFiles(directory)
         self._child: subprocess.Popen[bytes] | None = None
         self._admin: str | None = None
+
+    @property
+    def has_preview_listener(self) -> bool:
+        return self._preview is not None
 
     @property
     def directory(self) -> Path:
@@ -101,27 +106,20 @@ class EnvoyProcess:
 
         An Envoy whose admin page is slow still serves users: it is never ended for that.
         """
-        wanted = json.dumps(bootstrap(self._rollout, self._listen, str(self._directory)), indent=1)
+        wanted = json.dumps(bootstrap(self._rollout, self._listen, str(self._directory), self._preview), indent=1)
         if self.admin() is not None:
-            if self._read(self._bootstrap_path) == wanted:
+            if self.files.read(self._bootstrap_path.name) == wanted:
                 return
             self.stop()
         elif self._child is not None:
             raise RouterUnavailable(f"Envoy (pid {self._child.pid}) runs, but its admin page does not answer")
-        if problem := port_problem(self._listen):
-            raise RouterUnavailable(f"Envoy cannot listen on {self._listen}: {problem}. Free it, or change `listen`")
-        with self._disk():
+        for key, address in (("listen", self._listen), ("preview", self._preview)):
+            if address is not None and (problem := port_problem(address)):
+                raise RouterUnavailable(f"Envoy cannot listen on {address}: {problem}. Free it, or change `{key}`")
+        with self.files.disk():
             self._directory.mkdir(parents=True, exist_ok=True)
             self._bootstrap_path.write_text(wanted, encoding="utf-8")
             self._start()
-
-    @contextlib.contextmanager
-    def _disk(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            message = f"Envoy's files in {self._directory} cannot be written: {error}. Check the disk and permissions"
-            raise RouterUnavailable(message) from error
 
     def _start(self) -> None:
         admin_file, log_file = self._directory / "admin.txt", self._directory / "envoy.log"
@@ -182,24 +180,6 @@ class EnvoyProcess:
     def _bootstrap_path(self) -> Path:
         return self._directory / "bootstrap.json"
 
-    def write(self, name: str, content: dict[str, Any]) -> bool:
-        """Put a watched file in place whole, by a rename; return whether it changed."""
-        path, text = self._directory / name, json.dumps(content, indent=1)
-        if self._read(path) == text:
-            return False
-        with self._disk():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_suffix(".new")
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(path)
-        return True
-
-    def _read(self, path: Path) -> str:
-        try:
-            return path.read_text(encoding="utf-8")
-        except OSError:
-            return ""
-
     def _last_words(self, log_file: Path) -> str:
-        lines = [line for line in self._read(log_file).splitlines() if line.strip()]
+        lines = [line for line in self.files.read(log_file.name).splitlines() if line.strip()]
         return lines[-1][-300:] if lines else "it left no message"

@@ -15,7 +15,7 @@ from rollout.engine.route import SetWeight
 from rollout.errors import RouterUnavailable
 from rollout.http import Pages
 from rollout.metrics.scrape import ScrapeSource
-from rollout.model.policy import Kpi
+from rollout.model.kpi import Kpi
 from rollout.traffic.envoy import EnvoyRouter
 from rollout.traffic.envoy_process import EnvoyProcess
 from tests.integration.real import eventually, needs_envoy
@@ -228,7 +228,7 @@ def test_a_foreign_edit_of_the_route_is_seen(router, process, tmp_path):
     document = json.loads(path.read_text())
     split = document["resources"][0]["virtual_hosts"][0]["routes"][0]["route"]["weighted_clusters"]["clusters"]
     split[0]["weight"], split[1]["weight"] = 2000, 8000
-    process.write("routes.json", document)
+    process.files.write("routes.json", document)
     eventually(lambda: router.observe().candidate_bp == 8000)
     put(router, SetWeight("v1", "v2", 1000))
 

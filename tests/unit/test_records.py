@@ -13,7 +13,8 @@ from rollout.errors import Busy, InvalidInput, RecordsUnavailable
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import CommandOutcome, Decision, Phase, Reason, Status
-from rollout.records.sqlite import COMMANDS_PENDING_MAX, Store
+from rollout.records.held import COMMANDS_PENDING_MAX
+from rollout.records.sqlite import Store
 from tests.world import policy, spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

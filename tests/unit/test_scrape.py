@@ -11,7 +11,7 @@ from rollout.http import PAGE_MAX_BYTES, Pages
 from rollout.metrics.presets import resolve
 from rollout.metrics.scrape import SERIES_MAX, ScrapeSource
 from rollout.metrics.selector import parse
-from rollout.model.policy import Kpi
+from rollout.model.kpi import Kpi
 
 AGENT = """\
 # HELP agent_tasks_started_total Tasks begun.

@@ -1,0 +1,76 @@
+"""Handing a rollout to a daemon: declare what is wanted, see that it is taken up, follow it or return."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from rollout.cli.options import Output
+from rollout.cli.start import OnPause, checked, say_if_declined, until_over
+from rollout.errors import RecordsUnavailable
+
+if TYPE_CHECKING:
+    from rollout.cli.target import Target
+    from rollout.model.rollout import Rollout
+    from rollout.records.sqlite import Store
+
+HAND_OVER_TIMEOUT_S = 20.0
+HAND_OVER_POLL_S = 0.1
+
+
+def hand_over(
+    target: Target, version: str, stable: str | None, state: Path, on_pause: OnPause, output: Output, *, detach: bool
+) -> int:
+    """Declare what is wanted and let a daemon carry it out; follow it, or return as soon as it is in its hands."""
+    import time
+
+    from rollout.cli.follow import follow
+    from rollout.cli.outcome import as_json, exit_code, finish
+    from rollout.cli.watch import watcher
+    from rollout.daemon.lifetime import running, spawn
+    from rollout.records.sqlite import Store
+
+    wanted = checked(target, version, stable, state)
+    store, name = Store(state, create=True), target.metadata.name
+    last = store.last_decision(name)
+    store.declare(wanted)
+    say_if_declined(wanted, version, pending=False)
+    daemon, deadline = running(state) or spawn(state), time.monotonic() + HAND_OVER_TIMEOUT_S
+    while not _is_taken(store, name, version, last):
+        if time.monotonic() > deadline:
+            message = f"the daemon ({daemon}) has not taken {name} up in {HAND_OVER_TIMEOUT_S:g} s"
+            raise RecordsUnavailable(f"{message}; see {state / 'daemon.log'}, or whether another controller holds it")
+        time.sleep(HAND_OVER_POLL_S)
+        daemon = running(state) or spawn(state)  # it may have ended for want of work as we came
+    row = store.get(name)
+    if detach and row is not None:
+        if output is Output.JSON:
+            typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
+        else:
+            typer.echo(f"{name}: {version} is in the daemon's hands ({daemon}). Follow it: rollout status --watch")
+        return 0
+    with watcher(name, lambda: _loaded(store, name)) as watching:
+        status = follow(store, name, last, watching, until_over(version, on_pause))
+    if status is None:
+        typer.echo("the daemon goes on; rollout status --watch follows it again", err=True)
+    return finish(_loaded(store, name), exit_code(status, version), output)
+
+
+def _loaded(store: Store, name: str) -> Rollout:
+    row = store.get(name)
+    if row is None:
+        raise RecordsUnavailable(f"{name} is not recorded any more")
+    return row.rollout
+
+
+def _is_taken(store: Store, name: str, version: str, last: int) -> bool:
+    """Whether a controller has the rollout in its hands and has seen what is wanted."""
+    row = store.get(name)
+    if row is None or not row.holder:
+        return False
+    status = row.rollout.status
+    seen = (status.candidate_version, status.declined_version, status.stable_version)
+    return store.last_decision(name) > last or (version in seen and not status.is_active)

@@ -1,0 +1,43 @@
+"""`rollout history`: what was released here, when, and how it ended."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def history(
+        name: OptionalName = None,
+        files: Files = None,
+        state: StateDir = None,
+        limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most this many releases.")] = 20,
+        output: OutputAs = Output.TEXT,
+    ) -> None:
+        """List the releases of a rollout that are over, the newest last."""
+        from rollout.cli.options import open_store, pick
+        from rollout.engine import words
+
+        store = open_store(state, files)
+        row = pick(store, name)
+        releases = store.releases(row.rollout.metadata.name, limit)
+        if output is Output.JSON:
+            told = [release.model_dump(mode="json", by_alias=True, exclude_none=True) for release in releases]
+            typer.echo(json.dumps(told, indent=2, sort_keys=True))
+            return
+        if not releases:
+            typer.echo(f"{row.rollout.metadata.name}: no release is over yet")
+            return
+        typer.echo(f"{'STARTED':<17} {'TOOK':<7} {'FROM':<10} {'TO':<10} {'RESULT':<16} WHY")
+        for release in releases:
+            took = words.span((release.ended_at - release.started_at).total_seconds())
+            kind = f"{release.result}{' (undo)' if release.undoing and release.result == 'promoted' else ''}"
+            typer.echo(
+                f"{release.started_at:%Y-%m-%d %H:%M}Z {took:<7} {release.previous:<10} {release.candidate:<10} "
+                f"{kind:<16} {release.message}"
+            )

@@ -1,0 +1,142 @@
+"""`rollout init`: writes a commented rollout.yaml and a policy, from answers or from options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rollout.cli.options import DEFAULT_FILE
+
+_DOCUMENT = """\
+# What is released, and where. Check it with: rollout lint {file}
+apiVersion: rollout.dev/v1alpha1
+kind: Rollout
+metadata: {{name: {name}}}
+spec:
+  version: {stable}                # in use now; `rollout start {candidate}` releases the other
+  backends:
+    endpoints:                     # each version on an address of its own; several with one version share its traffic
+    - {{version: {stable}, url: "{stable_url}"}}
+    - {{version: {candidate}, url: "{candidate_url}"}}
+  routes:
+  - envoy: {{listen: "{listen}"}}  # started for you; send your users here{preview}
+  metrics:
+    scrape: {{path: {metrics}}}    # each agent's own metrics page; no Prometheus needed
+  conversations:
+    pinBy: {{header: {header}}}    # requests with the same value stay on one version
+    turns: 10                      # how many requests a conversation usually has
+  policyRef: {{name: {policy}}}    # policies/{policy}.yaml, yours to change
+"""
+
+_PREVIEW = '\n  #   preview: "127.0.0.1:8081"  # inside the braces: where a blue-green candidate can be tried out'
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def init(
+        name: Annotated[str | None, typer.Option(help="What the rollout is called, such as support-agent.")] = None,
+        stable: Annotated[str | None, typer.Option(help="The version in use: VERSION=URL.")] = None,
+        candidate: Annotated[str | None, typer.Option(help="The version to release next: VERSION=URL.")] = None,
+        listen: Annotated[str, typer.Option(help="Where users enter.")] = "127.0.0.1:8080",
+        policy: Annotated[str | None, typer.Option(help="Which ready-made policy to copy.")] = None,
+        metrics: Annotated[str, typer.Option(help="The path of the agents' metrics pages.")] = "/metrics",
+        header: Annotated[str, typer.Option(help="The header that names a conversation.")] = "x-thread-id",
+        file: Annotated[Path, typer.Option("--file", "-f", help="Where to write it.")] = DEFAULT_FILE,
+        force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
+    ) -> None:
+        """Write a commented rollout.yaml and a policy to begin with; asks for what no option says."""
+        name = _answer(name, "name", "What is the agent called?", "support-agent")
+        in_use = _answer(stable, "stable", "Which version is in use, and where?", "v1=http://127.0.0.1:9001")
+        to_come = _answer(candidate, "candidate", "Which is the next, and where?", "v2=http://127.0.0.1:9002")
+        versions = [_version(in_use, "stable"), _version(to_come, "candidate")]
+        known = _policies()
+        chosen = _answer(policy, "policy", f"Which policy ({', '.join(known)})?", "canary-cautious")
+        text = _DOCUMENT.format(
+            file=file,
+            name=name,
+            stable=versions[0][0],
+            stable_url=versions[0][1],
+            candidate=versions[1][0],
+            candidate_url=versions[1][1],
+            listen=listen,
+            preview=_PREVIEW if "blue-green" in chosen else "",
+            metrics=metrics,
+            header=header,
+            policy=chosen,
+        )
+        _write(file, text, chosen, known, force=force)
+        typer.echo(f"wrote {file} and {file.parent / 'policies' / chosen}.yaml")
+        typer.echo(
+            f"next: start both versions, then `rollout lint {file}` and `rollout start {versions[1][0]}`", err=True
+        )
+
+
+def _answer(given: str | None, option: str, question: str, usual: str) -> str:
+    """Return what an option says, else what somebody at the terminal answers, else refuse."""
+    from rollout.errors import Fault, InvalidInput
+
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise InvalidInput([Fault(f"--{option}", "is missing, and nobody is there to be asked", f"--{option} {usual}")])
+    return str(typer.prompt(question, default=usual, err=True))
+
+
+def _version(text: str, option: str) -> tuple[str, str]:
+    from rollout.errors import Fault, InvalidInput
+
+    version, sign, url = text.partition("=")
+    if not sign or not version or not url:
+        remedy = "write it like v2=http://127.0.0.1:9002"
+        raise InvalidInput([Fault(f"--{option}", "is not VERSION=URL", remedy, text)])
+    return version, url
+
+
+def _policies() -> dict[str, Path]:
+    """Return the ready-made policies by name: beside the package when installed, beside its folder in a checkout."""
+    import rollout
+
+    package = Path(rollout.__file__).parent
+    for folder in (package / "policies", package.parent / "policies"):
+        if found := {path.stem: path for path in sorted(folder.glob("*.yaml"))}:
+            return found
+    return {}
+
+
+def _write(file: Path, text: str, chosen: str, known: dict[str, Path], *, force: bool) -> None:
+    """Write both files, or neither. Raises InvalidInput with every fault."""
+    from rollout.errors import Fault, InvalidInput
+    from rollout.model.documents import Documents, read_text
+
+    faults = []
+    if chosen not in known:
+        faults.append(Fault("--policy", "is none of the ready-made ones", f"use one of {', '.join(known)}", chosen))
+    documents = Documents()
+    read_text(text, str(file), documents)
+    faults += documents.faults
+    copy = file.parent / "policies" / f"{chosen}.yaml"
+    if not force:
+        faults += [
+            Fault(str(path), "is there already", "name another with --file, or write over it with --force")
+            for path in (file, *([copy] if chosen in known and _differs(copy, known[chosen]) else []))
+            if path.exists()
+        ]
+    if faults:
+        raise InvalidInput(faults)
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(known[chosen].read_text(encoding="utf-8"), encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"cannot be written: {error.strerror or error}"
+        raise InvalidInput([Fault(str(error.filename), message, "check the path and its permissions")]) from error
+
+
+def _differs(copy: Path, original: Path) -> bool:
+    try:
+        return copy.read_text(encoding="utf-8") != original.read_text(encoding="utf-8")
+    except OSError:
+        return False

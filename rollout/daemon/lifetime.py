@@ -1,0 +1,91 @@
+"""One daemon a state directory: which one runs, starting one in the background, ending with a signal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rollout.errors import Busy, RecordsUnavailable
+
+LOCK, LOG = "daemon.lock", "daemon.log"
+LOG_MAX_BYTES = 10 * 1024 * 1024
+START_TIMEOUT_S = 15.0
+_POLL_S = 0.05
+
+
+@contextmanager
+def only_one(directory: Path) -> Iterator[None]:
+    """Be the daemon of a state directory. Raises Busy if another one is."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / LOCK).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            message = f"a daemon ({running(directory)}) carries out the rollouts in {directory} already"
+            raise Busy(f"{message}; end that one first, or name another --state") from None
+        lock.truncate(0)
+        lock.write(f"pid {os.getpid()}")
+        lock.flush()
+        yield
+
+
+def running(directory: Path) -> str:
+    """Return which daemon has a state directory in its care, as ``pid 4711``; empty if none has."""
+    try:
+        with (directory / LOCK).open("r") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return lock.read() or "starting"
+            return ""
+    except OSError:
+        return ""
+
+
+def spawn(directory: Path) -> str:
+    """Start a daemon in the background that ends once nothing is under way; return which. It logs into a file.
+
+    Raises RecordsUnavailable if it does not come up.
+    """
+    log = directory / LOG
+    if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+    command = [sys.executable, "-m", "rollout.cli.app", "daemon", "--state", str(directory), "--until-idle"]
+    with log.open("a", encoding="utf-8") as out:
+        child = subprocess.Popen(  # noqa: S603  our own module, no shell
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        found = running(directory)
+        if found.startswith("pid"):
+            return found
+        if child.poll() is not None and not found:
+            break
+        time.sleep(_POLL_S)
+    raise RecordsUnavailable(f"no daemon came up; its last words are in {log}")
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """Yield an event that SIGINT and SIGTERM set."""
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

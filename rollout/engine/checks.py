@@ -1,0 +1,90 @@
+"""Checks by others: asked for in the status first, carried out at the edge, their verdicts taken in at each look.
+
+A run is asked for at a point of the rollout (`before-traffic`, `before-step-2`, `before-promotion`) and has an id that
+never changes, so that asking twice is asking once. No verdict in time is neither yes nor no.
+"""
+
+from __future__ import annotations
+
+from rollout.engine import words
+from rollout.engine.closed import Closed
+from rollout.engine.draft import Draft
+from rollout.model.status import CheckRun, Reason
+
+CHECKS_KEPT = 40
+"""Finished runs beyond this are forgotten, the oldest first."""
+
+BEFORE_TRAFFIC = "before-traffic"
+BEFORE_STEP = "before-step"
+BEFORE_PROMOTION = "before-promotion"
+
+
+def follow(draft: Draft) -> None:
+    """Take in what is known of the checks under way."""
+    runs = []
+    for run in draft.status.checks:
+        after = _followed(draft, run) if run.state == "running" else run
+        if after.state != run.state:
+            draft.record("check", message=f"check {run.name} ({run.point}): {_told(after)}")
+        runs.append(after)
+    if tuple(runs) != draft.status.checks:
+        draft.update(checks=tuple(runs))
+
+
+def _followed(draft: Draft, run: CheckRun) -> CheckRun:
+    fact = draft.facts.checks.get(run.id)
+    if fact is not None and fact.passed is not None:
+        return run.model_copy(update={"state": "passed" if fact.passed else "failed", "message": fact.message})
+    changes = {} if fact is None else {"where": fact.where or run.where, "message": fact.message}
+    if draft.now >= run.deadline:
+        changes["state"] = "late"
+    return run.model_copy(update=changes)
+
+
+def _told(run: CheckRun) -> str:
+    said = f": {run.message}" if run.message else ""
+    if run.state == "late":
+        return f"no verdict within {words.span((run.deadline - run.asked_at).total_seconds())}{said}"
+    return ("yes" if run.state == "passed" else "no") + said
+
+
+def agree(draft: Draft, when: str, point: str) -> Closed | None:
+    """Ask for the checks of a point that were not asked for yet; return why it is closed, None once all have agreed."""
+    asked = {run.name: run for run in draft.status.checks if run.point == point}
+    for check in draft.policy.gates.checks(when):
+        if check.name not in asked:
+            asked[check.name] = _ask(draft, check.name, point, check.timeout_s)
+    for state, reason in (("failed", Reason.CHECK_FAILED), ("late", Reason.CHECK_LATE)):
+        if found := [run for run in asked.values() if run.state == state]:
+            told = "; ".join(f"{run.name}: {_told(run)}" for run in found)
+            return Closed(reason, f"a check did not agree ({point}). {told}")
+    if running := [run for run in asked.values() if run.state == "running"]:
+        told = "; ".join(f"{run.name}{f' ({run.message})' if run.message else ''}" for run in running)
+        left_s = max((run.deadline - draft.now).total_seconds() for run in running)
+        return Closed(Reason.CHECK_RUNNING, f"waits for checks, {words.span(left_s)} at most: {told}")
+    return None
+
+
+def _ask(draft: Draft, name: str, point: str, timeout_s: float) -> CheckRun:
+    status = draft.status
+    began = int(status.started_at.timestamp()) if status.started_at else 0
+    tries = status.check_tries
+    run = CheckRun(
+        id=f"{draft.name}/{status.candidate_version}/{began}/{point}/{name}/{tries}",
+        name=name,
+        point=point,
+        asked_at=draft.now,
+        deadline=draft.later(timeout_s),
+    )
+    running = [each for each in status.checks if each.state == "running"]
+    done = [each for each in status.checks if each.state != "running"]
+    draft.update(checks=(*done[-CHECKS_KEPT:], *running, run))
+    draft.record("check", message=f"check {name} is asked ({point}), {words.span(timeout_s)} at most")
+    return run
+
+
+def forget_late(draft: Draft) -> None:
+    """Let checks that gave no verdict in time be asked once more."""
+    kept = tuple(run for run in draft.status.checks if run.state != "late")
+    if kept != draft.status.checks:
+        draft.update(checks=kept, check_tries=draft.status.check_tries + 1)

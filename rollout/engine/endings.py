@@ -1,0 +1,100 @@
+"""How rollouts end: the bake, the drain, the way back. One function a phase, at most one event a look."""
+
+from __future__ import annotations
+
+from rollout.engine import gates, words
+from rollout.engine.advance import checks_agree_before_promotion
+from rollout.engine.closed import first_closed
+from rollout.engine.draft import Draft
+from rollout.engine.fitness import route_is_in_force
+from rollout.engine.phases import Event
+from rollout.engine.route import in_force, wanted_route
+from rollout.engine.waiting import undecided, wait_or_give_up
+from rollout.model.status import Reason, Result, Traffic
+
+
+def baking(draft: Draft) -> None:
+    status = draft.status
+    by_hand = status.steps in status.passed_by_human
+    chain = gates.BAKE_AFTER_SWITCH if draft.way.switches and draft.way.proves else gates.BAKE
+    closed = first_closed((route_is_in_force, checks_agree_before_promotion) if by_hand else chain, draft)
+    at_most_s = draft.way.bake.at_most_s
+    if closed is None:
+        _promote(draft)
+    elif closed.reason is Reason.COLLECTING and at_most_s and draft.since(status.window_since) >= at_most_s:
+        undecided(draft, closed, at_most_s)
+    else:
+        wait_or_give_up(draft, closed)
+
+
+def _promote(draft: Draft) -> None:
+    status, standby_s = draft.status, draft.way.standby_s
+    new, old = status.candidate_version, status.stable_version
+    draft.go(
+        Event.BAKED,
+        Reason.PROMOTED,
+        _promoted(draft),
+        stable_version=new,
+        previous_version=old,
+        result=Result.PROMOTED,
+        deadline=draft.later(draft.policy.drain.deadline_s),
+        standby_until=draft.later(standby_s) if standby_s else None,
+    )
+
+
+def _promoted(draft: Draft) -> str:
+    status = draft.status
+    candidate, stable = status.candidate_version or "", status.stable_version or ""
+    told = [
+        words.compared(name, state.model_copy(update={"frozen_bound": None}), candidate, stable)
+        for name, state in status.evidence.items()
+        if state.all_c + state.all_s > 0
+    ]
+    how = " by hand" if status.passed_by_human else ""
+    return f"{candidate} is promoted{how}. {'; '.join(told)}"
+
+
+def draining(draft: Draft) -> None:
+    status = draft.status
+    old = status.previous_version or ""
+    active = sum(route.active.get(old, 0) for route in draft.facts.routes)
+    reachable = all(route.reachable for route in draft.facts.routes)
+    late = status.deadline is not None and draft.now >= status.deadline
+    if (reachable and active == 0) or late:
+        told = f"no request is left on {old}"
+        if active:
+            told = f"the drain's time is over; {active} requests on {old} are left to end"
+        draft.go(Event.DRAINED, Reason.PROMOTED, told, traffic=Traffic())
+        draft.update(message=status.message)
+    elif active:
+        draft.update(reason=Reason.DRAINING, next=f"{active} requests are still under way on {old}")
+
+
+def rolling_back(draft: Draft) -> None:
+    _to_stable(draft)
+    if _stable_has_all(draft):
+        result = draft.status.result or Result.ROLLED_BACK
+        why = draft.status.message
+        draft.go(Event.RESTORED, draft.status.reason, f"all traffic is on {draft.status.stable_version}", result=result)
+        draft.update(message=why)
+
+
+def superseding(draft: Draft) -> None:
+    _to_stable(draft)
+    if _stable_has_all(draft):
+        message = f"all traffic is back on {draft.status.stable_version}"
+        draft.go(Event.RESTORED, Reason.SUPERSEDED, message, candidate_version=None, traffic=Traffic())
+
+
+def _to_stable(draft: Draft) -> None:
+    """Ask for the candidate's weight to be 0. Nothing can stand in the way: no gate, no metrics, no store."""
+    if draft.status.traffic.wanted_bp != 0:
+        draft.update(traffic=Traffic(wanted_bp=0, asked_at=draft.now), window_since=None)
+
+
+def _stable_has_all(draft: Draft) -> bool:
+    """Whether the route sends everything to stable, seen after we asked for it: a weight may still be on its way."""
+    wanted, asked_at = wanted_route(draft.status), draft.status.traffic.asked_at
+    if wanted is None or asked_at == draft.now:
+        return False
+    return in_force(wanted, draft.facts.routes)

@@ -1,0 +1,52 @@
+"""Gates before any traffic: can both versions be reached, told apart and judged?"""
+
+from __future__ import annotations
+
+from rollout.engine.closed import Closed
+from rollout.engine.draft import Draft
+from rollout.engine.route import in_force, wanted_route
+from rollout.model.status import Reason
+
+
+def versions_have_backends(draft: Draft) -> Closed | None:
+    for version in (draft.status.stable_version, draft.status.candidate_version):
+        if version not in draft.facts.versions:
+            return Closed(Reason.NOT_READY, f"{version} has no endpoint: add one to spec.backends.endpoints")
+    return None
+
+
+def versions_are_ready(draft: Draft) -> Closed | None:
+    for version in (draft.status.stable_version or "", draft.status.candidate_version or ""):
+        if problem := draft.facts.ready.get(version):
+            return Closed(Reason.NOT_READY, f"{version} is not ready: {problem}")
+    return None
+
+
+def route_is_in_force(draft: Draft) -> Closed | None:
+    wanted = wanted_route(draft.status)
+    if wanted is None:
+        return Closed(Reason.STABLE_UNKNOWN, "no stable version is known")
+    if in_force(wanted, draft.facts.routes):
+        return None
+    down = [route for route in draft.facts.routes if not route.reachable]
+    if down:
+        return Closed(Reason.ROUTER_DOWN, f"the router {down[0].name} does not answer: {down[0].problem}")
+    return Closed(Reason.WEIGHT_PENDING, f"waits for the router to carry out: {wanted}")
+
+
+def metrics_can_be_read(draft: Draft) -> Closed | None:
+    if draft.facts.round is None:
+        return Closed(Reason.CHECKING, "reads the metrics once before any traffic moves")
+    round_ = draft.facts.round
+    readings = [*round_.kpis.items(), *round_.responses.items()]
+    readings += [("spendCap", round_.spend)] if round_.spend is not None else []
+    for name, reading in readings:
+        if reading.problem:
+            return Closed(Reason.SOURCE_ERROR, f"{name} cannot be read: {reading.problem}")
+    return None
+
+
+def candidate_answers(draft: Draft) -> Closed | None:
+    if not draft.status.unready_looks:
+        return None
+    return Closed(Reason.NOT_READY, f"{draft.status.candidate_version} does not answer: no user is sent there")

@@ -1,0 +1,42 @@
+"""Which release a change of status has brought to its end, if any."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rollout.model.release import Release
+from rollout.model.status import Phase, Result, Status
+
+_ENDED_AT = {
+    Phase.DRAINING: Result.PROMOTED,
+    Phase.ROLLED_BACK: Result.ROLLED_BACK,
+    Phase.SUPERSEDING: Result.SUPERSEDED,
+}
+
+
+def ended(before: Status, after: Status, now: datetime) -> Release | None:
+    """Return the release that ended between two statuses; None if none did.
+
+    A promotion is an end as soon as it is written down, before the drain. An undo ends no release of its own: it is
+    told as one, from the moment it was asked for.
+    """
+    candidate, stable = after.candidate_version, after.stable_version
+    if after.phase is before.phase or candidate is None or stable is None or after.started_at is None:
+        return None
+    if after.phase not in _ENDED_AT:
+        return None
+    undone = after.result is Result.UNDONE
+    result = _ENDED_AT[after.phase] if after.phase is Phase.SUPERSEDING else after.result or _ENDED_AT[after.phase]
+    promoted = after.phase is Phase.DRAINING
+    return Release(
+        candidate=stable if undone else candidate,
+        previous=candidate if undone else (after.previous_version or stable) if promoted else stable,
+        result=result,
+        reason=after.reason,
+        message=after.message,
+        started_at=(before.phase_since or now) if undone else after.started_at,
+        ended_at=now,
+        retries=after.retries,
+        undoing=after.undoing or undone,
+        policy_digest=after.policy.digest if after.policy else "",
+    )

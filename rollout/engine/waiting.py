@@ -1,0 +1,44 @@
+"""Waiting at a closed gate, and for how long: nothing waits for ever for what does not come by itself."""
+
+from __future__ import annotations
+
+from rollout.engine import words
+from rollout.engine.closed import Closed
+from rollout.engine.draft import Draft
+from rollout.engine.phases import Event
+from rollout.model.status import HeldBy, Reason, Result
+
+TRAFFIC_TIMEOUT_S = 120.0
+"""A weight that is not in force, or refuted by the requests, for this long needs a human."""
+
+_OFF = (Reason.WEIGHT_PENDING, Reason.ROUTER_DOWN, Reason.TRAFFIC_NOT_SHIFTING, Reason.SAMPLE_RATIO)
+"""Reasons to wait that are the traffic's, not the candidate's."""
+
+
+def wait_or_give_up(draft: Draft, closed: Closed) -> None:
+    """Wait at a closed gate; ask a human, or go back, where waiting is of no use."""
+    lasted_s = draft.since(draft.status.traffic.off_since)
+    if closed.reason in _OFF and draft.status.traffic.off_since is not None and lasted_s >= TRAFFIC_TIMEOUT_S:
+        message = f"{closed.message}, for {words.span(lasted_s)}"
+        draft.hold(HeldBy.POLICY, Reason.TRAFFIC_NOT_SHIFTING, message)
+    elif closed.reason is Reason.APPROVAL:
+        draft.hold(HeldBy.APPROVAL, closed.reason, closed.message)
+    elif closed.reason is Reason.CHECK_FAILED:
+        draft.go(Event.ROLL_BACK, closed.reason, closed.message, result=Result.STOPPED)
+    elif closed.reason in (Reason.UNDECIDED, Reason.CHECK_LATE):
+        draft.hold(HeldBy.POLICY, closed.reason, closed.message)
+    else:
+        draft.wait(closed.reason, closed.message)
+
+
+def undecided(draft: Draft, closed: Closed, after_s: float) -> bool:
+    """The time is over and the evidence is not in: do what the policy says. Return whether to advance all the same."""
+    reaction = draft.policy.reactions.undecided
+    message = f"undecided after {words.span(after_s)}: {closed.message}"
+    if reaction == "rollback":
+        draft.go(Event.ROLL_BACK, Reason.UNDECIDED, message)
+    elif reaction == "advance" and not draft.is_last_step:
+        return True
+    else:
+        draft.hold(HeldBy.POLICY, Reason.UNDECIDED, message)
+    return False

@@ -1,0 +1,70 @@
+"""KPIs: what is counted, and how much worse is too much."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StrictBool, StringConstraints
+
+from rollout.model.base import Document
+from rollout.model.units import FULL_BP, Duration, Name, Percent
+from rollout.stats import RateMargin
+
+Selector = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class Margin(Document):
+    """How much worse counts as the same: ``p_c <= (1 + relative) p_s + absolute``, or an odds ratio of 1 + odds."""
+
+    relative_bp: Percent = Field(default=0, alias="relative")
+    absolute_bp: Percent = Field(default=0, alias="absolute")
+    odds_bp: Percent | None = Field(default=None, alias="odds")
+
+    @property
+    def rate(self) -> RateMargin:
+        """The margin between two rates, as fractions."""
+        return RateMargin(1.0 + self.relative_bp / FULL_BP, self.absolute_bp / FULL_BP)
+
+    @property
+    def odds_ratio(self) -> float | None:
+        """The greatest odds ratio that still counts as the same; None for a margin between rates."""
+        return None if self.odds_bp is None else 1.0 + self.odds_bp / FULL_BP
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it leaves no room: nothing can be proved within it."""
+        return not (self.relative_bp or self.absolute_bp or self.odds_bp)
+
+
+class Kpi(Document):
+    """One thing to judge, for both versions at the same time: a rate of bad outcomes among all, or a mean.
+
+    Either a preset, or `total` and one of `bad`, `good` (counters of outcomes) or `sum` (a sum over all outcomes, as
+    `_sum` of a histogram; judged by its mean, asymptotically).
+    among: a counter of what could have led to an outcome; both versions must yield outcomes equally often.
+    """
+
+    name: Name
+    preset: str | None = None
+    with_: dict[str, str] = Field(default_factory=dict, alias="with", max_length=16)
+    bad: Selector | None = None
+    good: Selector | None = None
+    sum: Selector | None = None
+    total: Selector | None = None
+    among: Selector | None = None
+    matures_s: Duration = Field(default=0.0, alias="matures")
+    margin: Margin | None = None
+    promotion_margin: Margin | None = None
+    at_most_bp: Percent | None = Field(default=None, alias="atMost")
+    weight: int = Field(default=1, ge=1, le=100)
+    advisory: StrictBool = False
+
+    @property
+    def proof_margin(self) -> Margin | None:
+        """What promotion must prove: `promotionMargin`, else `margin`."""
+        return self.promotion_margin or self.margin
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether it is judged by the mean of sums: no bounds hold exactly, so it is labelled asymptotic."""
+        return self.sum is not None

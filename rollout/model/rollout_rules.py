@@ -1,0 +1,88 @@
+"""Rules across the fields of a Rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rollout.errors import Fault
+from rollout.model.rules import Raw, Rule, exactly_one, items, mapping
+
+
+def endpoints(raw: Raw) -> Iterator[Fault]:
+    """Two versions never share an address: their metrics and their traffic could not be told apart."""
+    seen: dict[str, str] = {}
+    for index, endpoint in enumerate(items(mapping(raw.get("backends")).get("endpoints"))):
+        path = f"backends.endpoints[{index}].url"
+        url, version = mapping(endpoint).get("url"), mapping(endpoint).get("version")
+        if not isinstance(url, str):
+            continue
+        if url.startswith("https://"):
+            yield Fault(path, "https is not supported yet", "let the agent speak http on loopback", url)
+        elif not url.startswith("http://"):
+            yield Fault(path, "is no address of a server", f"write http://{url}", url)
+        elif (port := port_of(url)) is not None and not 1 <= port <= 65_535:
+            yield Fault(path, "is no port", "use 1 to 65535", url)
+        if isinstance(version, str) and seen.setdefault(url.rstrip("/"), version) != version:
+            message = f"{version} and {seen[url.rstrip('/')]} share one address, so they cannot be told apart"
+            yield Fault(path, message, "give each version its own address", url)
+
+
+def port_of(address: str) -> int | None:
+    """Return the port at the end of an address, if there is one."""
+    port = address.rstrip("/").rpartition(":")[2]
+    return int(port) if port.isdigit() else None
+
+
+def listen(raw: Raw) -> Iterator[Fault]:
+    """The router listens on an address that exists and that no version uses."""
+    urls = {
+        str(mapping(endpoint).get("url")).removeprefix("http://").rstrip("/")
+        for endpoint in items(mapping(raw.get("backends")).get("endpoints"))
+    }
+    for index, route in enumerate(items(raw.get("routes"))):
+        envoy = mapping(mapping(route).get("envoy"))
+        for key in ("listen", "preview", "admin"):
+            yield from _address(envoy.get(key), f"routes[{index}].envoy.{key}", urls)
+        if "listen" in envoy and envoy.get("listen") == envoy.get("preview"):
+            remedy = "choose another: users must not enter by the preview"
+            yield Fault(f"routes[{index}].envoy.preview", "is the address that users enter by", remedy)
+        if "admin" in envoy and "listen" not in envoy:
+            if "directory" not in envoy:
+                remedy = "name the directory that your Envoy watches; see docs/on-one-machine.md"
+                yield Fault(f"routes[{index}].envoy.directory", "is missing", remedy)
+            if "preview" in envoy:
+                remedy = "remove it and declare the listener in your Envoy; see docs/on-one-machine.md"
+                yield Fault(f"routes[{index}].envoy.preview", "is for an Envoy that this tool starts", remedy)
+        elif "directory" in envoy and "admin" not in envoy:
+            remedy = "remove it, or name your own Envoy's admin page instead of listen"
+            yield Fault(f"routes[{index}].envoy.directory", "is for an Envoy of your own", remedy)
+
+
+def _address(address: Any, path: str, urls: set[str]) -> Iterator[Fault]:
+    if isinstance(address, int):
+        yield Fault(path, "is no address", f'write host and port: "127.0.0.1:{address}"', address)
+    elif isinstance(address, str):
+        port = port_of(address)
+        if port is not None and not 1 <= port <= 65_535:
+            yield Fault(path, "is no port", "use 1 to 65535", address)
+        if address in urls:
+            yield Fault(path, "is the address of a version", "choose another: users enter here", address)
+
+
+def _unions(raw: Raw) -> Iterator[Fault]:
+    yield from exactly_one(raw, "", "rollout")
+    if isinstance(raw.get("metrics"), dict):
+        yield from exactly_one(raw["metrics"], "metrics", "metrics")
+    for index, route in enumerate(items(raw.get("routes"))):
+        if isinstance(route, dict):
+            yield from exactly_one(route, f"routes[{index}]", "route")
+            if isinstance(route.get("envoy"), dict):
+                yield from exactly_one(route["envoy"], f"routes[{index}].envoy", "envoy")
+
+
+ROLLOUT_RULES: tuple[Rule, ...] = (
+    _unions,  # one policy, one metrics source, one kind per route
+    endpoints,  # versions can be told apart
+    listen,  # where nobody else does
+)

@@ -1,0 +1,86 @@
+"""A confidence sequence for the difference of two rates, p_c - p_s: valid at every look at once.
+
+With ratio 1 the two-sample e-value of a look is exp(a - d b), a = bad_c log s(h_c) + bad_s log s(h_s), b = all_c h_c,
+where d is the difference under test. Over a grid of bets
+
+    E(d) = sum of prior_R * exp(A_R - d B_R)
+
+is monotone in d, so that every d with E(d) >= 2/miss is refuted and the rest is an interval (duality; Howard, Ramdas,
+McAuliffe & Sekhon 2021). Bets above 1 give the lower end, bets below 1 the upper one. Two sums a bet are all it keeps.
+While the weight is steady it covers the average difference over the candidate's requests: "excess failures per
+request". Over several weights each look counts by its all_c * h_c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, log
+
+from rollout.stats.twosample import Look, RateMargin, log_e
+
+_UP = (1.1, 1.3, 1.7, 2.5, 5.0, 15.0)
+_DOWN = (0.9, 0.75, 0.55, 0.35, 0.15, 0.03)
+_NONE = (0.0,) * len(_UP)
+_SAME = RateMargin(1.0, 0.0)
+_UNIT = RateMargin(1.0, 1.0)
+_HALVINGS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The sums A and B for bets above and below 1."""
+
+    up_a: tuple[float, ...] = _NONE
+    up_b: tuple[float, ...] = _NONE
+    down_a: tuple[float, ...] = _NONE
+    down_b: tuple[float, ...] = _NONE
+
+    def after(self, look: Look, phi: float) -> Difference:
+        """Return the state after one look; phi as for the two-sample kernel."""
+        if not look.is_comparison:
+            return self
+        up, down = _sums(look, _UP, phi), _sums(look, _DOWN, phi)
+        return Difference(
+            _added(self.up_a, [a for a, _ in up]),
+            _added(self.up_b, [b for _, b in up]),
+            _added(self.down_a, [a for a, _ in down]),
+            _added(self.down_b, [b for _, b in down]),
+        )
+
+    def interval(self, miss: float) -> tuple[float, float]:
+        """Return (low, high) of p_c - p_s; it misses the truth, at any look ever, with probability at most `miss`."""
+        bar = log(2.0 / miss)
+        low = _edge(lambda d: _log_mixture(self.up_a, self.up_b, d) >= bar, -1.0, 1.0)
+        high = _edge(lambda d: _log_mixture(self.down_a, self.down_b, d) >= bar, 1.0, -1.0)
+        return low, high
+
+
+def _sums(look: Look, bets: tuple[float, ...], phi: float) -> list[tuple[float, float]]:
+    """Return (a, b) of one look for each bet: with an excess of 1 the log e-value is a - b."""
+    with_none = [log_e(look, bet, _SAME, phi) for bet in bets]
+    with_one = [log_e(look, bet, _UNIT, phi) for bet in bets]
+    return [(none, none - one) for none, one in zip(with_none, with_one, strict=True)]
+
+
+def _added(sums: tuple[float, ...], more: list[float]) -> tuple[float, ...]:
+    return tuple(before + now for before, now in zip(sums, more, strict=True))
+
+
+def _log_mixture(sums_a: tuple[float, ...], sums_b: tuple[float, ...], difference: float) -> float:
+    logs = [a - difference * b for a, b in zip(sums_a, sums_b, strict=True)]
+    top = max(logs)
+    return top + log(sum(exp(each - top) for each in logs) / len(logs))
+
+
+def _edge(refuted: Callable[[float], bool], start: float, end: float) -> float:
+    """Return where what is refuted from `start` on ends, on the way to `end`; `start` itself if nothing is refuted."""
+    if not refuted(start):
+        return start
+    for _ in range(_HALVINGS):
+        middle = (start + end) / 2.0
+        if refuted(middle):
+            start = middle
+        else:
+            end = middle
+    return start

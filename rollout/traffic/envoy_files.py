@@ -1,0 +1,46 @@
+"""The files that an Envoy watches: put in place whole by a rename, which Envoy takes up at once without a restart."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rollout.errors import RouterUnavailable
+
+
+class WatchedFiles:
+    """One directory with what an Envoy is told."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def write(self, name: str, content: dict[str, Any]) -> bool:
+        """Put a file in place whole; return whether it changed. Raises RouterUnavailable."""
+        path, text = self.directory / name, json.dumps(content, indent=1)
+        if self.read(name) == text:
+            return False
+        with self.disk():
+            self.directory.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(".new")
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(path)
+        return True
+
+    def read(self, name: str) -> str:
+        """Return a file's text; empty if it cannot be read."""
+        try:
+            return (self.directory / name).read_text(encoding="utf-8")
+        except OSError:
+            return ""
+
+    @contextlib.contextmanager
+    def disk(self) -> Iterator[None]:
+        """Say in our own words what the file system says."""
+        try:
+            yield
+        except OSError as error:
+            message = f"Envoy's files in {self.directory} cannot be written: {error}. Check the disk and permissions"
+            raise RouterUnavailable(message) from error

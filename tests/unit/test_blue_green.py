@@ -1,0 +1,228 @@
+"""Blue-green and undo: preview, one switch, a bake against the frozen reference, standby, and the way back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import yaml
+
+from rollout.engine.facts import CheckFact
+from rollout.engine.route import SetWeight
+from rollout.model.status import HeldBy, Phase, Reason, Result
+from tests.world import POLICY, Behaviour, World, policy
+
+BLUE_GREEN = {
+    "preview": {"for": "5m"},
+    "bake": {"for": "10m"},
+    "standby": {"for": "1h"},
+}
+
+
+def blue_green(strategy: dict | None = None, **changes) -> World:
+    raw = yaml.safe_load(POLICY)
+    del raw["canary"]
+    raw["blueGreen"] = {**BLUE_GREEN, **(strategy or {})}
+    return World(policy(yaml.safe_dump(raw), **changes))
+
+
+def shares(world: World) -> list[int]:
+    """The candidate's shares in the order they were asked for, without repetitions."""
+    found: list[int] = []
+    for weight in world.router.applied:
+        if not found or found[-1] != weight.candidate_bp:
+            found.append(weight.candidate_bp)
+    return found
+
+
+def promoted(world: World) -> World:
+    world.run(4000, until=Phase.DRAINING)
+    assert world.status.result is Result.PROMOTED, world.status.message
+    world.run(5)
+    return world
+
+
+def test_a_good_version_is_previewed_switched_to_and_promoted():
+    world = blue_green()
+    world.run(4000, until=Phase.DRAINING)
+    assert world.status.stable_version == "v2" and world.status.result is Result.PROMOTED
+    assert shares(world) == [0, 10_000]
+    assert SetWeight("v1", "v2", 0, "x-rollout-preview") in world.router.applied
+    assert world.router.applied[-1].preview_header is None
+
+
+def test_no_user_is_on_the_candidate_before_the_preview_is_over():
+    world = blue_green()
+    world.run(299)
+    assert world.status.phase is Phase.OBSERVING and world.status.reason is Reason.PREVIEWING
+    assert shares(world) == [0]
+    assert "x-rollout-preview: v2" in world.status.message
+
+
+def test_synthetic_requests_of_the_preview_are_no_evidence():
+    world = blue_green()
+    for _ in range(250):
+        world.look()
+        world.metrics.grow("v2", Behaviour(errors=1.0, tasks=1.0), 5)
+        world.pass_s(1)
+    assert world.status.evidence["tasks"].all_c == 0 and world.status.evidence["tasks"].all_s > 0
+    assert world.status.phase is Phase.OBSERVING
+
+
+def test_a_worse_version_is_found_after_the_switch_and_sent_back():
+    world = blue_green()
+    world.behaviour["v2"] = Behaviour(tasks=0.4)
+    world.run(4000, until=Phase.ROLLED_BACK)
+    assert world.status.result is Result.ROLLED_BACK and "frozen at most" in world.status.message
+    assert shares(world) == [0, 10_000, 0]
+
+
+def test_promotion_after_a_switch_needs_proof_against_the_frozen_reference():
+    world = blue_green()
+    world.run(1000, until=Phase.BAKING)
+    world.rate = 0.0
+    world.run(3600)
+    assert world.status.phase is Phase.BAKING
+    world.rate = 20.0
+    world.run(1800, until=Phase.DRAINING)
+    assert all(state.proof.e_value >= 20 for state in world.status.evidence.values())
+
+
+def test_too_little_traffic_after_the_switch_is_undecided_when_the_bakes_time_is_over():
+    world = blue_green({"bake": {"for": "5m", "atMost": "30m"}})
+    world.run(1000, until=Phase.BAKING)
+    world.rate = 0.05
+    world.run(3600, until=Phase.PAUSED)
+    assert world.status.reason is Reason.UNDECIDED and world.status.traffic.wanted_bp == 10_000
+    world.rate = 20.0
+    world.command("resume")
+    world.run(1800, until=Phase.DRAINING)
+    assert world.status.result is Result.PROMOTED
+
+
+def test_the_switch_waits_until_stable_is_known_well_enough_to_compare_with():
+    world = blue_green()
+    world.rate = 0.01
+    world.run(900, every_s=5)
+    assert world.status.phase is Phase.OBSERVING
+    assert world.status.reason in (Reason.NO_DATA, Reason.COLLECTING)
+    assert shares(world) == [0]
+
+
+def test_the_switch_waits_for_an_approval_with_a_name():
+    world = blue_green({"switch": {"approval": "required"}})
+    world.run(1000, until=Phase.PAUSED)
+    assert world.status.held_by is HeldBy.APPROVAL and "the switch to v2" in world.status.message
+    world.command("approve")
+    world.run(60, until=Phase.BAKING)
+    assert "approved by ada: because" in " ".join(d.message for d in world.records.decisions)
+
+
+def test_a_candidate_that_does_not_answer_is_never_switched_to():
+    world = blue_green()
+    world.run(200)
+    world.workloads.down = {"v2"}
+    world.run(600)
+    assert world.status.phase is Phase.OBSERVING and world.status.reason is Reason.NOT_READY
+    assert shares(world) == [0]
+    world.workloads.down = set()
+    world.run(100, until=Phase.BAKING)
+    assert world.status.phase is Phase.BAKING
+
+
+def test_checks_before_traffic_run_against_the_preview():
+    world = blue_green(gates={"webhooks": [{"name": "evals", "url": "http://evals/run"}]})
+    world.run(400)
+    assert world.status.phase is Phase.OBSERVING and world.status.reason is Reason.CHECK_RUNNING
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=False, message="41 of 50 answers right, 45 needed")
+    world.run(60)
+    assert world.status.phase is Phase.ROLLED_BACK and world.status.result is Result.STOPPED
+    assert "41 of 50" in world.status.message
+    assert shares(world) == [0]
+
+
+def test_passing_a_preview_by_hand_does_not_pass_the_checks_before_traffic():
+    world = blue_green(gates={"webhooks": [{"name": "evals", "url": "http://evals/run"}]})
+    world.run(60)
+    world.command("promote")
+    world.run(60)
+    assert world.status.phase is Phase.OBSERVING and shares(world) == [0]
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=True)
+    world.run(30, until=Phase.BAKING)
+    assert world.status.phase is Phase.BAKING
+
+
+def test_undo_within_standby_switches_back_at_once():
+    world = promoted(blue_green())
+    assert "rollout undo" in world.status.next
+    world.command("undo")
+    world.run(3)
+    assert world.status.phase is Phase.ROLLED_BACK and world.status.result is Result.UNDONE
+    assert world.status.stable_version == "v1" and world.router.share_of("v1") == 1.0
+
+
+def test_what_was_undone_is_not_started_again_by_itself():
+    world = promoted(blue_green())
+    world.command("undo")
+    world.run(600)
+    assert world.status.phase is Phase.ROLLED_BACK and world.router.share_of("v1") == 1.0
+    world.declare(version="v3")
+    world.run(5)
+    assert world.status.candidate_version == "v3"
+
+
+def test_undo_after_standby_is_a_rollout_by_the_quick_way():
+    world = promoted(blue_green(undo={"steps": [{"weight": "50%", "for": "1m"}], "bake": {"for": "1m"}}))
+    world.run(3700, every_s=10)
+    world.command("undo")
+    world.run(600, until=Phase.DRAINING)
+    assert world.status.stable_version == "v1" and world.status.result is Result.PROMOTED
+    assert shares(world)[-2:] == [5000, 10_000]
+    assert world.clock.at - world.status.started_at < timedelta(minutes=5)
+    world.run(60)
+    assert world.status.phase is Phase.STABLE and world.router.share_of("v1") == 1.0
+
+
+def test_undo_without_steps_is_one_switch():
+    world = promoted(blue_green(undo={"bake": {"for": "30s"}}))
+    world.run(3700, every_s=10)
+    seen = len(world.router.applied)
+    world.command("undo")
+    world.run(600, until=Phase.DRAINING)
+    assert world.status.stable_version == "v1"
+    assert {weight.candidate_bp for weight in world.router.applied[seen:]} == {0, 10_000}
+
+
+def test_an_undo_to_a_version_that_does_not_answer_is_refused():
+    world = promoted(blue_green())
+    world.workloads.down = {"v1"}
+    world.command("undo")
+    world.run(3)
+    assert world.status.phase is Phase.STABLE and "does not answer" in world.status.last_command.message
+    assert world.router.share_of("v2") == 1.0
+
+
+def test_undo_before_promotion_points_to_abort():
+    world = blue_green()
+    world.run(60)
+    world.command("undo")
+    world.look()
+    assert not world.status.last_command.accepted and "rollout abort" in world.status.last_command.message
+
+
+def test_a_canary_can_be_undone_at_once_while_stable_is_kept_ready():
+    raw = yaml.safe_load(POLICY)["canary"]
+    world = World(policy(canary={**raw, "standby": {"for": "30m"}}))
+    world.run(9000, until=Phase.DRAINING)
+    world.run(20)
+    world.command("undo")
+    world.run(3)
+    assert world.status.result is Result.UNDONE and world.router.share_of("v1") == 1.0
+
+
+def test_a_newer_version_does_not_wait_for_the_drain_of_the_one_before():
+    world = blue_green()
+    world.router.active = {"v1": 3}
+    world.run(4000, until=Phase.DRAINING)
+    world.declare(version="v3")
+    world.run(5)
+    assert world.status.candidate_version == "v3" and world.status.stable_version == "v2"

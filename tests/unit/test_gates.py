@@ -1,0 +1,238 @@
+"""Gates through the engine: windows, checks by others, maturity, spend and feedback. Judging never stops meanwhile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from rollout.engine.facts import CheckFact
+from rollout.model.status import Phase, Reason, Result
+from tests.world import Behaviour, World, policy
+
+CHECK = {"name": "evals", "url": "http://evals/run", "timeout": "5m"}
+
+
+def checked(when: str, **more) -> World:
+    return World(policy(gates={"webhooks": [{**CHECK, "when": when, **more}]}))
+
+
+def shares(world: World) -> set[int]:
+    return {weight.candidate_bp for weight in world.router.applied}
+
+
+def test_no_traffic_moves_while_the_window_is_closed_and_it_goes_on_by_itself():
+    world = World()
+    world.gatekeeper.closed = "opens Mon 09:00"
+    world.run(600)
+    assert world.status.phase is Phase.SHIFTING and world.status.reason is Reason.WINDOW_CLOSED
+    assert "opens Mon 09:00" in world.status.message and shares(world) == {0}
+    world.gatekeeper.closed = ""
+    world.run(60, until=Phase.OBSERVING)
+    assert world.status.traffic.wanted_bp == 1000
+
+
+def test_a_window_that_closes_keeps_the_weight_and_harm_is_still_judged():
+    world = World()
+    world.run(60, until=Phase.OBSERVING)
+    world.gatekeeper.closed = "opens Mon 09:00"
+    world.run(400)
+    assert world.status.reason is Reason.WINDOW_CLOSED and world.status.traffic.wanted_bp == 1000
+    looks = len([each for each in world.records.decisions if each.kind == "look"])
+    world.behaviour["v2"] = Behaviour(tasks=0.6)
+    world.run(1800, until=Phase.ROLLED_BACK)
+    assert world.status.result is Result.ROLLED_BACK and world.router.share_of("v2") == 0.0
+    assert len([each for each in world.records.decisions if each.kind == "look"]) > looks
+
+
+def test_everything_moves_only_in_a_window_but_promotion_needs_none():
+    world = World()
+    while world.status.step < 2 or world.status.phase is not Phase.OBSERVING:
+        world.look()
+        world.pass_s(1)
+    world.gatekeeper.closed = "frozen until January"
+    world.run(7200, every_s=5)
+    assert world.status.phase is Phase.OBSERVING and world.status.reason is Reason.WINDOW_CLOSED
+    world.gatekeeper.closed = ""
+    world.run(60, until=Phase.BAKING)
+    world.gatekeeper.closed = "frozen until January"
+    world.run(900, until=Phase.DRAINING)
+    assert world.status.result is Result.PROMOTED
+
+
+def test_a_human_can_waive_the_window_for_one_step_by_name():
+    world = World()
+    world.gatekeeper.closed = "frozen until January"
+    world.run(60)
+    world.command("promote")
+    world.run(30)
+    assert world.status.phase is Phase.OBSERVING and world.status.traffic.wanted_bp == 1000
+    world.run(600)
+    assert world.status.reason is Reason.WINDOW_CLOSED, "the next step waits again"
+
+
+def test_a_check_that_says_no_stops_the_rollout_before_any_traffic():
+    world = checked("before-traffic")
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=False, message="12 of 50 answers right")
+    world.run(120)
+    assert world.status.phase is Phase.ROLLED_BACK and world.status.result is Result.STOPPED
+    assert "12 of 50 answers right" in world.status.message and shares(world) == {0}
+
+
+def test_a_check_that_gives_no_verdict_in_time_is_no_yes():
+    world = checked("before-traffic")
+    world.gatekeeper.verdicts["evals"] = CheckFact(message="http://evals did not answer within 10 s")
+    world.run(400)
+    assert world.status.result is Result.STOPPED and world.status.reason is Reason.CHECK_LATE
+    assert "no verdict within 5m" in world.status.message and "did not answer" in world.status.message
+    assert shares(world) == {0}
+
+
+def test_a_slow_check_outlasts_the_deadline_of_the_other_preflight_checks():
+    world = checked("before-traffic", timeout="2h")
+    world.run(1800)
+    assert world.status.phase is Phase.PREFLIGHT and world.status.reason is Reason.CHECK_RUNNING
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=True)
+    world.run(60, until=Phase.OBSERVING)
+    assert world.status.phase is Phase.OBSERVING
+
+
+def test_a_check_is_asked_once_a_point_under_one_id_across_restarts():
+    world = checked("before-step")
+    world.run(60)
+    assert world.status.reason is Reason.CHECK_RUNNING and shares(world) == {0}
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=True)
+    world.run(4000, until=Phase.BAKING)
+    points = [run.point for run in world.status.checks]
+    assert points == ["before-step-1", "before-step-2", "before-step-3", "before-step-4"]
+    assert len(world.gatekeeper.asked) == 4
+
+
+def test_where_to_poll_is_kept_for_whoever_comes_after_a_restart():
+    world = checked("before-traffic")
+    world.gatekeeper.verdicts["evals"] = CheckFact(where="http://evals/run/7", message="running")
+    world.run(30)
+    assert world.status.checks[0].where == "http://evals/run/7"
+    assert "running" in world.status.message
+
+
+def test_a_check_that_says_no_in_mid_flight_takes_all_traffic_back():
+    world = checked("before-promotion")
+    world.run(9000, until=Phase.BAKING)
+    world.run(400)
+    assert world.status.reason is Reason.CHECK_RUNNING
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=False, message="no")
+    world.run(10)
+    assert world.status.result is Result.STOPPED and world.router.share_of("v1") == 1.0
+
+
+def test_a_late_check_in_mid_flight_pauses_and_resuming_asks_anew():
+    world = checked("before-promotion")
+    world.run(9000, until=Phase.PAUSED)
+    assert world.status.reason is Reason.CHECK_LATE
+    before = set(world.gatekeeper.asked)
+    world.command("resume")
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=True)
+    world.run(60, until=Phase.DRAINING)
+    assert world.status.result is Result.PROMOTED
+    assert len(set(world.gatekeeper.asked) - before) == 1, "a new id: the service must not answer with the old run"
+
+
+def test_a_verdict_after_the_deadline_changes_nothing():
+    world = checked("before-traffic")
+    world.run(400)
+    assert world.status.result is Result.STOPPED
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=True)
+    world.run(120)
+    assert world.status.phase is Phase.ROLLED_BACK and shares(world) == {0}
+
+
+def test_young_outcomes_prove_nothing():
+    kpis = [{"name": "tasks", "bad": "c", "total": "d", "margin": {"relative": "50%", "absolute": "5%"}}]
+    young = World(policy(kpis=kpis), rate=50)
+    late = World(policy(kpis=[{**kpis[0], "matures": "10m"}]), rate=50)
+    for world in (young, late):
+        world.run(60, until=Phase.OBSERVING)
+        world.run(300)
+    assert young.status.evidence["tasks"].proof.e_value > 20
+    assert late.status.evidence["tasks"].proof.e_value == pytest.approx(1.0)
+    assert late.status.evidence["tasks"].all_c > 0, "they are counted, and harm is judged"
+    late.run(9000, until=Phase.BAKING)
+    took = late.clock.at - late.status.started_at
+    assert late.status.phase is Phase.BAKING and took > timedelta(minutes=10), "proof came once they were mature"
+
+
+def test_young_outcomes_can_show_harm():
+    kpis = [{"name": "tasks", "bad": "c", "total": "d", "matures": "1h", "margin": {"relative": "10%"}}]
+    world = World(policy(kpis=kpis, canary={"steps": [{"weight": "50%", "for": "3h"}]}), rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.5)
+    world.run(1200, until=Phase.ROLLED_BACK)
+    assert world.status.result is Result.ROLLED_BACK
+
+
+def test_a_bake_lasts_until_its_outcomes_are_mature():
+    kpis = [
+        {"name": "tasks", "bad": "c", "total": "d", "matures": "15m", "margin": {"relative": "50%", "absolute": "5%"}}
+    ]
+    world = World(policy(kpis=kpis), rate=50)
+    world.run(20_000, until=Phase.BAKING)
+    began = world.clock.at
+    world.run(3000, until=Phase.DRAINING)
+    assert world.clock.at - began >= timedelta(minutes=15)
+
+
+def test_a_candidate_that_has_cost_what_it_may_goes_back():
+    world = World(policy(spendCap={"counter": "cost{version='$version'}", "atMost": 30}))
+    world.behaviour["v2"] = Behaviour(cost=0.5)
+    world.run(3600, until=Phase.ROLLED_BACK)
+    assert world.status.reason is Reason.SPEND and world.status.result is Result.ROLLED_BACK
+    assert 30 < world.status.spent < 60 and "has cost" in world.status.message
+
+
+def test_stable_may_cost_what_it_likes():
+    world = World(policy(spendCap={"counter": "cost{version='$version'}", "atMost": 1000}))
+    world.behaviour["v1"] = Behaviour(cost=100.0)
+    world.run(1200)
+    assert world.status.spent < 100 and world.status.result is Result.PROMOTED
+
+
+def test_a_spend_cap_can_pause_and_resuming_grants_the_sum_once_more():
+    world = World(policy(spendCap={"counter": "cost{version='$version'}", "atMost": 30, "then": "pause"}))
+    world.behaviour["v2"] = Behaviour(cost=0.5)
+    world.run(3600, until=Phase.PAUSED)
+    assert world.status.reason is Reason.SPEND
+    first = world.status.spent
+    world.command("resume")
+    world.run(3600, until=Phase.PAUSED)
+    assert world.status.reason is Reason.SPEND and world.status.spent > first + 25
+
+
+def test_feedback_that_one_versions_users_give_far_more_often_is_not_compared():
+    world = World(policy(kpis=[
+        {"name": "errors", "bad": "a", "total": "b", "margin": {"relative": "50%", "absolute": "3%"}},
+        {"name": "tasks", "bad": "c", "total": "d", "margin": {"relative": "50%", "absolute": "5%"}},
+    ]), rate=50)  # fmt: skip
+    world.metrics.responses = {"tasks"}
+    world.behaviour["v2"] = Behaviour(answers=0.6, tasks=0.4)
+    world.run(3600)
+    assert world.status.reason is Reason.RESPONSES_DIFFER, world.status.message
+    assert "(60 %)" in world.status.message and "(20 %)" in world.status.message
+    assert world.status.result is None, "it blocks, it never rolls back"
+
+
+def test_feedback_that_both_give_equally_often_is_judged():
+    world = World(rate=50)
+    world.metrics.responses = {"tasks"}
+    world.behaviour["v2"] = Behaviour(tasks=0.4)
+    world.run(3600, until=Phase.ROLLED_BACK)
+    assert world.status.culprits == ("tasks",)
+    assert not world.status.evidence["tasks"].responses.differ
+
+
+def test_each_decision_carries_the_interval_of_the_difference():
+    world = World(rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.07)
+    world.run(240)
+    figures = [each for each in world.records.decisions if each.kind == "look"][-1].kpis["tasks"]
+    assert figures.excess_low < 0.03 < figures.excess_high
+    assert figures.excess_high - figures.excess_low < 0.2
