@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,9 @@ class Stage:
 
     def agents(self, flavour: str) -> None:
         """Start both versions and write the files that describe them."""
+        # Both agents would switch a new database to its log at once, and SQLite lets only one do that without waiting.
+        with contextlib.closing(sqlite3.connect(self.directory / "threads.sqlite")) as database:
+            database.execute("PRAGMA journal_mode = WAL")
         stable, candidate = self._agent(STABLE, "good", 1), self._agent(CANDIDATE, flavour, 2)
         ports = [self._port_of(child) for child in (stable, candidate)]
         with contextlib.closing(socket.socket()) as probe:

@@ -65,9 +65,10 @@ class EnvoyRouter:
             problem = "Envoy's admin page does not answer with JSON"
             return RouteFacts(name=self._rollout, reachable=False, problem=problem)
         facts = read_routes(self._rollout, dump, read_active(self._rollout, stats))
-        if facts.preview_header is not None and self._process.has_preview_listener:
-            shown = read_preview(self._rollout, dump)
-            return facts if shown == facts.candidate else replace(facts, preview_header=None)
+        if self._process.has_preview_listener:
+            led_to = read_preview(self._rollout, dump)
+            if led_to != (facts.candidate if facts.preview_header is not None else None):
+                return replace(facts, preview_header=f"none: the preview listener leads to {led_to}")
         return facts
 
     def apply(self, weight: SetWeight) -> None:

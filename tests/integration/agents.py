@@ -1,0 +1,168 @@
+"""Light agents and users for the tests of the daemon: real HTTP, no LangGraph, cheap enough for 200 requests a second."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import socket
+import threading
+import time
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Agent:
+    """One version: answers, and counts started and failed tasks. Fails tasks while answering 200."""
+
+    def __init__(self, version: str, failing: float = 0.02) -> None:
+        self.failing = failing
+        registry, chance = CollectorRegistry(), random.Random(version)
+        started = Counter("agent_tasks_started", "Begun.", ["version"], registry=registry).labels(version)
+        failed = Counter("agent_tasks_failed", "Failed.", ["version"], registry=registry).labels(version)
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
+
+            def do_POST(handler) -> None:
+                handler.rfile.read(int(handler.headers.get("content-length", "0")))
+                started.inc()
+                if chance.random() < self.failing:
+                    failed.inc()
+                handler._send(version.encode())
+
+            def do_GET(handler) -> None:
+                handler._send(generate_latest(registry))
+
+            def _send(handler, body: bytes) -> None:
+                handler.send_response(200)
+                handler.send_header("content-length", str(len(body)))
+                handler.end_headers()
+                handler.wfile.write(body)
+
+            def log_message(handler, *_) -> None:
+                pass
+
+        ThreadingHTTPServer.request_queue_size = 256
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Users:
+    """Threads that ask at a common rate, each conversation five requests long. lost: anything but a whole 200."""
+
+    def __init__(self, address: str, rate: float, threads: int = 10) -> None:
+        self._address, self._pause_s = address, threads / rate
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self.asked, self.lost, self.by_version = 0, [], {}
+        self._threads = [threading.Thread(target=self._talk, args=(n,), daemon=True) for n in range(threads)]
+
+    def __enter__(self) -> Users:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _talk(self, seed: int) -> None:
+        chance, turn, thread = random.Random(seed), 0, ""
+        connection = http.client.HTTPConnection(self._address, timeout=10)
+        due = time.monotonic() + chance.uniform(0, self._pause_s)
+        while not self._stop.wait(max(0.0, due - time.monotonic())):
+            due = max(due + self._pause_s, time.monotonic() - 1.0)
+            if turn % 5 == 0:
+                thread = f"{seed}-{turn}-{chance.random()}"
+            turn += 1
+            problem, version = "", ""
+            try:
+                connection.request("POST", "/chat", "hello", {"x-thread-id": thread})
+                answer = connection.getresponse()
+                version = answer.read().decode()
+                problem = "" if answer.status == 200 else f"{answer.status} {version[:80]}"
+            except (OSError, http.client.HTTPException) as error:
+                problem = repr(error)
+                connection.close()  # it is opened again by the next request
+            with self._lock:
+                self.asked += 1
+                if problem:
+                    self.lost.append(problem)
+                else:
+                    self.by_version[version] = self.by_version.get(version, 0) + 1
+        connection.close()
+
+
+def ask(address: str, **headers: str) -> tuple[int, str]:
+    """One request; returns the status and the body."""
+    connection = http.client.HTTPConnection(address, timeout=5)
+    with closing(connection):
+        connection.request("POST", "/chat", "hello", {key.replace("_", "-"): value for key, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+KPIS = """
+  kpis:
+  - {name: tasks, preset: agent-tasks, margin: {relative: 10%, absolute: 2%}, promotionMargin: {relative: 50%, absolute: 10%}}
+  evidence: {lookEvery: 300ms, warmUp: 500ms}
+  drain: {deadline: 20s}
+"""
+
+CANARY = """
+  canary:
+    steps:
+    - {weight: 25%, for: 2s}
+    - {weight: 50%, for: 2s}
+    bake: {for: 2s}
+    standby: {for: 10m}
+"""
+
+BLUE_GREEN = """
+  blueGreen:
+    preview: {for: 3s}
+    bake: {for: 3s}
+    standby: {for: 10m}
+"""
+
+
+def document(name: str, agents: dict[str, Agent], envoy: str, strategy: str, more: str = "") -> str:
+    """A Rollout and its policy, in a hurry."""
+    endpoints = "\n".join(f'    - {{version: {version}, url: "{agent.url}"}}' for version, agent in agents.items())
+    return f"""
+apiVersion: rollout.dev/v1alpha1
+kind: Rollout
+metadata: {{name: {name}}}
+spec:
+  version: v1
+  backends:
+    endpoints:
+{endpoints}
+  routes: [{{envoy: {envoy}}}]
+  metrics: {{scrape: {{}}}}
+  conversations: {{turns: 5}}
+  policyRef: {{name: {name}}}
+---
+apiVersion: rollout.dev/v1alpha1
+kind: RolloutPolicy
+metadata: {{name: {name}}}
+spec:
+{strategy}{KPIS}{more}
+"""

@@ -1,0 +1,227 @@
+"""The daemon with real Envoys: several rollouts at once, killed and resumed; no request lost; undo; previews."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.integration.agents import BLUE_GREEN, CANARY, Agent, Users, ask, document, free_port
+from tests.integration.real import eventually, needs_envoy, processes_with, rollout
+
+pytestmark = [pytest.mark.real, needs_envoy]
+
+
+class Place:
+    """One state directory with several rollouts, their agents, and whatever was started for them."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self.directory, self.stack, self.state = directory, stack, directory / "state"
+        self.listen: dict[str, str] = {}
+        self.preview: dict[str, str] = {}
+        self.agents: dict[str, dict[str, Agent]] = {}
+        self._daemons: list[subprocess.Popen[str]] = []
+
+    def add(self, name: str, strategy: str, failing: float = 0.02, more: str = "") -> None:
+        made = {"v1": Agent("v1"), "v2": Agent("v2", failing), "v3": Agent("v3")}
+        for agent in made.values():
+            self.stack.callback(agent.close)
+        self.agents[name] = made
+        self.listen[name], self.preview[name] = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        envoy = f'{{listen: "{self.listen[name]}", preview: "{self.preview[name]}"}}'
+        (self.directory / f"{name}.yaml").write_text(document(name, made, envoy, strategy, more))
+
+    def run(self, *words: str, name: str | None = None, code: int | None = 0) -> str:
+        file = ("-f", str(self.directory / f"{name}.yaml")) if name else ()
+        done = rollout(*words, *file, "--state", str(self.state), cwd=self.directory)
+        out, err = done.communicate(timeout=120)
+        assert code is None or done.returncode == code, (words, done.returncode, err)
+        return out + err
+
+    def status(self, name: str) -> dict:
+        done = rollout("status", name, "-o", "json", "--state", str(self.state), cwd=self.directory)
+        out, err = done.communicate(timeout=30)
+        assert done.returncode == 0, err
+        return json.loads(out)["status"]
+
+    def daemon(self) -> subprocess.Popen[str]:
+        made = rollout("daemon", "--state", str(self.state), cwd=self.directory)
+        self._daemons.append(made)
+        eventually(lambda: "pid" in self._lock(), 15, "the daemon did not come up")
+        return made
+
+    def _lock(self) -> str:
+        path = self.state / "daemon.lock"
+        return path.read_text() if path.exists() else ""
+
+    def end(self) -> None:
+        for made in self._daemons:
+            made.send_signal(signal.SIGTERM)
+        for made in self._daemons:
+            made.communicate(timeout=20)
+        for line in processes_with(f"daemon --state {self.state}"):
+            subprocess.run(["kill", line.split()[0]], check=False)
+        eventually(lambda: not processes_with(f"daemon --state {self.state}"), 20, "a daemon stays")
+        for name in self.listen:
+            self.run("abort", name, code=None)
+            self.run("router", "stop", name, code=None)
+        eventually(lambda: not processes_with(str(self.state)), 15, f"left: {processes_with(str(self.state))}")
+
+
+@pytest.fixture
+def place(tmp_path):
+    with ExitStack() as stack:
+        made = Place(tmp_path, stack)
+        stack.callback(made.end)
+        yield made
+
+
+def test_several_rollouts_survive_a_daemon_that_is_killed_again_and_again(place):
+    place.add("good", CANARY)
+    place.add("bad", CANARY, failing=0.5)
+    place.add("blue", BLUE_GREEN)
+    users = []
+    for name in place.listen:
+        place.run("start", "v1", "--stable", "v1", "--detach", name=name)
+    for name, address in place.listen.items():
+        eventually(lambda address=address: ask_is_200(address), 20, f"Envoy of {name} is not up")
+        users.append(place.stack.enter_context(Users(address, rate=40, threads=5)))
+    for name in place.listen:
+        place.run("start", "v2", "--detach", name=name)
+    chance, killed = random.Random(7), 0
+    for _ in range(6):
+        time.sleep(chance.uniform(0.3, 1.5))
+        for line in processes_with(f"daemon --state {place.state}"):
+            subprocess.run(["kill", "-9", line.split()[0]], check=False)
+            killed += 1
+        eventually(lambda: not processes_with(f"daemon --state {place.state}"), 5)
+        for name in place.listen:
+            status = place.status(name)
+            assert status["traffic"]["wantedBp"] <= allowed(status, name)
+        place.daemon()
+    assert killed >= 6
+    eventually(lambda: all(over(place.status(name)) for name in place.listen), 60, "not all of them ended")
+    ends = {name: (place.status(name)["result"], place.status(name)["stableVersion"]) for name in place.listen}
+    assert ends == {"good": ("promoted", "v2"), "bad": ("rolled-back", "v1"), "blue": ("promoted", "v2")}
+    assert [each.lost for each in users] == [[], [], []]
+    history = json.loads(place.run("history", "bad", "-o", "json"))
+    assert [each["result"] for each in history] == ["rolled-back"], "each release is told once, however often killed"
+
+
+def ask_is_200(address: str) -> bool:
+    try:
+        return ask(address)[0] == 200
+    except OSError:
+        return False
+
+
+def over(status: dict) -> bool:
+    return status["phase"] in ("Stable", "RolledBack") and "result" in status
+
+
+def allowed(status: dict, name: str) -> int:
+    if status["phase"] in ("Baking", "Draining", "Stable"):
+        return 10_000
+    if status["phase"] in ("Preflight", "RollingBack", "RolledBack") or name == "blue":
+        return 0
+    return (2500, 5000)[status["step"]]
+
+
+def test_no_request_is_lost_at_200_a_second_by_a_switch_an_undo_or_a_restart(place):
+    place.add("blue", BLUE_GREEN)
+    place.run("start", "v1", "--stable", "v1", name="blue")
+    with Users(place.listen["blue"], rate=200, threads=20) as users:
+        daemon = place.daemon()
+        place.run("start", "v2", "--detach", name="blue")
+        eventually(lambda: place.status("blue")["phase"] == "Baking", 30)
+        daemon.send_signal(signal.SIGKILL)
+        daemon.communicate()
+        place.daemon()
+        eventually(lambda: over(place.status("blue")), 30)
+        assert place.status("blue")["stableVersion"] == "v2"
+        before = time.monotonic()
+        place.run("undo", "blue", "--reason", "just to see")
+        took = time.monotonic() - before
+        assert place.status("blue")["result"] == "undone" and place.status("blue")["stableVersion"] == "v1"
+        time.sleep(0.5)
+    assert users.lost == []
+    assert users.asked > 1000 and users.by_version["v2"] > 200
+    assert took < 10, "an undo in standby is one switch"
+
+
+def test_a_preview_is_reached_by_header_and_listener_and_by_no_user(place):
+    place.add("blue", BLUE_GREEN.replace("for: 3s", "for: 60s", 1))
+    place.run("start", "v1", "--stable", "v1", name="blue")
+    assert ask(place.preview["blue"])[0] == 503
+    with Users(place.listen["blue"], rate=50) as users:
+        place.run("start", "v2", "--detach", name="blue")
+        eventually(lambda: place.status("blue")["reason"] == "Previewing", 30)
+        assert ask(place.preview["blue"]) == (200, "v2")
+        assert ask(place.listen["blue"], x_rollout_preview="v2") == (200, "v2")
+        assert ask(place.listen["blue"], x_rollout_preview="v3") == (200, "v1")
+        for _ in range(30):
+            assert ask(place.listen["blue"]) == (200, "v1")
+    place.run("abort", "blue")
+    eventually(lambda: place.status("blue")["phase"] == "RolledBack", 10)
+    assert ask(place.preview["blue"])[0] == 503
+    assert users.lost == [] and set(users.by_version) == {"v1"}
+
+
+def test_a_command_gate_tries_the_preview_and_its_no_stops_the_rollout(place):
+    check = (
+        "import os,sys,urllib.request as u; r=u.Request(os.environ['ROLLOUT_PREVIEW'],b'x'); "
+        "said=u.urlopen(r).read().decode(); print('the preview says', said); sys.exit(said == 'v2')"
+    )
+    gate = f"""  gates:
+    commands:
+    - name: smoke
+      run: [python3, -c, "{check}"]
+      timeout: 20s
+"""
+    place.add("blue", BLUE_GREEN, more=gate)
+    place.run("start", "v1", "--stable", "v1", name="blue")
+    with Users(place.listen["blue"], rate=50) as users:
+        told = place.run("start", "v2", name="blue", code=3)
+    assert "smoke: no: exit 1: the preview says v2" in told
+    assert set(users.by_version) == {"v1"}
+
+
+def test_two_daemons_never_share_a_place_and_start_follows_the_one_there_is(place):
+    place.add("good", CANARY)
+    place.run("start", "v1", "--stable", "v1", name="good")
+    place.daemon()
+    assert "already" in place.run("daemon", code=5)
+    with Users(place.listen["good"], rate=100) as users:
+        told = place.run("start", "v2", name="good")
+    assert "v2 is promoted" in told and users.lost == []
+    assert json.loads(place.run("history", "good", "-o", "json"))[-1]["candidate"] == "v2"
+
+
+def test_a_newer_version_declared_in_mid_flight_supersedes_through_the_daemon(place):
+    place.add("good", CANARY.replace("for: 2s", "for: 30s", 1))
+    place.run("start", "v1", "--stable", "v1", name="good")
+    with Users(place.listen["good"], rate=50) as users:
+        place.run("start", "v2", "--detach", name="good")
+        eventually(lambda: place.status("good")["phase"] == "Observing", 30)
+        place.run("start", "v3", "--detach", name="good")
+        eventually(lambda: place.status("good").get("candidateVersion") == "v3", 30)
+        eventually(lambda: place.status("good")["phase"] == "Observing", 30)
+        assert json.loads(place.run("history", "good", "-o", "json"))[-1]["result"] == "superseded"
+        place.run("abort", "good")
+        eventually(lambda: over(place.status("good")), 20)
+    assert users.lost == []
+
+
+def test_a_daemon_started_by_detach_ends_when_nothing_is_under_way(place):
+    place.add("bad", CANARY, failing=0.6)
+    place.run("start", "v1", "--stable", "v1", name="bad")
+    with Users(place.listen["bad"], rate=100):
+        place.run("start", "v2", "--detach", name="bad")
+        eventually(lambda: over(place.status("bad")), 40)
+    eventually(lambda: not processes_with(f"daemon --state {place.state}"), 20, "it stays for nothing")
