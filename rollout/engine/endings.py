@@ -88,7 +88,7 @@ def superseding(draft: Draft) -> None:
 
 def _to_stable(draft: Draft) -> None:
     """Ask for the candidate's weight to be 0. Nothing can stand in the way: no gate, no metrics, no store."""
-    if draft.status.traffic.wanted_bp != 0:
+    if draft.status.traffic.wanted_bp != 0 or draft.status.traffic.preview_header is not None:
         draft.update(traffic=Traffic(wanted_bp=0, asked_at=draft.now), window_since=None)
 
 

@@ -129,6 +129,15 @@ def test_a_candidate_that_does_not_answer_is_never_switched_to():
     assert world.status.phase is Phase.BAKING
 
 
+def test_an_abort_closes_the_preview_too():
+    world = blue_green()
+    world.run(60)
+    assert world.router.in_force.preview_header is not None
+    world.command("abort")
+    world.run(5)
+    assert world.status.phase is Phase.ROLLED_BACK and world.router.in_force == SetWeight("v1", "v2", 0)
+
+
 def test_checks_before_traffic_run_against_the_preview():
     world = blue_green(gates={"webhooks": [{"name": "evals", "url": "http://evals/run"}]})
     world.run(400)
