@@ -1,6 +1,6 @@
 """The phases and what leads from one to another: every pair of phase and event, in one table.
 
-`STAY` is an answer too: the event is acknowledged and the phase remains. `NEVER` marks a pair that the engine must not
+`STAY` is an answer too: the pause goes on for another reason. `NEVER` marks a pair that the engine must not
 bring about; meeting one is a bug, and `follow` says so instead of guessing.
 """
 
@@ -53,17 +53,17 @@ _ROWS: dict[Event, tuple[Phase | str, ...]] = {
     Event.START:           (_P,    NEVER, NEVER, NEVER,  NEVER, _P,    NEVER, _P,     NEVER, NEVER, NEVER),
     Event.CHECKED:         (NEVER, _F,    NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.REFUSED:         (NEVER, _RD,   NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
-    Event.WEIGHT_IN_FORCE: (NEVER, NEVER, _O,    NEVER,  STAY,  NEVER, NEVER, NEVER,  STAY,  STAY,  NEVER),
+    Event.WEIGHT_IN_FORCE: (NEVER, NEVER, _O,    NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.STEP_PASSED:     (NEVER, NEVER, NEVER, _F,     NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.LAST_STEP_PASSED:(NEVER, NEVER, NEVER, _B,     NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.BAKED:           (NEVER, NEVER, NEVER, NEVER,  _D,    NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.DRAINED:         (NEVER, NEVER, NEVER, NEVER,  NEVER, _S,    NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.HOLD:            (NEVER, _PA,   _PA,   _PA,    _PA,   NEVER, NEVER, NEVER,  STAY,  NEVER, NEVER),
     Event.RESUME:          (NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  BACK,  NEVER, NEVER),
-    Event.FREEZE:          (NEVER, NEVER, _FR,   _FR,    _FR,   NEVER, NEVER, NEVER,  _FR,   STAY,  NEVER),
-    Event.ROLL_BACK:       (NEVER, _RB,   _RB,   _RB,    _RB,   NEVER, STAY,  NEVER,  _RB,   _RB,   _RB),
+    Event.FREEZE:          (NEVER, NEVER, _FR,   _FR,    _FR,   NEVER, NEVER, NEVER,  _FR,   NEVER, NEVER),
+    Event.ROLL_BACK:       (NEVER, _RB,   _RB,   _RB,    _RB,   NEVER, NEVER, NEVER,  _RB,   _RB,   _RB),
     Event.RESTORED:        (NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, _RD,   NEVER,  NEVER, NEVER, _S),
-    Event.SUPERSEDE:       (NEVER, _SU,   _SU,   _SU,    _SU,   STAY,  STAY,  NEVER,  _SU,   _SU,   STAY),
+    Event.SUPERSEDE:       (NEVER, _SU,   _SU,   _SU,    _SU,   NEVER, NEVER, NEVER,  _SU,   _SU,   NEVER),
     Event.RETRY:           (NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER, _P,     NEVER, _F,    NEVER),
     Event.UNDO:            (_RB,   NEVER, NEVER, NEVER,  NEVER, _RB,   NEVER, NEVER,  NEVER, NEVER, NEVER),
 }

@@ -1,0 +1,312 @@
+"""Webhooks that hang, lie, answer late or with 10 MB; commands that never end. Nobody waits for them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from rollout.engine.facts import CheckFact
+from rollout.gates import webhooks
+from rollout.gates.keeper import Keeper, asked
+from rollout.http import Services
+from rollout.model.gating import Gates, Webhook
+from rollout.model.resource import Metadata
+from rollout.model.rollout import Rollout
+from rollout.model.status import CheckRun, Phase, Status
+from tests.world import EPOCH, FakeClock, policy, spec
+
+HOOK = Webhook.model_validate({"name": "evals", "url": "http://evals:8000/run", "timeout": "10m"})
+QUESTION = {"id": "agent/v2/1/before-traffic/evals/0"}
+
+
+def answered(status: int, body: object = "", where: str = "", **headers: str) -> CheckFact:
+    """What one answer comes to."""
+    text = body if isinstance(body, (str, bytes)) else json.dumps(body)
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        raw = text if isinstance(text, bytes) else text.encode()
+        return httpx.Response(status, stream=httpx.ByteStream(raw), headers=headers)
+
+    services = Services(httpx.MockTransport(handle))
+    try:
+        return webhooks.ask(services, HOOK, QUESTION, where)
+    finally:
+        services.close()
+
+
+def test_a_verdict_is_true_or_false_with_its_message():
+    assert answered(200, {"passed": True, "message": "47 of 50"}) == CheckFact(True, "", "47 of 50")
+    assert answered(200, {"passed": False}).passed is False
+
+
+@pytest.mark.parametrize("location", ["/run/7", "http://evals:8000/run/7", "run/7"])
+def test_a_202_says_where_to_poll(location):
+    found = answered(202, {"message": "12 of 50 done"}, location=location)
+    assert found == CheckFact(None, "http://evals:8000/run/7", "12 of 50 done")
+
+
+def test_a_202_while_polling_keeps_the_place():
+    assert answered(202, where="http://evals:8000/run/7").where == "http://evals:8000/run/7"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "word"),
+    [
+        (200, {"passed": "true"}, {}, "without"),  # a word that looks like a verdict
+        (200, {"passed": 1}, {}, "without"),
+        (200, {"ok": True}, {}, "without"),
+        (200, [True], {}, "without"),
+        (200, "", {}, "not JSON"),
+        (200, "<html>login</html>", {}, "not JSON"),
+        (200, "[" * 60_000, {}, "not JSON"),
+        (204, "", {}, "204"),
+        (302, "", {"location": "http://elsewhere/"}, "302"),
+        (202, "", {}, "without a Location"),
+        (202, "", {"location": "http://169.254.169.254/latest/meta-data"}, "elsewhere"),
+        (202, "", {"location": "https://evals:8000/run/7"}, "elsewhere"),
+        (500, {"passed": True}, {}, "500"),
+        (200, b"x" * 10_000_000, {}, "larger than 64 KiB"),
+    ],
+)
+def test_anything_else_is_no_verdict_and_is_told(status, body, headers, word):
+    found = answered(status, body, **headers)
+    assert found.passed is None and word in found.message
+
+
+def test_every_request_carries_one_id_so_that_asking_twice_is_asking_once(monkeypatch):
+    seen = []
+    monkeypatch.setenv("EVALS_TOKEN", "s3cret")
+    hook = HOOK.model_copy(
+        update={
+            "auth": Webhook.model_validate(
+                {
+                    **HOOK.model_dump(by_alias=True),
+                    "timeout": "1m",
+                    "pollEvery": "5s",
+                    "auth": {"bearer": {"env": "EVALS_TOKEN"}},
+                }
+            ).auth
+        }
+    )
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append((request.method, request.headers["idempotency-key"], request.headers["authorization"]))
+        return httpx.Response(202, stream=httpx.ByteStream(b""), headers={"location": "/run/7"})
+
+    services = Services(httpx.MockTransport(handle))
+    where = webhooks.ask(services, hook, QUESTION, "").where
+    webhooks.ask(services, hook, QUESTION, where)
+    assert seen == [("POST", QUESTION["id"], "Bearer s3cret"), ("GET", QUESTION["id"], "Bearer s3cret")]
+    services.close()
+
+
+def test_a_token_that_is_not_there_is_told_by_its_name_only(monkeypatch):
+    monkeypatch.delenv("EVALS_TOKEN", raising=False)
+    hook = Webhook.model_validate({"name": "a", "url": "http://x/y", "auth": {"bearer": {"env": "EVALS_TOKEN"}}})
+    assert "EVALS_TOKEN" in webhooks.ask(Services(), hook, QUESTION, "").message
+
+
+def under_way(name: str = "evals") -> Rollout:
+    run = CheckRun(
+        id=f"agent/v2/{name}", name=name, point="before-traffic", asked_at=EPOCH, deadline=EPOCH + timedelta(seconds=60)
+    )
+    status = Status(phase=Phase.PREFLIGHT, stable_version="v1", candidate_version="v2", checks=(run,))
+    return Rollout(Metadata(name="agent"), spec("v2", policy()), status)
+
+
+def over(rollout: Rollout) -> Rollout:
+    return Rollout(rollout.metadata, rollout.spec, rollout.status.model_copy(update={"checks": ()}))
+
+
+@contextmanager
+def service(handle):
+    """A webhook service of the test's own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            handle(self)
+
+        do_GET = do_POST
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/run"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def settled(keeper: Keeper, rollout: Rollout, gates: Gates, until, timeout_s: float = 10.0) -> CheckFact:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        (fact,) = keeper.checks(rollout, gates).values()
+        if until(fact):
+            return fact
+        assert time.monotonic() < deadline, fact
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def keeper(tmp_path):
+    services = Services()
+    made = Keeper(services, tmp_path, FakeClock())
+    yield made
+    made.close()
+    services.close()
+
+
+def hooked(url: str) -> Gates:
+    return Gates.model_validate({"webhooks": [{"name": "evals", "url": url, "pollEvery": "50ms"}]})
+
+
+def test_a_webhook_that_hangs_holds_nobody_up(keeper, monkeypatch):
+    monkeypatch.setattr("rollout.gates.webhooks.REQUEST_TIMEOUT_S", 0.5)
+    release = threading.Event()
+    with service(lambda _: release.wait(5)) as url:
+        began = time.monotonic()
+        for _ in range(50):
+            keeper.checks(under_way(), hooked(url))
+        assert time.monotonic() - began < 0.4, "fifty looks while the first request hangs"
+        assert "did not answer" in settled(keeper, under_way(), hooked(url), lambda fact: fact.message).message
+        release.set()
+
+
+def test_a_webhook_that_trickles_is_given_up_in_time(keeper, monkeypatch):
+    monkeypatch.setattr("rollout.gates.webhooks.REQUEST_TIMEOUT_S", 0.4)
+
+    def trickle(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        for _ in range(40):
+            try:
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+            except OSError:
+                return
+            time.sleep(0.05)
+
+    with service(trickle) as url:
+        assert "0.4 s" in settled(keeper, under_way(), hooked(url), lambda fact: fact.message).message
+
+
+def test_a_slow_evaluation_is_polled_until_its_verdict(keeper):
+    asks = []
+
+    def evaluate(handler):
+        asks.append((handler.command, handler.path))
+        done = len(asks) > 3
+        handler.send_response(200 if done else 202)
+        handler.send_header("location", "/run/7")
+        handler.end_headers()
+        handler.wfile.write(json.dumps({"passed": True} if done else {"message": f"{len(asks)} done"}).encode())
+
+    with service(evaluate) as url:
+        assert settled(keeper, under_way(), hooked(url), lambda fact: fact.passed is not None).passed is True
+    assert asks[0] == ("POST", "/run") and set(asks[1:]) == {("GET", "/run/7")}
+
+
+def test_after_a_restart_the_place_to_poll_is_not_asked_for_again(keeper):
+    asks = []
+
+    def evaluate(handler):
+        asks.append(handler.command)
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b'{"passed": true}')
+
+    with service(evaluate) as url:
+        rollout = under_way()
+        run = rollout.status.checks[0].model_copy(update={"where": f"{url}/7"})
+        known = Rollout(rollout.metadata, rollout.spec, rollout.status.model_copy(update={"checks": (run,)}))
+        settled(keeper, known, hooked(url), lambda fact: fact.passed)
+    assert asks == ["GET"]
+
+
+def test_a_check_that_is_over_is_given_up(keeper):
+    gates = Gates.model_validate({"commands": [{"name": "evals", "run": ["sleep", "60"]}]})
+    keeper.checks(under_way(), gates)
+    (job,) = keeper._jobs.values()
+    assert keeper.checks(over(under_way()), gates) == {}
+    job._guard.wait(5)
+
+
+def command(*words: str) -> Gates:
+    return Gates.model_validate({"commands": [{"name": "evals", "run": list(words)}]})
+
+
+def test_a_command_says_yes_with_0_and_no_with_anything_else(keeper):
+    yes = settled(keeper, under_way(), command("echo", "all", "well"), lambda fact: fact.passed is not None)
+    assert yes == CheckFact(True, "", "all well")
+    keeper.checks(over(under_way()), Gates())
+    no = settled(
+        keeper, under_way(), command("sh", "-c", "echo 3 of 9 fail; exit 4"), lambda fact: fact.passed is not None
+    )
+    assert no == CheckFact(False, "", "exit 4: 3 of 9 fail")
+
+
+def test_a_command_is_told_what_it_checks(keeper):
+    said = settled(
+        keeper, under_way(), command("sh", "-c", "echo $ROLLOUT_CANDIDATE $ROLLOUT_CANDIDATE_URL"), lambda f: f.passed
+    )
+    assert said.message == "v2 http://v2:80"
+
+
+def test_a_command_that_is_not_there_is_a_no_with_its_reason(keeper):
+    found = settled(keeper, under_way(), command("no-such-program"), lambda fact: fact.passed is not None)
+    assert found.passed is False and "cannot be run" in found.message
+
+
+def test_a_command_that_floods_its_output_is_judged_all_the_same(keeper):
+    found = settled(keeper, under_way(), command("sh", "-c", "seq 500000; exit 1"), lambda f: f.passed is not None)
+    assert found == CheckFact(False, "", "exit 1: 500000")
+
+
+GUARD = (sys.executable, "-m", "rollout.gates.guard")
+
+
+def guarded(*words: str, seconds: float) -> subprocess.Popen:
+    return subprocess.Popen(
+        [*GUARD, str(seconds), "--", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def children_of(marker: str) -> bool:
+    listed = subprocess.run(["ps", "-axww", "-o", "command="], capture_output=True, text=True, check=True).stdout
+    return any(marker in line and "guard" not in line for line in listed.splitlines())
+
+
+def test_a_command_ends_with_its_time_and_all_its_children_with_it():
+    with guarded("sh", "-c", "trap '' TERM; sleep 61.25 & wait; sleep 61.25", seconds=0.5) as child:
+        out = child.stdout.read()
+    assert json.loads(out)["code"] is None
+    assert not children_of("sleep 61.25")
+
+
+def test_a_command_ends_when_the_controller_dies_however_it_dies():
+    with guarded("sleep", "62.5", seconds=60) as child:
+        while not children_of("sleep 62.5"):
+            time.sleep(0.02)
+        child.stdin.close()  # what the system does when the controller is killed
+        child.wait(10)
+    assert not children_of("sleep 62.5")
+
+
+def test_what_a_check_is_told_is_plain_data():
+    rollout = under_way()
+    told = asked(rollout.status.checks[0], rollout)
+    assert json.loads(json.dumps(told)) == told
+    assert told["urls"] == {"stable": "http://v1:80", "candidate": "http://v2:80"} and told["preview"] == ""
