@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import yaml
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from rollout.engine.facts import CheckFact
 from rollout.engine.judge import must_prove
 from rollout.engine.route import SetWeight
 from rollout.errors import RolloutError
+from rollout.model.policy import PolicySpec
 from rollout.model.status import Phase, Result, Status
-from tests.world import Behaviour, World, policy
+from tests.world import POLICY, Behaviour, World, policy
 
 STEPS = [
     {"weight": "5%", "for": "10s"},
@@ -17,6 +20,13 @@ STEPS = [
     {"weight": "50%", "for": "20s", "until": "evidence", "atMost": "20m"},
 ]
 WEIGHTS = (500, 2000, 5000)
+
+
+COMMON = {
+    "evidence": {"lookEvery": "5s", "warmUp": "5s"},
+    "reactions": {"noData": {"then": "hold", "after": "30m", "do": "rollback"}},
+    "gates": {"webhooks": [{"name": "evals", "url": "http://evals/run", "timeout": "5m"}]},
+}
 
 
 class Killed(BaseException):
@@ -28,15 +38,13 @@ class Releases(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        made = policy(
-            canary={"steps": STEPS, "bake": {"for": "20s"}},
-            evidence={"lookEvery": "5s", "warmUp": "5s"},
-            reactions={"noData": {"then": "hold", "after": "30m", "do": "rollback"}},
-        )
-        self.world = World(made, rate=40)
+        self.world = World(self.policy(), rate=40)
         self.seen_weights = 0
         self.carried_out: set[str] = set()
         self.phases: set[Phase] = set()
+
+    def policy(self) -> PolicySpec:
+        return policy(canary={"steps": STEPS, "bake": {"for": "20s"}, "standby": {"for": "30m"}}, **COMMON)
 
     # --- what happens ------------------------------------------------------------------------------------------
 
@@ -58,6 +66,7 @@ class Releases(RuleBasedStateMachine):
         world = self.world
         world.router.down = world.router.deaf = False
         world.metrics.failing, world.workloads.down, world.rate = set(), set(), rate
+        world.gatekeeper.closed, world.gatekeeper.verdicts = "", {"evals": CheckFact(passed=True)}
         if not world.status.is_active:
             world.declare(version=wanted)
         world.declare(paused=False, version=world.records.rollout.spec.version)
@@ -68,7 +77,7 @@ class Releases(RuleBasedStateMachine):
             world.pass_s(10.0)
 
     @rule(
-        verb=st.sampled_from(["promote", "approve", "pause", "resume", "abort", "retry", "approve", "resume"]),
+        verb=st.sampled_from(["promote", "approve", "pause", "resume", "abort", "retry", "undo", "approve", "resume"]),
         stale=st.booleans(),
     )
     def a_command(self, verb: str, stale: bool) -> None:
@@ -106,6 +115,14 @@ class Releases(RuleBasedStateMachine):
         now = self.world.router.in_force
         if now is not None and now.candidate is not None:
             self.world.router.in_force = SetWeight(now.stable, now.candidate, bp)
+
+    @rule(closed=st.booleans())
+    def a_window_opens_or_closes(self, closed: bool) -> None:
+        self.world.gatekeeper.closed = "on Monday" if closed else ""
+
+    @rule(passed=st.sampled_from([True, False, None]))
+    def a_check_has_its_say(self, passed: bool | None) -> None:
+        self.world.gatekeeper.verdicts["evals"] = CheckFact(passed=passed)
 
     @rule(version=st.sampled_from(["v1", "v2", "v3"]))
     def another_version_is_wanted(self, version: str) -> None:
@@ -150,6 +167,15 @@ class Releases(RuleBasedStateMachine):
         self._commands_are_carried_out_at_most_once(before, self.world.status)
         self._weights_are_allowed(self.world.status)
         self._promotion_had_evidence(before, self.world.status)
+        self._more_traffic_had_its_gates_open(before, self.world.status)
+
+    def _more_traffic_had_its_gates_open(self, before: Status, after: Status) -> None:
+        """No version gets more while the window is closed, unless somebody waived it; none at all before its checks."""
+        raised = after.traffic.wanted_bp > before.traffic.wanted_bp
+        if raised and after.phase is not Phase.ROLLING_BACK:
+            assert not self.world.gatekeeper.closed or before.step in after.window_waived
+            states = {run.state for run in after.checks if run.point == "before-traffic"}
+            assert states == {"passed"}, states
 
     def _weights_are_allowed(self, status: Status) -> None:
         """A version gets no more share than its step allows, none before its gates; approvals are respected."""
@@ -184,9 +210,16 @@ class Releases(RuleBasedStateMachine):
         if after.phase is Phase.BAKING and before.phase is not Phase.BAKING and before.resume_to is not Phase.BAKING:
             by_human = 2 in after.passed_by_human
             proved = all(after.evidence[kpi.name].proof.e_value >= 20 for kpi in must_prove(self.world.policy))
-            assert by_human or proved
-            assert by_human or all(state.all_c > 0 and state.all_s > 0 for state in after.evidence.values())
-        if after.stable_version != before.stable_version:
+            assert by_human or proved or after.undoing
+            assert (
+                by_human
+                or after.undoing
+                or all(state.all_c > 0 and state.all_s > 0 for state in after.evidence.values())
+            )
+        if after.stable_version != before.stable_version and after.result is Result.UNDONE:
+            assert before.phase in (Phase.STABLE, Phase.DRAINING) and after.stable_version == before.previous_version
+            assert after.last_command is not None and after.last_command.verb in ("undo", "abort")
+        elif after.stable_version != before.stable_version:
             assert before.phase is Phase.BAKING and after.result is Result.PROMOTED
             assert after.stable_version == before.candidate_version
 
@@ -231,4 +264,32 @@ class Releases(RuleBasedStateMachine):
             assert world.router.share_of(candidate or "") == 0.0
 
 
+class Switches(Releases):
+    """The same for blue-green: no user is on the candidate before the switch, and promotion has proof."""
+
+    def policy(self) -> PolicySpec:
+        raw = yaml.safe_load(POLICY)
+        del raw["canary"]
+        raw["blueGreen"] = {
+            "preview": {"for": "20s"},
+            "switch": {"approval": "required"},
+            "bake": {"for": "20s"},
+            "standby": {"for": "30m"},
+        }
+        return policy(yaml.safe_dump(raw), undo={"steps": [{"weight": "50%"}], "bake": {"for": "10s"}}, **COMMON)
+
+    def _allowed(self, status: Status) -> int:
+        allowed = super()._allowed(status)
+        return allowed if allowed in (0, 10_000) else 5000 if status.undoing else 0
+
+    def _promotion_had_evidence(self, before: Status, after: Status) -> None:
+        if after.stable_version == before.stable_version or after.result is Result.UNDONE or after.undoing:
+            return
+        assert 1 in after.passed_by_human or all(
+            after.evidence[kpi.name].proof.e_value >= 20 for kpi in must_prove(self.world.policy)
+        )
+        assert 0 in after.approved or not before.traffic.wanted_bp, "the switch was approved"
+
+
 TestReleases = Releases.TestCase
+TestSwitches = Switches.TestCase
