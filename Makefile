@@ -2,15 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CANDIDATE ?= good
+CANDIDATE ?=
+STRATEGY ?= canary
 
 .PHONY: help demo test lint types check bench-stats bench-policies bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/.demo  ## release a new version of a real agent on this machine (CANDIDATE=good|worse|slow|erroring)
-	@$(BIN)/rollout demo --candidate $(CANDIDATE) || { code=$$?; [ $$code -eq 3 ] && [ $(CANDIDATE) != good ]; }
+demo: $(VENV)/.demo  ## a guided tour with real agents; or one release: CANDIDATE=good|worse|slow|erroring STRATEGY=canary|blueGreen
+	@$(BIN)/rollout demo --strategy $(STRATEGY) $(if $(CANDIDATE),--candidate $(CANDIDATE)) \
+	  || { code=$$?; [ $$code -eq 3 ] && [ "$(CANDIDATE)" != good ]; }
 
 test: $(VENV)/.dev  ## run all tests, in parallel
 	$(BIN)/python -m pytest -n auto

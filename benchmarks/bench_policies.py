@@ -22,10 +22,12 @@ from rollout.model.documents import read_files
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase, Status
+from rollout.model.status import HeldBy, Phase, Status
 
 POLICIES = Path(__file__).parents[1] / "policies"
-STEP_S = 30.0
+STEP_S = 10.0
+COST = 0.001
+"""What a request costs, in the unit of a spend cap."""
 LIMIT_S = 48 * 3600.0
 NOBODY = RouteFacts("route", reachable=True, stable="v1", candidate_bp=0)
 
@@ -68,15 +70,26 @@ def carry_out(case: Case, seed: int) -> tuple[str, float]:
         made = plan(rollout, policy, Facts((route,), {}, round_, (), ("v1", "v2")), now)
         rollout = Rollout(rollout.metadata, spec, made.status)
         for effect in made.effects:
-            route = RouteFacts("route", True, effect.stable, effect.candidate, effect.candidate_bp)
+            route = RouteFacts(
+                "route", True, effect.stable, effect.candidate, effect.candidate_bp, preview_header=effect.preview_header
+            )
         wanted = wanted_route(made.status)
         if made.again_s < 0.1 or (wanted is not None and not in_force(wanted, (route,))):
+            continue
+        if made.status.held_by is HeldBy.APPROVAL:
+            rollout = Rollout(rollout.metadata, spec, approved(made.status))
             continue
         if made.status.result is not None or made.status.phase in (Phase.PAUSED, Phase.FROZEN):
             return str(made.status.result or made.status.reason), (now - begun).total_seconds() / 60
         serve(case, policy, totals, (route.candidate_bp or 0) / 10_000, rng)
         now += timedelta(seconds=STEP_S)
     return "still waits", LIMIT_S / 60
+
+
+def approved(status: Status) -> Status:
+    """Give the approval that is waited for, as somebody at hand would."""
+    changes = {"approved": (*status.approved, status.step), "phase": status.resume_to, "resume_to": None, "held_by": None}
+    return status.model_copy(update=changes)
 
 
 def serve(case: Case, policy: PolicySpec, totals: dict, share: float, rng: np.random.Generator) -> None:
@@ -93,20 +106,30 @@ def reading(policy: PolicySpec, totals: dict) -> Round:
         return Counters({f"{which}|bad": totals[which, kpi, "bad"]}, {f"{which}|all": totals[which, kpi, "all"]})
 
     kpis = {kpi.name: Reading(stable=arm("s", kpi.name), candidate=arm("c", kpi.name)) for kpi in policy.kpis}
-    return Round(kpis=kpis, requests=kpis[policy.kpis[0].name])
+    spent = {"c|spent": COST * totals["c", policy.kpis[0].name, "all"]}
+    spend = Reading(candidate=Counters(total=spent)) if policy.spend_cap else None
+    return Round(kpis=kpis, requests=kpis[policy.kpis[0].name], spend=spend)
 
 
-HEALTHY = {"errors": 0.01, "task-success": 0.05, "latency": 0.02}
+HEALTHY = {"errors": 0.01, "task-success": 0.05, "latency": 0.02, "tokens": 0.10}
 CASES = tuple(
     Case(name, per_s, HEALTHY, {**HEALTHY, **changes}, what)
-    for name, rates in (("canary-cautious", (20.0, 2.0)), ("low-traffic", (0.5, 0.2, 0.05)))
+    for name, rates in (
+        ("canary-cautious", (20.0, 2.0)),
+        ("low-traffic", (0.5, 0.2, 0.05)),
+        ("canary-quick", (50.0, 10.0)),
+        ("blue-green", (20.0, 2.0)),
+        ("cost-guard", (20.0, 2.0)),
+    )
     for per_s in rates
     for what, changes in (
         ("healthy", {}),
         ("tasks fail x2", {"task-success": 0.10}),
         ("tasks fail x5", {"task-success": 0.25}),
         ("errors x10", {"errors": 0.10}),
+        ("tokens x2", {"tokens": 0.20}),
     )
+    if "tokens" not in changes or name == "cost-guard"
 )
 
 

@@ -161,6 +161,8 @@ class FakeMetrics:
             self._add(version, kpi, "bad", bad)
             self._add(version, kpi, "total", requests)
         self._add(version, "spend", "total", requests * behaviour.cost)
+        self._add(version, "cost", "bad", sum(self.random.expovariate(1 / behaviour.cost) for _ in range(requests)))
+        self._add(version, "cost", "total", requests)
         self._add(version, "tasks given", "bad", sum(self.random.random() < behaviour.answers for _ in range(requests)))
         self._add(version, "tasks given", "total", requests)
 

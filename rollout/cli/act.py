@@ -51,7 +51,7 @@ def _command(verb: Verb) -> Callable[..., None]:
 
         store = open_store(state, files)
         row = pick(store, name)
-        raise typer.Exit(_ask(store, row, verb, actor or _login(), reason, output))
+        raise typer.Exit(ask(store, row, verb, actor or _login(), reason, output))
 
     return command
 
@@ -65,7 +65,7 @@ def _login() -> str:
         return "unknown"
 
 
-def _ask(store: Store, row: Row, verb: Verb, actor: str, reason: str, output: Output) -> int:
+def ask(store: Store, row: Row, verb: Verb, actor: str, reason: str, output: Output) -> int:
     import contextlib
     import time
     from datetime import UTC, datetime

@@ -14,6 +14,7 @@ import typer
 from rollout.cli.options import Output, OutputAs
 
 if TYPE_CHECKING:
+    from rollout.cli.target import Target
     from rollout.demo.stage import Stage
 
 LOAD_PER_S = 60.0
@@ -27,66 +28,90 @@ class Candidate(StrEnum):
     ERRORING = "erroring"
 
 
+class Strategy(StrEnum):
+    CANARY = "canary"
+    BLUE_GREEN = "blueGreen"
+
+
 def register(app: typer.Typer) -> None:
     @app.command()
     def demo(
-        candidate: Annotated[Candidate, typer.Option(help="How the new version behaves.")] = Candidate.GOOD,
+        candidate: Annotated[
+            Candidate | None, typer.Option(help="One release of a version that behaves so, instead of the tour.")
+        ] = None,
+        strategy: Annotated[Strategy, typer.Option(help="How traffic moves.")] = Strategy.CANARY,
         output: OutputAs = Output.TEXT,
     ) -> None:
-        """Release a new version of a real agent here and now: two agents, Envoy, users, and the controller."""
-        raise typer.Exit(perform(candidate, output))
+        """See it work here and now: real agents, Envoy, users, and the controller. Without options a guided tour."""
+        raise typer.Exit(perform(candidate, strategy, output))
 
 
-def perform(candidate: Candidate, output: Output) -> int:
-    """Set the stage, carry the rollout out on it, take it down; return the exit code."""
+def perform(candidate: Candidate | None, strategy: Strategy, output: Output) -> int:
+    """Set the stage, carry out what is to be shown, take it down; return the exit code."""
     import importlib.util
 
-    from rollout.demo.stage import stage
+    from rollout.demo.stage import CANDIDATE, STABLE, stage
     from rollout.errors import Fault, InvalidInput
 
     if importlib.util.find_spec("langgraph") is None:
         remedy = "pip install 'agent-rollout[demo]'"
         raise InvalidInput([Fault("demo", "needs LangGraph, which is not installed", remedy)])
+    if candidate is None and strategy is Strategy.BLUE_GREEN:
+        candidate = Candidate.GOOD
+    if candidate is None and output is Output.JSON:
+        raise InvalidInput([Fault("-o json", "the tour is for people", "name one release: --candidate good")])
     with _interruptible(), stage() as built:
         try:
-            return _act(built, candidate, output)
+            if candidate is None:
+                from rollout.cli.tour import FLAVOURS, tour
+
+                with _playing(built, FLAVOURS, strategy) as target:
+                    return tour(built, target)
+            told = f"{CANDIDATE} is {candidate}, but nobody told the controller"
+            typer.echo(f"starting two versions of an agent; {told}", err=True)
+            with _playing(built, {STABLE: "good", CANDIDATE: str(candidate)}, strategy) as target:
+                return _release(built, target, output)
         except KeyboardInterrupt:
             typer.echo("interrupted; everything the demo started is stopped", err=True)
             return 130
 
 
-def _act(built: Stage, candidate: Candidate, output: Output) -> int:
+@contextlib.contextmanager
+def _playing(built: Stage, flavours: dict[str, str], strategy: Strategy) -> Iterator[Target]:
+    """Let agents serve and users talk to the stable one, through a real Envoy; stop Envoy afterwards."""
     import time
 
-    from rollout.cli.start import OnPause, carry_out
     from rollout.cli.target import read_target
     from rollout.daemon.local import Machine
     from rollout.daemon.logs import configure
-    from rollout.demo.stage import CANDIDATE, STABLE
+    from rollout.demo.stage import STABLE
     from rollout.engine.route import SetWeight
     from rollout.model.rollout import Rollout
 
     configure(verbose=False)
-    typer.echo(
-        f"starting two versions of an agent; {CANDIDATE} is {candidate}, but nobody told the controller", err=True
-    )
-    built.agents(candidate)
+    built.agents(flavours, str(strategy))
     target = read_target([built.file], None)
-    state = built.directory / "state"
-    with Machine(Rollout(target.metadata, target.spec), state) as machine:
+    with Machine(Rollout(target.metadata, target.spec), built.state) as machine:
         try:
             machine.router.apply(SetWeight(STABLE))
             built.load(LOAD_PER_S)
             time.sleep(BASELINE_S)
-            typer.echo(f"Envoy listens, users talk to {STABLE}; now: rollout start {CANDIDATE}", err=True)
-            typer.echo(f"from another terminal: {sys.argv[0]} status --state {state}", err=True)
-            code = carry_out(target, CANDIDATE, None, state, OnPause.FAIL, output, footer=built.footer)
-            built.end_load()
-            if footer := built.footer():
-                typer.echo(footer, err=True)
-            return code
+            yield target
         finally:
             machine.envoy.stop()
+
+
+def _release(built: Stage, target: Target, output: Output) -> int:
+    from rollout.cli.start import OnPause, carry_out
+    from rollout.demo.stage import CANDIDATE, STABLE
+
+    typer.echo(f"Envoy listens, users talk to {STABLE}; now: rollout start {CANDIDATE}", err=True)
+    typer.echo(f"from another terminal: {sys.argv[0]} status --state {built.state}", err=True)
+    code = carry_out(target, CANDIDATE, None, built.state, OnPause.FAIL, output, footer=built.footer)
+    built.end_load()
+    if footer := built.footer():
+        typer.echo(footer, err=True)
+    return code
 
 
 @contextlib.contextmanager

@@ -130,9 +130,10 @@ WIDEST = 0.5
 def _kpi(kpi: Kpi, state: KpiEvidence, width: int) -> Line:
     fine = _evidence(state.proof.e_value) if kpi.margin is not None else "-"
     verdict = "advisory" if kpi.advisory else state.verdict
+    shown = _mean if kpi.is_mean else _rate
     tail = ", frozen" if state.frozen_bound is not None and not kpi.advisory else ""
     cells = (
-        f"{kpi.name:<{width}} {_rate(state.bad_c, state.all_c):<15} {_rate(state.bad_s, state.all_s):<15}  "
+        f"{kpi.name:<{width}} {shown(state.bad_c, state.all_c):<15} {shown(state.bad_s, state.all_s):<15}  "
         f"{_evidence(_harm(state)):<6} {fine:<6} {verdict}{tail}"
     )
     return Line(f"  {cells}", _VERDICTS.get(verdict, ""))
@@ -145,6 +146,11 @@ def _evidence(e_value: float) -> str:
 def _rate(bad: float, trials: float) -> str:
     """``58/227 26 %``: as narrow as it can be."""
     return f"{bad:.0f}/{trials:.0f} {words.percent(bad / trials)}" if trials > 0 else "-"
+
+
+def _mean(total: float, trials: float) -> str:
+    """``ø 0.042/190``: the mean, and of how many."""
+    return f"ø {total / trials:.3g}/{trials:.0f}" if trials > 0 else "-"
 
 
 def _harm(state: KpiEvidence) -> float:

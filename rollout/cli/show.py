@@ -144,8 +144,9 @@ def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
     )
     for name, kpi in figures.items():
         if kpi.all_c + kpi.all_s > 0:
+            shown = words.mean if kpi.asymptotic else words.rate
             told = (
-                f"{name}: candidate {words.rate(kpi.bad_c, kpi.all_c)}, stable {words.rate(kpi.bad_s, kpi.all_s)}",
+                f"{name}: candidate {shown(kpi.bad_c, kpi.all_c)}, stable {shown(kpi.bad_s, kpi.all_s)}",
                 f"worse {words.evidence(kpi.harm_e)}, no worse {words.evidence(kpi.proof_e)}, phi {kpi.phi:.1f}",
                 kpi.verdict + (" (reference: frozen)" if kpi.reference == "frozen" else ""),
                 *([_excess(kpi)] if kpi.excess_low is not None else []),

@@ -16,59 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rollout.demo.documents import document
 from rollout.errors import RolloutError
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 STABLE, CANDIDATE = "v1", "v2"
-
-_ROLLOUT = """\
-# The rollout of the demo, as one would write it for real agents on a machine.
-apiVersion: rollout.dev/v1alpha1
-kind: Rollout
-metadata: {{name: support-agent}}
-spec:
-  version: {stable}                # in use now; `rollout start {candidate}` releases the other
-  backends:
-    endpoints:
-    - {{version: {stable}, url: "http://127.0.0.1:{stable_port}"}}
-    - {{version: {candidate}, url: "http://127.0.0.1:{candidate_port}"}}
-  routes:
-  - envoy: {{listen: "127.0.0.1:{listen_port}"}}
-  metrics: {{scrape: {{path: /metrics}}}}
-  conversations: {{pinBy: {{header: x-thread-id}}, turns: 4}}
-  policyRef: {{name: demo}}
----
-# A policy in a hurry: the steps are seconds where real ones are minutes. See policies/ for policies to copy.
-apiVersion: rollout.dev/v1alpha1
-kind: RolloutPolicy
-metadata: {{name: demo}}
-spec:
-  canary:
-    steps:
-    - {{weight: 10%, for: 6s}}
-    - {{weight: 25%, for: 6s}}
-    - {{weight: 50%, for: 10s, until: evidence, atMost: 100s}}
-    bake: {{for: 5s}}
-  kpis:
-  - name: task-success
-    preset: agent-tasks
-    margin: {{relative: 10%, absolute: 1%}}
-    promotionMargin: {{relative: 50%, absolute: 5%}}
-    weight: 3
-  - name: errors
-    preset: envoy/errors
-    margin: {{relative: 10%, absolute: 0.5%}}
-    promotionMargin: {{relative: 50%, absolute: 3%}}
-    weight: 4
-  - name: latency
-    preset: envoy/slow-requests
-    with: {{slowerThan: 500ms}}
-    margin: {{relative: 10%, absolute: 1%}}
-    promotionMargin: {{relative: 50%, absolute: 4%}}
-    weight: 2
-  evidence: {{falseRollback: 5%, falsePromotion: 5%, lookEvery: 1s, warmUp: 2s}}
-"""
 
 
 class Stage:
@@ -77,24 +30,22 @@ class Stage:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.file = directory / "rollout.yaml"
+        self.state = directory / "state"
         self.totals: dict[str, Any] = {}
         self._children: list[subprocess.Popen[str]] = []
 
-    def agents(self, flavour: str) -> None:
-        """Start both versions and write the files that describe them."""
-        # Both agents would switch a new database to its log at once, and SQLite lets only one do that without waiting.
+    def agents(self, flavours: dict[str, str], strategy: str = "canary") -> None:
+        """Start every version, each with its flavour, and write the files that describe them."""
+        # All agents would switch a new database to its log at once, and SQLite lets only one do that without waiting.
         with contextlib.closing(sqlite3.connect(self.directory / "threads.sqlite")) as database:
             database.execute("PRAGMA journal_mode = WAL")
-        stable, candidate = self._agent(STABLE, "good", 1), self._agent(CANDIDATE, flavour, 2)
-        ports = [self._port_of(child) for child in (stable, candidate)]
-        with contextlib.closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            listen = probe.getsockname()[1]
-        text = _ROLLOUT.format(
-            stable=STABLE, candidate=CANDIDATE, stable_port=ports[0], candidate_port=ports[1], listen_port=listen
-        )
+        started = {
+            version: self._agent(version, flavour, seed) for seed, (version, flavour) in enumerate(flavours.items(), 1)
+        }
+        ports = {version: self._port_of(child) for version, child in started.items()}
+        self.address = f"127.0.0.1:{_free_port()}"
+        text = document(STABLE, ports, self.address, f"127.0.0.1:{_free_port()}", strategy)
         self.file.write_text(text, encoding="utf-8")
-        self.address = f"127.0.0.1:{listen}"
 
     def load(self, rate: float) -> None:
         """Let users talk to the agents, through the router."""
@@ -162,6 +113,12 @@ class Stage:
         for line in child.stdout or ():
             with contextlib.suppress(ValueError):
                 self.totals = json.loads(line)
+
+
+def _free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

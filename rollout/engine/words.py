@@ -36,8 +36,16 @@ def rate(bad: float, trials: float) -> str:
     return f"{shown} ({percent(bad / trials)})" if trials > 0 else shown
 
 
+def mean(total: float, trials: float) -> str:
+    """``0.042 on average (190)``."""
+    return f"{total / trials:.3g} on average ({count(trials)})" if trials > 0 else "none"
+
+
 def compared(name: str, state: KpiEvidence, candidate: str, stable: str) -> str:
     """``task-success: v2 48 of 190 (25 %) bad, v1 31 of 590 (5.3 %)``."""
+    if state.batches is not None:
+        means = f"{candidate} {mean(state.bad_c, state.all_c)}, {stable} {mean(state.bad_s, state.all_s)}"
+        return f"{name}: {means}, asymptotic"
     text = f"{name}: {candidate} {rate(state.bad_c, state.all_c)} bad, {stable} {rate(state.bad_s, state.all_s)}"
     if state.frozen_bound is not None:
         text += f", reference: frozen at most {percent(state.frozen_bound)}"

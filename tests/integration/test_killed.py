@@ -30,7 +30,7 @@ def bp(status: dict) -> int:
 
 def test_a_controller_that_is_killed_again_and_again_still_finishes_the_job():
     with stage() as built:
-        built.agents("good")
+        built.agents({"v1": "good", "v2": "good"})
         state = built.directory / "state"
         first = rollout(
             "start", "v1", "--stable", "v1", "-f", str(built.file), "--state", str(state), cwd=built.directory
@@ -72,7 +72,7 @@ def test_a_controller_that_is_killed_again_and_again_still_finishes_the_job():
 
 def test_verbs_steer_a_running_controller_and_an_abort_works_without_one():
     with stage() as built:
-        built.agents("good")
+        built.agents({"v1": "good", "v2": "good"})
         state = built.directory / "state"
         common = ("-f", str(built.file), "--state", str(state))
         running = rollout("start", "v2", *common, cwd=built.directory)

@@ -229,6 +229,29 @@ def test_feedback_that_both_give_equally_often_is_judged():
     assert not world.status.evidence["tasks"].responses.differ
 
 
+COST = {"name": "cost", "sum": "s", "total": "t", "margin": {"relative": "10%"}, "promotionMargin": {"relative": "25%"}}
+TASKS = {"name": "tasks", "bad": "c", "total": "d", "margin": {"relative": "50%", "absolute": "5%"}}
+
+
+def test_a_version_that_costs_more_for_a_task_is_rolled_back_by_its_mean():
+    world = World(policy(kpis=[TASKS, COST]), rate=50)
+    world.behaviour["v2"] = Behaviour(cost=0.02)
+    world.run(3600, until=Phase.ROLLED_BACK)
+    assert world.status.culprits == ("cost",)
+    assert "v2 0.02" in world.status.message and "asymptotic" in world.status.message
+
+
+def test_a_version_that_costs_the_same_is_promoted_and_means_are_not_judged_without_stable():
+    world = World(policy(kpis=[TASKS, COST]), rate=50)
+    world.run(9000, until=Phase.BAKING)
+    assert world.status.evidence["cost"].proof.e_value >= 20
+    harm = world.status.evidence["cost"].harm
+    world.run(200)
+    assert world.status.evidence["cost"].harm == harm
+    world.run(900, until=Phase.DRAINING)
+    assert world.status.result is Result.PROMOTED
+
+
 def test_each_decision_carries_the_interval_of_the_difference():
     world = World(rate=50)
     world.behaviour["v2"] = Behaviour(tasks=0.07)

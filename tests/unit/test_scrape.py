@@ -41,7 +41,7 @@ envoy_cluster_upstream_rq_time_count{envoy_cluster_name="agent/v1"} 90
 """
 
 
-def read(pages: dict[str, str | int], *kpis: Kpi, router: bool = True) -> Round:
+def read(pages: dict[str, str | int], *kpis: Kpi, router: bool = True, spend: str | None = None) -> Round:
     def answer(request: httpx.Request) -> httpx.Response:
         found = pages.get(request.url.host, 404)
         if isinstance(found, int):
@@ -59,7 +59,7 @@ def read(pages: dict[str, str | int], *kpis: Kpi, router: bool = True) -> Round:
         Pages(httpx.MockTransport(answer)),
         1.0,
     )
-    found = source.read("v1", "v2", kpis)
+    found = source.read("v1", "v2", kpis, spend)
     source.close()
     return found
 
@@ -216,3 +216,57 @@ def test_faults_in_kpis_are_told_with_their_place():
     assert "no selector" in told["kpis[3].bad"].message
     assert told["kpis[4].with.slowerThan"].remedy == "use 2500ms or 5000ms"
     assert "counts both versions together" in told["kpis[5].bad"].message
+
+
+COSTS = """\
+# TYPE agent_task_tokens histogram
+agent_task_tokens_bucket{{version="{v}",le="2000"}} 30
+agent_task_tokens_bucket{{version="{v}",le="8000"}} 48
+agent_task_tokens_bucket{{version="{v}",le="+Inf"}} 50
+agent_task_tokens_count{{version="{v}"}} 50
+agent_task_tokens_sum{{version="{v}"}} 123456.5
+# TYPE agent_feedback_total counter
+agent_feedback_total{{version="{v}"}} 9
+# TYPE agent_feedback_negative_total counter
+agent_feedback_negative_total{{version="{v}"}} 2
+# TYPE agent_cost_dollars_total counter
+agent_cost_dollars_total{{version="{v}"}} {cost}
+"""
+COST_PAGES = {v: PAGES[v] + COSTS.format(v=v, cost=cost) for v, cost in (("v1", 70.5), ("v2", 8.25))} | {"envoy": ENVOY}
+
+
+def test_tokens_are_counted_by_buckets():
+    reading = read(COST_PAGES, preset("agent-tokens", moreThan="8000")).kpis["k"]
+    assert (
+        reading.good and list(reading.candidate.bad.values()) == [48] and list(reading.candidate.total.values()) == [50]
+    )
+    assert (
+        "its bounds are 2000, 8000, +Inf" in read(COST_PAGES, preset("agent-tokens", moreThan="9000")).kpis["k"].problem
+    )
+
+
+def test_sums_are_read_where_there_are_no_buckets():
+    mean = Kpi.model_validate({
+        "name": "cost", "sum": 'agent_task_tokens_sum{version="$version"}',
+        "total": 'agent_task_tokens_count{version="$version"}', "margin": {"relative": "10%"},
+    })  # fmt: skip
+    reading = read(COST_PAGES, mean).kpis["cost"]
+    assert list(reading.stable.bad.values()) == [123456.5] and list(reading.stable.total.values()) == [50]
+
+
+def test_feedback_comes_with_how_often_it_was_given():
+    found = read(COST_PAGES, preset("agent-feedback"))
+    assert sum(found.kpis["k"].candidate.bad.values()) == 2 and sum(found.kpis["k"].candidate.total.values()) == 9
+    assert sum(found.responses["k"].candidate.bad.values()) == 9
+    assert sum(found.responses["k"].candidate.total.values()) == 5, "tasks begun, of all kinds"
+
+
+def test_only_the_candidates_spend_is_read():
+    found = read(COST_PAGES, spend='agent_cost_dollars_total{version="$version"}').spend
+    assert sum(found.candidate.total.values()) == 8.25 and not found.stable.total
+    assert "no metric" in read(COST_PAGES, spend='agent_bill_total{version="$version"}').spend.problem
+
+
+def test_a_preset_that_needs_a_number_says_so():
+    (fault,) = resolve([preset("agent-cost", moreThan="cheap")])[1]
+    assert fault.path == "kpis[0].with.moreThan" and "needs a number" in fault.message

@@ -1,0 +1,55 @@
+"""The guided tour: one release that is promoted and undone, one that fails quietly and is rolled back, and why."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from rollout.cli.options import Output
+
+if TYPE_CHECKING:
+    from rollout.cli.target import Target
+    from rollout.demo.stage import Stage
+
+FLAVOURS = {"v1": "good", "v2": "good", "v3": "worse"}
+_PAUSE_S = 2.0
+
+
+def tour(built: Stage, target: Target) -> int:
+    """Show it all, one command after the other; return 0 if everything went as told."""
+    from rollout.cli.act import ask
+    from rollout.cli.show import explain
+    from rollout.cli.start import OnPause, carry_out
+    from rollout.records.sqlite import Store
+
+    name = target.metadata.name
+    _say("Three versions of a LangGraph agent run here, and an Envoy before them. Users talk to v1, about 60 times a")
+    _say("second. Everything is real but the model. What you see typed is what you would type.")
+    _say(
+        "v2 is as good as v1. Watch the weight rise, each KPI with its evidence, why it waits.", "rollout start v2"
+    )
+    first = carry_out(target, "v2", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer)
+    _say("v2 has everything now, and v1 is kept ready for ten minutes: a second thought costs nothing.", "rollout undo")
+    store = Store(built.state)
+    row = store.get(name)
+    second = ask(store, row, "undo", "you", "just to see", Output.TEXT) if row else 1
+    told = "v3 answers politely, with status 200, and fails one task in four. No threshold on errors would notice."
+    _say(told, "rollout start v3")
+    third = carry_out(target, "v3", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer)
+    _say("Every decision is kept with the numbers that made it.", "rollout explain")
+    explain(name, None, built.state, looks=False, limit=5, output=Output.TEXT)
+    built.end_load()
+    lost = built.totals.get("lost", 0)
+    _say(f"That was it. {built.footer()}.")
+    _say("Next: rollout init, docs/on-one-machine.md. More to see: rollout demo --strategy blueGreen,")
+    _say("rollout demo --candidate slow (or erroring).")
+    return 0 if (first, second, third, lost) == (0, 0, 3, 0) else 1
+
+
+def _say(text: str, command: str = "") -> None:
+    typer.secho(f"\n{text}" if command else text, err=True, bold=True)
+    if command:
+        typer.secho(f"$ {command}", err=True, fg="cyan")
+        time.sleep(_PAUSE_S)

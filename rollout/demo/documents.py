@@ -1,0 +1,73 @@
+"""What the demo's user would have written: the rollout, and a policy in a hurry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_ROLLOUT = """\
+# The rollout of the demo, as one would write it for real agents on a machine.
+apiVersion: rollout.dev/v1alpha1
+kind: Rollout
+metadata: {{name: support-agent}}
+spec:
+  version: {stable}                # in use now; `rollout start VERSION` releases another
+  backends:
+    endpoints:
+{endpoints}
+  routes:
+  - envoy: {{listen: "{listen}", preview: "{preview}"}}
+  metrics: {{scrape: {{path: /metrics}}}}
+  conversations: {{pinBy: {{header: x-thread-id}}, turns: 4}}
+  policyRef: {{name: demo}}
+---
+# A policy in a hurry: the steps are seconds where real ones are minutes. See policies/ for policies to copy.
+apiVersion: rollout.dev/v1alpha1
+kind: RolloutPolicy
+metadata: {{name: demo}}
+spec:
+{strategy}
+  kpis:
+  - name: task-success
+    preset: agent-tasks
+    margin: {{relative: 10%, absolute: 1%}}
+    promotionMargin: {{relative: 50%, absolute: 5%}}
+    weight: 3
+  - name: errors
+    preset: envoy/errors
+    margin: {{relative: 10%, absolute: 0.5%}}
+    promotionMargin: {{relative: 50%, absolute: 3%}}
+    weight: 4
+  - name: latency
+    preset: envoy/slow-requests
+    with: {{slowerThan: 500ms}}
+    margin: {{relative: 10%, absolute: 1%}}
+    promotionMargin: {{relative: 50%, absolute: 4%}}
+    weight: 2
+  evidence: {{falseRollback: 5%, falsePromotion: 5%, lookEvery: 1s, warmUp: 2s}}
+"""
+
+STRATEGIES = {
+    "canary": """\
+  canary:
+    steps:
+    - {weight: 10%, for: 6s}
+    - {weight: 25%, for: 6s}
+    - {weight: 50%, for: 10s, until: evidence, atMost: 100s}
+    bake: {for: 5s}
+    standby: {for: 10m}""",
+    "blueGreen": """\
+  blueGreen:
+    preview: {for: 15s}
+    bake: {for: 10s, atMost: 100s}
+    standby: {for: 10m}""",
+}
+
+
+def document(stable: str, ports: Mapping[str, int], listen: str, preview: str, strategy: str) -> str:
+    """Return both documents. ports: where each version listens on loopback."""
+    endpoints = "\n".join(
+        f'    - {{version: {version}, url: "http://127.0.0.1:{port}"}}' for version, port in ports.items()
+    )
+    return _ROLLOUT.format(
+        stable=stable, endpoints=endpoints, listen=listen, preview=preview, strategy=STRATEGIES[strategy]
+    )
