@@ -27,9 +27,7 @@ def tour(built: Stage, target: Target) -> int:
     name = target.metadata.name
     _say("Three versions of a LangGraph agent run here, and an Envoy before them. Users talk to v1, about 60 times a")
     _say("second. Everything is real but the model. What you see typed is what you would type.")
-    _say(
-        "v2 is as good as v1. Watch the weight rise, each KPI with its evidence, why it waits.", "rollout start v2"
-    )
+    _say("v2 is as good as v1. Watch the weight rise, each KPI with its evidence, why it waits.", "rollout start v2")
     first = carry_out(target, "v2", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer)
     _say("v2 has everything now, and v1 is kept ready for ten minutes: a second thought costs nothing.", "rollout undo")
     store = Store(built.state)

@@ -39,7 +39,25 @@ def switch_is_approved(draft: Draft) -> Closed | None:
 
 
 def window_is_open(draft: Draft) -> Closed | None:
-    """Let no traffic move outside the release windows; a human may waive that for one step."""
-    if draft.facts.calendar.is_open or draft.status.step in draft.status.window_waived:
+    """Let no traffic move outside the release windows; a human may waive that, for one move."""
+    return _window(draft, draft.status.step)
+
+
+def window_is_open_for_all(draft: Draft) -> Closed | None:
+    return _window(draft, draft.status.steps)
+
+
+def _window(draft: Draft, move: int) -> Closed | None:
+    calendar, status = draft.facts.calendar, draft.status
+    if calendar.is_open or move in status.window_waived or status.undoing:
         return None
-    return Closed(Reason.WINDOW_CLOSED, f"waits for a release window: {draft.facts.calendar.message}")
+    return Closed(Reason.WINDOW_CLOSED, f"waits for a release window: {calendar.message}")
+
+
+def spend_is_granted(draft: Draft) -> Closed | None:
+    """Let the candidate cost what the policy grants until its promotion; the way back may cost what it will."""
+    cap, status = draft.policy.spend_cap, draft.status
+    if cap is None or status.undoing or status.spent - (status.spend_allowed or 0.0) <= cap.at_most:
+        return None
+    granted = f"the policy grants {cap.at_most:g} before promotion"
+    return Closed(Reason.SPEND, f"{status.candidate_version} has cost {status.spent:g}; {granted}")

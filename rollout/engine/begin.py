@@ -19,7 +19,7 @@ def begin(
 ) -> None:
     """Start a rollout of a version: pin the policy, open fresh books.
 
-    undoing: whether it is the way back to the version before; what is declared is then turned down until it changes.
+    undoing: whether it is the way back to the version before; then what was turned down stays so.
     """
     policy = draft.declared
     text = policy.canonical()
@@ -50,7 +50,7 @@ def begin(
         environment=(),
         passed_by_human=(),
         harm_accepted=(),
-        declined_version=draft.spec.version if undoing else None,
+        declined_version=draft.status.declined_version if undoing else None,
         approved=(),
         window_waived=(),
         checks=(),

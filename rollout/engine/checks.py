@@ -9,7 +9,7 @@ from __future__ import annotations
 from rollout.engine import words
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
-from rollout.model.status import CheckRun, Reason
+from rollout.model.status import CheckRun, Phase, Reason
 
 CHECKS_KEPT = 40
 """Finished runs beyond this are forgotten, the oldest first."""
@@ -19,9 +19,18 @@ BEFORE_STEP = "before-step"
 BEFORE_PROMOTION = "before-promotion"
 
 
+ASKING = (Phase.PREFLIGHT, Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED, Phase.FROZEN)
+"""Phases in which a check's verdict still matters; anywhere else it is given up without a word."""
+
+
 def follow(draft: Draft) -> None:
     """Take in what is known of the checks under way."""
     runs = []
+    if draft.status.phase not in ASKING:
+        kept = tuple(run for run in draft.status.checks if run.state != "running")
+        if kept != draft.status.checks:
+            draft.update(checks=kept)
+        return
     for run in draft.status.checks:
         after = _followed(draft, run) if run.state == "running" else run
         if after.state != run.state:
@@ -50,6 +59,8 @@ def _told(run: CheckRun) -> str:
 
 def agree(draft: Draft, when: str, point: str) -> Closed | None:
     """Ask for the checks of a point that were not asked for yet; return why it is closed, None once all have agreed."""
+    if draft.status.undoing:
+        return None  # who goes back has decided, and the version was checked when it was released
     asked = {run.name: run for run in draft.status.checks if run.point == point}
     for check in draft.policy.gates.checks(when):
         if check.name not in asked:

@@ -9,8 +9,9 @@ from rollout.engine.begin import PREFLIGHT_DEADLINE_S, ask_weight, begin, open_w
 from rollout.engine.draft import Draft
 from rollout.engine.evidence import fresh
 from rollout.engine.facts import Command
-from rollout.engine.looking import DOWN_LOOKS
 from rollout.engine.phases import Event, allows
+from rollout.engine.reacting import is_harmful
+from rollout.engine.words import weight
 from rollout.model.evidence import TrafficEvidence
 from rollout.model.status import ANSWERS_KEPT, COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result, Status
 
@@ -55,8 +56,12 @@ def carry_all(draft: Draft) -> None:
 
 
 def _expected(draft: Draft, command: Command) -> None:
-    """Refuse a command that was meant for another moment. An abort, or an undo, is never too late."""
-    if command.verb in ("abort", "undo"):
+    """Refuse a command that was meant for another moment, or an undo for another version. An abort is never late."""
+    if command.verb == "abort":
+        return
+    if command.verb == "undo":
+        if command.version not in (None, draft.status.stable_version):
+            raise Refused(f"it was meant to undo {command.version}, but {draft.status.stable_version} is stable by now")
         return
     status = draft.status
     if command.phase is not None and command.phase != status.phase:
@@ -103,7 +108,7 @@ def _resume(draft: Draft, command: Command) -> str:
         raise Refused("it waits for an approval: use approve")
     if status.held_by is HeldBy.SPEC:
         raise Refused(_SPEC_PAUSED)
-    if status.culprits or status.unready_looks >= DOWN_LOOKS:
+    if is_harmful(status):
         raise Refused("the evidence that it is worse stands: abort it, or promote the step knowingly")
     if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and not draft.way.switches:
         raise Refused("time will not tell: promote it knowingly, or abort it")
@@ -128,6 +133,12 @@ def _refresh(draft: Draft, held_for: Reason) -> None:
         draft.update(window_since=draft.now)
     elif held_for is Reason.CHECK_LATE:
         checks.forget_late(draft)
+    elif held_for is Reason.RESPONSES_DIFFER:
+        anew = fresh(draft.policy)
+        mute = {
+            name: anew[name] for name, state in status.evidence.items() if state.responses and state.responses.doubtful
+        }
+        draft.update(evidence={**renewed, **mute})  # what they said so far cannot be compared, neither for nor against
     elif held_for is Reason.SPEND:
         draft.update(spend_allowed=draft.status.spent)
 
@@ -149,10 +160,11 @@ def _promote(draft: Draft, command: Command) -> str:
     where = status.resume_to if paused else status.phase
     if paused and status.held_by in (HeldBy.APPROVAL, HeldBy.SPEC):
         raise Refused("it waits for an approval: use approve" if status.held_by is HeldBy.APPROVAL else _SPEC_PAUSED)
-    if where is Phase.SHIFTING and status.reason is Reason.WINDOW_CLOSED:
-        draft.update(window_waived=(*status.window_waived, status.step))
-        return f"the release window is waived for this step {_because(command)}"
-    harmed = bool(status.culprits) or status.unready_looks >= DOWN_LOOKS
+    if status.reason is Reason.WINDOW_CLOSED and where in (Phase.SHIFTING, Phase.OBSERVING):
+        move = status.step if where is Phase.SHIFTING else status.steps
+        draft.update(window_waived=(*status.window_waived, move))
+        return f"the release window is waived for this one move, {_because(command)}"
+    harmed = is_harmful(status)
     if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
         raise Refused(f"no step to pass: the rollout is {where}")
     passed = status.steps if where is Phase.BAKING else status.step
@@ -160,8 +172,6 @@ def _promote(draft: Draft, command: Command) -> str:
         draft.update(passed_by_human=(*status.passed_by_human, passed))
     if harmed:
         draft.update(harm_accepted=(*status.harm_accepted, passed))
-    if status.reason is Reason.WINDOW_CLOSED:
-        draft.update(window_waived=(*status.window_waived, status.step))
     message = f"passed by hand {_because(command)}"
     if paused:
         draft.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)
@@ -170,30 +180,42 @@ def _promote(draft: Draft, command: Command) -> str:
 
 
 def _retry(draft: Draft, command: Command) -> str:
-    status = draft.status
-    wanted = draft.spec.version
-    if status.phase is Phase.ROLLED_BACK:
-        if wanted not in (status.candidate_version, status.declined_version):
-            raise Refused(f"{status.candidate_version} is not the wanted version any more")
-        assert wanted is not None
-        again = wanted == status.candidate_version
-        message, retries = f"tried again {_because(command)}", status.retries + 1 if again else 0
-        begin(draft, Event.RETRY, message, candidate=wanted, retries=retries, actor=command.actor)
-        return f"{wanted} starts again" + (", with half the budget for false rollbacks" if again else "")
-    if status.phase is Phase.STABLE and wanted is not None and wanted == status.declined_version:
-        message = f"tried again {_because(command)}"
-        begin(draft, Event.START, message, candidate=wanted, retries=0, actor=command.actor)
-        return f"{wanted} starts again"
+    status, wanted = draft.status, draft.spec.version
     if status.phase is Phase.FROZEN:
-        draft.update(
-            evidence=fresh(draft.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=(), harm_accepted=()
-        )
-        draft.update(split=TrafficEvidence())
-        message = f"thawed {_because(command)}"
-        draft.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, retries=status.retries + 1)
-        ask_weight(draft, min(draft.step.weight_bp, status.traffic.wanted_bp))
-        return "goes on at this step with fresh evidence and half the budget for false rollbacks"
-    raise Refused(f"nothing to try again: the rollout is {status.phase}")
+        return _thaw(draft, command)
+    if status.phase is Phase.ROLLED_BACK and status.undoing:
+        assert status.candidate_version is not None
+        back, retries = status.candidate_version, status.retries + 1
+        message = f"tried again {_because(command)}"
+        begin(draft, Event.RETRY, message, candidate=back, retries=retries, undoing=True, actor=command.actor)
+        return f"the way back to {back} begins again"
+    if status.phase not in (Phase.ROLLED_BACK, Phase.STABLE) or wanted is None or wanted == status.stable_version:
+        raise Refused(f"nothing to try again: the rollout is {status.phase}")
+    failed = status.phase is Phase.ROLLED_BACK and wanted == status.candidate_version
+    if not failed and wanted != status.declined_version:
+        raise Refused(f"{status.candidate_version} is not the wanted version any more")
+    halved = failed and status.result is not Result.UNDONE
+    event = Event.RETRY if status.phase is Phase.ROLLED_BACK else Event.START
+    retries = status.retries + 1 if halved else 0
+    begin(draft, event, f"tried again {_because(command)}", candidate=wanted, retries=retries, actor=command.actor)
+    return f"{wanted} starts again" + (", with half the budget for false rollbacks" if halved else "")
+
+
+def _thaw(draft: Draft, command: Command) -> str:
+    """Go on from a freeze with fresh evidence; what moves everything at once goes back to its preview first."""
+    weight_bp = min(draft.step.weight_bp, draft.status.traffic.wanted_bp)
+    preview = draft.way.preview_header if weight_bp == 0 else None
+    draft.update(
+        evidence=fresh(draft.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=(), harm_accepted=()
+    )
+    draft.update(split=TrafficEvidence(), unready_looks=0)
+    if draft.way.switches:
+        draft.update(approved=(), window_waived=(), checks=(), check_tries=draft.status.check_tries + 1)
+    message, retries = f"thawed {_because(command)}", draft.status.retries + 1
+    draft.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, retries=retries)
+    ask_weight(draft, weight_bp, preview)
+    where = f"at {weight(weight_bp)}" if weight_bp else f"with all users on {draft.status.stable_version}"
+    return f"goes on {where} with fresh evidence and half the budget for false rollbacks"
 
 
 def _undo(draft: Draft, command: Command) -> str:
@@ -210,13 +232,20 @@ def _undo(draft: Draft, command: Command) -> str:
         raise Refused(f"{back} does not answer, so nothing is sent there: {problem}")
     if status.phase is not Phase.ROLLED_BACK and draft.is_standby:
         changes = {"stable_version": back, "candidate_version": new, "previous_version": None, "standby_until": None}
-        changes |= {"result": Result.UNDONE, "declined_version": draft.spec.version}
+        changes |= {"result": Result.UNDONE, "declined_version": _turned_down(draft, new)}
         draft.go(Event.UNDO, Reason.UNDONE, f"undone {_because(command)}", actor=command.actor, **changes)
         return f"all new conversations go back to {back} at once"
     message = f"back from {new} to {back}, {_because(command)}"
+    declined = _turned_down(draft, new)
     begin(draft, Event.START, message, candidate=back, retries=0, undoing=True, actor=command.actor)
+    draft.update(declined_version=declined)
     how = "by the policy's quick way" if draft.policy.undo else "by the policy's steps (it declares no `undo`)"
     return f"{back} is no longer kept ready, so a rollout to it begins, {how}"
+
+
+def _turned_down(draft: Draft, undone: str) -> str | None:
+    """Return the declared version that is not to start again by itself: the one that is undone, not a newer wish."""
+    return undone if draft.spec.version == undone else draft.status.declined_version
 
 
 _VERBS: dict[str, Carry] = {

@@ -65,7 +65,7 @@ class Draft:
     @property
     def is_preview(self) -> bool:
         """Whether the candidate can be reached, or is about to be, while no user is on it."""
-        return self.way.switches and Phase.BAKING not in (self.status.phase, self.status.resume_to)
+        return self.way.switches and self.status.traffic.wanted_bp == 0
 
     @property
     def is_standby(self) -> bool:

@@ -141,9 +141,9 @@ def _alone(state: KpiEvidence, bound: float, kpi: Kpi, look: Look, phi: float, s
     margin = kpi.margin
     assert margin is not None
     harm_grid, proof_grid = _grids(margin)
-    logs = bound_evidence(look.bad_c, look.all_c, _frozen_limit(bound, margin), phi, harm_grid)
+    logs = bound_evidence(look.bad_c, look.all_c, frozen_limit(bound, margin), phi, harm_grid)
     changes: dict[str, object] = {"harm": state.harm.after(harm_grid, logs, sight.elapsed_s)}
-    limit = _frozen_limit(bound, kpi.proof_margin or margin)
+    limit = frozen_limit(bound, kpi.proof_margin or margin)
     if sight.proves_alone and kpi.name in sight.mature and limit < 1.0:
         logs = bound_evidence(look.bad_c, look.all_c, limit, phi, proof_grid)
         changes["proof"] = state.proof.after(proof_grid, logs, sight.elapsed_s)
@@ -213,7 +213,8 @@ def _whole(state: KpiEvidence, look: Look, margin: Margin) -> tuple[Look, float,
     return counted, bad_c - counted.bad_c, bad_s - counted.bad_s
 
 
-def _frozen_limit(bound: float, margin: Margin) -> float:
+def frozen_limit(bound: float, margin: Margin) -> float:
+    """Return the highest rate that still counts as the same as a rate of at most `bound`."""
     if margin.odds_ratio is not None:
         return scale_odds(bound, margin.odds_ratio)
     return min(1.0, margin.rate.ratio * bound + margin.rate.excess)

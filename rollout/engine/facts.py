@@ -12,7 +12,11 @@ Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What somebody asked for. `phase` and `step` are what they saw: a command meant for another moment is stale."""
+    """What somebody asked for.
+
+    phase, step: what they saw; a command meant for another moment is stale. version: the stable one they saw, which is
+    what an undo is about.
+    """
 
     id: str
     verb: Verb
@@ -21,6 +25,7 @@ class Command:
     at: datetime
     phase: str | None = None
     step: int | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

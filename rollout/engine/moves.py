@@ -9,9 +9,11 @@ from rollout.engine.advance import (
     checks_agree_before_all,
     checks_agree_before_step,
     checks_agree_before_traffic,
+    spend_is_granted,
     step_is_approved,
     switch_is_approved,
     window_is_open,
+    window_is_open_for_all,
 )
 from rollout.engine.begin import PREFLIGHT_DEADLINE_S, ask_weight, begin
 from rollout.engine.closed import Gate, first_closed
@@ -63,7 +65,9 @@ def _find_stable(draft: Draft) -> None:
 
 
 def _rolled_back(draft: Draft) -> None:
-    _start_if_wanted(draft, not_again=(draft.status.candidate_version,))
+    # What was undone, or aborted, was turned down; what failed is not tried again just because it is declared again.
+    undone = draft.status.result is Result.UNDONE
+    _start_if_wanted(draft, not_again=() if undone else (draft.status.candidate_version,))
 
 
 def _draining(draft: Draft) -> None:
@@ -98,10 +102,15 @@ def _checked(draft: Draft) -> None:
         draft.wait(closed.reason, closed.message)
 
 
-ADVANCE: tuple[Gate, ...] = (checks_agree_before_step, step_is_approved, window_is_open)
+ADVANCE: tuple[Gate, ...] = (spend_is_granted, checks_agree_before_step, step_is_approved, window_is_open)
 """Before a step's weight is asked for: first what others say, which whoever approves will want to know."""
 
-ADVANCE_TO_ALL: tuple[Gate, ...] = (checks_agree_before_all, switch_is_approved, window_is_open)
+ADVANCE_TO_ALL: tuple[Gate, ...] = (
+    spend_is_granted,
+    checks_agree_before_all,
+    switch_is_approved,
+    window_is_open_for_all,
+)
 
 
 def _shifting(draft: Draft) -> None:

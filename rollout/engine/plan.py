@@ -16,9 +16,10 @@ from rollout.engine.checks import follow
 from rollout.engine.commands import carry_all
 from rollout.engine.draft import Draft
 from rollout.engine.facts import Facts
-from rollout.engine.looking import LOOKING, look, react, wrong_split
+from rollout.engine.looking import LOOKING, look, wrong_split
 from rollout.engine.moves import move
 from rollout.engine.phases import Event, allows
+from rollout.engine.reacting import react
 from rollout.engine.route import SetWeight, in_force, wanted_route
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
@@ -174,7 +175,7 @@ def _next(draft: Draft) -> str:
         case Phase.ROLLING_BACK | Phase.SUPERSEDING:
             return f"all new conversations go to {status.stable_version}"
         case Phase.ROLLED_BACK if status.result is Result.UNDONE:
-            return "start another version"
+            return f"start another version, or rollout retry for {status.candidate_version}"
         case Phase.ROLLED_BACK:
             return "rollout retry, or start another version"
         case Phase.STABLE if draft.is_standby:

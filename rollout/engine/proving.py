@@ -7,7 +7,7 @@ from math import inf
 from rollout.engine import words
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
-from rollout.engine.evidence import dispersion, frozen
+from rollout.engine.evidence import dispersion, frozen, frozen_limit
 from rollout.engine.judge import must_prove
 from rollout.model.evidence import KpiEvidence, Verdict
 from rollout.model.kpi import Kpi
@@ -17,6 +17,9 @@ from rollout.stats import promotion_requests
 
 REFERENCE_MAX = 0.5
 """A frozen reference above this would excuse nearly anything; a human must take it from there."""
+
+FAINT = 0.05
+"""Odds of a rate below this say too little to be multiplied."""
 
 
 def evidence_is_in(draft: Draft) -> Closed | None:
@@ -48,13 +51,11 @@ def _still_needed(draft: Draft, kpi: Kpi, state: KpiEvidence) -> str:
 
 
 def reference_is_known(draft: Draft) -> Closed | None:
+    """At 100 % the candidate is compared with what stable was at most; that must say something."""
     if not draft.way.proves:
         return None
-    unknown = [
-        kpi.name
-        for kpi in must_prove(draft.policy)
-        if not kpi.is_mean and (draft.status.evidence[kpi.name].frozen_bound or 0.0) >= REFERENCE_MAX
-    ]
+    states = draft.status.evidence
+    unknown = [kpi.name for kpi in _compared_alone(draft) if not _is_known(draft, kpi, states[kpi.name])]
     if not unknown:
         return None
     message = f"stable was used too little in this rollout to know its rate of {words.listed(unknown)}, so nothing at"
@@ -62,14 +63,15 @@ def reference_is_known(draft: Draft) -> Closed | None:
 
 
 def reference_can_be_frozen(draft: Draft) -> Closed | None:
-    """After the switch nothing runs beside the candidate: what stable does must be known before."""
+    """After the switch nothing runs beside the candidate: what stable does must be known well before."""
     if not draft.way.proves:
         return None
-    bounds = frozen(draft.status.evidence, draft.policy.evidence)
+    states = frozen(draft.status.evidence, draft.policy.evidence)
     unknown = [
-        f"{kpi.name} at most {words.percent(bounds[kpi.name].frozen_bound or 0.0)}"
-        for kpi in must_prove(draft.policy)
-        if not kpi.is_mean and (bounds[kpi.name].frozen_bound or 0.0) >= REFERENCE_MAX
+        f"{kpi.name} is at most {words.percent(states[kpi.name].frozen_bound or 0.0)}"
+        f" ({words.rate(states[kpi.name].bad_s, states[kpi.name].all_s)} seen)"
+        for kpi in _compared_alone(draft)
+        if not _is_known(draft, kpi, states[kpi.name])
     ]
     if not unknown:
         return None
@@ -77,3 +79,21 @@ def reference_can_be_frozen(draft: Draft) -> Closed | None:
         f"learns what {draft.status.stable_version} does, to compare with after the switch: {words.listed(unknown)}"
     )
     return Closed(Reason.COLLECTING, message)
+
+
+def _compared_alone(draft: Draft) -> list[Kpi]:
+    return [kpi for kpi in must_prove(draft.policy) if not kpi.is_mean]
+
+
+def _is_known(draft: Draft, kpi: Kpi, state: KpiEvidence) -> bool:
+    """Whether a frozen bound says enough.
+
+    After a canary it only has to show gross harm. After a switch it is all there is: what the bound adds to the rate
+    that was seen may be no more than the margin within which the candidate is to be proved.
+    """
+    bound = 1.0 if state.frozen_bound is None else state.frozen_bound
+    margin = kpi.proof_margin
+    if bound >= REFERENCE_MAX or margin is None:
+        return False
+    seen = min(state.bad_s / state.all_s, 1.0) if state.all_s > 0 else 1.0
+    return not draft.way.switches or bound <= frozen_limit(max(seen, FAINT) if margin.odds_ratio else seen, margin)

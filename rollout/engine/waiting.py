@@ -6,7 +6,7 @@ from rollout.engine import words
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
 from rollout.engine.phases import Event
-from rollout.model.status import HeldBy, Reason, Result
+from rollout.model.status import HeldBy, Phase, Reason, Result
 
 TRAFFIC_TIMEOUT_S = 120.0
 """A weight that is not in force, or refuted by the requests, for this long needs a human."""
@@ -25,17 +25,28 @@ def wait_or_give_up(draft: Draft, closed: Closed) -> None:
         draft.hold(HeldBy.APPROVAL, closed.reason, closed.message)
     elif closed.reason is Reason.CHECK_FAILED:
         draft.go(Event.ROLL_BACK, closed.reason, closed.message, result=Result.STOPPED)
-    elif closed.reason in (Reason.UNDECIDED, Reason.CHECK_LATE):
+    elif closed.reason is Reason.SPEND:
+        stop_spending(draft, closed)
+    elif closed.reason in (Reason.UNDECIDED, Reason.CHECK_LATE, Reason.RESPONSES_DIFFER):
         draft.hold(HeldBy.POLICY, closed.reason, closed.message)
     else:
         draft.wait(closed.reason, closed.message)
+
+
+def stop_spending(draft: Draft, closed: Closed) -> None:
+    """The candidate has cost what it may: go back, or ask. Resuming grants the same sum once more."""
+    cap = draft.policy.spend_cap
+    if cap is not None and cap.then == "rollback":
+        draft.go(Event.ROLL_BACK, closed.reason, closed.message)
+    elif draft.status.phase is not Phase.PAUSED:
+        draft.hold(HeldBy.POLICY, closed.reason, closed.message)
 
 
 def undecided(draft: Draft, closed: Closed, after_s: float) -> bool:
     """The time is over and the evidence is not in: do what the policy says. Return whether to advance all the same."""
     reaction = draft.policy.reactions.undecided
     message = f"undecided after {words.span(after_s)}: {closed.message}"
-    if reaction == "rollback":
+    if reaction == "rollback" and not draft.status.undoing:
         draft.go(Event.ROLL_BACK, Reason.UNDECIDED, message)
     elif reaction == "advance" and not draft.is_last_step:
         return True

@@ -81,7 +81,8 @@ def share_is_confirmed(draft: Draft) -> Closed | None:
 
 
 def baked_long_enough(draft: Draft) -> Closed | None:
-    matures_s = max((kpi.matures_s for kpi in draft.policy.kpis if not kpi.advisory), default=0.0)
+    binding = [kpi.matures_s for kpi in draft.policy.kpis if not kpi.advisory and draft.way.proves]
+    matures_s = max(binding, default=0.0)
     left_s = max(draft.way.bake.for_s, matures_s) - draft.since(draft.status.window_since)
     if left_s > 0:
         return Closed(Reason.BAKING, f"bakes at 100 % for {words.span(left_s)} more, reference: frozen")

@@ -105,7 +105,12 @@ def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
 
 def unreadable(policy: PolicySpec) -> list[Fault]:
     """Return a fault for each counter of a policy that no source could read."""
-    faults = resolve(policy.kpis)[1]
+    queries, faults = resolve(policy.kpis)
+    given = {query.name for query in queries if query.among}
+    for index, kpi in enumerate(policy.kpis):
+        if policy.blue_green is not None and kpi.name in given and not kpi.advisory:
+            message = "after a switch nobody can tell whether both versions' users respond equally often"
+            faults.append(Fault(f"kpis[{index}]", message, "mark it advisory: true, or release by canary", kpi.name))
     if policy.spend_cap is not None:
         counter = policy.spend_cap.counter
         try:

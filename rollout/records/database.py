@@ -34,6 +34,7 @@ CREATE INDEX commands_pending ON commands (rollout, handled);
 CREATE TABLE releases (
   id INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, ended_at TEXT NOT NULL, body TEXT NOT NULL,
   UNIQUE (rollout, ended_at));
+ALTER TABLE commands ADD COLUMN version TEXT;
 """,
 )
 """What each version of the format adds to the one before: a file of any age is brought up to date."""

@@ -50,13 +50,13 @@ class Held:
         """Return the commands that nobody has answered yet, oldest first."""
         with self._file.reading() as database:
             rows = database.execute(
-                "SELECT id, verb, actor, reason, at, phase, step FROM commands"
+                "SELECT id, verb, actor, reason, at, phase, step, version FROM commands"
                 " WHERE rollout = ? AND NOT handled ORDER BY verb != 'abort', at, id LIMIT ?",
                 (self._rollout.metadata.name, COMMANDS_PENDING_MAX),
             ).fetchall()
         return tuple(
-            Command(id_, cast("Verb", verb), actor, reason, datetime.fromisoformat(at), phase, step)
-            for id_, verb, actor, reason, at, phase, step in rows
+            Command(id_, cast("Verb", verb), actor, reason, datetime.fromisoformat(at), phase, step, version)
+            for id_, verb, actor, reason, at, phase, step, version in rows
         )
 
     def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:

@@ -124,8 +124,12 @@ class Store:
             if verb != "abort" and pending >= COMMANDS_PENDING_MAX:
                 raise Busy(f"{pending} commands for {name} wait already: is a controller running? See rollout status")
             database.execute(
-                "INSERT INTO commands (id, rollout, verb, actor, reason, at, phase, step) VALUES (?,?,?,?,?,?,?,?)",
-                (command, name, verb, actor, reason, at.isoformat(), status.phase, status.step),
+                "INSERT INTO commands (id, rollout, verb, actor, reason, at, phase, step, version)"
+                " VALUES (?,?,?,?,?,?,?,?,?)",
+                (
+                    *(command, name, verb, _clean(actor), _clean(reason), at.isoformat()),
+                    *(status.phase, status.step, status.stable_version),
+                ),
             )
         return command
 
@@ -186,6 +190,11 @@ class Store:
             f"another controller{who} carries out {name} already. Follow it with rollout status, steer it with"
             " rollout pause, promote or abort, or stop it first"
         )
+
+
+def _clean(text: str) -> str:
+    """Return text that can be written: a terminal may send bytes that are no text."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _row(path: Path, row: tuple[str, str, str, str, str], held: bool) -> Row:

@@ -25,6 +25,15 @@ BATCH = 30.0
 MEANS_HARM = Grid(bets=(0.1, 0.2, 0.4, 0.7, 1.1, 1.6), prior=(0.2, 0.2, 0.2, 0.2, 0.1, 0.1))
 MEANS_PROOF = Grid(bets=tuple(-bet for bet in MEANS_HARM.bets), prior=MEANS_HARM.prior)
 
+SCALE_FROM = 5
+"""The first batches only set the scale: measured by one batch, the next one may look like anything."""
+
+SCALE_MEMORY = 50
+"""The scale forgets what lies this many batches back."""
+
+X_MAX = 3.0
+"""No batch counts for more: what is symmetric stays so when it is cut at both sides, and one outlier proves nothing."""
+
 INTERVAL_FROM = 10
 """No interval is given from fewer batches: their spread is not known yet."""
 
@@ -60,10 +69,12 @@ class Batches:
             return replace(self, pending=pending), None
         count = self.count + 1
         square = _difference(pending, 1.0) ** 2
+        if self.count >= SCALE_FROM:
+            square = min(square, X_MAX**2 * self.scale)
         relative = log((pending.bad_c / pending.all_c) / (pending.bad_s / pending.all_s))
         mean = self.mean + (relative - self.mean) / count
         m2 = self.m2 + (relative - self.mean) * (relative - mean)
-        scale = self.scale + (square - self.scale) / count
+        scale = self.scale + (square - self.scale) / min(count, SCALE_MEMORY)
         return Batches(Look(0.0, 0.0, 0.0, 0.0), count, scale, mean, m2), pending
 
     def interrupted(self) -> Batches:
@@ -71,10 +82,10 @@ class Batches:
         return replace(self, pending=Look(0.0, 0.0, 0.0, 0.0))
 
     def log_es(self, batch: Look, ratio: float, grid: Grid) -> list[float]:
-        """Return a batch's log e-values, measured by the batches *before* it; zeros for the first."""
-        if self.count == 0 or self.scale <= 0.0:
+        """Return a batch's log e-values, measured by the batches *before* it; zeros for the first few."""
+        if self.count < SCALE_FROM or self.scale <= 0.0:
             return [0.0] * len(grid.bets)
-        x = _difference(batch, ratio) / sqrt(self.scale)
+        x = max(-X_MAX, min(_difference(batch, ratio) / sqrt(self.scale), X_MAX))
         return [bet * x - bet * bet * x * x / 2.0 for bet in grid.bets]
 
     def interval(self, miss: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import yaml
 
-from rollout.engine.facts import CheckFact
+from rollout.engine.facts import CheckFact, Command
 from rollout.engine.route import SetWeight
 from rollout.model.status import HeldBy, Phase, Reason, Result
 from tests.world import POLICY, Behaviour, World, policy
@@ -226,6 +226,142 @@ def test_a_canary_can_be_undone_at_once_while_stable_is_kept_ready():
     world.command("undo")
     world.run(3)
     assert world.status.result is Result.UNDONE and world.router.share_of("v1") == 1.0
+
+
+def test_a_preview_with_little_traffic_is_no_reference_for_a_worse_version():
+    """A bound of 40 % after thirty requests would let nearly anything pass as proved."""
+    for seed in range(3):
+        world = blue_green()
+        world.random.seed(seed)
+        world.behaviour["v2"] = Behaviour(errors=0.15, tasks=0.20)
+        world.rate = 0.1
+        world.run(3600, every_s=10)
+        assert shares(world) == [0] and world.status.reason in (Reason.COLLECTING, Reason.NO_DATA)
+
+
+def test_a_preview_passed_by_hand_without_a_reference_pauses_instead_of_proving_anything():
+    world = blue_green()
+    world.rate = 0.1
+    world.run(400, every_s=5)
+    world.command("promote")
+    world.run(60, until=Phase.BAKING)
+    world.rate = 20.0
+    world.behaviour["v2"] = Behaviour(errors=0.15, tasks=0.20)
+    world.run(3600, until=Phase.PAUSED, every_s=5)
+    assert world.status.phase is Phase.PAUSED and world.status.reason in (Reason.UNDECIDED, Reason.WORSE)
+
+
+def frozen_after_switch() -> World:
+    world = blue_green(reactions={"worse": "freeze"}, strategy={"switch": {"approval": "required"}})
+    world.run(1000, until=Phase.PAUSED)
+    world.command("approve")
+    world.run(60, until=Phase.BAKING)
+    world.behaviour["v2"] = Behaviour(tasks=0.5)
+    world.run(1800, until=Phase.FROZEN)
+    assert world.status.phase is Phase.FROZEN
+    return world
+
+
+def test_what_is_frozen_after_the_switch_is_still_counted():
+    world = frozen_after_switch()
+    counted = world.status.evidence["tasks"].all_c
+    world.run(120)
+    assert world.status.evidence["tasks"].all_c > counted + 1000
+
+
+def test_retrying_a_frozen_switch_goes_back_to_the_preview_with_its_gates():
+    world = frozen_after_switch()
+    world.command("retry")
+    world.run(30)
+    assert "all users on v1" in world.status.last_command.message
+    assert world.router.in_force == SetWeight("v1", "v2", 0, "x-rollout-preview")
+    world.behaviour["v2"] = Behaviour()
+    world.run(1000, until=Phase.PAUSED)
+    assert world.status.held_by is HeldBy.APPROVAL, "the second switch needs a word of its own"
+
+
+def undoing(**changes) -> World:
+    """After standby: on the way back from v2 to v1 in two steps."""
+    way = {"steps": [{"weight": "50%", "for": "10m"}], "bake": {"for": "1m"}}
+    world = blue_green(undo=way, **changes)
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=True)
+    promoted(world).run(3700, every_s=10)
+    world.command("undo")
+    return world
+
+
+def test_an_undo_that_was_aborted_is_retried_as_an_undo():
+    world = undoing()
+    world.run(60)
+    world.command("abort")
+    world.run(10)
+    world.command("retry")
+    world.run(3000, until=Phase.DRAINING)
+    assert world.status.stable_version == "v1" and world.status.result is Result.PROMOTED
+    assert all(weight.stable != weight.candidate for weight in world.router.applied)
+
+
+def test_the_way_back_is_not_turned_round_by_cost_windows_or_checks():
+    world = undoing(
+        spendCap={"counter": "c{v='$version'}", "atMost": 100000.0},
+        gates={"webhooks": [{"name": "evals", "url": "http://e/r", "when": "before-promotion"}]},
+    )
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=False)
+    world.gatekeeper.closed = "frozen until January"
+    world.behaviour["v1"] = Behaviour(cost=1000.0)
+    world.run(1500, until=Phase.DRAINING)
+    assert world.status.stable_version == "v1"
+
+
+def test_harm_on_the_way_back_asks_a_human_instead_of_going_forward_again():
+    world = undoing()
+    world.behaviour["v1"] = Behaviour(tasks=0.5)
+    world.run(600, until=Phase.PAUSED)
+    assert world.status.phase is Phase.PAUSED and world.status.reason is Reason.WORSE
+
+
+def test_an_undo_meant_for_another_version_is_refused():
+    world = promoted(blue_green())
+    world.records.pending.append(Command("late", "undo", "ada", "", world.clock.at, version="v1"))
+    world.run(3)
+    assert world.status.stable_version == "v2" and "meant to undo v1" in world.status.last_command.message
+
+
+def test_an_undo_turns_down_what_is_undone_and_not_a_newer_wish():
+    world = promoted(blue_green())
+    world.declare(version="v3")
+    world.command("undo")
+    world.run(30)
+    assert world.status.candidate_version == "v3" and world.status.stable_version == "v1"
+
+
+def test_what_was_undone_starts_again_once_it_is_declared_anew_or_retried():
+    for again in ("declare", "retry"):
+        world = promoted(blue_green())
+        world.command("undo")
+        world.run(10)
+        if again == "declare":
+            world.declare(version="v1")
+            world.run(5)
+            world.declare(version="v2")
+        else:
+            assert "retry" in world.status.next
+            world.command("retry")
+        world.run(5)
+        assert world.status.candidate_version == "v2" and world.status.is_active
+        assert world.status.retries == 0, "nothing was found against it"
+
+
+def test_a_candidate_that_is_down_before_any_user_is_no_harm_that_must_be_accepted():
+    world = blue_green()
+    world.run(60)
+    world.workloads.down = {"v2"}
+    world.run(60)
+    world.command("pause")
+    world.run(3)
+    world.command("resume")
+    world.run(3)
+    assert world.status.last_command.accepted, world.status.last_command.message
 
 
 def test_a_newer_version_does_not_wait_for_the_drain_of_the_one_before():

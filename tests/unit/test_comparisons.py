@@ -119,3 +119,15 @@ def test_users_who_respond_equally_often_are_compared():
 @pytest.mark.parametrize(("share_c", "share_s"), [(0.3, 0.1), (0.1, 0.3)])
 def test_users_who_respond_far_more_often_for_one_version_are_not(share_c, share_s):
     assert all(responses(share_c, share_s, seed).differ for seed in range(10))
+
+
+def test_one_outlier_neither_proves_nor_destroys_anything():
+    chance, state, proof = random.Random(5), Batches(), start(MEANS_PROOF, restarts=False)
+    for look in range(120):
+        spike = 1000.0 if look == 20 else 0.0
+        seen = Look(costs(chance, 40, 1.0) + spike, 40, costs(chance, 40, 1.0), 40)
+        before = state
+        state, batch = state.after(seen)
+        assert batch is not None
+        proof = proof.after(MEANS_PROOF, before.log_es(batch, 1.25, MEANS_PROOF), 60.0)
+    assert proof.e_value >= 20

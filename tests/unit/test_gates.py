@@ -207,6 +207,52 @@ def test_a_spend_cap_can_pause_and_resuming_grants_the_sum_once_more():
     assert world.status.reason is Reason.SPEND and world.status.spent > first + 25
 
 
+def test_the_cap_is_watched_also_while_harm_waits_for_a_human():
+    cap = {"counter": "c{v='$version'}", "atMost": 30}
+    world = World(policy(spendCap=cap, reactions={"worse": "pause"}), rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.6, cost=0.05)
+    world.run(3600, until=Phase.PAUSED)
+    assert world.status.reason is Reason.WORSE and world.status.spent < 30
+    world.run(3600, until=Phase.ROLLED_BACK)
+    assert world.status.reason is Reason.SPEND
+
+
+def test_nobody_can_raise_the_weight_of_a_candidate_that_has_cost_what_it_may():
+    steps = [{"weight": "10%", "for": "1m"}, {"weight": "50%", "for": "1m", "approval": "required"}]
+    cap = {"counter": "c{v='$version'}", "atMost": 30, "then": "pause"}
+    world = World(policy(canary={"steps": steps}, spendCap=cap))
+    world.run(600, until=Phase.PAUSED)
+    assert world.status.reason is Reason.APPROVAL
+    world.behaviour["v2"] = Behaviour(cost=0.5)
+    world.run(600)
+    world.command("approve")
+    world.run(30)
+    assert world.status.phase is Phase.PAUSED and world.status.reason is Reason.SPEND
+    assert world.status.traffic.wanted_bp == 1000
+
+
+def test_a_waiver_opens_the_way_for_one_move_only():
+    world = World(policy(canary={"steps": [{"weight": "50%", "for": "1m"}], "bake": {"for": "1m"}}))
+    world.gatekeeper.closed = "frozen until January"
+    world.run(60)
+    world.command("promote")
+    world.run(3600, every_s=5)
+    assert world.status.phase is Phase.OBSERVING and world.status.reason is Reason.WINDOW_CLOSED
+    world.command("promote")
+    world.run(600, until=Phase.DRAINING)
+    assert world.status.result is Result.PROMOTED
+    assert "by hand" not in world.status.message, "only the window was waived, the evidence was in"
+
+
+def test_a_check_that_is_given_up_is_not_told_as_late():
+    world = checked("before-step")
+    world.run(60)
+    world.command("abort")
+    world.run(900)
+    assert not any("no verdict" in decision.message for decision in world.records.decisions)
+    assert not world.status.checks
+
+
 def test_feedback_that_one_versions_users_give_far_more_often_is_not_compared():
     world = World(policy(kpis=[
         {"name": "errors", "bad": "a", "total": "b", "margin": {"relative": "50%", "absolute": "3%"}},
@@ -214,10 +260,14 @@ def test_feedback_that_one_versions_users_give_far_more_often_is_not_compared():
     ]), rate=50)  # fmt: skip
     world.metrics.responses = {"tasks"}
     world.behaviour["v2"] = Behaviour(answers=0.6, tasks=0.4)
-    world.run(3600)
+    world.run(3600, until=Phase.PAUSED)
     assert world.status.reason is Reason.RESPONSES_DIFFER, world.status.message
-    assert "(60 %)" in world.status.message and "(20 %)" in world.status.message
-    assert world.status.result is None, "it blocks, it never rolls back"
+    assert "answered" in world.status.message
+    assert world.status.result is None, "it asks a human, it never rolls back"
+    world.behaviour["v2"] = Behaviour()
+    world.command("resume")
+    world.run(9000, until=Phase.DRAINING, every_s=5)
+    assert world.status.result is Result.PROMOTED, "resumed, the responses are compared anew"
 
 
 def test_feedback_that_both_give_equally_often_is_judged():

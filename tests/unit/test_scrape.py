@@ -4,14 +4,16 @@ import time
 
 import httpx
 import pytest
+import yaml
 
 from rollout.engine.facts import Round
 from rollout.errors import PageUnavailable
 from rollout.http import PAGE_MAX_BYTES, Pages
-from rollout.metrics.presets import resolve
+from rollout.metrics.presets import resolve, unreadable
 from rollout.metrics.scrape import SERIES_MAX, ScrapeSource
 from rollout.metrics.selector import parse
 from rollout.model.kpi import Kpi
+from tests.world import POLICY, policy
 
 AGENT = """\
 # HELP agent_tasks_started_total Tasks begun.
@@ -270,3 +272,11 @@ def test_only_the_candidates_spend_is_read():
 def test_a_preset_that_needs_a_number_says_so():
     (fault,) = resolve([preset("agent-cost", moreThan="cheap")])[1]
     assert fault.path == "kpis[0].with.moreThan" and "needs a number" in fault.message
+
+
+def test_responses_cannot_be_compared_after_a_switch():
+    raw = yaml.safe_load(POLICY)
+    del raw["canary"]
+    kpis = [{"name": "k", "preset": "agent-feedback", "margin": {"absolute": "2%"}}]
+    told = unreadable(policy(yaml.safe_dump({**raw, "blueGreen": {}}), kpis=kpis))
+    assert "respond equally often" in told[0].message

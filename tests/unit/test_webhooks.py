@@ -135,7 +135,7 @@ def service(handle):
         def do_POST(self):
             handle(self)
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815
 
         def log_message(self, *_):
             pass

@@ -1,0 +1,121 @@
+"""What follows from one look: the reaction to harm, to cost and to trouble, the gravest first."""
+
+from __future__ import annotations
+
+from rollout.engine import words
+from rollout.engine.advance import spend_is_granted
+from rollout.engine.draft import Draft
+from rollout.engine.phases import Event, allows
+from rollout.engine.waiting import stop_spending
+from rollout.model.evidence import Verdict
+from rollout.model.policy import Escalation
+from rollout.model.status import HeldBy, Phase, Reason, Status
+
+REACTING = (Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED)
+
+DOWN_LOOKS = 3
+"""A candidate that does not answer for this many looks in a row, while stable does, is worse: no statistics needed."""
+
+GRACE_S = 120.0
+"""A source that is down, or a bad environment, for less than this changes nothing, whatever the reaction."""
+
+
+def react(draft: Draft) -> None:
+    """Do what the policy says about harm, cost and trouble; at most one thing a look."""
+    if draft.status.phase not in REACTING or draft.facts.round is None:
+        return
+    if _harm(draft):
+        return
+    if (closed := spend_is_granted(draft)) is not None:
+        stop_spending(draft, closed)
+        return
+    _troubles(draft)
+
+
+def is_down(status: Status) -> bool:
+    """Whether the candidate has users and does not answer, while stable does."""
+    return status.unready_looks >= DOWN_LOOKS and status.traffic.wanted_bp > 0
+
+
+def is_harmful(status: Status) -> bool:
+    """Whether the evidence that the candidate is worse stands."""
+    return bool(status.culprits) or is_down(status)
+
+
+def _harm(draft: Draft) -> bool:
+    """React to a candidate that is worse; return whether anything was done."""
+    status = draft.status
+    candidate, stable = status.candidate_version or "", status.stable_version or ""
+    if status.culprits:
+        needed = draft.thresholds.harm
+        message = words.harmed(status.culprits, status.evidence, candidate, stable, status.harm_e, needed)
+        return _worse(draft, Reason.WORSE, message)
+    if is_down(status):
+        what = draft.facts.ready.get(candidate, "")
+        message = f"{candidate} did not answer in {status.unready_looks} looks in a row while {stable} did: {what}"
+        return _worse(draft, Reason.CANDIDATE_DOWN, message)
+    return False
+
+
+def _troubles(draft: Draft) -> None:
+    """React to what is nobody's fault, or not known to be."""
+    status, reactions = draft.status, draft.policy.reactions
+    spend = draft.facts.round.spend if draft.facts.round else None
+    if status.environment:
+        message = f"both versions break their bound on {words.listed(status.environment)}: not the candidate's fault"
+        _trouble(draft, Reason.ENVIRONMENT, message, reactions.environment, GRACE_S)
+    elif failing := _with_verdict(draft, Verdict.SOURCE_ERROR):
+        message = f"no reading of {words.listed(failing)}: {status.evidence[failing[0]].problem}"
+        _trouble(draft, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
+    elif spend is not None and spend.problem:
+        message = f"no reading of what {status.candidate_version} costs: {spend.problem}"
+        _trouble(draft, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
+    elif silent := _with_verdict(draft, Verdict.NO_DATA):
+        message = f"no outcomes of both versions for {words.listed(silent)}"
+        _trouble(draft, Reason.NO_DATA, message, reactions.no_data, 0.0)
+    elif status.trouble is not None:
+        draft.update(trouble=None, trouble_since=None, trouble_message="")
+
+
+def _with_verdict(draft: Draft, verdict: Verdict) -> list[str]:
+    states = draft.status.evidence
+    return [kpi.name for kpi in draft.policy.kpis if not kpi.advisory and states[kpi.name].verdict is verdict]
+
+
+def _worse(draft: Draft, reason: Reason, message: str) -> bool:
+    """Do what the policy says of harm. On the way back to a version, nothing but a human leads forward again."""
+    reaction = draft.policy.reactions.worse
+    if draft.status.undoing and reaction == "rollback":
+        reaction = "pause"
+    in_bake = Phase.BAKING in (draft.status.phase, draft.status.resume_to)
+    if (draft.status.steps if in_bake else draft.status.step) in draft.status.harm_accepted:
+        return False  # somebody has seen it and passed this step knowingly
+    if reaction == "rollback":
+        draft.go(Event.ROLL_BACK, reason, message)
+    elif reaction == "freeze" and allows(draft.status.phase, Event.FREEZE):
+        draft.go(Event.FREEZE, reason, message)
+    elif reaction == "pause" and not (draft.status.phase is Phase.PAUSED and draft.status.reason is reason):
+        draft.hold(HeldBy.POLICY, reason, message)
+    else:
+        return False
+    return True
+
+
+def _escalated(reaction: str | Escalation, grace_s: float) -> tuple[str, float]:
+    """Return what a reaction comes to, and after how long."""
+    return (reaction.do, reaction.after_s) if isinstance(reaction, Escalation) else (reaction, grace_s)
+
+
+def _trouble(draft: Draft, reason: Reason, message: str, reaction: str | Escalation, grace_s: float) -> None:
+    if draft.status.trouble is not reason:
+        draft.update(trouble=reason, trouble_since=draft.now)
+    draft.update(trouble_message=message)
+    move, after_s = _escalated(reaction, grace_s)
+    lasted_s = draft.since(draft.status.trouble_since)
+    if move == "hold" or lasted_s < after_s:
+        return
+    message = f"{message}, for {words.span(lasted_s)}"
+    if move == "rollback" and not draft.status.undoing:
+        draft.go(Event.ROLL_BACK, reason, message)
+    elif draft.status.phase is not Phase.PAUSED:
+        draft.hold(HeldBy.POLICY, reason, message)
