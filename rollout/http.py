@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,19 @@ PAGE_MAX_BYTES = 16 * 1024 * 1024
 """A metrics page beyond this is refused: reading it would stall every look."""
 
 
+_SLACK_S = 0.1
+"""So much later than httpx's own timeouts a request is cut, so that those tell what happened where they can."""
+
+
 class Pages:
     """Reads pages. One client for the process: building one costs more than using it."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         # Proxies from the environment are not for loopback and cluster addresses.
-        self._client = httpx.Client(transport=transport, trust_env=False, follow_redirects=False, verify=False)  # noqa: S501  http only, by the model
+        # http only, by the model: no certificates. A connection a request: only so can each be cut in time.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        options: dict[str, Any] = {"trust_env": False, "verify": False, "limits": limits}
+        self._client = httpx.Client(transport=transport, follow_redirects=False, **options)
 
     def get(self, url: str, timeout_s: float) -> str:
         """Return a page's text. Raises PageUnavailable for anything but a 200 of bearable size."""
@@ -64,7 +72,12 @@ class Services:
         """Return the answer, whatever its status; redirects are not followed. Raises PageUnavailable without one."""
         with self._lock:  # made when it is first needed: building one loads all certificates
             if self._client is None:
-                self._client = httpx.Client(transport=self._transport, follow_redirects=False)
+                limits = httpx.Limits(max_keepalive_connections=0)
+                try:
+                    self._client = httpx.Client(transport=self._transport, follow_redirects=False, limits=limits)
+                except (ImportError, ValueError, OSError) as error:
+                    message = f"{url} cannot be asked: the proxy or certificate settings are not usable: {error}"
+                    raise PageUnavailable(message) from error
         # Uncompressed: a few kilobytes on the wire must not become gigabytes here.
         sent = {**headers, "Accept-Encoding": "identity"}
         return _exchange(self._client, method, url, body, sent, timeout_s=timeout_s, max_bytes=max_bytes, raw=True)
@@ -85,20 +98,67 @@ def _exchange(
     max_bytes: int,
     raw: bool = False,
 ) -> Answer:
-    """Send a request and read its answer, bounded in time and size. Raises PageUnavailable."""
-    began = time.monotonic()
+    """Send a request and read its answer, bounded in time and size. Raises PageUnavailable.
+
+    httpx bounds each read; whoever sends a byte now and then could still hold us for ever. So the connection is cut
+    when the time is over, whatever it is at.
+    """
+    cut = _Cut(timeout_s + _SLACK_S)
     try:
-        with client.stream(method, url, json=sent, headers=headers, timeout=timeout_s) as response:
+        with (
+            cut,
+            client.stream(
+                method, url, json=sent, headers=headers, timeout=timeout_s, extensions={"trace": cut.trace}
+            ) as response,
+        ):
             body = bytearray()
             for chunk in response.iter_raw() if raw else response.iter_bytes():
                 body += chunk
-                if time.monotonic() > began + timeout_s:
-                    raise PageUnavailable(f"{url} was not through after {timeout_s:g} s")
                 if len(body) > max_bytes:
                     raise PageUnavailable(f"{url} is larger than {max_bytes // 1024} KiB")
+                if cut.is_over:
+                    break
+            if cut.is_over:  # a body that was cut looks like one that has ended
+                raise PageUnavailable(f"{url} was not through after {timeout_s:g} s")
             text = body.decode("utf-8", errors="replace")
             return Answer(response.status_code, response.headers.get("location", ""), text)
     except httpx.TimeoutException as error:
         raise PageUnavailable(f"{url} did not answer within {timeout_s:g} s") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except httpx.LocalProtocolError as error:  # it may quote what we sent, and that may be a secret
+        raise PageUnavailable(f"{url} cannot be asked: the request would not be proper HTTP") from error
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
+        if cut.is_over:
+            raise PageUnavailable(f"{url} was not through after {timeout_s:g} s") from error
         raise PageUnavailable(f"{url} cannot be reached: {error}") from error
+
+
+class _Cut:
+    """Shuts a request's socket down when its time is over. It learns of the socket by httpcore's trace extension."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.is_over = False
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(timeout_s, self._shut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            self._socket = None
+
+    def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Keep the socket of a connection that was made."""
+        if event == "connection.connect_tcp.complete":
+            with self._lock:
+                self._socket = info["return_value"].get_extra_info("socket")
+
+    def _shut(self) -> None:
+        with self._lock:
+            self.is_over = True
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)

@@ -141,7 +141,10 @@ def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output)
             typer.echo(message, err=True)
             return 130
         code = _report(held.load(), command, output)
-        if verb == "undo" and code == 0 and not ended.is_active:
+        if verb == "undo" and code == 0 and ended.is_active:
+            typer.echo(f"{sentence(ended)}. No controller runs: rollout start goes on from here", err=True)
+            return 4
+        if verb == "undo" and code == 0:
             typer.echo(sentence(ended), err=True)
             return 0 if ended.result in (Result.UNDONE, Result.PROMOTED) else 3
         if code == 0 and ended.is_active:

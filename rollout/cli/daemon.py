@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         configure(verbose=verbose, decisions=True)
         directory = state_of(state, files)
         store = Store(directory, create=True)
-        with stopped_by_signals() as stopped, only_one(directory):
+        with stopped_by_signals() as stopped, only_one(directory) as ending:
             typer.echo(f"carries out the rollouts in {directory}; Ctrl-C ends it, Envoys go on", err=True)
-            Crew(store, workers=workers).run(stopped, until_idle=until_idle)
+            Crew(store, workers=workers).run(stopped, ending if until_idle else None)
         typer.echo("ended; rollout daemon, or rollout start, goes on from here", err=True)

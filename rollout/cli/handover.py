@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from rollout.errors import RecordsUnavailable
 
 if TYPE_CHECKING:
     from rollout.cli.target import Target
+    from rollout.engine.plan import Plan
     from rollout.model.rollout import Rollout
     from rollout.records.sqlite import Store
 
@@ -30,7 +32,7 @@ def hand_over(
     from rollout.cli.follow import follow
     from rollout.cli.outcome import as_json, exit_code, finish
     from rollout.cli.watch import watcher
-    from rollout.daemon.lifetime import running, spawn
+    from rollout.daemon.lifetime import ensure
     from rollout.records.sqlite import Store
 
     wanted = checked(target, version, stable, state)
@@ -38,13 +40,13 @@ def hand_over(
     last = store.last_decision(name)
     store.declare(wanted)
     say_if_declined(wanted, version, pending=False)
-    daemon, deadline = running(state) or spawn(state), time.monotonic() + HAND_OVER_TIMEOUT_S
+    daemon, deadline = ensure(state), time.monotonic() + HAND_OVER_TIMEOUT_S
     while not _is_taken(store, name, version, last):
         if time.monotonic() > deadline:
             message = f"the daemon ({daemon}) has not taken {name} up in {HAND_OVER_TIMEOUT_S:g} s"
             raise RecordsUnavailable(f"{message}; see {state / 'daemon.log'}, or whether another controller holds it")
         time.sleep(HAND_OVER_POLL_S)
-        daemon = running(state) or spawn(state)  # it may have ended for want of work as we came
+        daemon = ensure(state)  # it may have ended for want of work as we came
     row = store.get(name)
     if detach and row is not None:
         if output is Output.JSON:
@@ -53,10 +55,10 @@ def hand_over(
             typer.echo(f"{name}: {version} is in the daemon's hands ({daemon}). Follow it: rollout status --watch")
         return 0
     with watcher(name, lambda: _loaded(store, name)) as watching:
-        status = follow(store, name, last, watching, until_over(version, on_pause))
+        status = follow(store, name, last, watching, _until_over(version, on_pause, store, name))
     if status is None:
         typer.echo("the daemon goes on; rollout status --watch follows it again", err=True)
-    return finish(_loaded(store, name), exit_code(status, version), output)
+    return finish(_loaded(store, name), exit_code(status, _loaded(store, name).spec.version, version), output, version)
 
 
 def _loaded(store: Store, name: str) -> Rollout:
@@ -74,3 +76,9 @@ def _is_taken(store: Store, name: str, version: str, last: int) -> bool:
     status = row.rollout.status
     seen = (status.candidate_version, status.declined_version, status.stable_version)
     return store.last_decision(name) > last or (version in seen and not status.is_active)
+
+
+def _until_over(version: str, on_pause: OnPause, store: Store, name: str) -> Callable[[Plan], bool]:
+    """Return what says that there is nothing more to follow: it is over, or somebody wants another version now."""
+    over = until_over(version, on_pause, lambda: _loaded(store, name))
+    return lambda made: over(made) or _loaded(store, name).spec.version != version

@@ -14,21 +14,21 @@ _DOCUMENT = """\
 # What is released, and where. Check it with: rollout lint {file}
 apiVersion: rollout.dev/v1alpha1
 kind: Rollout
-metadata: {{name: {name}}}
+metadata: {{name: "{name}"}}
 spec:
-  version: {stable}                # in use now; `rollout start {candidate}` releases the other
+  version: "{stable}"              # in use now; `rollout start {candidate}` releases the other
   backends:
     endpoints:                     # each version on an address of its own; several with one version share its traffic
-    - {{version: {stable}, url: "{stable_url}"}}
-    - {{version: {candidate}, url: "{candidate_url}"}}
+    - {{version: "{stable}", url: "{stable_url}"}}
+    - {{version: "{candidate}", url: "{candidate_url}"}}
   routes:
   - envoy: {{listen: "{listen}"}}  # started for you; send your users here{preview}
   metrics:
-    scrape: {{path: {metrics}}}    # each agent's own metrics page; no Prometheus needed
+    scrape: {{path: "{metrics}"}}  # each agent's own metrics page; no Prometheus needed
   conversations:
-    pinBy: {{header: {header}}}    # requests with the same value stay on one version
+    pinBy: {{header: "{header}"}}  # requests with the same value stay on one version
     turns: 10                      # how many requests a conversation usually has
-  policyRef: {{name: {policy}}}    # policies/{policy}.yaml, yours to change
+  policyRef: {{name: "{policy}"}}  # policies/{policy}.yaml, yours to change
 """
 
 _PREVIEW = '\n  #   preview: "127.0.0.1:8081"  # inside the braces: where a blue-green candidate can be tried out'

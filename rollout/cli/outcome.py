@@ -14,8 +14,10 @@ from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Result, Status
 
 
-def meaning(code: int, status: Status) -> str:
+def meaning(code: int, status: Status, superseded_by: str = "") -> str:
     """Say what an exit code means for this rollout."""
+    if code == 4 and superseded_by:
+        return f"superseded by {superseded_by}"
     if code == 4:
         ended = {Result.ABORTED: "aborted by a human", Result.UNDONE: "undone by a human"}
         return ended.get(status.result, "waiting for a human") if status.result else "waiting for a human"
@@ -25,16 +27,23 @@ def meaning(code: int, status: Status) -> str:
     return known.get(code, "an unexpected error")
 
 
-def exit_code(status: Status | None, wanted: str | None = None) -> int:
+def exit_code(status: Status | None, declared: str | None = None, wanted: str | None = None) -> int:
     """Return the exit code that a status stands for; None means a signal came first.
 
-    wanted: the version that was asked for. If it is the stable one, all is well whatever happened to another.
+    declared: the version that is declared by now. wanted: the one that was asked for. If that is stable all is well,
+    whatever happened to another; if another one is declared by now, it was superseded.
     """
     if status is None:
         return 130
-    if status.result is Result.PROMOTED or (status.result is None and status.phase is Phase.STABLE):
+    if (
+        wanted is not None
+        and wanted == status.stable_version
+        and (not status.is_active or status.phase is Phase.DRAINING)
+    ):
         return 0
-    if not status.is_active and wanted is not None and wanted == status.stable_version:
+    if wanted is not None and declared != wanted:
+        return 4
+    if status.result is Result.PROMOTED or (status.result is None and status.phase is Phase.STABLE):
         return 0
     if status.result in (Result.ROLLED_BACK, Result.STOPPED):
         return 3
@@ -52,9 +61,10 @@ def as_json(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def finish(rollout: Rollout, code: int, output: Output) -> int:
-    """Print the result and what the exit code means; return the code."""
-    status = rollout.status
+def finish(rollout: Rollout, code: int, output: Output, wanted: str | None = None) -> int:
+    """Print the result and what the exit code means; return the code. wanted: the version that was asked for."""
+    status, declared = rollout.status, rollout.spec.version or ""
+    superseded_by = declared if wanted not in (None, declared) else ""
     last = sentence(status)
     if code == 0 and status.result is not Result.PROMOTED:
         last = f"{status.stable_version} is stable and has all conversations"
@@ -66,5 +76,5 @@ def finish(rollout: Rollout, code: int, output: Output) -> int:
         print(textwrap.fill(last, width) if sys.stdout.isatty() else last, flush=True)  # noqa: T201
     if status.next and code:
         print(f"next: {status.next}", file=sys.stderr, flush=True)  # noqa: T201
-    print(f"(exit {code}: {meaning(code, status)})", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"(exit {code}: {meaning(code, status, superseded_by)})", file=sys.stderr, flush=True)  # noqa: T201
     return code

@@ -12,7 +12,7 @@ from rollout.engine.evidence import interval
 from rollout.engine.way import way_of
 from rollout.model.evidence import KpiEvidence
 from rollout.model.kpi import Kpi
-from rollout.model.policy import PolicySpec, digest
+from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Result, Status
 from rollout.model.units import FULL_BP
@@ -159,4 +159,7 @@ def _harm(state: KpiEvidence) -> float:
 
 def _policy_changed(rollout: Rollout) -> bool:
     declared, pinned = rollout.spec.policy, rollout.status.policy
-    return bool(rollout.status.is_active and declared and pinned and digest(declared.canonical()) != pinned.digest)
+    if not (rollout.status.is_active and declared and pinned):
+        return False
+    # Read anew, both have the defaults of this release: an upgrade is no edit.
+    return declared.canonical() != read_pinned(pinned.text).canonical()

@@ -76,22 +76,24 @@ def carry_out(
         say_if_declined(held.load(), version, pending=bool(held.commands()))
         with Machine(held.load(), state) as machine:
             with watcher(name, held.load, footer) as watching:
-                status = run(name, machine.reconciler(held), watching.show, until_over(version, on_pause))
-            return finish(held.load(), exit_code(status, version), output)
+                status = run(name, machine.reconciler(held), watching.show, until_over(version, on_pause, held.load))
+            return finish(held.load(), exit_code(status, held.load().spec.version, version), output, version)
     finally:
         held.release()
 
 
-def until_over(version: str, on_pause: OnPause) -> Callable[[Plan], bool]:
-    """Return what says that nothing more will happen by itself for a version."""
+def until_over(version: str, on_pause: OnPause, load: Callable[[], Rollout]) -> Callable[[Plan], bool]:
+    """Return what says that nothing more will happen by itself for a version; load: the rollout as declared now."""
     from rollout.model.status import Phase
 
     def done(made: Plan) -> bool:
-        status = made.status
+        status, wanted = made.status, load().spec.version
         if status.phase in (Phase.PAUSED, Phase.FROZEN):
             return on_pause is OnPause.FAIL
         if status.is_active or made.effects:
             return False
+        if wanted != version:
+            return wanted in (status.stable_version, status.candidate_version, status.declined_version)
         turned_down = version == status.declined_version
         over = status.phase is Phase.ROLLED_BACK and version == status.candidate_version
         return turned_down or over or status.stable_version == version

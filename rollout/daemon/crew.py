@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -18,6 +19,8 @@ from rollout.daemon.reconcile import Reconciler
 from rollout.daemon.timers import SchedulerTimers
 from rollout.errors import RolloutError
 from rollout.model.resource import RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import Phase
 from rollout.records.held import Held
 from rollout.records.sqlite import Store
 
@@ -56,15 +59,23 @@ class Crew:
         self._idle_since = time.monotonic()
         self._threads = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)]
 
-    def run(self, stopped: threading.Event, *, until_idle: bool = False) -> None:
-        """Work until `stopped`, or, with `until_idle`, until nothing is under way any more."""
+    def run(self, stopped: threading.Event, ending: Callable[[bool], None] | None = None) -> None:
+        """Work until `stopped`, or, with `ending`, until nothing is under way any more.
+
+        ending: is told True before the last look at the records, so that nobody hands us anything any more, and False
+        if something had come in just before.
+        """
         for thread in self._threads:
             thread.start()
         try:
             while not stopped.wait(SCAN_EVERY_S):
                 self._queue.add(_SCAN)
-                if until_idle and time.monotonic() - self._idle_since > IDLE_AFTER_S:
-                    break
+                if ending is not None and time.monotonic() - self._idle_since > IDLE_AFTER_S:
+                    ending(True)
+                    if not any(_has_work(row.rollout) for row in self._store.all()):
+                        break
+                    ending(False)
+                    self._idle_since = time.monotonic()
         finally:
             self._stop()
 
@@ -91,6 +102,7 @@ class Crew:
                 self._again(key, RETRY_AFTER_S)
             except Exception:  # noqa: BLE001  one rollout must not take the others down
                 _log().exception("a fault of this tool: please report it; other rollouts go on", rollout=key)
+                self._drop(key)  # the next look begins anew, from the records
                 self._again(key, BUG_RETRY_AFTER_S)
             finally:
                 self._queue.done(key)
@@ -125,8 +137,9 @@ class Crew:
             self._drop(name)  # the next look begins anew, from the records
             raise
         self._warned.pop(name, None)
-        declared = (made.status.stable_version, made.status.candidate_version, made.status.declined_version, None)
-        charge.active = made.status.is_active or bool(made.effects) or spec.version not in declared
+        charge.active = bool(made.effects) or _has_work(Rollout(charge.held.load().metadata, spec, made.status))
+        if charge.active:
+            self._idle_since = time.monotonic()
         return made.again_s
 
     def _take(self, name: str) -> Charge:
@@ -161,6 +174,15 @@ class Crew:
         if self._warned.get(name) != why:
             self._warned[name] = why
             _log().warning("cannot be carried out now; it is tried again", rollout=name, why=why)
+
+
+def _has_work(rollout: Rollout) -> bool:
+    """Whether a rollout is under way, or wanted."""
+    status, wanted = rollout.status, rollout.spec.version
+    settled: tuple[str | None, ...] = (None, status.stable_version, status.declined_version)
+    if status.phase is Phase.ROLLED_BACK:
+        settled = (*settled, status.candidate_version)
+    return status.is_active or wanted not in settled
 
 
 def _log() -> structlog.typing.FilteringBoundLogger:

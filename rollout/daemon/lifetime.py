@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,54 +17,70 @@ from types import FrameType
 from rollout.errors import Busy, RecordsUnavailable
 
 LOCK, LOG = "daemon.lock", "daemon.log"
+STARTING, ENDING = "starting", "ending"
 LOG_MAX_BYTES = 10 * 1024 * 1024
 START_TIMEOUT_S = 15.0
 _POLL_S = 0.05
+_LOCK_TRIES = 20
 
 
 @contextmanager
-def only_one(directory: Path) -> Iterator[None]:
-    """Be the daemon of a state directory. Raises Busy if another one is."""
+def only_one(directory: Path) -> Iterator[Callable[[bool], None]]:
+    """Be the daemon of a state directory; yields how to say that it is about to end. Raises Busy if another one is."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        for _ in range(_LOCK_TRIES):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                time.sleep(_POLL_S)  # somebody may only be asking whether one runs
+        else:
             message = f"a daemon ({running(directory)}) carries out the rollouts in {directory} already"
-            raise Busy(f"{message}; end that one first, or name another --state") from None
-        lock.truncate(0)
-        lock.write(f"pid {os.getpid()}")
-        lock.flush()
-        yield
+            raise Busy(f"{message}; end that one first, or name another --state")
+
+        def ending(ends: bool) -> None:
+            lock.truncate(0)
+            lock.write(ENDING if ends else f"pid {os.getpid()}")
+            lock.flush()
+
+        ending(False)
+        yield ending
 
 
 def running(directory: Path) -> str:
-    """Return which daemon has a state directory in its care, as ``pid 4711``; empty if none has."""
+    """Return which daemon has a state directory in its care, as ``pid 4711``; empty if none has.
+
+    `ENDING`, or nothing readable yet, means: wait a moment and ask again.
+    """
     try:
         with (directory / LOCK).open("r") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                return lock.read() or "starting"
+                return lock.read() or STARTING
             return ""
     except OSError:
         return ""
 
 
-def spawn(directory: Path) -> str:
-    """Start a daemon in the background that ends once nothing is under way; return which. It logs into a file.
-
-    Raises RecordsUnavailable if it does not come up.
+def ensure(directory: Path) -> str:
+    """See that a daemon runs and return which: the one there is, or one in the background that ends once nothing is
+    under way. It logs into a file. Raises RecordsUnavailable if none comes up.
     """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while (found := running(directory)) in (STARTING, ENDING) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    if found:
+        return found
     log = directory / LOG
     if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
         log.replace(log.with_suffix(".log.1"))
-    command = [sys.executable, "-m", "rollout.cli.app", "daemon", "--state", str(directory), "--until-idle"]
+    command = [sys.executable, "-P", "-m", "rollout.cli.app", "daemon", "--state", str(directory), "--until-idle"]
     with log.open("a", encoding="utf-8") as out:
         child = subprocess.Popen(  # noqa: S603  our own module, no shell
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
-    deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         found = running(directory)
         if found.startswith("pid"):

@@ -128,7 +128,9 @@ class Machine:
                 self.envoy.ensure()
             except RouterUnavailable as error:
                 return [Fault(f"{where}.admin", str(error), "start your Envoy, or correct the address")]
-            return []
+            other = self.envoy.shared_with(self._name)
+            remedy = "give each rollout a directory of its own; one would delete the other's versions"
+            return [Fault(f"{where}.directory", f"is used by the rollout {other}", remedy)] if other else []
         faults = []
         try:
             find_envoy()

@@ -59,8 +59,9 @@ class Reconciler:
         stable, candidate = status.stable_version, status.candidate_version
         both = tuple(version for version in (stable, candidate) if version)
         in_force = read_pinned(status.policy.text) if status.policy else declared
-        due = status.is_active and is_look_due(status, now) and len(both) == 2
         commands = self.records.commands()
+        aborting = any(command.verb == "abort" for command in commands)  # it waits for no metrics page
+        due = status.is_active and is_look_due(status, now) and len(both) == 2 and not aborting
         undo = status.previous_version if any(command.verb == "undo" for command in commands) else None
         return Facts(
             routes=tuple(router.observe() for router in self.routers),

@@ -16,9 +16,11 @@ import signal
 import subprocess
 import sys
 import time
+from typing import IO
 
 TAIL_BYTES = 4096
 GRACE_S = 2.0
+_POLL_S = 0.05
 
 
 def run(seconds: float, command: list[str]) -> tuple[int | None, str]:
@@ -34,26 +36,37 @@ def run(seconds: float, command: list[str]) -> tuple[int | None, str]:
     except OSError as error:
         return 127, f"{command[0]} cannot be run: {error.strerror or error}"
     assert child.stdout is not None
-    tail, deadline = bytearray(), time.monotonic() + seconds
+    os.set_blocking(child.stdout.fileno(), False)
+    tail, deadline, code = bytearray(), time.monotonic() + seconds, None
     with selectors.DefaultSelector() as watch:
-        watch.register(child.stdout, selectors.EVENT_READ)
         watch.register(sys.stdin.buffer, selectors.EVENT_READ)
-        while (left_s := deadline - time.monotonic()) > 0:
-            ready = {key.fileobj for key, _ in watch.select(left_s)}
+        watch.register(child.stdout, selectors.EVENT_READ)
+        while time.monotonic() < deadline:
+            ready = {key.fileobj for key, _ in watch.select(_POLL_S)}
             if sys.stdin.buffer in ready:
                 break  # nobody waits for the answer any more
-            if child.stdout in ready:
-                written = os.read(child.stdout.fileno(), 65536)
-                if not written:
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        return child.wait(max(0.0, deadline - time.monotonic())), _text(tail)
-                    break
-                tail = (tail + written)[-TAIL_BYTES:]
+            if child.stdout in ready and not _read(child.stdout, tail):
+                watch.unregister(child.stdout)
+            if (code := child.poll()) is not None:
+                _read(child.stdout, tail)
+                break
     _end(child)
-    return None, _text(tail)
+    return code, _text(tail)
+
+
+def _read(pipe: IO[bytes], tail: bytearray) -> bool:
+    """Add what was written to the tail, and keep only its end; return whether more may come."""
+    try:
+        while written := os.read(pipe.fileno(), 65536):
+            tail += written
+            del tail[:-TAIL_BYTES]
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the command and everything it started, also what it left in the background."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rollout.engine.facts import CheckFact
-from rollout.gates.webhooks import MESSAGE_MAX, ask
+from rollout.gates.webhooks import ask, clean
 from rollout.http import Services
 from rollout.model.gating import CommandGate, Webhook
 
@@ -49,7 +49,10 @@ class WebhookJob:
         self._asking.start()
 
     def _ask(self) -> None:
-        self.fact = ask(self._services, self._hook, self._question, self.fact.where)
+        try:
+            self.fact = ask(self._services, self._hook, self._question, self.fact.where)
+        except Exception as error:  # noqa: BLE001  nobody else would see it: on this thread it would end unheard
+            self.fact = CheckFact(where=self.fact.where, message=f"cannot be asked: {type(error).__name__}")
 
     def give_up(self) -> None:
         """Nothing to end: the request is bounded in time, and its answer is not looked at."""
@@ -59,8 +62,8 @@ class CommandJob:
     """Runs a program under guard: it ends with its time, and with us."""
 
     def __init__(self, gate: CommandGate, question: dict[str, Any], directory: Path, left_s: float) -> None:
-        self.fact = CheckFact(message=f"runs {gate.run[0]}")
-        guard = [sys.executable, "-m", "rollout.gates.guard", f"{left_s:.3f}", "--", *gate.run]
+        self.fact, self._ended = CheckFact(message=f"runs {gate.run[0]}"), False
+        guard = [sys.executable, "-P", "-m", "rollout.gates.guard", f"{left_s:.3f}", "--", *gate.run]
         self._guard = subprocess.Popen(  # noqa: S603  our own module; the command is the policy's, without a shell
             guard,
             cwd=directory,
@@ -73,14 +76,15 @@ class CommandJob:
 
     def step(self) -> None:
         """Read the verdict once the guard has ended."""
-        if self.fact.passed is not None or self._guard.poll() is None:
+        if self._ended or self._guard.poll() is None:
             return
         assert self._guard.stdout is not None
+        self._ended = True
         try:
             ended = json.loads(self._guard.stdout.read())
         except ValueError:
             ended = {"code": None, "words": "the command's guard was killed"}
-        code, words = ended["code"], str(ended["words"])[:MESSAGE_MAX]
+        code, words = ended["code"], clean(str(ended["words"]))
         if code is None:
             self.fact = CheckFact(message=f"did not end in time{f': {words}' if words else ''}")
         else:

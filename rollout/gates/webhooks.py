@@ -30,9 +30,10 @@ def ask(services: Services, hook: Webhook, question: dict[str, Any], where: str)
     """Ask once: begin the check, or poll `where` if it is known. Never raises: trouble is a fact without verdict."""
     headers = {"Idempotency-Key": str(question["id"]), "Accept": "application/json"}
     if hook.auth is not None:
-        token = os.environ.get(hook.auth.bearer.env, "")
-        if not token:
-            return CheckFact(where=where, message=f"the variable {hook.auth.bearer.env} with its token is not set")
+        token = os.environ.get(hook.auth.bearer.env, "").strip()
+        if not token or not token.isascii() or not token.isprintable():
+            message = f"the variable {hook.auth.bearer.env} is not set to a usable token"
+            return CheckFact(where=where, message=message)
         headers["Authorization"] = f"Bearer {token}"
     method, url, body = ("GET", where, None) if where else ("POST", hook.url, question)
     try:
@@ -45,11 +46,15 @@ def ask(services: Services, hook: Webhook, question: dict[str, Any], where: str)
 def read(answer: Answer, url: str, where: str) -> CheckFact:
     """Return what an answer says; a `where` that it names must lie at the same origin as `url`."""
     if answer.status == 202:
-        found = urljoin(where or url, answer.location) if answer.location else where
+        try:
+            found = urljoin(where or url, answer.location) if answer.location else where
+            elsewhere = urlsplit(found)[:2] != urlsplit(url)[:2] or not found.isprintable()
+        except ValueError:
+            found, elsewhere = answer.location, True
         if not found:
             return CheckFact(message="answered 202 without a Location to poll")
-        if urlsplit(found)[:2] != urlsplit(url)[:2]:
-            return CheckFact(where=where, message=f"answered 202 with a Location elsewhere: {_short(found)}")
+        if elsewhere:
+            return CheckFact(where=where, message=f"answered 202 with a Location elsewhere: {clean(found)}")
         return CheckFact(where=found, message=_said(answer.text) or "is being worked on")
     if answer.status != 200:
         return CheckFact(where=where, message=f"answered {answer.status}, which is no verdict")
@@ -71,9 +76,11 @@ def _said(text: str) -> str:
     except (ValueError, RecursionError):
         return ""
     message = said.get("message", "") if isinstance(said, dict) else ""
-    return _short(message) if isinstance(message, str) else ""
+    return clean(message) if isinstance(message, str) else ""
 
 
-def _short(text: str) -> str:
-    text = " ".join(text.split())
+def clean(text: str) -> str:
+    """Return what others say as one short line that can be written down and shown: no control characters."""
+    text = " ".join(text.encode("utf-8", errors="replace").decode("utf-8").split())
+    text = "".join(letter for letter in text if letter.isprintable())
     return text if len(text) <= MESSAGE_MAX else text[: MESSAGE_MAX - 1] + "…"

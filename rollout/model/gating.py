@@ -14,7 +14,7 @@ When = Literal["before-traffic", "before-step", "before-promotion"]
 before the switch. before-promotion: at the end of the bake."""
 
 WebhookUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s?#@]+(/[^\s#]*)?$", max_length=2000)]
-Argument = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=2000)]
 
 
 class Window(Document):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from rollout.errors import Fault
 from rollout.model.rules import Raw, Rule, exactly_one, items, mapping
@@ -21,11 +22,19 @@ def endpoints(raw: Raw) -> Iterator[Fault]:
             yield Fault(path, "https is not supported yet", "let the agent speak http on loopback", url)
         elif not url.startswith("http://"):
             yield Fault(path, "is no address of a server", f"write http://{url}", url)
-        elif (port := port_of(url)) is not None and not 1 <= port <= 65_535:
-            yield Fault(path, "is no port", "use 1 to 65535", url)
+        elif not _is_server(url):
+            yield Fault(path, "is no address of a server", "write http://host:port, with a port from 1 to 65535", url)
         if isinstance(version, str) and seen.setdefault(url.rstrip("/"), version) != version:
             message = f"{version} and {seen[url.rstrip('/')]} share one address, so they cannot be told apart"
             yield Fault(path, message, "give each version its own address", url)
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def port_of(address: str) -> int | None:

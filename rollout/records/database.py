@@ -7,7 +7,8 @@ each use, so that nothing is held while nothing happens.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from rollout.errors import Fault, InvalidInput, RecordsUnavailable
 
 SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 10.0
+_PAUSE_S = 0.02
 
 _STEPS = (
     """
@@ -57,7 +59,7 @@ class Database:
                 message = f"was written by a newer release (format {version}, this one reads {SCHEMA_VERSION})"
                 raise InvalidInput([Fault(str(self._path), message, "upgrade agent-rollout, or name another --state")])
             if version == 0:
-                database.execute("PRAGMA journal_mode = WAL")
+                _with_patience(lambda: database.execute("PRAGMA journal_mode = WAL"))
             if version < SCHEMA_VERSION:
                 self._upgrade(database)
 
@@ -93,6 +95,20 @@ class Database:
                 database.execute("ROLLBACK")
                 raise
             database.execute("COMMIT")
+
+
+def _with_patience(change: Callable[[], object]) -> None:
+    """Make a change for which SQLite does not wait by itself while others use the file."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            change()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from rollout.errors import PageUnavailable, RouterUnavailable
 from rollout.http import Pages
+from rollout.traffic.envoy_config import ROUTES
 from rollout.traffic.envoy_files import WatchedFiles
 
 ADMIN_TIMEOUT_S = 2.0
@@ -31,6 +33,14 @@ class OwnEnvoy:
             return self._http.get(f"{self._admin}{page}", ADMIN_TIMEOUT_S)
         except PageUnavailable as error:
             raise RouterUnavailable(f"your Envoy's admin page: {error}") from error
+
+    def shared_with(self, rollout: str) -> str:
+        """Return which other rollout writes its files into the same directory; empty if none does."""
+        try:
+            name = str(json.loads(self.files.read(ROUTES))["resources"][0]["name"])
+        except (ValueError, KeyError, IndexError, TypeError):
+            return ""
+        return "" if name == rollout else name
 
     def stop(self) -> None:
         """Leave it running: ending it is your business too."""

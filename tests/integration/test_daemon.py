@@ -213,9 +213,36 @@ def test_a_newer_version_declared_in_mid_flight_supersedes_through_the_daemon(pl
         eventually(lambda: place.status("good").get("candidateVersion") == "v3", 30)
         eventually(lambda: place.status("good")["phase"] == "Observing", 30)
         assert json.loads(place.run("history", "good", "-o", "json"))[-1]["result"] == "superseded"
+        asked, _ = rollout_started(place, "v2", "good")
+        place.run("start", "v3", "--detach", name="good")
+        err = asked.communicate(timeout=30)[1]
+        assert asked.returncode == 4 and "superseded by v3" in err, (asked.returncode, err)
         place.run("abort", "good")
         eventually(lambda: over(place.status("good")), 20)
     assert users.lost == []
+
+
+def rollout_started(place: Place, version: str, name: str):
+    """`rollout start` as a process that follows the daemon; returns it once it is heard."""
+    words = ("start", version, "-f", str(place.directory / f"{name}.yaml"), "--state", str(place.state))
+    asked = rollout(*words, cwd=place.directory)
+    eventually(lambda: place.status(name).get("candidateVersion") == version, 30)
+    return asked, place.status(name)
+
+
+def test_a_daemon_that_ends_for_want_of_work_never_takes_a_rollout_with_it(place):
+    """The moment between its last look and its end is when work must not be handed over."""
+    place.add("good", CANARY)
+    place.run("start", "v1", "--stable", "v1", name="good")
+    with Users(place.listen["good"], rate=50):
+        for version, idle_s in (("v2", 0.0), ("v3", 4.7), ("v2", 5.2)):
+            time.sleep(idle_s)
+            place.run("start", version, "--detach", name="good")
+            time.sleep(1.0)
+            assert processes_with(f"daemon --state {place.state}"), "nobody watches"
+            eventually(lambda version=version: place.status("good").get("candidateVersion") == version, 10)
+            place.run("abort", "good")
+            eventually(lambda: over(place.status("good")), 20)
 
 
 def test_a_daemon_started_by_detach_ends_when_nothing_is_under_way(place):

@@ -13,11 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rollout.cli.outcome import exit_code
+from rollout.cli.outcome import exit_code, meaning
 from rollout.cli.picture import draw
+from rollout.cli.start import OnPause, until_over
 from rollout.cli.target import read_target
 from rollout.cli.watch import sentence
 from rollout.daemon import local
+from rollout.engine.plan import Plan
 from rollout.errors import RouterUnavailable
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
@@ -272,6 +274,64 @@ def test_starting_the_stable_version_is_done_whatever_happened_to_another(record
 )
 def test_exit_codes_mean_what_the_design_says(status, code):
     assert exit_code(status) == code
+
+
+def test_what_was_superseded_is_no_success_of_the_version_that_was_asked_for():
+    promoted = Status(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v3")
+    assert exit_code(promoted, "v3", "v2") == 4
+    assert exit_code(promoted, "v3", "v3") == 0
+    assert "superseded by v3" in meaning(4, promoted, "v3")
+
+
+def test_following_ends_once_another_version_is_wanted():
+    now = Rollout(Metadata(name="a"), spec("v3", policy()), Status(stable_version="v3", result=Result.PROMOTED))
+    done = until_over("v2", OnPause.WAIT, lambda: now)
+    assert done(Plan(now.status, (), (), 1.0))
+    assert not done(Plan(now.status.model_copy(update={"phase": Phase.SUPERSEDING}), (), (), 1.0))
+
+
+INIT = ("init", "--name", "agent", "--stable", "20240501=http://127.0.0.1:1", "--candidate", "2=http://127.0.0.1:2")
+
+
+def test_init_writes_what_lint_finds_right_and_never_over_what_is_there(tmp_path):
+    done = run(*INIT, "--policy", "blue-green", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert run("lint", "rollout.yaml", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "rollout.yaml").read_text()
+    assert "# in use now" in text and 'version: "20240501"' in text
+    again = run(*INIT, "--policy", "canary-quick", cwd=tmp_path)
+    assert again.returncode == 2 and "is there already" in again.stderr
+    assert not (tmp_path / "policies" / "canary-quick.yaml").exists(), "both files or neither"
+    assert run(*INIT, "--policy", "canary-quick", "--force", cwd=tmp_path).returncode == 0
+
+
+def test_init_asks_for_nothing_where_nobody_can_answer(tmp_path):
+    done = run("init", "--name", "agent", cwd=tmp_path, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2 and "--stable" in done.stderr and not list(tmp_path.iterdir())
+    wrong = run(*INIT, "--policy", "bold", cwd=tmp_path)
+    assert wrong.returncode == 2 and "canary-cautious" in wrong.stderr
+
+
+def test_history_tells_each_release_once(tmp_path):
+    canary = {"steps": [{"weight": "50%", "for": "1m"}], "standby": {"for": "1h"}}
+    world = World(policy(canary=canary), rate=50)
+    world.run(3600, until=Phase.DRAINING)
+    world.run(10)
+    world.command("undo")
+    world.run(10)
+    world.behaviour["v3"] = Behaviour(tasks=0.6)
+    world.declare(version="v3")
+    world.run(1800, until=Phase.ROLLED_BACK)
+    store = Store(tmp_path / "state", create=True)
+    held = store.hold(Metadata(name="agent"), lambda _: Rollout(Metadata(name="agent"), world.records.rollout.spec))
+    for plan in world.plans:
+        held.save(plan.status, plan.decisions)
+    held.save(world.plans[-1].status, ())
+    held.release()
+    told = run("history", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
+    rows = [line.split()[3:6] for line in told.splitlines()[1:]]
+    assert rows == [["v1", "v2", "promoted"], ["v2", "v1", "undone"], ["v1", "v3", "rolled-back"]], told
+    assert "v3 is worse than v1" in told
 
 
 def test_the_picture_shows_intended_and_observed_share_evidence_reason_and_next_step():

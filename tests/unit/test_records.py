@@ -13,13 +13,27 @@ from rollout.errors import Busy, InvalidInput, RecordsUnavailable
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import CommandOutcome, Decision, Phase, Reason, Status
-from rollout.records.held import COMMANDS_PENDING_MAX
+from rollout.records.held import COMMANDS_PENDING_MAX, as_json
 from rollout.records.sqlite import Store
 from tests.world import policy, spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AGENT = Metadata(name="agent")
 ROLLOUT = Rollout(AGENT, spec("v2", policy()), Status(stable_version="v1"))
+
+
+FORMAT_1 = """
+CREATE TABLE rollouts (
+  name TEXT PRIMARY KEY, namespace TEXT NOT NULL, spec TEXT NOT NULL, status TEXT NOT NULL,
+  epoch INTEGER NOT NULL DEFAULT 0, holder TEXT NOT NULL DEFAULT '');
+CREATE TABLE decisions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, at TEXT NOT NULL, kind TEXT NOT NULL,
+  body TEXT NOT NULL);
+CREATE TABLE commands (
+  id TEXT PRIMARY KEY, rollout TEXT NOT NULL, verb TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
+  at TEXT NOT NULL, phase TEXT, step INTEGER, handled INTEGER NOT NULL DEFAULT 0);
+PRAGMA user_version = 1;
+"""
 
 
 @pytest.fixture
@@ -55,6 +69,59 @@ def test_only_one_controller_holds_a_rollout(store):
     other.release()
     assert not store.is_held("agent")
     store.hold(AGENT, lambda recorded: recorded).release()
+
+
+def test_whoever_declares_another_spec_is_heard_by_the_holder_and_changes_no_status(store):
+    held = store.hold(AGENT, lambda _: ROLLOUT)
+    held.save(Status(stable_version="v1", message="mine"), (decision(),))
+    Store(store.directory).declare(
+        Rollout(AGENT, ROLLOUT.spec.model_copy(update={"version": "v3"}), Status(message="?"))
+    )
+    assert held.load().spec.version == "v3" and held.load().status.message == "mine"
+    held.save(Status(stable_version="v1", message="later"), ())
+    assert store.get("agent").rollout.spec.version == "v3", "saving the status leaves what is declared alone"
+    held.release()
+
+
+def test_what_is_declared_first_is_there_with_its_status(store):
+    store.declare(ROLLOUT)
+    assert store.get("agent").rollout == ROLLOUT and store.names() == ["agent"] and not store.get("agent").holder
+
+
+def test_several_can_open_a_new_store_at_once(tmp_path):
+    code = f"from pathlib import Path; from rollout.records.sqlite import Store; Store(Path({str(tmp_path)!r}) / 's', create=True)"
+    for attempt in range(3):
+        (tmp_path / "s").exists() and (tmp_path / "s" / "rollouts.db").unlink()
+        children = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(5)]
+        assert [child.communicate()[1] for child in children] == [""] * 5, attempt
+
+
+def test_records_of_the_release_before_are_brought_up_to_date(tmp_path):
+    """Format 1 had no releases and no version in its commands."""
+    path = tmp_path / "state" / "rollouts.db"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(FORMAT_1)
+        old.execute(
+            "INSERT INTO rollouts (name, namespace, spec, status) VALUES ('agent', 'default', ?, ?)",
+            (as_json(ROLLOUT.spec), as_json(ROLLOUT.status)),
+        )
+        old.execute(
+            "INSERT INTO commands (id, rollout, verb, actor, reason, at) VALUES ('c', 'agent', 'pause', 'a', '', '2026-01-01T00:00:00+00:00')"
+        )
+        old.commit()
+    store = Store(path.parent)
+    held = store.hold(AGENT, lambda recorded: recorded)
+    assert held.load() == ROLLOUT and [each.verb for each in held.commands()] == ["pause"]
+    assert store.releases("agent", 10) == []
+    held.release()
+
+
+def test_bytes_that_are_no_text_never_keep_an_abort_from_being_recorded(store):
+    held = store.hold(AGENT, lambda _: ROLLOUT)
+    store.append("agent", "abort", "ad\udce9", "caf\udce9", NOW, Status())
+    assert held.commands()[0].reason == "caf?"
+    held.release()
 
 
 def test_a_late_write_of_a_former_holder_fails_and_changes_nothing(store):

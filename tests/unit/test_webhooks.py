@@ -73,6 +73,7 @@ def test_a_202_while_polling_keeps_the_place():
         (202, "", {}, "without a Location"),
         (202, "", {"location": "http://169.254.169.254/latest/meta-data"}, "elsewhere"),
         (202, "", {"location": "https://evals:8000/run/7"}, "elsewhere"),
+        (202, "", {"location": "http://[bad"}, "elsewhere"),
         (500, {"passed": True}, {}, "500"),
         (200, b"x" * 10_000_000, {}, "larger than 64 KiB"),
     ],
@@ -107,6 +108,29 @@ def test_every_request_carries_one_id_so_that_asking_twice_is_asking_once(monkey
     webhooks.ask(services, hook, QUESTION, where)
     assert seen == [("POST", QUESTION["id"], "Bearer s3cret"), ("GET", QUESTION["id"], "Bearer s3cret")]
     services.close()
+
+
+@pytest.mark.parametrize("message", ["\ud83d fine", "line\nbreak", "\x1b[31mred\x00", "x" * 5000])
+def test_what_others_say_can_always_be_written_down(message):
+    found = answered(200, json.dumps({"passed": True, "message": message}))
+    assert found.passed is True and found.message.encode() and found.message.isprintable()
+    assert len(found.message) <= 500
+
+
+@pytest.mark.parametrize("token", ["s3cr3t-token\n", "s3cr3t\ttoken", "s3cr3t-tökén"])
+def test_a_token_is_never_told_whatever_is_wrong_with_it(token, monkeypatch):
+    monkeypatch.setenv("EVALS_TOKEN", token)
+    hook = Webhook.model_validate({"name": "a", "url": "http://x/y", "auth": {"bearer": {"env": "EVALS_TOKEN"}}})
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == "Bearer s3cr3t-token"
+        return httpx.Response(200, stream=httpx.ByteStream(b'{"passed": true}'))
+
+    services = Services(httpx.MockTransport(handle))
+    found = webhooks.ask(services, hook, QUESTION, "")
+    services.close()
+    assert "s3cr3t" not in str(found)
+    assert found.passed is (True if token.endswith("\n") else None)
 
 
 def test_a_token_that_is_not_there_is_told_by_its_name_only(monkeypatch):
@@ -201,6 +225,26 @@ def test_a_webhook_that_trickles_is_given_up_in_time(keeper, monkeypatch):
 
     with service(trickle) as url:
         assert "0.4 s" in settled(keeper, under_way(), hooked(url), lambda fact: fact.message).message
+
+
+def test_a_webhook_that_trickles_its_headers_is_cut_off_too(keeper, monkeypatch):
+    """Each read is in time, so nothing but a deadline over all of them ends it."""
+    monkeypatch.setattr("rollout.gates.webhooks.REQUEST_TIMEOUT_S", 0.4)
+    over = threading.Event()
+
+    def trickle(handler):
+        for byte in b"HTTP/1.1 200 OK\r\nx-slow: " + b"y" * 600:
+            try:
+                handler.wfile.write(bytes([byte]))
+                handler.wfile.flush()
+            except OSError:
+                break
+            time.sleep(0.05)
+        over.set()
+
+    with service(trickle) as url:
+        assert "was not through" in settled(keeper, under_way(), hooked(url), lambda fact: fact.message, 3.0).message
+        assert over.wait(3.0), "the connection is given back"
 
 
 def test_a_slow_evaluation_is_polled_until_its_verdict(keeper):
@@ -303,6 +347,39 @@ def test_a_command_ends_when_the_controller_dies_however_it_dies():
         child.stdin.close()  # what the system does when the controller is killed
         child.wait(10)
     assert not children_of("sleep 62.5")
+
+
+def test_a_command_that_has_closed_its_output_ends_with_the_controller_too():
+    with guarded("sh", "-c", "exec sleep 63.75 >/dev/null 2>&1", seconds=60) as child:
+        while not children_of("sleep 63.75"):
+            time.sleep(0.02)
+        child.stdin.close()
+        child.wait(10)
+    assert not children_of("sleep 63.75")
+
+
+def test_what_a_command_leaves_in_the_background_neither_delays_nor_outlives_its_verdict():
+    began = time.monotonic()
+    with guarded("sh", "-c", "sleep 64.5 & echo all is well; exit 0", seconds=30) as child:
+        said = json.loads(child.stdout.read())
+    assert said == {"code": 0, "words": "all is well"} and time.monotonic() - began < 10
+    assert not children_of("sleep 64.5")
+
+
+def test_a_verdict_that_came_does_not_change_at_later_looks(keeper):
+    gates = command("sh", "-c", "exit 3")
+    first = settled(keeper, under_way(), gates, lambda fact: fact.passed is not None)
+    for _ in range(5):
+        assert keeper.checks(under_way(), gates)["agent/v2/evals"] == first
+
+
+def test_files_beside_the_rollout_do_not_stand_in_for_ours(tmp_path):
+    for name in ("rollout.py", "selectors.py", "json.py"):
+        (tmp_path / name).write_text("raise SystemExit('not ours')")
+    services = Services()
+    made = Keeper(services, tmp_path, FakeClock())
+    assert settled(made, under_way(), command("true"), lambda fact: fact.passed is not None).passed is True
+    made.close()
 
 
 def test_what_a_check_is_told_is_plain_data():
