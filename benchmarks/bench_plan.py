@@ -9,7 +9,8 @@ import sys
 import timeit
 from datetime import UTC, datetime, timedelta
 
-from rollout.engine.evidence import after_look, fresh
+from rollout.engine.books import fresh
+from rollout.engine.evidence import Sight, after_look
 from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
 from rollout.engine.judge import Thresholds, judge
 from rollout.engine.plan import plan
@@ -41,9 +42,10 @@ def main() -> None:
     assert policy is not None, faults
     evidence, thresholds = fresh(policy), Thresholds.of(policy.evidence, 0)
     looks = {kpi.name: Look(6, 120, 48, 1080) for kpi in policy.kpis}
+    sight = Sight(looks, 60.0, mature=frozenset(looks))
 
     def one_look() -> None:
-        judge(policy, after_look(evidence, policy, looks, 60.0), thresholds)
+        judge(policy, after_look(evidence, policy, sight), thresholds)
 
     spec = RolloutSpec.model_validate(
         {

@@ -71,7 +71,12 @@ def carry_out(case: Case, seed: int) -> tuple[str, float]:
         rollout = Rollout(rollout.metadata, spec, made.status)
         for effect in made.effects:
             route = RouteFacts(
-                "route", True, effect.stable, effect.candidate, effect.candidate_bp, preview_header=effect.preview_header
+                "route",
+                True,
+                effect.stable,
+                effect.candidate,
+                effect.candidate_bp,
+                preview_header=effect.preview_header,
             )
         wanted = wanted_route(made.status)
         if made.again_s < 0.1 or (wanted is not None and not in_force(wanted, (route,))):
@@ -88,7 +93,12 @@ def carry_out(case: Case, seed: int) -> tuple[str, float]:
 
 def approved(status: Status) -> Status:
     """Give the approval that is waited for, as somebody at hand would."""
-    changes = {"approved": (*status.approved, status.step), "phase": status.resume_to, "resume_to": None, "held_by": None}
+    changes = {
+        "approved": (*status.approved, status.step),
+        "phase": status.resume_to,
+        "resume_to": None,
+        "held_by": None,
+    }
     return status.model_copy(update=changes)
 
 
@@ -133,18 +143,23 @@ CASES = tuple(
 )
 
 
+def shown(minutes: float) -> str:
+    """``4 min`` or ``1.3 h``."""
+    return f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
     runs = parser.parse_args().runs
-    print("| policy | req/s | the candidate | how it ended | hours: median (least to most) |\n|---|---|---|---|---|")
+    print("| policy | req/s | the candidate | how it ended | after: median (least to most) |\n|---|---|---|---|---|")
     with ProcessPoolExecutor(2) as pool:
         for case in CASES:
             ended = list(pool.map(carry_out, [case] * runs, range(runs)))
             counts = {how: sum(1 for each, _ in ended if each == how) for how, _ in ended}
-            hours = sorted(minutes / 60 for _, minutes in ended)
+            took = sorted(minutes for _, minutes in ended)
             told = ", ".join(f"{count} {how}" for how, count in sorted(counts.items()))
-            span = f"{np.median(hours):.1f} ({hours[0]:.1f} to {hours[-1]:.1f})"
+            span = f"{shown(float(np.median(took)))} ({shown(took[0])} to {shown(took[-1])})"
             print(f"| {case.policy} | {case.per_s:g} | {case.what} | {told} | {span} |", flush=True)
 
 

@@ -8,12 +8,12 @@ from rollout.cli.options import Files, OptionalName, StateDir
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="See, stop or configure the Envoy of a rollout.", no_args_is_help=True)
+    group = typer.Typer(help="See, stop or prepare the Envoy of a rollout.", no_args_is_help=True)
     app.add_typer(group, name="router")
 
     group.command()(status)
     group.command()(stop)
-    group.command()(config)
+    group.command()(setup)
 
 
 def status(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
@@ -34,21 +34,28 @@ def status(name: OptionalName = None, files: Files = None, state: StateDir = Non
     typer.echo(f"listens on {listen}: {facts.stable} {100 - share:g} %{split}")
 
 
-def config(name: OptionalName = None, files: Files = None) -> None:
-    """Print what your own Envoy's configuration needs, so that a rollout can steer it through files."""
+def setup(name: OptionalName = None, files: Files = None) -> None:
+    """Prepare your own Envoy: write the files that it watches, print what its configuration needs."""
     import yaml
 
     from rollout.cli.options import files_of
     from rollout.cli.target import read_target
+    from rollout.daemon.local import Machine
+    from rollout.engine.route import SetWeight
     from rollout.errors import Fault, InvalidInput
+    from rollout.model.rollout import Rollout
     from rollout.traffic.envoy_config import own_envoy
 
     target = read_target(files_of(files), name)
-    directory = target.spec.envoy.directory
-    if directory is None:
+    spec = target.spec
+    if spec.envoy.directory is None:
         remedy = "name your Envoy's admin page and a directory it watches: envoy: {admin: …, directory: …}"
         raise InvalidInput([Fault("spec.routes[0].envoy", "is started by this tool, which configures it", remedy)])
-    needed = own_envoy(target.metadata.name, directory)
+    first = spec.version or spec.backends.versions[0]
+    with Machine(Rollout(target.metadata, spec), files_of(files)[0].parent) as machine:
+        machine.router.prepare(SetWeight(first))
+    typer.echo(f"wrote the files in {spec.envoy.directory}: everything goes to {first}", err=True)
+    needed = own_envoy(target.metadata.name, spec.envoy.directory)
     typer.echo("# into your bootstrap; it also needs node.id, node.cluster and an admin page on loopback")
     typer.echo(yaml.safe_dump({"dynamic_resources": needed["dynamic_resources"]}, sort_keys=False), nl=False)
     typer.echo("# into the filter chain of the listener that your users enter by")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from rollout.engine.books import fresh, interrupted, split_restarted
 from rollout.engine.draft import Draft
-from rollout.engine.evidence import fresh, interrupted, split_restarted
 from rollout.engine.phases import Event
 from rollout.engine.way import way_of
 from rollout.model.evidence import Ledger, TrafficEvidence

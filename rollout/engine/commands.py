@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rollout.engine import checks
-from rollout.engine.begin import PREFLIGHT_DEADLINE_S, ask_weight, begin, open_window
+from rollout.engine.answering import Refused, because
+from rollout.engine.begin import PREFLIGHT_DEADLINE_S, open_window
+from rollout.engine.books import fresh
 from rollout.engine.draft import Draft
-from rollout.engine.evidence import fresh
 from rollout.engine.facts import Command
 from rollout.engine.phases import Event, allows
 from rollout.engine.reacting import is_harmful
-from rollout.engine.words import weight
+from rollout.engine.returning import retry, undo
 from rollout.model.evidence import TrafficEvidence
 from rollout.model.status import ANSWERS_KEPT, COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result, Status
 
@@ -20,10 +21,6 @@ Carry = Callable[[Draft, Command], str]
 
 
 _SPEC_PAUSED = "spec.paused is true: set it to false"
-
-
-class Refused(Exception):  # noqa: N818
-    """A command that cannot be carried out now."""
 
 
 def carry_all(draft: Draft) -> None:
@@ -70,16 +67,12 @@ def _expected(draft: Draft, command: Command) -> None:
         raise Refused(f"it was meant for step {command.step + 1}, but step {status.step + 1} is in force by now")
 
 
-def _because(command: Command) -> str:
-    return f"by {command.actor}" + (f": {command.reason}" if command.reason else "")
-
-
 def _abort(draft: Draft, command: Command) -> str:
     if draft.status.phase is Phase.ROLLING_BACK:
         return "already rolling back"
     if not allows(draft.status.phase, Event.ROLL_BACK):
         raise Refused(_nothing_to_abort(draft.status))
-    message = f"aborted {_because(command)}"
+    message = f"aborted {because(command)}"
     changes = {"result": Result.ABORTED, "declined_version": draft.spec.version}
     draft.go(Event.ROLL_BACK, Reason.ABORTED, message, actor=command.actor, **changes)
     return f"all new conversations go back to {draft.status.stable_version}"
@@ -96,7 +89,7 @@ def _pause(draft: Draft, command: Command) -> str:
         raise Refused(f"it is paused already: {draft.status.message}")
     if not allows(draft.status.phase, Event.HOLD):
         raise Refused(f"nothing to pause: the rollout is {draft.status.phase}")
-    draft.hold(HeldBy.HUMAN, Reason.PAUSED_BY_HUMAN, f"paused {_because(command)}", actor=command.actor)
+    draft.hold(HeldBy.HUMAN, Reason.PAUSED_BY_HUMAN, f"paused {because(command)}", actor=command.actor)
     return "the weight stays as it is; harm is still watched for"
 
 
@@ -112,7 +105,7 @@ def _resume(draft: Draft, command: Command) -> str:
         raise Refused("the evidence that it is worse stands: abort it, or promote the step knowingly")
     if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and not draft.way.switches:
         raise Refused("time will not tell: promote it knowingly, or abort it")
-    draft.go(Event.RESUME, Reason.CHECKING, f"resumed {_because(command)}", actor=command.actor)
+    draft.go(Event.RESUME, Reason.CHECKING, f"resumed {because(command)}", actor=command.actor)
     _refresh(draft, status.reason)
     return "goes on"
 
@@ -148,7 +141,7 @@ def _approve(draft: Draft, command: Command) -> str:
     if status.phase is not Phase.PAUSED or status.held_by is not HeldBy.APPROVAL:
         raise Refused("no approval is waited for")
     what = "the switch" if draft.way.switches else f"step {status.step + 1}"
-    message = f"{what} approved {_because(command)}"
+    message = f"{what} approved {because(command)}"
     approved = (*status.approved, status.step)
     draft.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor, approved=approved)
     return message
@@ -163,7 +156,7 @@ def _promote(draft: Draft, command: Command) -> str:
     if status.reason is Reason.WINDOW_CLOSED and where in (Phase.SHIFTING, Phase.OBSERVING):
         move = status.step if where is Phase.SHIFTING else status.steps
         draft.update(window_waived=(*status.window_waived, move))
-        return f"the release window is waived for this one move, {_because(command)}"
+        return f"the release window is waived for this one move, {because(command)}"
     harmed = is_harmful(status)
     if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
         raise Refused(f"no step to pass: the rollout is {where}")
@@ -172,80 +165,11 @@ def _promote(draft: Draft, command: Command) -> str:
         draft.update(passed_by_human=(*status.passed_by_human, passed))
     if harmed:
         draft.update(harm_accepted=(*status.harm_accepted, passed))
-    message = f"passed by hand {_because(command)}"
+    message = f"passed by hand {because(command)}"
     if paused:
         draft.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)
     knowingly = ", knowing that it is worse" if harmed else ""
     return f"this step is passed without waiting for its evidence{knowingly}"
-
-
-def _retry(draft: Draft, command: Command) -> str:
-    status, wanted = draft.status, draft.spec.version
-    if status.phase is Phase.FROZEN:
-        return _thaw(draft, command)
-    if status.phase is Phase.ROLLED_BACK and status.undoing:
-        assert status.candidate_version is not None
-        back, retries = status.candidate_version, status.retries + 1
-        message = f"tried again {_because(command)}"
-        begin(draft, Event.RETRY, message, candidate=back, retries=retries, undoing=True, actor=command.actor)
-        return f"the way back to {back} begins again"
-    if status.phase not in (Phase.ROLLED_BACK, Phase.STABLE) or wanted is None or wanted == status.stable_version:
-        raise Refused(f"nothing to try again: the rollout is {status.phase}")
-    failed = status.phase is Phase.ROLLED_BACK and wanted == status.candidate_version
-    if not failed and wanted != status.declined_version:
-        raise Refused(f"{status.candidate_version} is not the wanted version any more")
-    halved = failed and status.result is not Result.UNDONE
-    event = Event.RETRY if status.phase is Phase.ROLLED_BACK else Event.START
-    retries = status.retries + 1 if halved else 0
-    begin(draft, event, f"tried again {_because(command)}", candidate=wanted, retries=retries, actor=command.actor)
-    return f"{wanted} starts again" + (", with half the budget for false rollbacks" if halved else "")
-
-
-def _thaw(draft: Draft, command: Command) -> str:
-    """Go on from a freeze with fresh evidence; what moves everything at once goes back to its preview first."""
-    weight_bp = min(draft.step.weight_bp, draft.status.traffic.wanted_bp)
-    preview = draft.way.preview_header if weight_bp == 0 else None
-    draft.update(
-        evidence=fresh(draft.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=(), harm_accepted=()
-    )
-    draft.update(split=TrafficEvidence(), unready_looks=0)
-    if draft.way.switches:
-        draft.update(approved=(), window_waived=(), checks=(), check_tries=draft.status.check_tries + 1)
-    message, retries = f"thawed {_because(command)}", draft.status.retries + 1
-    draft.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, retries=retries)
-    ask_weight(draft, weight_bp, preview)
-    where = f"at {weight(weight_bp)}" if weight_bp else f"with all users on {draft.status.stable_version}"
-    return f"goes on {where} with fresh evidence and half the budget for false rollbacks"
-
-
-def _undo(draft: Draft, command: Command) -> str:
-    """Go back to the version before: at once while it is still ready, else by a rollout of its own."""
-    status = draft.status
-    back, new = status.previous_version, status.stable_version
-    if status.phase not in (Phase.STABLE, Phase.DRAINING, Phase.ROLLED_BACK):
-        raise Refused(f"{status.candidate_version} is not promoted yet: rollout abort sends everything back")
-    if back is None or new is None:
-        raise Refused("no version was promoted here before, so there is none to go back to")
-    if back not in draft.facts.versions:
-        raise Refused(f"{back} has no endpoint any more: add it again, then undo")
-    if problem := draft.facts.ready.get(back):
-        raise Refused(f"{back} does not answer, so nothing is sent there: {problem}")
-    if status.phase is not Phase.ROLLED_BACK and draft.is_standby:
-        changes = {"stable_version": back, "candidate_version": new, "previous_version": None, "standby_until": None}
-        changes |= {"result": Result.UNDONE, "declined_version": _turned_down(draft, new)}
-        draft.go(Event.UNDO, Reason.UNDONE, f"undone {_because(command)}", actor=command.actor, **changes)
-        return f"all new conversations go back to {back} at once"
-    message = f"back from {new} to {back}, {_because(command)}"
-    declined = _turned_down(draft, new)
-    begin(draft, Event.START, message, candidate=back, retries=0, undoing=True, actor=command.actor)
-    draft.update(declined_version=declined)
-    how = "by the policy's quick way" if draft.policy.undo else "by the policy's steps (it declares no `undo`)"
-    return f"{back} is no longer kept ready, so a rollout to it begins, {how}"
-
-
-def _turned_down(draft: Draft, undone: str) -> str | None:
-    """Return the declared version that is not to start again by itself: the one that is undone, not a newer wish."""
-    return undone if draft.spec.version == undone else draft.status.declined_version
 
 
 _VERBS: dict[str, Carry] = {
@@ -254,6 +178,6 @@ _VERBS: dict[str, Carry] = {
     "resume": _resume,
     "approve": _approve,
     "promote": _promote,
-    "retry": _retry,
-    "undo": _undo,
+    "retry": retry,
+    "undo": undo,
 }

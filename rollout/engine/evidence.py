@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
-from rollout.model.evidence import KpiEvidence, TrafficEvidence
+from rollout.model.evidence import KpiEvidence
 from rollout.model.kpi import Kpi, Margin
 from rollout.model.policy import Evidence, PolicySpec
 from rollout.model.units import FULL_BP
@@ -23,41 +23,17 @@ from rollout.stats import (
     ODDS_HARM,
     ODDS_PROOF,
     PROOF,
-    Batches,
     Grid,
     Look,
-    Reached,
     Responses,
     bound_evidence,
     odds_evidence,
     rate_evidence,
     scale_odds,
-    start,
-    upper_bound,
 )
 
-FROZEN_MISS = 0.01
-"""The chance that stable's true rate lies above the bound that is frozen for the bake."""
 
-
-def fresh(policy: PolicySpec) -> dict[str, KpiEvidence]:
-    """Open the books of every KPI."""
-    return {kpi.name: _fresh(kpi) for kpi in policy.kpis}
-
-
-def _fresh(kpi: Kpi) -> KpiEvidence:
-    bounded = kpi.at_most_bp is not None
-    harm, proof = (MEANS_HARM, MEANS_PROOF) if kpi.is_mean else _grids(kpi.margin)
-    return KpiEvidence(
-        batches=Batches() if kpi.is_mean else None,
-        harm=start(harm, restarts=True),
-        proof=start(proof, restarts=False),
-        bound=start(HARM, restarts=True) if bounded else None,
-        stable_bound=start(HARM, restarts=True) if bounded else None,
-    )
-
-
-def _grids(margin: Margin | None) -> tuple[Grid, Grid]:
+def grids(margin: Margin | None) -> tuple[Grid, Grid]:
     """Return the bets on harm and on its absence that suit a margin."""
     if margin is not None and margin.odds_ratio is not None:
         return ODDS_HARM, ODDS_PROOF
@@ -127,7 +103,7 @@ def _compared(state: KpiEvidence, kpi: Kpi, look: Look, phi: float, sight: Sight
     margin = kpi.margin
     assert margin is not None
     counted, carried_c, carried_s = _whole(state, look, margin)
-    harm_grid, proof_grid = _grids(margin)
+    harm_grid, proof_grid = grids(margin)
     harm = state.harm.after(harm_grid, _log_es(counted, harm_grid, margin, phi), sight.elapsed_s)
     changes: dict[str, object] = {"harm": harm, "carried_c": carried_c, "carried_s": carried_s}
     if kpi.name in sight.mature:
@@ -140,7 +116,7 @@ def _alone(state: KpiEvidence, bound: float, kpi: Kpi, look: Look, phi: float, s
     """Compare the candidate with what stable was at most, where stable has no traffic any more."""
     margin = kpi.margin
     assert margin is not None
-    harm_grid, proof_grid = _grids(margin)
+    harm_grid, proof_grid = grids(margin)
     logs = bound_evidence(look.bad_c, look.all_c, frozen_limit(bound, margin), phi, harm_grid)
     changes: dict[str, object] = {"harm": state.harm.after(harm_grid, logs, sight.elapsed_s)}
     limit = frozen_limit(bound, kpi.proof_margin or margin)
@@ -218,49 +194,3 @@ def frozen_limit(bound: float, margin: Margin) -> float:
     if margin.odds_ratio is not None:
         return scale_odds(bound, margin.odds_ratio)
     return min(1.0, margin.rate.ratio * bound + margin.rate.excess)
-
-
-def frozen(evidence: Mapping[str, KpiEvidence], settings: Evidence) -> dict[str, KpiEvidence]:
-    """Fix each KPI's reference for the time when all traffic is on the candidate."""
-    return {
-        name: state.model_copy(
-            update={
-                "frozen_bound": upper_bound(state.bad_s, state.all_s, FROZEN_MISS, dispersion(state, settings)),
-                "dispersion": state.dispersion.interrupted(),
-            }
-        )
-        for name, state in evidence.items()
-    }
-
-
-def interrupted(evidence: Mapping[str, KpiEvidence]) -> dict[str, KpiEvidence]:
-    """Return the evidence at a change of weight: nothing is lost, but dispersion is not compared across it."""
-    return {
-        name: state.model_copy(
-            update={
-                "dispersion": state.dispersion.interrupted(),
-                "batches": state.batches.interrupted() if state.batches else None,
-                "idle_s": 0.0,
-                "seen": False,
-            }
-        )
-        for name, state in evidence.items()
-    }
-
-
-def split_after(
-    split: TrafficEvidence, look: Look | None, wanted_bp: int, turns: int, elapsed_s: float
-) -> TrafficEvidence:
-    """Return the evidence about the split after one look's requests."""
-    if look is None:
-        return split
-    share, everyone = wanted_bp / FULL_BP, look.all_c + look.all_s
-    return TrafficEvidence(
-        ratio=split.ratio.after(share, look.all_c, everyone, float(turns), elapsed_s),
-        reached=split.reached.after(share, look.all_c, everyone, float(turns)),
-    )
-
-
-def split_restarted(split: TrafficEvidence) -> TrafficEvidence:
-    """Return the evidence about the split at a change of weight."""
-    return TrafficEvidence(ratio=split.ratio, reached=Reached())

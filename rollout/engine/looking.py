@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from rollout.engine.begin import open_window
+from rollout.engine.books import split_after
 from rollout.engine.counters import REQUESTS, SPEND, Increment, responses_of, take
 from rollout.engine.draft import Draft
-from rollout.engine.evidence import Sight, after_look, split_after
+from rollout.engine.evidence import Sight, after_look
 from rollout.engine.judge import judge, with_verdicts
 from rollout.model.status import Phase, Status
 from rollout.stats import Look, Reached

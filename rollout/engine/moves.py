@@ -16,9 +16,9 @@ from rollout.engine.advance import (
     window_is_open_for_all,
 )
 from rollout.engine.begin import PREFLIGHT_DEADLINE_S, ask_weight, begin
+from rollout.engine.books import frozen
 from rollout.engine.closed import Gate, first_closed
 from rollout.engine.draft import Draft
-from rollout.engine.evidence import frozen
 from rollout.engine.fitness import route_is_in_force
 from rollout.engine.phases import Event
 from rollout.engine.waiting import undecided, wait_or_give_up

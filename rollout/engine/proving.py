@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import inf
 
 from rollout.engine import words
+from rollout.engine.books import frozen
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
-from rollout.engine.evidence import dispersion, frozen, frozen_limit
+from rollout.engine.evidence import dispersion, frozen_limit
 from rollout.engine.judge import must_prove
 from rollout.model.evidence import KpiEvidence, Verdict
 from rollout.model.kpi import Kpi

@@ -81,6 +81,14 @@ class EnvoyRouter:
         self._write(ROUTES, routes(self._rollout, self._header, weight))
         self._process.ensure()
 
+    def prepare(self, weight: SetWeight) -> None:
+        """Write the files that an Envoy must find when it starts, unless they are there. Raises RouterUnavailable."""
+        files = self._process.files
+        if not files.read(CLUSTERS):
+            files.write(CLUSTERS, clusters(self._rollout, self._endpoints))
+        if not files.read(ROUTES):
+            files.write(ROUTES, routes(self._rollout, self._header, weight))
+
     def _write(self, name: str, content: dict[str, Any]) -> None:
         if not self._process.files.write(name, content) and self._process.admin() is not None:
             # The file is right but Envoy has something else: make it read the file again.

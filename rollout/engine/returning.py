@@ -1,0 +1,82 @@
+"""Commands that lead back, or begin again: retry and undo."""
+
+from __future__ import annotations
+
+from rollout.engine.answering import Refused, because
+from rollout.engine.begin import ask_weight, begin
+from rollout.engine.books import fresh
+from rollout.engine.draft import Draft
+from rollout.engine.facts import Command
+from rollout.engine.phases import Event
+from rollout.engine.words import weight
+from rollout.model.evidence import TrafficEvidence
+from rollout.model.status import Phase, Reason, Result
+
+
+def retry(draft: Draft, command: Command) -> str:
+    status, wanted = draft.status, draft.spec.version
+    if status.phase is Phase.FROZEN:
+        return _thaw(draft, command)
+    if status.phase is Phase.ROLLED_BACK and status.undoing:
+        assert status.candidate_version is not None
+        back, retries = status.candidate_version, status.retries + 1
+        message = f"tried again {because(command)}"
+        begin(draft, Event.RETRY, message, candidate=back, retries=retries, undoing=True, actor=command.actor)
+        return f"the way back to {back} begins again"
+    if status.phase not in (Phase.ROLLED_BACK, Phase.STABLE) or wanted is None or wanted == status.stable_version:
+        raise Refused(f"nothing to try again: the rollout is {status.phase}")
+    failed = status.phase is Phase.ROLLED_BACK and wanted == status.candidate_version
+    if not failed and wanted != status.declined_version:
+        raise Refused(f"{status.candidate_version} is not the wanted version any more")
+    halved = failed and status.result is not Result.UNDONE
+    event = Event.RETRY if status.phase is Phase.ROLLED_BACK else Event.START
+    retries = status.retries + 1 if halved else 0
+    begin(draft, event, f"tried again {because(command)}", candidate=wanted, retries=retries, actor=command.actor)
+    return f"{wanted} starts again" + (", with half the budget for false rollbacks" if halved else "")
+
+
+def _thaw(draft: Draft, command: Command) -> str:
+    """Go on from a freeze with fresh evidence; what moves everything at once goes back to its preview first."""
+    weight_bp = min(draft.step.weight_bp, draft.status.traffic.wanted_bp)
+    preview = draft.way.preview_header if weight_bp == 0 else None
+    draft.update(
+        evidence=fresh(draft.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=(), harm_accepted=()
+    )
+    draft.update(split=TrafficEvidence(), unready_looks=0)
+    if draft.way.switches:
+        draft.update(approved=(), window_waived=(), checks=(), check_tries=draft.status.check_tries + 1)
+    message, retries = f"thawed {because(command)}", draft.status.retries + 1
+    draft.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, retries=retries)
+    ask_weight(draft, weight_bp, preview)
+    where = f"at {weight(weight_bp)}" if weight_bp else f"with all users on {draft.status.stable_version}"
+    return f"goes on {where} with fresh evidence and half the budget for false rollbacks"
+
+
+def undo(draft: Draft, command: Command) -> str:
+    """Go back to the version before: at once while it is still ready, else by a rollout of its own."""
+    status = draft.status
+    back, new = status.previous_version, status.stable_version
+    if status.phase not in (Phase.STABLE, Phase.DRAINING, Phase.ROLLED_BACK):
+        raise Refused(f"{status.candidate_version} is not promoted yet: rollout abort sends everything back")
+    if back is None or new is None:
+        raise Refused("no version was promoted here before, so there is none to go back to")
+    if back not in draft.facts.versions:
+        raise Refused(f"{back} has no endpoint any more: add it again, then undo")
+    if problem := draft.facts.ready.get(back):
+        raise Refused(f"{back} does not answer, so nothing is sent there: {problem}")
+    if status.phase is not Phase.ROLLED_BACK and draft.is_standby:
+        changes = {"stable_version": back, "candidate_version": new, "previous_version": None, "standby_until": None}
+        changes |= {"result": Result.UNDONE, "declined_version": _turned_down(draft, new)}
+        draft.go(Event.UNDO, Reason.UNDONE, f"undone {because(command)}", actor=command.actor, **changes)
+        return f"all new conversations go back to {back} at once"
+    message = f"back from {new} to {back}, {because(command)}"
+    declined = _turned_down(draft, new)
+    begin(draft, Event.START, message, candidate=back, retries=0, undoing=True, actor=command.actor)
+    draft.update(declined_version=declined)
+    how = "by the policy's quick way" if draft.policy.undo else "by the policy's steps (it declares no `undo`)"
+    return f"{back} is no longer kept ready, so a rollout to it begins, {how}"
+
+
+def _turned_down(draft: Draft, undone: str) -> str | None:
+    """Return the declared version that is not to start again by itself: the one that is undone, not a newer wish."""
+    return undone if draft.spec.version == undone else draft.status.declined_version
