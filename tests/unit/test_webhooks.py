@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
@@ -387,3 +389,30 @@ def test_what_a_check_is_told_is_plain_data():
     told = asked(rollout.status.checks[0], rollout)
     assert json.loads(json.dumps(told)) == told
     assert told["urls"] == {"stable": "http://v1:80", "candidate": "http://v2:80"} and told["preview"] == ""
+
+
+@pytest.mark.parametrize(("expected", "passed"), [("paris", True), ("london", False)])
+def test_the_documented_evaluation_on_a_golden_dataset_works(keeper, tmp_path, expected, passed):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    golden = tmp_path / "golden.jsonl"
+    golden.write_text("\n".join(json.dumps({"question": "capital?", "expected": expected}) for _ in range(5)))
+    example = Path(__file__).parents[2] / "docs" / "examples" / "evals.py"
+
+    def agent(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"It is Paris.")
+
+    with service(agent) as url, subprocess.Popen([sys.executable, example, golden, "--port", str(port)]) as evals:
+        address = url.removesuffix("/run")
+        endpoints = [{"version": "v1", "url": "http://v1:80"}, {"version": "v2", "url": address}]
+        rollout = under_way()
+        asked_for = Rollout(rollout.metadata, spec("v2", policy(), backends={"endpoints": endpoints}), rollout.status)
+        try:
+            gates = hooked(f"http://127.0.0.1:{port}/runs")
+            found = settled(keeper, asked_for, gates, lambda fact: fact.passed is not None, 20.0)
+        finally:
+            evals.terminate()
+    assert found.passed is passed and "of 5 answers right, 4.5 needed" in found.message
