@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rollout.demo.stage import Stage
 
 FLAVOURS = {"v1": "good", "v2": "good", "v3": "worse"}
+INTERRUPTED = 130
 _PAUSE_S = 2.0
 
 
@@ -28,14 +29,14 @@ def tour(built: Stage, target: Target) -> int:
     _say("Three versions of a LangGraph agent run here, and an Envoy before them. Users talk to v1, about 60 times a")
     _say("second. Everything is real but the model. What you see typed is what you would type.")
     _say("v2 is as good as v1. Watch the weight rise, each KPI with its evidence, why it waits.", "rollout start v2")
-    first = carry_out(target, "v2", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer)
+    first = _unless_stopped(carry_out(target, "v2", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
     _say("v2 has everything now, and v1 is kept ready for ten minutes: a second thought costs nothing.", "rollout undo")
     store = Store(built.state)
     row = store.get(name)
-    second = ask(store, row, "undo", "you", "just to see", Output.TEXT) if row else 1
+    second = _unless_stopped(ask(store, row, "undo", "you", "just to see", Output.TEXT) if row else 1)
     told = "v3 answers politely, with status 200, and fails one task in four. No threshold on errors would notice."
     _say(told, "rollout start v3")
-    third = carry_out(target, "v3", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer)
+    third = _unless_stopped(carry_out(target, "v3", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
     _say("Every decision is kept with the numbers that made it.", "rollout explain")
     explain(name, None, built.state, looks=False, limit=5, output=Output.TEXT)
     built.end_load()
@@ -44,6 +45,13 @@ def tour(built: Stage, target: Target) -> int:
     _say("Next: rollout init, docs/on-one-machine.md. More to see: rollout demo --strategy blueGreen,")
     _say("rollout demo --candidate slow (or erroring).")
     return 0 if (first, second, third, lost) == (0, 0, 3, 0) else 1
+
+
+def _unless_stopped(code: int) -> int:
+    """Return an exit code, unless it says that Ctrl-C stopped it: then the tour is over."""
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    return code
 
 
 def _say(text: str, command: str = "") -> None:

@@ -19,12 +19,31 @@ def left_running():
     return lambda: [each for each in processes_with("rollout-demo-") if each not in before]
 
 
+def test_the_tour_shows_a_promotion_an_undo_and_a_quiet_failure(tmp_path, left_running):
+    done = rollout("demo", cwd=tmp_path)
+    out, err = done.communicate(timeout=TIMEOUT_S)
+    assert done.returncode == 0, err
+    told = [line for line in err.splitlines() if line.startswith("$ ")]
+    assert told == ["$ rollout start v2", "$ rollout undo", "$ rollout start v3", "$ rollout explain"]
+    results = [line.split(":")[0] for line in out.splitlines() if line.startswith(("v2 ", "v3 ", "undo "))]
+    assert results[0].startswith("v2 is promoted") and results[1].startswith("undo support-agent")
+    assert any(line.startswith("v3 was rolled back") and "task-success" in line for line in out.splitlines())
+    assert "worse" in out and "difference" in out, "explain gives the numbers"
+    assert ", none lost" in err, "no request was lost by the shifting"
+    assert left_running() == [] and list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
-    ("candidate", "code", "culprit"),
-    [("good", 0, None), ("worse", 3, "task-success"), ("slow", 3, "latency"), ("erroring", 3, "errors")],
+    ("strategy", "candidate", "code", "culprit"),
+    [
+        ("canary", "slow", 3, "latency"),
+        ("canary", "erroring", 3, "errors"),
+        ("blueGreen", "good", 0, None),
+        ("blueGreen", "worse", 3, "task-success"),
+    ],
 )
-def test_the_demo_ends_as_the_candidate_deserves(candidate, code, culprit, tmp_path, left_running):
-    done = rollout("demo", "--candidate", candidate, "-o", "json", cwd=tmp_path)
+def test_the_demo_ends_as_the_candidate_deserves(strategy, candidate, code, culprit, tmp_path, left_running):
+    done = rollout("demo", "--strategy", strategy, "--candidate", candidate, "-o", "json", cwd=tmp_path)
     out, err = done.communicate(timeout=TIMEOUT_S)
     assert done.returncode == code, err
     document = json.loads(out)
