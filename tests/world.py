@@ -144,6 +144,7 @@ class Behaviour:
     tasks: float = 0.04
     cost: float = 0.01
     answers: float = 0.2
+    late_s: float = 0.0  # failed tasks are known only after so long
 
 
 @dataclass
@@ -154,17 +155,27 @@ class FakeMetrics:
     totals: dict[tuple[str, str, str], float] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     responses: set[str] = field(default_factory=set)
+    coming: list[tuple[datetime, str, int]] = field(default_factory=list)
 
-    def grow(self, version: str, behaviour: Behaviour, requests: int) -> None:
+    def grow(self, version: str, behaviour: Behaviour, requests: int, now: datetime = EPOCH) -> None:
         for kpi in ("errors", "tasks"):
             bad = sum(self.random.random() < getattr(behaviour, kpi) for _ in range(requests))
-            self._add(version, kpi, "bad", bad)
+            if kpi == "tasks" and behaviour.late_s:
+                self.coming.append((now + timedelta(seconds=behaviour.late_s), version, bad))
+            else:
+                self._add(version, kpi, "bad", bad)
             self._add(version, kpi, "total", requests)
         self._add(version, "spend", "total", requests * behaviour.cost)
         self._add(version, "cost", "bad", sum(self.random.expovariate(1 / behaviour.cost) for _ in range(requests)))
         self._add(version, "cost", "total", requests)
         self._add(version, "tasks given", "bad", sum(self.random.random() < behaviour.answers for _ in range(requests)))
         self._add(version, "tasks given", "total", requests)
+
+    def deliver(self, now: datetime) -> None:
+        """Let failures that are known by now be counted."""
+        for _, version, bad in [each for each in self.coming if each[0] <= now]:
+            self._add(version, "tasks", "bad", bad)
+        self.coming = [each for each in self.coming if each[0] > now]
 
     def _add(self, version: str, kpi: str, what: str, count: float) -> None:
         key = (version, kpi, what)
@@ -279,8 +290,9 @@ class World:
         for version, behaviour in self.behaviour.items():
             expected = requests * self.router.share_of(version)
             count = int(expected) + (self.random.random() < expected - int(expected))
-            self.metrics.grow(version, behaviour, count)
+            self.metrics.grow(version, behaviour, count, self.clock.at)
         self.clock.pass_s(seconds)
+        self.metrics.deliver(self.clock.at)
 
     def run(self, seconds: float, *, until: str | None = None, every_s: float = 1.0) -> Status:
         """Look again and again, for a time or until a phase is reached."""

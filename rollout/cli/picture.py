@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rollout.engine import words
 from rollout.engine.draft import read_pinned
-from rollout.engine.evidence import interval
+from rollout.engine.evidence import interval, rate_interval
 from rollout.engine.way import way_of
 from rollout.model.evidence import KpiEvidence
 from rollout.model.kpi import Kpi
@@ -115,11 +115,17 @@ def _kpis(status: Status) -> list[Line]:
 
 def _differences(status: Status) -> str:
     """Say how much more fails in the candidate, or costs, with the uncertainty; nothing while nothing was compared."""
-    told = []
+    told, alone = [], []
+    settings = read_pinned(status.policy.text).evidence if status.policy else None
     for name, state in status.evidence.items():
         low, high = interval(state)
         if low is not None and high is not None and max(abs(low), abs(high)) < WIDEST:
             told.append(f"{name} {words.between(low, high, relative=state.batches is not None)}")
+        elif low is None and settings and state.frozen_bound is not None and state.all_c > 0 and state.batches is None:
+            own = " to ".join(words.percent(end) for end in rate_interval(state, settings))
+            alone.append(f"{name} {own}, stable was at most {words.percent(state.frozen_bound)}")
+    if alone:
+        return f"candidate alone, 95 % at every look: {'; '.join(alone)}"
     return f"candidate less stable, 95 % at every look: {'; '.join(told)}" if told else ""
 
 

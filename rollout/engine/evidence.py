@@ -30,6 +30,7 @@ from rollout.stats import (
     odds_evidence,
     rate_evidence,
     scale_odds,
+    upper_bound,
 )
 
 
@@ -161,6 +162,13 @@ def interval(state: KpiEvidence) -> tuple[float | None, float | None]:
     if not any(state.difference.up_b):
         return None, None
     return state.difference.interval(INTERVAL_MISS)
+
+
+def rate_interval(state: KpiEvidence, settings: Evidence) -> tuple[float, float]:
+    """Return what the candidate's own rate may be, at 95 % and at any look: all there is after a switch."""
+    phi, miss = dispersion(state, settings), INTERVAL_MISS / 2.0
+    low = 1.0 - upper_bound(state.all_c - state.bad_c, state.all_c, miss, phi)
+    return low, upper_bound(state.bad_c, state.all_c, miss, phi)
 
 
 def _used(state: KpiEvidence, look: Look) -> bool:

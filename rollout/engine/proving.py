@@ -37,8 +37,17 @@ def evidence_is_in(draft: Draft) -> Closed | None:
 
 def _still_needed(draft: Draft, kpi: Kpi, state: KpiEvidence) -> str:
     text = f"{kpi.name} {words.evidence(state.proof.e_value)} of {words.evidence(draft.thresholds.proof)}"
+    immature_s = kpi.matures_s - draft.since(draft.status.window_since)
+    if immature_s > 0:
+        return f"{text} (outcomes mature for {words.span(immature_s)} more)"
     margin = kpi.proof_margin
-    uncountable = margin is None or margin.odds_ratio is not None or kpi.is_mean or state.frozen_bound is not None
+    uncountable = (
+        margin is None
+        or margin.odds_ratio is not None
+        or kpi.is_mean
+        or state.frozen_bound is not None
+        or kpi.matures_s > 0
+    )
     if uncountable or margin is None or state.all_s <= 0 or not draft.status.traffic.wanted_bp:
         return text
     rate = (state.bad_c + state.bad_s) / (state.all_c + state.all_s)

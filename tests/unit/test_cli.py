@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import yaml
 
 from rollout.cli.outcome import exit_code, meaning
 from rollout.cli.picture import draw
@@ -25,6 +26,7 @@ from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Result, Status
 from rollout.records.sqlite import Store
+from tests.world import POLICY as WORLD_POLICY
 from tests.world import Behaviour, World, policy, spec
 
 POLICY = """
@@ -351,6 +353,17 @@ def test_the_picture_shows_intended_and_observed_share_evidence_reason_and_next_
     ):
         assert word in text, text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_the_picture_of_a_bake_after_a_switch_shows_what_the_candidates_own_rate_may_be():
+    raw = yaml.safe_load(WORLD_POLICY)
+    del raw["canary"]
+    world = World(policy(yaml.safe_dump({**raw, "blueGreen": {"preview": {"for": "3m"}, "bake": {"for": "1h"}}})))
+    world.run(600)
+    text = " ".join(line.text.strip() for line in draw(world.records.rollout, datetime.now(UTC), 100))
+    assert world.status.phase is Phase.BAKING
+    assert "candidate alone" in text and "tasks" in text and "stable was at most" in text
+    assert "preview" in text
 
 
 def test_the_picture_says_that_an_edited_policy_counts_next_time():

@@ -162,6 +162,33 @@ def test_young_outcomes_prove_nothing():
     assert late.status.phase is Phase.BAKING and took > timedelta(minutes=10), "proof came once they were mature"
 
 
+def late_failures(matures: str) -> World:
+    """A version whose tasks fail five times as often, eight minutes after they began; two steps of five minutes."""
+    steps = [{"weight": "20%", "for": "5m"}, {"weight": "50%", "for": "5m"}]
+    margins = {
+        "margin": {"relative": "10%", "absolute": "2%"},
+        "promotionMargin": {"relative": "50%", "absolute": "4%"},
+    }
+    kpis = [{"name": "tasks", "bad": "c", "total": "d", "matures": matures, **margins}]
+    world = World(policy(kpis=kpis, canary={"steps": steps, "bake": {"for": "1m"}}), rate=5)
+    world.behaviour["v1"] = Behaviour(late_s=480)
+    world.behaviour["v2"] = Behaviour(tasks=0.2, late_s=480)
+    world.router.active = {}
+    for _ in range(600):  # stable was in use long before
+        world.pass_s(1)
+    world.run(7200, until=Phase.DRAINING)
+    return world
+
+
+def test_failures_that_come_late_do_not_let_a_worse_version_through():
+    assert late_failures("10m").status.result is Result.ROLLED_BACK
+
+
+def test_without_matures_young_outcomes_would_have_proved_it():
+    """Without this, the test before could pass for some other reason."""
+    assert late_failures("0s").status.result is Result.PROMOTED
+
+
 def test_young_outcomes_can_show_harm():
     kpis = [{"name": "tasks", "bad": "c", "total": "d", "matures": "1h", "margin": {"relative": "10%"}}]
     world = World(policy(kpis=kpis, canary={"steps": [{"weight": "50%", "for": "3h"}]}), rate=50)
