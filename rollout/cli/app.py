@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from rollout.cli import act, daemon, demo, history, init, lint, router, show, start
+from rollout.cli import act, daemon, demo, history, init, lint, router, show, start, wait
 from rollout.errors import InvalidInput, RolloutError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ daemon.register(app)
 show.register(app)
 history.register(app)
 act.register(app)
+wait.register(app)
 lint.register(app)
 demo.register(app)
 router.register(app)

@@ -55,7 +55,7 @@ def hand_over(
             typer.echo(f"{name}: {version} is in the daemon's hands ({daemon}). Follow it: rollout status --watch")
         return 0
     with watcher(name, lambda: _loaded(store, name)) as watching:
-        status = follow(store, name, last, watching, _until_over(version, on_pause, store, name))
+        status = follow(store, name, last, watching.show, _until_over(version, on_pause, store, name), attended=True)
     if status is None:
         typer.echo("the daemon goes on; rollout status --watch follows it again", err=True)
     return finish(_loaded(store, name), exit_code(status, _loaded(store, name).spec.version, version), output, version)

@@ -67,7 +67,7 @@ def _follow(store: Store, row: Row) -> None:
 
     with watcher(name, load) as watching:
         last = store.last_decision(name)
-        follow(store, name, last, watching, lambda plan: not plan.status.is_active, attended=False)
+        follow(store, name, last, watching.show, lambda plan: not plan.status.is_active)
 
 
 def _styled(text: str, style: str) -> None:

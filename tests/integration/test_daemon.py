@@ -203,6 +203,20 @@ def test_two_daemons_never_share_a_place_and_start_follows_the_one_there_is(plac
     assert json.loads(place.run("history", "good", "-o", "json"))[-1]["candidate"] == "v2"
 
 
+def test_a_pipeline_waits_for_what_it_started(place):
+    place.add("good", CANARY)
+    place.add("bad", CANARY, failing=0.6)
+    for name in place.listen:
+        place.run("start", "v1", "--stable", "v1", name=name)
+    with Users(place.listen["good"], rate=60), Users(place.listen["bad"], rate=60):
+        for name in place.listen:
+            place.run("start", "v2", "--detach", name=name)
+        assert "(exit 124" in place.run("wait", "good", "--timeout", "1s", code=124)
+        assert "v2 is promoted" in place.run("wait", "good", "--timeout", "60s")
+        assert "(exit 3" in place.run("wait", "bad", "--timeout", "60s", code=3)
+        assert "(exit 0" in place.run("wait", "good", "--timeout", "1s"), "it is over already"
+
+
 def test_a_newer_version_declared_in_mid_flight_supersedes_through_the_daemon(place):
     place.add("good", CANARY.replace("for: 2s", "for: 30s", 1))
     place.run("start", "v1", "--stable", "v1", name="good")
