@@ -102,7 +102,8 @@ def _playing(built: Stage, flavours: dict[str, str], strategy: Strategy) -> Iter
 
 
 def _release(built: Stage, target: Target, output: Output) -> int:
-    from rollout.cli.start import OnPause, carry_out
+    from rollout.cli.start import carry_out
+    from rollout.cli.starting import OnPause
     from rollout.demo.stage import CANDIDATE, STABLE
 
     typer.echo(f"Envoy listens, users talk to {STABLE}; now: rollout start {CANDIDATE}", err=True)

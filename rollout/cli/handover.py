@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rollout.cli.options import Output
-from rollout.cli.start import OnPause, checked, say_if_declined, until_over
+from rollout.cli.starting import OnPause, checked, say_if_declined, until_over
 from rollout.errors import RecordsUnavailable
 
 if TYPE_CHECKING:

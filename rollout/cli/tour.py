@@ -22,7 +22,8 @@ def tour(built: Stage, target: Target) -> int:
     """Show it all, one command after the other; return 0 if everything went as told."""
     from rollout.cli.act import ask
     from rollout.cli.show import explain
-    from rollout.cli.start import OnPause, carry_out
+    from rollout.cli.start import carry_out
+    from rollout.cli.starting import OnPause
     from rollout.records.sqlite import Store
 
     name = target.metadata.name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
-from rollout.cli.start import OnPause
+from rollout.cli.starting import OnPause
 
 if TYPE_CHECKING:
     from collections.abc import Callable

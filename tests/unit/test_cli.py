@@ -16,7 +16,7 @@ import yaml
 
 from rollout.cli.outcome import exit_code, meaning
 from rollout.cli.picture import draw
-from rollout.cli.start import OnPause, until_over
+from rollout.cli.starting import OnPause, until_over
 from rollout.cli.target import read_target
 from rollout.cli.watch import sentence
 from rollout.daemon import local
