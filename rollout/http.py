@@ -148,17 +148,24 @@ class _Cut:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
         with self._lock:
+            if self._socket is not None:
+                self._socket.close()
             self._socket = None
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Keep the socket of a connection that was made."""
+        """Keep a copy of the socket of a connection that was made: TLS takes the original for itself."""
         if event == "connection.connect_tcp.complete":
             with self._lock:
-                self._socket = info["return_value"].get_extra_info("socket")
+                self._socket = info["return_value"].get_extra_info("socket").dup()
+                if self.is_over:
+                    self._shut_socket()
 
     def _shut(self) -> None:
         with self._lock:
             self.is_over = True
-            if self._socket is not None:
-                with contextlib.suppress(OSError):
-                    self._socket.shutdown(socket.SHUT_RDWR)
+            self._shut_socket()
+
+    def _shut_socket(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rollout.records.sqlite import Store
 
 POLL_S = 0.2
-GONE_AFTER_S = 10.0
-"""Nobody holds the rollout for this long: whoever carried it out is gone."""
+GONE_AFTER_S = 60.0
+"""Nobody holds the rollout for this long: whoever carried it out is gone, and does not try again."""
 
 
 class TimedOut(Exception):  # noqa: N818

@@ -70,15 +70,17 @@ def _loaded(store: Store, name: str) -> Rollout:
 
 def _is_taken(store: Store, name: str, version: str, last: int) -> bool:
     """Whether a controller has the rollout in its hands and has seen what is wanted."""
+    from rollout.engine.wanting import starts_by_itself
+
     row = store.get(name)
     if row is None or not row.holder:
         return False
     status = row.rollout.status
-    seen = (status.candidate_version, status.declined_version, status.stable_version)
-    return store.last_decision(name) > last or (version in seen and not status.is_active)
+    begun = status.is_active and status.candidate_version == version
+    return begun or (store.last_decision(name) > last) or not (status.is_active or starts_by_itself(status, version))
 
 
 def _until_over(version: str, on_pause: OnPause, store: Store, name: str) -> Callable[[Plan], bool]:
     """Return what says that there is nothing more to follow: it is over, or somebody wants another version now."""
-    over = until_over(version, on_pause, lambda: _loaded(store, name))
+    over = until_over(on_pause, lambda: _loaded(store, name))
     return lambda made: over(made) or _loaded(store, name).spec.version != version

@@ -43,6 +43,8 @@ def exit_code(status: Status | None, declared: str | None = None, wanted: str | 
         return 0
     if wanted is not None and declared != wanted:
         return 4
+    if wanted is not None and wanted == status.declined_version:
+        return 4
     if status.result is Result.PROMOTED or (status.result is None and status.phase is Phase.STABLE):
         return 0
     if status.result in (Result.ROLLED_BACK, Result.STOPPED):

@@ -69,7 +69,7 @@ def carry_out(
         say_if_declined(held.load(), version, pending=bool(held.commands()))
         with Machine(held.load(), state) as machine:
             with watcher(name, held.load, footer) as watching:
-                status = run(name, machine.reconciler(held), watching.show, until_over(version, on_pause, held.load))
+                status = run(name, machine.reconciler(held), watching.show, until_over(on_pause, held.load))
             return finish(held.load(), exit_code(status, held.load().spec.version, version), output, version)
     finally:
         held.release()

@@ -20,8 +20,9 @@ class OnPause(StrEnum):
     FAIL = "fail"
 
 
-def until_over(version: str, on_pause: OnPause, load: Callable[[], Rollout]) -> Callable[[Plan], bool]:
-    """Return what says that nothing more will happen by itself for a version; load: the rollout as declared now."""
+def until_over(on_pause: OnPause, load: Callable[[], Rollout]) -> Callable[[Plan], bool]:
+    """Return what says that nothing more will happen by itself; load: the rollout as declared now."""
+    from rollout.engine.wanting import starts_by_itself
     from rollout.model.status import Phase
 
     def done(made: Plan) -> bool:
@@ -30,21 +31,21 @@ def until_over(version: str, on_pause: OnPause, load: Callable[[], Rollout]) -> 
             return on_pause is OnPause.FAIL
         if status.is_active or made.effects:
             return False
-        if wanted != version:
-            return wanted in (status.stable_version, status.candidate_version, status.declined_version)
-        turned_down = version == status.declined_version
-        over = status.phase is Phase.ROLLED_BACK and version == status.candidate_version
-        return turned_down or over or status.stable_version == version
+        return not starts_by_itself(status, wanted)
 
     return done
 
 
 def say_if_declined(rollout: Rollout, version: str, *, pending: bool) -> None:
-    from rollout.model.status import Phase
+    from rollout.engine.wanting import starts_by_itself
 
     status = rollout.status
-    rolled_back = status.phase is Phase.ROLLED_BACK and status.candidate_version == version
-    if not status.is_active and (rolled_back or status.declined_version == version) and not pending:
+    if (
+        not status.is_active
+        and version != status.stable_version
+        and not starts_by_itself(status, version)
+        and not pending
+    ):
         typer.echo(f"{version} is not started again by itself: rollout retry does that", err=True)
 
 

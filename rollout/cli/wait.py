@@ -76,6 +76,7 @@ def _wait(store: Store, row: Row, timeout_s: float, on_pause: OnPause, output: O
 
 def _over(version: str, on_pause: OnPause, declared: Callable[[], str | None]) -> Callable[[Plan], bool]:
     """Return what says that the version that was wanted at first is promoted, or will not be without somebody."""
+    from rollout.engine.wanting import starts_by_itself
     from rollout.model.status import Phase
 
     def over(plan: Plan) -> bool:
@@ -86,7 +87,6 @@ def _over(version: str, on_pause: OnPause, declared: Callable[[], str | None]) -
             return on_pause is OnPause.FAIL
         if status.is_active:
             return status.phase is Phase.DRAINING
-        known = (status.stable_version, status.declined_version)
-        return version in known or (status.phase is Phase.ROLLED_BACK and version == status.candidate_version)
+        return not starts_by_itself(status, version)
 
     return over

@@ -17,10 +17,10 @@ from rollout.daemon.local import Machine, wiring
 from rollout.daemon.queue import WorkQueue
 from rollout.daemon.reconcile import Reconciler
 from rollout.daemon.timers import SchedulerTimers
+from rollout.engine.wanting import starts_by_itself
 from rollout.errors import RolloutError
 from rollout.model.resource import RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase
 from rollout.records.held import Held
 from rollout.records.sqlite import Store
 
@@ -117,7 +117,7 @@ class Crew:
         now = time.monotonic()
         for name in self._store.names():
             ours, due = name in self._charges, self._due.get(name, 0.0)
-            if now > due + OVERDUE_S or (not ours and now >= due and not self._store.is_held(name)):
+            if (ours and now > due + OVERDUE_S) or (not ours and now >= due and not self._store.is_held(name)):
                 self._queue.add(name)
         if any(charge.active for charge in list(self._charges.values())):
             self._idle_since = now
@@ -170,19 +170,15 @@ class Crew:
 
     def _warn(self, name: str, why: str) -> None:
         """Warn when a trouble begins, not at each of the tries that follow."""
-        self._idle_since = time.monotonic()
         if self._warned.get(name) != why:
+            self._idle_since = time.monotonic()
             self._warned[name] = why
             _log().warning("cannot be carried out now; it is tried again", rollout=name, why=why)
 
 
 def _has_work(rollout: Rollout) -> bool:
     """Whether a rollout is under way, or wanted."""
-    status, wanted = rollout.status, rollout.spec.version
-    settled: tuple[str | None, ...] = (None, status.stable_version, status.declined_version)
-    if status.phase is Phase.ROLLED_BACK:
-        settled = (*settled, status.candidate_version)
-    return status.is_active or wanted not in settled
+    return rollout.status.is_active or starts_by_itself(rollout.status, rollout.spec.version)
 
 
 def _log() -> structlog.typing.FilteringBoundLogger:

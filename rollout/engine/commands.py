@@ -11,6 +11,7 @@ from rollout.engine.books import fresh
 from rollout.engine.draft import Draft
 from rollout.engine.facts import Command
 from rollout.engine.phases import Event, allows
+from rollout.engine.proving import reference_is_known
 from rollout.engine.reacting import is_harmful
 from rollout.engine.returning import retry, undo
 from rollout.model.evidence import TrafficEvidence
@@ -103,7 +104,7 @@ def _resume(draft: Draft, command: Command) -> str:
         raise Refused(_SPEC_PAUSED)
     if is_harmful(status):
         raise Refused("the evidence that it is worse stands: abort it, or promote the step knowingly")
-    if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and not draft.way.switches:
+    if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and reference_is_known(draft):
         raise Refused("time will not tell: promote it knowingly, or abort it")
     draft.go(Event.RESUME, Reason.CHECKING, f"resumed {because(command)}", actor=command.actor)
     _refresh(draft, status.reason)
@@ -127,13 +128,20 @@ def _refresh(draft: Draft, held_for: Reason) -> None:
     elif held_for is Reason.CHECK_LATE:
         checks.forget_late(draft)
     elif held_for is Reason.RESPONSES_DIFFER:
-        anew = fresh(draft.policy)
-        mute = {
-            name: anew[name] for name, state in status.evidence.items() if state.responses and state.responses.doubtful
-        }
-        draft.update(evidence={**renewed, **mute})  # what they said so far cannot be compared, neither for nor against
+        _compare_anew(draft)
     elif held_for is Reason.SPEND:
         draft.update(spend_allowed=draft.status.spent)
+
+
+def _compare_anew(draft: Draft) -> None:
+    """Somebody has seen that users respond unequally: what they said so far counts neither for nor against."""
+    anew = fresh(draft.policy)
+    renewed = {
+        name: state.model_copy(update={"responses": None, "harm": anew[name].harm, "proof": anew[name].proof})
+        for name, state in draft.status.evidence.items()
+        if state.responses is not None and state.responses.doubtful
+    }
+    draft.update(evidence={**draft.status.evidence, **renewed})
 
 
 def _approve(draft: Draft, command: Command) -> str:
@@ -163,6 +171,8 @@ def _promote(draft: Draft, command: Command) -> str:
     passed = status.steps if where is Phase.BAKING else status.step
     if where is not Phase.SHIFTING:
         draft.update(passed_by_human=(*status.passed_by_human, passed))
+    if paused and status.reason is Reason.RESPONSES_DIFFER:
+        _compare_anew(draft)
     if harmed:
         draft.update(harm_accepted=(*status.harm_accepted, passed))
     message = f"passed by hand {because(command)}"

@@ -8,15 +8,21 @@ from rollout.engine.route import in_force, wanted_route
 from rollout.model.status import Reason
 
 
+def _needed(draft: Draft) -> tuple[str, ...]:
+    """Return the versions that must be fit: both, but on the way back only the one that is gone back to."""
+    candidate, stable = draft.status.candidate_version or "", draft.status.stable_version or ""
+    return (candidate,) if draft.status.undoing else (stable, candidate)
+
+
 def versions_have_backends(draft: Draft) -> Closed | None:
-    for version in (draft.status.stable_version, draft.status.candidate_version):
+    for version in _needed(draft):
         if version not in draft.facts.versions:
             return Closed(Reason.NOT_READY, f"{version} has no endpoint: add one to spec.backends.endpoints")
     return None
 
 
 def versions_are_ready(draft: Draft) -> Closed | None:
-    for version in (draft.status.stable_version or "", draft.status.candidate_version or ""):
+    for version in _needed(draft):
         if problem := draft.facts.ready.get(version):
             return Closed(Reason.NOT_READY, f"{version} is not ready: {problem}")
     return None
@@ -35,6 +41,8 @@ def route_is_in_force(draft: Draft) -> Closed | None:
 
 
 def metrics_can_be_read(draft: Draft) -> Closed | None:
+    if draft.status.undoing:
+        return None  # what is gone back to was in use before, and may be all that works
     if draft.facts.round is None:
         return Closed(Reason.CHECKING, "reads the metrics once before any traffic moves")
     round_ = draft.facts.round

@@ -73,7 +73,6 @@ BAKE: tuple[Gate, ...] = (
     warmed_up,
     baked_long_enough,
     outcomes_were_seen,
-    responses_are_alike,
     reference_is_known,
     share_is_confirmed,
     checks_agree_before_promotion,

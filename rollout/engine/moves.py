@@ -22,6 +22,7 @@ from rollout.engine.draft import Draft
 from rollout.engine.fitness import route_is_in_force
 from rollout.engine.phases import Event
 from rollout.engine.waiting import undecided, wait_or_give_up
+from rollout.engine.wanting import starts_by_itself
 from rollout.model.status import HeldBy, Phase, Reason, Result
 from rollout.model.units import FULL_BP
 
@@ -35,13 +36,13 @@ def _stable(draft: Draft) -> None:
     if draft.status.stable_version is None:
         _find_stable(draft)
     else:
-        _start_if_wanted(draft, not_again=())
+        _start_if_wanted(draft)
 
 
-def _start_if_wanted(draft: Draft, not_again: tuple[str | None, ...]) -> bool:
-    """Start a rollout of the declared version, unless it is stable, or was turned down."""
+def _start_if_wanted(draft: Draft) -> bool:
+    """Start a rollout of the declared version, unless it is stable, was turned down, or has failed."""
     wanted, status = draft.spec.version, draft.status
-    if wanted is None or wanted in (status.stable_version, status.declined_version, *not_again):
+    if wanted is None or not starts_by_itself(status, wanted):
         return False
     begin(draft, Event.START, f"{wanted} is wanted, {status.stable_version} is stable", candidate=wanted, retries=0)
     return True
@@ -65,13 +66,11 @@ def _find_stable(draft: Draft) -> None:
 
 
 def _rolled_back(draft: Draft) -> None:
-    # What was undone, or aborted, was turned down; what failed is not tried again just because it is declared again.
-    undone = draft.status.result is Result.UNDONE
-    _start_if_wanted(draft, not_again=() if undone else (draft.status.candidate_version,))
+    _start_if_wanted(draft)
 
 
 def _draining(draft: Draft) -> None:
-    if not _start_if_wanted(draft, not_again=()):
+    if not _start_if_wanted(draft):
         endings.draining(draft)
 
 

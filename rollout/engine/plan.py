@@ -19,6 +19,7 @@ from rollout.engine.facts import Facts
 from rollout.engine.looking import LOOKING, look, wrong_split
 from rollout.engine.moves import move
 from rollout.engine.phases import Event, allows
+from rollout.engine.proving import reference_is_known
 from rollout.engine.reacting import react
 from rollout.engine.route import SetWeight, in_force, wanted_route
 from rollout.model.policy import PolicySpec
@@ -166,7 +167,9 @@ def _next(draft: Draft) -> str:
             return "set spec.paused to false, or rollout abort"
         case Phase.PAUSED if status.reason in (Reason.WORSE, Reason.CANDIDATE_DOWN):
             return "rollout abort, or rollout promote to pass the step knowingly"
-        case Phase.PAUSED if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING:  # no time helps
+        case Phase.PAUSED if (
+            status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and reference_is_known(draft)
+        ):  # no time helps
             return "rollout promote to pass it knowingly, or rollout abort"
         case Phase.PAUSED:
             return "rollout resume, or rollout abort"

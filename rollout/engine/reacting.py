@@ -60,6 +60,8 @@ def _harm(draft: Draft) -> bool:
 def _troubles(draft: Draft) -> None:
     """React to what is nobody's fault, or not known to be."""
     status, reactions = draft.status, draft.policy.reactions
+    if status.undoing:
+        return  # the way back waits for no metrics
     spend = draft.facts.round.spend if draft.facts.round else None
     if status.environment:
         message = f"both versions break their bound on {words.listed(status.environment)}: not the candidate's fault"
@@ -115,7 +117,7 @@ def _trouble(draft: Draft, reason: Reason, message: str, reaction: str | Escalat
     if move == "hold" or lasted_s < after_s:
         return
     message = f"{message}, for {words.span(lasted_s)}"
-    if move == "rollback" and not draft.status.undoing:
+    if move == "rollback":
         draft.go(Event.ROLL_BACK, reason, message)
     elif draft.status.phase is not Phase.PAUSED:
         draft.hold(HeldBy.POLICY, reason, message)

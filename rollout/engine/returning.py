@@ -78,5 +78,7 @@ def undo(draft: Draft, command: Command) -> str:
 
 
 def _turned_down(draft: Draft, undone: str) -> str | None:
-    """Return the declared version that is not to start again by itself: the one that is undone, not a newer wish."""
-    return undone if draft.spec.version == undone else draft.status.declined_version
+    """Return the declared version that is not to start by itself: what is undone, or has failed; no newer wish."""
+    status, wanted = draft.status, draft.spec.version
+    failed = status.candidate_version if status.phase is Phase.ROLLED_BACK else None
+    return wanted if wanted in (undone, failed) else status.declined_version

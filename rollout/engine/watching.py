@@ -44,6 +44,8 @@ def held_long_enough(draft: Draft) -> Closed | None:
 
 
 def looked_often_enough(draft: Draft) -> Closed | None:
+    if not draft.way.proves:
+        return None
     left = LOOKS_MIN - draft.status.looks_in_window
     return Closed(Reason.HOLDING, f"needs {left} more looks at this weight") if left > 0 else None
 
@@ -61,7 +63,7 @@ def outcomes_were_seen(draft: Draft) -> Closed | None:
 
 def responses_are_alike(draft: Draft) -> Closed | None:
     """Let nothing pass on outcomes that the users of one version give more often than those of the other."""
-    for kpi in draft.policy.kpis:
+    for kpi in draft.policy.kpis if draft.way.proves else ():
         responses = draft.status.evidence[kpi.name].responses
         if responses is not None and responses.differ and not kpi.advisory:
             total = responses.total

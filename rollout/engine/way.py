@@ -46,7 +46,7 @@ def way_of(policy: PolicySpec, *, undoing: bool = False) -> Way:
     assert policy.blue_green is not None
     preview, switch = policy.blue_green.preview, policy.blue_green.switch
     return Way(
-        (_unseen(preview.for_s),),
+        (_unseen(preview.for_s, preview.at_most_s),),
         policy.blue_green.bake,
         preview_header=preview.header,
         switch_approval=switch.approval == "required",
@@ -55,5 +55,5 @@ def way_of(policy: PolicySpec, *, undoing: bool = False) -> Way:
     )
 
 
-def _unseen(for_s: float) -> Step:
-    return Step.model_construct(weight_bp=0, for_s=for_s, until=None, at_most_s=None, approval=None)
+def _unseen(for_s: float, at_most_s: float | None = None) -> Step:
+    return Step.model_construct(weight_bp=0, for_s=for_s, until=None, at_most_s=at_most_s, approval=None)

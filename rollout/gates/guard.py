@@ -2,8 +2,10 @@
 
     python -m rollout.gates.guard SECONDS -- COMMAND [ARGUMENT ...]
 
-It ends the command, with all its children, when the time is over or when its own standard input closes, which is what
-happens when the controller dies, however it dies. Prints one line of JSON: the exit code and the last words.
+It ends the command, with all of its session, when the time is over or when its own standard input closes, which is
+what happens when the controller dies, however it dies. What the command starts in a session of its own (setsid) is not
+ended.
+Prints one line of JSON: the exit code and the last words.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ def _read(pipe: IO[bytes], tail: bytearray) -> bool:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the command and everything it started, also what it left in the background."""
+    """End the command and its session, also what it left in the background."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number)

@@ -20,6 +20,8 @@ def steps(raw: Raw) -> Iterator[Fault]:
     """Steps rise, stay below 100 %, and do not wait for what cannot come."""
     for way in ("canary", "undo"):
         yield from _steps(mapping(raw.get(way)), way)
+    preview = mapping(mapping(raw.get("blueGreen")).get("preview"))
+    yield from _at_most(preview, "blueGreen.preview")
     for way in ("canary", "blueGreen", "undo"):
         bake = mapping(mapping(raw.get(way)).get("bake"))
         yield from _at_most(bake, f"{way}.bake")
@@ -70,6 +72,10 @@ def evidence_is_possible(raw: Raw) -> Iterator[Fault]:
             remedy = "widen the margin, add promotionMargin, or mark the KPI advisory: true"
             message = "a margin of zero can never be proved, and a step waits for evidence"
             yield Fault(f"kpis[{index}].margin", message, remedy)
+        if "blueGreen" in raw and set(margin) == {"relative"} and "sum" not in kpi_raw and not kpi_raw.get("advisory"):
+            remedy = "add absolute, such as {relative: 25%, absolute: 1%}"
+            message = "a margin that is only relative proves nothing after a switch where stable hardly ever fails"
+            yield Fault(f"kpis[{index}].margin", message, remedy, dict(margin))
         if "blueGreen" in raw and "sum" in kpi_raw and kpi_raw.get("advisory") is not True:
             remedy = "count buckets instead (good: …_bucket, total: …_count), or mark it advisory: true"
             yield Fault(f"kpis[{index}].sum", "means cannot be compared after a switch: both must run at once", remedy)

@@ -47,6 +47,7 @@ class Preview(Document):
     """The candidate can be reached before any user is on it: by a header, or on the route's preview listener."""
 
     for_s: Duration = Field(default=0.0, alias="for")
+    at_most_s: Duration | None = Field(default=None, alias="atMost")
     header: HeaderName = "x-rollout-preview"
 
 

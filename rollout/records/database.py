@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rollout.errors import Fault, InvalidInput, RecordsUnavailable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT_S = 10.0
 _PAUSE_S = 0.02
 
@@ -36,6 +36,8 @@ CREATE INDEX commands_pending ON commands (rollout, handled);
 CREATE TABLE releases (
   id INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, ended_at TEXT NOT NULL, body TEXT NOT NULL,
   UNIQUE (rollout, ended_at));
+""",
+    """
 ALTER TABLE commands ADD COLUMN version TEXT;
 """,
 )

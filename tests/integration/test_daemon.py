@@ -136,6 +136,7 @@ def allowed(status: dict, name: str) -> int:
 def test_no_request_is_lost_at_200_a_second_by_a_switch_an_undo_or_a_restart(place):
     place.add("blue", BLUE_GREEN)
     place.run("start", "v1", "--stable", "v1", name="blue")
+    began = time.monotonic()
     with Users(place.listen["blue"], rate=200, threads=20) as users:
         daemon = place.daemon()
         place.run("start", "v2", "--detach", name="blue")
@@ -151,7 +152,8 @@ def test_no_request_is_lost_at_200_a_second_by_a_switch_an_undo_or_a_restart(pla
         assert place.status("blue")["result"] == "undone" and place.status("blue")["stableVersion"] == "v1"
         time.sleep(0.5)
     assert users.lost == []
-    assert users.asked > 1000 and users.by_version["v2"] > 200
+    assert users.asked / (time.monotonic() - began) > 120, "the users could not ask as often as they should"
+    assert users.by_version["v2"] > 200
     assert took < 10, "an undo in standby is one switch"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 import yaml
 
 from rollout.engine.facts import CheckFact, Command
@@ -318,6 +319,122 @@ def test_harm_on_the_way_back_asks_a_human_instead_of_going_forward_again():
     world.behaviour["v1"] = Behaviour(tasks=0.5)
     world.run(600, until=Phase.PAUSED)
     assert world.status.phase is Phase.PAUSED and world.status.reason is Reason.WORSE
+
+
+def test_an_undo_after_a_newer_version_failed_goes_back_and_leaves_that_one_turned_down():
+    world = promoted(blue_green(undo={"bake": {"for": "10s"}}))
+    world.behaviour["v3"] = Behaviour(tasks=0.6)
+    world.declare(version="v3")
+    world.run(3000, until=Phase.ROLLED_BACK)
+    assert world.status.result is Result.ROLLED_BACK
+    world.command("undo")
+    world.run(600, until=Phase.DRAINING)
+    assert world.status.stable_version == "v1" and world.status.last_command is not None
+    world.run(300)
+    assert world.status.phase is Phase.STABLE and world.router.share_of("v1") == 1.0
+
+
+@pytest.mark.parametrize("broken", ["v2 does not answer", "no metrics", "nothing to see"])
+def test_the_way_back_needs_nothing_of_the_version_that_is_left(broken):
+    world = undoing(reactions={"sourceDown": "pause", "noData": "pause"})
+    if broken == "v2 does not answer":
+        world.workloads.down = {"v2"}
+    elif broken == "no metrics":
+        world.metrics.failing = {"errors", "tasks"}
+    else:
+        world.rate = 0.0
+    world.run(2000, until=Phase.DRAINING, every_s=5)
+    assert world.status.stable_version == "v1", world.status.message
+
+
+def test_an_undo_to_a_version_without_an_endpoint_is_refused():
+    world = promoted(blue_green())
+    now = world.records.rollout
+    kept = now.spec.backends.model_copy(update={"endpoints": now.spec.backends.endpoints[1:]})
+    world.declare(backends=kept)
+    world.command("undo")
+    world.run(3)
+    assert world.status.stable_version == "v2" and "no endpoint any more" in world.status.last_command.message
+
+
+def test_an_undecided_way_back_asks_a_human_and_never_goes_forward_again():
+    way = {"steps": [{"weight": "50%", "until": "evidence", "atMost": "2m"}], "bake": {"for": "1m"}}
+    world = promoted(blue_green(undo=way, reactions={"undecided": "rollback"}))
+    world.run(3700, every_s=10)
+    world.rate = 0.01
+    world.command("undo")
+    world.run(900, until=Phase.PAUSED, every_s=5)
+    assert world.status.phase is Phase.PAUSED and world.status.reason is Reason.UNDECIDED
+
+
+def test_the_switch_needs_a_cap_that_is_not_exceeded():
+    cap = {"counter": "c{v='$version'}", "atMost": 5, "then": "pause"}
+    world = blue_green({"switch": {"approval": "required"}}, spendCap=cap)
+    world.run(1000, until=Phase.PAUSED)
+    world.metrics.grow("v2", Behaviour(cost=10.0), 10)
+    world.run(30)
+    world.command("approve")
+    world.run(30)
+    assert shares(world) == [0] and world.status.reason is Reason.SPEND
+
+
+def test_after_a_switch_too_nothing_is_proved_by_outcomes_that_are_not_mature():
+    kpis = [
+        {"name": "tasks", "bad": "c", "total": "d", "matures": "20m", "margin": {"relative": "50%", "absolute": "4%"}}
+    ]
+    world = blue_green(kpis=kpis)
+    world.run(4000, until=Phase.BAKING)
+    began = world.clock.at
+    world.run(1000)
+    assert world.status.evidence["tasks"].proof.e_value == pytest.approx(1.0)
+    world.run(3000, until=Phase.DRAINING)
+    assert world.clock.at - began > timedelta(minutes=20)
+
+
+def test_a_check_before_promotion_is_not_skipped_by_passing_the_bake_by_hand():
+    world = blue_green(gates={"webhooks": [{"name": "evals", "url": "http://e/r", "when": "before-promotion"}]})
+    world.run(4000, until=Phase.BAKING)
+    world.run(60)
+    world.command("promote")
+    world.run(60)
+    assert world.status.phase is Phase.BAKING and world.status.reason is Reason.CHECK_RUNNING
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=True)
+    world.run(10, until=Phase.DRAINING)
+    assert world.status.result is Result.PROMOTED
+
+
+def test_thawing_halves_the_budget_for_false_rollbacks():
+    world = frozen_after_switch()
+    before = world.plans[-1].decisions[-1].threshold_e
+    world.command("retry")
+    world.run(20)
+    assert world.status.retries == 1 and world.records.decisions[-1].threshold_e == 2 * before
+
+
+def test_a_preview_that_never_learns_enough_is_undecided_when_its_time_is_over():
+    world = blue_green({"preview": {"for": "5m", "atMost": "30m"}})
+    world.rate = 0.1
+    world.run(3600, until=Phase.PAUSED, every_s=5)
+    assert world.status.reason is Reason.UNDECIDED and shares(world) == [0]
+
+
+def test_resuming_is_refused_where_no_time_helps_and_advised_where_it_does():
+    world = blue_green()
+    world.rate = 0.1
+    world.run(400, every_s=5)
+    world.command("promote")
+    world.run(60, until=Phase.BAKING)
+    world.rate = 20.0
+    world.run(3600, until=Phase.PAUSED, every_s=5)
+    assert "resume" not in world.status.next
+    world.command("resume")
+    world.run(3)
+    assert not world.status.last_command.accepted
+    world = blue_green({"bake": {"for": "5m", "atMost": "10m"}})
+    world.run(1000, until=Phase.BAKING)
+    world.rate = 0.01
+    world.run(3600, until=Phase.PAUSED, every_s=5)
+    assert "resume" in world.status.next
 
 
 def test_an_undo_meant_for_another_version_is_refused():

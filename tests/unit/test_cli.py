@@ -287,7 +287,7 @@ def test_what_was_superseded_is_no_success_of_the_version_that_was_asked_for():
 
 def test_following_ends_once_another_version_is_wanted():
     now = Rollout(Metadata(name="a"), spec("v3", policy()), Status(stable_version="v3", result=Result.PROMOTED))
-    done = until_over("v2", OnPause.WAIT, lambda: now)
+    done = until_over(OnPause.WAIT, lambda: now)
     assert done(Plan(now.status, (), (), 1.0))
     assert not done(Plan(now.status.model_copy(update={"phase": Phase.SUPERSEDING}), (), (), 1.0))
 

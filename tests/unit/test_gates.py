@@ -329,6 +329,39 @@ def test_a_version_that_costs_the_same_is_promoted_and_means_are_not_judged_with
     assert world.status.result is Result.PROMOTED
 
 
+def test_means_of_young_outcomes_prove_nothing():
+    world = World(policy(kpis=[TASKS, {**COST, "matures": "1h"}]), rate=50)
+    world.run(1800)
+    assert world.status.evidence["tasks"].proof.e_value > 20
+    assert world.status.evidence["cost"].proof.e_value == pytest.approx(1.0)
+
+
+def test_resuming_after_unequal_responses_at_full_traffic_keeps_the_reference_and_still_finds_harm():
+    world = World(
+        policy(kpis=[TASKS], canary={"steps": [{"weight": "50%", "for": "1m"}], "bake": {"for": "1h"}}), rate=50
+    )
+    world.metrics.responses = {"tasks"}
+    world.behaviour["v2"] = Behaviour(answers=0.6)
+    world.run(3600, until=Phase.PAUSED)
+    assert world.status.reason is Reason.RESPONSES_DIFFER
+    world.command("promote")
+    world.run(600, until=Phase.BAKING)
+    assert world.status.evidence["tasks"].frozen_bound is not None
+    world.behaviour["v2"] = Behaviour(answers=0.6, tasks=0.9)
+    world.run(1800, until=Phase.ROLLED_BACK)
+    assert world.status.phase is Phase.ROLLED_BACK and "frozen at most" in world.status.message
+
+
+def test_an_abort_waits_for_no_metrics_page():
+    world = World()
+    world.run(60, until=Phase.OBSERVING)
+    world.clock.pass_s(3600)
+    world.command("abort")
+    world.metrics.read = None  # whoever reads now fails
+    world.look()
+    assert world.status.phase is Phase.ROLLING_BACK
+
+
 def test_each_decision_carries_the_interval_of_the_difference():
     world = World(rate=50)
     world.behaviour["v2"] = Behaviour(tasks=0.07)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
+import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +21,7 @@ import httpx
 import pytest
 
 from rollout.engine.facts import CheckFact
+from rollout.errors import PageUnavailable
 from rollout.gates import webhooks
 from rollout.gates.keeper import Keeper, asked
 from rollout.http import Services
@@ -321,6 +326,9 @@ def test_a_command_that_floods_its_output_is_judged_all_the_same(keeper):
     assert found == CheckFact(False, "", "exit 1: 500000")
 
 
+MARK = f"{os.getpid():07}"
+"""Tells this run's processes from those of another that runs on the same machine."""
+
 GUARD = (sys.executable, "-m", "rollout.gates.guard")
 
 
@@ -336,36 +344,36 @@ def children_of(marker: str) -> bool:
 
 
 def test_a_command_ends_with_its_time_and_all_its_children_with_it():
-    with guarded("sh", "-c", "trap '' TERM; sleep 61.25 & wait; sleep 61.25", seconds=0.5) as child:
+    with guarded("sh", "-c", f"trap '' TERM; sleep 61.{MARK} & wait; sleep 61.{MARK}", seconds=0.5) as child:
         out = child.stdout.read()
     assert json.loads(out)["code"] is None
-    assert not children_of("sleep 61.25")
+    assert not children_of(f"sleep 61.{MARK}")
 
 
 def test_a_command_ends_when_the_controller_dies_however_it_dies():
-    with guarded("sleep", "62.5", seconds=60) as child:
-        while not children_of("sleep 62.5"):
+    with guarded("sleep", f"62.{MARK}", seconds=60) as child:
+        while not children_of(f"sleep 62.{MARK}"):
             time.sleep(0.02)
         child.stdin.close()  # what the system does when the controller is killed
         child.wait(10)
-    assert not children_of("sleep 62.5")
+    assert not children_of(f"sleep 62.{MARK}")
 
 
 def test_a_command_that_has_closed_its_output_ends_with_the_controller_too():
-    with guarded("sh", "-c", "exec sleep 63.75 >/dev/null 2>&1", seconds=60) as child:
-        while not children_of("sleep 63.75"):
+    with guarded("sh", "-c", f"exec sleep 63.{MARK} >/dev/null 2>&1", seconds=60) as child:
+        while not children_of(f"sleep 63.{MARK}"):
             time.sleep(0.02)
         child.stdin.close()
         child.wait(10)
-    assert not children_of("sleep 63.75")
+    assert not children_of(f"sleep 63.{MARK}")
 
 
 def test_what_a_command_leaves_in_the_background_neither_delays_nor_outlives_its_verdict():
     began = time.monotonic()
-    with guarded("sh", "-c", "sleep 64.5 & echo all is well; exit 0", seconds=30) as child:
+    with guarded("sh", "-c", f"sleep 64.{MARK} & echo all is well; exit 0", seconds=30) as child:
         said = json.loads(child.stdout.read())
     assert said == {"code": 0, "words": "all is well"} and time.monotonic() - began < 10
-    assert not children_of("sleep 64.5")
+    assert not children_of(f"sleep 64.{MARK}")
 
 
 def test_a_verdict_that_came_does_not_change_at_later_looks(keeper):
@@ -382,6 +390,59 @@ def test_files_beside_the_rollout_do_not_stand_in_for_ours(tmp_path):
     made = Keeper(services, tmp_path, FakeClock())
     assert settled(made, under_way(), command("true"), lambda fact: fact.passed is not None).passed is True
     made.close()
+
+
+def test_a_few_kilobytes_on_the_wire_never_become_many_here():
+    bomb = gzip.compress(b'{"passed": true, "message": "' + b"x" * 10_000_000 + b'"}')
+    assert len(bomb) < 64 * 1024
+    found = answered(200, bomb, **{"content-encoding": "gzip"})
+    assert found.passed is None and "not JSON" in found.message
+
+
+def test_a_fault_of_ours_while_asking_is_told_and_not_lost_on_its_thread(keeper, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("rollout.gates.jobs.ask", broken)
+    gates = hooked("http://127.0.0.1:1/run")
+    assert settled(keeper, under_way(), gates, lambda fact: fact.message).message == "cannot be asked: RuntimeError"
+
+
+def test_the_gatekeeper_reads_the_calendar(keeper):
+    gates = Gates.model_validate({"freezes": [{"cron": "0 0 * * *", "for": "24h"}]})
+    assert not keeper.calendar(gates, EPOCH).is_open and keeper.calendar(Gates(), EPOCH).is_open
+
+
+def test_a_trickle_over_tls_is_cut_off_too(tmp_path):
+    """TLS takes the socket for itself: cutting must reach it all the same."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    try:
+        subprocess.run([*made, *names], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("no openssl here to make a certificate with")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def trickle():
+        connection, _ = listening.accept()
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as speaking:
+            for byte in b"HTTP/1.1 200 OK\r\nx-slow: " + b"y" * 200:
+                speaking.sendall(bytes([byte]))
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=trickle, daemon=True)
+    thread.start()
+    services = Services(httpx.HTTPTransport(verify=ssl.create_default_context(cafile=str(certificate))))
+    began = time.monotonic()
+    with pytest.raises(PageUnavailable, match="not through"):
+        services.ask("GET", f"https://127.0.0.1:{listening.getsockname()[1]}/", None, {}, 0.5, 1000)
+    assert time.monotonic() - began < 5, "the server would have gone on for ten seconds"
+    services.close()
+    listening.close()
+    thread.join(5)
 
 
 def test_what_a_check_is_told_is_plain_data():

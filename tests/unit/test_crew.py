@@ -1,0 +1,203 @@
+"""The daemon's crew: one rollout's trouble is not another's, leases are let go, and nothing is handed over at the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from rollout.daemon import crew
+from rollout.daemon.crew import Crew
+from rollout.daemon.lifetime import ENDING, only_one, running
+from rollout.daemon.queue import WorkQueue
+from rollout.engine.plan import Plan
+from rollout.errors import Busy, RouterUnavailable
+from rollout.model.resource import Metadata
+from rollout.model.rollout import Rollout
+from rollout.model.status import Phase, Status
+from rollout.records.sqlite import Store
+from tests.world import policy, spec
+
+
+@dataclass
+class FakeMachine:
+    """Looks and finds nothing to do, or fails as told."""
+
+    rollout: Rollout
+    looks: int = 0
+    closed: bool = False
+    failing: BaseException | None = None
+    made: list[FakeMachine] = field(default_factory=list)
+
+    def reconciler(self, records):
+        self.records = records
+        return self
+
+    def look(self) -> Plan:
+        self.looks += 1
+        if self.failing is not None:
+            raise self.failing
+        return Plan(self.records.load().status, (), (), 0.02)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def machines(monkeypatch):
+    """Every machine that was built, by rollout, the newest last; failures by name."""
+    built: dict[str, list[FakeMachine]] = {}
+    failures: dict[str, BaseException] = {}
+
+    def build(rollout: Rollout, _directory) -> FakeMachine:
+        name = rollout.metadata.name
+        made = FakeMachine(rollout, failing=failures.get(name))
+        built.setdefault(name, []).append(made)
+        return made
+
+    monkeypatch.setattr(crew, "Machine", build)
+    for name, value in (
+        ("SCAN_EVERY_S", 0.02),
+        ("IDLE_AFTER_S", 0.3),
+        ("RETRY_AFTER_S", 0.05),
+        ("BUG_RETRY_AFTER_S", 0.05),
+    ):
+        monkeypatch.setattr(crew, name, value)
+    built["failures"] = failures  # type: ignore[assignment]
+    return built
+
+
+def declared(store: Store, name: str, phase: Phase = Phase.OBSERVING) -> None:
+    status = Status(phase=phase, stable_version="v1", candidate_version="v2")
+    store.declare(Rollout(Metadata(name=name), spec("v2", policy()), status))
+
+
+class Running:
+    """A crew at work in the background."""
+
+    def __init__(self, store: Store, ending=None) -> None:
+        self.stopped = threading.Event()
+        self._thread = threading.Thread(target=Crew(store, workers=2).run, args=(self.stopped, ending))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+
+def eventually(what, timeout_s: float = 5.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("trouble", [RuntimeError("a bug"), RouterUnavailable("down")])
+def test_one_rollouts_trouble_stops_no_other_and_its_next_look_begins_anew(trouble, machines, tmp_path):
+    store = Store(tmp_path, create=True)
+    declared(store, "good")
+    declared(store, "bad")
+    machines["failures"]["bad"] = trouble
+    with Running(store):
+        eventually(lambda: len(machines.get("bad", ())) >= 3)
+        eventually(lambda: machines["good"][0].looks > 5)
+        assert len(machines["good"]) == 1 and all(machine.closed for machine in machines["bad"][:-1])
+        del machines["failures"]["bad"]
+        eventually(lambda: machines["bad"][-1].looks > 2)
+    assert not store.is_held("good") and not store.is_held("bad"), "the leases are let go"
+
+
+def test_what_somebody_else_holds_is_left_alone_until_they_let_go(machines, tmp_path):
+    store = Store(tmp_path, create=True)
+    declared(store, "agent")
+    held = store.hold(Metadata(name="agent"), lambda recorded: recorded)
+    with Running(store):
+        time.sleep(0.3)
+        assert "agent" not in machines
+        held.release()
+        eventually(lambda: "agent" in machines)
+
+
+def test_a_change_of_endpoints_is_followed_and_a_change_of_version_rebuilds_nothing(machines, tmp_path):
+    store = Store(tmp_path, create=True)
+    declared(store, "agent")
+    with Running(store):
+        eventually(lambda: "agent" in machines)
+        now = store.get("agent").rollout
+        store.declare(Rollout(now.metadata, now.spec.model_copy(update={"version": "v3"})))
+        time.sleep(0.3)
+        assert len(machines["agent"]) == 1
+        turns = now.spec.conversations.model_copy(update={"turns": 7})
+        store.declare(Rollout(now.metadata, now.spec.model_copy(update={"conversations": turns})))
+        eventually(lambda: len(machines["agent"]) == 2)
+        assert machines["agent"][0].closed
+
+
+def test_a_crew_that_has_nothing_to_do_ends_and_says_so_first(machines, tmp_path):
+    store, said = Store(tmp_path, create=True), []
+    store.declare(Rollout(Metadata(name="agent"), spec("v1", policy()), Status(stable_version="v1")))
+    with Running(store, said.append) as at_work:
+        eventually(lambda: at_work.is_over)
+    assert said == [True]
+
+
+def test_work_that_comes_in_as_it_ends_is_taken_up(machines, tmp_path):
+    """Whoever declares before the crew says that it ends is heard; whoever comes later sees that it ends."""
+    store, said = Store(tmp_path, create=True), []
+
+    def ending(ends: bool) -> None:
+        said.append(ends)
+        if said == [True]:
+            declared(store, "late")
+
+    with Running(store, ending) as at_work:
+        eventually(lambda: said == [True, False])
+        eventually(lambda: "late" in machines and machines["late"][0].looks > 2)
+        assert not at_work.is_over
+
+
+def test_a_rollout_under_way_keeps_the_crew_at_work(machines, tmp_path):
+    store = Store(tmp_path, create=True)
+    declared(store, "agent")
+    with Running(store, lambda _: None) as at_work:
+        time.sleep(1.0)
+        assert not at_work.is_over
+
+
+def test_only_one_daemon_has_a_directory_and_says_when_it_ends(tmp_path):
+    assert running(tmp_path) == ""
+    with only_one(tmp_path) as ending:
+        assert running(tmp_path).startswith("pid ")
+        with pytest.raises(Busy, match="already"), only_one(tmp_path):
+            pass
+        ending(True)
+        assert running(tmp_path) == ENDING
+        ending(False)
+        assert running(tmp_path).startswith("pid ")
+    assert running(tmp_path) == ""
+
+
+def test_a_key_is_never_in_two_hands_and_never_lost():
+    queue = WorkQueue()
+    queue.add("a")
+    queue.add("a")
+    assert queue.take() == "a"
+    queue.add("a")
+    queue.add("b")
+    assert queue.take() == "b", "a is being worked on"
+    queue.done("a")
+    assert queue.take() == "a", "it was added meanwhile"
+    queue.done("a")
+    queue.done("b")
+    queue.close()
+    assert queue.take() is None
