@@ -155,6 +155,7 @@ class FakeMetrics:
     totals: dict[tuple[str, str, str], float] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     responses: set[str] = field(default_factory=set)
+    per_response: dict[str, tuple[float, float]] = field(default_factory=dict)
     coming: list[tuple[datetime, str, int]] = field(default_factory=list)
 
     def grow(self, version: str, behaviour: Behaviour, requests: int, now: datetime = EPOCH) -> None:
@@ -168,7 +169,18 @@ class FakeMetrics:
         self._add(version, "spend", "total", requests * behaviour.cost)
         self._add(version, "cost", "bad", sum(self.random.expovariate(1 / behaviour.cost) for _ in range(requests)))
         self._add(version, "cost", "total", requests)
-        self._add(version, "tasks given", "bad", sum(self.random.random() < behaviour.answers for _ in range(requests)))
+        if version in self.per_response:  # "tasks" is feedback then: how many respond, and how many of those complain
+            respond, complain = self.per_response[version]
+            given = sum(self.random.random() < respond for _ in range(requests))
+            self.totals[version, "tasks", "total"] = self.totals.get((version, "tasks", "given"), 0.0) + given
+            self._add(version, "tasks", "given", given)
+            self.totals[version, "tasks", "bad"] = self.totals.get((version, "tasks", "said"), 0.0)
+            said = sum(self.random.random() < complain for _ in range(given))
+            self._add(version, "tasks", "said", said)
+            self.totals[version, "tasks", "bad"] += said
+        else:
+            given = sum(self.random.random() < behaviour.answers for _ in range(requests))
+        self._add(version, "tasks given", "bad", given)
         self._add(version, "tasks given", "total", requests)
 
     def deliver(self, now: datetime) -> None:

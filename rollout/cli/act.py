@@ -10,6 +10,8 @@ import typer
 from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rollout.engine.facts import Verb
     from rollout.model.rollout import Rollout
     from rollout.records.sqlite import Row, Store
@@ -51,9 +53,29 @@ def _command(verb: Verb) -> Callable[..., None]:
 
         store = open_store(state, files)
         row = pick(store, name)
+        if verb in ("retry", "undo"):
+            _declare_anew(store, row, files)
         raise typer.Exit(ask(store, row, verb, actor or _login(), reason, output))
 
     return command
+
+
+def _declare_anew(store: Store, row: Row, files: list[Path] | None) -> None:
+    """What begins a rollout goes by the files as they are now, where they are at hand. Raises InvalidInput."""
+    from rollout.cli.options import files_of
+    from rollout.cli.target import read_target
+    from rollout.model.documents import read_files
+    from rollout.model.rollout import Rollout
+
+    name, paths = row.rollout.metadata.name, files_of(files)
+    at_hand = files is not None or paths[0].exists()
+    if row.rollout.status.is_active or not at_hand:
+        return
+    documents = read_files(paths)
+    if documents.faults or name in [each.metadata.name for each in documents.rollouts]:
+        target = read_target(paths, name)
+        spec = target.spec.model_copy(update={"version": row.rollout.spec.version})
+        store.declare(Rollout(target.metadata, spec, row.rollout.status))
 
 
 def _login() -> str:

@@ -33,6 +33,7 @@ def hand_over(
     from rollout.cli.outcome import as_json, exit_code, finish
     from rollout.cli.watch import watcher
     from rollout.daemon.lifetime import ensure
+    from rollout.engine.wanting import starts_by_itself
     from rollout.records.sqlite import Store
 
     wanted = checked(target, version, stable, state)
@@ -48,6 +49,12 @@ def hand_over(
         time.sleep(HAND_OVER_POLL_S)
         daemon = ensure(state)  # it may have ended for want of work as we came
     row = store.get(name)
+    if (
+        detach
+        and row is not None
+        and not (row.rollout.status.is_active or starts_by_itself(row.rollout.status, version))
+    ):
+        return finish(row.rollout, exit_code(row.rollout.status, row.rollout.spec.version, version), output, version)
     if detach and row is not None:
         if output is Output.JSON:
             typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,8 @@ spec:
   policyRef: {{name: "{policy}"}}  # policies/{policy}.yaml, yours to change
 """
 
+LISTEN = "127.0.0.1:8080"
+
 _PREVIEW = '\n  #   preview: "127.0.0.1:8081"  # inside the braces: where a blue-green candidate can be tried out'
 
 
@@ -40,7 +43,7 @@ def register(app: typer.Typer) -> None:
         name: Annotated[str | None, typer.Option(help="What the rollout is called, such as support-agent.")] = None,
         stable: Annotated[str | None, typer.Option(help="The version in use: VERSION=URL.")] = None,
         candidate: Annotated[str | None, typer.Option(help="The version to release next: VERSION=URL.")] = None,
-        listen: Annotated[str, typer.Option(help="Where users enter.")] = "127.0.0.1:8080",
+        listen: Annotated[str | None, typer.Option(help="Where users enter.")] = None,
         policy: Annotated[str | None, typer.Option(help="Which ready-made policy to copy.")] = None,
         metrics: Annotated[str, typer.Option(help="The path of the agents' metrics pages.")] = "/metrics",
         header: Annotated[str, typer.Option(help="The header that names a conversation.")] = "x-thread-id",
@@ -48,12 +51,23 @@ def register(app: typer.Typer) -> None:
         force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
     ) -> None:
         """Write a commented rollout.yaml and a policy to begin with; asks for what no option says."""
-        name = _answer(name, "name", "What is the agent called?", "support-agent")
-        in_use = _answer(stable, "stable", "Which version is in use, and where?", "v1=http://127.0.0.1:9001")
-        to_come = _answer(candidate, "candidate", "Which is the next, and where?", "v2=http://127.0.0.1:9002")
-        versions = [_version(in_use, "stable"), _version(to_come, "candidate")]
         known = _policies()
-        chosen = _answer(policy, "policy", f"Which policy ({', '.join(known)})?", "canary-cautious")
+        name = _answer(name, "name", "What is the agent called?", "support-agent", _name_problem)
+        in_use = _answer(
+            stable, "stable", "Which version is in use, and where?", "v1=http://127.0.0.1:9001", _version_problem
+        )
+        to_come = _answer(
+            candidate, "candidate", "Which is the next, and where?", "v2=http://127.0.0.1:9002", _version_problem
+        )
+        listen = listen or (_answer(None, "listen", "Where do users enter?", LISTEN) if sys.stdin.isatty() else LISTEN)
+        chosen = _answer(
+            policy,
+            "policy",
+            f"Which policy ({', '.join(known)})?",
+            "canary-cautious",
+            lambda text: "" if text in known else f"use one of {', '.join(known)}",
+        )
+        versions = [_version(text) for text in (in_use, to_come)]
         text = _DOCUMENT.format(
             file=file,
             name=name,
@@ -74,24 +88,44 @@ def register(app: typer.Typer) -> None:
         )
 
 
-def _answer(given: str | None, option: str, question: str, usual: str) -> str:
-    """Return what an option says, else what somebody at the terminal answers, else refuse."""
+def _answer(
+    given: str | None, option: str, question: str, usual: str, problem: Callable[[str], str] = lambda _: ""
+) -> str:
+    """Return what an option says, else what somebody at the terminal answers, asked until it is right; else refuse."""
     from rollout.errors import Fault, InvalidInput
 
     if given is not None:
+        if remedy := problem(given):
+            raise InvalidInput([Fault(f"--{option}", "cannot be used", remedy, given)])
         return given
     if not sys.stdin.isatty():
         raise InvalidInput([Fault(f"--{option}", "is missing, and nobody is there to be asked", f"--{option} {usual}")])
-    return str(typer.prompt(question, default=usual, err=True))
+    while True:
+        answer = str(typer.prompt(question, default=usual, err=True))
+        if not (remedy := problem(answer)):
+            return answer
+        typer.echo(f"  {remedy}", err=True)
 
 
-def _version(text: str, option: str) -> tuple[str, str]:
-    from rollout.errors import Fault, InvalidInput
+def _name_problem(text: str) -> str:
+    import re
 
-    version, sign, url = text.partition("=")
-    if not sign or not version or not url:
-        remedy = "write it like v2=http://127.0.0.1:9002"
-        raise InvalidInput([Fault(f"--{option}", "is not VERSION=URL", remedy, text)])
+    right = re.match(r"^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$", text)
+    return "" if right else "use small letters, digits and dashes, such as support-agent"
+
+
+def _version_problem(text: str) -> str:
+    import re
+
+    from rollout.model.units import VERSION_PATTERN
+
+    version, url = _version(text)
+    right = re.match(VERSION_PATTERN, version) and url.startswith("http://")
+    return "" if right else "write it like v2=http://127.0.0.1:9002"
+
+
+def _version(text: str) -> tuple[str, str]:
+    version, _, url = text.partition("=")
     return version, url
 
 
@@ -111,17 +145,14 @@ def _write(file: Path, text: str, chosen: str, known: dict[str, Path], *, force:
     from rollout.errors import Fault, InvalidInput
     from rollout.model.documents import Documents, read_text
 
-    faults = []
-    if chosen not in known:
-        faults.append(Fault("--policy", "is none of the ready-made ones", f"use one of {', '.join(known)}", chosen))
     documents = Documents()
     read_text(text, str(file), documents)
-    faults += documents.faults
+    faults = list(documents.faults)
     copy = file.parent / "policies" / f"{chosen}.yaml"
     if not force:
         faults += [
             Fault(str(path), "is there already", "name another with --file, or write over it with --force")
-            for path in (file, *([copy] if chosen in known and _differs(copy, known[chosen]) else []))
+            for path in (file, *([copy] if _differs(copy, known[chosen]) else []))
             if path.exists()
         ]
     if faults:

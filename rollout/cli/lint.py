@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from rollout.cli.options import Output, OutputAs
-from rollout.errors import InvalidInput
+from rollout.errors import Fault, InvalidInput
 
 
 def register(app: typer.Typer) -> None:
@@ -32,4 +32,7 @@ def register(app: typer.Typer) -> None:
         if faults:
             raise InvalidInput(faults)
         count = len(documents.rollouts) + len(documents.policies)
+        if not count:
+            where = ", ".join(map(str, files_of(files)))
+            raise InvalidInput([Fault(where, "holds no document", "name files with a Rollout or a RolloutPolicy")])
         typer.echo(f"{count} {'document is' if count == 1 else 'documents are'} right")

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rollout.engine import words
 from rollout.engine.draft import read_pinned
-from rollout.engine.evidence import interval, rate_interval
+from rollout.engine.evidence import harm_evidence, interval, rate_interval
 from rollout.engine.way import way_of
 from rollout.model.evidence import KpiEvidence
 from rollout.model.kpi import Kpi
@@ -45,6 +45,7 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
     if status.result is not None or status.is_active:
         lines += _kpis(status)
         lines += _said("diff", _differences(status), width, "dim")
+        lines += _said("spend", _spend(status), width, "dim")
     lines += _said("why", status.message or "nothing was rolled out yet", width)
     lines += _said("next", status.next, width)
     if status.is_active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING):
@@ -113,13 +114,21 @@ def _kpis(status: Status) -> list[Line]:
     return [Line(), Line(head, "dim"), *rows, Line(f"  {text}", "dim"), Line()]
 
 
+def _spend(status: Status) -> str:
+    cap = read_pinned(status.policy.text).spend_cap if status.policy else None
+    if cap is None or status.undoing:
+        return ""
+    granted = cap.at_most + (status.spend_allowed or 0.0)
+    return f"{status.spent:g} of {granted:g} that {status.candidate_version} may cost before promotion"
+
+
 def _differences(status: Status) -> str:
     """Say how much more fails in the candidate, or costs, with the uncertainty; nothing while nothing was compared."""
     told, alone = [], []
     settings = read_pinned(status.policy.text).evidence if status.policy else None
     for name, state in status.evidence.items():
         low, high = interval(state)
-        if low is not None and high is not None and max(abs(low), abs(high)) < WIDEST:
+        if low is not None and high is not None and high - low < WIDEST:
             told.append(f"{name} {words.between(low, high, relative=state.batches is not None)}")
         elif low is None and settings and state.frozen_bound is not None and state.all_c > 0 and state.batches is None:
             own = " to ".join(words.percent(end) for end in rate_interval(state, settings))
@@ -129,13 +138,14 @@ def _differences(status: Status) -> str:
     return f"candidate less stable, 95 % at every look: {'; '.join(told)}" if told else ""
 
 
-WIDEST = 0.5
-"""An interval wider than this says nothing worth reading."""
+WIDEST = 1.95
+"""An interval wider than this says nothing: rates differ by at most 2."""
 
 
 def _kpi(kpi: Kpi, state: KpiEvidence, width: int) -> Line:
     fine = _evidence(state.proof.e_value) if kpi.margin is not None else "-"
-    verdict = "advisory" if kpi.advisory else state.verdict
+    silent = state.responses is not None and state.responses.doubtful
+    verdict = "advisory" if kpi.advisory else "silent: responses differ" if silent else state.verdict
     shown = _mean if kpi.is_mean else _rate
     tail = ", frozen" if state.frozen_bound is not None and not kpi.advisory else ""
     cells = (
@@ -160,7 +170,7 @@ def _mean(total: float, trials: float) -> str:
 
 
 def _harm(state: KpiEvidence) -> float:
-    return max(state.harm.e_value, state.bound.e_value if state.bound else 0.0)
+    return max(harm_evidence(state), state.bound.e_value if state.bound else 0.0)
 
 
 def _policy_changed(rollout: Rollout) -> bool:

@@ -72,7 +72,9 @@ def stop(name: OptionalName = None, files: Files = None, state: StateDir = None)
     store = open_store(state, files)
     row = pick(store, name)
     if row.holder:
-        raise Busy(f"a controller ({row.holder}) uses this Envoy: stop that first")
+        raise Busy(
+            f"a controller ({row.holder}) uses this Envoy: end that first (Ctrl-C there, or kill it: it loses nothing)"
+        )
     if row.rollout.status.is_active:
         remedy = f"end it first: rollout abort {row.rollout.metadata.name}"
         raise InvalidInput([Fault("router", "users' traffic is split by it: a rollout is under way", remedy)])

@@ -128,7 +128,8 @@ def _tell_all(decisions: list[Decision]) -> None:
     """Tell each decision once, and its figures where they have changed."""
     figures: dict[str, KpiFigures] = {}
     for decision in decisions:
-        if decision.kind == "command" and ": refused:" not in decision.message:
+        verb, _, said = decision.message.partition(": ")
+        if decision.kind == "command" and not said.startswith("refused:") and verb not in ("promote", "approve"):
             continue  # the transition it caused says it
         _tell(decision, {} if decision.kpis == figures else decision.kpis)
         figures = decision.kpis or figures

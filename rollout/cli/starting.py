@@ -78,7 +78,8 @@ def wanted_rollout(target: Target, version: str, stable: str | None, recorded: R
             remedy = f"add it to spec.backends.endpoints in {target.where}; there are {', '.join(versions)}"
             faults.append(Fault(option, "has no endpoint", remedy, each))
     if first is None:
-        remedy = f"say it once with --stable (one of {', '.join(v for v in versions if v != version)})"
+        others = " or ".join(f"--stable {each}" for each in versions if each != version)
+        remedy = f"say it once: --stable {version} if that is in use already, else {others}"
         faults.append(Fault("--stable", "which version is in use now cannot be told", remedy))
     if faults:
         raise InvalidInput(faults)

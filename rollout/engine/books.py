@@ -15,6 +15,10 @@ FROZEN_MISS = 0.01
 """The chance that stable's true rate lies above the bound that is frozen for the bake."""
 
 
+USABLE = 0.5
+"""A bound above this would excuse nearly anything."""
+
+
 def fresh(policy: PolicySpec) -> dict[str, KpiEvidence]:
     """Open the books of every KPI."""
     return {kpi.name: _fresh(kpi) for kpi in policy.kpis}
@@ -38,11 +42,20 @@ def frozen(evidence: Mapping[str, KpiEvidence], settings: Evidence) -> dict[str,
         name: state.model_copy(
             update={
                 "frozen_bound": upper_bound(state.bad_s, state.all_s, FROZEN_MISS, dispersion(state, settings)),
+                "frozen_asked": _asked_bound(state, settings),
                 "dispersion": state.dispersion.interrupted(),
             }
         )
         for name, state in evidence.items()
     }
+
+
+def _asked_bound(state: KpiEvidence, settings: Evidence) -> float | None:
+    """Return stable's bound per outcome that could have been given; None where too little is known of it."""
+    if state.responses is None:
+        return None
+    bound = upper_bound(state.bad_s, state.responses.total.all_s, FROZEN_MISS, dispersion(state, settings))
+    return bound if bound < USABLE else None
 
 
 def interrupted(evidence: Mapping[str, KpiEvidence]) -> dict[str, KpiEvidence]:

@@ -68,7 +68,8 @@ def agree(draft: Draft, when: str, point: str) -> Closed | None:
     for state, reason in (("failed", Reason.CHECK_FAILED), ("late", Reason.CHECK_LATE)):
         if found := [run for run in asked.values() if run.state == state]:
             told = "; ".join(f"{run.name}: {_told(run)}" for run in found)
-            return Closed(reason, f"a check did not agree ({point}). {told}")
+            said = "a check said no" if state == "failed" else "a check gave no verdict, neither yes nor no"
+            return Closed(reason, f"{said} ({point}). {told}")
     if running := [run for run in asked.values() if run.state == "running"]:
         told = "; ".join(f"{run.name}{f' ({run.message})' if run.message else ''}" for run in running)
         left_s = max((run.deadline - draft.now).total_seconds() for run in running)

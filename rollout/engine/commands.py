@@ -137,7 +137,9 @@ def _compare_anew(draft: Draft) -> None:
     """Somebody has seen that users respond unequally: what they said so far counts neither for nor against."""
     anew = fresh(draft.policy)
     renewed = {
-        name: state.model_copy(update={"responses": None, "harm": anew[name].harm, "proof": anew[name].proof})
+        name: state.model_copy(
+            update={"responses": None, "per_asked": None, "harm": anew[name].harm, "proof": anew[name].proof}
+        )
         for name, state in draft.status.evidence.items()
         if state.responses is not None and state.responses.doubtful
     }
@@ -146,6 +148,12 @@ def _compare_anew(draft: Draft) -> None:
 
 def _approve(draft: Draft, command: Command) -> str:
     status = draft.status
+    if status.reason is Reason.WINDOW_CLOSED and status.phase in (Phase.SHIFTING, Phase.OBSERVING):
+        move = status.step if status.phase is Phase.SHIFTING else status.steps
+        if move in status.window_waived:
+            raise Refused("the window is waived for this move already")
+        draft.update(window_waived=(*status.window_waived, move))
+        return f"the release window is waived for this one move, {because(command)}"
     if status.phase is not Phase.PAUSED or status.held_by is not HeldBy.APPROVAL:
         raise Refused("no approval is waited for")
     what = "the switch" if draft.way.switches else f"step {status.step + 1}"
@@ -161,10 +169,8 @@ def _promote(draft: Draft, command: Command) -> str:
     where = status.resume_to if paused else status.phase
     if paused and status.held_by in (HeldBy.APPROVAL, HeldBy.SPEC):
         raise Refused("it waits for an approval: use approve" if status.held_by is HeldBy.APPROVAL else _SPEC_PAUSED)
-    if status.reason is Reason.WINDOW_CLOSED and where in (Phase.SHIFTING, Phase.OBSERVING):
-        move = status.step if where is Phase.SHIFTING else status.steps
-        draft.update(window_waived=(*status.window_waived, move))
-        return f"the release window is waived for this one move, {because(command)}"
+    if status.reason is Reason.WINDOW_CLOSED:
+        raise Refused("it waits for a release window: rollout approve waives that for this move")
     harmed = is_harmful(status)
     if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
         raise Refused(f"no step to pass: the rollout is {where}")
@@ -179,7 +185,7 @@ def _promote(draft: Draft, command: Command) -> str:
     if paused:
         draft.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)
     knowingly = ", knowing that it is worse" if harmed else ""
-    return f"this step is passed without waiting for its evidence{knowingly}"
+    return f"this step is passed without waiting for its evidence{knowingly}, {because(command)}"
 
 
 _VERBS: dict[str, Carry] = {

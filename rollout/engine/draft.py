@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
-from rollout.engine.evidence import dispersion, interval
+from rollout.engine.evidence import dispersion, harm_evidence, interval
 from rollout.engine.facts import Facts
 from rollout.engine.judge import Thresholds
 from rollout.engine.phases import BACK, TABLE, Event, follow
@@ -142,7 +142,7 @@ class Draft:
             all_c=state.all_c,
             bad_s=state.bad_s,
             all_s=state.all_s,
-            harm_e=state.harm.e_value,
+            harm_e=harm_evidence(state),
             proof_e=state.proof.e_value,
             phi=dispersion(state, self.policy.evidence),
             verdict=state.verdict,

@@ -12,6 +12,9 @@ from rollout.engine.route import in_force, wanted_route
 from rollout.engine.waiting import undecided, wait_or_give_up
 from rollout.model.status import Reason, Result, Traffic
 
+FAILED_KEPT = 20
+"""So many failed versions are kept in mind."""
+
 
 def baking(draft: Draft) -> None:
     status = draft.status
@@ -36,6 +39,7 @@ def _promote(draft: Draft) -> None:
         _promoted(draft),
         stable_version=new,
         previous_version=old,
+        failed={version: tries for version, tries in status.failed.items() if version != new},
         result=Result.PROMOTED,
         deadline=draft.later(draft.policy.drain.deadline_s),
         standby_until=draft.later(standby_s) if standby_s else None,
@@ -50,7 +54,8 @@ def _promoted(draft: Draft) -> str:
         for name, state in status.evidence.items()
         if state.all_c + state.all_s > 0
     ]
-    how = " by hand" if status.passed_by_human else ""
+    names = sorted({each.actor for each in status.answers if each.verb == "promote" and each.accepted})
+    how = f" by hand ({words.listed(names)})" if status.passed_by_human else ""
     return f"{candidate} is promoted{how}. {'; '.join(told)}"
 
 
@@ -77,6 +82,16 @@ def rolling_back(draft: Draft) -> None:
         why = draft.status.message
         draft.go(Event.RESTORED, draft.status.reason, f"all traffic is on {draft.status.stable_version}", result=result)
         draft.update(message=why)
+        if result is Result.ROLLED_BACK:
+            _remember_failed(draft)
+
+
+def _remember_failed(draft: Draft) -> None:
+    """Keep in mind what failed, so that trying another version in between does not make it a new one."""
+    status = draft.status
+    others = {version: tries for version, tries in status.failed.items() if version != status.candidate_version}
+    kept = dict(list(others.items())[-FAILED_KEPT + 1 :])
+    draft.update(failed={**kept, status.candidate_version or "": status.retries})
 
 
 def superseding(draft: Draft) -> None:

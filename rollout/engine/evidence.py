@@ -25,11 +25,14 @@ from rollout.stats import (
     PROOF,
     Grid,
     Look,
+    RateMargin,
     Responses,
+    Wealth,
     bound_evidence,
     odds_evidence,
     rate_evidence,
     scale_odds,
+    start,
     upper_bound,
 )
 
@@ -82,6 +85,8 @@ def _after(state: KpiEvidence, kpi: Kpi, sight: Sight, settings: Evidence) -> Kp
     given = sight.responses.get(kpi.name)
     if given is not None and not sight.preview:
         changes["responses"] = (state.responses or Responses()).after(given, phi, sight.elapsed_s)
+        if kpi.margin is not None:
+            changes["per_asked"] = _per_asked(state, kpi.margin, look, given, phi, sight.elapsed_s)
     if kpi.is_mean:
         return state.model_copy(update=changes | _means(state, kpi, look, sight))
     if kpi.margin is not None and state.frozen_bound is not None:
@@ -97,6 +102,31 @@ def _after(state: KpiEvidence, kpi: Kpi, sight: Sight, settings: Evidence) -> Kp
     changes["difference"] = state.difference.after(look, phi)
     changes["dispersion"] = state.dispersion.after(look)
     return state.model_copy(update=changes)
+
+
+def harm_evidence(state: KpiEvidence) -> float:
+    """Return the evidence of harm: what users say of their own accord must be worse by both counts.
+
+    Among those who responded, and among all who could have: whoever makes more people speak up, or fewer, looks worse
+    by one of them only.
+    """
+    alone = state.frozen_bound is not None and state.frozen_asked is None  # nothing is known to count the second way by
+    found = state.harm.e_value
+    return found if state.per_asked is None or alone else min(found, state.per_asked.e_value)
+
+
+def _per_asked(state: KpiEvidence, margin: Margin, look: Look, given: Look, phi: float, elapsed_s: float) -> Wealth:
+    """Return the evidence of harm per outcome that could have been given, not per one that was."""
+    wealth = state.per_asked or start(HARM, restarts=True)
+    total = state.responses.total if state.responses else given
+    answered, asked = total.bad_c + total.bad_s, total.all_c + total.all_s
+    ratio = margin.odds_ratio or margin.rate.ratio
+    scaled = RateMargin(ratio, margin.rate.excess * min(1.0, answered / asked) if asked > 0 else margin.rate.excess)
+    if state.frozen_asked is not None:
+        limit = min(1.0, scaled.ratio * state.frozen_asked + scaled.excess)
+        return wealth.after(HARM, bound_evidence(look.bad_c, given.all_c, limit, phi), elapsed_s)
+    counted = Look(look.bad_c, given.all_c, look.bad_s, given.all_s)
+    return wealth.after(HARM, rate_evidence(counted, HARM, scaled, phi), elapsed_s)
 
 
 def _compared(state: KpiEvidence, kpi: Kpi, look: Look, phi: float, sight: Sight) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rollout.engine.evidence import harm_evidence
 from rollout.engine.facts import Round
 from rollout.model.evidence import KpiEvidence, Verdict
 from rollout.model.kpi import Kpi
@@ -51,7 +52,7 @@ def judge(policy: PolicySpec, evidence: Mapping[str, KpiEvidence], thresholds: T
             continue
         spoken = []
         if kpi.margin is not None:
-            spoken.append(state.harm.e_value)
+            spoken.append(harm_evidence(state))
         if state.bound and state.stable_bound:
             if min(state.bound.e_value, state.stable_bound.e_value) >= thresholds.harm:
                 environment.append(kpi.name)

@@ -25,14 +25,13 @@ def retry(draft: Draft, command: Command) -> str:
         return f"the way back to {back} begins again"
     if status.phase not in (Phase.ROLLED_BACK, Phase.STABLE) or wanted is None or wanted == status.stable_version:
         raise Refused(f"nothing to try again: the rollout is {status.phase}")
-    failed = status.phase is Phase.ROLLED_BACK and wanted == status.candidate_version
-    if not failed and wanted != status.declined_version:
+    stopped = status.phase is Phase.ROLLED_BACK and wanted == status.candidate_version
+    if not stopped and wanted != status.declined_version and wanted not in status.failed:
         raise Refused(f"{status.candidate_version} is not the wanted version any more")
-    halved = failed and status.result is not Result.UNDONE
+    retries = status.failed.get(wanted, -1) + 1  # only evidence against it costs budget
     event = Event.RETRY if status.phase is Phase.ROLLED_BACK else Event.START
-    retries = status.retries + 1 if halved else 0
     begin(draft, event, f"tried again {because(command)}", candidate=wanted, retries=retries, actor=command.actor)
-    return f"{wanted} starts again" + (", with half the budget for false rollbacks" if halved else "")
+    return f"{wanted} starts again" + (", with half the budget for false rollbacks" if retries else "")
 
 
 def _thaw(draft: Draft, command: Command) -> str:
@@ -58,6 +57,8 @@ def undo(draft: Draft, command: Command) -> str:
     back, new = status.previous_version, status.stable_version
     if status.phase not in (Phase.STABLE, Phase.DRAINING, Phase.ROLLED_BACK):
         raise Refused(f"{status.candidate_version} is not promoted yet: rollout abort sends everything back")
+    if back is None and status.result is Result.UNDONE:
+        raise Refused(f"it was undone already: {new} is stable")
     if back is None or new is None:
         raise Refused("no version was promoted here before, so there is none to go back to")
     if back not in draft.facts.versions:

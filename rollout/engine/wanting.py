@@ -11,7 +11,7 @@ def starts_by_itself(status: Status, wanted: str | None) -> bool:
     Not the stable one; not one that was turned down; not one that failed, until somebody retries it. One that was
     undone was turned down: declared anew, it is a new wish.
     """
-    if wanted is None or wanted in (status.stable_version, status.declined_version):
+    if wanted is None or wanted in (status.stable_version, status.declined_version, *status.failed):
         return False
-    failed = status.phase is Phase.ROLLED_BACK and status.result is not Result.UNDONE
-    return not (failed and wanted == status.candidate_version)
+    stopped = status.phase is Phase.ROLLED_BACK and status.result is not Result.UNDONE
+    return not (stopped and wanted == status.candidate_version)

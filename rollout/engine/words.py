@@ -62,13 +62,15 @@ def harmed(
 ) -> str:
     """Say which KPIs got worse, with counts, rates and evidence."""
     named = "; ".join(compared(name, states[name], candidate, stable) for name in culprits)
-    return f"{candidate} is worse than {stable}. {named}. Evidence {evidence(harm_e)}, {evidence(threshold)} needed"
+    told = f"Evidence {evidence(harm_e)} together, {evidence(threshold)} needed"
+    return f"{candidate} is worse than {stable}. {named}. {told}"
 
 
 def between(low: float, high: float, *, relative: bool) -> str:
     """``-0.3 to +1.2 pp``; for means ``-5 to +31 % (asymptotic)``."""
     unit = "% (asymptotic)" if relative else "pp"
-    return f"{low * 100:+.2g} to {high * 100:+.2g} {unit}"
+    shown = [f"{end:+.0f}" if abs(end) >= 10 else f"{end:+.1f}" for end in (low * 100, high * 100)]
+    return f"{shown[0]} to {shown[1]} {unit}"
 
 
 def listed(names: Iterable[str]) -> str:

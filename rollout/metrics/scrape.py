@@ -155,9 +155,9 @@ class ScrapeSource:
             if selector.bound is not None and (problem := _missing_bound(selector, page)):
                 return problem
         if not routers and selector.name not in known:
-            close = difflib.get_close_matches(selector.name, sorted(known), n=1)
+            close = difflib.get_close_matches(selector.name, sorted(known), n=1, cutoff=0.88)
             hint = f"; did you mean {close[0]}?" if close else ""
-            return f"{', '.join(names)} has no metric {selector.name}{hint}"
+            return f"there is no metric {selector.name} on {', '.join(names)}{hint}"
         if must_exist and not routers and not found:
             return self._other_labels(selector, names, pages)
         if len(found) > SERIES_MAX:

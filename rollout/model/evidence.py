@@ -28,7 +28,8 @@ class KpiEvidence(Record):
     candidate and for stable. carried: failures that came in before their trials (counted at the next look).
     idle_s: seconds since both versions last had outcomes. seen: whether they had any at this weight.
     frozen_bound: stable's upper bound, once it is fixed. difference: of the rates, for people. batches: for a mean of
-    sums. responses: for outcomes that people give of their own accord.
+    sums. responses: for outcomes that people give of their own accord. per_asked, frozen_asked: the same failures over
+    all that could have been answered, against harm, and stable's bound on that.
     """
 
     harm: Wealth
@@ -48,6 +49,8 @@ class KpiEvidence(Record):
     difference: Difference = Difference()
     batches: Batches | None = None
     responses: Responses | None = None
+    per_asked: Wealth | None = None
+    frozen_asked: float | None = None
     verdict: Verdict = Verdict.UNDECIDED
     problem: str = ""
 

@@ -52,7 +52,8 @@ def exactly_one(raw: Raw, path: str, union: str) -> Iterator[Fault]:
     if len(present) == 1:
         return
     what = "none is given" if not present else f"{' and '.join(present)} are both given"
-    yield Fault(path, f"needs exactly one of {', '.join(members)}; {what}", "keep the one that is meant")
+    remedy = "keep the one that is meant" if present else f"add the one that is meant, such as {members[-1]}"
+    yield Fault(path, f"needs exactly one of {', '.join(members)}; {what}", remedy)
 
 
 def template(value: Any, path: str) -> Iterator[Fault]:

@@ -177,7 +177,10 @@ class Result(StrEnum):
 
 
 class Status(Record):
-    """The whole state of one rollout. Weights in basis points, times absolute and in UTC."""
+    """The whole state of one rollout. Weights in basis points, times absolute and in UTC.
+
+    failed: versions that were rolled back on evidence, with how often they had been retried by then.
+    """
 
     phase: Phase = Phase.STABLE
     reason: Reason = Reason.SETTLED
@@ -208,6 +211,7 @@ class Status(Record):
     passed_by_human: tuple[int, ...] = ()
     harm_accepted: tuple[int, ...] = ()
     declined_version: str | None = None
+    failed: dict[str, int] = Field(default_factory=dict)
     approved: tuple[int, ...] = ()
     window_waived: tuple[int, ...] = ()
     checks: tuple[CheckRun, ...] = ()

@@ -314,6 +314,29 @@ def test_init_asks_for_nothing_where_nobody_can_answer(tmp_path):
     assert wrong.returncode == 2 and "canary-cautious" in wrong.stderr
 
 
+def test_a_directory_without_documents_is_not_right(tmp_path):
+    done = run("lint", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 2 and "holds no document" in done.stderr
+
+
+def test_a_retry_goes_by_the_files_as_they_are_now(recorded):
+    """A gate that was taken out, or a KPI that was mended, counts for the retry it was mended for."""
+    with page(PAGE.format(version="v1")) as v1, page(PAGE.format(version="v2")) as v2:
+        write(recorded, v1=v1, v2=v2, listen=free_port(), policy_text=POLICY.replace("weight: 50%", "weight: 40%"))
+        run("retry", cwd=recorded)
+        status = json.loads(run("status", "-o", "json", cwd=recorded).stdout)["status"]
+        run("abort", cwd=recorded)
+        run("router", "stop", cwd=recorded)
+    assert '"weight":"40%"' in status["policy"]["text"]
+
+
+def test_a_retry_with_a_broken_file_changes_nothing(recorded):
+    (recorded / "rollout.yaml").write_text("kind: Rollout\n")
+    done = run("retry", cwd=recorded)
+    assert done.returncode == 2 and "nothing was changed" in done.stderr
+    assert json.loads(run("status", "-o", "json", cwd=recorded).stdout)["status"]["phase"] == "RolledBack"
+
+
 def test_history_tells_each_release_once(tmp_path):
     canary = {"steps": [{"weight": "50%", "for": "1m"}], "standby": {"for": "1h"}}
     world = World(policy(canary=canary), rate=50)

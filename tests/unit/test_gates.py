@@ -65,8 +65,14 @@ def test_a_human_can_waive_the_window_for_one_step_by_name():
     world.gatekeeper.closed = "frozen until January"
     world.run(60)
     world.command("promote")
+    world.run(3)
+    assert not world.status.last_command.accepted and "rollout approve" in world.status.last_command.message
+    world.command("approve")
+    world.command("approve")
     world.run(30)
     assert world.status.phase is Phase.OBSERVING and world.status.traffic.wanted_bp == 1000
+    assert not world.status.last_command.accepted, "said twice it is meant once"
+    assert "by ada: because" in " ".join(decision.message for decision in world.records.decisions)
     world.run(600)
     assert world.status.reason is Reason.WINDOW_CLOSED, "the next step waits again"
 
@@ -136,6 +142,31 @@ def test_a_late_check_in_mid_flight_pauses_and_resuming_asks_anew():
     world.run(60, until=Phase.DRAINING)
     assert world.status.result is Result.PROMOTED
     assert len(set(world.gatekeeper.asked) - before) == 1, "a new id: the service must not answer with the old run"
+
+
+def test_a_retry_after_a_check_has_the_budget_it_had():
+    world = checked("before-traffic")
+    world.gatekeeper.verdicts["evals"] = CheckFact(passed=False)
+    world.run(120)
+    world.command("retry")
+    world.run(3)
+    assert world.status.phase is Phase.PREFLIGHT and world.status.retries == 0
+
+
+def test_trying_another_version_in_between_does_not_make_a_failed_one_new():
+    world = World(rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.6)
+    world.run(1800, until=Phase.ROLLED_BACK)
+    world.declare(version="v3")
+    world.run(60, until=Phase.OBSERVING)
+    world.command("abort")
+    world.run(10)
+    world.declare(version="v2")
+    world.run(30)
+    assert world.status.phase is Phase.ROLLED_BACK, "it is not tried again by itself"
+    world.command("retry")
+    world.run(3)
+    assert world.status.candidate_version == "v2" and world.status.retries == 1
 
 
 def test_a_verdict_after_the_deadline_changes_nothing():
@@ -262,10 +293,10 @@ def test_a_waiver_opens_the_way_for_one_move_only():
     world = World(policy(canary={"steps": [{"weight": "50%", "for": "1m"}], "bake": {"for": "1m"}}))
     world.gatekeeper.closed = "frozen until January"
     world.run(60)
-    world.command("promote")
+    world.command("approve")
     world.run(3600, every_s=5)
     assert world.status.phase is Phase.OBSERVING and world.status.reason is Reason.WINDOW_CLOSED
-    world.command("promote")
+    world.command("approve")
     world.run(600, until=Phase.DRAINING)
     assert world.status.result is Result.PROMOTED
     assert "by hand" not in world.status.message, "only the window was waived, the evidence was in"
@@ -295,6 +326,26 @@ def test_feedback_that_one_versions_users_give_far_more_often_is_not_compared():
     world.command("resume")
     world.run(9000, until=Phase.DRAINING, every_s=5)
     assert world.status.result is Result.PROMOTED, "resumed, the responses are compared anew"
+
+
+def test_fewer_users_who_speak_up_but_mostly_to_complain_are_no_harm():
+    """Among the feedback twice as many complaints; among all tasks as many as ever: nobody knows."""
+    worse = 0
+    for seed in range(6):
+        world = World(policy(kpis=[TASKS]), rate=50, seed=seed)
+        world.metrics.responses = {"tasks"}
+        world.metrics.per_response = {"v1": (0.3, 0.25), "v2": (0.12, 0.62)}
+        world.run(3600, until=Phase.ROLLED_BACK)
+        worse += world.status.result is Result.ROLLED_BACK
+    assert worse == 0
+
+
+def test_more_complaints_by_both_counts_are_harm():
+    world = World(policy(kpis=[TASKS]), rate=50)
+    world.metrics.responses = {"tasks"}
+    world.metrics.per_response = {"v1": (0.3, 0.2), "v2": (0.3, 0.5)}
+    world.run(3600, until=Phase.ROLLED_BACK)
+    assert world.status.culprits == ("tasks",)
 
 
 def test_feedback_that_both_give_equally_often_is_judged():
