@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.show import RELEASES_MAX
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
         store = open_store(state, files)
         row = pick(store, name)
-        releases = store.releases(row.rollout.metadata.name, limit)
+        releases = store.releases(row.rollout.metadata.name, RELEASES_MAX)
+        first = max(1, len(releases) - limit + 1)
+        releases = releases[-limit:]
         if output is Output.JSON:
             told = [release.model_dump(mode="json", by_alias=True, exclude_none=True) for release in releases]
             typer.echo(json.dumps(told, indent=2, sort_keys=True))
@@ -33,11 +36,11 @@ def register(app: typer.Typer) -> None:
         if not releases:
             typer.echo(f"{row.rollout.metadata.name}: no release is over yet")
             return
-        typer.echo(f"{'STARTED':<17} {'TOOK':<7} {'FROM':<10} {'TO':<10} {'RESULT':<16} WHY")
-        for release in releases:
+        typer.echo(f"{'#':<4} {'STARTED':<17} {'TOOK':<7} {'FROM':<10} {'TO':<10} {'RESULT':<16} WHY")
+        for number, release in enumerate(releases, first):
             took = words.span((release.ended_at - release.started_at).total_seconds())
             kind = f"{release.result}{' (undo)' if release.undoing and release.result == 'promoted' else ''}"
             typer.echo(
-                f"{release.started_at:%Y-%m-%d %H:%M}Z {took:<7} {release.previous:<10} {release.candidate:<10} "
-                f"{kind:<16} {release.message}"
+                f"{number:<4} {release.started_at:%Y-%m-%d %H:%M}Z {took:<7} {release.previous:<10} "
+                f"{release.candidate:<10} {kind:<16} {release.message}"
             )

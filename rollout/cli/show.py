@@ -11,10 +11,13 @@ import typer
 from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
 
 if TYPE_CHECKING:
+    from rollout.model.release import Release
     from rollout.model.rollout import Rollout
     from rollout.model.status import Decision, KpiFigures
     from rollout.records.sqlite import Row, Store
 
+
+RELEASES_MAX = 100_000
 
 _NOBODY = "  who    nobody: no controller runs. rollout start goes on from here, rollout abort goes back"
 
@@ -106,6 +109,7 @@ def explain(
     files: Files = None,
     state: StateDir = None,
     looks: Annotated[bool, typer.Option("--looks", help="Every single look too, not only what changed.")] = False,
+    release: Annotated[int | None, typer.Option("--release", help="Only of one release: its # in history.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=50_000, help="At most this many decisions.")] = 50,
     output: OutputAs = Output.TEXT,
 ) -> None:
@@ -115,13 +119,26 @@ def explain(
 
     store = open_store(state, files)
     row = pick(store, name)
-    decisions = store.decisions(row.rollout.metadata.name, looks=looks, limit=limit)
+    name = row.rollout.metadata.name
+    of = _release(store, name, release) if release is not None else None
+    decisions = store.decisions(name, looks=looks, limit=limit, of=of)
     if output is Output.JSON:
         told = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
         typer.echo(json.dumps(told, indent=2, sort_keys=True))
         return
     _tell_all(decisions)
-    typer.echo(f"\n{sentence(row.rollout.status)}")
+    typer.echo(f"\n{of.message if of else sentence(row.rollout.status)}")
+
+
+def _release(store: Store, name: str, number: int) -> Release:
+    """Return a release by its number in history. Raises InvalidInput with the numbers there are."""
+    from rollout.errors import Fault, InvalidInput
+
+    releases = store.releases(name, RELEASES_MAX)
+    if not 1 <= number <= len(releases):
+        remedy = f"use 1 to {len(releases)}; see rollout history" if releases else "none is over yet"
+        raise InvalidInput([Fault("--release", "there is no release with this number", remedy, number)])
+    return releases[number - 1]
 
 
 def _tell_all(decisions: list[Decision]) -> None:

@@ -39,7 +39,7 @@ def tour(built: Stage, target: Target) -> int:
     _say(told, "rollout start v3")
     third = _unless_stopped(carry_out(target, "v3", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
     _say("Every decision is kept with the numbers that made it.", "rollout explain")
-    explain(name, None, built.state, looks=False, limit=5, output=Output.TEXT)
+    explain(name, None, built.state, looks=False, release=None, limit=5, output=Output.TEXT)
     built.end_load()
     lost = built.totals.get("lost", 0)
     _say(f"That was it. {built.footer()}.")

@@ -71,12 +71,19 @@ class Store:
             row = database.execute(query, (name,)).fetchone()
         return _row(self.path, row, self.is_held(name)) if row else None
 
-    def decisions(self, name: str, *, looks: bool, limit: int) -> list[Decision]:
-        """Return the newest decisions of a rollout, oldest first; with or without those of mere looks."""
+    def decisions(self, name: str, *, looks: bool, limit: int, of: Release | None = None) -> list[Decision]:
+        """Return the newest decisions of a rollout, oldest first; with or without those of mere looks.
+
+        of: only those of one release that is over.
+        """
         where = "" if looks else " AND kind != 'look'"
+        span = (of.started_at.isoformat(), of.ended_at.isoformat()) if of else ("", "~")
         with self._file.reading() as database:
-            query = f"SELECT body FROM decisions WHERE rollout = ?{where} ORDER BY id DESC LIMIT ?"  # noqa: S608  constant text
-            rows = database.execute(query, (name, limit)).fetchall()
+            query = (
+                f"SELECT body FROM decisions WHERE rollout = ?{where} AND at >= ? AND at <= ?"  # noqa: S608  constant text
+                " ORDER BY id DESC LIMIT ?"
+            )
+            rows = database.execute(query, (name, *span, limit)).fetchall()
         return [Decision.model_validate_json(body) for (body,) in reversed(rows)]
 
     def decisions_after(self, name: str, last: int) -> list[tuple[int, Decision]]:

@@ -354,9 +354,14 @@ def test_history_tells_each_release_once(tmp_path):
     held.save(world.plans[-1].status, ())
     held.release()
     told = run("history", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
-    rows = [line.split()[3:6] for line in told.splitlines()[1:]]
+    rows = [line.split()[4:7] for line in told.splitlines()[1:]]
     assert rows == [["v1", "v2", "promoted"], ["v2", "v1", "undone"], ["v1", "v3", "rolled-back"]], told
     assert "v3 is worse than v1" in told
+    first = run("explain", "--release", "1", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
+    assert "v2 is promoted" in first and "v3" not in first
+    third = run("explain", "--release", "3", "--looks", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
+    assert "v3 is worse than v1" in third and "v2 is promoted" not in third
+    assert "use 1 to 3" in run("explain", "--release", "4", "--state", str(tmp_path / "state"), cwd=tmp_path).stderr
 
 
 def test_the_picture_shows_intended_and_observed_share_evidence_reason_and_next_step():
