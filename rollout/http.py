@@ -155,7 +155,7 @@ class _Cut:
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """Keep a copy of the socket of a connection that was made: TLS takes the original for itself."""
         if event == "connection.connect_tcp.complete":
-            with self._lock:
+            with self._lock, contextlib.suppress(OSError):
                 self._socket = info["return_value"].get_extra_info("socket").dup()
                 if self.is_over:
                     self._shut_socket()

@@ -53,7 +53,7 @@ def _command(verb: Verb) -> Callable[..., None]:
 
         store = open_store(state, files)
         row = pick(store, name)
-        if verb in ("retry", "undo"):
+        if verb == "retry":
             _declare_anew(store, row, files)
         raise typer.Exit(ask(store, row, verb, actor or _login(), reason, output))
 
@@ -61,21 +61,20 @@ def _command(verb: Verb) -> Callable[..., None]:
 
 
 def _declare_anew(store: Store, row: Row, files: list[Path] | None) -> None:
-    """What begins a rollout goes by the files as they are now, where they are at hand. Raises InvalidInput."""
-    from rollout.cli.options import files_of
+    """Let a retry go by the files as they are now, where they are at hand. Raises InvalidInput with every fault.
+
+    An undo never does: going back must not depend on what somebody is editing.
+    """
+    from rollout.cli.options import files_of, state_of
+    from rollout.cli.starting import wanted_rollout
     from rollout.cli.target import read_target
-    from rollout.model.documents import read_files
-    from rollout.model.rollout import Rollout
 
     name, paths = row.rollout.metadata.name, files_of(files)
-    at_hand = files is not None or paths[0].exists()
-    if row.rollout.status.is_active or not at_hand:
+    at_hand = paths[0].exists() and state_of(None, files).resolve() == store.directory.resolve()
+    version = row.rollout.spec.version
+    if row.rollout.status.is_active or version is None or not (files or at_hand):
         return
-    documents = read_files(paths)
-    if documents.faults or name in [each.metadata.name for each in documents.rollouts]:
-        target = read_target(paths, name)
-        spec = target.spec.model_copy(update={"version": row.rollout.spec.version})
-        store.declare(Rollout(target.metadata, spec, row.rollout.status))
+    store.declare(wanted_rollout(read_target(paths, name), version, None, row.rollout))
 
 
 def _login() -> str:

@@ -78,13 +78,15 @@ def _loaded(store: Store, name: str) -> Rollout:
 def _is_taken(store: Store, name: str, version: str, last: int) -> bool:
     """Whether a controller has the rollout in its hands and has seen what is wanted."""
     from rollout.engine.wanting import starts_by_itself
+    from rollout.model.status import Phase
 
     row = store.get(name)
     if row is None or not row.holder:
         return False
     status = row.rollout.status
     begun = status.is_active and status.candidate_version == version
-    return begun or (store.last_decision(name) > last) or not (status.is_active or starts_by_itself(status, version))
+    busy = status.is_active and status.phase is not Phase.DRAINING
+    return begun or (store.last_decision(name) > last) or not (busy or starts_by_itself(status, version))
 
 
 def _until_over(version: str, on_pause: OnPause, store: Store, name: str) -> Callable[[Plan], bool]:

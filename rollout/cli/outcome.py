@@ -35,14 +35,13 @@ def exit_code(status: Status | None, declared: str | None = None, wanted: str | 
     """
     if status is None:
         return 130
-    if (
-        wanted is not None
-        and wanted == status.stable_version
-        and (not status.is_active or status.phase is Phase.DRAINING)
-    ):
+    settled = not status.is_active or status.phase is Phase.DRAINING
+    if wanted is not None and wanted == status.stable_version and settled:
         return 0
     if wanted is not None and declared != wanted:
         return 4
+    if wanted in status.failed and settled:
+        return 3
     if wanted is not None and wanted == status.declined_version:
         return 4
     if status.result is Result.PROMOTED or (status.result is None and status.phase is Phase.STABLE):

@@ -29,7 +29,8 @@ def until_over(on_pause: OnPause, load: Callable[[], Rollout]) -> Callable[[Plan
         status, wanted = made.status, load().spec.version
         if status.phase in (Phase.PAUSED, Phase.FROZEN):
             return on_pause is OnPause.FAIL
-        if status.is_active or made.effects:
+        drains = status.phase is Phase.DRAINING and wanted != status.stable_version
+        if (status.is_active and not drains) or made.effects:
             return False
         return not starts_by_itself(status, wanted)
 

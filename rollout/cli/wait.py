@@ -85,8 +85,8 @@ def _over(version: str, on_pause: OnPause, declared: Callable[[], str | None]) -
             return True
         if status.phase in (Phase.PAUSED, Phase.FROZEN):
             return on_pause is OnPause.FAIL
-        if status.is_active:
-            return status.phase is Phase.DRAINING
+        if status.is_active and status.phase is not Phase.DRAINING:
+            return False
         return not starts_by_itself(status, version)
 
     return over

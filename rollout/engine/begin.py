@@ -49,6 +49,7 @@ def begin(
         culprits=(),
         environment=(),
         passed_by_human=(),
+        promoted_by=(),
         harm_accepted=(),
         declined_version=draft.status.declined_version if undoing else None,
         approved=(),

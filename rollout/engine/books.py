@@ -54,7 +54,7 @@ def _asked_bound(state: KpiEvidence, settings: Evidence) -> float | None:
     """Return stable's bound per outcome that could have been given; None where too little is known of it."""
     if state.responses is None:
         return None
-    bound = upper_bound(state.bad_s, state.responses.total.all_s, FROZEN_MISS, dispersion(state, settings))
+    bound = upper_bound(state.asked_bad_s, state.responses.total.all_s, FROZEN_MISS, dispersion(state, settings))
     return bound if bound < USABLE else None
 
 

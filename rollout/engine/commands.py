@@ -12,8 +12,8 @@ from rollout.engine.draft import Draft
 from rollout.engine.facts import Command
 from rollout.engine.phases import Event, allows
 from rollout.engine.proving import reference_is_known
-from rollout.engine.reacting import is_harmful
 from rollout.engine.returning import retry, undo
+from rollout.engine.wanting import failed_after, is_harmful
 from rollout.model.evidence import TrafficEvidence
 from rollout.model.status import ANSWERS_KEPT, COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result, Status
 
@@ -74,7 +74,7 @@ def _abort(draft: Draft, command: Command) -> str:
     if not allows(draft.status.phase, Event.ROLL_BACK):
         raise Refused(_nothing_to_abort(draft.status))
     message = f"aborted {because(command)}"
-    changes = {"result": Result.ABORTED, "declined_version": draft.spec.version}
+    changes = {"result": Result.ABORTED, "declined_version": draft.spec.version, "failed": failed_after(draft.status)}
     draft.go(Event.ROLL_BACK, Reason.ABORTED, message, actor=command.actor, **changes)
     return f"all new conversations go back to {draft.status.stable_version}"
 
@@ -138,7 +138,13 @@ def _compare_anew(draft: Draft) -> None:
     anew = fresh(draft.policy)
     renewed = {
         name: state.model_copy(
-            update={"responses": None, "per_asked": None, "harm": anew[name].harm, "proof": anew[name].proof}
+            update={
+                "responses": None,
+                "per_asked": None,
+                "asked_bad_s": 0.0,
+                "harm": anew[name].harm,
+                "proof": anew[name].proof,
+            }
         )
         for name, state in draft.status.evidence.items()
         if state.responses is not None and state.responses.doubtful
@@ -176,7 +182,8 @@ def _promote(draft: Draft, command: Command) -> str:
         raise Refused(f"no step to pass: the rollout is {where}")
     passed = status.steps if where is Phase.BAKING else status.step
     if where is not Phase.SHIFTING:
-        draft.update(passed_by_human=(*status.passed_by_human, passed))
+        names = tuple(dict.fromkeys((*status.promoted_by, command.actor)))
+        draft.update(passed_by_human=(*status.passed_by_human, passed), promoted_by=names)
     if paused and status.reason is Reason.RESPONSES_DIFFER:
         _compare_anew(draft)
     if harmed:

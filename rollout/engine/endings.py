@@ -10,10 +10,8 @@ from rollout.engine.fitness import route_is_in_force
 from rollout.engine.phases import Event
 from rollout.engine.route import in_force, wanted_route
 from rollout.engine.waiting import undecided, wait_or_give_up
+from rollout.engine.wanting import failed_after
 from rollout.model.status import Reason, Result, Traffic
-
-FAILED_KEPT = 20
-"""So many failed versions are kept in mind."""
 
 
 def baking(draft: Draft) -> None:
@@ -54,8 +52,7 @@ def _promoted(draft: Draft) -> str:
         for name, state in status.evidence.items()
         if state.all_c + state.all_s > 0
     ]
-    names = sorted({each.actor for each in status.answers if each.verb == "promote" and each.accepted})
-    how = f" by hand ({words.listed(names)})" if status.passed_by_human else ""
+    how = f" by hand ({words.listed(status.promoted_by)})" if status.passed_by_human else ""
     return f"{candidate} is promoted{how}. {'; '.join(told)}"
 
 
@@ -83,15 +80,7 @@ def rolling_back(draft: Draft) -> None:
         draft.go(Event.RESTORED, draft.status.reason, f"all traffic is on {draft.status.stable_version}", result=result)
         draft.update(message=why)
         if result is Result.ROLLED_BACK:
-            _remember_failed(draft)
-
-
-def _remember_failed(draft: Draft) -> None:
-    """Keep in mind what failed, so that trying another version in between does not make it a new one."""
-    status = draft.status
-    others = {version: tries for version, tries in status.failed.items() if version != status.candidate_version}
-    kept = dict(list(others.items())[-FAILED_KEPT + 1 :])
-    draft.update(failed={**kept, status.candidate_version or "": status.retries})
+            draft.update(failed=failed_after(draft.status, always=True))
 
 
 def superseding(draft: Draft) -> None:

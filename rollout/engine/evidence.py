@@ -86,6 +86,7 @@ def _after(state: KpiEvidence, kpi: Kpi, sight: Sight, settings: Evidence) -> Kp
     if given is not None and not sight.preview:
         changes["responses"] = (state.responses or Responses()).after(given, phi, sight.elapsed_s)
         if kpi.margin is not None:
+            changes["asked_bad_s"] = state.asked_bad_s + look.bad_s
             changes["per_asked"] = _per_asked(state, kpi.margin, look, given, phi, sight.elapsed_s)
     if kpi.is_mean:
         return state.model_copy(update=changes | _means(state, kpi, look, sight))

@@ -15,7 +15,7 @@ def _needed(draft: Draft) -> tuple[str, ...]:
 
 
 def versions_have_backends(draft: Draft) -> Closed | None:
-    for version in _needed(draft):
+    for version in (draft.status.stable_version or "", draft.status.candidate_version or ""):
         if version not in draft.facts.versions:
             return Closed(Reason.NOT_READY, f"{version} has no endpoint: add one to spec.backends.endpoints")
     return None

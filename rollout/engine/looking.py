@@ -49,7 +49,7 @@ def look(draft: Draft) -> None:
         traffic=status.traffic.model_copy(update={"effective": _effective(split.reached)}),
         spent=status.spent + (increments[SPEND].look.all_c if SPEND in increments else 0.0),
     )
-    if wrong_split(draft.status) and draft.status.traffic.off_since is None:
+    if wrong_split(draft.status) and draft.status.traffic.off_since is None and not draft.status.undoing:
         draft.update(traffic=draft.status.traffic.model_copy(update={"off_since": draft.now}))
     draft.record(
         "look",

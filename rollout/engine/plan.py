@@ -22,6 +22,7 @@ from rollout.engine.phases import Event, allows
 from rollout.engine.proving import reference_is_known
 from rollout.engine.reacting import react
 from rollout.engine.route import SetWeight, in_force, wanted_route
+from rollout.engine.wanting import failed_after, starts_by_itself
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, HeldBy, Phase, Reason, Result, Status
@@ -88,10 +89,11 @@ def _follow_spec(draft: Draft) -> None:
         status.is_active
         and wanted is not None
         and wanted not in (status.candidate_version, status.declined_version)
+        and (not status.undoing or starts_by_itself(status, wanted))
         and status.phase not in (Phase.SUPERSEDING, Phase.ROLLING_BACK, Phase.DRAINING)
     ):
         message = f"{wanted} is wanted instead of {status.candidate_version}: first back to {status.stable_version}"
-        draft.go(Event.SUPERSEDE, Reason.SUPERSEDED, message)
+        draft.go(Event.SUPERSEDE, Reason.SUPERSEDED, message, failed=failed_after(status))
     elif draft.spec.paused and status.phase is not Phase.PAUSED and allows(status.phase, Event.HOLD):
         draft.hold(HeldBy.SPEC, Reason.PAUSED_BY_HUMAN, "spec.paused is true")
 
@@ -181,6 +183,8 @@ def _next(draft: Draft) -> str:
             return f"start another version, or rollout retry for {status.candidate_version}"
         case Phase.ROLLED_BACK:
             return "rollout retry, or start another version"
+        case Phase.STABLE if draft.spec.version in status.failed:
+            return f"{draft.spec.version} failed before: rollout retry, or declare another version"
         case Phase.STABLE if draft.is_standby:
             until = f"{status.standby_until:%Y-%m-%d %H:%M}Z"
             return f"{status.previous_version} stays ready until {until}: rollout undo goes back at once"

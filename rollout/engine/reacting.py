@@ -7,14 +7,12 @@ from rollout.engine.advance import spend_is_granted
 from rollout.engine.draft import Draft
 from rollout.engine.phases import Event, allows
 from rollout.engine.waiting import stop_spending
+from rollout.engine.wanting import is_down
 from rollout.model.evidence import Verdict
 from rollout.model.policy import Escalation
-from rollout.model.status import HeldBy, Phase, Reason, Status
+from rollout.model.status import HeldBy, Phase, Reason
 
 REACTING = (Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED)
-
-DOWN_LOOKS = 3
-"""A candidate that does not answer for this many looks in a row, while stable does, is worse: no statistics needed."""
 
 GRACE_S = 120.0
 """A source that is down, or a bad environment, for less than this changes nothing, whatever the reaction."""
@@ -30,16 +28,6 @@ def react(draft: Draft) -> None:
         stop_spending(draft, closed)
         return
     _troubles(draft)
-
-
-def is_down(status: Status) -> bool:
-    """Whether the candidate has users and does not answer, while stable does."""
-    return status.unready_looks >= DOWN_LOOKS and status.traffic.wanted_bp > 0
-
-
-def is_harmful(status: Status) -> bool:
-    """Whether the evidence that the candidate is worse stands."""
-    return bool(status.culprits) or is_down(status)
 
 
 def _harm(draft: Draft) -> bool:

@@ -17,18 +17,20 @@ def retry(draft: Draft, command: Command) -> str:
     status, wanted = draft.status, draft.spec.version
     if status.phase is Phase.FROZEN:
         return _thaw(draft, command)
-    if status.phase is Phase.ROLLED_BACK and status.undoing:
+    if status.phase is Phase.ROLLED_BACK and status.undoing and wanted in (None, status.stable_version):
         assert status.candidate_version is not None
         back, retries = status.candidate_version, status.retries + 1
         message = f"tried again {because(command)}"
         begin(draft, Event.RETRY, message, candidate=back, retries=retries, undoing=True, actor=command.actor)
         return f"the way back to {back} begins again"
-    if status.phase not in (Phase.ROLLED_BACK, Phase.STABLE) or wanted is None or wanted == status.stable_version:
+    idle = status.phase in (Phase.ROLLED_BACK, Phase.STABLE, Phase.DRAINING)
+    if not idle or wanted is None or wanted == status.stable_version:
         raise Refused(f"nothing to try again: the rollout is {status.phase}")
     stopped = status.phase is Phase.ROLLED_BACK and wanted == status.candidate_version
     if not stopped and wanted != status.declined_version and wanted not in status.failed:
         raise Refused(f"{status.candidate_version} is not the wanted version any more")
-    retries = status.failed.get(wanted, -1) + 1  # only evidence against it costs budget
+    before = status.retries if stopped and status.result is Result.ROLLED_BACK else -1
+    retries = status.failed.get(wanted, before) + 1
     event = Event.RETRY if status.phase is Phase.ROLLED_BACK else Event.START
     begin(draft, event, f"tried again {because(command)}", candidate=wanted, retries=retries, actor=command.actor)
     return f"{wanted} starts again" + (", with half the budget for false rollbacks" if retries else "")

@@ -1,8 +1,24 @@
-"""Will what is declared start by itself? One answer for the engine, the daemon and whoever waits."""
+"""Will what is declared start by itself, and what is kept in mind so that it does not? One answer for everybody."""
 
 from __future__ import annotations
 
 from rollout.model.status import Phase, Result, Status
+
+FAILED_KEPT = 20
+"""So many failed versions are kept in mind."""
+
+DOWN_LOOKS = 3
+"""A candidate that does not answer for this many looks in a row, while stable does, is worse: no statistics needed."""
+
+
+def is_down(status: Status) -> bool:
+    """Whether the candidate has users and does not answer, while stable does."""
+    return status.unready_looks >= DOWN_LOOKS and status.traffic.wanted_bp > 0
+
+
+def is_harmful(status: Status) -> bool:
+    """Whether the evidence that the candidate is worse stands."""
+    return bool(status.culprits) or is_down(status)
 
 
 def starts_by_itself(status: Status, wanted: str | None) -> bool:
@@ -15,3 +31,16 @@ def starts_by_itself(status: Status, wanted: str | None) -> bool:
         return False
     stopped = status.phase is Phase.ROLLED_BACK and status.result is not Result.UNDONE
     return not (stopped and wanted == status.candidate_version)
+
+
+def failed_after(status: Status, *, always: bool = False) -> dict[str, int]:
+    """Return the failed versions, the candidate among them if it leaves as one, so that trying another in between does
+    not make it a new one.
+
+    always: whether it was rolled back; otherwise it failed if it was known to be worse, or had failed before.
+    """
+    candidate = status.candidate_version
+    if candidate is None or status.undoing or not (always or is_harmful(status) or status.retries):
+        return status.failed
+    others = [(version, tries) for version, tries in status.failed.items() if version != candidate]
+    return {**dict(others[-FAILED_KEPT + 1 :]), candidate: status.retries}

@@ -12,6 +12,8 @@ LOOKS_MIN = 3
 
 
 def split_is_right(draft: Draft) -> Closed | None:
+    if draft.status.undoing:
+        return None  # what is left may hang, and then its requests are not counted
     share = draft.status.split.reached.share
     seen = "nothing seen" if share is None else f"{words.percent(share)} seen"
     wanted = words.weight(draft.status.traffic.wanted_bp)

@@ -29,7 +29,7 @@ class KpiEvidence(Record):
     idle_s: seconds since both versions last had outcomes. seen: whether they had any at this weight.
     frozen_bound: stable's upper bound, once it is fixed. difference: of the rates, for people. batches: for a mean of
     sums. responses: for outcomes that people give of their own accord. per_asked, frozen_asked: the same failures over
-    all that could have been answered, against harm, and stable's bound on that.
+    all that could have been answered, against harm, and stable's bound on that; asked_bad_s: stable's failures in it.
     """
 
     harm: Wealth
@@ -51,6 +51,7 @@ class KpiEvidence(Record):
     responses: Responses | None = None
     per_asked: Wealth | None = None
     frozen_asked: float | None = None
+    asked_bad_s: float = 0.0
     verdict: Verdict = Verdict.UNDECIDED
     problem: str = ""
 

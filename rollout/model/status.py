@@ -179,7 +179,8 @@ class Result(StrEnum):
 class Status(Record):
     """The whole state of one rollout. Weights in basis points, times absolute and in UTC.
 
-    failed: versions that were rolled back on evidence, with how often they had been retried by then.
+    failed: versions that were rolled back, or turned down while they were known to be worse, with how often they had
+    been retried by then.
     """
 
     phase: Phase = Phase.STABLE
@@ -209,6 +210,7 @@ class Status(Record):
     harm_e: float = 1.0
     culprits: tuple[str, ...] = ()
     passed_by_human: tuple[int, ...] = ()
+    promoted_by: tuple[str, ...] = ()
     harm_accepted: tuple[int, ...] = ()
     declined_version: str | None = None
     failed: dict[str, int] = Field(default_factory=dict)

@@ -71,7 +71,8 @@ class Database:
         version = database.execute("PRAGMA user_version").fetchone()[0]
         for step in _STEPS[version:]:
             for statement in filter(str.strip, step.split(";")):
-                database.execute(statement)
+                if "ADD COLUMN version" not in statement or not _has_column(database, "commands", "version"):
+                    database.execute(statement)
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         database.execute("COMMIT")
 
@@ -97,6 +98,10 @@ class Database:
                 database.execute("ROLLBACK")
                 raise
             database.execute("COMMIT")
+
+
+def _has_column(database: sqlite3.Connection, table: str, column: str) -> bool:
+    return column in [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
 
 
 def _with_patience(change: Callable[[], object]) -> None:

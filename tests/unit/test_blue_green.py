@@ -437,6 +437,48 @@ def test_resuming_is_refused_where_no_time_helps_and_advised_where_it_does():
     assert "resume" in world.status.next
 
 
+def test_a_version_that_failed_before_cannot_take_an_undo_over():
+    world = blue_green(undo={"steps": [{"weight": "50%", "for": "1m"}]})
+    world.behaviour["v2"] = Behaviour(tasks=0.6)
+    world.run(3000, until=Phase.ROLLED_BACK)
+    world.declare(version="v3")
+    world.run(4000, until=Phase.DRAINING)
+    world.run(10)
+    world.declare(version="v2")
+    world.run(3700, every_s=10)
+    assert world.status.stable_version == "v3" and "v2 failed before" in world.status.next
+    world.command("undo")
+    world.run(900, until=Phase.DRAINING)
+    assert world.status.stable_version == "v1"
+
+
+def test_a_hanging_version_does_not_hold_the_way_back_by_its_counters():
+    """What is left takes requests and counts none: the split looks wrong, and no wonder."""
+    world = undoing()
+    for _ in range(900):
+        world.look()
+        share = world.router.share_of("v1")
+        world.metrics.grow("v1", Behaviour(), int(20 * share))
+        world.clock.pass_s(1)
+        if world.status.phase is Phase.DRAINING:
+            break
+    assert world.status.stable_version == "v1", world.status.message
+
+
+def test_a_failed_version_can_be_retried_while_the_one_before_drains():
+    world = blue_green()
+    world.behaviour["v2"] = Behaviour(tasks=0.6)
+    world.run(3000, until=Phase.ROLLED_BACK)
+    world.declare(version="v3")
+    world.router.active = {"v1": 1}
+    world.run(4000, until=Phase.DRAINING)
+    world.declare(version="v2")
+    world.run(5)
+    world.command("retry")
+    world.run(3)
+    assert world.status.candidate_version == "v2" and world.status.retries == 1
+
+
 def test_an_undo_meant_for_another_version_is_refused():
     world = promoted(blue_green())
     world.records.pending.append(Command("late", "undo", "ada", "", world.clock.at, version="v1"))

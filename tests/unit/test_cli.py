@@ -285,6 +285,14 @@ def test_what_was_superseded_is_no_success_of_the_version_that_was_asked_for():
     assert "superseded by v3" in meaning(4, promoted, "v3")
 
 
+def test_a_version_that_failed_before_and_did_not_start_is_no_success():
+    after = Status(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v3", failed={"v2": 0})
+    assert exit_code(after, "v2", "v2") == 3
+    assert exit_code(after.model_copy(update={"result": None}), "v2", "v2") == 3
+    undone = Status(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v1", declined_version="v2")
+    assert exit_code(undone, "v2", "v2") == 4
+
+
 def test_following_ends_once_another_version_is_wanted():
     now = Rollout(Metadata(name="a"), spec("v3", policy()), Status(stable_version="v3", result=Result.PROMOTED))
     done = until_over(OnPause.WAIT, lambda: now)

@@ -169,6 +169,47 @@ def test_trying_another_version_in_between_does_not_make_a_failed_one_new():
     assert world.status.candidate_version == "v2" and world.status.retries == 1
 
 
+def test_what_was_known_to_be_worse_keeps_its_retries_however_it_was_left():
+    for left_by in ("abort", "supersede"):
+        world = World(policy(reactions={"worse": "pause"}), rate=50)
+        world.behaviour["v2"] = Behaviour(tasks=0.6)
+        world.run(1800, until=Phase.PAUSED)
+        if left_by == "abort":
+            world.command("abort")
+        else:
+            world.declare(version="v3")
+        world.run(30)
+        assert world.status.failed == {"v2": 0}, left_by
+    world.declare(version="v2")
+    world.run(60)
+    assert world.status.candidate_version != "v2", "it is not tried again by itself"
+
+
+def test_a_status_of_the_release_before_keeps_its_retries():
+    world = World(rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.6)
+    world.run(1800, until=Phase.ROLLED_BACK)
+    now = world.records.rollout
+    older = now.status.model_copy(update={"failed": {}, "retries": 1})
+    world.records.rollout = type(now)(now.metadata, now.spec, older)
+    world.command("retry")
+    world.run(3)
+    assert world.status.retries == 2
+
+
+def test_who_promoted_by_hand_is_named_and_nobody_else():
+    world = World(rate=0.5)
+    for _ in range(3):
+        world.run(200, every_s=5)
+        world.command("promote")
+    world.run(600, every_s=5, until=Phase.DRAINING)
+    world.command("promote")
+    world.run(600, every_s=5, until=Phase.DRAINING)
+    if world.status.result is Result.PROMOTED:
+        assert "by hand (ada)" in world.status.message
+    assert world.status.promoted_by == ("ada",)
+
+
 def test_a_verdict_after_the_deadline_changes_nothing():
     world = checked("before-traffic")
     world.run(400)
@@ -326,6 +367,23 @@ def test_feedback_that_one_versions_users_give_far_more_often_is_not_compared():
     world.command("resume")
     world.run(9000, until=Phase.DRAINING, every_s=5)
     assert world.status.result is Result.PROMOTED, "resumed, the responses are compared anew"
+
+
+def test_complaints_after_unequal_responses_are_still_harm_at_full_traffic():
+    """What is counted anew is counted anew on both sides: a bound of old failures over new tasks would excuse anything."""
+    steps = {"steps": [{"weight": "50%", "for": "5m"}], "bake": {"for": "1h"}}
+    world = World(policy(kpis=[TASKS], canary=steps), rate=50)
+    world.metrics.responses = {"tasks"}
+    world.metrics.per_response = {"v1": (0.1, 0.1), "v2": (0.4, 0.1)}
+    world.run(3600, until=Phase.PAUSED)
+    assert world.status.reason is Reason.RESPONSES_DIFFER
+    world.metrics.per_response["v2"] = (0.1, 0.1)
+    world.command("resume")
+    world.run(3600, until=Phase.BAKING)
+    assert world.status.phase is Phase.BAKING
+    world.metrics.per_response["v2"] = (0.1, 0.5)
+    world.run(1800, until=Phase.ROLLED_BACK)
+    assert world.status.phase is Phase.ROLLED_BACK
 
 
 def test_fewer_users_who_speak_up_but_mostly_to_complain_are_no_harm():

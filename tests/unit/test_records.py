@@ -117,6 +117,14 @@ def test_records_of_the_release_before_are_brought_up_to_date(tmp_path):
     held.release()
 
 
+def test_a_file_that_has_the_new_column_already_is_opened_all_the_same(tmp_path):
+    store = Store(tmp_path, create=True)
+    with closing(sqlite3.connect(store.path)) as database:
+        database.execute("PRAGMA user_version = 2")
+        database.commit()
+    assert Store(tmp_path).names() == []
+
+
 def test_bytes_that_are_no_text_never_keep_an_abort_from_being_recorded(store):
     held = store.hold(AGENT, lambda _: ROLLOUT)
     store.append("agent", "abort", "ad\udce9", "caf\udce9", NOW, Status())
