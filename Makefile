@@ -15,7 +15,7 @@ demo: $(VENV)/.demo  ## a guided tour with real agents; or one release: CANDIDAT
 	  || { code=$$?; [ $$code -eq 3 ] && [ "$(CANDIDATE)" != good ]; }
 
 test: $(VENV)/.dev  ## run all tests, in parallel
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev  ## style and the walls between the rooms
 	$(BIN)/ruff check .

@@ -1,14 +1,22 @@
-"""Tests with real processes take turns, also across pytest's workers: two cores bear one such test at a time."""
+"""Tests with real processes take turns, also across pytest's workers: two cores bear one that runs LangGraph agents and one
+that runs light ones at a time."""
 
 import fcntl
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+HEAVY = ("test_demo", "test_killed")
+
 
 @pytest.fixture(autouse=True)
-def _one_at_a_time():
-    with (Path(tempfile.gettempdir()) / "agent-rollout-real-parts.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+def _in_turns(request):
+    """Marked `alone`, a test waits for both turns, always in the same order."""
+    mine = "heavy" if request.module.__name__.rpartition(".")[2] in HEAVY else "light"
+    with ExitStack() as turns:
+        for turn in ("heavy", "light") if request.node.get_closest_marker("alone") else (mine,):
+            lock = turns.enter_context((Path(tempfile.gettempdir()) / f"agent-rollout-{turn}-parts.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

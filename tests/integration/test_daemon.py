@@ -133,6 +133,7 @@ def allowed(status: dict, name: str) -> int:
     return (2500, 5000)[status["step"]]
 
 
+@pytest.mark.alone
 def test_no_request_is_lost_at_200_a_second_by_a_switch_an_undo_or_a_restart(place):
     place.add("blue", BLUE_GREEN)
     place.run("start", "v1", "--stable", "v1", name="blue")
