@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rollout.errors import Fault, InvalidInput, RecordsUnavailable
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 10.0
 _PAUSE_S = 0.02
 
@@ -34,10 +34,8 @@ CREATE INDEX commands_pending ON commands (rollout, handled);
 """,
     """
 CREATE TABLE releases (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, ended_at TEXT NOT NULL, body TEXT NOT NULL,
-  UNIQUE (rollout, ended_at));
-""",
-    """
+  id INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, started_at TEXT NOT NULL, body TEXT NOT NULL,
+  UNIQUE (rollout, started_at));
 ALTER TABLE commands ADD COLUMN version TEXT;
 """,
 )
@@ -71,8 +69,7 @@ class Database:
         version = database.execute("PRAGMA user_version").fetchone()[0]
         for step in _STEPS[version:]:
             for statement in filter(str.strip, step.split(";")):
-                if "ADD COLUMN version" not in statement or not _has_column(database, "commands", "version"):
-                    database.execute(statement)
+                database.execute(statement)
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         database.execute("COMMIT")
 
@@ -98,10 +95,6 @@ class Database:
                 database.execute("ROLLBACK")
                 raise
             database.execute("COMMIT")
-
-
-def _has_column(database: sqlite3.Connection, table: str, column: str) -> bool:
-    return column in [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
 
 
 def _with_patience(change: Callable[[], object]) -> None:

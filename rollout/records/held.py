@@ -80,8 +80,8 @@ class Held:
             )
             if decisions and (release := ended(self._rollout.status, status, decisions[-1].at)) is not None:
                 database.execute(
-                    "INSERT OR REPLACE INTO releases (rollout, ended_at, body) VALUES (?,?,?)",
-                    (name, release.ended_at.isoformat(), as_json(release)),
+                    "INSERT OR REPLACE INTO releases (rollout, started_at, body) VALUES (?,?,?)",
+                    (name, release.started_at.isoformat(), as_json(release)),
                 )
             if self._saves % 500 == 0:
                 database.execute(

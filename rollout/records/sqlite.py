@@ -102,7 +102,7 @@ class Store:
     def releases(self, name: str, limit: int) -> list[Release]:
         """Return the newest releases of a rollout that are over, oldest first."""
         with self._file.reading() as database:
-            query = "SELECT body FROM releases WHERE rollout = ? ORDER BY ended_at DESC, id DESC LIMIT ?"
+            query = "SELECT body FROM releases WHERE rollout = ? ORDER BY started_at DESC LIMIT ?"
             rows = database.execute(query, (name, limit)).fetchall()
         return [Release.model_validate_json(body) for (body,) in reversed(rows)]
 

@@ -12,7 +12,7 @@ import pytest
 from rollout.errors import Busy, InvalidInput, RecordsUnavailable
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
-from rollout.model.status import CommandOutcome, Decision, Phase, Reason, Status
+from rollout.model.status import CommandOutcome, Decision, Phase, Reason, Result, Status
 from rollout.records.held import COMMANDS_PENDING_MAX, as_json
 from rollout.records.sqlite import Store
 from tests.world import policy, spec
@@ -117,12 +117,14 @@ def test_records_of_the_release_before_are_brought_up_to_date(tmp_path):
     held.release()
 
 
-def test_a_file_that_has_the_new_column_already_is_opened_all_the_same(tmp_path):
-    store = Store(tmp_path, create=True)
-    with closing(sqlite3.connect(store.path)) as database:
-        database.execute("PRAGMA user_version = 2")
-        database.commit()
-    assert Store(tmp_path).names() == []
+def test_a_release_that_ends_twice_is_told_once_by_its_last_end(store):
+    """Superseded, and aborted before everything was back on stable."""
+    held = store.hold(AGENT, lambda _: ROLLOUT)
+    begun = Status(stable_version="v1", candidate_version="v2", phase=Phase.OBSERVING, started_at=NOW, phase_since=NOW)
+    for phase, result in ((Phase.OBSERVING, None), (Phase.SUPERSEDING, None), (Phase.ROLLED_BACK, Result.ABORTED)):
+        held.save(begun.model_copy(update={"phase": phase, "result": result}), (decision(),))
+    assert [each.result for each in store.releases("agent", 10)] == [Result.ABORTED]
+    held.release()
 
 
 def test_bytes_that_are_no_text_never_keep_an_abort_from_being_recorded(store):
