@@ -26,7 +26,7 @@ _POLL_S = 0.1
 
 _HELP: dict[Verb, str] = {
     "promote": "Pass the step in force without waiting for its evidence.",
-    "approve": "Give the approval that a step waits for.",
+    "approve": "Give the approval that a step waits for, or waive a closed release window for one move.",
     "pause": "Hold the weight as it is; harm is still watched for.",
     "resume": "Go on after a pause.",
     "abort": "Send all new conversations back to the stable version. Works at any time.",

@@ -19,16 +19,20 @@ def register(app: typer.Typer) -> None:
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every look, not only decisions.")] = False,
     ) -> None:
         """Carry out all rollouts of this machine, several at once; log decisions to stderr as JSON lines."""
+        import threading
+
         from rollout.cli.options import state_of
         from rollout.daemon.crew import Crew
-        from rollout.daemon.lifetime import only_one, stopped_by_signals
+        from rollout.daemon.lifetime import only_one
         from rollout.daemon.logs import configure
+        from rollout.daemon.signals import on_stop
         from rollout.records.sqlite import Store
 
         configure(verbose=verbose, decisions=True)
         directory = state_of(state, files)
         store = Store(directory, create=True)
-        with stopped_by_signals() as stopped, only_one(directory) as ending:
+        stopped = threading.Event()
+        with on_stop(stopped.set), only_one(directory) as ending:
             typer.echo(f"carries out the rollouts in {directory}; Ctrl-C ends it, Envoys go on", err=True)
             Crew(store, workers=workers).run(stopped, ending if until_idle else None)
         typer.echo("ended; rollout daemon, or rollout start, goes on from here", err=True)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from rollout.cli.options import Output
-from rollout.cli.starting import OnPause, checked, say_if_declined, until_over
+from rollout.cli.starting import OnPause, checked, say_if_declined, until_settled
 from rollout.errors import RecordsUnavailable
 
 if TYPE_CHECKING:
     from rollout.cli.target import Target
-    from rollout.engine.plan import Plan
-    from rollout.model.rollout import Rollout
+    from rollout.model.status import Status
     from rollout.records.sqlite import Store
 
 HAND_OVER_TIMEOUT_S = 20.0
@@ -29,7 +27,8 @@ def hand_over(
     """Declare what is wanted and let a daemon carry it out; follow it, or return as soon as it is in its hands."""
     import time
 
-    from rollout.cli.follow import follow
+    from rollout.cli.follow import Follower
+    from rollout.cli.options import pick
     from rollout.cli.outcome import as_json, exit_code, finish
     from rollout.cli.watch import watcher
     from rollout.daemon.lifetime import ensure
@@ -48,31 +47,24 @@ def hand_over(
             raise RecordsUnavailable(f"{message}; see {state / 'daemon.log'}, or whether another controller holds it")
         time.sleep(HAND_OVER_POLL_S)
         daemon = ensure(state)  # it may have ended for want of work as we came
-    row = store.get(name)
-    if (
-        detach
-        and row is not None
-        and not (row.rollout.status.is_active or starts_by_itself(row.rollout.status, version))
-    ):
-        return finish(row.rollout, exit_code(row.rollout.status, row.rollout.spec.version, version), output, version)
-    if detach and row is not None:
+    row = pick(store, name)
+    status = row.rollout.status
+    if detach and (status.is_active or starts_by_itself(status, version)):
         if output is Output.JSON:
             typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
         else:
             typer.echo(f"{name}: {version} is in the daemon's hands ({daemon}). Follow it: rollout status --watch")
         return 0
-    with watcher(name, lambda: _loaded(store, name)) as watching:
-        status = follow(store, name, last, watching.show, _until_over(version, on_pause, store, name), attended=True)
-    if status is None:
-        typer.echo("the daemon goes on; rollout status --watch follows it again", err=True)
-    return finish(_loaded(store, name), exit_code(status, _loaded(store, name).spec.version, version), output, version)
-
-
-def _loaded(store: Store, name: str) -> Rollout:
-    row = store.get(name)
-    if row is None:
-        raise RecordsUnavailable(f"{name} is not recorded any more")
-    return row.rollout
+    follower = Follower(store, row, last)
+    ended: Status | None = status
+    if not detach:
+        with watcher(name, follower.load) as watching:
+            settled = until_settled(version, on_pause, follower.load)
+            ended = follower.until(settled, watching.show, attended=True)
+        if ended is None:
+            typer.echo("the daemon goes on; rollout status --watch follows it again", err=True)
+    found = follower.load()
+    return finish(found, exit_code(ended, found.spec.version, version), output, version)
 
 
 def _is_taken(store: Store, name: str, version: str, last: int) -> bool:
@@ -87,9 +79,3 @@ def _is_taken(store: Store, name: str, version: str, last: int) -> bool:
     begun = status.is_active and status.candidate_version == version
     busy = status.is_active and status.phase is not Phase.DRAINING
     return begun or (store.last_decision(name) > last) or not (busy or starts_by_itself(status, version))
-
-
-def _until_over(version: str, on_pause: OnPause, store: Store, name: str) -> Callable[[Plan], bool]:
-    """Return what says that there is nothing more to follow: it is over, or somebody wants another version now."""
-    over = until_over(on_pause, lambda: _loaded(store, name))
-    return lambda made: over(made) or _loaded(store, name).spec.version != version

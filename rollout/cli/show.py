@@ -12,7 +12,6 @@ from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
 
 if TYPE_CHECKING:
     from rollout.model.release import Release
-    from rollout.model.rollout import Rollout
     from rollout.model.status import Decision, KpiFigures
     from rollout.records.sqlite import Row, Store
 
@@ -59,18 +58,12 @@ def status(
 
 def _follow(store: Store, row: Row) -> None:
     """Show every change until nothing is under way any more."""
-    from rollout.cli.follow import follow
+    from rollout.cli.follow import Follower
     from rollout.cli.watch import watcher
 
-    name = row.rollout.metadata.name
-
-    def load() -> Rollout:
-        found = store.get(name)
-        return (found or row).rollout
-
-    with watcher(name, load) as watching:
-        last = store.last_decision(name)
-        follow(store, name, last, watching.show, lambda plan: not plan.status.is_active)
+    follower = Follower(store, row)
+    with watcher(row.rollout.metadata.name, follower.load) as watching:
+        follower.until(lambda plan: not plan.status.is_active, watching.show)
 
 
 def _styled(text: str, style: str) -> None:

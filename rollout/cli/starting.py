@@ -37,6 +37,23 @@ def until_over(on_pause: OnPause, load: Callable[[], Rollout]) -> Callable[[Plan
     return done
 
 
+def until_settled(version: str, on_pause: OnPause, load: Callable[[], Rollout]) -> Callable[[Plan], bool]:
+    """Return what says that there is nothing more to follow: the version is promoted, or will not be by itself.
+
+    Unlike whoever carries it out, whoever follows need not see the drain through, nor another version that is wanted
+    instead by now. load: the rollout as declared now.
+    """
+    from rollout.model.status import Result
+
+    over = until_over(on_pause, load)
+
+    def settled(made: Plan) -> bool:
+        promoted = made.status.stable_version == version and made.status.result is Result.PROMOTED
+        return load().spec.version != version or promoted or over(made)
+
+    return settled
+
+
 def say_if_declined(rollout: Rollout, version: str, *, pending: bool) -> None:
     from rollout.engine.wanting import starts_by_itself
 
@@ -57,7 +74,7 @@ def checked(target: Target, version: str, stable: str | None, state: Path) -> Ro
     recorded = Store(state).get(target.metadata.name) if (state / "rollouts.db").exists() else None
     wanted = wanted_rollout(target, version, stable, recorded.rollout if recorded else None)
     if recorded is None or not recorded.rollout.status.is_active:
-        _check(wanted, state, recorded.rollout if recorded else None)
+        _try_out(wanted, state)
     return wanted
 
 
@@ -96,14 +113,12 @@ def _declared_stable(target: Target, version: str) -> str | None:
     return target.spec.version if target.spec.version != version else None
 
 
-def _check(wanted: Rollout, state: Path, recorded: Rollout | None) -> None:
-    """Try everything a new rollout depends on before anything is changed; one that is under way goes on anyhow."""
+def _try_out(wanted: Rollout, state: Path) -> None:
+    """Try everything a new rollout depends on before anything is changed. Raises InvalidInput with every fault."""
     from rollout.daemon.local import Machine
     from rollout.errors import InvalidInput
 
-    if recorded is not None and recorded.status.is_active:
-        return
-    status, version = wanted.status, wanted.spec.version or ""
+    stable, version = wanted.status.stable_version, wanted.spec.version or ""
     with Machine(wanted, state) as machine:
-        if faults := machine.probe(status.stable_version or version, version):
+        if faults := machine.probe(stable or version, version):
             raise InvalidInput(faults)

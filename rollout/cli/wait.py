@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
-from rollout.cli.starting import OnPause
+from rollout.cli.starting import OnPause, until_settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rollout.engine.plan import Plan
     from rollout.records.sqlite import Row, Store
 
 TIMED_OUT = 124
@@ -47,46 +44,21 @@ def _seconds(text: str) -> float:
 
 
 def _wait(store: Store, row: Row, timeout_s: float, on_pause: OnPause, output: Output) -> int:
-    from rollout.cli.follow import TimedOut, follow
+    from rollout.cli.follow import Follower, TimedOut
     from rollout.cli.outcome import exit_code, finish
     from rollout.cli.watch import watcher
 
-    name = row.rollout.metadata.name
+    follower = Follower(store, row)
     version = row.rollout.spec.version or row.rollout.status.stable_version or ""
-    latest = row.rollout
     if not row.holder and row.rollout.status.is_active:
         typer.echo("no controller carries it out now; rollout start, or rollout daemon, does", err=True)
-
-    def see(plan: Plan) -> None:
-        nonlocal latest
-        found = store.get(name)
-        latest = found.rollout if found else latest
-        watching.show(plan)
-
-    with watcher(name, lambda: latest) as watching:
+    with watcher(row.rollout.metadata.name, follower.load) as watching:
         try:
-            over = _over(version, on_pause, lambda: latest.spec.version)
-            status = follow(store, name, store.last_decision(name), see, over, timeout_s=timeout_s)
+            settled = until_settled(version, on_pause, follower.load)
+            status = follower.until(settled, watching.show, timeout_s=timeout_s)
         except TimedOut:
-            typer.echo(f"{version}: {latest.status.message or 'nothing has begun'}")
+            typer.echo(f"{version}: {follower.load().status.message or 'nothing has begun'}")
             typer.echo(f"(exit {TIMED_OUT}: not over after {timeout_s:g} s; it goes on)", err=True)
             return TIMED_OUT
-    return finish(latest, exit_code(status, latest.spec.version, version), output, version)
-
-
-def _over(version: str, on_pause: OnPause, declared: Callable[[], str | None]) -> Callable[[Plan], bool]:
-    """Return what says that the version that was wanted at first is promoted, or will not be without somebody."""
-    from rollout.engine.wanting import starts_by_itself
-    from rollout.model.status import Phase
-
-    def over(plan: Plan) -> bool:
-        status = plan.status
-        if declared() != version:
-            return True
-        if status.phase in (Phase.PAUSED, Phase.FROZEN):
-            return on_pause is OnPause.FAIL
-        if status.is_active and status.phase is not Phase.DRAINING:
-            return False
-        return not starts_by_itself(status, version)
-
-    return over
+    found = follower.load()
+    return finish(found, exit_code(status, found.spec.version, version), output, version)

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 
+from rollout.cli.follow import Follower, TimedOut
 from rollout.cli.outcome import exit_code, meaning
 from rollout.cli.picture import draw
 from rollout.cli.starting import OnPause, until_over
@@ -21,7 +22,7 @@ from rollout.cli.target import read_target
 from rollout.cli.watch import sentence
 from rollout.daemon import local
 from rollout.engine.plan import Plan
-from rollout.errors import RouterUnavailable
+from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Result, Status
@@ -298,6 +299,34 @@ def test_following_ends_once_another_version_is_wanted():
     done = until_over(OnPause.WAIT, lambda: now)
     assert done(Plan(now.status, (), (), 1.0))
     assert not done(Plan(now.status.model_copy(update={"phase": Phase.SUPERSEDING}), (), (), 1.0))
+
+
+class FlakyStore:
+    """Records that cannot be read now and then."""
+
+    def __init__(self, store: Store, failures: int) -> None:
+        self._store, self.failures = store, failures
+
+    def get(self, name: str):
+        if self.failures:
+            self.failures -= 1
+            raise RecordsUnavailable("the disk is away")
+        return self._store.get(name)
+
+    def __getattr__(self, name: str):
+        return getattr(self._store, name)
+
+
+def test_whoever_waits_with_a_time_limit_survives_records_that_are_away_for_a_moment(recorded):
+    store = Store(recorded / ".rollout")
+    flaky, shown = FlakyStore(store, 3), []
+    follower = Follower(flaky, store.get("agent"))
+    ended = follower.until(lambda plan: True, shown.append, timeout_s=30)
+    assert ended.phase is Phase.ROLLED_BACK and len(shown) == 1 and flaky.failures == 0
+    with pytest.raises(RecordsUnavailable):
+        Follower(FlakyStore(store, 1), store.get("agent")).until(lambda plan: True, shown.append)
+    with pytest.raises(TimedOut):
+        Follower(FlakyStore(store, 1000), store.get("agent")).until(lambda plan: True, shown.append, timeout_s=0.3)
 
 
 INIT = ("init", "--name", "agent", "--stable", "20240501=http://127.0.0.1:1", "--candidate", "2=http://127.0.0.1:2")
