@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import queue
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 import structlog
 
 from rollout.daemon.reconcile import Reconciler
+from rollout.daemon.signals import on_stop
 from rollout.daemon.timers import SchedulerTimers
 from rollout.engine.plan import Plan
 from rollout.errors import Unavailable
@@ -33,10 +31,8 @@ def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | 
     wakes.put(key)
     longest_s = RETRY_AFTER_S
     try:
-        with _stopped_by_signals(wakes) as stopped:
-            while not stopped:
-                if _next(wakes, longest_s) is None:
-                    break
+        with on_stop(lambda: wakes.put(None)):
+            while _next(wakes, longest_s) is not None:
                 try:
                     made = reconciler.look()
                 except Unavailable as error:
@@ -60,20 +56,3 @@ def _next(wakes: queue.SimpleQueue[str | None], longest_s: float) -> str | None:
         return wakes.get(timeout=longest_s)
     except queue.Empty:
         return ""
-
-
-@contextmanager
-def _stopped_by_signals(wakes: queue.SimpleQueue[str | None]) -> Iterator[list[int]]:
-    """Let a signal end the loop between two looks, never within one. Yields the signals that came."""
-    stopped: list[int] = []
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        stopped.append(number)
-        wakes.put(None)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,18 +1,15 @@
-"""One daemon a state directory: which one runs, starting one in the background, ending with a signal."""
+"""One daemon a state directory: which one runs, starting one in the background."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from rollout.errors import Busy, RecordsUnavailable
 
@@ -89,19 +86,3 @@ def ensure(directory: Path) -> str:
             break
         time.sleep(_POLL_S)
     raise RecordsUnavailable(f"no daemon came up; its last words are in {log}")
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGINT and SIGTERM set."""
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
