@@ -126,7 +126,7 @@ def _exchange(
         raise PageUnavailable(f"{url} did not answer within {timeout_s:g} s") from error
     except httpx.LocalProtocolError as error:  # it may quote what we sent, and that may be a secret
         raise PageUnavailable(f"{url} cannot be asked: the request would not be proper HTTP") from error
-    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         if cut.is_over:
             raise PageUnavailable(f"{url} was not through after {timeout_s:g} s") from error
         raise PageUnavailable(f"{url} cannot be reached: {error}") from error

@@ -15,8 +15,8 @@ FROZEN_MISS = 0.01
 """The chance that stable's true rate lies above the bound that is frozen for the bake."""
 
 
-USABLE = 0.5
-"""A bound above this would excuse nearly anything."""
+REFERENCE_MAX = 0.5
+"""A frozen reference above this would excuse nearly anything; a human must take it from there."""
 
 
 def fresh(policy: PolicySpec) -> dict[str, KpiEvidence]:
@@ -55,7 +55,7 @@ def _asked_bound(state: KpiEvidence, settings: Evidence) -> float | None:
     if state.responses is None:
         return None
     bound = upper_bound(state.asked_bad_s, state.responses.total.all_s, FROZEN_MISS, dispersion(state, settings))
-    return bound if bound < USABLE else None
+    return bound if bound < REFERENCE_MAX else None
 
 
 def interrupted(evidence: Mapping[str, KpiEvidence]) -> dict[str, KpiEvidence]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from rollout.engine import words
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
-from rollout.model.status import CheckRun, Phase, Reason
+from rollout.engine.looking import LOOKING
+from rollout.model.status import CheckRun, Reason
 
 CHECKS_KEPT = 40
 """Finished runs beyond this are forgotten, the oldest first."""
@@ -19,14 +20,10 @@ BEFORE_STEP = "before-step"
 BEFORE_PROMOTION = "before-promotion"
 
 
-ASKING = (Phase.PREFLIGHT, Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED, Phase.FROZEN)
-"""Phases in which a check's verdict still matters; anywhere else it is given up without a word."""
-
-
 def follow(draft: Draft) -> None:
-    """Take in what is known of the checks under way."""
+    """Take in what is known of the checks under way; where nothing is watched any more they are given up."""
     runs = []
-    if draft.status.phase not in ASKING:
+    if draft.status.phase not in LOOKING:
         kept = tuple(run for run in draft.status.checks if run.state != "running")
         if kept != draft.status.checks:
             draft.update(checks=kept)

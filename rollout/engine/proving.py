@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from rollout.engine import words
-from rollout.engine.books import frozen
+from rollout.engine.books import REFERENCE_MAX, frozen
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
 from rollout.engine.evidence import dispersion, frozen_limit
@@ -15,9 +15,6 @@ from rollout.model.kpi import Kpi
 from rollout.model.status import Reason
 from rollout.model.units import FULL_BP
 from rollout.stats import promotion_requests
-
-REFERENCE_MAX = 0.5
-"""A frozen reference above this would excuse nearly anything; a human must take it from there."""
 
 FAINT = 0.05
 """Odds of a rate below this say too little to be multiplied."""

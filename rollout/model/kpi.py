@@ -30,11 +30,6 @@ class Margin(Document):
         """The greatest odds ratio that still counts as the same; None for a margin between rates."""
         return None if self.odds_bp is None else 1.0 + self.odds_bp / FULL_BP
 
-    @property
-    def is_zero(self) -> bool:
-        """Whether it leaves no room: nothing can be proved within it."""
-        return not (self.relative_bp or self.absolute_bp or self.odds_bp)
-
 
 class Kpi(Document):
     """One thing to judge, for both versions at the same time: a rate of bad outcomes among all, or a mean.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
@@ -26,16 +25,6 @@ class Evidence(Document):
     dispersion: Literal["learn"] | Decimal = "learn"
     look_every_s: Duration = Field(default=30.0, alias="lookEvery")
     warm_up_s: Duration = Field(default=30.0, alias="warmUp")
-
-
-class Move(StrEnum):
-    """What the engine may do of its own accord."""
-
-    HOLD = "hold"
-    PAUSE = "pause"
-    FREEZE = "freeze"
-    ROLLBACK = "rollback"
-    ADVANCE = "advance"
 
 
 class Escalation(Document):
