@@ -7,6 +7,12 @@
     - PageUnavailable     an HTTP page: metrics, or the router's admin                   (exit 5)
     - RecordsUnavailable  the store of rollouts and decisions                            (exit 5)
       · Busy              another controller holds the rollout                           (exit 5)
+    - ClusterUnavailable  the Kubernetes API                                             (exit 5)
+      · Forbidden         we may not do that                                             (exit 5)
+      · NotFound          the object, or its kind, is not there                          (exit 5)
+      · Conflict          somebody else has changed the object since we read it          (exit 5)
+      · Rejected          the API server finds the request wrong                         (exit 5)
+      · Gone              the watch has fallen too far behind: list again                (exit 5)
 
 Each message says what happened, what it means and what to do.
 """
@@ -83,3 +89,34 @@ class RecordsUnavailable(Unavailable):
 
 class Busy(RecordsUnavailable):
     """Another controller holds this rollout; two must never write at once."""
+
+
+class ClusterUnavailable(Unavailable):
+    """The Kubernetes API did not carry a request out, or we cannot know whether it did.
+
+    retry_after_s: how long it asks us to leave it alone; 0 where it does not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class Forbidden(ClusterUnavailable):
+    """The API server knows us too little (401), or well enough (403)."""
+
+
+class NotFound(ClusterUnavailable):
+    """No such object; or its kind is not installed."""
+
+
+class Conflict(ClusterUnavailable):
+    """The object was changed since it was read, or exists already. Nothing was written."""
+
+
+class Rejected(ClusterUnavailable):
+    """The request is wrong (400, 422, 415): trying it again as it is helps nobody. Nothing was written."""
+
+
+class Gone(ClusterUnavailable):
+    """The version asked for is too old (410)."""

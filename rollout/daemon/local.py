@@ -77,7 +77,7 @@ class Machine:
         endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
         self.router = EnvoyRouter(self._name, spec.conversations.pin_by.header, endpoints, self.envoy)
         self.metrics = ScrapeSource(
-            self._name, self._pages_of, self.router.stats_page, http, spec.metrics.scrape.timeout_s
+            self._name, self._pages_of, self.router.stats_page, http, spec.scrape.timeout_s
         )
         self._close.callback(self.metrics.close)
         self.keeper = Keeper(services, directory.resolve().parent, WallClock())
@@ -96,7 +96,7 @@ class Machine:
         self._close.close()
 
     def _pages_of(self, version: str) -> tuple[str, ...]:
-        path = self._rollout.spec.metrics.scrape.path
+        path = self._rollout.spec.scrape.path
         return tuple(url.rstrip("/") + path for url in self._rollout.spec.backends.of(version))
 
     def reconciler(self, records: Records, *, moves_traffic: bool = True) -> Reconciler:

@@ -12,7 +12,7 @@ import yaml
 
 from rollout.errors import Fault
 from rollout.model.notbuilt import strip_policy, strip_rollout
-from rollout.model.parsing import MISSING, parse, unknown
+from rollout.model.parsing import MISSING, parse, prune, unknown
 from rollout.model.policy import PINNED_MAX_BYTES, PolicySpec
 from rollout.model.policy_rules import POLICY_RULES
 from rollout.model.resource import API_VERSION, Metadata, RolloutSpec
@@ -129,21 +129,24 @@ def _read_document(raw: Any, where: str, documents: Documents) -> None:
     documents.faults += [fault.within(f"{where}: ") for fault in faults]
 
 
-def rollout_spec(raw: Any) -> tuple[RolloutSpec | None, list[Fault]]:
-    """Read a raw Rollout spec; faults carry paths from ``spec``. Takes `raw` apart: hand in a copy."""
+def rollout_spec(raw: Any, *, lenient: bool = False) -> tuple[RolloutSpec | None, list[Fault]]:
+    """Read a raw Rollout spec; faults carry paths from ``spec``. Takes `raw` apart: hand in a copy.
+
+    lenient: whether unknown fields are passed over, as a controller does that is older than its CRD.
+    """
     faults = [fault.within("spec.") for fault in _apply(ROLLOUT_RULES, raw)]
     inline = mapping(mapping(raw).get("policy"))
     faults += [fault.within("spec.policy.") for fault in _apply(POLICY_RULES, inline)] if inline else []
     not_built = [fault.within("spec.") for fault in strip_rollout(mapping(raw))]
-    parsed, found = parse(RolloutSpec, raw, "spec")
+    parsed, found = parse(RolloutSpec, prune(RolloutSpec, raw) if lenient else raw, "spec")
     return parsed, _joined(faults, not_built, found)
 
 
-def policy_spec(raw: Any) -> tuple[PolicySpec | None, list[Fault]]:
-    """Read a raw policy; faults carry paths within the spec. Takes `raw` apart: hand in a copy."""
+def policy_spec(raw: Any, *, lenient: bool = False) -> tuple[PolicySpec | None, list[Fault]]:
+    """Read a raw policy; faults carry paths within the spec. Takes `raw` apart: hand in a copy. lenient: as above."""
     faults = _apply(POLICY_RULES, raw)
     not_built = strip_policy(mapping(raw))
-    parsed, found = parse(PolicySpec, raw, "")
+    parsed, found = parse(PolicySpec, prune(PolicySpec, raw) if lenient else raw, "")
     if parsed and len(parsed.canonical().encode()) > PINNED_MAX_BYTES:
         found.append(Fault("", "is larger than 16 KiB and cannot be pinned", "split the rollout or shorten it"))
     return parsed, _joined(faults, not_built, found)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from rollout.errors import Fault
-from rollout.model.rules import items, mapping
+from rollout.model.rules import mapping
 
 _ROLLOUT = {
     "contract": "state contracts",
     "stateStore": "live samples of the agents' state",
 }
-_BACKENDS = dict.fromkeys(("service", "deployment", "port", "subset"), "Kubernetes backends")
-_ROUTES = dict.fromkeys(("httpRoute", "grpcRoute", "virtualService"), "routes in Kubernetes")
-_METRICS = {"prometheus": "Prometheus as a metrics source"}
+_BACKENDS = {"subset": "subsets of one Istio host"}
 _GATES = {"state": "the state gate"}
 
 
@@ -21,9 +19,6 @@ def strip_rollout(spec: dict[str, Any]) -> list[Fault]:
     """Take what is not built out of a raw Rollout spec; return a fault for each."""
     faults = _strip(spec, _ROLLOUT, "")
     faults += _strip(mapping(spec.get("backends")), _BACKENDS, "backends.")
-    faults += _strip(mapping(spec.get("metrics")), _METRICS, "metrics.")
-    for index, route in enumerate(items(spec.get("routes"))):
-        faults += _strip(mapping(route), _ROUTES, f"routes[{index}].")
     if isinstance(spec.get("policy"), dict):
         faults += [fault.within("policy.") for fault in strip_policy(spec["policy"])]
     return faults

@@ -13,6 +13,9 @@ Parsed = TypeVar("Parsed", bound=BaseModel)
 
 MISSING = "is missing"
 
+PRUNED_MAX = 8
+"""Fields may be unknown within fields that were unknown before; deeper than this is no document of ours."""
+
 
 def parse(model: type[Parsed], raw: Any, prefix: str) -> tuple[Parsed | None, list[Fault]]:
     """Return the model and no fault, or no model and every fault; paths begin with `prefix`."""
@@ -28,6 +31,37 @@ def parse(model: type[Parsed], raw: Any, prefix: str) -> tuple[Parsed | None, li
         # A list whose items are wrong counts as empty too: that is no fault of its own.
         counts = {path for path in faults if any(other.startswith(f"{path}[") for other in faults)}
         return None, [fault for path, fault in faults.items() if path not in counts]
+
+
+def prune(model: type[BaseModel], raw: Any) -> Any:
+    """Return `raw` without the fields that the model does not know: an older controller must survive a newer CRD.
+
+    What else is wrong with it is left as it is.
+    """
+    for _ in range(PRUNED_MAX):
+        try:
+            model.model_validate(raw)
+        except ValidationError as error:
+            strangers = [each["loc"] for each in error.errors(include_url=False) if each["type"] == "extra_forbidden"]
+            if not any(_remove(raw, loc) for loc in strangers):
+                return raw
+        else:
+            return raw
+    return raw
+
+
+def _remove(raw: Any, loc: tuple[Any, ...]) -> bool:
+    """Take one field out of nested data; whether it was there."""
+    *parents, last = [step for step in loc if not _is_branch(step)]
+    for step in parents:
+        try:
+            raw = raw[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    if isinstance(raw, dict) and last in raw:
+        del raw[last]
+        return True
+    return False
 
 
 def _fault(error: Any, model: type[BaseModel], prefix: str) -> Fault:

@@ -22,7 +22,9 @@ class Evidence(Document):
 
     false_rollback_bp: Percent = Field(default=500, alias="falseRollback")
     false_promotion_bp: Percent = Field(default=500, alias="falsePromotion")
-    dispersion: Literal["learn"] | Decimal = "learn"
+    dispersion: Literal["learn"] | Decimal = Field(
+        default="learn", json_schema_extra={"x-kubernetes-int-or-string": True}
+    )
     look_every_s: Duration = Field(default=30.0, alias="lookEvery")
     warm_up_s: Duration = Field(default=30.0, alias="warmUp")
 
@@ -35,14 +37,24 @@ class Escalation(Document):
     do: Literal["pause", "rollback"]
 
 
+_WORD_OR_ESCALATION = {"x-kubernetes-preserve-unknown-fields": True}
+"""A word or an object: no structural schema can say that, so lint and the daemon look at it."""
+
+
 class Reactions(Document):
     """What follows from each verdict that is not `acceptable`."""
 
     worse: Literal["rollback", "freeze", "pause"] = "rollback"
-    no_data: Literal["hold", "pause", "rollback"] | Escalation = "hold"
-    source_down: Literal["hold", "pause", "rollback"] | Escalation = "hold"
+    no_data: Literal["hold", "pause", "rollback"] | Escalation = Field(
+        default="hold", json_schema_extra=_WORD_OR_ESCALATION
+    )
+    source_down: Literal["hold", "pause", "rollback"] | Escalation = Field(
+        default="hold", json_schema_extra=_WORD_OR_ESCALATION
+    )
     undecided: Literal["pause", "advance", "rollback"] = "pause"
-    environment: Literal["hold", "pause", "rollback"] | Escalation = "hold"
+    environment: Literal["hold", "pause", "rollback"] | Escalation = Field(
+        default="hold", json_schema_extra=_WORD_OR_ESCALATION
+    )
 
 
 class Drain(Document):

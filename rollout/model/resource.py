@@ -8,13 +8,15 @@ from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document
 from rollout.model.policy import PolicySpec
-from rollout.model.units import Duration, Name, Version
+from rollout.model.routes import EnvoyRoute, Route
+from rollout.model.sources import Metrics, Scrape
+from rollout.model.units import Name, Version
 
 API_VERSION = "rollout.dev/v1alpha1"
 
 Url = Annotated[str, StringConstraints(pattern=r"^http://[^/\s?#]+/?$", max_length=500)]
-Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-]+:\d{1,5}$")]
-Directory = Annotated[str, StringConstraints(pattern=r"^/", max_length=500)]
+NameTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9.${}]+$", max_length=200)]
+"""A name with `$name`, `$version` or `$namespace` in it."""
 
 
 class Metadata(Document):
@@ -30,9 +32,17 @@ class Endpoint(Document):
 
 
 class Backends(Document):
-    """How a version becomes a backend."""
+    """How a version becomes a backend: a Service by a template (`service`), or addresses (`endpoints`).
 
-    endpoints: tuple[Endpoint, ...] = Field(min_length=1, max_length=64)
+    deployment: the template of the Deployment behind it; it is woken up where it sleeps at 0 replicas. port: the
+    Service's. namespace: of the Services and Deployments, where it is not the Rollout's.
+    """
+
+    service: NameTemplate | None = None
+    deployment: NameTemplate | None = None
+    port: int | None = Field(default=None, ge=1, le=65_535)
+    namespace: Name | None = None
+    endpoints: tuple[Endpoint, ...] = Field(default=(), min_length=1, max_length=64, json_schema_extra={"local": True})
 
     def of(self, version: str) -> tuple[str, ...]:
         """Return the addresses that serve a version, in the order written."""
@@ -42,38 +52,6 @@ class Backends(Document):
     def versions(self) -> tuple[str, ...]:
         """The versions that have an endpoint, in the order written."""
         return tuple(dict.fromkeys(endpoint.version for endpoint in self.endpoints))
-
-
-class EnvoyRoute(Document):
-    """An Envoy before the agents: one that this tool starts (`listen`), or your own (`admin` and `directory`).
-
-    listen: where conversations enter. preview: where a previewed candidate is reachable, if anywhere. admin: your own
-    Envoy's admin page. directory: where it watches for clusters.json and routes.json, which this tool writes.
-    """
-
-    listen: Address | None = None
-    preview: Address | None = None
-    admin: Address | None = None
-    directory: Directory | None = None
-
-
-class Route(Document):
-    """One place where traffic is split; exactly one kind."""
-
-    envoy: EnvoyRoute
-
-
-class Scrape(Document):
-    """Read the agents' own metrics pages and the router's, without a Prometheus."""
-
-    path: Annotated[str, StringConstraints(pattern=r"^/", max_length=200)] = "/metrics"
-    timeout_s: Duration = Field(default=2.0, alias="timeout")
-
-
-class Metrics(Document):
-    """Where counters come from; exactly one source."""
-
-    scrape: Scrape
 
 
 class PinBy(Document):
@@ -96,7 +74,7 @@ class RolloutSpec(Document):
 
     version: Version | None = None
     backends: Backends
-    routes: tuple[Route, ...] = Field(min_length=1, max_length=1)
+    routes: tuple[Route, ...] = Field(min_length=1, max_length=8)
     metrics: Metrics
     conversations: Conversations = Conversations()
     policy_ref: PolicyRef | None = None
@@ -104,5 +82,18 @@ class RolloutSpec(Document):
     paused: StrictBool = False
 
     @property
+    def is_local(self) -> bool:
+        """Whether this machine carries it out: its versions are addresses."""
+        return bool(self.backends.endpoints)
+
+    @property
     def envoy(self) -> EnvoyRoute:
+        """The Envoy of a local rollout."""
+        assert self.routes[0].envoy is not None
         return self.routes[0].envoy
+
+    @property
+    def scrape(self) -> Scrape:
+        """The metrics pages of a local rollout."""
+        assert self.metrics.scrape is not None
+        return self.metrics.scrape

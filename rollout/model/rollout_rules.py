@@ -7,7 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rollout.errors import Fault
-from rollout.model.rules import Raw, Rule, exactly_one, items, mapping
+from rollout.model.rules import Raw, Rule, exactly_one, items, mapping, template
+from rollout.model.units import TEMPLATE_NAMES, template_names
+
+CLUSTER_KINDS = {"httpRoute", "grpcRoute", "virtualService"}
 
 
 def endpoints(raw: Raw) -> Iterator[Fault]:
@@ -81,8 +84,12 @@ def _address(address: Any, path: str, urls: set[str]) -> Iterator[Fault]:
 
 def _unions(raw: Raw) -> Iterator[Fault]:
     yield from exactly_one(raw, "", "rollout")
-    if isinstance(raw.get("metrics"), dict):
-        yield from exactly_one(raw["metrics"], "metrics", "metrics")
+    for key in ("backends", "metrics"):
+        if isinstance(raw.get(key), dict):
+            yield from exactly_one(raw[key], key, key)
+    prometheus = mapping(mapping(raw.get("metrics")).get("prometheus"))
+    if isinstance(prometheus.get("auth"), dict):
+        yield from exactly_one(prometheus["auth"], "metrics.prometheus.auth", "auth")
     for index, route in enumerate(items(raw.get("routes"))):
         if isinstance(route, dict):
             yield from exactly_one(route, f"routes[{index}]", "route")
@@ -90,8 +97,57 @@ def _unions(raw: Raw) -> Iterator[Fault]:
                 yield from exactly_one(route["envoy"], f"routes[{index}].envoy", "envoy")
 
 
+def templates(raw: Raw) -> Iterator[Fault]:
+    """A template names the version, so that two versions are two Services."""
+    backends = mapping(raw.get("backends"))
+    for key in ("service", "deployment"):
+        text = backends.get(key)
+        yield from template(text, f"backends.{key}")
+        if isinstance(text, str) and "version" not in template_names(text):
+            remedy = "put $version into it, such as $name-$version"
+            yield Fault(f"backends.{key}", "names the same for every version", remedy, text)
+    for key in ("deployment", "port", "namespace"):
+        if key in backends and "endpoints" in backends:
+            yield Fault(f"backends.{key}", "belongs to a Service, and there are endpoints", "remove it", backends[key])
+    requests = mapping(mapping(raw.get("metrics")).get("prometheus")).get("requests")
+    yield from template(requests, "metrics.prometheus.requests", (*TEMPLATE_NAMES, "service"))
+
+
+def one_place(raw: Raw) -> Iterator[Fault]:
+    """Services are routed and measured in a cluster, addresses on this machine; half of each is neither."""
+    backends, metrics, routes = mapping(raw.get("backends")), mapping(raw.get("metrics")), items(raw.get("routes"))
+    if "endpoints" in backends and "service" not in backends:
+        if "prometheus" in metrics and "scrape" not in metrics:
+            remedy = "use scrape: the agents' own pages"
+            yield Fault("metrics.prometheus", "is for rollouts in a cluster, and the backends are endpoints", remedy)
+        if len(routes) > 1:
+            yield Fault("routes", "may have at most 1 on one machine", "remove some")
+        for index, route in enumerate(routes):
+            for kind in sorted(CLUSTER_KINDS & mapping(route).keys()):
+                remedy = "use envoy, or backends.service in a cluster"
+                yield Fault(f"routes[{index}].{kind}", "is in a cluster, and the backends are endpoints", remedy)
+    elif "service" in backends and "endpoints" not in backends:
+        if "scrape" in metrics and "prometheus" not in metrics:
+            remedy = "use prometheus: in a cluster the agents' pages are read by it"
+            yield Fault("metrics.scrape", "is for rollouts on one machine, and the backend is a Service", remedy)
+        for index, route in enumerate(routes):
+            if "envoy" in mapping(route):
+                remedy = f"use one of {', '.join(sorted(CLUSTER_KINDS))}"
+                yield Fault(f"routes[{index}].envoy", "is on one machine, and the backend is a Service", remedy)
+    seen: set[tuple[str, Any, Any]] = set()
+    for index, route in enumerate(routes):
+        for kind in sorted(CLUSTER_KINDS & mapping(route).keys()):
+            named = mapping(mapping(route)[kind])
+            key = (kind, str(named.get("name")), str(named.get("rule")))
+            if key in seen:
+                yield Fault(f"routes[{index}].{kind}", "is listed twice", "remove one", named.get("name"))
+            seen.add(key)
+
+
 ROLLOUT_RULES: tuple[Rule, ...] = (
-    _unions,  # one policy, one metrics source, one kind per route
+    _unions,  # one policy, one metrics source, one kind per route, one way to name a backend
+    templates,  # two versions are two Services
+    one_place,  # all in the cluster, or all on this machine
     endpoints,  # versions can be told apart
     listen,  # where nobody else does
 )

@@ -21,6 +21,8 @@ _UNIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rollout", ("policyRef", "policy")),
     ("metrics", ("prometheus", "scrape")),
     ("route", ("httpRoute", "grpcRoute", "virtualService", "envoy")),
+    ("backends", ("service", "endpoints")),
+    ("auth", ("bearer", "basic")),
     ("kpi", ("preset", "bad", "good", "sum")),
     ("envoy", ("listen", "admin")),
 )
@@ -56,8 +58,8 @@ def exactly_one(raw: Raw, path: str, union: str) -> Iterator[Fault]:
     yield Fault(path, f"needs exactly one of {', '.join(members)}; {what}", remedy)
 
 
-def template(value: Any, path: str) -> Iterator[Fault]:
+def template(value: Any, path: str, known: tuple[str, ...] = TEMPLATE_NAMES) -> Iterator[Fault]:
     if isinstance(value, str):
-        for unknown in sorted(template_names(value) - set(TEMPLATE_NAMES)):
-            names = ", ".join(f"${name}" for name in TEMPLATE_NAMES)
+        for unknown in sorted(template_names(value) - set(known)):
+            names = ", ".join(f"${name}" for name in known)
             yield Fault(path, f"${unknown} is no name this template knows", f"use {names}; $$ is a dollar", value)

@@ -10,7 +10,7 @@ import re
 from string import Template
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, StringConstraints
+from pydantic import BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 FULL_BP = 10_000
@@ -87,10 +87,15 @@ def _read_duration(value: Any) -> float:
         ) from error
 
 
-Percent = Annotated[int, BeforeValidator(_read_percent), PlainSerializer(format_percent)]
+_PERCENT_SCHEMA = WithJsonSchema(
+    {"type": "string", "pattern": r"^(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?|0\d{2}(\.\d{1,2})?)%$", "maxLength": 8}
+)
+_DURATION_SCHEMA = WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "maxLength": 28})
+
+Percent = Annotated[int, BeforeValidator(_read_percent), PlainSerializer(format_percent), _PERCENT_SCHEMA]
 """Basis points; a string with a percent sign outside."""
 
-Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(format_duration)]
+Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(format_duration), _DURATION_SCHEMA]
 """Seconds; a GEP-2257 string outside."""
 
 Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]

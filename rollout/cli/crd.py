@@ -1,0 +1,27 @@
+"""`rollout crd`: the custom resource definitions, made from the model."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from rollout.cli.options import Output, OutputAs
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def crd(output: OutputAs = Output.TEXT) -> None:
+        """Print the definitions of Rollout and RolloutPolicy, for `kubectl apply --server-side -f -`."""
+        import yaml
+
+        from rollout.model.crd.definitions import definitions
+
+        found = definitions()
+        if output is Output.JSON:
+            typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(found)}, indent=2))
+            return
+        typer.echo("# Made by `rollout crd`. Change the model, not this file.")
+        for definition in found:
+            text = yaml.safe_dump(definition, sort_keys=False, width=120, allow_unicode=True)
+            typer.echo(f"---\n{text}", nl=False)

@@ -1,0 +1,56 @@
+"""What an answer of the API server that is no success means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from rollout.errors import ClusterUnavailable, Conflict, Forbidden, Gone, NotFound, Rejected
+
+_KINDS: dict[int, type[ClusterUnavailable]] = {
+    400: Rejected,
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    415: Rejected,
+    422: Rejected,
+}
+RETRY_AFTER_MAX_S = 60.0
+
+
+def error_for(method: str, path: str, status: int, raw: bytes, headers: Mapping[str, str]) -> ClusterUnavailable:
+    """Return what a status stands for, with the server's own words."""
+    said = _message(raw) or f"HTTP {status}"
+    if status == 401:  # noqa: PLR2004
+        said = f"{said}: the API server does not know who we are; renew the credentials"
+    if status == 404 and "page not found" in said:  # noqa: PLR2004
+        said = "the API server does not know this kind: are its definitions installed?"
+    kind = _KINDS.get(status, ClusterUnavailable)
+    return kind(f"{method} {path}: {said}", _retry_after_s(headers.get("Retry-After")))
+
+
+def lost(method: str, path: str, error: Exception) -> ClusterUnavailable:
+    """Return the error of a call whose answer never came: what was asked for may or may not have happened."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ClusterUnavailable(f"{method} {path}: no answer from the Kubernetes API ({text[:200]})".replace("  ", " "))
+
+
+def _message(raw: bytes) -> str:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return raw.decode("utf-8", "replace").strip()[:200]
+    if not isinstance(found, dict):
+        return ""
+    causes = (found.get("details") or {}).get("causes") or ()
+    told = "; ".join(f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in causes)
+    return (told if causes else str(found.get("message", "")))[:1000]
+
+
+def _retry_after_s(text: str | None) -> float:
+    try:
+        return min(RETRY_AFTER_MAX_S, max(0.0, float(text or 0)))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,68 @@
+"""The kinds of objects this tool reads or writes, and where the API keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Object = dict[str, Any]
+"""An object of the API as it came: nothing is lost by passing through a model of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of object. All that we touch live in namespaces."""
+
+    kind: str
+    plural: str
+    group: str
+    version: str = "v1"
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> str:
+        """As RBAC and people name it: `rollouts.rollout.dev`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str | None, name: str = "", sub: str = "") -> str:
+        """Return the URL path of an object, or of a list; no namespace: the whole cluster."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        within = f"/namespaces/{namespace}" if namespace else ""
+        return f"{root}{within}/{self.plural}" + (f"/{name}" if name else "") + (f"/{sub}" if sub else "")
+
+
+ROLLOUT = Kind("Rollout", "rollouts", "rollout.dev", "v1alpha1")
+POLICY = Kind("RolloutPolicy", "rolloutpolicies", "rollout.dev", "v1alpha1")
+HTTP_ROUTE = Kind("HTTPRoute", "httproutes", "gateway.networking.k8s.io")
+GRPC_ROUTE = Kind("GRPCRoute", "grpcroutes", "gateway.networking.k8s.io")
+REFERENCE_GRANT = Kind("ReferenceGrant", "referencegrants", "gateway.networking.k8s.io", "v1beta1")
+VIRTUAL_SERVICE = Kind("VirtualService", "virtualservices", "networking.istio.io")
+SERVICE = Kind("Service", "services", "")
+SECRET = Kind("Secret", "secrets", "")
+CONFIG_MAP = Kind("ConfigMap", "configmaps", "")
+DEPLOYMENT = Kind("Deployment", "deployments", "apps")
+ENDPOINT_SLICE = Kind("EndpointSlice", "endpointslices", "discovery.k8s.io")
+AUTOSCALER = Kind("HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", "v2")
+LEASE = Kind("Lease", "leases", "coordination.k8s.io")
+EVENT = Kind("Event", "events", "events.k8s.io")
+
+
+def name_of(found: Object) -> str:
+    return str(found["metadata"]["name"])
+
+
+def namespace_of(found: Object) -> str:
+    return str(found["metadata"].get("namespace", "default"))
+
+
+def key_of(found: Object) -> str:
+    """Return `namespace/name`."""
+    return f"{namespace_of(found)}/{name_of(found)}"
+
+
+def version_of(found: Object) -> str:
+    """Return the resourceVersion that the object was read at."""
+    return str(found["metadata"].get("resourceVersion", ""))

@@ -1,0 +1,83 @@
+"""Rules across fields that the API server itself can hold, in CEL. Lint and the daemon hold them too, and more.
+
+A rule that reads an absent field fails the object, so each is guarded with `has()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from rollout.model.rules import UNION
+
+Rule = dict[str, str]
+
+_UNIONS = {
+    "PolicySpec": "policy",
+    "RolloutSpec": "rollout",
+    "Metrics": "metrics",
+    "Route": "route",
+    "Backends": "backends",
+    "PrometheusAuth": "auth",
+    "Kpi": "kpi",
+}
+
+_SHARE = "double({0}.weight.substring(0, size({0}.weight) - 1))"
+
+_RULES: dict[str, tuple[tuple[str, str], ...]] = {
+    "Step": (
+        (
+            f"{_SHARE.format('self')} > 0.0 && {_SHARE.format('self')} < 100.0",
+            "a step has a weight above 0% and below 100%; bake watches the candidate at 100%",
+        ),
+    ),
+    "Kpi": (
+        ("has(self.margin) || has(self.atMost)", "needs a margin (against the stable version), or atMost, or both"),
+        ("has(self.preset) || has(self.total)", "without a preset it needs total, the counter of all outcomes"),
+        (
+            "!has(self.preset) || !(has(self.total) || has(self.among))",
+            "the preset sets the counters already: remove total and among",
+        ),
+        ("has(self.preset) || !has(self.with)", "with fills in a preset, and there is none"),
+        (
+            "!has(self.promotionMargin) || has(self.margin) || has(self.sum)",
+            "promotionMargin widens a margin that is not there: add margin",
+        ),
+    ),
+    "Margin": (
+        ("has(self.relative) || has(self.absolute) || has(self.odds)", "says nothing: give relative, absolute or odds"),
+        (
+            "!has(self.odds) || !(has(self.relative) || has(self.absolute))",
+            "keep odds (for rates above 20 %), or relative and absolute",
+        ),
+    ),
+    "Backends": (
+        ("!has(self.service) || self.service.contains('$version')", "service must have $version in it"),
+        ("!has(self.deployment) || self.deployment.contains('$version')", "deployment must have $version in it"),
+    ),
+}
+
+_LISTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "steps": (
+        (f"self.map(step, {_SHARE.format('step')}).isSorted()", "steps rise: write them in rising order"),
+        (
+            f"self.all(a, self.exists_one(b, {_SHARE.format('a')} == {_SHARE.format('b')}))",
+            "steps rise: no two may have one weight",
+        ),
+    ),
+}
+
+def rules_of(kind: str, properties: Collection[str]) -> list[Rule]:
+    """Return the rules of a model, by its name; a union has those members that are among `properties`."""
+    found = []
+    if kind in _UNIONS:
+        members = [member for member in UNION[_UNIONS[kind]] if member in properties]
+        present = ", ".join(f"has(self.{member})" for member in members)
+        rule = f"[{present}].exists_one(given, given)" if len(members) > 1 else f"has(self.{members[0]})"
+        message = f"needs exactly one of {', '.join(members)}" if len(members) > 1 else f"needs {members[0]}"
+        found.append({"rule": rule, "message": message})
+    return found + [{"rule": rule, "message": message} for rule, message in _RULES.get(kind, ())]
+
+
+def rules_of_list(name: str) -> list[Rule]:
+    """Return the rules across the items of a list, by the field's name."""
+    return [{"rule": rule, "message": message} for rule, message in _LISTS.get(name, ())]

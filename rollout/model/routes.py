@@ -1,0 +1,49 @@
+"""Where traffic is split: a rule of a Gateway API or Istio route, or an Envoy on one machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StrictBool, StringConstraints
+
+from rollout.model.base import Document
+from rollout.model.units import Name
+
+Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-]+:\d{1,5}$")]
+Directory = Annotated[str, StringConstraints(pattern=r"^/", max_length=500)]
+RouteName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$", max_length=253)]
+RuleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._]{0,251}[A-Za-z0-9])?$", max_length=253)]
+
+
+class EnvoyRoute(Document):
+    """An Envoy before the agents: one that this tool starts (`listen`), or your own (`admin` and `directory`).
+
+    listen: where conversations enter. preview: where a previewed candidate is reachable, if anywhere. admin: your own
+    Envoy's admin page. directory: where it watches for clusters.json and routes.json, which this tool writes.
+    """
+
+    listen: Address | None = None
+    preview: Address | None = None
+    admin: Address | None = None
+    directory: Directory | None = None
+
+
+class ClusterRoute(Document):
+    """One rule of a route in the Rollout's namespace; only the two versions' weights in it are ever written.
+
+    rule: its name; without one, the only rule that names both versions. manageBackends: whether the candidate may be
+    added to the rule, and the old version taken out of it once the release is over.
+    """
+
+    name: RouteName
+    rule: RuleName | None = None
+    manage_backends: StrictBool = False
+
+
+class Route(Document):
+    """One place where traffic is split; exactly one kind."""
+
+    http_route: ClusterRoute | None = None
+    grpc_route: ClusterRoute | None = None
+    virtual_service: ClusterRoute | None = None
+    envoy: EnvoyRoute | None = Field(default=None, json_schema_extra={"local": True})
