@@ -6,6 +6,7 @@ The engine itself is the real one, driven through the real reconcile loop; only 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -214,7 +215,26 @@ class FakeMetrics:
 
 @dataclass
 class FakeWorkloads:
+    """listed: the versions that have a backend, where it is not the spec that lists them. sleeping: those at 0 replicas, until they are woken."""
+
+    spec: Callable[[], RolloutSpec]
     down: set[str] = field(default_factory=set)
+    listed: tuple[str, ...] = ()
+    sleeping: set[str] = field(default_factory=set)
+    made_of: dict[str, dict[str, str]] = field(default_factory=dict)
+    no_backend = "has no endpoint: add one to spec.backends.endpoints"
+
+    def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        return self.listed or self.spec().backends.versions
+
+    def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(self.sleeping & set(versions))
+
+    def identities(self, versions: tuple[str, ...]) -> dict[str, dict[str, str]]:
+        return {version: self.made_of[version] for version in versions if version in self.made_of}
+
+    def wake(self, version: str, like: str) -> None:
+        self.sleeping.discard(version)
 
     def ready(self, versions: tuple[str, ...]) -> dict[str, str]:
         return {version: "connection refused" if version in self.down else "" for version in versions}
@@ -258,7 +278,7 @@ class World:
         self.clock = FakeClock()
         self.router = FakeRouter(in_force=SetWeight("v1"))
         self.metrics = FakeMetrics(self.random)
-        self.workloads = FakeWorkloads()
+        self.workloads = FakeWorkloads(spec=lambda: self.records.rollout.spec)
         self.gatekeeper = FakeGatekeeper()
         self.behaviour = {name: Behaviour() for name in ("v1", "v2", "v3")}
         declared = spec(version, self.policy, **spec_changes)

@@ -35,7 +35,7 @@ class Api(Protocol):
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object: ...
 
-    def list(self, kind: Kind, namespace: str | None, **selectors: str) -> tuple[list[Object], str]:
+    def list_all(self, kind: Kind, namespace: str | None, **selectors: str) -> tuple[list[Object], str]:
         """Return all objects of a kind, page by page, and the version to watch from."""
         ...
 
@@ -116,7 +116,7 @@ class HttpApi:
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         return self._call("GET", kind.path(namespace, name))
 
-    def list(self, kind: Kind, namespace: str | None, **selectors: str) -> tuple[list[Object], str]:
+    def list_all(self, kind: Kind, namespace: str | None, **selectors: str) -> tuple[list[Object], str]:
         found: list[Object] = []
         parameters = {"limit": str(PAGE_SIZE), **selectors}
         for _ in range(PAGES_MAX):

@@ -101,7 +101,7 @@ class Elector:
             lease = self._api.get(LEASE, self._namespace, self._name)
         except NotFound:
             lease = self._create()
-            return lease["spec"]["holderIdentity"] == self.identity
+            return bool(lease["spec"]["holderIdentity"] == self.identity)
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
         seen = (holder, spec.get("renewTime"), lease["metadata"].get("resourceVersion"))

@@ -114,7 +114,7 @@ class Reflector:
         self.problem = why
 
     def _list(self) -> None:
-        found, version = self._api.list(self.kind, self._namespace)
+        found, version = self._api.list_all(self.kind, self._namespace)
         before, now = self._items, {key_of(each): _slim(each) for each in found}
         self._items, self._version = now, version
         self._failures, self.problem = 0, ""

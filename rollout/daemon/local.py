@@ -106,7 +106,7 @@ class Machine:
             records=records,
             routers=(self.router if moves_traffic else OnlyObserved(self.router),),
             metrics=self.metrics,
-            workloads=EndpointWorkloads(self._rollout.spec.backends.of),
+            workloads=EndpointWorkloads(self._rollout.spec.backends),
             gatekeeper=self.keeper,
             clock=WallClock(),
         )

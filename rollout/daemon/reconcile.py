@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -14,7 +15,8 @@ from rollout.engine.draft import read_pinned
 from rollout.engine.facts import Calendar, Facts, Round
 from rollout.engine.plan import Plan, is_look_due, plan
 from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, Workloads
-from rollout.errors import RouterUnavailable
+from rollout.engine.route import Wake
+from rollout.errors import Unavailable
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
 
@@ -41,18 +43,25 @@ class Reconciler:
             self.records.save(made.status, made.decisions)
         self._tell(made)
         for effect in made.effects:
-            for router in self.routers:
-                try:
-                    router.apply(effect)
-                except RouterUnavailable as error:
-                    self._warn_once(str(effect), str(error))
+            if isinstance(effect, Wake):
+                self._carry_out(str(effect), partial(self.workloads.wake, effect.version, effect.like))
+            else:
+                for router in self.routers:
+                    self._carry_out(str(effect), partial(router.apply, effect))
         return made
 
-    def _warn_once(self, weight: str, why: str) -> None:
+    def _carry_out(self, effect: str, act: Callable[[], None]) -> None:
+        """Carry out one effect; what fails is found by the next look, and tried again."""
+        try:
+            act()
+        except Unavailable as error:
+            self._warn_once(effect, str(error))
+
+    def _warn_once(self, effect: str, why: str) -> None:
         """Warn of a failure when it begins, not at each of the many tries that follow."""
         if why not in self._warned:
             self._warned.add(why)
-            _log().warning("the router did not take the weight; it is tried again", weight=weight, why=why)
+            _log().warning("an effect was not carried out; it is tried again", effect=effect, why=why)
 
     def _observe(self, rollout: Rollout, declared: PolicySpec) -> Facts:
         status, now = rollout.status, self.clock.now()
@@ -63,12 +72,17 @@ class Reconciler:
         aborting = any(command.verb == "abort" for command in commands)  # it waits for no metrics page
         due = status.is_active and is_look_due(status, now) and len(both) == 2 and not aborting
         undo = status.previous_version if any(command.verb == "undo" for command in commands) else None
+        asked = dict.fromkeys((*both, *(each for each in (rollout.spec.version, status.previous_version) if each)))
+        checked = (*(both if due else ()), *((undo,) if undo else ()))
         return Facts(
             routes=tuple(router.observe() for router in self.routers),
-            ready=self.workloads.ready((*(both if due else ()), *((undo,) if undo else ()))),
+            ready=self.workloads.ready(checked),
             round=self._read(stable or "", candidate or "", in_force) if due else None,
             commands=commands,
-            versions=rollout.spec.backends.versions,
+            versions=self.workloads.known(tuple(asked)),
+            no_backend=self.workloads.no_backend,
+            asleep=self.workloads.asleep(checked),
+            identities=self.workloads.identities(both) if due else {},
             calendar=self.gatekeeper.calendar(in_force.gates, now) if status.is_active else Calendar(),
             checks=self.gatekeeper.checks(rollout, in_force.gates),
         )

@@ -47,10 +47,18 @@ def carry_all(draft: Draft) -> None:
         draft.update(
             last_command=outcome,
             answers=(*draft.status.answers, outcome)[-ANSWERS_KEPT:],
-            handled=(*draft.status.handled, command.id)[-COMMANDS_KEPT:],
+            handled=_kept(draft, command.id),
         )
         said = "" if accepted else "refused: "
         draft.record("command", actor=command.actor, message=f"{command.verb}: {said}{message}")
+
+
+def _kept(draft: Draft, newest: str) -> tuple[str, ...]:
+    """Return the ring of handled ids; one that is still asked for is not forgotten, or it would be carried out again."""
+    asked = {command.id for command in draft.facts.commands}
+    ring = (*draft.status.handled, newest)
+    kept = [id_ for id_ in ring[:-COMMANDS_KEPT] if id_ in asked]
+    return (*kept, *ring[-COMMANDS_KEPT:])
 
 
 def _expected(draft: Draft, command: Command) -> None:

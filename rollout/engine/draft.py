@@ -10,7 +10,7 @@ from rollout.engine.evidence import dispersion, harm_evidence, interval
 from rollout.engine.facts import Facts
 from rollout.engine.judge import Thresholds
 from rollout.engine.phases import BACK, TABLE, Event, follow
-from rollout.engine.route import SetWeight
+from rollout.engine.route import Effect
 from rollout.engine.way import Way, way_of
 from rollout.engine.words import weight
 from rollout.model.evidence import KpiEvidence
@@ -66,6 +66,11 @@ class Draft:
     def is_preview(self) -> bool:
         """Whether the candidate can be reached, or is about to be, while no user is on it."""
         return self.way.switches and self.status.traffic.wanted_bp == 0
+
+    @property
+    def preview_header(self) -> str | None:
+        """The header that a preview answers to; a route that is only borrowed has none."""
+        return None if any(route.is_adopted for route in self.facts.routes) else self.way.preview_header
 
     @property
     def is_standby(self) -> bool:
@@ -152,7 +157,7 @@ class Draft:
             excess_high=high,
         )
 
-    def finish(self, effects: tuple[SetWeight, ...]) -> Status:
+    def finish(self, effects: tuple[Effect, ...]) -> Status:
         """Return the next status, with the newest decisions in its ring (looks only go to the full record)."""
         if self.decisions and effects:
             named = tuple(str(effect) for effect in effects)

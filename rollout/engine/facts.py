@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from rollout.model.status import Reason
+from rollout.model.units import FULL_BP
+
 Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"]
 
 
@@ -35,6 +38,11 @@ class RouteFacts:
     reachable: whether the router answers. stable, candidate: the versions it splits between. candidate_bp: the
     candidate's share. active: requests under way by version, where the router counts them. preview_header: by which
     header the candidate can be reached beforehand, if it can.
+
+    Of a route that is adopted, in a cluster, these are known instead. shares: what each version's backend gets, in
+    basis points, also 0. programmed: whether whoever carries the route out says that it has taken it up. base: what
+    the weights of our versions add up to; usual_base: what they are written on where that cannot express a step.
+    managed: whether a backend that is missing is added to it; leftover: whether one of ours is there that gets nothing. reason: why it is not reachable.
     """
 
     name: str
@@ -45,6 +53,27 @@ class RouteFacts:
     active: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
     preview_header: str | None = None
+    reason: Reason = Reason.ROUTER_DOWN
+    shares: Mapping[str, int] | None = None
+    programmed: bool = True
+    base: int | None = None
+    usual_base: int = 0
+    managed: bool = False
+    leftover: bool = False
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether the route is somebody else's: only two weights in it are ours, and only during a rollout."""
+        return self.shares is not None
+
+    @property
+    def owner(self) -> str | None:
+        """The version that has all the traffic, if one has."""
+        if self.shares is not None:
+            return next((version for version, share in self.shares.items() if share == FULL_BP), None)
+        if self.stable is None or self.candidate_bp not in (None, 0, FULL_BP):
+            return None
+        return self.candidate if self.candidate_bp == FULL_BP else self.stable
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +139,9 @@ class Facts:
     """Everything `plan` may know.
 
     round is None when no look was due. ready: by version, an empty text or what is wrong with it; a version that
-    is absent has no backend at all. checks: what is known of the checks under way, by id.
+    is absent has no backend at all. checks: what is known of the checks under way, by id. no_backend: what to say of a
+    version without backend. asleep: versions at 0 replicas that we may wake up. identities: what each version is made
+    of, by part.
     """
 
     routes: tuple[RouteFacts, ...]
@@ -118,5 +149,8 @@ class Facts:
     round: Round | None = None
     commands: tuple[Command, ...] = ()
     versions: tuple[str, ...] = ()
+    no_backend: str = "has no endpoint: add one to spec.backends.endpoints"
+    asleep: frozenset[str] = frozenset()
+    identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)

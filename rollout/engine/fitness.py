@@ -17,12 +17,14 @@ def _needed(draft: Draft) -> tuple[str, ...]:
 def versions_have_backends(draft: Draft) -> Closed | None:
     for version in (draft.status.stable_version or "", draft.status.candidate_version or ""):
         if version not in draft.facts.versions:
-            return Closed(Reason.NOT_READY, f"{version} has no endpoint: add one to spec.backends.endpoints")
+            return Closed(Reason.BACKEND_NOT_FOUND, f"{version} {draft.facts.no_backend}")
     return None
 
 
 def versions_are_ready(draft: Draft) -> Closed | None:
     for version in _needed(draft):
+        if version in draft.facts.asleep:
+            return Closed(Reason.WAKING_UP, f"{version} sleeps at 0 replicas: it is woken up")
         if problem := draft.facts.ready.get(version):
             return Closed(Reason.NOT_READY, f"{version} is not ready: {problem}")
     return None
@@ -32,11 +34,13 @@ def route_is_in_force(draft: Draft) -> Closed | None:
     wanted = wanted_route(draft.status)
     if wanted is None:
         return Closed(Reason.STABLE_UNKNOWN, "no stable version is known")
+    down = [route for route in draft.facts.routes if not route.reachable]
+    if down and down[0].reason is Reason.ROUTER_DOWN:
+        return Closed(Reason.ROUTER_DOWN, f"the router {down[0].name} does not answer: {down[0].problem}")
+    if wrong := down or [route for route in draft.facts.routes if route.problem]:
+        return Closed(wrong[0].reason, f"{wrong[0].name}: {wrong[0].problem}")
     if in_force(wanted, draft.facts.routes):
         return None
-    down = [route for route in draft.facts.routes if not route.reachable]
-    if down:
-        return Closed(Reason.ROUTER_DOWN, f"the router {down[0].name} does not answer: {down[0].problem}")
     return Closed(Reason.WEIGHT_PENDING, f"waits for the router to carry out: {wanted}")
 
 

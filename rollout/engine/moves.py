@@ -50,11 +50,7 @@ def _start_if_wanted(draft: Draft) -> bool:
 
 def _find_stable(draft: Draft) -> None:
     """The stable version, where none is recorded: all the traffic's, or the only one there is."""
-    owners = {
-        route.candidate if route.candidate_bp == FULL_BP else route.stable
-        for route in draft.facts.routes
-        if route.stable and route.candidate_bp in (None, 0, FULL_BP)
-    }
+    owners = {route.owner for route in draft.facts.routes if route.owner}
     if not owners and len(draft.facts.versions) == 1:
         owners = {draft.facts.versions[0]}
     if len(owners) == 1 and (owner := owners.pop()) in draft.facts.versions:
@@ -119,7 +115,7 @@ def _shifting(draft: Draft) -> None:
         if closed is not None:
             wait_or_give_up(draft, closed)
             return
-        ask_weight(draft, step.weight_bp, draft.way.preview_header if step.weight_bp == 0 else None)
+        ask_weight(draft, step.weight_bp, draft.preview_header if step.weight_bp == 0 else None)
         draft.update(reason=Reason.WEIGHT_PENDING, message=f"asks for {draft.shown_step}")
         draft.record("traffic")
     elif status.traffic.applied_at is not None:

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rollout.engine import words
+from rollout.engine.adopting import note_bases, note_identities, tidy, wake
 from rollout.engine.begin import open_window
 from rollout.engine.checks import follow
 from rollout.engine.commands import carry_all
 from rollout.engine.draft import Draft
-from rollout.engine.facts import Facts
+from rollout.engine.facts import Facts, RouteFacts
 from rollout.engine.looking import LOOKING, look, wrong_split
 from rollout.engine.moves import move
 from rollout.engine.phases import Event, allows
 from rollout.engine.proving import reference_is_known
 from rollout.engine.reacting import react
-from rollout.engine.route import SetWeight, in_force, wanted_route
+from rollout.engine.route import Effect, SetWeight, in_force, is_as_wanted, wanted_route
 from rollout.engine.wanting import failed_after, starts_by_itself
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
@@ -46,7 +47,7 @@ class Plan:
     """
 
     status: Status
-    effects: tuple[SetWeight, ...]
+    effects: tuple[Effect, ...]
     decisions: tuple[Decision, ...]
     again_s: float
 
@@ -68,6 +69,8 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     draft = Draft(rollout, policy, facts, now)
     carry_all(draft)
     _follow_spec(draft)
+    note_bases(draft)
+    note_identities(draft)
     _follow_traffic(draft)
     follow(draft)
     look(draft)
@@ -114,12 +117,13 @@ def _follow_traffic(draft: Draft) -> None:
             draft.record("traffic", message=f"the route is as wanted again: {wanted}")
         return
     down = [route for route in draft.facts.routes if not route.reachable]
+    foreign = [route for route in draft.facts.routes if route.reachable and not is_as_wanted(wanted, route)]
     if traffic.off_since is None:
         traffic = traffic.model_copy(update={"off_since": draft.now})
         draft.update(traffic=traffic)
         if down:
             draft.record("traffic", message=f"the router {down[0].name} does not answer: {down[0].problem}")
-    if traffic.applied_at is not None and not down:
+    if traffic.applied_at is not None and foreign and not down:
         _put_back(draft, wanted)
 
 
@@ -128,10 +132,7 @@ def _put_back(draft: Draft, wanted: SetWeight) -> None:
     traffic = draft.status.traffic
     drifts = traffic.drifts + 1
     draft.update(traffic=traffic.model_copy(update={"applied_at": None, "drifts": drifts}))
-    seen = "; ".join(
-        f"{route.name} has {route.candidate or 'no candidate'} at {words.weight(route.candidate_bp or 0)}"
-        for route in draft.facts.routes
-    )
+    seen = "; ".join(_seen(route) for route in draft.facts.routes)
     message = f"somebody else changed the route ({seen}); wanted: {wanted}"
     if drifts > DRIFTS_MAX and allows(draft.status.phase, Event.FREEZE):
         draft.go(Event.FREEZE, Reason.WEIGHT_DRIFT, f"{message}; put back {DRIFTS_MAX} times in vain")
@@ -139,9 +140,23 @@ def _put_back(draft: Draft, wanted: SetWeight) -> None:
         draft.record("traffic", message=message)
 
 
-def _effects(draft: Draft) -> tuple[SetWeight, ...]:
-    """Return what brings the route to where the status wants it; nothing where it is there already."""
+def _seen(route: RouteFacts) -> str:
+    if route.shares is None:
+        return f"{route.name} has {route.candidate or 'no candidate'} at {words.weight(route.candidate_bp or 0)}"
+    shares = [f"{version} at {words.weight(share)}" for version, share in sorted(route.shares.items())]
+    return f"{route.name} has {words.listed(shares) or 'no version of ours'}"
+
+
+def _effects(draft: Draft) -> tuple[Effect, ...]:
+    """Return what brings the world to where the status wants it; nothing where it is there already."""
+    woken = wake(draft)
     wanted = wanted_route(draft.status)
+    if any(route.is_adopted for route in draft.facts.routes) and not draft.status.is_active:
+        return tidy(draft, wanted)  # at rest a route belongs to those whose it is
+    return (*woken, *_route_effects(draft, wanted))
+
+
+def _route_effects(draft: Draft, wanted: SetWeight | None) -> tuple[SetWeight, ...]:
     going_back = draft.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
     if wanted is not None and going_back and draft.status.traffic.asked_at == draft.now:
         return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
@@ -194,7 +209,7 @@ def _next(draft: Draft) -> str:
             return ""
 
 
-def _again_s(before: Status, after: Status, effects: tuple[SetWeight, ...], now: datetime) -> float:
+def _again_s(before: Status, after: Status, effects: tuple[Effect, ...], now: datetime) -> float:
     if before.phase is not after.phase or before.traffic.wanted_bp != after.traffic.wanted_bp:
         return AT_ONCE_S
     if effects:

@@ -47,8 +47,29 @@ class MetricsSource(Protocol):
 class Workloads(Protocol):
     """Whether versions answer."""
 
+    @property
+    def no_backend(self) -> str:
+        """What to say of a version that has no backend, and what to do about it."""
+        ...
+
+    def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the versions that have a backend: all there are, or those of `versions` where they are not listed."""
+        ...
+
     def ready(self, versions: tuple[str, ...]) -> Mapping[str, str]:
         """Return, by version, an empty text or what is wrong."""
+        ...
+
+    def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
+        """Return those at 0 replicas that nobody else scales."""
+        ...
+
+    def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+        """Return what versions are made of, by part, as fingerprints."""
+        ...
+
+    def wake(self, version: str, like: str) -> None:
+        """Let a sleeping version run as many replicas as another. Idempotent. Raises Unavailable."""
         ...
 
 

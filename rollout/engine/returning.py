@@ -39,7 +39,7 @@ def retry(draft: Draft, command: Command) -> str:
 def _thaw(draft: Draft, command: Command) -> str:
     """Go on from a freeze with fresh evidence; what moves everything at once goes back to its preview first."""
     weight_bp = min(draft.step.weight_bp, draft.status.traffic.wanted_bp)
-    preview = draft.way.preview_header if weight_bp == 0 else None
+    preview = draft.preview_header if weight_bp == 0 else None
     draft.update(
         evidence=fresh(draft.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=(), harm_accepted=()
     )
@@ -64,10 +64,11 @@ def undo(draft: Draft, command: Command) -> str:
     if back is None or new is None:
         raise Refused("no version was promoted here before, so there is none to go back to")
     if back not in draft.facts.versions:
-        raise Refused(f"{back} has no endpoint any more: add it again, then undo")
-    if problem := draft.facts.ready.get(back):
+        raise Refused(f"{back} {draft.facts.no_backend}; then undo")
+    asleep = back in draft.facts.asleep
+    if not asleep and (problem := draft.facts.ready.get(back)):
         raise Refused(f"{back} does not answer, so nothing is sent there: {problem}")
-    if status.phase is not Phase.ROLLED_BACK and draft.is_standby:
+    if status.phase is not Phase.ROLLED_BACK and draft.is_standby and not asleep:
         changes = {"stable_version": back, "candidate_version": new, "previous_version": None, "standby_until": None}
         changes |= {"result": Result.UNDONE, "declined_version": _turned_down(draft, new)}
         draft.go(Event.UNDO, Reason.UNDONE, f"undone {because(command)}", actor=command.actor, **changes)

@@ -16,17 +16,23 @@ class SetWeight:
 
     Without a candidate everything goes to `stable`. Weights always add up to 10000, so they are never all zero.
     preview_header: requests that carry it with the candidate's version go to the candidate, whatever the weight, as
-    does the route's preview listener; None where there is no preview.
+    does the route's preview listener; None where there is no preview. bases: by route, what weights add up to, where
+    it was not ours to choose; restores: whether they must, because nothing of ours is to be left.
     """
 
     stable: str
     candidate: str | None = None
     candidate_bp: int = 0
     preview_header: str | None = None
+    bases: tuple[tuple[str, int], ...] = ()
+    restores: bool = False
 
     def __post_init__(self) -> None:
         assert 0 <= self.candidate_bp <= FULL_BP
         assert self.candidate is not None or self.candidate_bp == 0
+
+    def base_of(self, route: str) -> int | None:
+        return next((base for name, base in self.bases if name == route), None)
 
     def __str__(self) -> str:
         if self.candidate is None:
@@ -35,23 +41,52 @@ class SetWeight:
         return f"{self.candidate} at {self.candidate_bp / 100:g} %, {self.stable} the rest{preview}"
 
 
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """The one effect on workloads: let a version that sleeps at 0 replicas run as many as the other one."""
+
+    version: str
+    like: str
+
+    def __str__(self) -> str:
+        return f"wake {self.version} up, as many replicas as {self.like}"
+
+
+Effect = SetWeight | Wake
+
+_RESTORING = (Phase.DRAINING, Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.STABLE, Phase.ROLLED_BACK)
+
+
 def wanted_route(status: Status) -> SetWeight | None:
     """Return the route that the status asks for; None while stable is unknown."""
     if status.stable_version is None:
         return None
+    restores = bool(status.bases) and status.phase in _RESTORING
+    bases = tuple((name, base.original if restores else base.used) for name, base in sorted(status.bases.items()))
     if status.phase is Phase.DRAINING and status.previous_version:
-        return SetWeight(status.previous_version, status.stable_version, FULL_BP)
+        return SetWeight(status.previous_version, status.stable_version, FULL_BP, bases=bases, restores=True)
     if status.phase is Phase.STABLE or status.candidate_version is None:
-        return SetWeight(status.stable_version)
+        return SetWeight(status.stable_version, bases=bases, restores=restores)
     traffic = status.traffic
-    return SetWeight(status.stable_version, status.candidate_version, traffic.wanted_bp, traffic.preview_header)
+    if traffic.wanted_bp == 0 and not restores:
+        bases = ()  # nothing has moved yet: whatever they add up to is as it was found
+    header, candidate = traffic.preview_header, status.candidate_version
+    return SetWeight(status.stable_version, candidate, traffic.wanted_bp, header, bases, restores)
+
+
+def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
+    """Whether what is written in a route is what is wanted, taken up or not."""
+    if route.shares is None:
+        written = (route.stable, route.candidate, route.candidate_bp or 0, route.preview_header)
+        return written == (wanted.stable, wanted.candidate, wanted.candidate_bp, wanted.preview_header)
+    shares = {wanted.stable: FULL_BP - wanted.candidate_bp}
+    if wanted.candidate not in (None, wanted.stable):
+        shares[wanted.candidate] = wanted.candidate_bp
+    right = all(route.shares.get(version, 0) == share for version, share in shares.items())
+    present = not route.managed or shares.keys() <= route.shares.keys()
+    return right and present and (not wanted.restores or wanted.base_of(route.name) in (None, route.base))
 
 
 def in_force(wanted: SetWeight, routes: Iterable[RouteFacts]) -> bool:
-    """Whether every route is as wanted."""
-    return all(
-        route.reachable
-        and (route.stable, route.candidate, route.candidate_bp or 0, route.preview_header)
-        == (wanted.stable, wanted.candidate, wanted.candidate_bp, wanted.preview_header)
-        for route in routes
-    )
+    """Whether every route is as wanted, and carried out."""
+    return all(route.reachable and route.programmed and is_as_wanted(wanted, route) for route in routes)

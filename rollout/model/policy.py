@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from rollout.model.base import Document
 from rollout.model.gating import Gates
@@ -37,7 +38,7 @@ class Escalation(Document):
     do: Literal["pause", "rollback"]
 
 
-_WORD_OR_ESCALATION = {"x-kubernetes-preserve-unknown-fields": True}
+_WORD_OR_ESCALATION: JsonDict = {"x-kubernetes-preserve-unknown-fields": True}
 """A word or an object: no structural schema can say that, so lint and the daemon look at it."""
 
 

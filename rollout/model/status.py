@@ -69,6 +69,18 @@ class Reason(StrEnum):
     PROMOTED = "Promoted"
     SUPERSEDED = "Superseded"
     UNDONE = "Undone"
+    INVALID_SPEC = "InvalidSpec"
+    POLICY_NOT_FOUND = "PolicyNotFound"
+    BACKEND_NOT_FOUND = "BackendNotFound"
+    ROUTE_NOT_FOUND = "RouteNotFound"
+    ROUTE_REFUSED = "RouteRefused"
+    ROUTE_NOT_ACCEPTED = "RouteNotAccepted"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
+    FORBIDDEN = "Forbidden"
+    WAKING_UP = "WakingUp"
+    IDENTITY_CHANGED = "IdentityChanged"
+    NOT_CHECKED = "NotChecked"
+    FAULT = "Fault"
 
 
 class HeldBy(StrEnum):
@@ -103,6 +115,13 @@ class Traffic(Record):
     drifts: int = 0
     effective: Literal["confirmed", "unconfirmed", "refuted"] = "unconfirmed"
     preview_header: str | None = None
+
+
+class Base(Record):
+    """What the two weights of a route add up to: as found before the rollout, and as used in it."""
+
+    original: int
+    used: int
 
 
 class CheckRun(Record):
@@ -179,7 +198,8 @@ class Result(StrEnum):
 class Status(Record):
     """The whole state of one rollout. Weights in basis points, times absolute and in UTC.
 
-    failed: versions that were rolled back, or turned down while they were known to be worse, with how often they had
+    bases: by route, where weights were found in somebody else's. identities: what both versions were made of when the
+    checks began. woken: the version that was woken up. failed: versions that were rolled back, or turned down while they were known to be worse, with how often they had
     been retried by then.
     """
 
@@ -204,6 +224,10 @@ class Status(Record):
     next_look_at: datetime | None = None
     looks_in_window: int = 0
     traffic: Traffic = Traffic()
+    bases: dict[str, Base] = Field(default_factory=dict)
+    identities: dict[str, dict[str, str]] = Field(default_factory=dict)
+    identity_drift: str = ""
+    woken: str | None = None
     counters: Ledger = Ledger()
     evidence: dict[str, KpiEvidence] = Field(default_factory=dict)
     split: TrafficEvidence = TrafficEvidence()

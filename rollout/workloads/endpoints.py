@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from urllib.parse import urlsplit
+
+from rollout.model.resource import Backends
 
 CONNECT_TIMEOUT_S = 1.0
 
@@ -22,15 +24,32 @@ def problem_of(url: str) -> str:
 
 
 class EndpointWorkloads:
-    """A version is ready while at least one of its endpoints accepts connections."""
+    """A version is ready while at least one of its endpoints accepts connections. Nobody scales it but its owner."""
 
-    def __init__(self, urls_of: Callable[[str], tuple[str, ...]]) -> None:
-        self._urls_of = urls_of
+    no_backend = "has no endpoint: add one to spec.backends.endpoints"
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+
+    def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        """Return every version there is an endpoint for."""
+        return self._backends.versions
 
     def ready(self, versions: tuple[str, ...]) -> Mapping[str, str]:
         """Return, by version, an empty text or what is wrong with all of its endpoints."""
         found: dict[str, str] = {}
         for version in versions:
-            problems = [problem_of(url) for url in self._urls_of(version)]
+            problems = [problem_of(url) for url in self._backends.of(version)]
             found[version] = "" if problems and not all(problems) else "; ".join(problems) or "it has no endpoint"
         return found
+
+    def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
+        """Return none: an address that does not answer is down."""
+        return frozenset()
+
+    def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+        """Return none: an address does not say what is behind it."""
+        return {}
+
+    def wake(self, version: str, like: str) -> None:
+        """Do nothing: who starts processes here is not known."""

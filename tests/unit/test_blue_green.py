@@ -354,7 +354,7 @@ def test_an_undo_to_a_version_without_an_endpoint_is_refused():
     world.declare(backends=kept)
     world.command("undo")
     world.run(3)
-    assert world.status.stable_version == "v2" and "no endpoint any more" in world.status.last_command.message
+    assert world.status.stable_version == "v2" and "has no endpoint" in world.status.last_command.message
 
 
 def test_an_undecided_way_back_asks_a_human_and_never_goes_forward_again():
