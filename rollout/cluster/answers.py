@@ -23,9 +23,9 @@ RETRY_AFTER_MAX_S = 60.0
 def error_for(method: str, path: str, status: int, raw: bytes, headers: Mapping[str, str]) -> ClusterUnavailable:
     """Return what a status stands for, with the server's own words."""
     said = _message(raw) or f"HTTP {status}"
-    if status == 401:  # noqa: PLR2004
+    if status == 401:
         said = f"{said}: the API server does not know who we are; renew the credentials"
-    if status == 404 and "page not found" in said:  # noqa: PLR2004
+    if status == 404 and "page not found" in said:
         said = "the API server does not know this kind: are its definitions installed?"
     kind = _KINDS.get(status, ClusterUnavailable)
     return kind(f"{method} {path}: {said}", _retry_after_s(headers.get("Retry-After")))

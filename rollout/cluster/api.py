@@ -121,9 +121,8 @@ class HttpApi:
         parameters = {"limit": str(PAGE_SIZE), **selectors}
         for _ in range(PAGES_MAX):
             page = self._call("GET", kind.path(namespace), parameters)
-            for each in page.get("items") or ():
-                # Items of a list do not say what they are.
-                found.append({"apiVersion": kind.api_version, "kind": kind.kind, **each})
+            says = {"apiVersion": kind.api_version, "kind": kind.kind}  # which the items of a list do not
+            found.extend({**says, **each} for each in page.get("items") or ())
             parameters["continue"] = page["metadata"].get("continue") or ""
             if not parameters["continue"]:
                 return found, version_of(page)
@@ -195,7 +194,7 @@ class HttpApi:
             answer = self._pool.request(
                 method, url, body=body or None, headers=headers, timeout=timeout, preload_content=False, redirect=False
             )
-            if not 200 <= answer.status < 300:  # noqa: PLR2004
+            if not 200 <= answer.status < 300:
                 raw = answer.read()
                 answer.release_conn()
                 raise error_for(method, path, answer.status, raw, answer.headers)
@@ -246,5 +245,5 @@ def _event(line: bytes) -> Object:
         raise ClusterUnavailable("the watch sent a line that is no event") from error
     if kind == "ERROR":
         message = str(found.get("message", "the watch has failed"))
-        raise Gone(message) if found.get("code") == 410 else ClusterUnavailable(message)  # noqa: PLR2004
+        raise Gone(message) if found.get("code") == 410 else ClusterUnavailable(message)
     return {"type": kind, "object": found}

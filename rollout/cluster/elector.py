@@ -38,7 +38,7 @@ class Elector:
         namespace: str,
         name: str,
         identity: str,
-        terms: Terms = Terms(),  # noqa: B008  frozen
+        terms: Terms = Terms(),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """api: whose calls end within `terms.retry_s`."""

@@ -76,9 +76,7 @@ class Machine:
         self.envoy = _envoy_of(rollout, directory.resolve(), http)
         endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
         self.router = EnvoyRouter(self._name, spec.conversations.pin_by.header, endpoints, self.envoy)
-        self.metrics = ScrapeSource(
-            self._name, self._pages_of, self.router.stats_page, http, spec.scrape.timeout_s
-        )
+        self.metrics = ScrapeSource(self._name, self._pages_of, self.router.stats_page, http, spec.scrape.timeout_s)
         self._close.callback(self.metrics.close)
         self.keeper = Keeper(services, directory.resolve().parent, WallClock())
         self._close.callback(self.keeper.close)

@@ -54,7 +54,7 @@ def carry_all(draft: Draft) -> None:
 
 
 def _kept(draft: Draft, newest: str) -> tuple[str, ...]:
-    """Return the ring of handled ids; one that is still asked for is not forgotten, or it would be carried out again."""
+    """Return the ring of handled ids; one still asked for is not forgotten, or it would be carried out again."""
     asked = {command.id for command in draft.facts.commands}
     ring = (*draft.status.handled, newest)
     kept = [id_ for id_ in ring[:-COMMANDS_KEPT] if id_ in asked]

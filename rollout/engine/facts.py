@@ -42,7 +42,8 @@ class RouteFacts:
     Of a route that is adopted, in a cluster, these are known instead. shares: what each version's backend gets, in
     basis points, also 0. programmed: whether whoever carries the route out says that it has taken it up. base: what
     the weights of our versions add up to; usual_base: what they are written on where that cannot express a step.
-    managed: whether a backend that is missing is added to it; leftover: whether one of ours is there that gets nothing. reason: why it is not reachable.
+    managed: whether a backend that is missing is added to it; leftover: whether one of ours is there that gets
+    nothing. reason: why it is not reachable.
     """
 
     name: str

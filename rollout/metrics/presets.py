@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from string import Template
+from typing import Literal
 
 from rollout.errors import Fault
 from rollout.metrics import selector
 from rollout.model.kpi import Kpi
 from rollout.model.policy import PolicySpec
-from rollout.model.units import duration_s, expand
+from rollout.model.units import duration_s, expand, template_names
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Two selectors, and what must be filled in. good: whether the first counts good outcomes."""
+    """Two selectors, and what is filled in. good: whether the first counts good outcomes.
+
+    names: metrics and labels that may be called otherwise, with what they are usually called. place: where it can be
+    read, if not everywhere.
+    """
 
     counted: str
     total: str
@@ -26,16 +32,26 @@ class Preset:
     among: str | None = None
     bounds_ms: tuple[float, ...] = ()
     what: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    place: Literal["machine", "cluster", ""] = ""
+    seconds: bool = False
 
 
 ENVOY_BOUNDS_MS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1e3, 2.5e3, 5e3, 1e4, 3e4, 6e4, 3e5, 6e5, 1.8e6, 3.6e6)
-"""Envoy's histogram buckets, which are fixed."""
+"""Envoy's histogram buckets, which are fixed; Istio's are the same."""
+
+_ISTIO = 'reporter="source",destination_service_name="$service",destination_service_namespace="$namespace"'
+_GATEWAY = '$label=~"(.*[|/_])?$service([|/_:.].*)?"'
+_GATEWAY_NAMES = {"label": "envoy_cluster_name"}
+_OTEL = {"versionLabel": "service_version"}
+_AGENT = {"versionLabel": "version"}
 
 PRESETS: dict[str, Preset] = {
     "envoy/errors": Preset(
         'envoy_cluster_upstream_rq_xx{envoy_cluster_name="$name/$version",envoy_response_code_class="5"}',
         'envoy_cluster_upstream_rq_completed{envoy_cluster_name="$name/$version"}',
         what="answers 5xx and refused connections, as the router saw them",
+        place="machine",
     ),
     "envoy/slow-requests": Preset(
         'envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="$name/$version",le="$slowerThan"}',
@@ -44,30 +60,107 @@ PRESETS: dict[str, Preset] = {
         durations_ms=("slowerThan",),
         bounds_ms=ENVOY_BOUNDS_MS,
         what="requests slower than a bucket bound, as the router saw them",
+        place="machine",
+    ),
+    "gateway/errors": Preset(
+        f'$failed{{{_GATEWAY},envoy_response_code_class="5"}}',
+        f"$requests{{{_GATEWAY}}}",
+        names={
+            "failed": "envoy_cluster_upstream_rq_xx",
+            "requests": "envoy_cluster_upstream_rq_completed",
+            **_GATEWAY_NAMES,
+        },
+        what="answers 5xx and refused connections, as the gateway saw them",
+        place="cluster",
+    ),
+    "gateway/slow-requests": Preset(
+        f'${{histogram}}_bucket{{{_GATEWAY},le="$slowerThan"}}',
+        f"${{histogram}}_count{{{_GATEWAY}}}",
+        good=True,
+        durations_ms=("slowerThan",),
+        names={"histogram": "envoy_cluster_upstream_rq_time", **_GATEWAY_NAMES},
+        what="requests slower than a bucket bound, as the gateway saw them",
+        place="cluster",
+    ),
+    "istio/errors": Preset(
+        f'$requests{{{_ISTIO},response_code=~"5.."}}',
+        f"$requests{{{_ISTIO}}}",
+        names={"requests": "istio_requests_total"},
+        what="answers 5xx and failed connections, as the callers' side saw them",
+        place="cluster",
+    ),
+    "istio/grpc-errors": Preset(
+        f'$requests{{{_ISTIO},grpc_response_status=~"2|4|8|12|13|14|15"}}',
+        f"$requests{{{_ISTIO}}}",
+        names={"requests": "istio_requests_total"},
+        what="gRPC calls that failed by the server's fault, also those that answer HTTP 200",
+        place="cluster",
+    ),
+    "istio/slow-requests": Preset(
+        f'${{histogram}}_bucket{{{_ISTIO},le="$slowerThan"}}',
+        f"${{histogram}}_count{{{_ISTIO}}}",
+        good=True,
+        durations_ms=("slowerThan",),
+        bounds_ms=ENVOY_BOUNDS_MS,
+        names={"histogram": "istio_request_duration_milliseconds"},
+        what="requests slower than a bucket bound, as the callers' side saw them",
+        place="cluster",
+    ),
+    "otel-genai/errors": Preset(
+        '${histogram}_count{$versionLabel="$version",error_type!=""}',
+        '${histogram}_count{$versionLabel="$version"}',
+        names={"histogram": "gen_ai_client_operation_duration_seconds", **_OTEL},
+        what="calls of models that failed",
+    ),
+    "otel-genai/slow-operations": Preset(
+        '${histogram}_bucket{$versionLabel="$version",le="$slowerThan"}',
+        '${histogram}_count{$versionLabel="$version"}',
+        good=True,
+        durations_ms=("slowerThan",),
+        seconds=True,
+        names={"histogram": "gen_ai_client_operation_duration_seconds", **_OTEL},
+        what="calls of models slower than a bucket bound",
+    ),
+    "otel-genai/tokens": Preset(
+        '${histogram}_bucket{$versionLabel="$version",le="$moreThan"}',
+        '${histogram}_count{$versionLabel="$version"}',
+        good=True,
+        numbers=("moreThan",),
+        names={"histogram": "gen_ai_client_token_usage", **_OTEL},
+        what="calls of models that took more tokens than a bucket bound",
     ),
     "agent-tasks": Preset(
-        'agent_tasks_failed_total{version="$version"}',
-        'agent_tasks_started_total{version="$version"}',
+        '$failed{$versionLabel="$version"}',
+        '$started{$versionLabel="$version"}',
+        names={"failed": "agent_tasks_failed_total", "started": "agent_tasks_started_total", **_AGENT},
         what="failed tasks over started ones, as the agent counts them",
     ),
     "agent-tokens": Preset(
-        'agent_task_tokens_bucket{version="$version",le="$moreThan"}',
-        'agent_task_tokens_count{version="$version"}',
+        '${histogram}_bucket{$versionLabel="$version",le="$moreThan"}',
+        '${histogram}_count{$versionLabel="$version"}',
         good=True,
         numbers=("moreThan",),
+        names={"histogram": "agent_task_tokens", **_AGENT},
         what="tasks that took more tokens than a bucket bound",
     ),
     "agent-cost": Preset(
-        'agent_task_cost_dollars_bucket{version="$version",le="$moreThan"}',
-        'agent_task_cost_dollars_count{version="$version"}',
+        '${histogram}_bucket{$versionLabel="$version",le="$moreThan"}',
+        '${histogram}_count{$versionLabel="$version"}',
         good=True,
         numbers=("moreThan",),
+        names={"histogram": "agent_task_cost_dollars", **_AGENT},
         what="tasks that cost more than a bucket bound",
     ),
     "agent-feedback": Preset(
-        'agent_feedback_negative_total{version="$version"}',
-        'agent_feedback_total{version="$version"}',
-        among='agent_tasks_started_total{version="$version"}',
+        '$negative{$versionLabel="$version"}',
+        '$given{$versionLabel="$version"}',
+        among='$started{$versionLabel="$version"}',
+        names={
+            "negative": "agent_feedback_negative_total",
+            "given": "agent_feedback_total",
+            "started": "agent_tasks_started_total",
+            **_AGENT,
+        },
         what="complaints among the feedback that users gave; both versions' users must give it equally often",
     ),
 }
@@ -103,9 +196,11 @@ def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
     return tuple(queries), faults
 
 
-def unreadable(policy: PolicySpec) -> list[Fault]:
-    """Return a fault for each counter of a policy that no source could read."""
+def unreadable(policy: PolicySpec, place: Literal["machine", "cluster", ""] = "") -> list[Fault]:
+    """Return a fault for each counter of a policy that no source could read. place: where it would be, if known."""
     queries, faults = resolve(policy.kpis)
+    if not faults:
+        faults += [fault for index, kpi in enumerate(policy.kpis) for fault in _misplaced(kpi, index, place)]
     given = {query.name for query in queries if query.among}
     for index, kpi in enumerate(policy.kpis):
         if policy.blue_green is not None and kpi.name in given and not kpi.advisory:
@@ -120,6 +215,16 @@ def unreadable(policy: PolicySpec) -> list[Fault]:
     return faults
 
 
+def _misplaced(kpi: Kpi, index: int, place: str) -> Iterable[Fault]:
+    """A preset that reads what only another place has."""
+    preset = PRESETS.get(kpi.preset or "")
+    if preset is not None and place and preset.place not in ("", place):
+        fitting = [name for name, each in PRESETS.items() if each.place == place]
+        where = "in a cluster" if place == "cluster" else "on one machine"
+        message = f"reads what there is not {where}"
+        yield Fault(f"kpis[{index}].preset", message, f"use one of {', '.join(fitting)}", kpi.preset)
+
+
 def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
     if kpi.preset is None:
         counted = kpi.bad or kpi.good or kpi.sum or ""
@@ -129,7 +234,8 @@ def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
         close = difflib.get_close_matches(kpi.preset, PRESETS, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"use one of {', '.join(PRESETS)}"
         return [Fault(f"{path}.preset", "is no preset", remedy, kpi.preset)]
-    filled, faults = {}, []
+    filled: dict[str, str] = {}
+    faults: list[Fault] = []
     for name in preset.durations_ms:
         try:
             milliseconds = duration_s(kpi.with_.get(name)) * 1000
@@ -137,7 +243,7 @@ def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
             remedy = f"with: {{{name}: 2500ms}}"
             faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} needs a duration", remedy, kpi.with_.get(name)))
             continue
-        filled[name] = f"{milliseconds:g}"
+        filled[name] = f"{milliseconds / 1000:g}" if preset.seconds else f"{milliseconds:g}"
         if preset.bounds_ms and milliseconds not in preset.bounds_ms:
             below = [bound for bound in preset.bounds_ms if bound < milliseconds][-1:]
             near = below + [bound for bound in preset.bounds_ms if bound > milliseconds][:1]
@@ -149,13 +255,22 @@ def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
             faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} needs a number", remedy, kpi.with_.get(name)))
         else:
             filled[name] = number
-    for name in sorted(kpi.with_.keys() - {*preset.durations_ms, *preset.numbers}):
-        takes = ", ".join((*preset.durations_ms, *preset.numbers)) or "nothing"
+    for name, usual in preset.names.items():
+        filled[name] = kpi.with_.get(name, usual)
+        if not _NAME.match(filled[name]):
+            remedy = f"name a metric or a label, such as {usual}"
+            faults.append(Fault(f"{path}.with.{name}", "is no name of a metric or a label", remedy, filled[name]))
+    for name in sorted(kpi.with_.keys() - {*preset.durations_ms, *preset.numbers, *preset.names}):
+        takes = ", ".join((*preset.durations_ms, *preset.numbers, *preset.names)) or "nothing"
         faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} does not take it", f"it takes {takes}"))
     if faults:
         return faults
-    counted = Template(preset.counted).safe_substitute(filled)
-    return Query(kpi.name, counted, preset.total, good=preset.good, among=preset.among)
+    counted, total = (Template(text).safe_substitute(filled) for text in (preset.counted, preset.total))
+    among = Template(preset.among).safe_substitute(filled) if preset.among else None
+    return Query(kpi.name, counted, total, good=preset.good, among=among)
+
+
+_NAME = re.compile(r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")
 
 
 def _number(text: str | None) -> str | None:
@@ -172,11 +287,11 @@ def _unreadable(query: Query, path: str) -> list[Fault]:
     texts = [("good" if query.good else "bad", query.counted), ("total", query.total)]
     for key, text in [*texts, ("among", query.among)] if query.among else texts:
         try:
-            found = selector.parse(expand(text, name="name", version="v1", namespace="default"))
+            found = selector.parse(expand(text, name="name", version="v1", namespace="default", service="name-v1"))
         except ValueError as error:
             faults.append(Fault(f"{path}.{key}", str(error), "see docs/kpis.md", text))
             continue
-        if found.name.startswith(ROUTER_PREFIX) and "$version" not in text:
+        if found.name.startswith(ROUTER_PREFIX) and not {"version", "service"} & template_names(text):
             remedy = 'add a label with $version, such as envoy_cluster_name="$name/$version"'
             faults.append(Fault(f"{path}.{key}", "counts both versions together on the router's page", remedy, text))
     return faults

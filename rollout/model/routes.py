@@ -7,12 +7,13 @@ from typing import Annotated
 from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document
-from rollout.model.units import Name
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-]+:\d{1,5}$")]
 Directory = Annotated[str, StringConstraints(pattern=r"^/", max_length=500)]
 RouteName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$", max_length=253)]
-RuleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._]{0,251}[A-Za-z0-9])?$", max_length=253)]
+RuleName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._]{0,251}[A-Za-z0-9])?$", max_length=253)
+]
 
 
 class EnvoyRoute(Document):

@@ -199,8 +199,8 @@ class Status(Record):
     """The whole state of one rollout. Weights in basis points, times absolute and in UTC.
 
     bases: by route, where weights were found in somebody else's. identities: what both versions were made of when the
-    checks began. woken: the version that was woken up. failed: versions that were rolled back, or turned down while they were known to be worse, with how often they had
-    been retried by then.
+    checks began. woken: the version that was woken up. failed: versions that were rolled back, or turned down while
+    they were known to be worse, with how often they had been retried by then.
     """
 
     phase: Phase = Phase.STABLE

@@ -75,7 +75,7 @@ class AdoptedRouter:
             found, rule = self._find()
         except Refused as refused:
             return RouteFacts(self.name, reachable=False, problem=str(refused), reason=refused.reason)
-        problem, reason = self._problem(found, rule)
+        problem, reason = self._problem(rule)
         waiting = self.flavour.not_accepted(found)
         manages = self.route.manage_backends
         return RouteFacts(
@@ -128,21 +128,23 @@ class AdoptedRouter:
         try:
             self.cache.note(self.api.get(self.flavour.kind, self.naming.namespace, self.route.name))
         except NotFound:
-            return Refused(f"there is no {self.flavour.kind.kind} {where}: create it, or correct it", Reason.ROUTE_NOT_FOUND)
+            return Refused(
+                f"there is no {self.flavour.kind.kind} {where}: create it, or correct it", Reason.ROUTE_NOT_FOUND
+            )
         except Forbidden as error:
-            return Refused(f"{where} may not be read: {error}; see manifests/rbac", Reason.FORBIDDEN)
+            return Refused(f"{where} may not be read: {error}", Reason.FORBIDDEN)
         except ClusterUnavailable as error:
             return Refused(f"{where} cannot be read: {error}", Reason.ROUTER_DOWN)
         return Refused(f"{where} has just appeared; it is read again", Reason.ROUTE_NOT_FOUND)
 
-    def _problem(self, found: Object, rule: Rule) -> tuple[str, Reason]:
+    def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:
-            named = f"rule {rule.raw.get('name') or rule.index}"
-            told = f"{named} also sends traffic to a backend that is no version of ours: give it weight 0, or a rule of its own"
+            remedy = "give it weight 0, or a rule of its own"
+            named = rule.raw.get("name") or rule.index
+            told = f"rule {named} also sends traffic to a backend that is no version of ours: {remedy}"
             return told, Reason.ROUTE_REFUSED
         if not self.route.manage_backends:
             absent = missing(rule, self.flavour.dialect, self.naming, self.versions)
             if absent:
                 return absent, Reason.BACKEND_NOT_FOUND
-        del found
         return "", Reason.ROUTER_DOWN

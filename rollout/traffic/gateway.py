@@ -12,7 +12,7 @@ USUAL_BASE = 1000
 
 
 def _service_of(backend: Object, naming: Naming) -> str | None:
-    """Return the Service of a backendRef; None for what is no Service of ours: it is told by group, kind and port too."""
+    """Return the Service of a backendRef; None for what is none of ours: group, kind and port tell it too."""
     if backend.get("group") or backend.get("kind", "Service") != "Service":
         return None
     if (backend.get("namespace") or naming.namespace) != naming.services_in:

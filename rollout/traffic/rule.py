@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rollout.cluster.kinds import Object
 from rollout.engine.route import SetWeight
@@ -76,7 +75,7 @@ class Backend:
     weight: int
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  a name that reads well where it is raised
     """The route is not one whose weights we would change. reason: for programs."""
 
     def __init__(self, message: str, reason: Reason = Reason.ROUTE_REFUSED) -> None:
@@ -104,9 +103,7 @@ class Rule:
         return {version: round(FULL_BP * each.weight / base) if base else 0 for version, each in self.ours.items()}
 
 
-def find_rule(
-    route: Object, dialect: Dialect, naming: Naming, named: str | None, versions: Iterable[str]
-) -> Rule:
+def find_rule(route: Object, dialect: Dialect, naming: Naming, named: str | None, versions: Iterable[str]) -> Rule:
     """Return the rule that is meant. Raises Refused where that cannot be told, or the rule is not ours to change."""
     rules = [each for each in route.get("spec", {}).get(dialect.rules) or () if isinstance(each, dict)]
     if named is not None:
@@ -127,7 +124,9 @@ def find_rule(
     if not chosen:
         example = naming.service(min(wanted, default="v1"))
         raise Refused(f"has no rule with a backend such as {example}: add one, or correct backends.service")
-    raise Refused(f"has {len(chosen)} rules that name our versions: say which with `rule`, after naming it in the route")
+    raise Refused(
+        f"has {len(chosen)} rules that name our versions: say which with `rule`, after naming it in the route"
+    )
 
 
 def _read(raw: Object, index: int, dialect: Dialect, naming: Naming) -> Rule:
@@ -176,7 +175,7 @@ def operations(
     changed, fails the patch instead of being changed wrongly. version: the resourceVersion that was read.
     """
     base = base or rule.base or dialect.usual_base
-    weights = {each: 0 for each in rule.ours}
+    weights = dict.fromkeys(rule.ours, 0)
     candidate_weight = base * wanted.candidate_bp // FULL_BP
     weights[wanted.stable] = base - candidate_weight
     if wanted.candidate not in (None, wanted.stable):
@@ -194,7 +193,9 @@ def operations(
                 raise Refused(f"has no backend for {each}", Reason.BACKEND_NOT_FOUND)
             continue
         raw = rule.raw[dialect.backends][backend.index]
-        if backend.weight != weight or (raw.get("weight") is None and len(weights) > 1 and weight != backend.weight):
+        literal = raw.get("weight")
+        literal = dialect.default_weight if literal is None else literal
+        if literal != weight and len(weights) > 1:  # one alone gets everything, whatever its weight says
             at = f"{root}/{dialect.backends}/{backend.index}"
             identity = dialect.target(raw)[dialect.name_key]
             tests.append({"op": "test", "path": f"{at}{dialect.target_path}/{dialect.name_key}", "value": identity})
@@ -212,5 +213,3 @@ def _removals(rule: Rule, dialect: Dialect, root: str, kept: str) -> list[Object
     """Take out our backends that get nothing, from the last on: positions before them stay."""
     over = sorted((each.index for version, each in rule.ours.items() if version != kept and not each.weight))
     return [{"op": "remove", "path": f"{root}/{dialect.backends}/{index}"} for index in reversed(over)]
-
-

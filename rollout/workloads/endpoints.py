@@ -31,7 +31,7 @@ class EndpointWorkloads:
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
 
-    def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+    def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002  the port's
         """Return every version there is an endpoint for."""
         return self._backends.versions
 
@@ -43,11 +43,11 @@ class EndpointWorkloads:
             found[version] = "" if problems and not all(problems) else "; ".join(problems) or "it has no endpoint"
         return found
 
-    def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
+    def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002
         """Return none: an address that does not answer is down."""
         return frozenset()
 
-    def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+    def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:  # noqa: ARG002
         """Return none: an address does not say what is behind it."""
         return {}
 

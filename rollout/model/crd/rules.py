@@ -66,6 +66,7 @@ _LISTS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
+
 def rules_of(kind: str, properties: Collection[str]) -> list[Rule]:
     """Return the rules of a model, by its name; a union has those members that are among `properties`."""
     found = []

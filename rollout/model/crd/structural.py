@@ -2,8 +2,8 @@
 
 A structural schema has one type a field, no references, no unions and no nulls; what pydantic says otherwise is either
 said in Kubernetes' own words or refused here, loudly. What was seen to be dropped in silence by a real API server
-(`const`, `discriminator`, `examples`, `default: null`) is never written. There are no defaults: the model fills them in,
-so that they cannot differ.
+(`const`, `discriminator`, `examples`, `default: null`) is never written. There are no defaults: the model fills them
+in, so that they cannot differ.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class _Converter:
         if "$ref" in found:
             kind = found["$ref"].rpartition("/")[2]
             target = self._definitions[kind]
-            return self.convert({**target, **{key: found[key] for key in ("description",) if key in found}}, where, kind)
+            return self.convert(
+                {**target, **{key: found[key] for key in ("description",) if key in found}}, where, kind
+            )
         if found.get(UNTYPED):
             return _described({UNTYPED: True}, found)
         if found.get(INT_OR_STRING):
@@ -77,7 +79,7 @@ class _Converter:
         present = [each for each in found["anyOf"] if each.get("type") != "null"]
         if len(present) != 1:
             raise ValueError(f"{where}: is a union, which no structural schema can say")
-        return self.convert({**present[0], **{key: found[key] for key in ("description",) if key in found}}, where)
+        return self.convert({**present[0], **_own(found)}, where)
 
     def _object(self, found: Schema, where: str, kind: str) -> Schema:
         properties = {
@@ -101,7 +103,7 @@ class _Converter:
     def _mapping(self, found: Schema, where: str) -> Schema:
         inner = found.get("additionalProperties")
         if not isinstance(inner, dict):
-            raise ValueError(f"{where}: is a mapping of anything, which cannot be bounded")
+            raise ValueError(f"{where}: is a mapping of anything, which cannot be bounded")  # noqa: TRY004
         most = _bound(found.get("maxProperties"), self._bounds.members, where)
         return {"additionalProperties": self.convert(inner, f"{where}{{}}"), "maxProperties": most}
 
@@ -110,6 +112,11 @@ class _Converter:
             raise ValueError(f"{where}: is a list of different things, which no structural schema can say")
         made: Schema = {"items": self.convert(found["items"], f"{where}[]")}
         return made | {"maxItems": _bound(found.get("maxItems"), self._bounds.items, where)}
+
+
+def _own(found: Schema) -> Schema:
+    """Return what a field says itself, before what it refers to does."""
+    return {"description": found["description"]} if "description" in found else {}
 
 
 def _bound(given: int | None, usual: int | None, where: str) -> int:

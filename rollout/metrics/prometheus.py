@@ -1,0 +1,196 @@
+"""One Prometheus behind one adapter: every answer is samples, or says why it is none.
+
+`prometheus-api-client` carries the query; what it leaves open is closed here. It has no timeout, tries four times behind
+our back, drops the warnings that tell a partial answer, and lets exceptions of three families out: measured.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONNECT_TIMEOUT_S = 3.0
+SLACK_S = 1.0
+"""Reading is bounded a second time from outside: a server that trickles its answer holds a thread, never a look."""
+
+SHARED_S = 1.0
+"""An answer this young serves everybody who asks the same."""
+
+SHARED_MAX = 256
+WORKERS_MAX = 16
+SAMPLES_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series at one time. value: finite; at: the evaluation's time, in unix seconds."""
+
+    labels: Mapping[str, str]
+    value: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query brought. With a `problem` the samples are not to be used: it was partial, or no answer at all."""
+
+    samples: tuple[Sample, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a Prometheus is reached. headers: with credentials, so never shown. ca, cert: files, or what is usual."""
+
+    url: str
+    timeout_s: float = 10.0
+    headers: tuple[tuple[str, str], ...] = ()
+    basic: tuple[str, str] | None = None
+    ca: Path | None = None
+    cert: tuple[Path, Path] | None = None
+    insecure: bool = False
+
+    def __repr__(self) -> str:
+        return f"Access({self.url})"
+
+
+class PrometheusClient:
+    """Queries to one Prometheus, shared by all rollouts that use it in the same way."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._lock = threading.Lock()
+        self._shared: dict[str, tuple[float, Future[Answer]]] = {}
+        self._slots = threading.BoundedSemaphore(WORKERS_MAX)
+        self._local = threading.local()
+
+    def query(self, text: str, at: float | None = None) -> Answer:
+        """Evaluate an instant query. at: unix seconds, else now. Never raises."""
+        key, now = f"{text}@{at}", time.monotonic()
+        with self._lock:
+            self._shared = {each: held for each, held in self._shared.items() if now - held[0] < SHARED_S}
+            held = self._shared.get(key)
+            mine = held is None
+            if held is None:
+                held = (now, Future())
+                if len(self._shared) < SHARED_MAX:
+                    self._shared[key] = held
+        future = held[1]
+        if mine and not self._start(future, text, at):
+            return Answer(problem=f"{self._access.url} is asked {WORKERS_MAX} things already and answers none of them")
+        try:
+            return future.result(self._access.timeout_s + CONNECT_TIMEOUT_S + SLACK_S)
+        except FutureTimeout:
+            return Answer(problem=f"{self._access.url} has not answered in {self._access.timeout_s:g} s")
+
+    def _start(self, future: Future[Answer], text: str, at: float | None) -> bool:
+        if not self._slots.acquire(blocking=False):
+            future.set_result(Answer(problem=f"{self._access.url} answers none of the queries under way"))
+            return False
+
+        def run() -> None:
+            try:
+                future.set_result(self._ask(text, at))
+            finally:
+                self._slots.release()
+
+        threading.Thread(target=run, name="prometheus", daemon=True).start()
+        return True
+
+    def _ask(self, text: str, at: float | None) -> Answer:
+        import requests  # noqa: PLC0415  with the client 0.2 s
+        from prometheus_api_client.exceptions import PrometheusApiClientException  # noqa: PLC0415
+
+        heard: dict[str, Any] = {}
+        parameters = {"timeout": f"{max(1, round(self._access.timeout_s))}s", "limit": str(SAMPLES_MAX)}
+        if at is not None:
+            parameters["time"] = f"{at:.3f}"
+        try:
+            found = self._connection(heard).custom_query(text, params=parameters)
+        except requests.exceptions.JSONDecodeError:
+            return self._no(f"answered {heard.get('type') or 'no JSON'}: is a login page in front of it?")
+        except requests.exceptions.SSLError as error:
+            return self._no(f"could not be trusted: {_short(error)}")
+        except requests.exceptions.Timeout:
+            return self._no(f"has not answered in {self._access.timeout_s:g} s")
+        except requests.RequestException as error:
+            return self._no(f"does not answer: {_short(error)}")
+        except PrometheusApiClientException:
+            return self._no(_refusal(heard))
+        except (KeyError, TypeError, ValueError):
+            return self._no("answered something that is no result of a query")
+        if heard.get("status") == "error" or heard.get("warnings"):
+            return self._no(f"gave a partial answer: {'; '.join(map(str, heard.get('warnings', ())))[:300]}")
+        return self._read(found)
+
+    def _read(self, found: Any) -> Answer:
+        """Read a vector. A value that is not finite is no fact: a comparison with it would quietly be false."""
+        samples = []
+        try:
+            for each in found:
+                at, text = each["value"]
+                value = float(text)
+                if not math.isfinite(value):
+                    name = each["metric"].get("__name__", "the answer")
+                    return self._no(f"says {text} for {name}: that is no number to go by")
+                samples.append(Sample(dict(each["metric"]), value, float(at)))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return self._no("answered something that is no vector of samples")
+        if len(samples) >= SAMPLES_MAX:
+            return self._no(f"has {SAMPLES_MAX} series or more for the query: take out labels")
+        return Answer(tuple(samples))
+
+    def _no(self, why: str) -> Answer:
+        return Answer(problem=f"{self._access.url} {why}")
+
+    def _connection(self, heard: dict[str, Any]) -> Any:
+        """Return this thread's client; `heard` is told what it would drop: warnings, errors, the type of the answer."""
+        import requests  # noqa: PLC0415
+        from prometheus_api_client import PrometheusConnect  # noqa: PLC0415
+        from urllib3.util.retry import Retry  # noqa: PLC0415
+
+        def hear(answer: Any, **_: Any) -> None:
+            heard["code"] = answer.status_code
+            heard["type"] = answer.headers.get("Content-Type", "").partition(";")[0]
+            try:
+                told = answer.json()
+            except ValueError:
+                return
+            if isinstance(told, dict):
+                heard.update({key: told[key] for key in ("status", "error", "warnings") if key in told})
+
+        access, session = self._access, requests.Session()
+        session.trust_env = False
+        session.verify = False if access.insecure else str(access.ca) if access.ca else True
+        session.cert = (str(access.cert[0]), str(access.cert[1])) if access.cert else None
+        session.hooks["response"] = [hear]
+        return PrometheusConnect(
+            access.url.rstrip("/"),
+            headers={"Accept": "application/json", **dict(access.headers)},
+            auth=access.basic,
+            session=session,
+            retry=Retry(total=0, redirect=3),
+            timeout=(CONNECT_TIMEOUT_S, access.timeout_s),
+        )
+
+
+def _refusal(heard: Mapping[str, Any]) -> str:
+    code, said = heard.get("code"), str(heard.get("error", ""))[:300]
+    if code in (401, 403):
+        return f"does not let us in (HTTP {code}): correct spec.metrics.prometheus.auth"
+    if code in (400, 422):
+        return f"cannot evaluate the query: {said or f'HTTP {code}'}"
+    return f"answered HTTP {code}{f': {said}' if said else ''}"
+
+
+def _short(error: Exception) -> str:
+    """Return what went wrong, without the object addresses and nested causes of urllib3."""
+    text = str(error).rpartition("Caused by ")[2] or type(error).__name__
+    return text.partition("object at 0x")[2].partition(">")[2].lstrip(": ")[:160] or text[:160]
