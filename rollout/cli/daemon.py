@@ -1,12 +1,13 @@
-"""`rollout daemon`: carries out all rollouts of one state directory until it is stopped."""
+"""`rollout daemon`: carries out all rollouts of one state directory, or of a cluster, until it is stopped."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rollout.cli.options import Files, StateDir
+from rollout.cli.options import AllNamespaces, Context, Files, Kubeconfig, Namespace, StateDir
 
 
 def register(app: typer.Typer) -> None:
@@ -14,25 +15,86 @@ def register(app: typer.Typer) -> None:
     def daemon(
         files: Files = None,
         state: StateDir = None,
+        namespace: Namespace = None,
+        all_namespaces: AllNamespaces = False,
+        context: Context = None,
+        kubeconfig: Kubeconfig = None,
         workers: Annotated[int, typer.Option(min=1, max=64, help="How many rollouts are looked at at once.")] = 4,
         until_idle: Annotated[bool, typer.Option("--until-idle", help="End once nothing is under way.")] = False,
+        listen: Annotated[str, typer.Option(help="In a cluster: where probes and metrics are answered.")] = "",
+        lease_namespace: Annotated[str, typer.Option(help="In a cluster: where the lease is.")] = "",
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="In a cluster: log plans, write nothing.")] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every look, not only decisions.")] = False,
     ) -> None:
-        """Carry out all rollouts of this machine, several at once; log decisions to stderr as JSON lines."""
-        import threading
+        """Carry out all rollouts of this machine, or of a cluster; log decisions to stderr as JSON lines.
 
-        from rollout.cli.options import state_of
-        from rollout.daemon.crew import Crew
-        from rollout.daemon.lifetime import only_one
+        It looks after a cluster in a pod, and where -n, -A, --context or --kubeconfig is given.
+        """
+        from rollout.cli.options import names_cluster
         from rollout.daemon.logs import configure
-        from rollout.daemon.signals import on_stop
-        from rollout.records.sqlite import Store
 
         configure(verbose=verbose, decisions=True)
-        directory = state_of(state, files)
-        store = Store(directory, create=True)
-        stopped = threading.Event()
-        with on_stop(stopped.set), only_one(directory) as ending:
-            typer.echo(f"carries out the rollouts in {directory}; Ctrl-C ends it, Envoys go on", err=True)
-            Crew(store, workers=workers).run(stopped, ending if until_idle else None)
-        typer.echo("ended; rollout daemon, or rollout start, goes on from here", err=True)
+        if names_cluster(namespace, all_namespaces, context, kubeconfig):
+            watched = None if all_namespaces else namespace
+            raise typer.Exit(_cluster(watched, context, kubeconfig, workers, listen, lease_namespace, dry_run=dry_run))
+        _local(files, state, workers, until_idle=until_idle)
+
+
+def _cluster(
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: Path | None,
+    workers: int,
+    listen: str,
+    lease_namespace: str,
+    *,
+    dry_run: bool,
+) -> int:
+    import threading
+
+    from rollout.daemon.controller import Settings
+    from rollout.daemon.leading import identity, serve
+    from rollout.daemon.signals import on_stop
+
+    stopped = threading.Event()
+    settings = Settings(namespace, identity(), workers, dry_run)
+    where = f"namespace {namespace}" if namespace else "all namespaces"
+    typer.echo(f"looks after the rollouts of {where}{' and writes nothing' if dry_run else ''}", err=True)
+    with on_stop(stopped.set):
+        return serve(
+            settings,
+            stopped,
+            kubeconfig=kubeconfig,
+            context=context,
+            lease_namespace=lease_namespace or None,
+            listen=_address(listen),
+        )
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    from rollout.errors import Fault, InvalidInput
+
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or int(port) > 65_535:
+        raise InvalidInput([Fault("--listen", "is no address", "write host:port, such as 0.0.0.0:8080", text)])
+    return host or "0.0.0.0", int(port)  # noqa: S104  what `:8080` means everywhere
+
+
+def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_idle: bool) -> None:
+    import threading
+
+    from rollout.cli.options import state_of
+    from rollout.daemon.crew import Crew
+    from rollout.daemon.lifetime import only_one
+    from rollout.daemon.signals import on_stop
+    from rollout.records.sqlite import Store
+
+    directory = state_of(state, files)
+    store = Store(directory, create=True)
+    stopped = threading.Event()
+    with on_stop(stopped.set), only_one(directory) as ending:
+        typer.echo(f"carries out the rollouts in {directory}; Ctrl-C ends it, Envoys go on", err=True)
+        Crew(store, workers=workers).run(stopped, ending if until_idle else None)
+    typer.echo("ended; rollout daemon, or rollout start, goes on from here", err=True)

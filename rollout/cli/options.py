@@ -30,7 +30,20 @@ StateDir = Annotated[
 OutputAs = Annotated[Output, typer.Option("--output", "-o", help="text, or json on stdout.")]
 OptionalName = Annotated[str | None, typer.Argument(help="The rollout's name; may be left out where there is one.")]
 
+Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="A namespace of the cluster.")]
+AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces of the cluster.")]
+Context = Annotated[str | None, typer.Option("--context", help="A context of the kubeconfig.")]
+Kubeconfig = Annotated[
+    Path | None, typer.Option("--kubeconfig", help="The kubeconfig to use [default: as kubectl does].")
+]
+
 DEFAULT_FILE = Path("rollout.yaml")
+_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def names_cluster(namespace: str | None, all_namespaces: bool, context: str | None, kubeconfig: Path | None) -> bool:
+    """Whether a cluster is meant: one of its options is given, or we run in a pod."""
+    return bool(namespace or all_namespaces or context or kubeconfig) or _POD.exists()
 
 
 def files_of(files: list[Path] | None) -> list[Path]:

@@ -72,6 +72,8 @@ def _expected(draft: Draft, command: Command) -> None:
     status = draft.status
     if command.phase is not None and command.phase != status.phase:
         raise Refused(f"it was meant for {command.phase}, but the rollout is {status.phase} by now")
+    if command.plan is not None and status.policy is not None and command.plan != status.policy.digest:
+        raise Refused("it was meant for another rollout: this one goes by another policy")
     if command.step is not None and command.step != status.step:
         raise Refused(f"it was meant for step {command.step + 1}, but step {status.step + 1} is in force by now")
 

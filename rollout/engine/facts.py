@@ -18,7 +18,7 @@ class Command:
     """What somebody asked for.
 
     phase, step: what they saw; a command meant for another moment is stale. version: the stable one they saw, which is
-    what an undo is about.
+    what an undo is about. plan: the fingerprint of the policy they saw in force.
     """
 
     id: str
@@ -29,6 +29,7 @@ class Command:
     phase: str | None = None
     step: int | None = None
     version: str | None = None
+    plan: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """One Prometheus behind one adapter: every answer is samples, or says why it is none.
 
-`prometheus-api-client` carries the query; what it leaves open is closed here. It has no timeout, tries four times behind
-our back, drops the warnings that tell a partial answer, and lets exceptions of three families out: measured.
+`prometheus-api-client` carries the query; what it leaves open is closed here. It has no timeout, tries four times
+behind our back, drops the warnings that tell a partial answer, and lets exceptions of three families out: measured.
 """
 
 from __future__ import annotations

@@ -11,10 +11,11 @@ from rollout.cluster.kinds import GRPC_ROUTE, HTTP_ROUTE, VIRTUAL_SERVICE, Kind,
 from rollout.engine.facts import RouteFacts
 from rollout.engine.route import SetWeight
 from rollout.errors import ClusterUnavailable, Forbidden, NotFound, RouterUnavailable
+from rollout.model.naming import Naming
 from rollout.model.routes import ClusterRoute, Route
 from rollout.model.status import Reason
 from rollout.traffic.gateway import GATEWAY, not_accepted
-from rollout.traffic.rule import Dialect, Naming, Refused, Rule, find_rule, missing, operations
+from rollout.traffic.rule import Dialect, Refused, Rule, find_rule, missing, operations
 from rollout.traffic.virtualservice import ISTIO
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rollout.cluster.kinds import Object
-from rollout.traffic.rule import Dialect, Naming
+from rollout.model.naming import Naming
+from rollout.traffic.rule import Dialect
 
 USUAL_BASE = 1000
 """Allows steps of 0.1 %."""

@@ -7,7 +7,8 @@ what is written counts as applied and the requests must show it.
 from __future__ import annotations
 
 from rollout.cluster.kinds import Object
-from rollout.traffic.rule import Dialect, Naming, Refused
+from rollout.model.naming import Naming
+from rollout.traffic.rule import Dialect, Refused
 
 USUAL_BASE = 100
 """Weights that add up to 100 are what every version of Istio takes."""

@@ -1,0 +1,156 @@
+"""Wiring for one rollout in a cluster: its routes, its Services, its Prometheus."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rollout.cluster.api import Api
+from rollout.daemon.clock import WallClock
+from rollout.daemon.credentials import Credentials
+from rollout.daemon.local import OnlyObserved
+from rollout.daemon.reconcile import Reconciler
+from rollout.engine.facts import Calendar, CheckFact, Reading, Round
+from rollout.engine.ports import MetricsSource, Records, Router
+from rollout.errors import Fault, Unavailable
+from rollout.gates.calendar import reading
+from rollout.gates.keeper import Keeper
+from rollout.http import Services
+from rollout.metrics.presets import unreadable
+from rollout.metrics.promql import PrometheusSource
+from rollout.model.gating import Gates
+from rollout.model.kpi import Kpi
+from rollout.model.naming import Naming
+from rollout.model.policy import PolicySpec
+from rollout.model.resource import Metadata
+from rollout.model.rollout import Rollout
+from rollout.model.sources import Prometheus
+from rollout.model.status import Status
+from rollout.traffic.adopted import AdoptedRouter, Cache, flavour_of
+from rollout.workloads.services import ServiceWorkloads
+
+ENVIRONMENT_PREFIX = "ROLLOUT_GATE_"
+"""Whoever may write a policy must not be able to read any variable of the controller by sending it somewhere."""
+
+
+def faults_of(policy: PolicySpec) -> list[Fault]:
+    """Return what cannot be carried out of a policy in a cluster."""
+    faults = unreadable(policy, "cluster")
+    for index, command in enumerate(policy.gates.commands):
+        message = "would run a program inside the controller, with its rights"
+        remedy = "let a service run it, and ask that by gates.webhooks"
+        faults.append(Fault(f"gates.commands[{index}]", message, remedy, command.name))
+    for index, hook in enumerate(policy.gates.webhooks):
+        name = hook.auth.bearer.env if hook.auth else ENVIRONMENT_PREFIX
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            message = "is a variable of the controller that policies may not send away"
+            remedy = f"call it {ENVIRONMENT_PREFIX}…"
+            faults.append(Fault(f"gates.webhooks[{index}].auth.bearer.env", message, remedy, name))
+    return faults
+
+
+class Shared:
+    """What all rollouts of one controller share. caches: routes by the key of their kind in a spec. Close it."""
+
+    def __init__(
+        self, api: Api, caches: Mapping[str, Cache], may_write: Callable[[], bool], *, dry_run: bool = False
+    ) -> None:
+        self.api, self.caches, self.dry_run = api, caches, dry_run
+        self.may_write = (lambda: False) if dry_run else may_write
+        self._services = Services()
+        self._directory = tempfile.TemporaryDirectory(prefix="rollout-")
+        self.credentials = Credentials(api, Path(self._directory.name))
+        self._keepers: dict[str, Keeper] = {}
+
+    def keeper_of(self, metadata: Metadata) -> Keeper:
+        """Return who carries out one rollout's checks."""
+        key = f"{metadata.namespace}/{metadata.name}"
+        if key not in self._keepers:
+            self._keepers[key] = Keeper(self._services, Path(self._directory.name), WallClock())
+        return self._keepers[key]
+
+    def forget(self, key: str) -> None:
+        """Give up what is under way for a rollout that is gone."""
+        if (keeper := self._keepers.pop(key, None)) is not None:
+            keeper.close()
+
+    def close(self) -> None:
+        for key in list(self._keepers):
+            self.forget(key)
+        self._services.close()
+        self._directory.cleanup()
+
+
+def reconciler(shared: Shared, rollout: Rollout, policy: PolicySpec, records: Records) -> Reconciler:
+    """Return the loop's body for one look at a rollout. Cheap: everything that lasts is shared."""
+    spec, metadata = rollout.spec, rollout.metadata
+    naming = Naming(metadata.name, metadata.namespace, spec.backends)
+    versions = versions_of(rollout.status, spec.version)
+    routers: list[Router] = []
+    gateway_kinds = []
+    for route in spec.routes:
+        flavour, named = flavour_of(route)
+        cache = shared.caches[flavour.key]
+        router = AdoptedRouter(shared.api, cache, flavour, named, naming, versions, shared.may_write)
+        routers.append(OnlyObserved(router) if shared.dry_run else router)
+        if flavour.kind.group == "gateway.networking.k8s.io":
+            gateway_kinds.append(flavour.kind.kind)
+    assert spec.metrics.prometheus is not None, "documents were checked before"
+    return Reconciler(
+        policy_of=lambda _: policy,
+        records=records,
+        routers=tuple(routers),
+        metrics=_source(shared, naming, spec.metrics.prometheus),
+        workloads=ServiceWorkloads(shared.api, naming, tuple(gateway_kinds), shared.may_write),
+        gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata),
+        clock=WallClock(),
+    )
+
+
+def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:
+    """Return the versions that a rule must name: stable first, then the one that is released, or would be."""
+    candidate = status.candidate_version if status.is_active else wanted
+    return tuple(dict.fromkeys(version for version in (status.stable_version, candidate) if version))
+
+
+def _source(shared: Shared, naming: Naming, declared: Prometheus) -> MetricsSource:
+    """Return the metrics source; where its secrets cannot be read, one that says so: an abort must not wait."""
+    try:
+        client = shared.credentials.client(declared, naming.namespace)
+    except Unavailable as error:
+        return _Unread(str(error))
+    return PrometheusSource(
+        client,
+        naming.name,
+        naming.services_in,
+        naming.service,
+        requests=declared.requests,
+        stale_after_s=declared.stale_after_s,
+        now=lambda: WallClock().now().timestamp(),
+    )
+
+
+@dataclass(frozen=True)
+class _Unread:
+    """A metrics source that cannot be asked."""
+
+    why: str
+
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
+        del stable, candidate
+        problem = Reading(problem=self.why)
+        return Round({kpi.name: problem for kpi in kpis}, problem, spend=problem if spend else None)
+
+
+class _Idle:
+    """A gatekeeper for a dry run: it reads the calendar and asks nobody."""
+
+    def calendar(self, gates: Gates, now: datetime) -> Calendar:
+        return reading(gates, now)
+
+    def checks(self, rollout: Rollout, gates: Gates) -> Mapping[str, CheckFact]:
+        del rollout, gates
+        return {}

@@ -1,0 +1,54 @@
+"""The controller's own metrics, with bounded label sets."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from rollout.model.status import Phase, Status
+from rollout.model.units import FULL_BP
+
+ROLLOUTS_MAX = 2000
+"""More rollouts than this get no series of their own."""
+
+
+class Figures:
+    """What a controller counts. Names have the shape of controller-runtime's, so that dashboards know them."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        at = self.registry
+        self.reconciled = Counter(
+            "rollout_reconcile", "Looks at a rollout, by how they ended.", ["result"], registry=at
+        )
+        self.took = Histogram("rollout_reconcile_time_seconds", "How long a look takes.", registry=at)
+        self.depth = Gauge("workqueue_depth", "Keys that wait for a worker.", ["name"], registry=at)
+        self.leads = Gauge("leader_election_master_status", "1 while this controller leads.", ["name"], registry=at)
+        self.verdicts = Counter("rollout_kpi_verdict", "Verdicts of looks, by verdict.", ["verdict"], registry=at)
+        self._weight = Gauge("rollout_weight_ratio", "The candidate's share.", ["namespace", "rollout"], registry=at)
+        self._phase = Gauge(
+            "rollout_phase", "1 for the phase it is in.", ["namespace", "rollout", "phase"], registry=at
+        )
+        self._known: dict[tuple[str, str], Phase] = {}
+
+    def show(self, namespace: str, name: str, status: Status) -> None:
+        """Show where a rollout is."""
+        key = (namespace, name)
+        if key not in self._known and len(self._known) >= ROLLOUTS_MAX:
+            return
+        before = self._known.get(key)
+        if before is not None and before is not status.phase:
+            self._phase.remove(namespace, name, before)
+        self._known[key] = status.phase
+        self._phase.labels(namespace, name, status.phase).set(1)
+        share = status.traffic.wanted_bp / FULL_BP if status.is_active else 0.0
+        self._weight.labels(namespace, name).set(share)
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Take a rollout out that is gone."""
+        phase = self._known.pop((namespace, name), None)
+        if phase is not None:
+            self._phase.remove(namespace, name, phase)
+            self._weight.remove(namespace, name)
+
+    def page(self) -> bytes:
+        return generate_latest(self.registry)

@@ -1,0 +1,73 @@
+"""A controller's life: warm caches, the lease, the workers, the probes, and an orderly end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from rollout.cluster.api import HttpApi, configured
+from rollout.cluster.elector import Elector, Terms
+from rollout.daemon.controller import Controller, Settings
+from rollout.daemon.health import HealthServer
+from rollout.errors import Fault, InvalidInput
+
+AGENT = "rollout-controller"
+LEASE_NAME = "rollout-controller"
+
+
+def identity() -> str:
+    """Return who we are: the pod, and a part that a restart changes."""
+    return f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+
+
+def serve(
+    settings: Settings,
+    stopped: threading.Event,
+    *,
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    lease_namespace: str | None = None,
+    listen: tuple[str, int] | None = None,
+    terms: Terms = Terms(),  # noqa: B008  frozen
+) -> int:
+    """Carry rollouts out until stopped (0), or until the lease is lost (1): then the process must end.
+
+    lease_namespace: where the lease is; None: where we run. listen: where probes are answered, if anywhere.
+    """
+    configuration, here = configured(kubeconfig, context)
+    settings = replace(settings, identity=settings.identity or identity())
+    api = HttpApi(configuration, agent=AGENT)
+    # Its requests end within a retry period: a renewal that hangs must not outlive the lease.
+    leases = HttpApi(configured(kubeconfig, context)[0], agent=AGENT, read_timeout_s=terms.retry_s)
+    elector = Elector(leases, lease_namespace or here, LEASE_NAME, settings.identity, terms)
+    controller = Controller(api, settings, (lambda: True) if settings.dry_run else lambda: elector.leads)
+    health = None
+    try:
+        if listen is not None:
+            health = HealthServer(listen, controller.not_alive, controller.not_ready, controller.figures.page)
+    except OSError as error:
+        where = f"{listen[0]}:{listen[1]}" if listen else ""
+        remedy = "choose another address with --listen"
+        raise InvalidInput([Fault("--listen", f"{where} cannot be used: {error.strerror}", remedy)]) from error
+    controller.start()
+    orderly = False
+    try:
+        if settings.dry_run:  # it writes nothing, so it needs no lease
+            controller.lead()
+            orderly = stopped.wait()
+        else:
+            orderly = elector.run(stopped, controller.lead)
+    finally:
+        controller.stop()
+        if orderly and not settings.dry_run:
+            elector.release()
+        if health is not None:
+            health.close()
+    structlog.get_logger("rollout").info("ended", orderly=orderly)
+    return 0 if orderly else 1

@@ -1,0 +1,100 @@
+"""What a status means to programs that know only conditions (kstatus: kubectl wait, Argo CD, Flux). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from rollout.engine.wanting import starts_by_itself
+from rollout.model.conditions import MESSAGE_MAX, ClusterStatus, Condition, ConditionType
+from rollout.model.status import Phase, Reason, Status
+from rollout.model.units import format_percent
+
+Truth = Literal["True", "False", "Unknown"]
+Answer = tuple[ConditionType, Truth, Reason, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a Rollout cannot be carried out as it is declared, though nothing is wrong with what it has come to."""
+
+    reason: Reason
+    message: str
+
+
+def view(
+    status: Status,
+    wanted: str | None,
+    before: Iterable[Condition],
+    *,
+    generation: int,
+    now: datetime,
+    trouble: Trouble | None = None,
+) -> ClusterStatus:
+    """Return the status as it stands in a cluster. before: the conditions as they were; what holds keeps its time."""
+    known = {condition.type: condition for condition in before}
+    made = []
+    for kind, truth, reason, message in _answers(status, wanted, trouble):
+        old = known.get(kind)
+        since = old.last_transition_time if old is not None and old.status == truth else now
+        made.append(
+            Condition(
+                type=kind,
+                status=truth,
+                reason=reason,
+                message=message[:MESSAGE_MAX],
+                last_transition_time=since,
+                observed_generation=generation,
+            )
+        )
+    active = status.is_active
+    return ClusterStatus(
+        **dict(status),
+        observed_generation=generation,
+        weight=format_percent(status.traffic.wanted_bp) if active else "",
+        step_label=f"{min(status.step + 1, status.steps)}/{status.steps}" if active else "",
+        conditions=tuple(made),
+    )
+
+
+def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Iterable[Answer]:
+    reason, message = status.reason, status.message or str(status.phase)
+    settled = status.phase in (Phase.STABLE, Phase.DRAINING)
+    ready = settled and status.stable_version is not None and wanted in (None, status.stable_version)
+    held = status.phase in (Phase.PAUSED, Phase.FROZEN)
+    wants = starts_by_itself(status, wanted) and status.stable_version is not None
+    if trouble is not None:
+        yield ConditionType.READY, "False" if not ready else "Unknown", trouble.reason, trouble.message
+        yield ConditionType.RECONCILING, "False", trouble.reason, trouble.message
+        yield ConditionType.STALLED, "True", trouble.reason, trouble.message
+    else:
+        moves = (status.is_active and not held and not ready) or (not status.is_active and wants)
+        stuck = status.phase is Phase.FROZEN or not (ready or moves or status.phase is Phase.PAUSED)
+        yield ConditionType.READY, _truth(ready), reason, message
+        yield ConditionType.RECONCILING, _truth(moves), reason, message
+        yield ConditionType.STALLED, _truth(stuck), reason, message
+    yield ConditionType.PAUSED, _truth(status.phase is Phase.PAUSED), reason, message
+    yield _effective(status)
+    text = "state contracts are not checked by this release"
+    yield ConditionType.STATE_COMPATIBLE, "Unknown", Reason.NOT_CHECKED, text
+    drift = status.identity_drift
+    told = f"not what it was when the checks began: {drift}" if drift else "the versions are what they were"
+    yield ConditionType.IDENTITY_DRIFT, _truth(bool(drift)), Reason.IDENTITY_CHANGED if drift else Reason.SETTLED, told
+
+
+def _effective(status: Status) -> Answer:
+    kind, effective = ConditionType.TRAFFIC_EFFECTIVE, status.traffic.effective
+    if not status.is_active or status.traffic.wanted_bp == 0:
+        return kind, "Unknown", Reason.SETTLED, "no traffic is being shifted"
+    wanted = format_percent(status.traffic.wanted_bp)
+    if effective == "confirmed":
+        return kind, "True", Reason.SETTLED, f"the requests show {wanted}"
+    if effective == "refuted":
+        return kind, "False", Reason.TRAFFIC_NOT_SHIFTING, f"{wanted} is written, and the requests do not show it"
+    return kind, "Unknown", Reason.WEIGHT_PENDING, f"{wanted} is written; too few requests were seen to tell"
+
+
+def _truth(holds: bool) -> Truth:
+    return "True" if holds else "False"

@@ -1,0 +1,41 @@
+"""How a version becomes a Service of a cluster, and back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rollout.model.resource import Backends
+from rollout.model.units import VERSION_PATTERN, expand
+
+_VERSION = VERSION_PATTERN.strip("^$")
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How a version becomes a Service, and back."""
+
+    name: str
+    namespace: str
+    backends: Backends
+
+    @property
+    def services_in(self) -> str:
+        """The namespace of the Services."""
+        return self.backends.namespace or self.namespace
+
+    def service(self, version: str) -> str:
+        return expand(self.backends.service or "", name=self.name, version=version, namespace=self.namespace)
+
+    def deployment(self, version: str) -> str | None:
+        if self.backends.deployment is None:
+            return None
+        return expand(self.backends.deployment, name=self.name, version=version, namespace=self.namespace)
+
+    def version_of(self, service: str) -> str | None:
+        """Return the version whose Service this is; None for somebody else's."""
+        marked = expand(self.backends.service or "", name=self.name, version="\0", namespace=self.namespace)
+        first, _, rest = marked.partition("\0")
+        pattern = f"^{re.escape(first)}(?P<version>{_VERSION}){re.escape(rest)}$".replace("\0", "(?P=version)")
+        found = re.match(pattern, service)
+        return found.group("version") if found else None

@@ -1,0 +1,195 @@
+"""The records of a rollout in a cluster: the Rollout resource itself.
+
+Every write carries the resourceVersion it was decided on: what a deposed leader still sends is refused. The finalizer
+stands only while traffic is not where it was found, so that an uninstalled controller blocks nothing for ever.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from rollout.cluster.api import Api
+from rollout.cluster.events import Events
+from rollout.cluster.kinds import ROLLOUT, Object, name_of, namespace_of, version_of
+from rollout.cluster.merging import merge_patch
+from rollout.engine.conditions import Trouble, view
+from rollout.engine.facts import Command
+from rollout.engine.history import ended
+from rollout.errors import ClusterUnavailable, Fault, InvalidInput, RecordsUnavailable
+from rollout.model.conditions import ClusterStatus, Condition
+from rollout.model.documents import rollout_spec
+from rollout.model.resource import Metadata, RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import Decision, Phase, Reason, Status
+from rollout.records import journal
+from rollout.records.annotations import ABORT, COMMAND, commands_of
+
+FINALIZER = "rollout.dev/traffic"
+
+_WARNINGS = {
+    Reason.WORSE, Reason.CANDIDATE_DOWN, Reason.TRAFFIC_NOT_SHIFTING, Reason.WEIGHT_DRIFT, Reason.SAMPLE_RATIO,
+    Reason.SOURCE_ERROR, Reason.ENVIRONMENT, Reason.PREFLIGHT_FAILED, Reason.CHECK_FAILED, Reason.CHECK_LATE,
+    Reason.SPEND, Reason.ROUTER_DOWN, Reason.RESPONSES_DIFFER, Reason.ROUTE_NOT_FOUND, Reason.ROUTE_REFUSED,
+    Reason.ROUTE_NOT_ACCEPTED, Reason.BACKEND_NOT_FOUND, Reason.NOT_READY, Reason.STABLE_UNKNOWN,
+}  # fmt: skip
+
+
+def status_of(found: Object) -> Status:
+    """Return an object's status. Raises InvalidInput where somebody has made it unreadable."""
+    try:
+        return Status.model_validate(found.get("status") or {})
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        remedy = "restore it, or clear it: kubectl patch --subresource=status; the rollout then begins anew"
+        raise InvalidInput([Fault(f"status.{where}", "cannot be read", remedy)]) from error
+
+
+def spec_of(found: Object) -> RolloutSpec:
+    """Return an object's spec; fields that this release does not know are passed over. Raises InvalidInput."""
+    spec, faults = rollout_spec(copy.deepcopy(found.get("spec")), lenient=True)
+    if spec is not None and spec.is_local:
+        remedy = "use backends.service, or carry it out on a machine with `rollout start -f`"
+        faults.append(Fault("spec.backends.endpoints", "are for rollouts on one machine", remedy))
+    if faults or spec is None:
+        raise InvalidInput(faults)
+    return spec
+
+
+def metadata_of(found: Object) -> Metadata:
+    return Metadata.model_construct(name=name_of(found), namespace=namespace_of(found))
+
+
+class ClusterRecords:
+    """One Rollout resource as it was last seen: the `Records` port of the engine, for one look."""
+
+    def __init__(
+        self,
+        api: Api,
+        found: Object,
+        spec: RolloutSpec | None,
+        *,
+        events: Events,
+        now: Callable[[], datetime],
+        may_write: Callable[[], bool],
+        note: Callable[[Object], None],
+    ) -> None:
+        """spec: None where it cannot be read; then nothing but the conditions can be told. note: hears every write."""
+        self._api, self._found, self._events = api, found, events
+        self._now, self._may_write, self._note = now, may_write, note
+        self._spec = spec
+        self._wanted = spec.version if spec else None
+        self._status = status_of(found)
+
+    def load(self) -> Rollout:
+        assert self._spec is not None, "a spec that cannot be read is carried out by nobody"
+        return Rollout(metadata_of(self._found), self._spec, self._status)
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return what the annotations ask for; a deletion in mid-flight asks for all traffic to go back to stable."""
+        given = commands_of(self._found)
+        if not is_deleted(self._found):
+            return given
+        uid = self._found["metadata"].get("uid", "")
+        return (*given, Command(f"deleted-{uid}", "abort", "kubernetes", "the Rollout is deleted", self._now()))
+
+    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+        """Write the status over the version that was read. Raises RecordsUnavailable; then nothing was written."""
+        before = self._status
+        told = [decision for decision in decisions if decision.kind != "look"]
+        if needs_finalizer(status) and not is_deleted(self._found):
+            self._set_finalizer(wanted=True)
+        self._write(status, None)
+        release = ended(before, status, decisions[-1].at) if decisions else None
+        for decision in told:
+            self._tell(decision)
+        if told or release:
+            try:
+                journal.write(self._api, self._found, told, release)
+            except ClusterUnavailable as error:
+                _log().warning("the journal was not written; the status has the last decisions", why=str(error))
+
+    def publish(self, trouble: Trouble | None = None) -> None:
+        """Bring what others read up to date: conditions, finalizer, answered commands. Writes nothing in vain."""
+        before = {each.reason for each in self._conditions() if each.type == "Stalled" and each.status == "True"}
+        self._write(self._status, trouble)
+        if trouble is not None and trouble.reason not in before:
+            self._events.tell(self._found, "Warning", trouble.reason, "Reconcile", trouble.message)
+        self._drop_answered()
+        if not needs_finalizer(self._status):
+            self._set_finalizer(wanted=False)
+
+    def _write(self, status: Status, trouble: Trouble | None) -> None:
+        generation = int(self._found["metadata"].get("generation", 0))
+        shown = view(status, self._wanted, self._conditions(), generation=generation, now=self._now(), trouble=trouble)
+        patch = merge_patch(self._found.get("status") or {}, _as_json(shown))
+        if patch:
+            self._send({"status": patch}, sub="status")
+        self._status = status
+
+    def _conditions(self) -> tuple[Condition, ...]:
+        try:
+            return ClusterStatus.model_validate(
+                {"conditions": (self._found.get("status") or {}).get("conditions", ())}
+            ).conditions
+        except ValidationError:
+            return ()
+
+    def _send(self, patch: Object, sub: str = "") -> None:
+        if not self._may_write():
+            raise RecordsUnavailable("this controller does not lead any more: it stops writing")
+        body = {"metadata": {"resourceVersion": version_of(self._found)}}
+        for key, value in patch.items():
+            body[key] = {**body[key], **value} if key == "metadata" else value
+        self._found = self._api.merge(ROLLOUT, namespace_of(self._found), name_of(self._found), body, sub=sub)
+        self._note(self._found)
+
+    def _set_finalizer(self, *, wanted: bool) -> None:
+        present = self._found["metadata"].get("finalizers") or []
+        if (FINALIZER in present) == wanted:
+            return
+        kept = [each for each in present if each != FINALIZER]
+        self._send({"metadata": {"finalizers": [*kept, FINALIZER] if wanted else kept or None}})
+
+    def _drop_answered(self) -> None:
+        """Take out annotations that were answered, so that the next command finds its place free."""
+        annotations = self._found["metadata"].get("annotations") or {}
+        answered = {command.id for command in commands_of(self._found)} & set(self._status.handled)
+        done = {
+            key: None
+            for key, command in _by_annotation(self._found).items()
+            if key in annotations and command.id in answered
+        }
+        if done and not is_deleted(self._found):
+            self._send({"metadata": {"annotations": done}})
+
+    def _tell(self, decision: Decision) -> None:
+        kind = "Warning" if decision.reason in _WARNINGS or decision.phase is Phase.ROLLING_BACK else "Normal"
+        action = {"command": "Command", "traffic": "Shift", "check": "Check"}.get(decision.kind, str(decision.phase))
+        self._events.tell(self._found, kind, decision.reason, action, decision.message)
+
+
+def _by_annotation(found: Object) -> dict[str, Command]:
+    return {ABORT if command.verb == "abort" else COMMAND: command for command in commands_of(found)}
+
+
+def needs_finalizer(status: Status) -> bool:
+    """Whether traffic may be elsewhere than it was found."""
+    return status.is_active and status.phase is not Phase.PREFLIGHT
+
+
+def is_deleted(found: Object) -> bool:
+    return bool(found["metadata"].get("deletionTimestamp"))
+
+
+def _as_json(status: ClusterStatus) -> dict[str, Any]:
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _log() -> structlog.typing.FilteringBoundLogger:
+    return structlog.get_logger("rollout")  # type: ignore[no-any-return]

@@ -1,0 +1,181 @@
+"""Versions that are Services in a cluster: are they there, ready, asleep, and what are they made of?
+
+Read afresh at every look, never from a cache: there are few, and what is wrong with them decides whether users are sent
+there. Raises ClusterUnavailable where the API does not answer: that says nothing of a version, so nothing is decided.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rollout.cluster.api import Api
+from rollout.cluster.kinds import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    REFERENCE_GRANT,
+    SERVICE,
+    Object,
+    version_of,
+)
+from rollout.errors import Forbidden, NotFound
+from rollout.model.naming import Naming
+
+_IGNORED_ANNOTATIONS = ("kubectl.kubernetes.io/",)
+"""A restart is no other version."""
+
+
+class ServiceWorkloads:
+    """Services and Deployments of one rollout. route_kinds: the Gateway API kinds that would refer to them."""
+
+    def __init__(
+        self, api: Api, naming: Naming, route_kinds: tuple[str, ...], may_write: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
+
+    @property
+    def no_backend(self) -> str:
+        example, where = self._naming.backends.service, self._naming.services_in
+        return f"has no Service in {where}: create it, or correct backends.service ({example})"
+
+    def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those that have a Service."""
+        return tuple(version for version in versions if self._get(SERVICE, self._naming.service(version)) is not None)
+
+    def ready(self, versions: tuple[str, ...]) -> Mapping[str, str]:
+        """Return, by version, an empty text or what is wrong, and what to do."""
+        barred = self._not_granted() if versions else ""
+        return {version: barred or self._problem(self._naming.service(version), version) for version in versions}
+
+    def _problem(self, service: str, version: str) -> str:
+        where = f"{self._naming.services_in}/{service}"
+        if self._get(SERVICE, service) is None:
+            return f"there is no Service {where}: create it"
+        slices, _ = self._api.list_all(
+            ENDPOINT_SLICE, self._naming.services_in, labelSelector=f"kubernetes.io/service-name={service}"
+        )
+        ready = sum(1 for each in slices for endpoint in each.get("endpoints") or () if _is_ready(endpoint))
+        if ready:
+            return ""
+        deployment = self._deployment(version)
+        if deployment is not None and _replicas(deployment) == 0:
+            owner = self._autoscaler(deployment) or "whoever scales it"
+            return f"{where} has no ready endpoint: its Deployment is at 0 replicas, which {owner} owns; scale it up"
+        return f"{where} has no ready endpoint: look at its pods, and whether the Service selects them"
+
+    def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
+        """Return those whose Deployment is at 0 replicas and that no autoscaler owns."""
+        found = set()
+        for version in versions:
+            deployment = self._deployment(version)
+            if deployment is not None and _replicas(deployment) == 0 and not self._autoscaler(deployment):
+                found.add(version)
+        return frozenset(found)
+
+    def wake(self, version: str, like: str) -> None:
+        """Scale a sleeping version up to as many replicas as another one has. Nothing is ever scaled down."""
+        deployment, model = self._deployment(version), self._deployment(like)
+        if deployment is None or _replicas(deployment) > 0 or not self._may_write():
+            return
+        replicas = max(1, _replicas(model) if model is not None else 1)
+        patch = {"metadata": {"resourceVersion": version_of(deployment)}, "spec": {"replicas": replicas}}
+        self._api.merge(DEPLOYMENT, self._naming.services_in, deployment["metadata"]["name"], patch)
+
+    def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+        """Return the fingerprints of what each version's pods are made of, where it has a Deployment."""
+        found = {}
+        for version in versions:
+            deployment = self._deployment(version)
+            if deployment is not None:
+                found[version] = identity_of(deployment)
+        return found
+
+    def _deployment(self, version: str) -> Object | None:
+        name = self._naming.deployment(version)
+        return self._get(DEPLOYMENT, name) if name else None
+
+    def _get(self, kind: Any, name: str) -> Object | None:
+        try:
+            return self._api.get(kind, self._naming.services_in, name)
+        except NotFound:
+            return None
+
+    def _autoscaler(self, deployment: Object) -> str:
+        """Return who scales a Deployment, in words; empty if nobody does (KEDA works by an autoscaler too)."""
+        try:
+            every, _ = self._api.list_all(AUTOSCALER, self._naming.services_in)
+        except (Forbidden, NotFound) as error:
+            return f"perhaps an autoscaler (they cannot be read: {error})"
+        for each in every:
+            target = each.get("spec", {}).get("scaleTargetRef") or {}
+            if target.get("kind") == "Deployment" and target.get("name") == deployment["metadata"]["name"]:
+                return f"the autoscaler {each['metadata']['name']}"
+        return ""
+
+    def _not_granted(self) -> str:
+        """Say which grant is missing where the Services are in another namespace than the routes."""
+        naming = self._naming
+        if naming.services_in == naming.namespace or not self._route_kinds:
+            return ""
+        try:
+            grants, _ = self._api.list_all(REFERENCE_GRANT, naming.services_in)
+        except NotFound:
+            grants = []
+        for kind in self._route_kinds:
+            if not any(_grants(each, kind, naming.namespace) for each in grants):
+                told = (
+                    f"no ReferenceGrant in {naming.services_in} lets a {kind} of {naming.namespace} refer to Services"
+                )
+                return f"{told}: create one there"
+        return ""
+
+
+def _is_ready(endpoint: Object) -> bool:
+    """Whether an endpoint takes requests; unknown counts as ready, as EndpointSlice says."""
+    return (endpoint.get("conditions") or {}).get("ready") is not False
+
+
+def _replicas(deployment: Object) -> int:
+    found = deployment.get("spec", {}).get("replicas")
+    return 1 if found is None else int(found)
+
+
+def _grants(grant: Object, kind: str, namespace: str) -> bool:
+    spec = grant.get("spec") or {}
+    group = "gateway.networking.k8s.io"
+    allowed = any(
+        (each.get("group"), each.get("kind"), each.get("namespace")) == (group, kind, namespace)
+        for each in spec.get("from") or ()
+    )
+    return allowed and any(
+        each.get("group", "") == "" and each.get("kind") == "Service" and not each.get("name")
+        for each in spec.get("to") or ()
+    )
+
+
+def identity_of(deployment: Object) -> dict[str, str]:
+    """Return a version's fingerprint by part: images, environment, configuration, annotations (model, prompt)."""
+    template = deployment.get("spec", {}).get("template") or {}
+    spec = template.get("spec") or {}
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    parts: dict[str, Any] = {
+        "images": [[each.get("name"), each.get("image")] for each in containers],
+        "environment": [
+            [each.get("name"), each.get("env"), each.get("command"), each.get("args")] for each in containers
+        ],
+        "configuration": [
+            [[each.get("name"), each.get("envFrom")] for each in containers],
+            [volume for volume in spec.get("volumes") or () if {"configMap", "secret", "projected"} & volume.keys()],
+        ],
+        "annotations": {key: value for key, value in annotations.items() if not key.startswith(_IGNORED_ANNOTATIONS)},
+    }
+    return {part: _digest(value) for part, value in parts.items()}
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
