@@ -1,0 +1,457 @@
+"""A fake API server, in process. What it answers is held to recorded exchanges and, where there is one, a real server."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import re
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+
+from tests.fakes import patches, schemas
+
+NAME = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+PATH = re.compile(
+    r"^/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
+    r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?$"
+)
+PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
+
+
+class Resource:
+    """One kind as the server knows it. custom: whether it is by a definition, with its schema and status apart."""
+
+    def __init__(self, kind, plural, group, schema=None, *, versions=("v1",), custom=True, status=True):
+        self.kind, self.plural, self.group, self.versions = kind, plural, group, versions
+        self.schema, self.custom, self.status = schema or schemas.FREE, custom, status
+
+
+USUAL = (
+    Resource("Widget", "widgets", "example.dev", schemas.WIDGET),
+    Resource("HTTPRoute", "httproutes", "gateway.networking.k8s.io", schemas.HTTP_ROUTE),
+    Resource("GRPCRoute", "grpcroutes", "gateway.networking.k8s.io", schemas.HTTP_ROUTE),
+    Resource("ReferenceGrant", "referencegrants", "gateway.networking.k8s.io", versions=("v1beta1", "v1")),
+    Resource("VirtualService", "virtualservices", "networking.istio.io"),
+    Resource("Service", "services", "", custom=False),
+    Resource("Secret", "secrets", "", custom=False, status=False),
+    Resource("ConfigMap", "configmaps", "", custom=False, status=False),
+    Resource("Deployment", "deployments", "apps", custom=False),
+    Resource("EndpointSlice", "endpointslices", "discovery.k8s.io", custom=False, status=False),
+    Resource("HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", versions=("v2",), custom=False),
+    Resource("Lease", "leases", "coordination.k8s.io", custom=False, status=False),
+    Resource("Event", "events", "events.k8s.io", custom=False, status=False),
+)
+
+
+def rollout_resources():
+    """The kinds of this project, by the definitions it ships."""
+    from rollout.model.crd.definitions import definitions
+
+    made = []
+    for definition in definitions():
+        spec = definition["spec"]
+        version = spec["versions"][0]
+        schema = copy.deepcopy(version["schema"]["openAPIV3Schema"])
+        made.append(Resource(spec["names"]["kind"], spec["names"]["plural"], spec["group"], schema, versions=(version["name"],)))
+    return tuple(made)
+
+
+class Refusal(Exception):
+    """An answer that is no success."""
+
+    def __init__(self, code, reason, message="", details=None, headers=None):
+        super().__init__(message)
+        self.code, self.headers = code, headers or {}
+        self.body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
+        self.body |= {"reason": reason, "code": code}
+        if details is not None:
+            self.body["details"] = details
+
+
+class FakeCluster:
+    """Objects, their versions, their watchers.
+
+    allowed: called with verb, resource, namespace; None lets everybody do everything. keeps: how many events back a
+    watch may begin. fault: called with method and path before each request; may raise a Refusal, or return "after" to
+    lose the answer once the request was carried out.
+    """
+
+    def __init__(self, resources=None, *, first_version=1000, keeps=1000):
+        self.lock = threading.Condition()
+        self.version = first_version
+        self.objects = {}
+        self.owners = {}
+        self.log = []
+        self.oldest = first_version
+        self.keeps = keeps
+        self.allowed = None
+        self.fault = None
+        self.calls = []
+        self.resources = {(r.group, r.plural): r for r in (resources or (*USUAL, *rollout_resources()))}
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    def handle(self, method, path, parameters=None, content_type=None, body=None, agent="unknown"):
+        """Answer one request: (code, body). Raises Refusal."""
+        resource, place = self._resource(path)
+        verb = _verb(method, place, parameters or {})
+        self.calls.append((verb, resource.plural + (f"/{place['sub']}" if place["sub"] else ""), resource.group))
+        if self.allowed is not None and not self.allowed(verb, resource, place):
+            group = f" in API group \"{resource.group}\"" if resource.group else ""
+            raise Refusal(403, "Forbidden", f"{_full(resource)} is forbidden: cannot {verb} resource \"{resource.plural}\"{group}", _details(resource, place["name"]))
+        with self.lock:
+            parameters = dict(parameters or {})
+            parameters.setdefault("fieldManager", agent.partition("/")[0])
+            if method == "GET" and place["name"]:
+                return 200, copy.deepcopy(self._get(resource, place))
+            if method == "GET":
+                return 200, self._list(resource, place, parameters)
+            if method == "DELETE":
+                return 200, self._delete(resource, place, _parse(resource, body) if body else {})
+            if method == "POST":
+                return 201, self._create(resource, place, _parse(resource, body), parameters)
+            if method == "PUT":
+                return 200, self._put(resource, place, _parse(resource, body), parameters)
+            return self._patch(resource, place, content_type, _parse(resource, body), parameters)
+
+    def _resource(self, path):
+        match = PATH.match(path)
+        place = match.groupdict() if match else {}
+        resource = self.resources.get((place.get("group") or "", place.get("plural")))
+        if resource is None or (place["version"] or place["core"]) not in resource.versions:
+            raise Refusal(404, "NotFound", "404 page not found")
+        return resource, place
+
+    def _get(self, resource, place):
+        key = (resource.group, resource.plural, place["namespace"], place["name"])
+        if key not in self.objects:
+            message = f"{_full(resource)} \"{place['name']}\" not found"
+            raise Refusal(404, "NotFound", message, _details(resource, place["name"]))
+        return self.objects[key]
+
+    def _list(self, resource, place, parameters):
+        chosen = _selects(parameters, resource)
+        found = [
+            each
+            for (group, plural, namespace, _), each in sorted(self.objects.items(), key=lambda item: item[0][2:])
+            if (group, plural) == (resource.group, resource.plural) and place["namespace"] in (None, namespace) and chosen(each)
+        ]
+        metadata = {"continue": "", "resourceVersion": str(self.version)}
+        start, limit = _start(parameters.get("continue")), int(parameters.get("limit") or 0)
+        if start:
+            found = [each for each in found if f"{each['metadata'].get('namespace')}/{each['metadata']['name']}" > start]
+        if limit and len(found) > limit:
+            last = found[limit - 1]["metadata"]
+            token = json.dumps({"v": "meta.k8s.io/v1", "start": f"{last.get('namespace')}/{last['name']}"})
+            metadata["continue"] = base64.b64encode(token.encode()).decode()
+            metadata["remainingItemCount"] = len(found) - limit
+            found = found[:limit]
+        version = next(iter(resource.versions))
+        api = f"{resource.group}/{version}" if resource.group else version
+        return {"apiVersion": api, "kind": f"{resource.kind}List", "metadata": metadata, "items": copy.deepcopy(found)}
+
+    def _create(self, resource, place, body, parameters):
+        metadata = body.setdefault("metadata", {})
+        if metadata.get("namespace", place["namespace"]) != place["namespace"]:
+            raise Refusal(400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request")
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = metadata["generateName"] + uuid.uuid4().hex[:5]
+        name = metadata.get("name", "")
+        key = (resource.group, resource.plural, place["namespace"], name)
+        if key in self.objects:
+            raise Refusal(409, "AlreadyExists", f"{_full(resource)} \"{name}\" already exists", _details(resource, name))
+        body.pop("status", None) if resource.custom and resource.status else None
+        self._check(resource, body, parameters)
+        metadata |= {"namespace": place["namespace"], "uid": str(uuid.uuid4()), "creationTimestamp": _now()}
+        if resource.custom or resource.plural == "deployments":
+            metadata["generation"] = 1
+        metadata.pop("managedFields", None)
+        if resource.plural == "events":
+            body |= {"deprecatedSource": {}, "deprecatedFirstTimestamp": None, "deprecatedLastTimestamp": None}
+        if parameters.get("dryRun"):
+            return body
+        self.owners[key] = patches.updated({}, body, parameters["fieldManager"], {})
+        return self._store(key, body, "ADDED")
+
+    def _put(self, resource, place, body, parameters):
+        _times(resource, body)
+        live = self._get(resource, place)
+        version = body.get("metadata", {}).get("resourceVersion")
+        if not version:
+            raise Refusal(422, "Invalid", "metadata.resourceVersion: must be specified for an update",
+                          _details(resource, place["name"], [("FieldValueInvalid", "metadata.resourceVersion")]))
+        return self._update(resource, place, live, body, parameters)
+
+    def _patch(self, resource, place, content_type, body, parameters):
+        if content_type not in PATCHES and resource.custom:
+            raise Refusal(415, "UnsupportedMediaType", f"the body of the request was in an unknown format - accepted media types include: {', '.join(PATCHES)}")
+        if content_type == "application/merge-patch+json" and not isinstance(body, dict):
+            raise Refusal(400, "BadRequest", "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}")
+        if content_type == "application/apply-patch+yaml":
+            return self._apply(resource, place, body, parameters)
+        live = self._get(resource, place)
+        try:
+            after = patches.json_patch(live, body) if isinstance(body, list) else patches.merge(live, body)
+        except patches.BadPatch as error:
+            raise Refusal(422, "Invalid", "the server rejected our request due to an error in our request", {}) from error
+        return 200, self._update(resource, place, live, after, parameters)
+
+    def _apply(self, resource, place, body, parameters):
+        manager = parameters.get("fieldManager") if parameters.get("fieldManager") != "unknown" else None
+        if not manager:
+            raise Refusal(422, "Invalid", "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+                          {"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [{"reason": "FieldValueRequired", "field": "fieldManager"}]})
+        key = (resource.group, resource.plural, place["namespace"], place["name"])
+        if key not in self.objects:
+            body.setdefault("metadata", {})["name"] = place["name"]
+            made = self._create(resource, place, copy.deepcopy(body), {**parameters, "fieldManager": manager})
+            self.owners[key] = {manager: set(patches.leaves(body))}
+            return 201, made
+        live = self.objects[key]
+        wanted = copy.deepcopy(body)
+        made, owners, conflicts = patches.apply(live, wanted, manager, self.owners.get(key, {}), parameters.get("force") == "true")
+        if conflicts:
+            causes = [{"reason": "FieldManagerConflict", "message": f'conflict with "{other}"', "field": "." + ".".join(path)} for other, path in conflicts]
+            raise Refusal(409, "Conflict", f"Apply failed with {len(causes)} conflict{'s' * (len(causes) > 1)}", {"causes": causes})
+        answer = self._update(resource, place, live, made, parameters, owners=owners)
+        return 200, answer
+
+    def _update(self, resource, place, live, after, parameters, owners=None):
+        name = place["name"]
+        version = after.get("metadata", {}).get("resourceVersion")
+        if version and version != live["metadata"]["resourceVersion"]:
+            message = f"Operation cannot be fulfilled on {_full(resource)} \"{name}\": the object has been modified; please apply your changes to the latest version and try again"
+            raise Refusal(409, "Conflict", message, _details(resource, name))
+        made = copy.deepcopy(after)
+        for field in ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "name", "namespace"):
+            if field in live["metadata"]:
+                made["metadata"][field] = live["metadata"][field]
+            else:
+                made["metadata"].pop(field, None)
+        for field in ("finalizers", "annotations", "labels"):
+            if not made["metadata"].get(field):
+                made["metadata"].pop(field, None)
+        made["metadata"].pop("managedFields", None)
+        if resource.status:
+            if place["sub"] == "status":
+                made = {**copy.deepcopy(live), **({"status": made["status"]} if "status" in made else {})}
+            elif resource.custom:
+                made = {**made, **({"status": live["status"]} if "status" in live else {})}
+                made.pop("status", None) if "status" not in live else None
+        self._check(resource, made, parameters)
+        if made == live:
+            return copy.deepcopy(live)
+        outside = lambda each: {key: value for key, value in each.items() if key not in ("metadata", "status")}  # noqa: E731
+        if "generation" in made["metadata"] and outside(made) != outside(live):
+            made["metadata"]["generation"] += 1
+        if parameters.get("dryRun"):
+            return made
+        key = (resource.group, resource.plural, place["namespace"], name)
+        if owners is None:
+            owners = patches.updated(live, made, parameters["fieldManager"], self.owners.get(key, {}))
+        self.owners[key] = owners
+        if made["metadata"].get("deletionTimestamp") and not made["metadata"].get("finalizers"):
+            self._remove(key, made)
+            return copy.deepcopy(made)
+        return self._store(key, made, "MODIFIED")
+
+    def _delete(self, resource, place, options):
+        live = self._get(resource, place)
+        key = (resource.group, resource.plural, place["namespace"], place["name"])
+        for field in ("uid", "resourceVersion"):
+            wanted = (options.get("preconditions") or {}).get(field)
+            if wanted and wanted != live["metadata"][field]:
+                raise Refusal(409, "Conflict", f"the {field} in the precondition does not match", _details(resource, place["name"], kind=True))
+        if live["metadata"].get("finalizers"):
+            if not live["metadata"].get("deletionTimestamp"):
+                live = copy.deepcopy(live)
+                live["metadata"] |= {"deletionTimestamp": _now(), "deletionGracePeriodSeconds": 0}
+                live["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
+                return self._store(key, live, "MODIFIED")
+            return copy.deepcopy(live)
+        self._remove(key, live)
+        details = {"name": place["name"], "kind": resource.plural, "uid": live["metadata"]["uid"]}
+        details |= {"group": resource.group} if resource.group else {}
+        return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+    def _check(self, resource, body, parameters):
+        _times(resource, body)
+        name = body.get("metadata", {}).get("name", "")
+        if not NAME.match(name):
+            raise Refusal(422, "Invalid", f"{resource.kind} \"{name}\" is invalid: metadata.name", _details(resource, name, [("FieldValueInvalid", "metadata.name")], kind=True))
+        if resource.plural == "events" and not body.get("reportingInstance"):
+            causes = [("FieldValueRequired", "reportingInstance")]
+            raise Refusal(422, "Invalid", f"Event \"{name}\" is invalid", {k: v for k, v in _details(resource, name, causes, kind=True).items() if k != "group"})
+        if not resource.custom:
+            return
+        gone = [path for field in ("spec", "status") if field in body for path in schemas.prune(body[field], resource.schema["properties"].get(field, {}), field)]
+        if gone and parameters.get("fieldValidation") == "Strict":
+            told = ", ".join(f'unknown field "{path}"' for path in gone)
+            raise Refusal(400, "BadRequest", f"{resource.kind} in version cannot be handled as a {resource.kind}: strict decoding error: {told}")
+        schemas.fill(body, resource.schema)
+        checked = {key: value for key, value in body.items() if key in ("spec", "status")}
+        causes = schemas.faults(checked, {**resource.schema, "properties": {k: v for k, v in resource.schema["properties"].items() if k in ("spec", "status")}})
+        if causes:
+            raise Refusal(422, "Invalid", f"{resource.kind} \"{name}\" is invalid: {causes}", _details(resource, name, [*causes, ("FieldValueInvalid", "<nil>")] if "predicates" in str(resource.schema) else causes, kind=True))
+        broken = schemas.broken_rules(body, resource.schema)
+        if broken:
+            raise Refusal(422, "Invalid", f"{resource.kind} \"{name}\" is invalid: {broken}", _details(resource, name, [("FieldValueInvalid", field) for _, field in broken], kind=True))
+
+    # -- storage and watches -----------------------------------------------------------------------------------------
+
+    def _store(self, key, body, kind):
+        self.version += 1
+        body = copy.deepcopy(body)
+        body["metadata"]["resourceVersion"] = str(self.version)
+        before = self.objects.get(key)
+        self.objects[key] = body
+        self._log(kind, key, body, before)
+        return copy.deepcopy(body)
+
+    def _remove(self, key, body):
+        self.version += 1
+        before = self.objects.pop(key)
+        self.owners.pop(key, None)
+        gone = copy.deepcopy(body)
+        gone["metadata"]["resourceVersion"] = str(self.version)
+        self._log("DELETED", key, gone, before)
+
+    def _log(self, kind, key, body, before):
+        self.log.append((self.version, kind, key, copy.deepcopy(body), before))
+        if len(self.log) > self.keeps:
+            self.oldest = self.log[-self.keeps][0]
+            del self.log[: -self.keeps]
+        self.lock.notify_all()
+
+    def compact(self):
+        """Forget all events: a watch from before now must list again."""
+        with self.lock:
+            self.log.clear()
+            self.oldest = self.version
+
+    def events(self, path, parameters, stopped):
+        """Yield the events of a watch until its time is over, or `stopped`."""
+        resource, place = self._resource(path)
+        if self.allowed is not None and not self.allowed("watch", resource, place):
+            raise Refusal(403, "Forbidden", f"{_full(resource)} is forbidden: cannot watch", _details(resource, None))
+        self.calls.append(("watch", resource.plural, resource.group))
+        chosen = _selects(parameters, resource)
+        end = time.monotonic() + float(parameters.get("timeoutSeconds") or 300)
+        at = parameters.get("resourceVersion")
+        mine = lambda key: (key[0], key[1]) == (resource.group, resource.plural) and place["namespace"] in (None, key[2])  # noqa: E731
+        if parameters.get("sendInitialEvents"):
+            yield {"type": "ERROR", "object": Refusal(500, "InternalError", "the required storage feature is disabled").body}
+            return
+        with self.lock:
+            if not at or at == "0":
+                found = [copy.deepcopy(each) for key, each in sorted(self.objects.items()) if mine(key) and chosen(each)]
+                at = self.version
+            elif int(at) < self.oldest:
+                yield {"type": "ERROR", "object": Refusal(410, "Expired", f"too old resource version: {at} ({self.oldest})").body}
+                return
+            else:
+                found, at = [], int(at)
+        yield from ({"type": "ADDED", "object": each} for each in found)
+        next_bookmark = time.monotonic() + 0.5
+        while time.monotonic() < end and not stopped.is_set():
+            with self.lock:
+                news = [entry for entry in self.log if entry[0] > at and mine(entry[2])]
+                if not news:
+                    self.lock.wait(0.05)
+                elif at < self.oldest and self.oldest != self.log[0][0]:
+                    return
+            for version, kind, _, body, before in news:
+                at = version
+                shown = _as_seen(kind, body, before, chosen)
+                if shown:
+                    yield {"type": shown, "object": copy.deepcopy(body)}
+            if parameters.get("allowWatchBookmarks") and time.monotonic() > next_bookmark and at <= self.version:
+                next_bookmark = time.monotonic() + 0.5
+                api = f"{resource.group}/{place['version']}" if resource.group else "v1"
+                yield {"type": "BOOKMARK", "object": {"apiVersion": api, "kind": resource.kind, "metadata": {"resourceVersion": str(at)}}}
+
+
+def _as_seen(kind, body, before, chosen):
+    """A selector makes some changes look like arrivals or departures."""
+    now, then = chosen(body), before is not None and chosen(before)
+    if kind == "DELETED":
+        return "DELETED" if then or now else ""
+    if now:
+        return kind if kind == "ADDED" or then else "ADDED"
+    return "DELETED" if then else ""
+
+
+def _selects(parameters, resource):
+    if not re.match(r"^([\w./-]+==?[\w.-]*(,|$))*$", parameters.get("labelSelector") or ""):
+        raise Refusal(400, "BadRequest", "unable to parse requirement")
+    labels = dict(each.split("=", 1) for each in (parameters.get("labelSelector") or "").replace("==", "=").split(",") if each)
+    fields = dict(each.split("=", 1) for each in (parameters.get("fieldSelector") or "").replace("==", "=").split(",") if each)
+    for field in fields:
+        if field not in ("metadata.name", "metadata.namespace", "status.phase") or (field == "status.phase" and resource.kind != "Rollout"):
+            raise Refusal(400, "BadRequest", f"field label not supported: {field}")
+
+    def chosen(each):
+        found = each["metadata"].get("labels") or {}
+        return all(found.get(key) == value for key, value in labels.items()) and all(_field(each, key) == value for key, value in fields.items())
+
+    return chosen
+
+
+def _field(each, path):
+    for step in path.split("."):
+        each = (each or {}).get(step)
+    return each
+
+
+def _start(token):
+    if not token:
+        return ""
+    try:
+        return json.loads(base64.b64decode(token + "==="))["start"].replace("\0", "")
+    except (ValueError, KeyError) as error:
+        raise Refusal(400, "BadRequest", f"invalid continue token: continue key is not valid: {error}") from error
+
+
+def _parse(resource, body):
+    if isinstance(body, (dict, list)):
+        return copy.deepcopy(body)
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise Refusal(400, "BadRequest", f"the object provided is unrecognized (must be of type {resource.kind}): {error}") from error
+
+
+def _times(resource, body):
+    """A Lease's times have microseconds, or it cannot be read."""
+    if resource.plural != "leases":
+        return
+    for field in ("renewTime", "acquireTime"):
+        text = (body.get("spec") or {}).get(field)
+        if text is not None and not re.match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-])", text):
+            raise Refusal(400, "BadRequest", f"Lease in version \"v1\" cannot be handled as a Lease: parsing time \"{text}\"")
+
+
+def _verb(method, place, parameters):
+    if method == "GET":
+        return "get" if place["name"] else "list"
+    return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[method]
+
+
+def _full(resource):
+    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+
+
+def _details(resource, name, causes=None, *, kind=False):
+    made = {"name": name} if name else {}
+    made |= {"group": resource.group} if resource.group else {}
+    made["kind"] = resource.kind if kind else resource.plural
+    if causes:
+        made["causes"] = [{"reason": reason, "message": reason, "field": field} for reason, field in causes]
+    return made
+
+
+def _now():
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
