@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.place import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rollout.engine.facts import Verb
     from rollout.model.rollout import Rollout
-    from rollout.records.sqlite import Row, Store
+    from rollout.records.shelf import Row, Shelf
+    from rollout.records.sqlite import Store
 
 Who = Annotated[
     str | None, typer.Option("--actor", envvar="ROLLOUT_ACTOR", help="In whose name [default: the login name].")
@@ -22,7 +24,7 @@ Who = Annotated[
 Why = Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept with the decision.")]
 
 ANSWER_TIMEOUT_S = 10.0
-_POLL_S = 0.1
+_POLL_S_MAX = 0.5
 
 _HELP: dict[Verb, str] = {
     "promote": "Pass the step in force without waiting for its evidence.",
@@ -47,11 +49,19 @@ def _command(verb: Verb) -> Callable[..., None]:
         actor: Who = None,
         files: Files = None,
         state: StateDir = None,
+        namespace: Namespace = None,
+        context: Context = None,
+        kubeconfig: Kubeconfig = None,
         output: OutputAs = Output.TEXT,
     ) -> None:
-        from rollout.cli.options import open_store, pick
+        from rollout.cli.options import pick, state_of
+        from rollout.records.sqlite import Store
 
-        store = open_store(state, files)
+        place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
+        if not place.is_local:
+            shelf = place.cluster()
+            raise typer.Exit(ask(shelf, pick(shelf, name), verb, actor or shelf.who() or _login(), reason, output))
+        store = Store(state_of(state, files))
         row = pick(store, name)
         if verb == "retry":
             _declare_anew(store, row, files)
@@ -86,12 +96,13 @@ def _login() -> str:
         return "unknown"
 
 
-def ask(store: Store, row: Row, verb: Verb, actor: str, reason: str, output: Output) -> int:
+def ask(store: Shelf, row: Row, verb: Verb, actor: str, reason: str, output: Output) -> int:
     import contextlib
     import time
     from datetime import UTC, datetime
 
     from rollout.errors import Busy
+    from rollout.records.sqlite import Store
 
     name = row.rollout.metadata.name
     command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status)
@@ -101,12 +112,12 @@ def ask(store: Store, row: Row, verb: Verb, actor: str, reason: str, output: Out
         if answered is not None and command in answered.rollout.status.handled:
             return _report(answered.rollout, command, output)
         if not store.is_held(name):
+            assert isinstance(store, Store)
             with contextlib.suppress(Busy):  # somebody was quicker: then that one answers
                 return _carry_out(store, row, command, verb, output)
-        time.sleep(_POLL_S)
-    raise Busy(
-        f"{verb} is noted for {name}, but the controller has not answered in {ANSWER_TIMEOUT_S:g} s: rollout status"
-    )
+        time.sleep(min(_POLL_S_MAX, store.poll_s))
+    told = f"{verb} is noted for {name}, but the controller has not answered in {ANSWER_TIMEOUT_S:g} s"
+    raise Busy(f"{told}: is it running? rollout status shows when it has")
 
 
 def _report(rollout: Rollout, command: str, output: Output) -> int:

@@ -30,11 +30,12 @@ def register(app: typer.Typer) -> None:
 
         It looks after a cluster in a pod, and where -n, -A, --context or --kubeconfig is given.
         """
-        from rollout.cli.options import names_cluster
+        from rollout.cli.place import POD, Place
         from rollout.daemon.logs import configure
 
         configure(verbose=verbose, decisions=True)
-        if names_cluster(namespace, all_namespaces, context, kubeconfig):
+        place = Place(None, None, namespace, all_namespaces, context, kubeconfig)
+        if place.names_cluster or POD.exists():
             watched = None if all_namespaces else namespace
             raise typer.Exit(_cluster(watched, context, kubeconfig, workers, listen, lease_namespace, dry_run=dry_run))
         _local(files, state, workers, until_idle=until_idle)

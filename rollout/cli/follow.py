@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rollout.errors import RecordsUnavailable
+from rollout.errors import RecordsUnavailable, RolloutError, Unavailable
 
 if TYPE_CHECKING:
     from rollout.engine.plan import Plan
     from rollout.model.rollout import Rollout
     from rollout.model.status import Status
-    from rollout.records.sqlite import Row, Store
+    from rollout.records.shelf import Row, Shelf
 
-POLL_S = 0.2
 GONE_AFTER_S = 60.0
 """Nobody holds the rollout for this long: whoever carried it out is gone, and does not try again."""
 
@@ -23,15 +23,24 @@ class TimedOut(Exception):  # noqa: N818
     """It was not over in time."""
 
 
+class Gone(RolloutError):  # noqa: N818
+    """It was deleted, or another one has its name."""
+
+    exit_code = 4
+
+
 class Follower:
     """Reads one rollout again and again; `load` gives it as it was last read."""
 
-    def __init__(self, store: Store, row: Row, last: int | None = None) -> None:
+    def __init__(self, store: Shelf, row: Row, last: int | None = None) -> None:
         """Follow from the decision numbered `last` on, else from now on."""
         self._store = store
         self._rollout = row.rollout
         self._name = row.rollout.metadata.name
         self._last = store.last_decision(self._name) if last is None else last
+        self._uid = row.uid
+        self._away = False
+        self.seen = row.seen
 
     def load(self) -> Rollout:
         return self._rollout
@@ -49,15 +58,20 @@ class Follower:
         attended: whether to give up, with RecordsUnavailable, once nobody carries the rollout out. timeout_s: after so
         long `TimedOut` is raised; until then records that cannot be read are tried again.
         """
+        from rollout.engine.plan import Plan
+
         began = held_at = time.monotonic()
         try:
             while True:
                 try:
                     plan, holder = self._read()
-                except RecordsUnavailable:
+                except Unavailable as error:
                     if timeout_s is None:
                         raise
+                    self._tell_away(str(error))
+                    show(Plan(self._rollout.status, (), (), self._store.poll_s))
                 else:
+                    self._away = False
                     show(plan)
                     if done(plan):
                         return plan.status
@@ -67,18 +81,24 @@ class Follower:
                     raise RecordsUnavailable(message)
                 if timeout_s is not None and time.monotonic() - began > timeout_s:
                     raise TimedOut
-                time.sleep(POLL_S)
+                time.sleep(self._store.poll_s)
         except KeyboardInterrupt:
             return None
+
+    def _tell_away(self, why: str) -> None:
+        """Say once that nothing can be read for the moment."""
+        if not self._away:
+            print(f"{why}; it is tried again until the timeout", file=sys.stderr, flush=True)  # noqa: T201
+        self._away = True
 
     def _read(self) -> tuple[Plan, str]:
         """Return what is new, and who holds the rollout."""
         from rollout.engine.plan import Plan
 
         row = self._store.get(self._name)
-        if row is None:
-            raise RecordsUnavailable(f"{self._name} is not recorded any more")
+        if row is None or row.uid != self._uid:
+            raise Gone(f"{self._name} was deleted{'' if row is None else ', and created anew'}")
         news = self._store.decisions_after(self._name, self._last)
         self._last = news[-1][0] if news else self._last
-        self._rollout = row.rollout
-        return Plan(row.rollout.status, (), tuple(decision for _, decision in news), POLL_S), row.holder
+        self._rollout, self.seen = row.rollout, row.seen
+        return Plan(row.rollout.status, (), tuple(decision for _, decision in news), self._store.poll_s), row.holder

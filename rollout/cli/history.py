@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.place import Place
 from rollout.cli.show import RELEASES_MAX
 
 
@@ -17,14 +18,17 @@ def register(app: typer.Typer) -> None:
         name: OptionalName = None,
         files: Files = None,
         state: StateDir = None,
+        namespace: Namespace = None,
+        context: Context = None,
+        kubeconfig: Kubeconfig = None,
         limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most this many releases.")] = 20,
         output: OutputAs = Output.TEXT,
     ) -> None:
         """List the releases of a rollout that are over, the newest last."""
-        from rollout.cli.options import open_store, pick
+        from rollout.cli.options import pick
         from rollout.engine import words
 
-        store = open_store(state, files)
+        store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).shelf()
         row = pick(store, name)
         releases = store.releases(row.rollout.metadata.name, RELEASES_MAX)
         first = max(1, len(releases) - limit + 1)

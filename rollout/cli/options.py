@@ -11,7 +11,7 @@ import typer
 from rollout.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
-    from rollout.records.sqlite import Row, Store
+    from rollout.records.shelf import Row, Shelf
 
 
 class Output(StrEnum):
@@ -38,12 +38,6 @@ Kubeconfig = Annotated[
 ]
 
 DEFAULT_FILE = Path("rollout.yaml")
-_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
-
-def names_cluster(namespace: str | None, all_namespaces: bool, context: str | None, kubeconfig: Path | None) -> bool:
-    """Whether a cluster is meant: one of its options is given, or we run in a pod."""
-    return bool(namespace or all_namespaces or context or kubeconfig) or _POD.exists()
 
 
 def files_of(files: list[Path] | None) -> list[Path]:
@@ -63,21 +57,15 @@ def state_of(state: Path | None, files: list[Path] | None) -> Path:
     return state or (files or [DEFAULT_FILE])[0].parent / ".rollout"
 
 
-def open_store(state: Path | None, files: list[Path] | None) -> Store:
-    from rollout.records.sqlite import Store
-
-    return Store(state_of(state, files))
-
-
-def pick(store: Store, name: str | None) -> Row:
+def pick(store: Shelf, name: str | None) -> Row:
     """Return the rollout that is meant. Raises InvalidInput with the names there are."""
     import difflib
 
+    if name is not None and (found := store.get(name)) is not None:
+        return found
     rows = {row.rollout.metadata.name: row for row in store.all()}
     if name is None and len(rows) == 1:
         return next(iter(rows.values()))
-    if name is not None and name in rows:
-        return rows[name]
     known = ", ".join(rows) or "none yet"
     if name is None:
         raise InvalidInput([Fault("NAME", f"there are {len(rows)} rollouts, so say which", f"known: {known}")])

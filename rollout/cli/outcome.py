@@ -20,6 +20,8 @@ def meaning(code: int, status: Status, superseded_by: str = "") -> str:
         return f"superseded by {superseded_by}"
     if code == 4:
         ended = {Result.ABORTED: "aborted by a human", Result.UNDONE: "undone by a human"}
+        if status.declined_version is not None and not status.is_active and status.result not in ended:
+            return "turned down by a human"
         return ended.get(status.result, "waiting for a human") if status.result else "waiting for a human"
     if code == 0:
         return "promoted" if status.result is Result.PROMOTED else "done"

@@ -18,10 +18,11 @@ def register(app: typer.Typer) -> None:
 
 def status(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
     """Say whether Envoy runs, where it listens and what it has in force."""
-    from rollout.cli.options import open_store, pick
+    from rollout.cli.options import pick, state_of
     from rollout.daemon.local import Machine
+    from rollout.records.sqlite import Store
 
-    store = open_store(state, files)
+    store = Store(state_of(state, files))
     rollout = pick(store, name).rollout
     with Machine(rollout, store.directory) as machine:
         envoy = rollout.spec.envoy
@@ -64,12 +65,13 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
 
 def stop(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
     """Stop Envoy. Conversations through it end; refused while a controller uses it."""
-    from rollout.cli.options import open_store, pick
+    from rollout.cli.options import pick, state_of
     from rollout.daemon.local import Machine
     from rollout.errors import Busy, Fault, InvalidInput, RouterUnavailable
+    from rollout.records.sqlite import Store
     from rollout.traffic.envoy_process import port_problem
 
-    store = open_store(state, files)
+    store = Store(state_of(state, files))
     row = pick(store, name)
     if row.holder:
         raise Busy(

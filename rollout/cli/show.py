@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.options import (
+    AllNamespaces,
+    Context,
+    Files,
+    Kubeconfig,
+    Namespace,
+    OptionalName,
+    Output,
+    OutputAs,
+    StateDir,
+)
+from rollout.cli.place import Place
 
 if TYPE_CHECKING:
     from rollout.model.release import Release
     from rollout.model.status import Decision, KpiFigures
-    from rollout.records.sqlite import Row, Store
+    from rollout.records.shelf import Row, Shelf
 
 
 RELEASES_MAX = 100_000
@@ -31,6 +42,9 @@ def status(
     name: OptionalName = None,
     files: Files = None,
     state: StateDir = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it is over, or Ctrl-C.")] = False,
     output: OutputAs = Output.TEXT,
 ) -> None:
@@ -38,11 +52,11 @@ def status(
     import shutil
     from datetime import UTC, datetime
 
-    from rollout.cli.options import open_store, pick
+    from rollout.cli.options import pick
     from rollout.cli.outcome import as_json
     from rollout.cli.picture import draw
 
-    store = open_store(state, files)
+    store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).shelf()
     row = pick(store, name)
     if watch:
         _follow(store, row)
@@ -52,11 +66,13 @@ def status(
         return
     for line in draw(row.rollout, datetime.now(UTC), shutil.get_terminal_size((100, 24)).columns):
         _styled(line.text, line.style)
+    if row.problem:
+        _styled(f"  wrong  {row.problem}", "red")
     if row.rollout.status.is_active:
         _styled(f"  who    {row.holder} carries it out" if row.holder else _NOBODY, "dim" if row.holder else "yellow")
 
 
-def _follow(store: Store, row: Row) -> None:
+def _follow(store: Shelf, row: Row) -> None:
     """Show every change until nothing is under way any more."""
     from rollout.cli.follow import Follower
     from rollout.cli.watch import watcher
@@ -76,13 +92,21 @@ def _styled(text: str, style: str) -> None:
         typer.echo(text)
 
 
-def list_(files: Files = None, state: StateDir = None, output: OutputAs = Output.TEXT) -> None:
-    """List all rollouts of this machine."""
-    from rollout.cli.options import open_store
+def list_(
+    files: Files = None,
+    state: StateDir = None,
+    namespace: Namespace = None,
+    all_namespaces: AllNamespaces = False,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    output: OutputAs = Output.TEXT,
+) -> None:
+    """List all rollouts of this machine, or of a cluster."""
     from rollout.cli.outcome import as_json
     from rollout.engine import words
 
-    rows = open_store(state, files).all()
+    place = Place(files, state, namespace, all_namespaces, context, kubeconfig)
+    rows = place.shelf().all()
     if output is Output.JSON:
         typer.echo(json.dumps([as_json(row.rollout) for row in rows], indent=2, sort_keys=True))
         return
@@ -92,25 +116,33 @@ def list_(files: Files = None, state: StateDir = None, output: OutputAs = Output
         candidate = (found.candidate_version or "-") if found.is_active else "-"
         weight = words.weight(found.traffic.wanted_bp) if found.is_active else "-"
         typer.echo(
-            f"{row.rollout.metadata.name:<24} {found.stable_version or '-':<10} {candidate:<10} {found.phase:<12} "
-            f"{weight:<8} {found.reason}"
+            f"{_named(row, wide=all_namespaces):<24} {found.stable_version or '-':<10} {candidate:<10} "
+            f"{found.phase:<12} {weight:<8} {row.problem.splitlines()[0] if row.problem else found.reason}"
         )
+
+
+def _named(row: Row, *, wide: bool) -> str:
+    metadata = row.rollout.metadata
+    return f"{metadata.namespace}/{metadata.name}" if wide else metadata.name
 
 
 def explain(
     name: OptionalName = None,
     files: Files = None,
     state: StateDir = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
     looks: Annotated[bool, typer.Option("--looks", help="Every single look too, not only what changed.")] = False,
     release: Annotated[int | None, typer.Option("--release", help="Only of one release: its # in history.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=50_000, help="At most this many decisions.")] = 50,
     output: OutputAs = Output.TEXT,
 ) -> None:
     """Say why: the decisions of a rollout, each with the numbers that made it."""
-    from rollout.cli.options import open_store, pick
+    from rollout.cli.options import pick
     from rollout.cli.watch import sentence
 
-    store = open_store(state, files)
+    store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).shelf()
     row = pick(store, name)
     name = row.rollout.metadata.name
     of = _release(store, name, release) if release is not None else None
@@ -123,7 +155,7 @@ def explain(
     typer.echo(f"\n{of.message if of else sentence(row.rollout.status)}")
 
 
-def _release(store: Store, name: str, number: int) -> Release:
+def _release(store: Shelf, name: str, number: int) -> Release:
     """Return a release by its number in history. Raises InvalidInput with the numbers there are."""
     from rollout.errors import Fault, InvalidInput
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollout.cli.options import Files, Output, OutputAs, StateDir
+from rollout.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputAs, StateDir
+from rollout.cli.place import Place
 from rollout.cli.starting import OnPause, checked, say_if_declined, until_over, wanted_rollout
 
 if TYPE_CHECKING:
@@ -21,16 +22,22 @@ def register(app: typer.Typer) -> None:
         version: Annotated[str, typer.Argument(help="The version to release.")],
         files: Files = None,
         state: StateDir = None,
+        namespace: Namespace = None,
+        context: Context = None,
+        kubeconfig: Kubeconfig = None,
         rollout: Annotated[str | None, typer.Option("--rollout", help="Which Rollout, if there are several.")] = None,
         stable: Annotated[str | None, typer.Option("--stable", help="The version in use, at the first start.")] = None,
         on_pause: Annotated[OnPause, typer.Option(help="At a pause: wait for a human, or exit 4.")] = OnPause.WAIT,
         detach: Annotated[bool, typer.Option("--detach", "-d", help="Hand it to a daemon and return at once.")] = False,
+        wait: Annotated[bool, typer.Option("--wait", help="In a cluster: follow it to its end.")] = False,
+        timeout: Annotated[str, typer.Option(help="With --wait: give up after so long (exit 124).")] = "2h",
         output: OutputAs = Output.TEXT,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every look to stderr as JSON.")] = False,
     ) -> None:
         """Release VERSION: shift traffic, promote or roll back. Stopped and started again, it goes on.
 
-        In the foreground, unless a daemon runs: then that carries it out and this follows.
+        In the foreground, unless a daemon runs: then that carries it out and this follows. In a cluster its controller
+        carries it out, and this returns at once, or with --wait at the end.
         """
         from rollout.cli.handover import hand_over
         from rollout.cli.options import files_of, state_of
@@ -39,6 +46,14 @@ def register(app: typer.Typer) -> None:
         from rollout.daemon.logs import configure
 
         configure(verbose=verbose)
+        place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
+        if not place.is_local:
+            from rollout.cli.wait import follow, seconds
+            from rollout.cli.wanting import want
+
+            shelf, timeout_s = place.cluster(), seconds(timeout)
+            row = want(shelf, version, rollout, output if not wait else None)
+            raise typer.Exit(follow(shelf, row, timeout_s, on_pause, output) if wait else 0)
         target, directory = read_target(files_of(files), rollout), state_of(state, files)
         if detach or running(directory):
             raise typer.Exit(hand_over(target, version, stable, directory, on_pause, output, detach=detach))

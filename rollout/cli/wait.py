@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollout.cli.options import Files, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.place import Place
 from rollout.cli.starting import OnPause, until_settled
 
 if TYPE_CHECKING:
-    from rollout.records.sqlite import Row, Store
+    from rollout.records.shelf import Row, Shelf
 
 TIMED_OUT = 124
+GONE = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -21,19 +24,20 @@ def register(app: typer.Typer) -> None:
         name: OptionalName = None,
         files: Files = None,
         state: StateDir = None,
+        namespace: Namespace = None,
+        context: Context = None,
+        kubeconfig: Kubeconfig = None,
         timeout: Annotated[str, typer.Option(help="Give up after so long (exit 124), such as 30m or 2h.")] = "2h",
         on_pause: Annotated[OnPause, typer.Option(help="At a pause: wait for a human, or exit 4.")] = OnPause.WAIT,
         output: OutputAs = Output.TEXT,
     ) -> None:
         """Wait until the version that is wanted now is promoted (exit 0), or will not be (3, 4)."""
-        from rollout.cli.options import open_store, pick
-
-        timeout_s = _seconds(timeout)
-        store = open_store(state, files)
-        raise typer.Exit(_wait(store, pick(store, name), timeout_s, on_pause, output))
+        timeout_s = seconds(timeout)
+        place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
+        raise typer.Exit(_wait(place.shelf(), name, timeout_s, on_pause, output))
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     from rollout.errors import Fault, InvalidInput
     from rollout.model.units import duration_s
 
@@ -43,8 +47,19 @@ def _seconds(text: str) -> float:
         raise InvalidInput([Fault("--timeout", str(error), "write it like 30m or 2h", text)]) from error
 
 
-def _wait(store: Store, row: Row, timeout_s: float, on_pause: OnPause, output: Output) -> int:
-    from rollout.cli.follow import Follower, TimedOut
+def _wait(store: Shelf, name: str | None, timeout_s: float, on_pause: OnPause, output: Output) -> int:
+    began = time.monotonic()
+    row = _found(store, name, began + timeout_s)
+    if row is None:
+        return _timed_out(timeout_s, "it could not be read once")
+    return follow(store, row, timeout_s, on_pause, output, began)
+
+
+def follow(
+    store: Shelf, row: Row, timeout_s: float, on_pause: OnPause, output: Output, began: float | None = None
+) -> int:
+    """Follow one rollout, this very one and the version it wants now, to its end; return the exit code."""
+    from rollout.cli.follow import Follower, Gone, TimedOut
     from rollout.cli.outcome import exit_code, finish
     from rollout.cli.watch import watcher
 
@@ -55,10 +70,39 @@ def _wait(store: Store, row: Row, timeout_s: float, on_pause: OnPause, output: O
     with watcher(row.rollout.metadata.name, follower.load) as watching:
         try:
             settled = until_settled(version, on_pause, follower.load)
-            status = follower.until(settled, watching.show, timeout_s=timeout_s)
+            left_s = timeout_s - (time.monotonic() - began) if began is not None else timeout_s
+            status = follower.until(lambda plan: follower.seen and settled(plan), watching.show, timeout_s=left_s)
         except TimedOut:
             typer.echo(f"{version}: {follower.load().status.message or 'nothing has begun'}")
-            typer.echo(f"(exit {TIMED_OUT}: not over after {timeout_s:g} s; it goes on)", err=True)
-            return TIMED_OUT
+            return _timed_out(timeout_s, "it goes on")
+        except Gone as gone:
+            typer.echo(str(gone))
+            typer.echo(f"(exit {GONE}: superseded: it is not there to be promoted any more)", err=True)
+            return GONE
     found = follower.load()
     return finish(found, exit_code(status, found.spec.version, version), output, version)
+
+
+def _timed_out(timeout_s: float, what: str) -> int:
+    typer.echo(f"(exit {TIMED_OUT}: not over after {timeout_s:g} s; {what})", err=True)
+    return TIMED_OUT
+
+
+def _found(store: Shelf, name: str | None, deadline: float) -> Row | None:
+    """Return the rollout that is meant; an API that is away is waited for, and None if that takes too long."""
+    from rollout.cli.options import pick
+    from rollout.errors import ClusterUnavailable, Forbidden, NotFound, Rejected
+
+    told = False
+    while True:
+        try:
+            return pick(store, name)
+        except (Forbidden, NotFound, Rejected):
+            raise
+        except ClusterUnavailable as error:
+            if not told:
+                typer.echo(f"{error}; it is tried again until the timeout", err=True)
+                told = True
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(store.poll_s)

@@ -41,8 +41,9 @@ class RouteFacts:
     header the candidate can be reached beforehand, if it can.
 
     Of a route that is adopted, in a cluster, these are known instead. shares: what each version's backend gets, in
-    basis points, also 0. programmed: whether whoever carries the route out says that it has taken it up. base: what
-    the weights of our versions add up to; usual_base: what they are written on where that cannot express a step.
+    basis points, also 0. programmed: whether whoever carries the route out says that it has taken it up; waiting: why
+    not. base: what the weights of our versions add up to; usual_base: what they are written on where that cannot
+    express a step.
     managed: whether a backend that is missing is added to it; leftover: whether one of ours is there that gets
     nothing. reason: why it is not reachable.
     """
@@ -58,6 +59,7 @@ class RouteFacts:
     reason: Reason = Reason.ROUTER_DOWN
     shares: Mapping[str, int] | None = None
     programmed: bool = True
+    waiting: str = ""
     base: int | None = None
     usual_base: int = 0
     managed: bool = False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
-from rollout.engine.route import in_force, wanted_route
-from rollout.model.status import Reason
+from rollout.engine.route import in_force, is_as_wanted, wanted_route
+from rollout.model.status import Phase, Reason
 
 
 def _needed(draft: Draft) -> tuple[str, ...]:
@@ -41,6 +41,9 @@ def route_is_in_force(draft: Draft) -> Closed | None:
         return Closed(wrong[0].reason, f"{wrong[0].name}: {wrong[0].problem}")
     if in_force(wanted, draft.facts.routes):
         return None
+    late = [route for route in draft.facts.routes if not route.programmed]
+    if late and draft.status.phase is Phase.PREFLIGHT and is_as_wanted(wanted, late[0]):
+        return Closed(Reason.ROUTE_NOT_ACCEPTED, f"{late[0].name}: {late[0].waiting}")
     return Closed(Reason.WEIGHT_PENDING, f"waits for the router to carry out: {wanted}")
 
 

@@ -12,7 +12,6 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -27,21 +26,16 @@ from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, Status
 from rollout.records.database import Database
 from rollout.records.held import COMMANDS_PENDING_MAX, Held, as_json
+from rollout.records.shelf import Row
 
 _LOCK_TRIES = 10
 _LOCK_PAUSE_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One rollout as listed: what it is and who carries it out, if anybody does."""
-
-    rollout: Rollout
-    holder: str
-
-
 class Store:
     """The file with all rollouts of one state directory."""
+
+    poll_s = 0.2
 
     def __init__(self, directory: Path, *, create: bool = False) -> None:
         """Open the store. Raises RecordsUnavailable, or InvalidInput where a newer release has written it."""

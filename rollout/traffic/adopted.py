@@ -82,10 +82,11 @@ class AdoptedRouter:
         return RouteFacts(
             self.name,
             reachable=True,
-            problem=problem or waiting,
-            reason=reason if problem else Reason.ROUTE_NOT_ACCEPTED,
+            problem=problem,
+            reason=reason,
             shares=rule.shares,
             programmed=not waiting,
+            waiting=waiting,
             base=rule.base,
             usual_base=self.flavour.dialect.usual_base,
             managed=manages,

@@ -55,7 +55,9 @@ def rollout_resources():
         spec = definition["spec"]
         version = spec["versions"][0]
         schema = copy.deepcopy(version["schema"]["openAPIV3Schema"])
-        made.append(Resource(spec["names"]["kind"], spec["names"]["plural"], spec["group"], schema, versions=(version["name"],)))
+        made.append(
+            Resource(spec["names"]["kind"], spec["names"]["plural"], spec["group"], schema, versions=(version["name"],))
+        )
     return tuple(made)
 
 
@@ -100,8 +102,13 @@ class FakeCluster:
         verb = _verb(method, place, parameters or {})
         self.calls.append((verb, resource.plural + (f"/{place['sub']}" if place["sub"] else ""), resource.group))
         if self.allowed is not None and not self.allowed(verb, resource, place):
-            group = f" in API group \"{resource.group}\"" if resource.group else ""
-            raise Refusal(403, "Forbidden", f"{_full(resource)} is forbidden: cannot {verb} resource \"{resource.plural}\"{group}", _details(resource, place["name"]))
+            group = f' in API group "{resource.group}"' if resource.group else ""
+            raise Refusal(
+                403,
+                "Forbidden",
+                f'{_full(resource)} is forbidden: cannot {verb} resource "{resource.plural}"{group}',
+                _details(resource, place["name"]),
+            )
         with self.lock:
             parameters = dict(parameters or {})
             parameters.setdefault("fieldManager", agent.partition("/")[0])
@@ -128,7 +135,7 @@ class FakeCluster:
     def _get(self, resource, place):
         key = (resource.group, resource.plural, place["namespace"], place["name"])
         if key not in self.objects:
-            message = f"{_full(resource)} \"{place['name']}\" not found"
+            message = f'{_full(resource)} "{place["name"]}" not found'
             raise Refusal(404, "NotFound", message, _details(resource, place["name"]))
         return self.objects[key]
 
@@ -137,12 +144,16 @@ class FakeCluster:
         found = [
             each
             for (group, plural, namespace, _), each in sorted(self.objects.items(), key=lambda item: item[0][2:])
-            if (group, plural) == (resource.group, resource.plural) and place["namespace"] in (None, namespace) and chosen(each)
+            if (group, plural) == (resource.group, resource.plural)
+            and place["namespace"] in (None, namespace)
+            and chosen(each)
         ]
         metadata = {"continue": "", "resourceVersion": str(self.version)}
         start, limit = _start(parameters.get("continue")), int(parameters.get("limit") or 0)
         if start:
-            found = [each for each in found if f"{each['metadata'].get('namespace')}/{each['metadata']['name']}" > start]
+            found = [
+                each for each in found if f"{each['metadata'].get('namespace')}/{each['metadata']['name']}" > start
+            ]
         if limit and len(found) > limit:
             last = found[limit - 1]["metadata"]
             token = json.dumps({"v": "meta.k8s.io/v1", "start": f"{last.get('namespace')}/{last['name']}"})
@@ -156,13 +167,17 @@ class FakeCluster:
     def _create(self, resource, place, body, parameters):
         metadata = body.setdefault("metadata", {})
         if metadata.get("namespace", place["namespace"]) != place["namespace"]:
-            raise Refusal(400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request")
+            raise Refusal(
+                400,
+                "BadRequest",
+                "the namespace of the provided object does not match the namespace sent on the request",
+            )
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = metadata["generateName"] + uuid.uuid4().hex[:5]
         name = metadata.get("name", "")
         key = (resource.group, resource.plural, place["namespace"], name)
         if key in self.objects:
-            raise Refusal(409, "AlreadyExists", f"{_full(resource)} \"{name}\" already exists", _details(resource, name))
+            raise Refusal(409, "AlreadyExists", f'{_full(resource)} "{name}" already exists', _details(resource, name))
         body.pop("status", None) if resource.custom and resource.status else None
         self._check(resource, body, parameters)
         metadata |= {"namespace": place["namespace"], "uid": str(uuid.uuid4()), "creationTimestamp": _now()}
@@ -181,29 +196,51 @@ class FakeCluster:
         live = self._get(resource, place)
         version = body.get("metadata", {}).get("resourceVersion")
         if not version:
-            raise Refusal(422, "Invalid", "metadata.resourceVersion: must be specified for an update",
-                          _details(resource, place["name"], [("FieldValueInvalid", "metadata.resourceVersion")]))
+            raise Refusal(
+                422,
+                "Invalid",
+                "metadata.resourceVersion: must be specified for an update",
+                _details(resource, place["name"], [("FieldValueInvalid", "metadata.resourceVersion")]),
+            )
         return self._update(resource, place, live, body, parameters)
 
     def _patch(self, resource, place, content_type, body, parameters):
         if content_type not in PATCHES and resource.custom:
-            raise Refusal(415, "UnsupportedMediaType", f"the body of the request was in an unknown format - accepted media types include: {', '.join(PATCHES)}")
+            raise Refusal(
+                415,
+                "UnsupportedMediaType",
+                f"the body of the request was in an unknown format - accepted media types include: {', '.join(PATCHES)}",
+            )
         if content_type == "application/merge-patch+json" and not isinstance(body, dict):
-            raise Refusal(400, "BadRequest", "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}")
+            raise Refusal(
+                400,
+                "BadRequest",
+                "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}",
+            )
         if content_type == "application/apply-patch+yaml":
             return self._apply(resource, place, body, parameters)
         live = self._get(resource, place)
         try:
             after = patches.json_patch(live, body) if isinstance(body, list) else patches.merge(live, body)
         except patches.BadPatch as error:
-            raise Refusal(422, "Invalid", "the server rejected our request due to an error in our request", {}) from error
+            raise Refusal(
+                422, "Invalid", "the server rejected our request due to an error in our request", {}
+            ) from error
         return 200, self._update(resource, place, live, after, parameters)
 
     def _apply(self, resource, place, body, parameters):
         manager = parameters.get("fieldManager") if parameters.get("fieldManager") != "unknown" else None
         if not manager:
-            raise Refusal(422, "Invalid", "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
-                          {"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [{"reason": "FieldValueRequired", "field": "fieldManager"}]})
+            raise Refusal(
+                422,
+                "Invalid",
+                'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+                {
+                    "group": "meta.k8s.io",
+                    "kind": "PatchOptions",
+                    "causes": [{"reason": "FieldValueRequired", "field": "fieldManager"}],
+                },
+            )
         key = (resource.group, resource.plural, place["namespace"], place["name"])
         if key not in self.objects:
             body.setdefault("metadata", {})["name"] = place["name"]
@@ -212,10 +249,20 @@ class FakeCluster:
             return 201, made
         live = self.objects[key]
         wanted = copy.deepcopy(body)
-        made, owners, conflicts = patches.apply(live, wanted, manager, self.owners.get(key, {}), parameters.get("force") == "true")
+        made, owners, conflicts = patches.apply(
+            live, wanted, manager, self.owners.get(key, {}), parameters.get("force") == "true"
+        )
         if conflicts:
-            causes = [{"reason": "FieldManagerConflict", "message": f'conflict with "{other}"', "field": "." + ".".join(path)} for other, path in conflicts]
-            raise Refusal(409, "Conflict", f"Apply failed with {len(causes)} conflict{'s' * (len(causes) > 1)}", {"causes": causes})
+            causes = [
+                {"reason": "FieldManagerConflict", "message": f'conflict with "{other}"', "field": "." + ".".join(path)}
+                for other, path in conflicts
+            ]
+            raise Refusal(
+                409,
+                "Conflict",
+                f"Apply failed with {len(causes)} conflict{'s' * (len(causes) > 1)}",
+                {"causes": causes},
+            )
         answer = self._update(resource, place, live, made, parameters, owners=owners)
         return 200, answer
 
@@ -223,10 +270,19 @@ class FakeCluster:
         name = place["name"]
         version = after.get("metadata", {}).get("resourceVersion")
         if version and version != live["metadata"]["resourceVersion"]:
-            message = f"Operation cannot be fulfilled on {_full(resource)} \"{name}\": the object has been modified; please apply your changes to the latest version and try again"
+            message = f'Operation cannot be fulfilled on {_full(resource)} "{name}": the object has been modified; please apply your changes to the latest version and try again'
             raise Refusal(409, "Conflict", message, _details(resource, name))
         made = copy.deepcopy(after)
-        for field in ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "name", "namespace"):
+        for field in (
+            "uid",
+            "creationTimestamp",
+            "generation",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "resourceVersion",
+            "name",
+            "namespace",
+        ):
             if field in live["metadata"]:
                 made["metadata"][field] = live["metadata"][field]
             else:
@@ -264,7 +320,12 @@ class FakeCluster:
         for field in ("uid", "resourceVersion"):
             wanted = (options.get("preconditions") or {}).get(field)
             if wanted and wanted != live["metadata"][field]:
-                raise Refusal(409, "Conflict", f"the {field} in the precondition does not match", _details(resource, place["name"], kind=True))
+                raise Refusal(
+                    409,
+                    "Conflict",
+                    f"the {field} in the precondition does not match",
+                    _details(resource, place["name"], kind=True),
+                )
         if live["metadata"].get("finalizers"):
             if not live["metadata"].get("deletionTimestamp"):
                 live = copy.deepcopy(live)
@@ -281,24 +342,64 @@ class FakeCluster:
         _times(resource, body)
         name = body.get("metadata", {}).get("name", "")
         if not NAME.match(name):
-            raise Refusal(422, "Invalid", f"{resource.kind} \"{name}\" is invalid: metadata.name", _details(resource, name, [("FieldValueInvalid", "metadata.name")], kind=True))
+            raise Refusal(
+                422,
+                "Invalid",
+                f'{resource.kind} "{name}" is invalid: metadata.name',
+                _details(resource, name, [("FieldValueInvalid", "metadata.name")], kind=True),
+            )
         if resource.plural == "events" and not body.get("reportingInstance"):
             causes = [("FieldValueRequired", "reportingInstance")]
-            raise Refusal(422, "Invalid", f"Event \"{name}\" is invalid", {k: v for k, v in _details(resource, name, causes, kind=True).items() if k != "group"})
+            raise Refusal(
+                422,
+                "Invalid",
+                f'Event "{name}" is invalid',
+                {k: v for k, v in _details(resource, name, causes, kind=True).items() if k != "group"},
+            )
         if not resource.custom:
             return
-        gone = [path for field in ("spec", "status") if field in body for path in schemas.prune(body[field], resource.schema["properties"].get(field, {}), field)]
+        gone = [
+            path
+            for field in ("spec", "status")
+            if field in body
+            for path in schemas.prune(body[field], resource.schema["properties"].get(field, {}), field)
+        ]
         if gone and parameters.get("fieldValidation") == "Strict":
             told = ", ".join(f'unknown field "{path}"' for path in gone)
-            raise Refusal(400, "BadRequest", f"{resource.kind} in version cannot be handled as a {resource.kind}: strict decoding error: {told}")
+            raise Refusal(
+                400,
+                "BadRequest",
+                f"{resource.kind} in version cannot be handled as a {resource.kind}: strict decoding error: {told}",
+            )
         schemas.fill(body, resource.schema)
         checked = {key: value for key, value in body.items() if key in ("spec", "status")}
-        causes = schemas.faults(checked, {**resource.schema, "properties": {k: v for k, v in resource.schema["properties"].items() if k in ("spec", "status")}})
+        causes = schemas.faults(
+            checked,
+            {
+                **resource.schema,
+                "properties": {k: v for k, v in resource.schema["properties"].items() if k in ("spec", "status")},
+            },
+        )
         if causes:
-            raise Refusal(422, "Invalid", f"{resource.kind} \"{name}\" is invalid: {causes}", _details(resource, name, [*causes, ("FieldValueInvalid", "<nil>")] if "predicates" in str(resource.schema) else causes, kind=True))
+            raise Refusal(
+                422,
+                "Invalid",
+                f'{resource.kind} "{name}" is invalid: {causes}',
+                _details(
+                    resource,
+                    name,
+                    [*causes, ("FieldValueInvalid", "<nil>")] if "predicates" in str(resource.schema) else causes,
+                    kind=True,
+                ),
+            )
         broken = schemas.broken_rules(body, resource.schema)
         if broken:
-            raise Refusal(422, "Invalid", f"{resource.kind} \"{name}\" is invalid: {broken}", _details(resource, name, [("FieldValueInvalid", field) for _, field in broken], kind=True))
+            raise Refusal(
+                422,
+                "Invalid",
+                f'{resource.kind} "{name}" is invalid: {broken}',
+                _details(resource, name, [("FieldValueInvalid", field) for _, field in broken], kind=True),
+            )
 
     # -- storage and watches -----------------------------------------------------------------------------------------
 
@@ -341,16 +442,26 @@ class FakeCluster:
         chosen = _selects(parameters, resource)
         end = time.monotonic() + float(parameters.get("timeoutSeconds") or 300)
         at = parameters.get("resourceVersion")
-        mine = lambda key: (key[0], key[1]) == (resource.group, resource.plural) and place["namespace"] in (None, key[2])  # noqa: E731
+        mine = lambda key: (
+            (key[0], key[1]) == (resource.group, resource.plural) and place["namespace"] in (None, key[2])
+        )  # noqa: E731
         if parameters.get("sendInitialEvents"):
-            yield {"type": "ERROR", "object": Refusal(500, "InternalError", "the required storage feature is disabled").body}
+            yield {
+                "type": "ERROR",
+                "object": Refusal(500, "InternalError", "the required storage feature is disabled").body,
+            }
             return
         with self.lock:
             if not at or at == "0":
-                found = [copy.deepcopy(each) for key, each in sorted(self.objects.items()) if mine(key) and chosen(each)]
+                found = [
+                    copy.deepcopy(each) for key, each in sorted(self.objects.items()) if mine(key) and chosen(each)
+                ]
                 at = self.version
             elif int(at) < self.oldest:
-                yield {"type": "ERROR", "object": Refusal(410, "Expired", f"too old resource version: {at} ({self.oldest})").body}
+                yield {
+                    "type": "ERROR",
+                    "object": Refusal(410, "Expired", f"too old resource version: {at} ({self.oldest})").body,
+                }
                 return
             else:
                 found, at = [], int(at)
@@ -371,7 +482,10 @@ class FakeCluster:
             if parameters.get("allowWatchBookmarks") and time.monotonic() > next_bookmark and at <= self.version:
                 next_bookmark = time.monotonic() + 0.5
                 api = f"{resource.group}/{place['version']}" if resource.group else "v1"
-                yield {"type": "BOOKMARK", "object": {"apiVersion": api, "kind": resource.kind, "metadata": {"resourceVersion": str(at)}}}
+                yield {
+                    "type": "BOOKMARK",
+                    "object": {"apiVersion": api, "kind": resource.kind, "metadata": {"resourceVersion": str(at)}},
+                }
 
 
 def _as_seen(kind, body, before, chosen):
@@ -387,15 +501,23 @@ def _as_seen(kind, body, before, chosen):
 def _selects(parameters, resource):
     if not re.match(r"^([\w./-]+==?[\w.-]*(,|$))*$", parameters.get("labelSelector") or ""):
         raise Refusal(400, "BadRequest", "unable to parse requirement")
-    labels = dict(each.split("=", 1) for each in (parameters.get("labelSelector") or "").replace("==", "=").split(",") if each)
-    fields = dict(each.split("=", 1) for each in (parameters.get("fieldSelector") or "").replace("==", "=").split(",") if each)
+    labels = dict(
+        each.split("=", 1) for each in (parameters.get("labelSelector") or "").replace("==", "=").split(",") if each
+    )
+    fields = dict(
+        each.split("=", 1) for each in (parameters.get("fieldSelector") or "").replace("==", "=").split(",") if each
+    )
     for field in fields:
-        if field not in ("metadata.name", "metadata.namespace", "status.phase") or (field == "status.phase" and resource.kind != "Rollout"):
+        if field not in ("metadata.name", "metadata.namespace", "status.phase") or (
+            field == "status.phase" and resource.kind != "Rollout"
+        ):
             raise Refusal(400, "BadRequest", f"field label not supported: {field}")
 
     def chosen(each):
         found = each["metadata"].get("labels") or {}
-        return all(found.get(key) == value for key, value in labels.items()) and all(_field(each, key) == value for key, value in fields.items())
+        return all(found.get(key) == value for key, value in labels.items()) and all(
+            _field(each, key) == value for key, value in fields.items()
+        )
 
     return chosen
 
@@ -421,7 +543,9 @@ def _parse(resource, body):
     try:
         return json.loads(body)
     except ValueError as error:
-        raise Refusal(400, "BadRequest", f"the object provided is unrecognized (must be of type {resource.kind}): {error}") from error
+        raise Refusal(
+            400, "BadRequest", f"the object provided is unrecognized (must be of type {resource.kind}): {error}"
+        ) from error
 
 
 def _times(resource, body):
@@ -431,7 +555,9 @@ def _times(resource, body):
     for field in ("renewTime", "acquireTime"):
         text = (body.get("spec") or {}).get(field)
         if text is not None and not re.match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-])", text):
-            raise Refusal(400, "BadRequest", f"Lease in version \"v1\" cannot be handled as a Lease: parsing time \"{text}\"")
+            raise Refusal(
+                400, "BadRequest", f'Lease in version "v1" cannot be handled as a Lease: parsing time "{text}"'
+            )
 
 
 def _verb(method, place, parameters):

@@ -99,7 +99,10 @@ def updated(before, after, manager, owners):
     """Return the owners after an ordinary write: what it changed is its own."""
     old, new = leaves(before), leaves(after)
     changed = {path for path, value in new.items() if old.get(path, ...) != value}
-    kept = {other: {path for path in paths if path in new} - (changed if other != manager else set()) for other, paths in owners.items()}
+    kept = {
+        other: {path for path in paths if path in new} - (changed if other != manager else set())
+        for other, paths in owners.items()
+    }
     return {**kept, manager: kept.get(manager, set()) | changed} if changed else kept
 
 

@@ -61,12 +61,20 @@ def faults(value, schema, path=""):
     found += [("FieldValueInvalid", at) for key, beyond in bounds if key in schema and beyond(value, schema[key])]
     if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
         found.append(("FieldValueInvalid", at))
-    lengths = {str: ("minLength", "maxLength"), list: ("minItems", "maxItems"), dict: ("minProperties", "maxProperties")}
+    lengths = {
+        str: ("minLength", "maxLength"),
+        list: ("minItems", "maxItems"),
+        dict: ("minProperties", "maxProperties"),
+    }
     least, most = lengths.get(type(value), ("", ""))
     if type(value) in lengths and (len(value) < schema.get(least, 0) or len(value) > schema.get(most, float("inf"))):
         found.append(("FieldValueTooMany" if isinstance(value, list) else "FieldValueInvalid", at))
     if isinstance(value, dict):
-        found += [("FieldValueRequired", f"{path}.{key}".lstrip(".")) for key in schema.get("required", ()) if key not in value]
+        found += [
+            ("FieldValueRequired", f"{path}.{key}".lstrip("."))
+            for key in schema.get("required", ())
+            if key not in value
+        ]
         for key, inner in value.items():
             known = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
             if isinstance(known, dict):
@@ -100,7 +108,10 @@ WIDGET = {
                 "mode": {"type": "string", "enum": ["canary", "blueGreen"]},
             },
             "predicates": [
-                (lambda spec: spec.get("mode") != "blueGreen" or spec.get("weight") == 100, "blueGreen needs weight 100")
+                (
+                    lambda spec: spec.get("mode") != "blueGreen" or spec.get("weight") == 100,
+                    "blueGreen needs weight 100",
+                )
             ],
         },
         "status": {"type": "object", PRESERVE: True},

@@ -193,7 +193,9 @@ def serving(cluster: FakeCluster, *, token: str | None = None):
 def kubeconfig(path, url, token="secret-token", namespace="default"):
     """Write a kubeconfig for a server; return its path."""
     made = {
-        "apiVersion": "v1", "kind": "Config", "current-context": "fake",
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "fake",
         "clusters": [{"name": "fake", "cluster": {"server": url}}],
         "users": [{"name": "fake", "user": {"token": token}}],
         "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake", "namespace": namespace}}],

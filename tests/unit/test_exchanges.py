@@ -11,7 +11,9 @@ import pytest
 from tests.fakes.cluster import FakeCluster, Refusal
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "apiserver" / "exchanges.json"
-pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason=f"no recorded exchanges beside the project ({RECORDED.name})")
+pytestmark = pytest.mark.skipif(
+    not RECORDED.exists(), reason=f"no recorded exchanges beside the project ({RECORDED.name})"
+)
 
 VOLATILE = ("uid", "creationTimestamp", "deletionTimestamp", "managedFields", "resourceVersion")
 SKIPPED = {
@@ -46,7 +48,11 @@ BETWEEN = {
     "list-label-selector": [("PATCH", "a", LEAVE)],
     "watch-from-rv": [
         ("PATCH", "a", {"spec": {"weight": 41}}),
-        ("POST", "", {"apiVersion": "example.dev/v1", "kind": "Widget", "metadata": {"name": "w2"}, "spec": {"version": "v1"}}),
+        (
+            "POST",
+            "",
+            {"apiVersion": "example.dev/v1", "kind": "Widget", "metadata": {"name": "w2"}, "spec": {"version": "v1"}},
+        ),
         ("DELETE", "w2", None),
     ],
 }
@@ -61,7 +67,10 @@ class Replay:
 
     def translate(self, value):
         if isinstance(value, dict):
-            return {k: self.known.get(v, v) if k in ("resourceVersion", "uid") else self.translate(v) for k, v in value.items()}
+            return {
+                k: self.known.get(v, v) if k in ("resourceVersion", "uid") else self.translate(v)
+                for k, v in value.items()
+            }
         return [self.translate(each) for each in value] if isinstance(value, list) else value
 
     def learn(self, recorded, mine):
@@ -90,9 +99,13 @@ class Replay:
             body["spec"]["renewTime"] = "2026-11-21T00:00:00.000000Z"
         agent = "unknown" if "apply" in str(request.get("contentType")) else "python-requests"
         try:
-            return self.cluster.handle(request["method"], request["path"], parameters, request.get("contentType"), self.translate(body), agent)
+            return self.cluster.handle(
+                request["method"], request["path"], parameters, request.get("contentType"), self.translate(body), agent
+            )
         except Refusal as refusal:
-            return refusal.code, "404 page not found\n" if refusal.body["message"] == "404 page not found" else refusal.body
+            return refusal.code, "404 page not found\n" if refusal.body[
+                "message"
+            ] == "404 page not found" else refusal.body
 
 
 def test_every_recorded_exchange_is_answered_alike():
@@ -105,8 +118,16 @@ def test_every_recorded_exchange_is_answered_alike():
         code, mine = replay.answer(exchange)
         recorded = exchange["response"]
         if "events" in recorded:
-            same = [(e["type"], settled(e["object"]) if e["type"] != "ERROR" else e["object"]["code"]) for e in recorded["events"] if e["type"] != "BOOKMARK"]
-            got = [(e["type"], settled(e["object"]) if e["type"] != "ERROR" else e["object"]["code"]) for e in mine if e["type"] != "BOOKMARK"]
+            same = [
+                (e["type"], settled(e["object"]) if e["type"] != "ERROR" else e["object"]["code"])
+                for e in recorded["events"]
+                if e["type"] != "BOOKMARK"
+            ]
+            got = [
+                (e["type"], settled(e["object"]) if e["type"] != "ERROR" else e["object"]["code"])
+                for e in mine
+                if e["type"] != "BOOKMARK"
+            ]
             if same != got:
                 wrong.append((name, same, got))
             continue

@@ -1,0 +1,41 @@
+"""Wanting another version in a cluster: one field of the resource, as a commit to it would change it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from rollout.cli.options import Output, pick
+
+if TYPE_CHECKING:
+    from rollout.records.cluster_shelf import ClusterShelf
+    from rollout.records.shelf import Row
+
+
+def want(shelf: ClusterShelf, version: str, name: str | None, output: Output | None) -> Row:
+    """Declare a version; return the rollout as declared then. output: how to tell it, or None for not at all."""
+    import re
+
+    from rollout.cli.outcome import as_json
+    from rollout.engine.wanting import starts_by_itself
+    from rollout.errors import Fault, InvalidInput
+    from rollout.model.units import VERSION_PATTERN
+
+    if not re.match(VERSION_PATTERN, version):
+        raise InvalidInput([Fault("VERSION", "is not of the right form", f"it must match {VERSION_PATTERN}", version)])
+    row = pick(shelf, name)
+    found = row.rollout.metadata.name
+    if row.rollout.spec.version != version:
+        row = shelf.declare(found, version)
+    status = row.rollout.status
+    if status.stable_version == version:
+        typer.echo(f"{version} is stable already", err=True)
+    elif not status.is_active and status.stable_version and not starts_by_itself(status, version):
+        typer.echo(f"{version} is not started again by itself: rollout retry does that", err=True)
+    if output is Output.JSON:
+        typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
+    elif output is Output.TEXT:
+        typer.echo(f"{found}: {version} is wanted. Follow it: rollout status --watch {found}, or rollout wait {found}")
+    return row

@@ -1,0 +1,194 @@
+"""Objects of a cluster that runs an agent in versions, for tests: Services, endpoints, Deployments, routes."""
+
+from __future__ import annotations
+
+import copy
+import threading
+
+from rollout.cluster.kinds import (
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    GRPC_ROUTE,
+    HTTP_ROUTE,
+    POLICY,
+    ROLLOUT,
+    SERVICE,
+    VIRTUAL_SERVICE,
+)
+
+POLICY_SPEC = {
+    "canary": {
+        "steps": [{"weight": "10%", "for": "1s"}, {"weight": "50%", "for": "1s"}],
+        "bake": {"for": "1s", "atMost": "10m"},
+    },
+    "kpis": [
+        {
+            "name": "task-success",
+            "preset": "agent-tasks",
+            "margin": {"absolute": "5%"},
+            "promotionMargin": {"absolute": "20%"},
+        }
+    ],
+    "evidence": {"lookEvery": "200ms", "warmUp": "0s", "dispersion": "1"},
+}
+
+
+def rollout(url, *, name="agent", version="v1", kind="httpRoute", **spec):
+    made = {
+        "version": version,
+        "backends": {"service": "$name-$version", "deployment": "$name-$version", "port": 8000},
+        "routes": [{kind: {"name": name, "rule": "chat"}}],
+        "metrics": {"prometheus": {"url": url}},
+        "policyRef": {"name": "quick"},
+    }
+    return {
+        "apiVersion": ROLLOUT.api_version,
+        "kind": ROLLOUT.kind,
+        "metadata": {"name": name},
+        "spec": {**made, **spec},
+    }
+
+
+def policy(name="quick", **changes):
+    return {
+        "apiVersion": POLICY.api_version,
+        "kind": POLICY.kind,
+        "metadata": {"name": name},
+        "spec": {**copy.deepcopy(POLICY_SPEC), **changes},
+    }
+
+
+def route(*, name="agent", weights=(100, 0), versions=("v1", "v2"), kind="httpRoute"):
+    """A route with two rules and everything around them that must never be touched."""
+    if kind == "virtualService":
+        backends = [
+            {"destination": {"host": f"{name}-{v}", "port": {"number": 8000}}, "weight": w}
+            for v, w in zip(versions, weights, strict=True)
+        ]
+        spec = {
+            "hosts": [name],
+            "http": [
+                {"name": "health", "route": [{"destination": {"host": "elsewhere"}}]},
+                {"name": "chat", "timeout": "0s", "retries": {"attempts": 0}, "route": backends},
+            ],
+        }
+        return {
+            "apiVersion": VIRTUAL_SERVICE.api_version,
+            "kind": "VirtualService",
+            "metadata": {"name": name, "labels": {"team": "x"}},
+            "spec": spec,
+        }
+    backends = [{"name": f"{name}-{v}", "port": 8000, "weight": w} for v, w in zip(versions, weights, strict=True)]
+    filters = [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"add": [{"name": "x-a", "value": "1"}]}}]
+    rules = [
+        {"name": "health", "backendRefs": [{"name": "elsewhere", "port": 80}]},
+        {"name": "chat", "filters": filters, "backendRefs": backends},
+    ]
+    of = HTTP_ROUTE if kind == "httpRoute" else GRPC_ROUTE
+    metadata = {"name": name, "labels": {"team": "x"}, "annotations": {"kept": "yes"}}
+    return {
+        "apiVersion": of.api_version,
+        "kind": of.kind,
+        "metadata": metadata,
+        "spec": {"parentRefs": [{"name": "gateway"}], "rules": rules},
+    }
+
+
+def version(
+    api, which, *, name="agent", namespace="default", ready=1, replicas=1, image=None, port=8000, address="127.0.0.1"
+):
+    """Bring a version up: its Service, its endpoints, its Deployment."""
+    full = f"{name}-{which}"
+    api.create(
+        SERVICE,
+        namespace,
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": full}, "spec": {"ports": [{"port": 8000}]}},
+    )
+    endpoints(api, which, name=name, namespace=namespace, ready=ready, port=port, address=address)
+    container = {
+        "name": "agent",
+        "image": image or f"registry/{name}:{which}",
+        "env": [{"name": "MODEL", "value": "m"}],
+    }
+    spec = {
+        "replicas": replicas,
+        "template": {"metadata": {"annotations": {"prompt": "1"}}, "spec": {"containers": [container]}},
+    }
+    api.create(
+        DEPLOYMENT, namespace, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": full}, "spec": spec}
+    )
+
+
+def endpoints(api, which, *, name="agent", namespace="default", ready=1, port=8000, address="127.0.0.1"):
+    full = f"{name}-{which}"
+    made = [{"addresses": [address], "conditions": {"ready": True}} for _ in range(ready)] or [
+        {"addresses": [address], "conditions": {"ready": False}}
+    ]
+    body = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": f"{full}-x", "labels": {"kubernetes.io/service-name": full}},
+        "addressType": "IPv4",
+        "endpoints": made,
+        "ports": [{"port": port}],
+    }
+    try:
+        found = api.get(ENDPOINT_SLICE, namespace, f"{full}-x")
+    except Exception:
+        api.create(ENDPOINT_SLICE, namespace, body)
+    else:
+        api.merge(
+            ENDPOINT_SLICE,
+            namespace,
+            f"{full}-x",
+            {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}, "endpoints": made},
+        )
+
+
+class Gateway:
+    """Takes routes up as a gateway's controller would: sets their status at each generation. programmed: is told each."""
+
+    def __init__(self, api, kinds=(HTTP_ROUTE, GRPC_ROUTE), programmed=lambda found: None, namespace="default"):
+        self.api, self.kinds, self.programmed, self.namespace = api, kinds, programmed, namespace
+        self.accepts = True
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join(5)
+
+    def _run(self):
+        seen = {}
+        while not self.stopped.wait(0.03):
+            for kind in self.kinds:
+                for found in self.api.list_all(kind, self.namespace)[0]:
+                    key = (kind.kind, found["metadata"]["name"])
+                    state = (found["metadata"]["generation"], self.accepts)
+                    if seen.get(key) != state:
+                        self._take_up(kind, found)
+                        seen[key] = state
+
+    def _take_up(self, kind, found):
+        self.programmed(found)
+        generation = found["metadata"]["generation"]
+        told = [
+            {
+                "type": of,
+                "status": "True" if self.accepts else "False",
+                "reason": of,
+                "message": "",
+                "observedGeneration": generation,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+            for of in ("Accepted", "ResolvedRefs")
+        ]
+        parents = [
+            {"parentRef": parent, "controllerName": "test.dev/gateway", "conditions": told}
+            for parent in found["spec"]["parentRefs"]
+        ]
+        self.api.merge(kind, self.namespace, found["metadata"]["name"], {"status": {"parents": parents}}, sub="status")

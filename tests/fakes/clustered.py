@@ -1,0 +1,125 @@
+"""A whole world in a cluster: a fake API server, a gateway that takes routes up, a Prometheus, users, a controller."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from contextlib import ExitStack
+
+from rollout.cluster.kinds import EVENT, HTTP_ROUTE, POLICY, ROLLOUT
+from rollout.daemon.controller import Controller, Settings
+from rollout.daemon.logs import configure
+from tests.fakes import agents, prometheus
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.server import FakeApi
+
+
+class ClusterWorld:
+    """One rollout `agent`, at v1, with v2 ready to be released. fails: the share of failed tasks by version."""
+
+    def __init__(
+        self, *, kind="httpRoute", rate=400, weights=(100, 0), versions=("v1", "v2"), policy=None, start=True, **spec
+    ):
+        configure(verbose=False)
+        self.cluster = FakeCluster()
+        self.api = FakeApi(self.cluster, "test")
+        self.fails = {"v1": 0.02, "v2": 0.02, "v3": 0.02}
+        self.rate, self.kind = rate, kind
+        self.prometheus = prometheus.FakePrometheus()
+        self.close = ExitStack()
+        self.url = self.close.enter_context(prometheus.serving(self.prometheus))
+        for each in ("v1", "v2"):
+            agents.version(self.api, each)
+        self.route_kind = {
+            "httpRoute": HTTP_ROUTE,
+            "grpcRoute": agents.GRPC_ROUTE,
+            "virtualService": agents.VIRTUAL_SERVICE,
+        }[kind]
+        self.api.create(self.route_kind, "default", agents.route(kind=kind, weights=weights, versions=versions))
+        self.api.create(POLICY, "default", policy or agents.policy())
+        self.api.create(ROLLOUT, "default", agents.rollout(self.url, kind=kind, **spec))
+        self.gateway = self.close.enter_context(agents.Gateway(self.api))
+        self.random = random.Random(1)
+        self._stop = threading.Event()
+        users = threading.Thread(target=self._users, daemon=True)
+        users.start()
+        self.close.callback(users.join, 5)
+        self.close.callback(self._stop.set)
+        self.controller = None
+        if start:
+            self.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.controller:
+            self.controller.stop()
+        self.close.close()
+
+    def start(self, **settings):
+        """Start a controller that leads."""
+        self.leads = True
+        self.controller = Controller(
+            FakeApi(self.cluster), Settings(identity="test", workers=2, **settings), lambda: self.leads
+        )
+        self.controller.start()
+        self.controller.lead()
+        return self.controller
+
+    def shares(self):
+        """Each version's weight in the route as it is now."""
+        found = self.api.get(self.route_kind, "default", "agent")["spec"]
+        if self.kind == "virtualService":
+            return {
+                each["destination"]["host"].removeprefix("agent-"): each.get("weight", 0)
+                for each in found["http"][1]["route"]
+            }
+        return {each["name"].removeprefix("agent-"): each["weight"] for each in found["rules"][1]["backendRefs"]}
+
+    def _users(self):
+        for each in ("v1",):
+            self._tasks(each, 50)
+        while not self._stop.wait(0.05):
+            shares = self.shares()
+            total = sum(shares.values()) or 1
+            for each, weight in shares.items():
+                self._tasks(each, round(self.rate * 0.05 * weight / total))
+
+    def _tasks(self, which, count):
+        failed = sum(self.random.random() < self.fails[which] for _ in range(count))
+        if count:
+            self.prometheus.add("agent_tasks_started_total", count, version=which, pod=f"agent-{which}")
+        if failed:
+            self.prometheus.add("agent_tasks_failed_total", failed, version=which, pod=f"agent-{which}")
+
+    def get(self, name="agent"):
+        return self.api.get(ROLLOUT, "default", name)
+
+    def status(self, name="agent"):
+        return self.get(name).get("status") or {}
+
+    def want(self, version, name="agent", **spec):
+        self.api.merge(ROLLOUT, "default", name, {"spec": {"version": version, **spec}})
+
+    def until(self, holds, timeout_s=30.0):
+        """Wait until a status is as wanted; fail with the status otherwise."""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            status = self.status()
+            if holds(status):
+                return status
+            time.sleep(0.02)
+        raise AssertionError(
+            {key: status.get(key) for key in ("phase", "reason", "message", "traffic", "conditions", "step")}
+        )
+
+    def phase(self, *phases, timeout_s=30.0):
+        return self.until(lambda status: status.get("phase") in phases, timeout_s)
+
+    def condition(self, of, name="agent"):
+        return next((each for each in self.status(name).get("conditions", ()) if each["type"] == of), {})
+
+    def events(self):
+        return [(each["type"], each["reason"], each["note"]) for each in self.api.list_all(EVENT, "default")[0]]
