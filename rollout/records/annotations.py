@@ -42,7 +42,7 @@ def annotation_of(command: Command) -> tuple[str, str]:
     expected = {"phase": command.phase, "step": command.step, "version": command.version, "planHash": command.plan}
     told: dict[str, Any] = {key: fields[key] for key in ("id", "verb", "actor", "reason")}
     told |= {"at": command.at.isoformat(), "expect": {key: each for key, each in expected.items() if each is not None}}
-    return (ABORT if command.verb == "abort" else COMMAND), json.dumps(told, sort_keys=True)
+    return (ABORT if command.verb == "abort" else COMMAND), json.dumps(told, sort_keys=True, ensure_ascii=False)
 
 
 def _command(text: str, found: Object) -> Command | None:
