@@ -6,7 +6,7 @@ RUN python -m venv /opt/rollout
 COPY pyproject.toml README.md ./
 COPY policies policies
 COPY rollout rollout
-# Bytecode is compiled here: the root of the image is read-only, and each start would compile anew (2.9 s against 1.3).
+# Bytecode is compiled here: the root of the image is read-only, and each start would compile anew.
 RUN /opt/rollout/bin/pip install . \
  && /opt/rollout/bin/pip uninstall --yes pip \
  && python -m compileall -q -j 0 /opt/rollout/lib

@@ -69,6 +69,7 @@ def configured(kubeconfig: Path | None = None, context: str | None = None) -> tu
 
     In a pod, and without a kubeconfig being named, the service account is used.
     """
+    import yaml  # noqa: PLC0415
     from kubernetes import client, config  # noqa: PLC0415  0.4 s
     from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
 
@@ -82,7 +83,7 @@ def configured(kubeconfig: Path | None = None, context: str | None = None) -> tu
         contexts, current = config.list_kube_config_contexts(path)
         chosen = next((each for each in contexts if each["name"] == context), current)
         return found, chosen["context"].get("namespace") or "default"
-    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+    except (ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         where = str(kubeconfig) if kubeconfig else "the kubeconfig"
         remedy = "name one with --kubeconfig or KUBECONFIG, and its context with --context"
         raise InvalidInput([Fault(where, f"cannot be used: {str(error).splitlines()[0]}", remedy)]) from error

@@ -72,10 +72,12 @@ class Reconciler:
         aborting = any(command.verb == "abort" for command in commands)  # it waits for no metrics page
         due = status.is_active and is_look_due(status, now) and len(both) == 2 and not aborting
         undo = status.previous_version if any(command.verb == "undo" for command in commands) else None
-        asked = dict.fromkeys((*both, *(each for each in (rollout.spec.version, status.previous_version) if each)))
+        routes = tuple(router.observe() for router in self.routers)
+        others = (rollout.spec.version, status.previous_version, *(route.owner for route in routes))
+        asked = dict.fromkeys((*both, *(version for version in others if version)))
         checked = (*(both if due else ()), *((undo,) if undo else ()))
         return Facts(
-            routes=tuple(router.observe() for router in self.routers),
+            routes=routes,
             ready=self.workloads.ready(checked),
             round=self._read(stable or "", candidate or "", in_force) if due else None,
             commands=commands,

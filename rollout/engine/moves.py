@@ -51,13 +51,15 @@ def _start_if_wanted(draft: Draft) -> bool:
 def _find_stable(draft: Draft) -> None:
     """The stable version, where none is recorded: all the traffic's, or the only one there is."""
     owners = {route.owner for route in draft.facts.routes if route.owner}
-    if not owners and len(draft.facts.versions) == 1:
+    if not owners and draft.spec.is_local and len(draft.facts.versions) == 1:
         owners = {draft.facts.versions[0]}
     if len(owners) == 1 and (owner := owners.pop()) in draft.facts.versions:
         draft.update(stable_version=owner, reason=Reason.SETTLED, message=f"{owner} is stable")
         draft.record("transition")
         return
     remedy = "say which: `rollout start VERSION --stable VERSION`, or write it as spec.version"
+    if not draft.spec.is_local:
+        remedy = "give one version's backend in the route all the weight"
     draft.wait(Reason.STABLE_UNKNOWN, f"which version is stable cannot be told; {remedy}")
 
 

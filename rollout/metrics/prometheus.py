@@ -118,9 +118,9 @@ class PrometheusClient:
             return self._no(f"answered {heard.get('type') or 'no JSON'}: is a login page in front of it?")
         except requests.exceptions.SSLError as error:
             return self._no(f"could not be trusted: {_short(error)}")
-        except requests.exceptions.Timeout:
-            return self._no(f"has not answered in {self._access.timeout_s:g} s")
         except requests.RequestException as error:
+            if "timed out" in str(error):
+                return self._no(f"has not answered in {self._access.timeout_s:g} s")
             return self._no(f"does not answer: {_short(error)}")
         except PrometheusApiClientException:
             return self._no(_refusal(heard))

@@ -18,8 +18,8 @@ from rollout.cluster.kinds import (
 
 POLICY_SPEC = {
     "canary": {
-        "steps": [{"weight": "10%", "for": "1s"}, {"weight": "50%", "for": "1s"}],
-        "bake": {"for": "1s", "atMost": "10m"},
+        "steps": [{"weight": "10%", "for": "300ms"}, {"weight": "50%", "for": "300ms"}],
+        "bake": {"for": "300ms", "atMost": "10m"},
     },
     "kpis": [
         {

@@ -297,10 +297,10 @@ class FakeCluster:
             elif resource.custom:
                 made = {**made, **({"status": live["status"]} if "status" in live else {})}
                 made.pop("status", None) if "status" not in live else None
-        self._check(resource, made, parameters)
+        self._check(resource, made, parameters, live)
         if made == live:
             return copy.deepcopy(live)
-        outside = lambda each: {key: value for key, value in each.items() if key not in ("metadata", "status")}  # noqa: E731
+        outside = lambda each: {key: value for key, value in each.items() if key not in ("metadata", "status")}
         if "generation" in made["metadata"] and outside(made) != outside(live):
             made["metadata"]["generation"] += 1
         if parameters.get("dryRun"):
@@ -338,7 +338,7 @@ class FakeCluster:
         details |= {"group": resource.group} if resource.group else {}
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
-    def _check(self, resource, body, parameters):
+    def _check(self, resource, body, parameters, live=None):
         _times(resource, body)
         name = body.get("metadata", {}).get("name", "")
         if not NAME.match(name):
@@ -373,13 +373,12 @@ class FakeCluster:
             )
         schemas.fill(body, resource.schema)
         checked = {key: value for key, value in body.items() if key in ("spec", "status")}
-        causes = schemas.faults(
-            checked,
-            {
-                **resource.schema,
-                "properties": {k: v for k, v in resource.schema["properties"].items() if k in ("spec", "status")},
-            },
-        )
+        known = {key: inner for key, inner in resource.schema["properties"].items() if key in ("spec", "status")}
+        parts = {**resource.schema, "properties": known}
+        causes = schemas.faults(checked, parts)
+        if live is not None:  # what was wrong before, and is left as it was, is no fault of this write (since 1.30)
+            before = schemas.faults({key: value for key, value in live.items() if key in known}, parts)
+            causes = [cause for cause in causes if cause not in before]
         if causes:
             raise Refusal(
                 422,
@@ -444,7 +443,7 @@ class FakeCluster:
         at = parameters.get("resourceVersion")
         mine = lambda key: (
             (key[0], key[1]) == (resource.group, resource.plural) and place["namespace"] in (None, key[2])
-        )  # noqa: E731
+        )
         if parameters.get("sendInitialEvents"):
             yield {
                 "type": "ERROR",
@@ -469,11 +468,11 @@ class FakeCluster:
         next_bookmark = time.monotonic() + 0.5
         while time.monotonic() < end and not stopped.is_set():
             with self.lock:
+                if at < self.oldest:
+                    return
                 news = [entry for entry in self.log if entry[0] > at and mine(entry[2])]
                 if not news:
                     self.lock.wait(0.05)
-                elif at < self.oldest and self.oldest != self.log[0][0]:
-                    return
             for version, kind, _, body, before in news:
                 at = version
                 shown = _as_seen(kind, body, before, chosen)

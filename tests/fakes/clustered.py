@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from rollout.cluster.kinds import EVENT, HTTP_ROUTE, POLICY, ROLLOUT
 from rollout.daemon.controller import Controller, Settings
 from rollout.daemon.logs import configure
+from rollout.metrics import prometheus as prometheus_client
 from tests.fakes import agents, prometheus
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi
@@ -19,9 +20,10 @@ class ClusterWorld:
     """One rollout `agent`, at v1, with v2 ready to be released. fails: the share of failed tasks by version."""
 
     def __init__(
-        self, *, kind="httpRoute", rate=400, weights=(100, 0), versions=("v1", "v2"), policy=None, start=True, **spec
+        self, *, kind="httpRoute", rate=2000, weights=(100, 0), versions=("v1", "v2"), policy=None, start=True, **spec
     ):
         configure(verbose=False)
+        prometheus_client.SHARED_S = 0.02
         self.cluster = FakeCluster()
         self.api = FakeApi(self.cluster, "test")
         self.fails = {"v1": 0.02, "v2": 0.02, "v3": 0.02}
@@ -103,7 +105,7 @@ class ClusterWorld:
     def want(self, version, name="agent", **spec):
         self.api.merge(ROLLOUT, "default", name, {"spec": {"version": version, **spec}})
 
-    def until(self, holds, timeout_s=30.0):
+    def until(self, holds, timeout_s=15.0):
         """Wait until a status is as wanted; fail with the status otherwise."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
@@ -115,7 +117,7 @@ class ClusterWorld:
             {key: status.get(key) for key in ("phase", "reason", "message", "traffic", "conditions", "step")}
         )
 
-    def phase(self, *phases, timeout_s=30.0):
+    def phase(self, *phases, timeout_s=15.0):
         return self.until(lambda status: status.get("phase") in phases, timeout_s)
 
     def condition(self, of, name="agent"):

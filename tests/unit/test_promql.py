@@ -1,0 +1,330 @@
+"""Prometheus: one query for both versions, and no answer that is not a number is ever taken for one."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import pytest
+
+from rollout.cluster.kinds import SECRET
+from rollout.daemon.credentials import Credentials
+from rollout.engine.counters import take
+from rollout.errors import PageUnavailable
+from rollout.metrics.presets import PRESETS, resolve, unreadable
+from rollout.metrics.prometheus import Access, PrometheusClient
+from rollout.metrics.promql import PrometheusSource
+from rollout.model.evidence import Ledger
+from rollout.model.kpi import Kpi
+from rollout.model.sources import Prometheus
+from tests.fakes import prometheus as fakes
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.server import FakeApi
+from tests.world import policy
+
+TASKS = Kpi.model_validate({"name": "tasks", "preset": "agent-tasks", "margin": {"absolute": "1%"}})
+
+
+@pytest.fixture
+def server():
+    fake = fakes.FakePrometheus()
+    with fakes.serving(fake) as url:
+        fake.url = url
+        yield fake
+
+
+def source(server, *, stale_after_s=120.0, requests=None, timeout_s=2.0, **access):
+    client = PrometheusClient(Access(server.url, timeout_s=timeout_s, **access))
+    return PrometheusSource(
+        client,
+        "agent",
+        "agents",
+        lambda version: f"agent-{version}",
+        requests=requests,
+        stale_after_s=stale_after_s,
+        now=time.time,
+    )
+
+
+def tasks(server, version, started, failed=0, pod=None):
+    server.add("agent_tasks_started_total", started, version=version, pod=pod or version)
+    if failed:
+        server.add("agent_tasks_failed_total", failed, version=version, pod=pod or version)
+
+
+def test_both_versions_and_all_counters_come_from_one_query(server):
+    tasks(server, "v1", 100, 3)
+    tasks(server, "v2", 10)
+    read = source(server).read("v1", "v2", (TASKS,))
+    assert len(server.asked) == 1
+    kpi = read.kpis["tasks"]
+    assert kpi.problem == ""
+    assert list(kpi.stable.total.values()) == [100] and list(kpi.stable.bad.values()) == [3]
+    assert list(kpi.candidate.total.values()) == [10] and kpi.candidate.bad == {}
+    assert list(read.requests.stable.total.values()) == [100]
+
+
+def test_what_happened_between_two_looks_is_counted_series_by_series(server):
+    tasks(server, "v1", 100, 3, pod="a")
+    over = source(server)
+    ledger, _ = take(Ledger(), over.read("v1", "v2", (TASKS,)), fakes_now())
+    tasks(server, "v1", 10, 1, pod="a")
+    tasks(server, "v2", 7, 2, pod="c")  # born since: counts from 0
+    time.sleep(1.1)
+    ledger, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
+    look = found["tasks"].look
+    assert (look.bad_s, look.all_s, look.bad_c, look.all_c) == (1, 10, 2, 7)
+    server.series.clear()
+    tasks(server, "v1", 4, 1, pod="a")  # began anew: the whole value is new
+    tasks(server, "v2", 7, 2, pod="c")
+    time.sleep(1.1)
+    _, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
+    assert (found["tasks"].look.bad_s, found["tasks"].look.all_s, found["tasks"].look.all_c) == (1, 4, 0)
+
+
+def fakes_now():
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
+
+
+HTML = (200, "text/html", "<html>Sign in</html>")
+ANSWERS = {
+    "a login page": (HTML, "login page"),
+    "not a number": (lambda s: (200, "application/json", json.dumps(valued(s, "NaN"))), "says NaN"),
+    "infinity": (lambda s: (200, "application/json", json.dumps(valued(s, "+Inf"))), "says +Inf"),
+    "bad query": (
+        (400, "application/json", '{"status":"error","errorType":"bad_data","error":"parse error"}'),
+        "cannot evaluate the query: parse error",
+    ),
+    "too expensive": (
+        (422, "application/json", '{"status":"error","error":"query processing would load too many samples"}'),
+        "too many samples",
+    ),
+    "not let in": ((401, "text/plain", "no"), "auth"),
+    "unwell": ((503, "text/plain", "starting"), "HTTP 503"),
+    "no result": ((200, "application/json", '{"status":"success"}'), "no result"),
+    "a string": ((200, "application/json", '"ok"'), "no result"),
+    "a scalar": (
+        (200, "application/json", '{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}'),
+        "no vector",
+    ),
+    "a matrix": (
+        (200, "application/json", '{"status":"success","data":{"result":[{"metric":{},"values":[[1,"1"]]}]}}'),
+        "no vector",
+    ),
+    "cut off": ((200, "application/json", '{"status":"succ'), "application/json"),
+}
+
+
+def valued(server, value):
+    found = server.evaluate(server.asked[-1])
+    found["data"]["result"][0]["value"][1] = value
+    return found
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_no_answer_that_is_no_number_is_taken_for_one(server, case):
+    tasks(server, "v1", 100)
+    answer, word = ANSWERS[case]
+    server.answer = (lambda: answer(server)) if callable(answer) else answer
+    read = source(server).read("v1", "v2", (TASKS,), "cost_total")
+    for reading in (read.kpis["tasks"], read.requests, read.spend):
+        assert word in reading.problem, reading
+        assert not reading.stable.total and not reading.candidate.total
+
+
+def test_a_partial_answer_is_none(server):
+    tasks(server, "v1", 100)
+    server.warnings = ["1 of 3 stores did not answer"]
+    assert "partial answer: 1 of 3 stores" in source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem
+
+
+def test_old_samples_are_no_facts(server):
+    tasks(server, "v1", 100)
+    server.age_s = 200
+    assert "last seen 200 s ago" in source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem
+    assert source(server, stale_after_s=300).read("v1", "v2", (TASKS,)).kpis["tasks"].problem == ""
+
+
+def test_a_stable_version_without_series_is_told_and_a_candidate_without_is_no_data_yet(server):
+    assert "there is no series" in source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem
+    tasks(server, "v1", 5)
+    time.sleep(1.1)
+    assert source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem == ""
+
+
+def test_versions_that_share_their_series_cannot_be_told_apart(server):
+    server.add("tasks_total", 5, pod="a")
+    kpi = Kpi.model_validate(
+        {"name": "tasks", "bad": "bad_total", "total": "tasks_total", "margin": {"absolute": "1%"}}
+    )
+    assert "cannot be told apart" in source(server).read("v1", "v2", (kpi,)).kpis["tasks"].problem
+
+
+def test_too_many_series_are_refused_before_they_fill_the_status(server):
+    for number in range(250):
+        tasks(server, "v1", 1, pod=f"p{number}")
+    assert "take out a label" in source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem
+
+
+def test_a_server_that_says_nothing_holds_no_look(server):
+    server.answer = lambda: time.sleep(3) or HTML
+    began = time.monotonic()
+    read = source(server, timeout_s=0.3).read("v1", "v2", (TASKS,))
+    assert "has not answered in 0.3 s" in read.kpis["tasks"].problem and time.monotonic() - began < 2
+
+
+def test_a_server_that_is_down_says_so_without_trying_again(server):
+    server.url = "http://127.0.0.1:1"
+    began = time.monotonic()
+    assert "does not answer" in source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem
+    assert time.monotonic() - began < 2
+
+
+def test_rollouts_that_ask_the_same_at_one_time_ask_once(server):
+    tasks(server, "v1", 100)
+    server.answer = lambda: time.sleep(0.2)
+    client = PrometheusClient(Access(server.url))
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(client.query('label_replace(x,"rollout_term","t0","","")')))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(server.asked) == 1 and len(set(answers)) == 1
+
+
+def test_a_long_round_is_asked_in_parts_at_one_time(server, monkeypatch):
+    monkeypatch.setattr("rollout.metrics.promql.QUERY_MAX_CHARACTERS", 300)
+    tasks(server, "v1", 100, 1)
+    tasks(server, "v2", 50, 2)
+    read = source(server).read("v1", "v2", (TASKS,))
+    assert len(server.asked) > 2 and read.kpis["tasks"].problem == ""
+    assert list(read.kpis["tasks"].candidate.bad.values()) == [2]
+
+
+def test_the_split_is_measured_by_the_router_where_a_kpi_names_it(server):
+    name = "envoy_cluster_upstream_rq_completed"
+    for version, count in (("v1", 90), ("v2", 10)):
+        tasks(server, version, 1)
+        server.add(name, count, envoy_cluster_name=f"httproute/agents/x/agent-{version}/8000")
+        server.add(name, 1000, envoy_cluster_name=f"my-agent-{version}0")  # another agent's
+    errors = Kpi.model_validate({"name": "errors", "preset": "gateway/errors", "margin": {"absolute": "1%"}})
+    read = source(server).read("v1", "v2", (TASKS, errors))
+    assert list(read.requests.stable.total.values()) == [90] and list(read.requests.candidate.total.values()) == [10]
+    chosen = source(server, requests='agent_tasks_started_total{version="$version"}').read("v1", "v2", (TASKS, errors))
+    assert list(chosen.requests.stable.total.values()) == [1]
+
+
+# -- presets -----------------------------------------------------------------------------------------------------------
+
+GIVEN = {"durations_ms": "2500ms", "numbers": "8000"}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_can_be_read_and_tells_the_versions_apart(name):
+    preset = PRESETS[name]
+    with_ = dict.fromkeys(preset.durations_ms, "2500ms") | dict.fromkeys(preset.numbers, "8000")
+    (query,), faults = resolve(
+        [Kpi.model_validate({"name": "x", "preset": name, "with": with_, "margin": {"absolute": "1%"}})]
+    )
+    assert not faults
+    for text in filter(None, (query.counted, query.total, query.among)):
+        assert "$version" in text or "$service" in text
+        assert not {"$requests", "$failed", "$histogram", "$versionLabel", "$label"} & set(
+            text.replace("{", " ").replace("_b", " ").split()
+        )
+
+
+def test_the_names_of_a_preset_can_be_others():
+    raw = {
+        "name": "x",
+        "preset": "agent-tasks",
+        "with": {"failed": "jobs_failed", "started": "jobs", "versionLabel": "app_version"},
+        "margin": {"absolute": "1%"},
+    }
+    (query,), faults = resolve([Kpi.model_validate(raw)])
+    assert (
+        not faults
+        and query.counted == 'jobs_failed{app_version="$version"}'
+        and query.total == 'jobs{app_version="$version"}'
+    )
+    raw["with"]["started"] = "jobs{} or vector(0)"
+    assert "no name of a metric" in resolve([Kpi.model_validate(raw)])[1][0].message
+
+
+def test_a_preset_of_another_place_is_refused_with_those_that_fit():
+    here = policy(kpis=[{"name": "e", "preset": "gateway/errors", "margin": {"absolute": "1%"}}])
+    there = policy(kpis=[{"name": "e", "preset": "envoy/errors", "margin": {"absolute": "1%"}}])
+    assert "envoy/errors" in unreadable(here, "machine")[0].remedy and not unreadable(here, "cluster")
+    assert "istio/errors" in unreadable(there, "cluster")[0].remedy and not unreadable(there, "machine")
+
+
+def test_seconds_are_seconds_where_a_histogram_has_them():
+    raw = {
+        "name": "x",
+        "preset": "otel-genai/slow-operations",
+        "with": {"slowerThan": "2500ms"},
+        "margin": {"absolute": "1%"},
+    }
+    assert 'le="2.5"' in resolve([Kpi.model_validate(raw)])[0][0].counted
+
+
+# -- credentials -------------------------------------------------------------------------------------------------------
+
+
+def secret(api, name="prom", **data):
+    import base64
+
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    api.create(SECRET, "agents", {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": encoded})
+
+
+def declared(url, **more):
+    return Prometheus.model_validate({"url": url, **more})
+
+
+def key(name):
+    return {"secretKeyRef": {"name": "prom", "key": name}}
+
+
+def test_tokens_and_passwords_come_from_secrets_and_are_shown_nowhere(server, tmp_path, capsys):
+    api = FakeApi(FakeCluster())
+    secret(api, token="canary-token\n", user="ada", password="canary-password")
+    credentials = Credentials(api, tmp_path)
+    client = credentials.client(declared(server.url, auth={"bearer": key("token")}), "agents")
+    assert client.query("up").problem == "" and server.headers[-1]["Authorization"] == "Bearer canary-token"
+    assert credentials.client(declared(server.url, auth={"bearer": key("token")}), "agents") is client
+    basic = credentials.client(
+        declared(server.url, auth={"basic": {"username": key("user"), "password": key("password")}}), "agents"
+    )
+    server.answer = (401, "text/plain", "no")
+    told = basic.query("down")
+    assert server.headers[-1]["Authorization"].startswith("Basic ")
+    everything = f"{told} {client._access!r} {capsys.readouterr()}"
+    assert "canary" not in everything
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("missing", "has no key missing"), ("token", "does not exist"), ("broken", "is no text")]
+)
+def test_a_secret_that_cannot_be_used_is_named_and_its_content_is_not(tmp_path, name, word):
+    api = FakeApi(FakeCluster())
+    if name != "token":
+        secret(api, token="x")
+        api.merge(SECRET, "agents", "prom", {"data": {"broken": "/w=="}})
+    with pytest.raises(PageUnavailable, match=word):
+        Credentials(api, tmp_path).client(declared("http://p:9090", auth={"bearer": key(name)}), "agents")
+
+
+def test_an_authority_of_ones_own_is_trusted_and_any_other_is_not(tmp_path):
+    api = FakeApi(FakeCluster())
+    secret(api, ca="-----BEGIN CERTIFICATE-----")
+    client = Credentials(api, tmp_path).client(declared("https://p:9090", tls={"ca": key("ca")}), "agents")
+    assert client._access.ca is not None and client._access.ca.read_text().startswith("-----BEGIN")
+    assert client._access.ca.stat().st_mode & 0o077 == 0
