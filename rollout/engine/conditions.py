@@ -61,7 +61,8 @@ def view(
 
 def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Iterable[Answer]:
     reason, message = status.reason, status.message or str(status.phase)
-    settled = status.phase in (Phase.STABLE, Phase.DRAINING)
+    given_up = status.phase is Phase.ROLLED_BACK and wanted is not None  # and the stable one is wanted again
+    settled = status.phase in (Phase.STABLE, Phase.DRAINING) or given_up
     ready = settled and status.stable_version is not None and wanted in (None, status.stable_version)
     held = status.phase in (Phase.PAUSED, Phase.FROZEN)
     wants = starts_by_itself(status, wanted) and status.stable_version is not None

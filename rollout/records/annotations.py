@@ -47,7 +47,8 @@ def annotation_of(command: Command) -> tuple[str, str]:
 
 def _command(text: str, found: Object) -> Command | None:
     raw = _object(text)
-    if raw is None or not raw.get("id") or raw.get("verb") not in _VERBS - {"abort"}:
+    verb = raw.get("verb") if raw else None
+    if raw is None or not raw.get("id") or not isinstance(verb, str) or verb not in _VERBS - {"abort"}:
         return None
     given = raw.get("expect")
     expected: dict[str, Any] = given if isinstance(given, dict) else {}
