@@ -36,7 +36,9 @@ class Shell:
 
     def start(self, *arguments):
         command = [sys.executable, "-m", "rollout.cli.app", *arguments]
-        return subprocess.Popen(command, env=self.env, cwd=self.path / "empty", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, env=self.env, cwd=self.path / "empty", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     def __call__(self, *arguments, expect=0):
         process = self.start(*arguments)
@@ -65,7 +67,9 @@ def test_a_release_from_start_to_history(tmp_path):
         assert "v2" in rollout("status")[0] and "default/agent" in rollout("list", "-A")[0]
         assert "promoted" in rollout("history")[0] and "task-success" in rollout("explain")[0]
         document = json.loads(rollout("status", "-o", "json")[0])
-        assert document["status"]["stableVersion"] == "v2" and document["spec"]["backends"]["service"] == "$name-$version"
+        assert (
+            document["status"]["stableVersion"] == "v2" and document["spec"]["backends"]["service"] == "$name-$version"
+        )
         assert "nothing to abort" in rollout("abort", expect=2)[0]
 
 
@@ -138,7 +142,9 @@ def test_waiting_at_a_pause_fails_where_that_is_asked_for(tmp_path):
 
 def test_who_may_not_or_cannot_reach_it_exits_5_and_a_wrong_name_2(tmp_path):
     with shell(tmp_path) as rollout:
-        rollout.world.cluster.allowed = lambda verb, resource, place: "process_request" not in threading.current_thread().name
+        rollout.world.cluster.allowed = lambda verb, resource, place: (
+            "process_request" not in threading.current_thread().name
+        )
         for verb in (("status",), ("wait",), ("start", "v2")):
             _, err = rollout(*verb, expect=5)
             assert "cannot" in err, verb
@@ -163,7 +169,10 @@ def test_the_definitions_come_from_the_command_line():
     import yaml
 
     done = subprocess.run([sys.executable, "-m", "rollout.cli.app", "crd"], capture_output=True, text=True, check=True)
-    assert [each["metadata"]["name"] for each in yaml.safe_load_all(done.stdout)] == ["rollouts.rollout.dev", "rolloutpolicies.rollout.dev"]
+    assert [each["metadata"]["name"] for each in yaml.safe_load_all(done.stdout)] == [
+        "rollouts.rollout.dev",
+        "rolloutpolicies.rollout.dev",
+    ]
 
 
 # -- the shelf, in process ---------------------------------------------------------------------------------------------
@@ -189,7 +198,9 @@ def test_a_command_waits_for_the_one_before_and_an_abort_never_does(world):
 def test_a_command_reads_back_as_it_was_given(world):
     from rollout.engine.facts import Command
 
-    given = Command("id-1", "promote", "ada", 'wé said "go"', datetime(2026, 1, 1, tzinfo=UTC), "Observing", 2, "v1", "sha256:v1:x")
+    given = Command(
+        "id-1", "promote", "ada", 'wé said "go"', datetime(2026, 1, 1, tzinfo=UTC), "Observing", 2, "v1", "sha256:v1:x"
+    )
     key, text = annotation_of(given)
     found = world.get()
     found["metadata"]["annotations"] = {key: text}
@@ -207,7 +218,15 @@ def test_an_abort_is_understood_however_it_is_written(world, text):
 
 @pytest.mark.parametrize(
     "text",
-    ["promote", "[]", "{}", '{"id": "x", "verb": "explode"}', '{"verb": "pause"}', '{"id": "x", "verb": "abort"}', '{"id": "x", "verb": ["pause"]}'],
+    [
+        "promote",
+        "[]",
+        "{}",
+        '{"id": "x", "verb": "explode"}',
+        '{"verb": "pause"}',
+        '{"id": "x", "verb": "abort"}',
+        '{"id": "x", "verb": ["pause"]}',
+    ],
 )
 def test_what_is_no_command_asks_for_nothing(world, text):
     found = world.get()

@@ -22,21 +22,47 @@ def told(status: Status, wanted: str | None = "v1", **more):
 
 def truth(status: Status, wanted: str | None = "v1", **more):
     _, by = told(status, wanted, **more)
-    return tuple(by[kind].status for kind in (ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.PAUSED))
+    return tuple(
+        by[kind].status
+        for kind in (ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.PAUSED)
+    )
 
 
 CASES = {
     "nothing is wanted but what is stable": (BASE, "v1", ("True", "False", "False", "False")),
     "another version is wanted and about to start": (BASE, "v2", ("False", "True", "False", "False")),
-    "it is under way": (BASE.model_copy(update={"phase": Phase.OBSERVING, "candidate_version": "v2"}), "v2", ("False", "True", "False", "False")),
-    "it waits for a human": (BASE.model_copy(update={"phase": Phase.PAUSED, "candidate_version": "v2"}), "v2", ("False", "False", "False", "True")),
-    "it is frozen": (BASE.model_copy(update={"phase": Phase.FROZEN, "candidate_version": "v2"}), "v2", ("False", "False", "True", "False")),
-    "it was rolled back": (
-        BASE.model_copy(update={"phase": Phase.ROLLED_BACK, "candidate_version": "v2", "result": Result.ROLLED_BACK, "failed": {"v2": 0}}),
+    "it is under way": (
+        BASE.model_copy(update={"phase": Phase.OBSERVING, "candidate_version": "v2"}),
+        "v2",
+        ("False", "True", "False", "False"),
+    ),
+    "it waits for a human": (
+        BASE.model_copy(update={"phase": Phase.PAUSED, "candidate_version": "v2"}),
+        "v2",
+        ("False", "False", "False", "True"),
+    ),
+    "it is frozen": (
+        BASE.model_copy(update={"phase": Phase.FROZEN, "candidate_version": "v2"}),
         "v2",
         ("False", "False", "True", "False"),
     ),
-    "it is promoted and drains": (BASE.model_copy(update={"phase": Phase.DRAINING, "stable_version": "v2", "candidate_version": "v2"}), "v2", ("True", "False", "False", "False")),
+    "it was rolled back": (
+        BASE.model_copy(
+            update={
+                "phase": Phase.ROLLED_BACK,
+                "candidate_version": "v2",
+                "result": Result.ROLLED_BACK,
+                "failed": {"v2": 0},
+            }
+        ),
+        "v2",
+        ("False", "False", "True", "False"),
+    ),
+    "it is promoted and drains": (
+        BASE.model_copy(update={"phase": Phase.DRAINING, "stable_version": "v2", "candidate_version": "v2"}),
+        "v2",
+        ("True", "False", "False", "False"),
+    ),
     "it was rolled back, and the stable version is wanted again": (
         BASE.model_copy(update={"phase": Phase.ROLLED_BACK, "candidate_version": "v2", "failed": {"v2": 0}}),
         "v1",
@@ -62,13 +88,17 @@ def test_times_move_only_when_the_answer_does():
     shown, _ = told(BASE)
     later = NOW + timedelta(hours=1)
     again, by = told(BASE.model_copy(update={"message": "other words"}), before=shown.conditions, now=later)
-    assert {each.last_transition_time for each in again.conditions} == {NOW} and by[ConditionType.READY].message == "other words"
+    assert {each.last_transition_time for each in again.conditions} == {NOW} and by[
+        ConditionType.READY
+    ].message == "other words"
     _, changed = told(BASE, "v2", before=shown.conditions, now=later)
     assert changed[ConditionType.READY].last_transition_time == later
     assert changed[ConditionType.PAUSED].last_transition_time == NOW
 
 
-@pytest.mark.parametrize(("effective", "expected"), [("confirmed", "True"), ("refuted", "False"), ("unconfirmed", "Unknown")])
+@pytest.mark.parametrize(
+    ("effective", "expected"), [("confirmed", "True"), ("refuted", "False"), ("unconfirmed", "Unknown")]
+)
 def test_whether_traffic_is_where_it_should_be_is_what_the_requests_show(effective, expected):
     traffic = Traffic(wanted_bp=1000, effective=effective)
     status = BASE.model_copy(update={"phase": Phase.OBSERVING, "candidate_version": "v2", "traffic": traffic})
@@ -84,7 +114,15 @@ def test_every_condition_is_about_the_generation_that_was_seen_and_no_message_is
 
 
 def test_people_see_the_candidates_share_and_its_step():
-    status = BASE.model_copy(update={"phase": Phase.OBSERVING, "candidate_version": "v2", "steps": 3, "step": 1, "traffic": Traffic(wanted_bp=1050)})
+    status = BASE.model_copy(
+        update={
+            "phase": Phase.OBSERVING,
+            "candidate_version": "v2",
+            "steps": 3,
+            "step": 1,
+            "traffic": Traffic(wanted_bp=1050),
+        }
+    )
     shown, _ = told(status, "v2")
     assert (shown.weight, shown.step_label) == ("10.5%", "2/3")
     assert (told(BASE)[0].weight, told(BASE)[0].step_label) == ("", "")

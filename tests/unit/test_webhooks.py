@@ -166,7 +166,7 @@ def service(handle):
         def do_POST(self):
             handle(self)
 
-        do_GET = do_POST  # noqa: N815
+        do_GET = do_POST
 
         def log_message(self, *_):
             pass

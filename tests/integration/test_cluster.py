@@ -1,0 +1,216 @@
+"""From end to end without a cluster: a fake API server, a real Envoy that a small gateway programs from HTTPRoutes, a
+real Prometheus, two agents under load, and `rollout daemon` as a process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import ExitStack
+
+import pytest
+
+from rollout.cluster.kinds import HTTP_ROUTE, LEASE, POLICY, ROLLOUT
+from rollout.engine.route import SetWeight
+from rollout.http import Pages
+from rollout.records import journal
+from rollout.traffic.envoy import EnvoyRouter
+from rollout.traffic.envoy_process import EnvoyProcess
+from tests.fakes import agents
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.server import FakeApi, kubeconfig, serving
+from tests.integration.agents import Agent, Users, free_port
+from tests.integration.real import eventually, needs_envoy
+
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("prometheus") is None, reason="no Prometheus here: apt-get install prometheus"
+)
+pytestmark = [pytest.mark.real, needs_envoy, needs_prometheus]
+
+POLICY_SPEC = {
+    "canary": {
+        "steps": [{"weight": "20%", "for": "2s"}, {"weight": "50%", "for": "2s"}],
+        "bake": {"for": "2s", "atMost": "5m"},
+    },
+    "kpis": [
+        {
+            "name": "errors",
+            "preset": "gateway/errors",
+            "margin": {"absolute": "5%"},
+            "promotionMargin": {"absolute": "20%"},
+        },
+        {
+            "name": "task-success",
+            "preset": "agent-tasks",
+            "margin": {"absolute": "5%"},
+            "promotionMargin": {"absolute": "20%"},
+        },
+    ],
+    "evidence": {"lookEvery": "1s", "warmUp": "1s", "dispersion": "1"},
+}
+
+
+class RealGateway(agents.Gateway):
+    """Programs an Envoy from the weights of a route, and only then says that it is accepted."""
+
+    def __init__(self, api, envoy):
+        super().__init__(api, (HTTP_ROUTE,), self.program)
+        self.envoy = envoy
+
+    def program(self, found):
+        refs = found["spec"]["rules"][1]["backendRefs"]
+        stable, candidate = refs[0], refs[1]
+        total = stable["weight"] + candidate["weight"]
+        self.envoy.apply(SetWeight(stable["name"], candidate["name"], round(10_000 * candidate["weight"] / total)))
+        eventually(lambda: self.envoy.observe().candidate_bp == round(10_000 * candidate["weight"] / total), 10)
+
+
+class Stage:
+    """Everything real that a release needs."""
+
+    def __init__(self, tmp_path, versions):
+        self.agents = versions
+        self.address = f"127.0.0.1:{free_port()}"
+        self.pages = Pages()
+        self.process = EnvoyProcess("gw", self.address, tmp_path / "envoy", self.pages)
+        endpoints = {f"agent-{name}": (agent.url,) for name, agent in versions.items()}
+        self.envoy = EnvoyRouter("gw", "x-thread-id", endpoints, self.process)
+        self.envoy.apply(SetWeight("agent-v1", "agent-v2", 0))
+        eventually(lambda: self.envoy.observe().reachable)
+        self.prometheus = self._prometheus(tmp_path)
+
+    def _prometheus(self, tmp_path):
+        self.port = free_port()
+        targets = [agent.url.removeprefix("http://") for agent in self.agents.values()]
+        admin = self.process.admin().removeprefix("http://")
+        config = {
+            "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
+            "scrape_configs": [
+                {"job_name": "agents", "static_configs": [{"targets": targets}]},
+                {"job_name": "gateway", "metrics_path": "/stats/prometheus", "static_configs": [{"targets": [admin]}]},
+            ],
+        }
+        path = tmp_path / "prometheus.yml"
+        path.write_text(json.dumps(config))
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [
+            "prometheus",
+            f"--config.file={path}",
+            f"--storage.tsdb.path={tmp_path / 'tsdb'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--log.level=error",
+        ]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        eventually(self._is_ready, 30, "Prometheus does not get ready")
+        return process
+
+    def _is_ready(self):
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def close(self):
+        self.prometheus.terminate()
+        self.prometheus.wait(20)
+        self.process.stop()
+        self.pages.close()
+
+
+def daemon(tmp_path, url, port):
+    config = kubeconfig(tmp_path / "kubeconfig", url)
+    command = [
+        sys.executable,
+        "-m",
+        "rollout.cli.app",
+        "daemon",
+        "--kubeconfig",
+        str(config),
+        "-A",
+        "--listen",
+        f"127.0.0.1:{port}",
+    ]
+    with (tmp_path / "daemon.log").open("a") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "NO_COLOR": "1"})
+
+
+def probe(port, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
+    versions = {"v1": Agent("v1"), "v2": Agent("v2")}
+    cluster = FakeCluster()
+    api = FakeApi(cluster, "test")
+    close = ExitStack()
+    for agent in versions.values():
+        close.callback(agent.close)
+    stage = Stage(tmp_path, versions)
+    close.callback(stage.close)
+    for version in versions:
+        agents.version(api, version)
+    api.create(HTTP_ROUTE, "default", agents.route())
+    api.create(
+        POLICY,
+        "default",
+        {"apiVersion": POLICY.api_version, "kind": "RolloutPolicy", "metadata": {"name": "quick"}, "spec": POLICY_SPEC},
+    )
+    api.create(ROLLOUT, "default", agents.rollout(stage.url))
+    status = lambda: api.get(ROLLOUT, "default", "agent").get("status", {})
+    port = free_port()
+    with (
+        close,
+        serving(cluster, token="secret-token") as url,
+        RealGateway(api, stage.envoy),
+        Users(stage.address, rate=120) as users,
+    ):
+        controller = daemon(tmp_path, url, port)
+        try:
+            eventually(lambda: status().get("stableVersion") == "v1", 30, (tmp_path / "daemon.log").read_text())
+            assert probe(port, "/healthz")[0] == 200 and probe(port, "/readyz")[0] == 200
+            api.merge(ROLLOUT, "default", "agent", {"spec": {"version": "v2"}})
+            eventually(lambda: status().get("phase") == "Observing", 30)
+            controller.kill()  # nothing is lost with it
+            controller.wait(10)
+            controller = daemon(tmp_path, url, port)
+            eventually(
+                lambda: status().get("stableVersion") == "v2" and status()["phase"] == "Stable",
+                90,
+                json.dumps(status()),
+            )
+            assert status()["result"] == "promoted"
+
+            versions["v1"].failing = 0.6
+            time.sleep(1.0)
+            api.merge(ROLLOUT, "default", "agent", {"spec": {"version": "v1"}})
+            eventually(lambda: status().get("phase") == "RolledBack", 60, json.dumps(status()))
+            assert "task-success" in status()["message"] and status()["stableVersion"] == "v2"
+            eventually(lambda: not api.get(ROLLOUT, "default", "agent")["metadata"].get("finalizers"))
+            refs = api.get(HTTP_ROUTE, "default", "agent")["spec"]["rules"][1]["backendRefs"]
+            assert [each["weight"] for each in refs] == [0, 100]
+            page = probe(port, "/metrics")[1]
+            assert 'rollout_phase{namespace="default",phase="RolledBack",rollout="agent"} 1.0' in page
+
+            controller.send_signal(signal.SIGTERM)
+            assert controller.wait(25) == 0
+            assert api.get(LEASE, "default", "rollout-controller")["spec"]["holderIdentity"] == "", (
+                "the lease is let go of"
+            )
+        finally:
+            controller.kill()
+            controller.wait(10)
+    assert [release.result for release in journal.read(api, "default", "agent")[1]] == ["promoted", "rolled-back"]
+    assert users.lost == [] and users.asked > 1000
