@@ -104,6 +104,8 @@ class HttpApi:
 
         from rollout import __version__  # noqa: PLC0415
 
+        if not configuration.verify_ssl:  # whoever has chosen that in a kubeconfig need not be told at each request
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         configuration.retries = False  # urllib3 would triple each failure behind our own back-off
         configuration.keep_alive = True
         configuration.connection_pool_maxsize = 32

@@ -1,6 +1,6 @@
 """A cache of all objects of one kind, kept by listing once and watching on.
 
-Own, because the client's informer cannot watch custom resources and reconnects 400 times a second while the API is
+Own, because the client's informer cannot watch custom resources and reconnects without a pause while the API is
 down. Back-off is client-go's: 0.8 s doubling to 30 s, with jitter; a stream that ends in less than a second is a
 failure, and only an event or a bookmark ends a row of them.
 """

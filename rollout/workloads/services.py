@@ -17,6 +17,7 @@ from rollout.cluster.kinds import (
     DEPLOYMENT,
     ENDPOINT_SLICE,
     REFERENCE_GRANT,
+    REFERENCE_GRANT_V1,
     SERVICE,
     Object,
     version_of,
@@ -115,15 +116,21 @@ class ServiceWorkloads:
                 return f"the autoscaler {each['metadata']['name']}"
         return ""
 
+    def _grants(self) -> list[Object]:
+        """Return the grants there are; newer clusters may have done away with the older version."""
+        for kind in (REFERENCE_GRANT, REFERENCE_GRANT_V1):
+            try:
+                return self._api.list_all(kind, self._naming.services_in)[0]
+            except NotFound:
+                continue
+        return []
+
     def _not_granted(self) -> str:
         """Say which grant is missing where the Services are in another namespace than the routes."""
         naming = self._naming
         if naming.services_in == naming.namespace or not self._route_kinds:
             return ""
-        try:
-            grants, _ = self._api.list_all(REFERENCE_GRANT, naming.services_in)
-        except NotFound:
-            grants = []
+        grants = self._grants()
         for kind in self._route_kinds:
             if not any(_grants(each, kind, naming.namespace) for each in grants):
                 told = (

@@ -1,0 +1,349 @@
+"""One suite, two servers: the fake, and a real kube-apiserver where one is at hand. It is what keeps the fake honest.
+
+A real one is taken from KUBEBUILDER_ASSETS or /usr/local/kubebuilder/bin (kube-apiserver and etcd, the envtest convention),
+or, with USE_EXISTING_CLUSTER=true, from the current kubeconfig.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from rollout.cluster.api import HttpApi, configured
+from rollout.cluster.elector import Elector, Terms
+from rollout.cluster.kinds import CONFIG_MAP, EVENT, LEASE, POLICY, ROLLOUT, SERVICE, Kind
+from rollout.cluster.reflector import Reflector
+from rollout.errors import ClusterUnavailable, Conflict, NotFound, Rejected
+from rollout.model.crd.definitions import definitions
+from tests.fakes import agents
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.server import kubeconfig, serving
+from tests.integration.agents import free_port
+from tests.integration.real import eventually
+
+pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore:Unverified HTTPS")]  # a certificate of its own
+DEFINITION = Kind("CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io")
+NAMESPACE = Kind("Namespace", "namespaces", "")
+ASSETS = Path(os.environ.get("KUBEBUILDER_ASSETS", "/usr/local/kubebuilder/bin"))
+EXISTING = os.environ.get("USE_EXISTING_CLUSTER", "").lower() == "true"
+
+
+def missing() -> str:
+    """Say why there is no real server to be had."""
+    if EXISTING:
+        return ""
+    absent = [name for name in ("kube-apiserver", "etcd") if not (ASSETS / name).exists()]
+    if absent:
+        return f"no {' and no '.join(absent)} in {ASSETS}: set KUBEBUILDER_ASSETS"
+    return "" if shutil.which("openssl") else "no openssl to make a key with"
+
+
+@pytest.fixture(scope="module", params=["fake", "real"])
+def server(request, tmp_path_factory):
+    """A server with our definitions in it: an API client, and whether it is real."""
+    path = tmp_path_factory.mktemp("server")
+    with ExitStack() as close:
+        if request.param == "fake":
+            config = kubeconfig(path / "kubeconfig", close.enter_context(serving(FakeCluster(), token="secret-token")))
+        elif why := missing():
+            pytest.skip(why)
+        else:
+            config = None if EXISTING else start_real(path, close)
+        api = HttpApi(configured(config)[0], agent="rollout-controller")
+        api.real = request.param == "real"
+        if api.real:
+            install(api)
+        yield api
+
+
+def start_real(path: Path, close: ExitStack) -> Path:
+    """Start etcd and kube-apiserver on loopback; return a kubeconfig."""
+    client, peer, secure = free_port(), free_port(), free_port()
+    key = path / "sa.key"
+    subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+    (path / "tokens.csv").write_text('secret-token,admin,admin,"system:masters"\n')
+    urls = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
+    etcd = [
+        str(ASSETS / "etcd"), "--data-dir", str(path / "etcd"), "--listen-client-urls", urls[0], "--advertise-client-urls", urls[0],
+        "--listen-peer-urls", urls[1], "--initial-advertise-peer-urls", urls[1], "--initial-cluster", f"default={urls[1]}", "--unsafe-no-fsync",
+    ]  # fmt: skip
+    apiserver = [
+        str(ASSETS / "kube-apiserver"), "--etcd-servers", urls[0], "--bind-address", "127.0.0.1", "--secure-port", str(secure), "--cert-dir", str(path / "certs"),
+        "--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", str(key), "--service-account-signing-key-file", str(key),
+        "--authorization-mode", "RBAC", "--token-auth-file", str(path / "tokens.csv"), "--disable-admission-plugins", "ServiceAccount",
+        "--service-cluster-ip-range", "10.0.0.0/24",
+    ]  # fmt: skip
+    for command in (etcd, apiserver):
+        with (path / f"{Path(command[0]).name}.log").open("w") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        close.callback(process.wait, 20)
+        close.callback(process.terminate)
+    config = kubeconfig(path / "kubeconfig", f"https://127.0.0.1:{secure}")
+    raw = json.loads(config.read_text())
+    raw["clusters"][0]["cluster"]["insecure-skip-tls-verify"] = True
+    config.write_text(json.dumps(raw))
+    api = HttpApi(configured(config)[0], agent="probe", read_timeout_s=5)
+
+    def ready():
+        try:
+            return bool(api.get(NAMESPACE, "", "default"))
+        except ClusterUnavailable:
+            return False
+
+    eventually(ready, 60, "kube-apiserver does not get ready")
+    return config
+
+
+def install(api) -> None:
+    """Bring our definitions in, as `kubectl apply` would."""
+    for definition in definitions():
+        name = definition["metadata"]["name"]
+        try:
+            found = api.get(DEFINITION, "", name)
+        except NotFound:
+            api.create(DEFINITION, "", definition)
+        else:
+            changed = {
+                **definition,
+                "metadata": {**definition["metadata"], "resourceVersion": found["metadata"]["resourceVersion"]},
+            }
+            api.replace(DEFINITION, "", name, changed)
+
+    def established():
+        found = [api.get(DEFINITION, "", each["metadata"]["name"]) for each in definitions()]
+        return all(
+            any(
+                c["type"] == "Established" and c["status"] == "True"
+                for c in each.get("status", {}).get("conditions", ())
+            )
+            for each in found
+        )
+
+    eventually(established, 30)
+    for definition in definitions():
+        found = api.get(DEFINITION, "", definition["metadata"]["name"])
+        told = {each["type"]: each for each in found["status"]["conditions"]}
+        assert "NonStructuralSchema" not in told, told
+
+
+@pytest.fixture
+def name():
+    return f"t-{uuid.uuid4().hex[:8]}"
+
+
+def rollout(name, **spec):
+    return agents.rollout("http://prometheus:9090", name=name, **spec)
+
+
+def test_a_write_of_an_old_version_is_refused_and_a_write_of_nothing_is_none(server, name):
+    made = server.create(ROLLOUT, "default", rollout(name))
+    assert made["metadata"]["generation"] == 1
+    after = server.merge(ROLLOUT, "default", name, {"spec": {"version": "v2"}})
+    assert after["metadata"]["generation"] == 2
+    with pytest.raises(Conflict):
+        server.merge(
+            ROLLOUT,
+            "default",
+            name,
+            {"metadata": {"resourceVersion": made["metadata"]["resourceVersion"]}, "spec": {"version": "v3"}},
+        )
+    again = server.merge(ROLLOUT, "default", name, {"spec": {"version": "v2"}})
+    assert again["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
+
+
+def test_status_and_spec_are_written_apart(server, name):
+    server.create(ROLLOUT, "default", rollout(name))
+    patch = {"status": {"phase": "Stable", "stableVersion": "v1"}, "spec": {"version": "v9"}}
+    after = server.merge(ROLLOUT, "default", name, patch, sub="status")
+    assert (
+        after["status"]["stableVersion"] == "v1"
+        and after["spec"]["version"] == "v1"
+        and after["metadata"]["generation"] == 1
+    )
+    after = server.merge(ROLLOUT, "default", name, {"status": {"stableVersion": "v7"}})
+    assert after["status"]["stableVersion"] == "v1"
+    gone = server.merge(ROLLOUT, "default", name, {"status": {"stableVersion": None}}, sub="status")
+    assert "stableVersion" not in gone["status"]
+
+
+def test_a_json_patch_is_all_or_nothing(server, name):
+    server.create(ROLLOUT, "default", rollout(name))
+    for operations in (
+        [{"op": "test", "path": "/spec/version", "value": "v9"}, {"op": "add", "path": "/spec/version", "value": "v2"}],
+        [
+            {"op": "test", "path": "/metadata/resourceVersion", "value": "1"},
+            {"op": "add", "path": "/spec/version", "value": "v2"},
+        ],
+        [{"op": "add", "path": "/spec/routes/7/httpRoute/rule", "value": "x"}],
+    ):
+        with pytest.raises(Rejected):
+            server.patch(ROLLOUT, "default", name, operations)
+    assert server.get(ROLLOUT, "default", name)["spec"]["version"] == "v1"
+
+
+def test_a_finalizer_keeps_what_is_deleted_until_it_is_taken_out(server, name):
+    made = rollout(name)
+    made["metadata"]["finalizers"] = ["rollout.dev/traffic"]
+    server.create(ROLLOUT, "default", made)
+    delete(server, ROLLOUT, name)
+    kept = server.get(ROLLOUT, "default", name)
+    assert kept["metadata"]["deletionTimestamp"] and kept["metadata"]["finalizers"]
+    server.merge(
+        ROLLOUT,
+        "default",
+        name,
+        {"metadata": {"finalizers": None, "resourceVersion": kept["metadata"]["resourceVersion"]}},
+    )
+    with pytest.raises(NotFound):
+        server.get(ROLLOUT, "default", name)
+
+
+def delete(api, kind, name):
+    """The project deletes nothing, so its client cannot."""
+    api._call("DELETE", kind.path("default", name))
+
+
+REFUSED = {
+    "a version in capitals": {"version": "V_1"},
+    "no route": {"routes": []},
+    "two kinds of one route": {"routes": [{"httpRoute": {"name": "a"}, "grpcRoute": {"name": "a"}}]},
+    "neither policy nor reference": {"policyRef": None},
+    "no source of metrics": {"metrics": {}},
+    "a port that is none": {"backends": {"service": "$name-$version", "port": 0}},
+    "a service without the version in it": {"backends": {"service": "$name"}},
+}
+BY_RULES = {
+    "two kinds of one route",
+    "neither policy nor reference",
+    "no source of metrics",
+    "a service without the version in it",
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_definitions_can_hold_is_refused(server, name, case):
+    if case in BY_RULES and not server.real:
+        pytest.skip("the fake evaluates no CEL")
+    made = rollout(name, **REFUSED[case])
+    made["spec"] = {key: value for key, value in made["spec"].items() if value is not None}
+    with pytest.raises(Rejected):
+        server.create(ROLLOUT, "default", made)
+
+
+POLICIES = {
+    "steps that fall": {"canary": {"steps": [{"weight": "50%"}, {"weight": "10%"}]}},
+    "two steps of one weight": {"canary": {"steps": [{"weight": "10%"}, {"weight": "10%"}]}},
+    "a step of everything": {"canary": {"steps": [{"weight": "100%"}]}},
+    "two strategies": {"blueGreen": {}},
+    "a KPI without margin or bound": {"kpis": [{"name": "a", "preset": "agent-tasks"}]},
+    "a KPI of two kinds": {"kpis": [{"name": "a", "preset": "agent-tasks", "bad": "x", "margin": {"absolute": "1%"}}]},
+    "a margin that says nothing": {"kpis": [{"name": "a", "preset": "agent-tasks", "margin": {}}]},
+}
+
+
+@pytest.mark.parametrize("case", POLICIES)
+def test_policies_that_contradict_themselves_are_refused(server, name, case):
+    if not server.real:
+        pytest.skip("the fake evaluates no CEL")
+    with pytest.raises(Rejected):
+        server.create(POLICY, "default", agents.policy(name, **POLICIES[case]))
+
+
+def test_every_policy_we_hand_out_is_taken(server):
+    import yaml
+
+    for path in sorted((Path(__file__).parents[2] / "policies").glob("*.yaml")):
+        for document in yaml.safe_load_all(path.read_text()):
+            document["metadata"]["name"] += f"-{uuid.uuid4().hex[:6]}"
+            assert server.create(POLICY, "default", document)["spec"] == document["spec"]
+
+
+def test_a_whole_status_of_ours_comes_back_as_it_was_written(server, name):
+    """Nothing that the engine keeps is pruned or refused by the definition."""
+    from rollout.engine.conditions import view
+    from rollout.model.status import Status
+    from rollout.records.clustered import _as_json, status_of
+    from tests.world import World
+
+    world = World()
+    world.run(400, every_s=5)
+    world.command("pause")
+    world.run(5)
+    status = world.status
+    server.create(ROLLOUT, "default", rollout(name))
+    shown = view(status, "v2", (), generation=1, now=world.clock.at)
+    server.merge(ROLLOUT, "default", name, {"status": _as_json(shown)}, sub="status")
+    assert status.evidence and status.decisions and status.counters.values
+    assert status_of(server.get(ROLLOUT, "default", name)) == Status.model_validate_json(
+        status.model_dump_json(by_alias=True)
+    )
+
+
+def test_a_cache_follows_and_lists_anew_when_its_place_is_gone(server, name):
+    seen = []
+    cache = Reflector(server, ROLLOUT, "default", seen.append)
+    cache.start()
+    try:
+        eventually(cache.synced.is_set)
+        server.create(ROLLOUT, "default", rollout(name))
+        eventually(lambda: cache.get("default", name) is not None)
+        server.merge(ROLLOUT, "default", name, {"spec": {"version": "v5"}})
+        eventually(lambda: cache.get("default", name)["spec"]["version"] == "v5")
+        delete(server, ROLLOUT, name)
+        eventually(lambda: cache.get("default", name) is None)
+    finally:
+        cache.stop()
+        cache.join(10)
+    assert not cache._thread.is_alive()
+
+
+def test_a_phase_can_be_selected(server, name):
+    server.create(ROLLOUT, "default", rollout(name))
+    server.merge(ROLLOUT, "default", name, {"status": {"phase": "Paused"}}, sub="status")
+    found, _ = server.list_all(ROLLOUT, "default", fieldSelector="status.phase=Paused")
+    assert name in {each["metadata"]["name"] for each in found}
+
+
+def test_leases_are_held_by_one(server, name):
+    terms = Terms(lease_s=1.0, renew_s=0.7, retry_s=0.2)
+    one, two = Elector(server, "default", name, "one", terms), Elector(server, "default", name, "two", terms)
+    ended, led = threading.Event(), threading.Event()
+    thread = threading.Thread(target=one.run, args=(ended, led.set), daemon=True)
+    thread.start()
+    assert led.wait(10) and not two._try()
+    ended.set()
+    thread.join(10)
+    one.release()
+    assert two._try() and server.get(LEASE, "default", name)["spec"]["holderIdentity"] == "two"
+
+
+def test_events_and_journals_are_taken(server, name):
+    from datetime import UTC, datetime
+
+    from rollout.cluster.events import Events
+    from rollout.records import journal
+    from tests.world import World
+
+    made = server.create(ROLLOUT, "default", rollout(name))
+    Events(server, "test-1", lambda: datetime.now(UTC)).tell(made, "Normal", "Promoted", "Promote", "v2 is promoted")
+    mine = [each for each in server.list_all(EVENT, "default")[0] if each["metadata"]["name"].startswith(name)]
+    assert [each["note"] for each in mine] == ["v2 is promoted"]
+    world = World()
+    world.run(60)
+    journal.write(server, made, world.status.decisions, None)
+    journal.write(server, made, world.status.decisions, None)
+    assert len(journal.read(server, "default", name)[0]) == 2 * len(world.status.decisions)
+    assert (
+        server.get(CONFIG_MAP, "default", f"{name}-rollout")["metadata"]["ownerReferences"][0]["uid"]
+        == made["metadata"]["uid"]
+    )
+    with pytest.raises(NotFound):
+        server.get(SERVICE, "default", name)
