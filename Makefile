@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CANDIDATE ?=
 STRATEGY ?= canary
 
-.PHONY: help demo test lint types check bench-stats bench-policies bench-comparisons bench clean
+.PHONY: help demo test lint types check bench-stats bench-policies bench-comparisons bench-controller bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ bench-policies: $(VENV)/.dev  ## how long the policies we hand out take, and wha
 
 bench-comparisons: $(VENV)/.dev  ## intervals, means and response rates: how often they miss, and what they find
 	$(BIN)/python benchmarks/bench_comparisons.py
+
+bench-controller: $(VENV)/.dev  ## what many rollouts cost a controller: calls, memory, time a look
+	$(BIN)/python benchmarks/bench_controller.py
 
 bench: $(VENV)/.dev  ## how long a look and a plan take
 	$(BIN)/python benchmarks/bench_plan.py
