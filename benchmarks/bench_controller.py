@@ -7,7 +7,6 @@ of both: the first row is the base.
 from __future__ import annotations
 
 import collections
-import resource
 import sys
 import time
 from pathlib import Path
@@ -60,13 +59,10 @@ def measure(size: int) -> None:
         known = len(cluster.calls)
         time.sleep(1.0)
     cluster.calls.clear()
-    used = resource.getrusage(resource.RUSAGE_SELF)
     time.sleep(IDLE_S)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    busy = (after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime) / IDLE_S
     calls = collections.Counter(verb for verb, _, _ in cluster.calls)
     print(
-        f"{size:>8}  {settled_s:>10.1f}  {size / settled_s:>11.0f}  {sum(calls.values()) / IDLE_S:>12.1f}  {100 * busy:>6.1f} %"
+        f"{size:>8}  {settled_s:>10.1f}  {size / settled_s:>11.0f}  {sum(calls.values()) / IDLE_S:>12.1f}"
         f"  {1024 * (megabytes() - before_mb) / size:>14.0f}"
     )
     controller.stop()
@@ -74,7 +70,7 @@ def measure(size: int) -> None:
 
 def main() -> None:
     configure(verbose=False)
-    print("rollouts  all seen, s  looks a s.  idle calls/s  idle CPU  kB a rollout")
+    print("rollouts  all seen, s  looks a s.  idle calls/s  kB a rollout")
     for size in SIZES:
         measure(size)
 
