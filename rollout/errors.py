@@ -9,7 +9,8 @@
       · Busy              another controller holds the rollout                           (exit 5)
     - ClusterUnavailable  the Kubernetes API                                             (exit 5)
       · Forbidden         we may not do that                                             (exit 5)
-      · NotFound          the object, or its kind, is not there                          (exit 5)
+      · NotFound          the object is not there                                        (exit 5)
+        NotInstalled      its kind is not there                                          (exit 5)
       · Conflict          somebody else has changed the object since we read it          (exit 5)
       · Rejected          the API server finds the request wrong                         (exit 5)
       · Gone              the watch has fallen too far behind: list again                (exit 5)
@@ -107,7 +108,11 @@ class Forbidden(ClusterUnavailable):
 
 
 class NotFound(ClusterUnavailable):
-    """No such object; or its kind is not installed."""
+    """No such object."""
+
+
+class NotInstalled(NotFound):
+    """The API server does not know the kind: its definition is not installed, or not served yet."""
 
 
 class Conflict(ClusterUnavailable):

@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
         workers: Annotated[int, typer.Option(min=1, max=64, help="How many rollouts are looked at at once.")] = 4,
         until_idle: Annotated[bool, typer.Option("--until-idle", help="End once nothing is under way.")] = False,
         listen: Annotated[str, typer.Option(help="In a cluster: where probes and metrics are answered.")] = "",
-        lease_namespace: Annotated[str, typer.Option(help="In a cluster: where the lease is.")] = "",
+        lease_namespace: Annotated[
+            str, typer.Option(help="In a cluster: where the lease is [default: rollout-system with -A].")
+        ] = "",
         dry_run: Annotated[bool, typer.Option("--dry-run", help="In a cluster: log plans, write nothing.")] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every look, not only decisions.")] = False,
     ) -> None:
@@ -32,10 +34,14 @@ def register(app: typer.Typer) -> None:
         """
         from rollout.cli.place import POD, Place
         from rollout.daemon.logs import configure
+        from rollout.errors import Fault, InvalidInput
 
         configure(verbose=verbose, decisions=True)
         place = Place(None, None, namespace, all_namespaces, context, kubeconfig)
         if place.names_cluster or POD.exists():
+            if not (namespace or all_namespaces):
+                remedy = "say -n NAMESPACE, or -A: two controllers must not look after the same rollouts"
+                raise InvalidInput([Fault("-n", "which namespaces to look after is not said", remedy)])
             watched = None if all_namespaces else namespace
             raise typer.Exit(_cluster(watched, context, kubeconfig, workers, listen, lease_namespace, dry_run=dry_run))
         _local(files, state, workers, until_idle=until_idle)
@@ -54,7 +60,7 @@ def _cluster(
     import threading
 
     from rollout.daemon.controller import Settings
-    from rollout.daemon.leading import identity, serve
+    from rollout.daemon.leading import LEASE_NAMESPACE, identity, serve
     from rollout.daemon.signals import on_stop
 
     stopped = threading.Event()
@@ -67,7 +73,7 @@ def _cluster(
             stopped,
             kubeconfig=kubeconfig,
             context=context,
-            lease_namespace=lease_namespace or None,
+            lease_namespace=lease_namespace or namespace or LEASE_NAMESPACE,
             listen=_address(listen),
         )
 

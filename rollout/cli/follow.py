@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rollout.errors import RecordsUnavailable, RolloutError, Unavailable
+from rollout.errors import Forbidden, RecordsUnavailable, RolloutError, Unavailable
 
 if TYPE_CHECKING:
     from rollout.engine.plan import Plan
     from rollout.model.rollout import Rollout
     from rollout.model.status import Status
     from rollout.records.shelf import Row, Shelf
+
+SURE_AFTER = 2
+"""So often in a row the API must say that something is not there, or not allowed, before it is believed."""
 
 GONE_AFTER_S = 60.0
 """Nobody holds the rollout for this long: whoever carried it out is gone, and does not try again."""
@@ -37,7 +40,8 @@ class Follower:
         self._store = store
         self._rollout = row.rollout
         self._name = row.rollout.metadata.name
-        self._last = store.last_decision(self._name) if last is None else last
+        self._last = last
+        self._missing = self._barred = 0
         self._uid = row.uid
         self._away = False
         self.seen = row.seen
@@ -66,12 +70,13 @@ class Follower:
                 try:
                     plan, holder = self._read()
                 except Unavailable as error:
-                    if timeout_s is None:
+                    self._barred = self._barred + 1 if isinstance(error, Forbidden) else 0
+                    if timeout_s is None or self._barred >= SURE_AFTER:
                         raise
                     self._tell_away(str(error))
                     show(Plan(self._rollout.status, (), (), self._store.poll_s))
                 else:
-                    self._away = False
+                    self._away, self._barred = False, 0
                     show(plan)
                     if done(plan):
                         return plan.status
@@ -97,7 +102,13 @@ class Follower:
 
         row = self._store.get(self._name)
         if row is None or row.uid != self._uid:
+            self._missing += 1
+            if self._missing < SURE_AFTER:
+                raise RecordsUnavailable(f"{self._name} is not found")
             raise Gone(f"{self._name} was deleted{'' if row is None else ', and created anew'}")
+        self._missing = 0
+        if self._last is None:
+            self._last = self._store.last_decision(self._name)
         news = self._store.decisions_after(self._name, self._last)
         self._last = news[-1][0] if news else self._last
         self._rollout, self.seen = row.rollout, row.seen

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rollout.errors import Fault, InvalidInput
 from rollout.metrics.presets import unreadable
 from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec
+
+Place = Literal["machine", "cluster", ""]
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,15 @@ def check(documents: Documents) -> list[Fault]:
     """Return every fault in the documents and between them."""
     faults = list(documents.faults)
     for policy in documents.policies:
-        faults += [fault.within(f"{policy.where}: spec.") for fault in unreadable(policy.spec)]
+        faults += [
+            fault.within(f"{policy.where}: spec.") for fault in unreadable(policy.spec, _place_of(policy, documents))
+        ]
     for rollout in documents.rollouts:
         if rollout.spec.policy is not None:
-            faults += [fault.within(f"{rollout.where}: spec.policy.") for fault in unreadable(rollout.spec.policy)]
+            place: Place = "machine" if rollout.spec.is_local else "cluster"
+            faults += [
+                fault.within(f"{rollout.where}: spec.policy.") for fault in unreadable(rollout.spec.policy, place)
+            ]
         faults += _references(rollout, documents)
     names = [(rollout.metadata.namespace, rollout.metadata.name) for rollout in documents.rollouts]
     for rollout in documents.rollouts:
@@ -41,12 +49,12 @@ def check(documents: Documents) -> list[Fault]:
 
 def _references(rollout: RolloutDocument, documents: Documents) -> list[Fault]:
     spec, faults = rollout.spec, []
-    if spec.version is not None and spec.version not in spec.backends.versions:
+    if spec.is_local and spec.version is not None and spec.version not in spec.backends.versions:
         remedy = f"add one to spec.backends.endpoints; there are {', '.join(spec.backends.versions)}"
         faults.append(Fault(f"{rollout.where}: spec.version", "has no endpoint", remedy, spec.version))
     if spec.policy_ref is not None:
         found = _policies(rollout, documents)
-        if not found and not documents.faults:
+        if not found and not documents.faults and spec.is_local:  # in a cluster it may be there already
             names = ", ".join(sorted({policy.metadata.name for policy in documents.policies})) or "none"
             remedy = f"put it into policies/{spec.policy_ref.name}.yaml beside the file; there is {names}"
             faults.append(Fault(f"{rollout.where}: spec.policyRef.name", "is not found", remedy, spec.policy_ref.name))
@@ -56,6 +64,15 @@ def _references(rollout: RolloutDocument, documents: Documents) -> list[Fault]:
                 Fault(f"{rollout.where}: spec.policyRef.name", f"is found twice, in {both}", "name one file with -f")
             )
     return faults
+
+
+def _place_of(policy: PolicyDocument, documents: Documents) -> Place:
+    """Return where a policy is used by the documents, if all of them agree."""
+    users = [rollout for rollout in documents.rollouts if policy in _policies(rollout, documents)]
+    places = {rollout.spec.is_local for rollout in users}
+    if places == {True}:
+        return "machine"
+    return "cluster" if places == {False} else ""
 
 
 def _policies(rollout: RolloutDocument, documents: Documents) -> list[PolicyDocument]:

@@ -12,6 +12,7 @@ from rollout.cli.place import Place
 from rollout.cli.starting import OnPause, until_settled
 
 if TYPE_CHECKING:
+    from rollout.model.rollout import Rollout
     from rollout.records.shelf import Row, Shelf
 
 TIMED_OUT = 124
@@ -65,7 +66,7 @@ def follow(
 
     follower = Follower(store, row)
     version = row.rollout.spec.version or row.rollout.status.stable_version or ""
-    if not row.holder and row.rollout.status.is_active:
+    if not row.holder and not row.uid and row.rollout.status.is_active:
         typer.echo("no controller carries it out now; rollout start, or rollout daemon, does", err=True)
     with watcher(row.rollout.metadata.name, follower.load) as watching:
         try:
@@ -73,14 +74,29 @@ def follow(
             left_s = timeout_s - (time.monotonic() - began) if began is not None else timeout_s
             status = follower.until(lambda plan: follower.seen and settled(plan), watching.show, timeout_s=left_s)
         except TimedOut:
-            typer.echo(f"{version}: {follower.load().status.message or 'nothing has begun'}")
+            _tell(
+                follower.load(),
+                f"{version}: {follower.load().status.message or 'nothing has begun'}",
+                TIMED_OUT,
+                output,
+            )
             return _timed_out(timeout_s, "it goes on")
         except Gone as gone:
-            typer.echo(str(gone))
+            _tell(follower.load(), str(gone), GONE, output)
             typer.echo(f"(exit {GONE}: superseded: it is not there to be promoted any more)", err=True)
             return GONE
     found = follower.load()
     return finish(found, exit_code(status, found.spec.version, version), output, version)
+
+
+def _tell(rollout: Rollout, sentence: str, code: int, output: Output) -> None:
+    """Put the result on stdout, as a sentence or as a document."""
+    import json
+
+    from rollout.cli.outcome import as_json
+
+    document = {**as_json(rollout), "exitCode": code, "sentence": sentence}
+    typer.echo(json.dumps(document, indent=2, sort_keys=True) if output is Output.JSON else sentence)
 
 
 def _timed_out(timeout_s: float, what: str) -> int:

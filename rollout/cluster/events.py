@@ -37,7 +37,7 @@ class Events:
             return
         at = self._now()
         stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        unique = hashlib.sha256(f"{self._instance}{stamp}{note}".encode()).hexdigest()[:12]
+        unique = hashlib.sha256(f"{self._instance}{stamp}{note}".encode("utf-8", "replace")).hexdigest()[:12]
         body: Object = {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.kind,
@@ -48,7 +48,7 @@ class Events:
             "action": action,
             "reason": reason,
             "type": kind,
-            "note": note[:NOTE_MAX],
+            "note": note.encode("utf-8", "replace")[:NOTE_MAX].decode("utf-8", "ignore"),
             "regarding": {
                 "apiVersion": about["apiVersion"],
                 "kind": about["kind"],

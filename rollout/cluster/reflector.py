@@ -24,6 +24,8 @@ MISSING_RETRY_S = 60.0
 """A kind that is not installed, or that we may not read, may become so; asking often helps nobody."""
 
 SHORT_S = 1.0
+GONE_KEPT = 1000
+"""So many deletions are remembered, so that a late answer of a write does not bring the object back."""
 
 
 class Reflector:
@@ -47,6 +49,7 @@ class Reflector:
         self.synced = threading.Event()
         self._api, self._namespace, self._changed = api, namespace, changed
         self._items: dict[str, Object] = {}
+        self._gone: dict[str, Object] = {}
         self._version = ""
         self._watch: Watch | None = None
         self._stopped = threading.Event()
@@ -73,9 +76,14 @@ class Reflector:
 
     def note(self, found: Object) -> None:
         """Take in what a write of ours has returned, unless the watch has seen a newer version already."""
-        known = self._items.get(key_of(found))
+        known = self._items.get(key_of(found)) or self._gone.get(key_of(found))
         if known is None or is_newer(found, known):
             self._items[key_of(found)] = _slim(found)
+
+    def forget(self, found: Object) -> None:
+        """Take an object out that the API says is not there."""
+        self._items.pop(key_of(found), None)
+        self._changed(found)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -88,6 +96,7 @@ class Reflector:
                 self._failures = self._failures + 1 if ended_early else 0
             except Gone:
                 self._version = ""
+                self._failures += 1
             except (Forbidden, NotFound) as error:
                 self._trouble(str(error))
                 self._version = ""
@@ -117,7 +126,7 @@ class Reflector:
         found, version = self._api.list_all(self.kind, self._namespace)
         before, now = self._items, {key_of(each): _slim(each) for each in found}
         self._items, self._version = now, version
-        self._failures, self.problem = 0, ""
+        self.problem = ""
         self.synced.set()
         for key, each in now.items():
             if key not in before or version_of(before[key]) != version_of(each):
@@ -140,6 +149,9 @@ class Reflector:
     def _take(self, kind: str, found: Object) -> None:
         if kind == "DELETED":
             self._items.pop(key_of(found), None)
+            self._gone[key_of(found)] = {"metadata": {"resourceVersion": version_of(found)}}
+            if len(self._gone) > GONE_KEPT:
+                del self._gone[next(iter(self._gone))]
         else:
             self._items[key_of(found)] = _slim(found)
         self._changed(found)

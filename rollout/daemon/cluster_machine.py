@@ -84,29 +84,31 @@ class Shared:
         self._directory.cleanup()
 
 
-def reconciler(shared: Shared, rollout: Rollout, policy: PolicySpec, records: Records) -> Reconciler:
+def reconciler(
+    shared: Shared, rollout: Rollout, policy: PolicySpec, records: Records, *, leaving: bool = False
+) -> Reconciler:
     """Return the loop's body for one look at a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
     naming = Naming(metadata.name, metadata.namespace, spec.backends)
     versions = versions_of(rollout.status, spec.version)
     routers: list[Router] = []
-    gateway_kinds = []
+    route_kinds = []
     for route in spec.routes:
         flavour, named = flavour_of(route)
         cache = shared.caches[flavour.key]
         router = AdoptedRouter(shared.api, cache, flavour, named, naming, versions, shared.may_write)
         routers.append(OnlyObserved(router) if shared.dry_run else router)
-        if flavour.kind.group == "gateway.networking.k8s.io":
-            gateway_kinds.append(flavour.kind.kind)
+        route_kinds.append(flavour.kind.kind)
     assert spec.metrics.prometheus is not None, "documents were checked before"
     return Reconciler(
         policy_of=lambda _: policy,
         records=records,
         routers=tuple(routers),
         metrics=_source(shared, naming, spec.metrics.prometheus),
-        workloads=ServiceWorkloads(shared.api, naming, tuple(gateway_kinds), shared.may_write),
+        workloads=ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write),
         gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata),
         clock=WallClock(),
+        leaving=leaving,
     )
 
 

@@ -27,8 +27,9 @@ from rollout.daemon.watched import Watched
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, RolloutError
 
 RESYNC_S = 600.0
-WEDGED_S = 180.0
-"""A look ends in far less: all that it does is bounded."""
+READY_POLL_S = 0.1
+WEDGED_S = 900.0
+"""Twice what a look may take at worst: some twenty calls of 20 s, and a Prometheus that uses up its timeout."""
 
 STOP_TIMEOUT_S = 20.0
 BACKOFF_S = (1.0, 60.0)
@@ -58,6 +59,7 @@ class Controller:
         self._shared = Shared(api, self.watched.routes, may_write, dry_run=settings.dry_run)
         events = Events(api, settings.identity, lambda: datetime.now(UTC))
         self._reconciliation = Reconciliation(self._shared, self.watched, events)
+        self._stopped = threading.Event()
         self._failures: dict[str, int] = {}
         self._busy: dict[str, float] = {}
         self._threads = [
@@ -76,6 +78,7 @@ class Controller:
 
     def stop(self) -> None:
         """Let every look end; whoever comes next goes on from the resources."""
+        self._stopped.set()
         self._timers.stop()
         self._queue.close()
         deadline = time.monotonic() + STOP_TIMEOUT_S
@@ -95,6 +98,8 @@ class Controller:
         return self.watched.not_ready()
 
     def _work(self) -> None:
+        while self.watched.not_ready() and not self._stopped.wait(READY_POLL_S):
+            pass  # half-filled caches would tell that things are missing which are there
         while (key := self._queue.take()) is not None:
             self._busy[key] = began = time.monotonic()
             try:
@@ -154,6 +159,8 @@ class Controller:
         """Read a Rollout past the cache: what we knew of it is old."""
         try:
             self.watched.rollouts.note(self._api.get(ROLLOUT, found["metadata"]["namespace"], name_of(found)))
+        except NotFound:
+            self.watched.rollouts.forget(found)
         except ClusterUnavailable as error:
             _log().debug("it could not be read again; the watch brings it", why=str(error))
 

@@ -1,4 +1,4 @@
-"""Secrets of the cluster, turned into what a Prometheus is reached with. They are never logged, and kept in memory."""
+"""Secrets of the cluster, turned into what a Prometheus is reached with. They are never logged."""
 
 from __future__ import annotations
 
@@ -78,6 +78,8 @@ class Credentials:
         text = self._value(source, namespace)
         path = self._directory / hashlib.sha256(text.encode()).hexdigest()[:24]
         if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(text + "\n", encoding="utf-8")
+            fresh = path.with_suffix(f".{threading.get_ident()}")
+            fresh.touch(mode=0o600)
+            fresh.write_text(text + "\n", encoding="utf-8")
+            fresh.replace(path)  # whole, or not there
         return path

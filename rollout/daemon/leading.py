@@ -19,6 +19,8 @@ from rollout.errors import Fault, InvalidInput
 
 AGENT = "rollout-controller"
 LEASE_NAME = "rollout-controller"
+LEASE_NAMESPACE = "rollout-system"
+"""One place for all who look after a whole cluster, from wherever they do it: so that one leads."""
 
 
 def identity() -> str:

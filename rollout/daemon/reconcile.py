@@ -5,25 +5,30 @@ Intent goes into the status first, then comes the effect: a crash between any tw
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
 from rollout.engine.draft import read_pinned
-from rollout.engine.facts import Calendar, Facts, Round
+from rollout.engine.facts import Calendar, Command, Facts, Round, RouteFacts
 from rollout.engine.plan import Plan, is_look_due, plan
 from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, Workloads
 from rollout.engine.route import Wake
 from rollout.errors import Unavailable
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
+from rollout.model.status import Phase
 
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Carries out one rollout through its ports. policy_of: returns the policy that is declared for it now."""
+    """Carries out one rollout through its ports.
+
+    policy_of: returns the policy that is declared for it now. leaving: whether the rollout is being deleted. failures:
+    what could not be asked or done in the last look; the next one tries again.
+    """
 
     policy_of: Callable[[Rollout], PolicySpec]
     records: Records
@@ -32,10 +37,13 @@ class Reconciler:
     workloads: Workloads
     gatekeeper: Gatekeeper
     clock: Clock
+    leaving: bool = False
+    failures: list[Unavailable] = field(default_factory=list, compare=False)
     _warned: set[str] = field(default_factory=set, compare=False)
 
     def look(self) -> Plan:
         """Take one look and return what followed. Raises RecordsUnavailable: without records nothing may move."""
+        self.failures.clear()
         rollout = self.records.load()
         declared = self.policy_of(rollout)
         made = plan(rollout, declared, self._observe(rollout, declared), self.clock.now())
@@ -55,6 +63,7 @@ class Reconciler:
         try:
             act()
         except Unavailable as error:
+            self.failures.append(error)
             self._warn_once(effect, str(error))
 
     def _warn_once(self, effect: str, why: str) -> None:
@@ -71,23 +80,47 @@ class Reconciler:
         commands = self.records.commands()
         aborting = any(command.verb == "abort" for command in commands)  # it waits for no metrics page
         due = status.is_active and is_look_due(status, now) and len(both) == 2 and not aborting
-        undo = status.previous_version if any(command.verb == "undo" for command in commands) else None
         routes = tuple(router.observe() for router in self.routers)
-        others = (rollout.spec.version, status.previous_version, *(route.owner for route in routes))
-        asked = dict.fromkeys((*both, *(version for version in others if version)))
-        checked = (*(both if due else ()), *((undo,) if undo else ()))
+        versions, ready, asleep, identities = self._versions(rollout, routes, commands, due=due)
         return Facts(
             routes=routes,
-            ready=self.workloads.ready(checked),
+            ready=ready,
             round=self._read(stable or "", candidate or "", in_force) if due else None,
             commands=commands,
-            versions=self.workloads.known(tuple(asked)),
+            versions=versions,
             no_backend=self.workloads.no_backend,
-            asleep=self.workloads.asleep(checked),
-            identities=self.workloads.identities(both) if due else {},
+            asleep=asleep,
+            identities=identities,
+            leaving=self.leaving,
             calendar=self.gatekeeper.calendar(in_force.gates, now) if status.is_active else Calendar(),
             checks=self.gatekeeper.checks(rollout, in_force.gates),
         )
+
+    def _versions(
+        self, rollout: Rollout, routes: tuple[RouteFacts, ...], commands: tuple[Command, ...], *, due: bool
+    ) -> tuple[tuple[str, ...], Mapping[str, str], frozenset[str], Mapping[str, Mapping[str, str]]]:
+        """Return what is known of the versions: those there are, whether they answer, sleep, and what they are made of.
+
+        On the way back nothing is asked: no service of a cluster may stand between an abort and its route. While
+        something is watched, what cannot be asked is not known, and says nothing against anybody.
+        """
+        status = rollout.status
+        both = tuple(version for version in (status.stable_version, status.candidate_version) if version)
+        going_back = status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
+        if going_back or any(command.verb == "abort" for command in commands):
+            return both, {}, frozenset(), {}
+        undo = status.previous_version if any(command.verb == "undo" for command in commands) else None
+        checked = (*(both if due else ()), *((undo,) if undo else ()))
+        others = (rollout.spec.version, status.previous_version, *(route.owner for route in routes))
+        asked = tuple(dict.fromkeys((*both, *(version for version in others if version))))
+        try:
+            known, ready = self.workloads.known(asked), self.workloads.ready(checked)
+            return known, ready, self.workloads.asleep(checked), self.workloads.identities(both) if due else {}
+        except Unavailable as error:
+            if not status.is_active or status.phase in (Phase.PREFLIGHT, Phase.DRAINING):
+                raise
+            self.failures.append(error)
+            return both, {}, frozenset(), {}
 
     def _read(self, stable: str, candidate: str, in_force: PolicySpec) -> Round:
         cap = in_force.spend_cap

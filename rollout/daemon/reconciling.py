@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from rollout.cluster.events import Events
-from rollout.cluster.kinds import Object, key_of, namespace_of
+from rollout.cluster.kinds import Object, name_of, namespace_of
 from rollout.daemon.cluster_machine import Shared, faults_of, reconciler
 from rollout.daemon.watched import Watched
 from rollout.engine.conditions import Trouble
 from rollout.engine.draft import read_pinned
 from rollout.engine.plan import Plan
 from rollout.engine.wanting import starts_by_itself
-from rollout.errors import Fault, Forbidden, InvalidInput
+from rollout.errors import Conflict, Fault, Forbidden, InvalidInput, Rejected
 from rollout.model.documents import policy_spec
 from rollout.model.policy import PolicySpec
-from rollout.model.resource import RolloutSpec
+from rollout.model.resource import WIRING, RolloutSpec
 from rollout.model.rollout import Rollout
+from rollout.model.routes import Route
 from rollout.model.status import Reason, Status
 from rollout.records.annotations import unreadable
 from rollout.records.clustered import ClusterRecords, is_deleted, spec_of, status_of
+from rollout.traffic.adopted import flavour_of
 
 ACTIVE_MAX_S = 2.0
 """While something is under way it is looked at this often at least: deadlines, and what no watch tells."""
@@ -41,86 +45,63 @@ class Seen:
 
 
 class Reconciliation:
-    """Carries out what a Rollout resource says. It remembers nothing but the last spec that could be read."""
+    """Carries out what a Rollout resource says. It remembers nothing."""
 
     def __init__(self, shared: Shared, watched: Watched, events: Events) -> None:
         self._shared, self._watched, self._events = shared, watched, events
-        self._last: dict[str, RolloutSpec] = {}
 
     def look(self, found: Object) -> Seen:
         """Take one look. Raises ClusterUnavailable and its children; nothing is half done then."""
         try:
-            spec: RolloutSpec | None = spec_of(found)
-            trouble: Trouble | None = None
-        except InvalidInput as error:
-            spec, trouble = None, Trouble(Reason.INVALID_SPEC, told(error.faults))
-        try:
             status = status_of(found)
         except InvalidInput as error:
-            return self._only_tell(found, Trouble(Reason.INVALID_SPEC, told(error.faults)), readable=False)
-        if spec is None and status.is_active:
-            spec = self._last.get(key_of(found))  # what is under way goes on as it was understood
-        if spec is None:
-            return self._only_tell(found, trouble)
-        if trouble is None:
-            self._last[key_of(found)] = spec
-        policy, wrong = self._policy(found, spec, status)
-        trouble = trouble or wrong
-        if policy is None:
-            return self._only_tell(found, trouble)
+            self._events.tell(found, "Warning", Reason.INVALID_SPEC, "Reconcile", told(error.faults))
+            return Seen(None, None)
+        spec, trouble = _readable(found)
+        policy: PolicySpec | None = None
+        if spec is not None:
+            policy, wrong = self._declared(found, spec)
+            trouble = trouble or wrong or self._claimed(found, spec, status)
+        spec, policy = _in_force(spec, policy, status, trouble)
+        trouble = trouble or _misread(found)
+        if spec is None or policy is None:
+            self._records(found, None, trouble).publish()
+            return Seen(status, WAITING_S)
         return self._carry_out(found, spec, policy, trouble)
 
     def _carry_out(self, found: Object, spec: RolloutSpec, policy: PolicySpec, trouble: Trouble | None) -> Seen:
-        records = self._records(found, spec)
+        records = self._records(found, spec, trouble)
         rollout = records.load()
         if is_deleted(found) and not rollout.status.is_active:
             records.publish()
             return Seen(rollout.status, None)
-        if trouble is not None and not rollout.status.is_active:
-            records.publish(trouble)
-            return Seen(rollout.status, WAITING_S)
+        loop = reconciler(self._shared, rollout, policy, records, leaving=is_deleted(found))
         try:
-            made = reconciler(self._shared, rollout, policy, records).look()
+            made = loop.look()
         except Forbidden as error:
-            records.publish(Trouble(Reason.FORBIDDEN, f"{error}; the controller's role lacks it"))
+            records.publish(_refused(error))
             raise
-        if trouble is None and (text := unreadable(found)):
-            trouble = Trouble(Reason.INVALID_SPEC, text)
-        records.publish(trouble)
-        if self._shared.dry_run:
-            return Seen(made.status, WAITING_S * 2)
+        failed = [failure for failure in loop.failures if not isinstance(failure.__cause__, (Conflict, Rejected))]
+        records.publish(trouble or (_refused(failed[0]) if failed else None))
+        if self._shared.dry_run or loop.failures:
+            return Seen(made.status, WAITING_S * 2 if self._shared.dry_run else ACTIVE_MAX_S)
         return Seen(made.status, again_s(made, rollout), tuple(_verdicts(made)))
 
-    def _only_tell(self, found: Object, trouble: Trouble | None, *, readable: bool = True) -> Seen:
-        if self._shared.dry_run:
-            return Seen(None, WAITING_S)
-        if readable:
-            self._records(found, None).publish(trouble)
-        elif trouble is not None:
-            self._events.tell(found, "Warning", trouble.reason, "Reconcile", trouble.message)
-        return Seen(None, None)
-
-    def _records(self, found: Object, spec: RolloutSpec | None) -> ClusterRecords:
+    def _records(self, found: Object, spec: RolloutSpec | None, trouble: Trouble | None) -> ClusterRecords:
         kind = DryRecords if self._shared.dry_run else ClusterRecords
         return kind(
             self._shared.api,
             copy.deepcopy(found),
             spec,
+            trouble=trouble,
             events=self._events,
             now=lambda: datetime.now(UTC),
             may_write=self._shared.may_write,
             note=self._watched.rollouts.note,
         )
 
-    def _policy(self, found: Object, spec: RolloutSpec, status: Status) -> tuple[PolicySpec | None, Trouble | None]:
-        """Return the declared policy, or why there is none; what is under way goes by the one it has pinned."""
-        policy, trouble = self._declared(found, spec)
-        if trouble is None:
-            return policy, None
-        pinned = read_pinned(status.policy.text) if status.policy and status.is_active else None
-        return pinned, trouble
-
     def _declared(self, found: Object, spec: RolloutSpec) -> tuple[PolicySpec | None, Trouble | None]:
+        """Return the declared policy, or why there is none."""
         policy, prefix = spec.policy, "spec.policy."
         if spec.policy_ref is not None:
             name, prefix = spec.policy_ref.name, f"RolloutPolicy {spec.policy_ref.name}: spec."
@@ -136,6 +117,77 @@ class Reconciliation:
             return None, Trouble(Reason.INVALID_SPEC, told(fault.within(prefix) for fault in faults))
         return policy, None
 
+    def _claimed(self, found: Object, spec: RolloutSpec, status: Status) -> Trouble | None:
+        """Refuse a rule that an older Rollout shifts: two would undo each other's weights."""
+        if status.is_active:
+            return None
+        for other in self._watched.sharing(found):
+            if _age(other) < _age(found) and _rules_of(other) & {_rule(route) for route in spec.routes}:
+                remedy = "give each a rule of its own, or delete one"
+                told = f"the Rollout {name_of(other)} shifts the same rule: {remedy}"
+                return Trouble(Reason.ROUTE_REFUSED, told)
+        return None
+
+
+def _readable(found: Object) -> tuple[RolloutSpec | None, Trouble | None]:
+    try:
+        return spec_of(found), None
+    except InvalidInput as error:
+        return None, Trouble(Reason.INVALID_SPEC, told(error.faults))
+
+
+def _in_force(
+    spec: RolloutSpec | None, policy: PolicySpec | None, status: Status, trouble: Trouble | None
+) -> tuple[RolloutSpec | None, PolicySpec | None]:
+    """Return the spec and the policy to go by.
+
+    What is under way goes by what it began with: its wiring and its policy are pinned, whatever is edited, broken or
+    deleted meanwhile. At rest, with something wrong, nothing starts; but commands are answered by the last policy.
+    """
+    pinned = read_pinned(status.policy.text) if status.policy else None
+    if status.is_active and status.wiring is not None:
+        wiring = read_wiring(status.wiring, status.candidate_version)
+        if spec is None:
+            return wiring, pinned
+        kept = {name: getattr(wiring, name) for name in WIRING}
+        return spec.model_copy(update=kept), policy or pinned
+    if spec is None or trouble is None:
+        return spec, policy
+    return spec.model_copy(update={"version": status.stable_version}), policy or pinned
+
+
+@lru_cache(maxsize=256)
+def read_wiring(text: str, version: str | None) -> RolloutSpec:
+    """Return the spec of a rollout under way from what its status has pinned."""
+    raw = {**json.loads(text), "version": version, "policyRef": {"name": "pinned"}}
+    return RolloutSpec.model_validate(raw)
+
+
+def _refused(error: Exception) -> Trouble:
+    cause = error.__cause__ if isinstance(error.__cause__, Forbidden) else error
+    if isinstance(cause, Forbidden):
+        return Trouble(Reason.FORBIDDEN, f"{error}: see the controller's role (manifests/access)")
+    return Trouble(Reason.ROUTER_DOWN, str(error))
+
+
+def _misread(found: Object) -> Trouble | None:
+    text = unreadable(found)
+    return Trouble(Reason.INVALID_SPEC, text) if text else None
+
+
+def _rule(route: Route) -> tuple[str, str, str]:
+    flavour, named = flavour_of(route)
+    return flavour.key, named.name, named.rule or ""
+
+
+def _rules_of(found: Object) -> set[tuple[str, str, str]]:
+    spec, _ = _readable(found)
+    return {_rule(route) for route in spec.routes} if spec else set()
+
+
+def _age(found: Object) -> tuple[str, str]:
+    return str(found["metadata"].get("creationTimestamp", "")), name_of(found)
+
 
 class DryRecords(ClusterRecords):
     """Records that are read and never written."""
@@ -146,6 +198,7 @@ class DryRecords(ClusterRecords):
 
     def publish(self, trouble: Trouble | None = None) -> None:
         """Tell nobody."""
+        del trouble
 
 
 def told(faults: Iterable[Fault]) -> str:

@@ -41,6 +41,14 @@ class Watched:
         for each in self.all:
             each.join(timeout_s)
 
+    def sharing(self, found: Object) -> list[Object]:
+        """Return the other Rollouts that refer to a route of this one."""
+        mine = {each for each in references_of(found) if each[0] != POLICY.kind}
+        with self._lock:
+            keys = {key for each in mine for key in self._referred.get(each, ())} - {key_of(found)}
+        every = (self.rollouts.get(*key.split("/", 1)) for key in keys)
+        return [each for each in every if each is not None]
+
     def not_ready(self) -> str:
         """Say which cache has not been filled yet; a kind that is not installed holds nobody up."""
         waiting = [each for each in self.all if not each.synced.is_set() and not (each.optional and each.problem)]

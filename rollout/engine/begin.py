@@ -33,6 +33,7 @@ def begin(
         undoing=undoing,
         standby_until=None,
         policy=Pinned(text=text, digest=digest(text)),
+        wiring=draft.spec.wiring(),
         steps=len(way_of(policy, undoing=undoing).steps),
         step=0,
         started_at=draft.now,

@@ -68,7 +68,7 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
     wants = starts_by_itself(status, wanted) and status.stable_version is not None
     if trouble is not None:
         yield ConditionType.READY, "False" if not ready else "Unknown", trouble.reason, trouble.message
-        yield ConditionType.RECONCILING, "False", trouble.reason, trouble.message
+        yield ConditionType.RECONCILING, _truth(status.is_active and not held), trouble.reason, trouble.message
         yield ConditionType.STALLED, "True", trouble.reason, trouble.message
     else:
         moves = (status.is_active and not held and not ready) or (not status.is_active and wants)

@@ -8,7 +8,7 @@ value has already overtaken the old one. No extrapolation anywhere: increments a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rollout.engine.facts import Counters, Reading, Round
@@ -58,7 +58,10 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
     for name, reading in _readings(round_).items():
         if reading.problem:
             continue
-        known, current = values.get(name), _flatten(reading)
+        known = values.get(name)
+        if round_.lagging and known is not None:
+            reading = _lifted(reading, known)  # noqa: PLW2901  the reading as it counts
+        current = _flatten(reading)
         if known is not None:
             before = {series: value for series, value in current.items() if _page(series) in joined} | known
             increments[name] = Increment(_look(before, reading), read_at[name])
@@ -81,6 +84,26 @@ def _readings(round_: Round) -> dict[str, Reading]:
     if round_.spend is not None:
         found[SPEND] = round_.spend
     return found
+
+
+FELL_FAR = 0.5
+"""Where readings may lag, a value below this share of the last one is a new beginning; above, it is only older."""
+
+
+def _lifted(reading: Reading, known: Mapping[str, float]) -> Reading:
+    """Return a reading without the small steps back that a lagging replica makes."""
+
+    def lift(arm: str, counters: Counters) -> Counters:
+        def each(kind: str, found: Mapping[str, float]) -> dict[str, float]:
+            before = {series: known.get(f"{arm} {kind}:{series}", 0.0) for series in found}
+            return {
+                series: before[series] if FELL_FAR * before[series] <= value < before[series] else value
+                for series, value in found.items()
+            }
+
+        return Counters(bad=each("bad", counters.bad), total=each("all", counters.total))
+
+    return replace(reading, stable=lift("stable", reading.stable), candidate=lift("candidate", reading.candidate))
 
 
 def _flatten(reading: Reading) -> dict[str, float]:

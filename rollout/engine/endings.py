@@ -8,7 +8,7 @@ from rollout.engine.closed import first_closed
 from rollout.engine.draft import Draft
 from rollout.engine.fitness import route_is_in_force
 from rollout.engine.phases import Event
-from rollout.engine.route import in_force, wanted_route
+from rollout.engine.route import is_restored, wanted_route
 from rollout.engine.waiting import undecided, wait_or_give_up
 from rollout.engine.wanting import failed_after
 from rollout.model.status import Reason, Result, Traffic
@@ -62,7 +62,9 @@ def draining(draft: Draft) -> None:
     active = sum(route.active.get(old, 0) for route in draft.facts.routes)
     reachable = all(route.reachable for route in draft.facts.routes)
     late = status.deadline is not None and draft.now >= status.deadline
-    if (reachable and active == 0) or late:
+    wanted, adopted = wanted_route(status), any(route.is_adopted for route in draft.facts.routes)
+    restored = wanted is None or is_restored(wanted, draft.facts.routes, leaving=draft.facts.leaving)
+    if late or (active == 0 and (restored if adopted else reachable)):
         told = f"no request is left on {old}"
         if active:
             told = f"the drain's time is over; {active} requests on {old} are left to end"
@@ -101,4 +103,4 @@ def _stable_has_all(draft: Draft) -> bool:
     wanted, asked_at = wanted_route(draft.status), draft.status.traffic.asked_at
     if wanted is None or asked_at == draft.now:
         return False
-    return in_force(wanted, draft.facts.routes)
+    return is_restored(wanted, draft.facts.routes, leaving=draft.facts.leaving)

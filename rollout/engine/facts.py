@@ -40,12 +40,12 @@ class RouteFacts:
     candidate's share. active: requests under way by version, where the router counts them. preview_header: by which
     header the candidate can be reached beforehand, if it can.
 
-    Of a route that is adopted, in a cluster, these are known instead. shares: what each version's backend gets, in
-    basis points, also 0. programmed: whether whoever carries the route out says that it has taken it up; waiting: why
-    not. base: what the weights of our versions add up to; usual_base: what they are written on where that cannot
-    express a step.
-    managed: whether a backend that is missing is added to it; leftover: whether one of ours is there that gets
-    nothing. reason: why it is not reachable.
+    is_adopted: whether the route is somebody else's: only two weights in it are ours, and only during a rollout. Of
+    such a route these are known instead. gone: whether it is not there at all, so that nothing of ours is in it.
+    shares: what each version's backend gets, in basis points, also 0. programmed: whether whoever carries the route out
+    says that it has taken it up; waiting: why not. base: what the weights of our versions add up to; usual_base: what
+    they are written on where that cannot express a step. managed: whether a backend that is missing is added to it;
+    leftover: whether one of ours is there that gets nothing. reason: why it is not reachable.
     """
 
     name: str
@@ -57,6 +57,8 @@ class RouteFacts:
     problem: str = ""
     preview_header: str | None = None
     reason: Reason = Reason.ROUTER_DOWN
+    is_adopted: bool = False
+    gone: bool = False
     shares: Mapping[str, int] | None = None
     programmed: bool = True
     waiting: str = ""
@@ -64,11 +66,6 @@ class RouteFacts:
     usual_base: int = 0
     managed: bool = False
     leftover: bool = False
-
-    @property
-    def is_adopted(self) -> bool:
-        """Whether the route is somebody else's: only two weights in it are ours, and only during a rollout."""
-        return self.shares is not None
 
     @property
     def owner(self) -> str | None:
@@ -127,7 +124,8 @@ class Round:
 
     responses: how many outcomes were given (`bad`) among those that could have been (`total`), for KPIs that check
     it. spend: the candidate's cost (`total`). requests: what the split is measured by. births: when each page's
-    process started. pages: those that were read.
+    process started. pages: those that were read. lagging: whether a reading may be a little older than the one
+    before, as two Prometheus behind one address give them: then a value that fell a little is no new beginning.
     """
 
     kpis: Mapping[str, Reading]
@@ -135,6 +133,7 @@ class Round:
     responses: Mapping[str, Reading] = field(default_factory=dict)
     spend: Reading | None = None
     births: Mapping[str, float] = field(default_factory=dict)
+    lagging: bool = False
     pages: tuple[str, ...] = ()
 
 
@@ -145,7 +144,7 @@ class Facts:
     round is None when no look was due. ready: by version, an empty text or what is wrong with it; a version that
     is absent has no backend at all. checks: what is known of the checks under way, by id. no_backend: what to say of a
     version without backend. asleep: versions at 0 replicas that we may wake up. identities: what each version is made
-    of, by part.
+    of, by part. leaving: whether the rollout itself is being deleted.
     """
 
     routes: tuple[RouteFacts, ...]
@@ -156,5 +155,6 @@ class Facts:
     no_backend: str = "has no endpoint: add one to spec.backends.endpoints"
     asleep: frozenset[str] = frozenset()
     identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    leaving: bool = False
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)

@@ -39,6 +39,11 @@ def route_is_in_force(draft: Draft) -> Closed | None:
         return Closed(Reason.ROUTER_DOWN, f"the router {down[0].name} does not answer: {down[0].problem}")
     if wrong := down or [route for route in draft.facts.routes if route.problem]:
         return Closed(wrong[0].reason, f"{wrong[0].name}: {wrong[0].problem}")
+    for route in draft.facts.routes if draft.status.phase is Phase.PREFLIGHT else ():
+        if route.is_adopted and route.owner != wanted.stable:
+            seen = ", ".join(f"{version} {share / 100:g} %" for version, share in sorted((route.shares or {}).items()))
+            remedy = f"give {wanted.stable}, which is recorded as stable, all the weight"
+            return Closed(Reason.ROUTE_REFUSED, f"{route.name} is in use otherwise ({seen}): {remedy}")
     if in_force(wanted, draft.facts.routes):
         return None
     late = [route for route in draft.facts.routes if not route.programmed]

@@ -50,10 +50,12 @@ def _start_if_wanted(draft: Draft) -> bool:
 
 def _find_stable(draft: Draft) -> None:
     """The stable version, where none is recorded: all the traffic's, or the only one there is."""
-    owners = {route.owner for route in draft.facts.routes if route.owner}
+    owners = {route.owner for route in draft.facts.routes}
+    if draft.spec.is_local:
+        owners.discard(None)  # an Envoy that has not been started yet says nothing
     if not owners and draft.spec.is_local and len(draft.facts.versions) == 1:
         owners = {draft.facts.versions[0]}
-    if len(owners) == 1 and (owner := owners.pop()) in draft.facts.versions:
+    if len(owners) == 1 and (owner := owners.pop()) is not None and owner in draft.facts.versions:
         draft.update(stable_version=owner, reason=Reason.SETTLED, message=f"{owner} is stable")
         draft.record("transition")
         return

@@ -122,7 +122,8 @@ def _follow_traffic(draft: Draft) -> None:
         traffic = traffic.model_copy(update={"off_since": draft.now})
         draft.update(traffic=traffic)
         if down:
-            draft.record("traffic", message=f"the router {down[0].name} does not answer: {down[0].problem}")
+            says = "does not answer" if down[0].reason is Reason.ROUTER_DOWN else "cannot be used"
+            draft.record("traffic", message=f"the route {down[0].name} {says}: {down[0].problem}")
     if traffic.applied_at is not None and foreign and not down:
         _put_back(draft, wanted)
 
@@ -162,6 +163,9 @@ def _route_effects(draft: Draft, wanted: SetWeight | None) -> tuple[SetWeight, .
         return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
     if wanted is None or in_force(wanted, draft.facts.routes):
         return ()
+    if draft.status.phase is Phase.PREFLIGHT and any(route.is_adopted for route in draft.facts.routes):
+        owned = all(route.owner == wanted.stable for route in draft.facts.routes)
+        return (wanted,) if owned and any(route.managed for route in draft.facts.routes) else ()
     frozen_by_drift = draft.status.phase is Phase.FROZEN and all(route.reachable for route in draft.facts.routes)
     return () if frozen_by_drift else (wanted,)
 

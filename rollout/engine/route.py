@@ -87,6 +87,18 @@ def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
     return right and present and (not wanted.restores or wanted.base_of(route.name) in (None, route.base))
 
 
+def is_restored(wanted: SetWeight, routes: Iterable[RouteFacts], *, leaving: bool) -> bool:
+    """Whether nothing of ours is left in any route.
+
+    A route that is gone has nothing in it. leaving: whether nobody will look again: then what is written is enough,
+    for whoever carries routes out may be gone as well.
+    """
+    left = [route for route in routes if not route.gone]
+    if leaving:
+        return all(route.reachable and is_as_wanted(wanted, route) for route in left)
+    return in_force(wanted, left)
+
+
 def in_force(wanted: SetWeight, routes: Iterable[RouteFacts]) -> bool:
     """Whether every route is as wanted, and carried out."""
     return all(route.reachable and route.programmed and is_as_wanted(wanted, route) for route in routes)

@@ -78,6 +78,7 @@ PRESETS: dict[str, Preset] = {
         f"${{histogram}}_count{{{_GATEWAY}}}",
         good=True,
         durations_ms=("slowerThan",),
+        bounds_ms=ENVOY_BOUNDS_MS,
         names={"histogram": "envoy_cluster_upstream_rq_time", **_GATEWAY_NAMES},
         what="requests slower than a bucket bound, as the gateway saw them",
         place="cluster",
@@ -244,7 +245,8 @@ def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
             faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} needs a duration", remedy, kpi.with_.get(name)))
             continue
         filled[name] = f"{milliseconds / 1000:g}" if preset.seconds else f"{milliseconds:g}"
-        if preset.bounds_ms and milliseconds not in preset.bounds_ms:
+        is_usual = "histogram" not in kpi.with_  # another histogram has other bounds
+        if is_usual and preset.bounds_ms and milliseconds not in preset.bounds_ms:
             below = [bound for bound in preset.bounds_ms if bound < milliseconds][-1:]
             near = below + [bound for bound in preset.bounds_ms if bound > milliseconds][:1]
             remedy = f"use {' or '.join(f'{bound:g}ms' for bound in near)}"

@@ -26,6 +26,10 @@ SHARED_S = 1.0
 SHARED_MAX = 256
 WORKERS_MAX = 16
 SAMPLES_MAX = 20_000
+ANSWER_MAX_BYTES = 16 * 1024 * 1024
+
+AWAY_S = 15.0
+"""Who has not answered in time is left alone for so long, so that its rollouts do not hold up those of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,15 @@ class PrometheusClient:
         self._access = access
         self._lock = threading.Lock()
         self._shared: dict[str, tuple[float, Future[Answer]]] = {}
+        self._away_until = 0.0
         self._slots = threading.BoundedSemaphore(WORKERS_MAX)
         self._local = threading.local()
 
     def query(self, text: str, at: float | None = None) -> Answer:
         """Evaluate an instant query. at: unix seconds, else now. Never raises."""
         key, now = f"{text}@{at}", time.monotonic()
+        if now < self._away_until:
+            return self._no("has not answered lately; it is asked again in a moment")
         with self._lock:
             self._shared = {each: held for each, held in self._shared.items() if now - held[0] < SHARED_S}
             held = self._shared.get(key)
@@ -86,9 +93,12 @@ class PrometheusClient:
         if mine and not self._start(future, text, at):
             return Answer(problem=f"{self._access.url} is asked {WORKERS_MAX} things already and answers none of them")
         try:
-            return future.result(self._access.timeout_s + CONNECT_TIMEOUT_S + SLACK_S)
+            answer = future.result(self._access.timeout_s + CONNECT_TIMEOUT_S + SLACK_S)
         except FutureTimeout:
-            return Answer(problem=f"{self._access.url} has not answered in {self._access.timeout_s:g} s")
+            answer = self._no(f"has not answered in {self._access.timeout_s:g} s")
+        if "has not answered in" in answer.problem:
+            self._away_until = time.monotonic() + min(AWAY_S, 5 * self._access.timeout_s)
+        return answer
 
     def _start(self, future: Future[Answer], text: str, at: float | None) -> bool:
         if not self._slots.acquire(blocking=False):
@@ -114,6 +124,8 @@ class PrometheusClient:
             parameters["time"] = f"{at:.3f}"
         try:
             found = self._connection(heard).custom_query(text, params=parameters)
+        except _CutError as error:
+            return self._no(str(error))
         except requests.exceptions.JSONDecodeError:
             return self._no(f"answered {heard.get('type') or 'no JSON'}: is a login page in front of it?")
         except requests.exceptions.SSLError as error:
@@ -157,6 +169,9 @@ class PrometheusClient:
         from urllib3.util.retry import Retry  # noqa: PLC0415
 
         def hear(answer: Any, **_: Any) -> None:
+            if answer.is_redirect:
+                raise _CutError("redirects elsewhere: is a login page in front of it?")
+            _read_whole(answer, deadline)
             heard["code"] = answer.status_code
             heard["type"] = answer.headers.get("Content-Type", "").partition(";")[0]
             try:
@@ -166,6 +181,7 @@ class PrometheusClient:
             if isinstance(told, dict):
                 heard.update({key: told[key] for key in ("status", "error", "warnings") if key in told})
 
+        deadline = time.monotonic() + self._access.timeout_s + CONNECT_TIMEOUT_S
         access, session = self._access, requests.Session()
         session.trust_env = False
         session.verify = False if access.insecure else str(access.ca) if access.ca else True
@@ -176,9 +192,28 @@ class PrometheusClient:
             headers={"Accept": "application/json", **dict(access.headers)},
             auth=access.basic,
             session=session,
-            retry=Retry(total=0, redirect=3),
+            retry=Retry(total=0),
             timeout=(CONNECT_TIMEOUT_S, access.timeout_s),
         )
+
+
+class _CutError(Exception):
+    """The answer was given up in the middle."""
+
+
+def _read_whole(answer: Any, deadline: float) -> None:
+    """Read an answer's body, at most so much of it and so long: the library would read on for as long as bytes come."""
+    parts, size = [], 0
+    for part in answer.iter_content(65_536):
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_MAX_BYTES:
+            answer.close()
+            raise _CutError(f"answers with more than {ANSWER_MAX_BYTES >> 20} MiB: take out labels")
+        if time.monotonic() > deadline:
+            answer.close()
+            raise _CutError("has not answered in time: its answer does not end")
+    answer._content, answer._content_consumed = b"".join(parts), True  # noqa: SLF001  the library's way to say: read
 
 
 def _refusal(heard: Mapping[str, Any]) -> str:

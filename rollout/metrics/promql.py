@@ -7,6 +7,7 @@ raw, series by series: what happened between two looks is counted by the engine,
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -95,11 +96,13 @@ class PrometheusSource:
             requests=reading(split, split),
             responses={query.name: reading(query.total, query.among) for query in queries if query.among},
             spend=self._spend(found, spend, candidate) if spend else None,
+            lagging=True,
         )
 
     def _selector(self, text: str, version: str) -> str:
         service = self._service_of(version)
-        return expand(text, name=self._name, version=version, namespace=self._namespace, service=service).strip()
+        filled = expand(text, name=self._name, version=version, namespace=self._namespace, service=service)
+        return _BOUND.sub(lambda match: any_spelling(match.group(1)), filled.strip())
 
     def _answer(self, terms: Iterable[Term]) -> Answer:
         """Ask for all terms; in several queries where one would be too long, all of them at one time."""
@@ -122,7 +125,7 @@ class PrometheusSource:
         self, found: _Found, versions: tuple[str, str], counted: str, total: str, *, good: bool, must_exist: bool
     ) -> Reading:
         stable, candidate = versions
-        arms = []
+        arms: list[Counters] = []
         for version in versions:
             bad = found.series(self._selector(counted, version))
             every = found.series(self._selector(total, version))
@@ -130,9 +133,14 @@ class PrometheusSource:
                 return Reading(problem=problem)
             if problem := found.problem(self._selector(counted, version)):
                 return Reading(problem=problem)
+            if good and every and not bad and "le=" in counted:  # a bucket is there from the first outcome on
+                return Reading(
+                    problem=f"there is no series {self._selector(counted, version)}: is that a bucket's bound?"
+                )
             arms.append(Counters(bad=bad, total=every))
-        if stable != candidate and (shared := arms[0].total.keys() & arms[1].total.keys()):
-            told = f"{len(shared)} series are counted for {stable} and for {candidate} ({total})"
+        shared = arms[0].total.keys() & arms[1].total.keys() or arms[0].bad.keys() & arms[1].bad.keys()
+        if stable != candidate and shared:
+            told = f"{len(shared)} series are counted for {stable} and for {candidate} ({counted}, {total})"
             return Reading(problem=f"{told}: the versions cannot be told apart; put $version into a label")
         return Reading(stable=arms[0], candidate=arms[1], good=good)
 
@@ -181,6 +189,34 @@ class _Found:
         if found and self._age_s.get(id_, 0.0) > self._stale_after_s:
             return f"{text} was last seen {self._age_s[id_]:.0f} s ago: is it still scraped?"
         return ""
+
+
+_BOUND = re.compile(r'\ble="([0-9.eE+-]+)"')
+
+
+def any_spelling(bound: str) -> str:
+    """Return a matcher for a bucket's bound however it is written: 8000, 8000.0 and 8e+03 are one.
+
+    Clients write them differently, and Prometheus 3 rewrites them; an exact match would find nothing, which is no fault
+    to Prometheus, and make every outcome a bad one.
+    """
+    try:
+        value = float(bound)
+    except ValueError:
+        return f'le="{bound}"'
+    mantissa, _, exponent = f"{value:e}".partition("e")
+    short = mantissa.rstrip("0").rstrip(".")
+    spellings = {
+        bound,
+        f"{value:g}",
+        repr(value),
+        f"{short}e{exponent}",
+        f"{short}e{exponent[0]}{exponent[1:].lstrip('0') or '0'}",
+    }
+    if value.is_integer():
+        spellings |= {f"{value:.0f}", f"{value:.1f}"}
+    escaped = sorted(spelling.replace(".", "[.]").replace("+", "[+]") for spelling in spellings)
+    return f'le=~"{"|".join(escaped)}"'
 
 
 def _name(sample: Sample) -> str:

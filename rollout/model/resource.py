@@ -69,6 +69,10 @@ class PolicyRef(Document):
     name: Name
 
 
+WIRING = {"backends", "routes", "metrics", "conversations"}
+"""What must not change under a rollout: the routes it has touched must be given back."""
+
+
 class RolloutSpec(Document):
     """What is wanted. Changing `version` starts a rollout."""
 
@@ -85,6 +89,12 @@ class RolloutSpec(Document):
     def is_local(self) -> bool:
         """Whether this machine carries it out: its versions are addresses."""
         return bool(self.backends.endpoints)
+
+    def wiring(self) -> str | None:
+        """Return what a rollout in a cluster is carried out with, as text; None on one machine, which follows edits."""
+        if self.is_local:
+            return None
+        return self.model_dump_json(by_alias=True, exclude_none=True, include=WIRING)
 
     @property
     def envoy(self) -> EnvoyRoute:

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rollout.errors import Fault
-from rollout.model.rules import Raw, Rule, exactly_one, items, mapping, template
-from rollout.model.units import TEMPLATE_NAMES, template_names
+from rollout.model.rules import Raw, Rule, exactly_one, items, mapping, number, template
+from rollout.model.units import TEMPLATE_NAMES, duration_s, template_names
 
 CLUSTER_KINDS = {"httpRoute", "grpcRoute", "virtualService"}
 
@@ -113,6 +113,19 @@ def templates(raw: Raw) -> Iterator[Fault]:
     yield from template(requests, "metrics.prometheus.requests", (*TEMPLATE_NAMES, "service"))
 
 
+TIMEOUT_MAX_S = 30.0
+"""So long one Prometheus may hold a worker that others wait for."""
+
+
+def bounded(raw: Raw) -> Iterator[Fault]:
+    """Nothing waits longer than others can bear."""
+    prometheus = mapping(mapping(raw.get("metrics")).get("prometheus"))
+    timeout = number(duration_s, prometheus.get("timeout"))
+    if timeout is not None and not 0 < timeout <= TIMEOUT_MAX_S:
+        remedy = "write 1s to 30s; what takes longer than that is a recording rule's work"
+        yield Fault("metrics.prometheus.timeout", "is out of bounds", remedy, prometheus["timeout"])
+
+
 def one_place(raw: Raw) -> Iterator[Fault]:
     """Services are routed and measured in a cluster, addresses on this machine; half of each is neither."""
     backends, metrics, routes = mapping(raw.get("backends")), mapping(raw.get("metrics")), items(raw.get("routes"))
@@ -134,6 +147,9 @@ def one_place(raw: Raw) -> Iterator[Fault]:
             if "envoy" in mapping(route):
                 remedy = f"use one of {', '.join(sorted(CLUSTER_KINDS))}"
                 yield Fault(f"routes[{index}].envoy", "is on one machine, and the backend is a Service", remedy)
+    if "namespace" in backends and any("virtualService" in mapping(route) for route in routes):
+        remedy = "keep the Services beside the VirtualService"
+        yield Fault("backends.namespace", "needs a grant, and there is none for a VirtualService", remedy)
     seen: set[tuple[str, Any, Any]] = set()
     for index, route in enumerate(routes):
         for kind in sorted(CLUSTER_KINDS & mapping(route).keys()):
@@ -147,6 +163,7 @@ def one_place(raw: Raw) -> Iterator[Fault]:
 ROLLOUT_RULES: tuple[Rule, ...] = (
     _unions,  # one policy, one metrics source, one kind per route, one way to name a backend
     templates,  # two versions are two Services
+    bounded,  # one rollout holds up no other
     one_place,  # all in the cluster, or all on this machine
     endpoints,  # versions can be told apart
     listen,  # where nobody else does

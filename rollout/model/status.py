@@ -198,9 +198,10 @@ class Result(StrEnum):
 class Status(Record):
     """The whole state of one rollout. Weights in basis points, times absolute and in UTC.
 
-    bases: by route, where weights were found in somebody else's. identities: what both versions were made of when the
-    checks began. woken: the version that was woken up. failed: versions that were rolled back, or turned down while
-    they were known to be worse, with how often they had been retried by then.
+    wiring: in a cluster, the backends, routes and metrics it began with, as text: what is edited meanwhile counts for
+    the next rollout. bases: by route, where weights were found in somebody else's. identities: what both versions were
+    made of when the checks began. woken: the version that was woken up. failed: versions that were rolled back, or
+    turned down while they were known to be worse, with how often they had been retried by then.
     """
 
     phase: Phase = Phase.STABLE
@@ -214,6 +215,7 @@ class Status(Record):
     undoing: bool = False
     standby_until: datetime | None = None
     policy: Pinned | None = None
+    wiring: str | None = None
     steps: int = 0
     step: int = 0
     started_at: datetime | None = None

@@ -16,6 +16,9 @@ ABORT = "rollout.dev/abort"
 TEXT_MAX = 1000
 """What people say in a command is cut here: it is repeated in status, events and records."""
 
+ANNOTATION_MAX = 4096
+"""Longer is no command."""
+
 _VERBS = frozenset(get_args(Verb))
 
 
@@ -54,7 +57,7 @@ def _command(text: str, found: Object) -> Command | None:
     expected: dict[str, Any] = given if isinstance(given, dict) else {}
     step = expected.get("step")
     return Command(
-        id=str(raw["id"])[:100],
+        id=_clean(str(raw["id"]))[:100],
         verb=cast("Verb", raw["verb"]),
         actor=_text(raw.get("actor")) or "unknown",
         reason=_text(raw.get("reason")),
@@ -69,9 +72,12 @@ def _command(text: str, found: Object) -> Command | None:
 def _abort(text: str, found: Object) -> Command:
     """An abort is understood however it is written: whoever writes one is in a hurry."""
     raw = _object(text) or {"reason": text}
-    unique = hashlib.sha256(f"{found['metadata'].get('uid', '')}{text}".encode()).hexdigest()[:16]
+    # The same words may be meant again for the next release.
+    release = (found.get("status") or {}).get("startedAt", "")
+    salted = f"{found['metadata'].get('uid', '')}{release}{text}"
+    unique = hashlib.sha256(salted.encode(errors="replace")).hexdigest()[:16]
     return Command(
-        id=str(raw.get("id") or f"abort-{unique}")[:100],
+        id=_clean(str(raw.get("id") or f"abort-{unique}"))[:100],
         verb="abort",
         actor=_text(raw.get("actor")) or "unknown",
         reason=_text(raw.get("reason")),
@@ -81,14 +87,19 @@ def _abort(text: str, found: Object) -> Command:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        raw = json.loads(text)
-    except ValueError:
+        raw = json.loads(text[:ANNOTATION_MAX])
+    except (ValueError, RecursionError):
         return None
     return raw if isinstance(raw, dict) else None
 
 
 def _text(value: Any) -> str:
-    return value[:TEXT_MAX] if isinstance(value, str) else ""
+    return _clean(value)[:TEXT_MAX] if isinstance(value, str) else ""
+
+
+def _clean(text: str) -> str:
+    """Return a text that can be written anywhere: JSON may hold halves of characters."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _time(value: Any, found: Object) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any
 from rollout.cluster.api import Api
 from rollout.cluster.kinds import ROLLOUT, Kind, Object, name_of, version_of
 from rollout.engine.facts import Command, Verb
-from rollout.errors import Busy, ClusterUnavailable, Conflict, InvalidInput, NotFound
+from rollout.errors import Busy, ClusterUnavailable, Conflict, InvalidInput, NotFound, NotInstalled
 from rollout.model.release import Release
 from rollout.model.resource import RolloutSpec
 from rollout.model.rollout import Rollout
@@ -38,6 +38,8 @@ class ClusterShelf:
     def get(self, name: str) -> Row | None:
         try:
             return row_of(self._api.get(ROLLOUT, self._one_namespace(), name))
+        except NotInstalled:
+            raise
         except NotFound:
             return None
 
@@ -87,9 +89,7 @@ class ClusterShelf:
 
     def declare(self, name: str, version: str) -> Row:
         """Want another version; return the rollout as it is declared then."""
-        found = self._api.get(ROLLOUT, self._one_namespace(), name)
-        patch = {"metadata": {"resourceVersion": version_of(found)}, "spec": {"version": version}}
-        return row_of(self._api.merge(ROLLOUT, self._one_namespace(), name, patch))
+        return row_of(self._api.merge(ROLLOUT, self._one_namespace(), name, {"spec": {"version": version}}))
 
     def is_held(self, name: str) -> bool:  # noqa: ARG002  the shelf's
         """Return True: only a controller in the cluster answers."""

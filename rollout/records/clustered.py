@@ -74,16 +74,19 @@ class ClusterRecords:
         found: Object,
         spec: RolloutSpec | None,
         *,
+        trouble: Trouble | None = None,
         events: Events,
         now: Callable[[], datetime],
         may_write: Callable[[], bool],
         note: Callable[[Object], None],
     ) -> None:
-        """spec: None where it cannot be read; then nothing but the conditions can be told. note: hears every write."""
+        """spec: to go by; None where there is none, and nothing but the conditions can be told. trouble: what is wrong
+        with what is declared. note: hears every write.
+        """
         self._api, self._found, self._events = api, found, events
         self._now, self._may_write, self._note = now, may_write, note
-        self._spec = spec
-        self._wanted = spec.version if spec else None
+        self._spec, self._trouble = spec, trouble
+        self._wanted = wanted_of(found)
         self._status = status_of(found)
 
     def load(self) -> Rollout:
@@ -104,7 +107,7 @@ class ClusterRecords:
         told = [decision for decision in decisions if decision.kind != "look"]
         if needs_finalizer(status) and not is_deleted(self._found):
             self._set_finalizer(wanted=True)
-        self._write(status, None)
+        self._write(status, self._trouble)
         release = ended(before, status, decisions[-1].at) if decisions else None
         for decision in told:
             self._tell(decision)
@@ -115,7 +118,11 @@ class ClusterRecords:
                 _log().warning("the journal was not written; the status has the last decisions", why=str(error))
 
     def publish(self, trouble: Trouble | None = None) -> None:
-        """Bring what others read up to date: conditions, finalizer, answered commands. Writes nothing in vain."""
+        """Bring what others read up to date: conditions, finalizer, answered commands. Writes nothing in vain.
+
+        trouble: what went wrong in this look, if nothing was wrong before.
+        """
+        trouble = trouble or self._trouble
         before = {each.reason for each in self._conditions() if each.type == "Stalled" and each.status == "True"}
         self._write(self._status, trouble)
         if trouble is not None and trouble.reason not in before:
@@ -181,6 +188,13 @@ def _by_annotation(found: Object) -> dict[str, Command]:
 def needs_finalizer(status: Status) -> bool:
     """Whether traffic may be elsewhere than it was found."""
     return status.is_active and status.phase is not Phase.PREFLIGHT
+
+
+def wanted_of(found: Object) -> str | None:
+    """Return the version that is declared, whatever else is wrong with the spec."""
+    spec = found.get("spec")
+    version = spec.get("version") if isinstance(spec, dict) else None
+    return version if isinstance(version, str) else None
 
 
 def is_deleted(found: Object) -> bool:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from rollout.cluster.api import Api
 from rollout.cluster.kinds import CONFIG_MAP, Object, name_of, namespace_of, version_of
-from rollout.errors import Conflict, NotFound
+from rollout.errors import Conflict, NotFound, Rejected
 from rollout.model.release import Release
 from rollout.model.status import Decision
 
@@ -43,6 +43,9 @@ def _write(api: Api, owner: Object, lines: list[str], release: Release | None) -
         found = api.get(CONFIG_MAP, namespace, name)
     except NotFound:
         found = None
+    if found is not None and not _is_ours(found, owner):
+        told = f"the ConfigMap {namespace}/{name} belongs to somebody else, so the journal is not written"
+        raise Rejected(f"{told}: rename it, or the Rollout")
     data = dict((found or {}).get("data") or {})
     decisions = [*data.get("decisions", "").splitlines(), *lines]
     while sum(map(len, decisions)) + len(decisions) > DECISIONS_MAX_BYTES:
@@ -64,6 +67,12 @@ def _write(api: Api, owner: Object, lines: list[str], release: Release | None) -
     metadata = {"name": name, "namespace": namespace, "ownerReferences": [reference], "labels": labels}
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
     api.create(CONFIG_MAP, namespace, body)
+
+
+def _is_ours(found: Object, owner: Object) -> bool:
+    """Whether this very Rollout owns it: not one of the same name that was deleted, nor nobody."""
+    references = found["metadata"].get("ownerReferences") or ()
+    return any(each.get("uid") == owner["metadata"].get("uid") for each in references)
 
 
 def read(api: Api, namespace: str, rollout: str) -> tuple[list[Decision], list[Release]]:

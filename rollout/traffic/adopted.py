@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,7 +11,7 @@ from rollout.cluster.api import Api
 from rollout.cluster.kinds import GRPC_ROUTE, HTTP_ROUTE, VIRTUAL_SERVICE, Kind, Object, version_of
 from rollout.engine.facts import RouteFacts
 from rollout.engine.route import SetWeight
-from rollout.errors import ClusterUnavailable, Forbidden, NotFound, RouterUnavailable
+from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, Rejected, RouterUnavailable
 from rollout.model.naming import Naming
 from rollout.model.routes import ClusterRoute, Route
 from rollout.model.status import Reason
@@ -75,13 +76,18 @@ class AdoptedRouter:
         try:
             found, rule = self._find()
         except Refused as refused:
-            return RouteFacts(self.name, reachable=False, problem=str(refused), reason=refused.reason)
+            gone = refused.reason is Reason.ROUTE_NOT_FOUND
+            told = str(refused)
+            return RouteFacts(
+                self.name, reachable=False, is_adopted=True, gone=gone, problem=told, reason=refused.reason
+            )
         problem, reason = self._problem(rule)
         waiting = self.flavour.not_accepted(found)
         manages = self.route.manage_backends
         return RouteFacts(
             self.name,
             reachable=True,
+            is_adopted=True,
             problem=problem,
             reason=reason,
             shares=rule.shares,
@@ -114,15 +120,25 @@ class AdoptedRouter:
             raise RouterUnavailable(f"{self.name} is left alone: this controller does not lead any more")
         try:
             written = self.api.patch(self.flavour.kind, self.naming.namespace, self.route.name, made)
+        except (Conflict, Rejected) as error:
+            self._read_anew()  # the watch may be far behind: what it shows would be refused again and again
+            raise RouterUnavailable(f"{self.name} has changed meanwhile: {error}") from error
         except ClusterUnavailable as error:
             raise RouterUnavailable(f"{self.name} was not changed, or we cannot know it: {error}") from error
         self.cache.note(written)
 
     def _find(self) -> tuple[Object, Rule]:
+        if self.cache.problem:
+            self._read_anew()
         found = self.cache.get(self.naming.namespace, self.route.name)
         if found is None:
             raise self._absent()
         return found, find_rule(found, self.flavour.dialect, self.naming, self.route.rule, self.versions)
+
+    def _read_anew(self) -> None:
+        """Read the route past the cache; where that fails too, the cache is all there is."""
+        with contextlib.suppress(ClusterUnavailable):
+            self.cache.note(self.api.get(self.flavour.kind, self.naming.namespace, self.route.name))
 
     def _absent(self) -> Refused:
         """Say why there is no such route: the cache may be empty for many reasons."""
@@ -137,7 +153,7 @@ class AdoptedRouter:
             return Refused(f"{where} may not be read: {error}", Reason.FORBIDDEN)
         except ClusterUnavailable as error:
             return Refused(f"{where} cannot be read: {error}", Reason.ROUTER_DOWN)
-        return Refused(f"{where} has just appeared; it is read again", Reason.ROUTE_NOT_FOUND)
+        return Refused(f"{where} has just appeared; it is read again", Reason.ROUTER_DOWN)
 
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:

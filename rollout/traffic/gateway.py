@@ -43,6 +43,7 @@ GATEWAY = Dialect(
     new_backend=_new_backend,
     usual_base=USUAL_BASE,
     default_weight=1,
+    alone_gets_all=False,
 )
 
 _PARENT_KEYS = ("group", "kind", "namespace", "name", "sectionName", "port")

@@ -21,6 +21,7 @@ from rollout.model.units import FULL_BP
 class Dialect:
     """What a kind of route calls things. rules, backends: the keys of the lists. target: from a backend to what says
     which Service it is. usual_base: what weights are written on. default_weight: of a backend that names none.
+    alone_gets_all: whether a backend that is the only one gets everything, also at weight 0.
     """
 
     rules: str
@@ -32,6 +33,7 @@ class Dialect:
     new_backend: Callable[[str, Naming], Object]
     usual_base: int
     default_weight: int
+    alone_gets_all: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _read(raw: Object, index: int, dialect: Dialect, naming: Naming) -> Rule:
             raise Refused(f"names {service} twice in one rule, so its share cannot be set: merge them into one backend")
         else:
             ours[version] = Backend(position, weight)
-    if len(ours) == 1 and not others and not any(each.weight for each in ours.values()):
+    if dialect.alone_gets_all and len(ours) == 1 and not others and not any(each.weight for each in ours.values()):
         # One backend alone gets everything, whatever its weight says.
         ours = {version: Backend(each.index, dialect.usual_base) for version, each in ours.items()}
     return Rule(index, raw, ours, others)

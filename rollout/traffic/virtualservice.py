@@ -49,4 +49,5 @@ ISTIO = Dialect(
     new_backend=_new_backend,
     usual_base=USUAL_BASE,
     default_weight=0,
+    alone_gets_all=True,
 )

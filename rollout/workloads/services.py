@@ -30,7 +30,7 @@ _IGNORED_ANNOTATIONS = ("kubectl.kubernetes.io/",)
 
 
 class ServiceWorkloads:
-    """Services and Deployments of one rollout. route_kinds: the Gateway API kinds that would refer to them."""
+    """Services and Deployments of one rollout. route_kinds: the kinds of routes that refer to them."""
 
     def __init__(
         self, api: Api, naming: Naming, route_kinds: tuple[str, ...], may_write: Callable[[], bool] = lambda: True
@@ -42,8 +42,14 @@ class ServiceWorkloads:
         example, where = self._naming.backends.service, self._naming.services_in
         return f"has no Service in {where}: create it, or correct backends.service ({example})"
 
+    @property
+    def _is_elsewhere(self) -> bool:
+        return self._naming.services_in != self._naming.namespace
+
     def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
-        """Return those that have a Service."""
+        """Return those that have a Service. Of another namespace nothing is told before it grants it; see `ready`."""
+        if self._is_elsewhere and self._not_granted():
+            return versions
         return tuple(version for version in versions if self._get(SERVICE, self._naming.service(version)) is not None)
 
     def ready(self, versions: tuple[str, ...]) -> Mapping[str, str]:
@@ -68,7 +74,12 @@ class ServiceWorkloads:
         return f"{where} has no ready endpoint: look at its pods, and whether the Service selects them"
 
     def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
-        """Return those whose Deployment is at 0 replicas and that no autoscaler owns."""
+        """Return those whose Deployment is at 0 replicas and that no autoscaler owns.
+
+        None in another namespace: a grant to route to Services is no right to scale what is behind them.
+        """
+        if self._is_elsewhere:
+            return frozenset()
         found = set()
         for version in versions:
             deployment = self._deployment(version)
@@ -78,6 +89,8 @@ class ServiceWorkloads:
 
     def wake(self, version: str, like: str) -> None:
         """Scale a sleeping version up to as many replicas as another one has. Nothing is ever scaled down."""
+        if self._is_elsewhere:
+            return
         deployment, model = self._deployment(version), self._deployment(like)
         if deployment is None or _replicas(deployment) > 0 or not self._may_write():
             return
@@ -86,8 +99,10 @@ class ServiceWorkloads:
         self._api.merge(DEPLOYMENT, self._naming.services_in, deployment["metadata"]["name"], patch)
 
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
-        """Return the fingerprints of what each version's pods are made of, where it has a Deployment."""
-        found = {}
+        """Return the fingerprints of what each version's pods are made of, by its Deployment in our namespace."""
+        found: dict[str, Mapping[str, str]] = {}
+        if self._is_elsewhere:
+            return found
         for version in versions:
             deployment = self._deployment(version)
             if deployment is not None:
@@ -128,7 +143,7 @@ class ServiceWorkloads:
     def _not_granted(self) -> str:
         """Say which grant is missing where the Services are in another namespace than the routes."""
         naming = self._naming
-        if naming.services_in == naming.namespace or not self._route_kinds:
+        if not self._is_elsewhere:
             return ""
         grants = self._grants()
         for kind in self._route_kinds:

@@ -15,6 +15,12 @@ from rollout.metrics.selector import parse
 TERM = re.compile(r'label_replace\((max\(timestamp\()?(.*?)(\)\))?,"rollout_term","(t\d+@?)","",""\)(?: or |$)')
 
 
+def accepts(selector, labels):
+    """As Prometheus matches: `le` is text like any other label."""
+    bounds = [each for each in selector.matchers if each.label == "le" and each.operator == "="]
+    return selector.accepts(labels) and all(labels.get("le") == each.value for each in bounds)
+
+
 class FakePrometheus:
     """series: by (name, labels as sorted pairs). answer: instead of evaluating: (code, type, body). age_s: of samples."""
 
@@ -37,7 +43,7 @@ class FakePrometheus:
             matching = [
                 (labels, value)
                 for (name, labels), value in self.series.items()
-                if name == selector.name and selector.accepts(dict(labels))
+                if name == selector.name and accepts(selector, dict(labels))
             ]
             if timestamp and matching:
                 found.append({"metric": {"rollout_term": term}, "value": [now, str(now - self.age_s)]})

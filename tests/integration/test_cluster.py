@@ -206,7 +206,7 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
 
             controller.send_signal(signal.SIGTERM)
             assert controller.wait(25) == 0
-            assert api.get(LEASE, "default", "rollout-controller")["spec"]["holderIdentity"] == "", (
+            assert api.get(LEASE, "rollout-system", "rollout-controller")["spec"]["holderIdentity"] == "", (
                 "the lease is let go of"
             )
         finally:

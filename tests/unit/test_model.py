@@ -146,6 +146,12 @@ def test_a_fault_in_a_policy_is_told_with_place_and_remedy(path, value, place, w
         ("routes.0", {"httpRoute": {"name": "x"}}, "spec.routes[0].httpRoute", "is in a cluster"),
         ("routes.0.envoy.listen", "127.0.0.1:99999", "spec.routes[0].envoy.listen", "no port"),
         ("metrics", {}, "spec.metrics", "exactly one of prometheus, scrape"),
+        (
+            "metrics",
+            {"prometheus": {"url": "http://p:9090", "timeout": "1h"}},
+            "spec.metrics.prometheus.timeout",
+            "30s",
+        ),
         ("metrics", {"prometheus": {"url": "x"}}, "spec.metrics.prometheus", "rollouts in a cluster"),
         ("backends", {"service": "$name-$version", "subset": "x"}, "spec.backends.subset", "cannot do that yet"),
         ("backends", {"service": "$name-$version"}, "spec.routes[0].envoy", "on one machine"),

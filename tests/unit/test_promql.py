@@ -328,3 +328,79 @@ def test_an_authority_of_ones_own_is_trusted_and_any_other_is_not(tmp_path):
     client = Credentials(api, tmp_path).client(declared("https://p:9090", tls={"ca": key("ca")}), "agents")
     assert client._access.ca is not None and client._access.ca.read_text().startswith("-----BEGIN")
     assert client._access.ca.stat().st_mode & 0o077 == 0
+
+
+# -- what reviewers found ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", ["8000", "8000.0", "8e+03", "8e+3"])
+def test_a_bucket_is_found_however_its_bound_is_written(server, written):
+    for version, good in (("v1", 90), ("v2", 20)):
+        server.add("agent_task_tokens_bucket", good, version=version, le=written)
+        server.add("agent_task_tokens_count", 100, version=version)
+    kpi = Kpi.model_validate(
+        {"name": "tokens", "preset": "agent-tokens", "with": {"moreThan": "8000"}, "margin": {"absolute": "1%"}}
+    )
+    found = source(server).read("v1", "v2", (kpi,)).kpis["tokens"]
+    assert (
+        found.problem == "" and list(found.stable.bad.values()) == [90] and list(found.candidate.bad.values()) == [20]
+    )
+
+
+def test_a_bucket_that_does_not_exist_is_a_fault_and_never_everything_bad(server):
+    server.add("agent_task_tokens_bucket", 5, version="v1", le="1000.0")
+    server.add("agent_task_tokens_count", 100, version="v1")
+    kpi = Kpi.model_validate(
+        {"name": "tokens", "preset": "agent-tokens", "with": {"moreThan": "8000"}, "margin": {"absolute": "1%"}}
+    )
+    assert "is that a bucket's bound" in source(server).read("v1", "v2", (kpi,)).kpis["tokens"].problem
+
+
+def test_failures_that_are_counted_for_both_versions_are_told_too(server):
+    tasks(server, "v1", 100)
+    tasks(server, "v2", 10)
+    server.add("errors_total", 50, pod="a")
+    kpi = Kpi.model_validate(
+        {
+            "name": "tasks",
+            "bad": "errors_total",
+            "total": 'agent_tasks_started_total{version="$version"}',
+            "margin": {"absolute": "1%"},
+        }
+    )
+    assert "cannot be told apart" in source(server).read("v1", "v2", (kpi,)).kpis["tasks"].problem
+
+
+def test_two_replicas_that_take_turns_invent_no_outcomes(server):
+    """One of them scraped a little earlier: counters seem to fall, and nothing began anew."""
+    over, ledger = source(server), Ledger()
+    total = 0.0
+    for look in range(10):
+        server.series.clear()
+        started = 100_000 + 1000 * (look + 1 if look % 2 else look - 2)  # the other replica is three scrapes behind
+        tasks(server, "v1", started, started // 100)
+        tasks(server, "v2", 5)
+        time.sleep(0.03)
+        over._client._shared.clear()
+        ledger, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
+        total += found["tasks"].look.all_s if "tasks" in found else 0.0
+    assert total == (100_000 + 10_000) - (100_000 - 2000)
+
+
+def test_an_answer_without_end_is_cut(server, monkeypatch):
+    monkeypatch.setattr("rollout.metrics.prometheus.ANSWER_MAX_BYTES", 100_000)
+    server.answer = (200, "application/json", '{"data":"' + "x" * 1_000_000 + '"}')
+    assert "take out labels" in source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem
+
+
+def test_a_redirect_is_not_followed(server):
+    server.answer = (302, "text/html", "elsewhere")
+    assert source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem != ""
+
+
+def test_who_did_not_answer_in_time_is_left_alone_for_a_while(server):
+    server.answer = lambda: time.sleep(2) or HTML
+    over = source(server, timeout_s=0.3)
+    over.read("v1", "v2", (TASKS,))
+    began = time.monotonic()
+    assert "lately" in over.read("v1", "v2", (TASKS,)).kpis["tasks"].problem and time.monotonic() - began < 0.2

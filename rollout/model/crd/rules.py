@@ -50,6 +50,7 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
             "keep odds (for rates above 20 %), or relative and absolute",
         ),
     ),
+    "Prometheus": (("!has(self.timeout) || duration(self.timeout) <= duration('30s')", "the timeout is 30s at most"),),
     "Backends": (
         ("!has(self.service) || self.service.contains('$version')", "service must have $version in it"),
         ("!has(self.deployment) || self.deployment.contains('$version')", "deployment must have $version in it"),
