@@ -85,7 +85,7 @@ class Shared:
 
 
 def reconciler(
-    shared: Shared, rollout: Rollout, policy: PolicySpec, records: Records, *, leaving: bool = False
+    shared: Shared, rollout: Rollout, policy: PolicySpec, records: Records, *, leaving: bool, warned: set[str]
 ) -> Reconciler:
     """Return the loop's body for one look at a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
@@ -109,6 +109,7 @@ def reconciler(
         gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata),
         clock=WallClock(),
         leaving=leaving,
+        warned=warned,
     )
 
 

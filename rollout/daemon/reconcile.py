@@ -28,6 +28,7 @@ class Reconciler:
 
     policy_of: returns the policy that is declared for it now. leaving: whether the rollout is being deleted. failures:
     what could not be asked or done in the last look; the next one tries again.
+    warned: what was warned of already.
     """
 
     policy_of: Callable[[Rollout], PolicySpec]
@@ -39,7 +40,7 @@ class Reconciler:
     clock: Clock
     leaving: bool = False
     failures: list[Unavailable] = field(default_factory=list, compare=False)
-    _warned: set[str] = field(default_factory=set, compare=False)
+    warned: set[str] = field(default_factory=set, compare=False)
 
     def look(self) -> Plan:
         """Take one look and return what followed. Raises RecordsUnavailable: without records nothing may move."""
@@ -68,8 +69,8 @@ class Reconciler:
 
     def _warn_once(self, effect: str, why: str) -> None:
         """Warn of a failure when it begins, not at each of the many tries that follow."""
-        if why not in self._warned:
-            self._warned.add(why)
+        if why not in self.warned:
+            self.warned.add(why)
             _log().warning("an effect was not carried out; it is tried again", effect=effect, why=why)
 
     def _observe(self, rollout: Rollout, declared: PolicySpec) -> Facts:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from rollout.cluster.events import Events
-from rollout.cluster.kinds import Object, name_of, namespace_of
+from rollout.cluster.kinds import Object, key_of, name_of, namespace_of
 from rollout.daemon.cluster_machine import Shared, faults_of, reconciler
 from rollout.daemon.watched import Watched
 from rollout.engine.conditions import Trouble
@@ -45,10 +45,11 @@ class Seen:
 
 
 class Reconciliation:
-    """Carries out what a Rollout resource says. It remembers nothing."""
+    """Carries out what a Rollout resource says. It remembers nothing but what it has warned of."""
 
     def __init__(self, shared: Shared, watched: Watched, events: Events) -> None:
         self._shared, self._watched, self._events = shared, watched, events
+        self._warned: dict[str, set[str]] = {}
 
     def look(self, found: Object) -> Seen:
         """Take one look. Raises ClusterUnavailable and its children; nothing is half done then."""
@@ -75,12 +76,15 @@ class Reconciliation:
         if is_deleted(found) and not rollout.status.is_active:
             records.publish()
             return Seen(rollout.status, None)
-        loop = reconciler(self._shared, rollout, policy, records, leaving=is_deleted(found))
+        warned = self._warned.setdefault(key_of(found), set())
+        loop = reconciler(self._shared, rollout, policy, records, leaving=is_deleted(found), warned=warned)
         try:
             made = loop.look()
         except Forbidden as error:
             records.publish(_refused(error))
             raise
+        if not loop.failures:
+            self._warned.pop(key_of(found), None)
         failed = [failure for failure in loop.failures if not isinstance(failure.__cause__, (Conflict, Rejected))]
         records.publish(trouble or (_refused(failed[0]) if failed else None))
         if self._shared.dry_run or loop.failures:

@@ -94,7 +94,7 @@ class RolloutSpec(Document):
         """Return what a rollout in a cluster is carried out with, as text; None on one machine, which follows edits."""
         if self.is_local:
             return None
-        return self.model_dump_json(by_alias=True, exclude_none=True, include=WIRING)
+        return self.model_dump_json(by_alias=True, exclude_defaults=True, include=WIRING)
 
     @property
     def envoy(self) -> EnvoyRoute:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 from rollout.cluster.kinds import EVENT, HTTP_ROUTE, POLICY, ROLLOUT
 from rollout.daemon.controller import Controller, Settings
 from rollout.daemon.logs import configure
+from rollout.errors import ClusterUnavailable
 from rollout.metrics import prometheus as prometheus_client
 from tests.fakes import agents, prometheus
 from tests.fakes.cluster import FakeCluster
@@ -84,7 +86,8 @@ class ClusterWorld:
         for each in ("v1",):
             self._tasks(each, 50)
         while not self._stop.wait(0.05):
-            shares = self.shares()
+            with contextlib.suppress(ClusterUnavailable):  # a test may have deleted the route
+                shares = self.shares()
             total = sum(shares.values()) or 1
             for each, weight in shares.items():
                 self._tasks(each, round(self.rate * 0.05 * weight / total))

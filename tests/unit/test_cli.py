@@ -68,7 +68,7 @@ def run(*arguments: str, cwd, **more) -> subprocess.CompletedProcess[str]:
         cwd=cwd,
         timeout=60,
         check=False,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100", **more.pop("env", {})},
         **more,
     )
 
@@ -135,7 +135,7 @@ def test_reading_without_records_says_so_and_makes_none(tmp_path):
     for verb in ("status", "list", "explain", "abort"):
         done = run(verb, "--state", ".rollout", cwd=tmp_path)
         assert done.returncode == 5 and "nothing was started" in done.stderr, verb
-        done = run(verb, cwd=tmp_path, env={**os.environ, "KUBECONFIG": str(tmp_path / "none")})
+        done = run(verb, cwd=tmp_path, env={"KUBECONFIG": str(tmp_path / "none")})
         assert done.returncode == 2 and "no records, and no cluster is configured" in done.stderr, verb
     assert os.listdir(tmp_path) == []
 

@@ -299,6 +299,32 @@ def test_streams_that_end_at_once_are_not_reopened_at_once(cluster, monkeypatch)
         assert len(cluster.calls) - before <= 4
 
 
+def test_a_server_that_answers_gone_to_everything_is_not_hammered(cluster, monkeypatch):
+    monkeypatch.setattr("rollout.cluster.reflector.BACKOFF_S", (0.2, 5.0))
+
+    def gone(method, path):
+        if method == "WATCH":
+            raise Refusal(410, "Expired", "too old")
+
+    cluster.fault = gone
+    with reflecting(FakeApi(cluster)) as cache:
+        eventually(cache.synced.is_set)
+        before = len(cluster.calls)
+        time.sleep(1.5)
+        assert len(cluster.calls) - before <= 4
+
+
+def test_what_was_deleted_is_not_brought_back_by_a_late_answer(cluster):
+    api = FakeApi(cluster)
+    old = api.create(WIDGET, "default", widget())
+    with reflecting(api) as cache:
+        eventually(lambda: names(cache) == ["a"])
+        api.delete(WIDGET, "default", "a")
+        eventually(lambda: names(cache) == [])
+        cache.note(old)
+        assert names(cache) == []
+
+
 def test_a_kind_that_is_not_installed_is_a_problem_and_no_crash(cluster):
     with reflecting(FakeApi(cluster), STRANGER, optional=True) as cache:
         eventually(lambda: cache.problem != "")

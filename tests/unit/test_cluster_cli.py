@@ -125,6 +125,19 @@ def test_waiting_survives_an_api_that_is_away_and_tells_when_time_is_up(tmp_path
         assert "tried again until the timeout" in err and "(exit 124: not over after 6 s" in last_line(err)
 
 
+def test_waiting_ends_with_5_once_it_is_sure_that_it_may_not(tmp_path):
+    with shell(tmp_path, policy=LONG) as rollout:
+        rollout.world.want("v2")
+        rollout.world.phase("Observing")
+        waiting = rollout.start("wait", "agent", "--timeout", "60s")
+        time.sleep(2.5)
+        rollout.world.cluster.allowed = lambda verb, resource, place: (
+            "process_request" not in threading.current_thread().name
+        )
+        _, err = waiting.communicate(timeout=30)
+        assert waiting.returncode == 5 and "forbidden" in err
+
+
 def test_waiting_at_a_pause_fails_where_that_is_asked_for(tmp_path):
     with shell(tmp_path, policy=LONG) as rollout:
         rollout("start", "v2")

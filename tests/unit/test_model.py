@@ -199,7 +199,7 @@ def test_a_typo_is_answered_with_the_nearest_word():
         ("a: 1\na: 2", "written twice"),
         ("", "holds no document"),
         ("- 1", "no mapping"),
-        ("kind: Deployment\napiVersion: apps/v1", "neither Rollout nor RolloutPolicy"),
+        ("kind: Deployment\napiVersion: rollout.dev/v1alpha1", "neither Rollout nor RolloutPolicy"),
         ("a: !!python/object/apply:os.system [ls]", "not YAML"),
         ("on: 1", "no field"),
         ("? [1, 2]\n: 3", "not YAML"),

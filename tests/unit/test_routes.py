@@ -114,11 +114,13 @@ def test_weights_are_ratios_and_are_read_as_they_are_meant(given, shares, base):
     assert facts.owner == ("v2" if shares[1] == 10000 else None)
 
 
-def test_a_single_backend_has_everything_whatever_its_weight_says():
-    for kind in KINDS:
-        found = agents.route(kind=kind, versions=("v1",), weights=(0,))
-        over, _ = router(found, kind=kind, versions=("v1",))
-        assert over.observe().owner == "v1", kind
+def test_in_istio_a_single_destination_has_everything_whatever_its_weight_says():
+    over, _ = router(
+        agents.route(kind="virtualService", versions=("v1",), weights=(0,)), kind="virtualService", versions=("v1",)
+    )
+    assert over.observe().owner == "v1"
+    over, _ = router(agents.route(versions=("v1",), weights=(0,)), versions=("v1",))
+    assert over.observe().owner is None, "in the Gateway API a weight of 0 is no traffic"
 
 
 @given(
@@ -146,7 +148,7 @@ def test_a_route_that_somebody_changed_in_between_is_left_to_the_next_look():
     stale = api.get(HTTP_ROUTE, "default", "agent")
     api.merge(HTTP_ROUTE, "default", "agent", {"metadata": {"labels": {"new": "label"}}})
     over.cache.get = lambda *_: stale
-    with pytest.raises(RouterUnavailable, match="was not changed"):
+    with pytest.raises(RouterUnavailable, match="has changed meanwhile"):
         over.apply(SetWeight("v1", "v2", 1000))
     assert weights(api)[1] == [100, 0]
 
@@ -431,3 +433,13 @@ def test_an_identity_tells_what_has_changed_and_a_restart_is_nothing():
     template["spec"]["containers"][0]["env"][0]["value"] = "other"
     after = identity_of(found)
     assert {part for part in before if before[part] != after[part]} == {"annotations", "environment"}
+
+
+def test_a_grant_to_route_is_no_right_to_scale_or_to_look_inside():
+    over, api = workloads(
+        Naming("agent", "default", Backends(service="$name-$version", deployment="$name-$version", namespace="bank"))
+    )
+    agents.version(api, "v2", namespace="bank", replicas=0, ready=0)
+    assert over.asleep(("v2",)) == frozenset() and over.identities(("v2",)) == {}
+    over.wake("v2", "v1")
+    assert api.get(agents.DEPLOYMENT, "bank", "agent-v2")["spec"]["replicas"] == 0
