@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from rollout.errors import Fault, InvalidInput
-from rollout.metrics.presets import unreadable
+from rollout.metrics.queries import unreadable
 from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec

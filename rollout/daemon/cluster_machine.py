@@ -19,8 +19,8 @@ from rollout.errors import Fault, Unavailable
 from rollout.gates.calendar import reading
 from rollout.gates.keeper import Keeper
 from rollout.http import Services
-from rollout.metrics.presets import unreadable
 from rollout.metrics.promql import PrometheusSource
+from rollout.metrics.queries import unreadable
 from rollout.model.gating import Gates
 from rollout.model.kpi import Kpi
 from rollout.model.naming import Naming

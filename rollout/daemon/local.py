@@ -16,7 +16,8 @@ from rollout.engine.route import SetWeight
 from rollout.errors import Fault, InvalidInput, RouterUnavailable
 from rollout.gates.keeper import Keeper
 from rollout.http import Pages, Services
-from rollout.metrics.presets import ROUTER_PREFIX, resolve, unreadable
+from rollout.metrics.presets import ROUTER_PREFIX
+from rollout.metrics.queries import resolve, unreadable
 from rollout.metrics.scrape import ScrapeSource
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import RolloutSpec

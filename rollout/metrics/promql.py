@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from rollout.engine.facts import Counters, Reading, Round
-from rollout.metrics.presets import Query, resolve
 from rollout.metrics.prometheus import Answer, PrometheusClient, Sample
+from rollout.metrics.queries import Query, resolve
 from rollout.metrics.scrape import SERIES_MAX
 from rollout.model.kpi import Kpi
 from rollout.model.units import expand

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from rollout.engine.facts import Counters, Reading, Round
 from rollout.errors import PageUnavailable
 from rollout.http import Pages
-from rollout.metrics.presets import REQUESTS, ROUTER_PREFIX, Query, resolve
+from rollout.metrics.presets import REQUESTS, ROUTER_PREFIX
+from rollout.metrics.queries import Query, resolve
 from rollout.metrics.selector import Selector, parse
 from rollout.model.kpi import Kpi
 from rollout.model.units import expand

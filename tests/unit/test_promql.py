@@ -12,9 +12,10 @@ from rollout.cluster.kinds import SECRET
 from rollout.daemon.credentials import Credentials
 from rollout.engine.counters import take
 from rollout.errors import PageUnavailable
-from rollout.metrics.presets import PRESETS, resolve, unreadable
+from rollout.metrics.presets import PRESETS
 from rollout.metrics.prometheus import Access, PrometheusClient
 from rollout.metrics.promql import PrometheusSource
+from rollout.metrics.queries import resolve, unreadable
 from rollout.model.evidence import Ledger
 from rollout.model.kpi import Kpi
 from rollout.model.sources import Prometheus

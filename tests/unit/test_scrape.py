@@ -9,7 +9,7 @@ import yaml
 from rollout.engine.facts import Round
 from rollout.errors import PageUnavailable
 from rollout.http import PAGE_MAX_BYTES, Pages
-from rollout.metrics.presets import resolve, unreadable
+from rollout.metrics.queries import resolve, unreadable
 from rollout.metrics.scrape import SERIES_MAX, ScrapeSource
 from rollout.metrics.selector import parse
 from rollout.model.kpi import Kpi
