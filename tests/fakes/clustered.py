@@ -85,6 +85,7 @@ class ClusterWorld:
     def _users(self):
         for each in ("v1",):
             self._tasks(each, 50)
+        shares = {}
         while not self._stop.wait(0.05):
             with contextlib.suppress(ClusterUnavailable):  # a test may have deleted the route
                 shares = self.shares()

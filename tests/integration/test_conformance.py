@@ -218,9 +218,11 @@ REFUSED = {
     "neither policy nor reference": {"policyRef": None},
     "no source of metrics": {"metrics": {}},
     "a port that is none": {"backends": {"service": "$name-$version", "port": 0}},
+    "a Prometheus that holds others up": {"metrics": {"prometheus": {"url": "http://p:9090", "timeout": "1h"}}},
     "a service without the version in it": {"backends": {"service": "$name"}},
 }
 BY_RULES = {
+    "a Prometheus that holds others up",
     "two kinds of one route",
     "neither policy nor reference",
     "no source of metrics",
