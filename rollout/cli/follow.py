@@ -45,6 +45,7 @@ class Follower:
         self._uid = row.uid
         self._away = False
         self.seen = row.seen
+        self.problem = ""
 
     def load(self) -> Rollout:
         return self._rollout
@@ -112,4 +113,7 @@ class Follower:
         news = self._store.decisions_after(self._name, self._last)
         self._last = news[-1][0] if news else self._last
         self._rollout, self.seen = row.rollout, row.seen
+        if row.problem and row.problem != self.problem:
+            print(f"{self._name} cannot go on: {row.problem}", file=sys.stderr, flush=True)  # noqa: T201
+        self.problem = row.problem
         return Plan(row.rollout.status, (), tuple(decision for _, decision in news), self._store.poll_s), row.holder

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rollout.records.cluster_shelf import ClusterShelf
     from rollout.records.shelf import Shelf
 
+FILE_MAX_CHARACTERS = 1_048_576
 POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -41,11 +42,9 @@ class Place:
             return False
         if self.state is not None:
             return True
-        paths = files_of(self.files)
-        if any(_has(path, "endpoints:") for path in paths):
-            return True
-        if any(_has(path, "service:") for path in paths):
-            return False
+        declared = [kind for path in files_of(self.files) for kind in _backends(path)]
+        if declared:
+            return "endpoints" in declared and "service" not in declared
         return bool(self.files) or (state_of(None, None) / "rollouts.db").exists()
 
     def shelf(self) -> Shelf:
@@ -73,9 +72,16 @@ class Place:
         return ClusterShelf(HttpApi(configuration, agent="rollout-cli", strict=True), namespace)
 
 
-def _has(path: Path, word: str) -> bool:
-    """Whether a file has a word in it: enough to tell which kind of backends it declares."""
+def _backends(path: Path) -> list[str]:
+    """Return how the Rollouts in a file name their backends; nothing for what cannot be read: that is told later."""
+    import yaml
+
+    found: list[str] = []
     try:
-        return word in path.read_text(encoding="utf-8")[:65_536]
-    except (OSError, UnicodeDecodeError):
-        return False
+        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")[:FILE_MAX_CHARACTERS]):
+            spec = document.get("spec") if isinstance(document, dict) else None
+            backends = spec.get("backends") if isinstance(spec, dict) else None
+            found += [key for key in ("endpoints", "service") if isinstance(backends, dict) and key in backends]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return found
+    return found

@@ -28,7 +28,7 @@ from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.sources import Prometheus
-from rollout.model.status import Status
+from rollout.model.status import Phase, Status
 from rollout.traffic.adopted import AdoptedRouter, Cache, flavour_of
 from rollout.workloads.services import ServiceWorkloads
 
@@ -85,18 +85,26 @@ class Shared:
 
 
 def reconciler(
-    shared: Shared, rollout: Rollout, policy: PolicySpec, records: Records, *, leaving: bool, warned: set[str]
+    shared: Shared,
+    rollout: Rollout,
+    policy: PolicySpec,
+    records: Records,
+    *,
+    leaving: bool,
+    barred: bool,
+    warned: set[str],
 ) -> Reconciler:
     """Return the loop's body for one look at a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
     naming = Naming(metadata.name, metadata.namespace, spec.backends)
     versions = versions_of(rollout.status, spec.version)
+    returning = rollout.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
     routers: list[Router] = []
     route_kinds = []
     for route in spec.routes:
         flavour, named = flavour_of(route)
         cache = shared.caches[flavour.key]
-        router = AdoptedRouter(shared.api, cache, flavour, named, naming, versions, shared.may_write)
+        router = AdoptedRouter(shared.api, cache, flavour, named, naming, versions, shared.may_write, returning)
         routers.append(OnlyObserved(router) if shared.dry_run else router)
         route_kinds.append(flavour.kind.kind)
     assert spec.metrics.prometheus is not None, "documents were checked before"
@@ -109,6 +117,7 @@ def reconciler(
         gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata),
         clock=WallClock(),
         leaving=leaving,
+        barred=barred,
         warned=warned,
     )
 

@@ -26,9 +26,9 @@ from rollout.model.status import Phase
 class Reconciler:
     """Carries out one rollout through its ports.
 
-    policy_of: returns the policy that is declared for it now. leaving: whether the rollout is being deleted. failures:
-    what could not be asked or done in the last look; the next one tries again.
-    warned: what was warned of already.
+    policy_of: returns the policy that is declared for it now. leaving: whether the rollout is being deleted. barred:
+    whether nothing may be started, because something is wrong with what is declared. failures: what could not be asked
+    or done in the last look; the next one tries again. warned: what was warned of already.
     """
 
     policy_of: Callable[[Rollout], PolicySpec]
@@ -39,6 +39,7 @@ class Reconciler:
     gatekeeper: Gatekeeper
     clock: Clock
     leaving: bool = False
+    barred: bool = False
     failures: list[Unavailable] = field(default_factory=list, compare=False)
     warned: set[str] = field(default_factory=set, compare=False)
 
@@ -93,6 +94,7 @@ class Reconciler:
             asleep=asleep,
             identities=identities,
             leaving=self.leaving,
+            barred=self.barred,
             calendar=self.gatekeeper.calendar(in_force.gates, now) if status.is_active else Calendar(),
             checks=self.gatekeeper.checks(rollout, in_force.gates),
         )

@@ -23,10 +23,11 @@ from rollout.model.policy import PolicySpec
 from rollout.model.resource import WIRING, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.routes import Route
-from rollout.model.status import Reason, Status
+from rollout.model.status import Phase, Reason, Status
 from rollout.records.annotations import unreadable
-from rollout.records.clustered import ClusterRecords, is_deleted, spec_of, status_of
+from rollout.records.clustered import ClusterRecords, is_deleted, spec_of, status_of, wanted_of
 from rollout.traffic.adopted import flavour_of
+from rollout.traffic.rule import Refused
 
 ACTIVE_MAX_S = 2.0
 """While something is under way it is looked at this often at least: deadlines, and what no watch tells."""
@@ -63,21 +64,26 @@ class Reconciliation:
         if spec is not None:
             policy, wrong = self._declared(found, spec)
             trouble = trouble or wrong or self._claimed(found, spec, status)
-        spec, policy = _in_force(spec, policy, status, trouble)
-        trouble = trouble or _misread(found)
+        spec, policy = _in_force(found, spec, policy, status, trouble)
+        barred, trouble = trouble is not None, trouble or _misread(found)
         if spec is None or policy is None:
-            self._records(found, None, trouble).publish()
+            records = self._records(found, None, trouble)
+            records.refuse(trouble.message if trouble else "there is nothing to go by")
+            records.publish()
             return Seen(status, WAITING_S)
-        return self._carry_out(found, spec, policy, trouble)
+        return self._carry_out(found, spec, policy, trouble, barred=barred)
 
-    def _carry_out(self, found: Object, spec: RolloutSpec, policy: PolicySpec, trouble: Trouble | None) -> Seen:
+    def _carry_out(
+        self, found: Object, spec: RolloutSpec, policy: PolicySpec, trouble: Trouble | None, *, barred: bool
+    ) -> Seen:
         records = self._records(found, spec, trouble)
         rollout = records.load()
         if is_deleted(found) and not rollout.status.is_active:
             records.publish()
             return Seen(rollout.status, None)
         warned = self._warned.setdefault(key_of(found), set())
-        loop = reconciler(self._shared, rollout, policy, records, leaving=is_deleted(found), warned=warned)
+        leaving = is_deleted(found)
+        loop = reconciler(self._shared, rollout, policy, records, leaving=leaving, barred=barred, warned=warned)
         try:
             made = loop.look()
         except Forbidden as error:
@@ -122,11 +128,15 @@ class Reconciliation:
         return policy, None
 
     def _claimed(self, found: Object, spec: RolloutSpec, status: Status) -> Trouble | None:
-        """Refuse a rule that an older Rollout shifts: two would undo each other's weights."""
-        if status.is_active:
+        """Refuse a rule that another Rollout shifts: two would undo each other's weights.
+
+        Who is shifting keeps it; else the older one has it.
+        """
+        if _is_shifting(status):
             return None
         for other in self._watched.sharing(found):
-            if _age(other) < _age(found) and _rules_of(other) & {_rule(route) for route in spec.routes}:
+            has_it = _shifts(other) or _age(other) < _age(found)
+            if has_it and any(_overlap(one, two) for one in _rules_of(other) for two in map(_rule, spec.routes)):
                 remedy = "give each a rule of its own, or delete one"
                 told = f"the Rollout {name_of(other)} shifts the same rule: {remedy}"
                 return Trouble(Reason.ROUTE_REFUSED, told)
@@ -141,7 +151,7 @@ def _readable(found: Object) -> tuple[RolloutSpec | None, Trouble | None]:
 
 
 def _in_force(
-    spec: RolloutSpec | None, policy: PolicySpec | None, status: Status, trouble: Trouble | None
+    found: Object, spec: RolloutSpec | None, policy: PolicySpec | None, status: Status, trouble: Trouble | None
 ) -> tuple[RolloutSpec | None, PolicySpec | None]:
     """Return the spec and the policy to go by.
 
@@ -150,14 +160,19 @@ def _in_force(
     """
     pinned = read_pinned(status.policy.text) if status.policy else None
     if status.is_active and status.wiring is not None:
-        wiring = read_wiring(status.wiring, status.candidate_version)
         if spec is None:
-            return wiring, pinned
-        kept = {name: getattr(wiring, name) for name in WIRING}
-        return spec.model_copy(update=kept), policy or pinned
-    if spec is None or trouble is None:
-        return spec, policy
-    return spec.model_copy(update={"version": status.stable_version}), policy or pinned
+            return read_wiring(status.wiring, _still_wanted(found, status)), pinned
+        if status.phase is not Phase.PREFLIGHT:  # until then nothing has been touched, and mending is what is asked for
+            wiring = read_wiring(status.wiring, None)
+            spec = spec.model_copy(update={name: getattr(wiring, name) for name in WIRING})
+        return spec, policy or pinned
+    return spec, policy or (pinned if trouble is not None else None)
+
+
+def _still_wanted(found: Object, status: Status) -> str | None:
+    """Return the version that a broken spec is taken to want: nobody has changed their mind that we could read."""
+    wanted, known = wanted_of(found), (status.declined_version, status.candidate_version)
+    return wanted if wanted in known else status.declined_version or status.candidate_version
 
 
 @lru_cache(maxsize=256)
@@ -168,10 +183,10 @@ def read_wiring(text: str, version: str | None) -> RolloutSpec:
 
 
 def _refused(error: Exception) -> Trouble:
-    cause = error.__cause__ if isinstance(error.__cause__, Forbidden) else error
-    if isinstance(cause, Forbidden):
+    cause = error.__cause__
+    if isinstance(error, Forbidden) or isinstance(cause, Forbidden):
         return Trouble(Reason.FORBIDDEN, f"{error}: see the controller's role (manifests/access)")
-    return Trouble(Reason.ROUTER_DOWN, str(error))
+    return Trouble(cause.reason if isinstance(cause, Refused) else Reason.ROUTER_DOWN, str(error))
 
 
 def _misread(found: Object) -> Trouble | None:
@@ -184,9 +199,29 @@ def _rule(route: Route) -> tuple[str, str, str]:
     return flavour.key, named.name, named.rule or ""
 
 
+def _overlap(one: tuple[str, str, str], two: tuple[str, str, str]) -> bool:
+    """Whether two may mean the same rule: who names none may mean any."""
+    return one[:2] == two[:2] and (one[2] == two[2] or not one[2] or not two[2])
+
+
 def _rules_of(found: Object) -> set[tuple[str, str, str]]:
+    """Return the rules that a Rollout has, or would have: what it shifts, else what it declares."""
     spec, _ = _readable(found)
+    raw = found.get("status") or {}
+    if _shifts(found) and isinstance(raw.get("wiring"), str):
+        spec = read_wiring(raw["wiring"], None)
     return {_rule(route) for route in spec.routes} if spec else set()
+
+
+def _shifts(found: Object) -> bool:
+    try:
+        return _is_shifting(status_of(found))
+    except InvalidInput:
+        return False
+
+
+def _is_shifting(status: Status) -> bool:
+    return status.is_active and status.phase is not Phase.PREFLIGHT
 
 
 def _age(found: Object) -> tuple[str, str]:

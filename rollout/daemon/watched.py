@@ -59,7 +59,8 @@ class Watched:
         with self._lock:
             gone = self.rollouts.get(namespace_of(found), name_of(found)) is None
             wanted = set() if gone else references_of(found)
-            for each in self._refers.pop(key, set()) - wanted:
+            before = self._refers.pop(key, set())
+            for each in before - wanted:
                 self._referred[each].discard(key)
                 if not self._referred[each]:
                     del self._referred[each]
@@ -67,7 +68,10 @@ class Watched:
                 self._referred.setdefault(each, set()).add(key)
             if wanted:
                 self._refers[key] = wanted
-        self._enqueue(key)
+            shared = {each for each in wanted | before if each[0] != POLICY.kind}
+            sharers = {other for each in shared for other in self._referred.get(each, ())} - {key}
+        for concerned in (key, *sorted(sharers)):  # a rule that it has, or had, may be another's now
+            self._enqueue(concerned)
 
     def _referred_changed(self, found: Object) -> None:
         with self._lock:

@@ -5,6 +5,7 @@ the versions are made of.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rollout.engine import words
 from rollout.engine.draft import Draft
@@ -80,8 +81,8 @@ def note_identities(draft: Draft) -> None:
 
 def tidy(draft: Draft, wanted: SetWeight | None) -> tuple[Effect, ...]:
     """Let a backend that is over be taken out of the routes that allow it, once nothing is under way."""
-    settled = draft.status.phase is Phase.STABLE and not draft.is_standby
+    settled = draft.status.phase in (Phase.STABLE, Phase.ROLLED_BACK) and not draft.is_standby
     if wanted is None or not settled:
         return ()
     left = [route for route in draft.facts.routes if route.leftover and route.owner == wanted.stable]
-    return (wanted,) if left else ()
+    return (replace(wanted, candidate=None),) if left else ()

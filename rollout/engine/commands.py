@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from rollout.engine import checks
 from rollout.engine.answering import Refused, because
@@ -35,15 +36,7 @@ def carry_all(draft: Draft) -> None:
             message, accepted = _VERBS[command.verb](draft, command), True
         except Refused as refused:
             message, accepted = str(refused), False
-        outcome = CommandOutcome(
-            id=command.id,
-            verb=command.verb,
-            actor=command.actor,
-            reason=command.reason,
-            accepted=accepted,
-            message=message,
-            at=draft.now,
-        )
+        outcome = _outcome(command, message, accepted=accepted, at=draft.now)
         draft.update(
             last_command=outcome,
             answers=(*draft.status.answers, outcome)[-ANSWERS_KEPT:],
@@ -51,6 +44,27 @@ def carry_all(draft: Draft) -> None:
         )
         said = "" if accepted else "refused: "
         draft.record("command", actor=command.actor, message=f"{command.verb}: {said}{message}")
+
+
+def refused(status: Status, waiting: tuple[Command, ...], why: str, now: datetime) -> Status:
+    """Return a status in which commands are answered with a refusal, where no rollout can be planned at all."""
+    for command in waiting[:COMMANDS_KEPT]:
+        outcome = _outcome(command, why, accepted=False, at=now)
+        changes = {"last_command": outcome, "answers": (*status.answers, outcome)[-ANSWERS_KEPT:]}
+        status = status.model_copy(update={**changes, "handled": (*status.handled, command.id)[-COMMANDS_KEPT:]})
+    return status
+
+
+def _outcome(command: Command, message: str, *, accepted: bool, at: datetime) -> CommandOutcome:
+    return CommandOutcome(
+        id=command.id,
+        verb=command.verb,
+        actor=command.actor,
+        reason=command.reason,
+        accepted=accepted,
+        message=message,
+        at=at,
+    )
 
 
 def _kept(draft: Draft, newest: str) -> tuple[str, ...]:

@@ -63,6 +63,8 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
     reason, message = status.reason, status.message or str(status.phase)
     given_up = status.phase is Phase.ROLLED_BACK and wanted is not None  # and the stable one is wanted again
     settled = status.phase in (Phase.STABLE, Phase.DRAINING) or given_up
+    if given_up and wanted == status.stable_version:
+        reason, message = Reason.SETTLED, f"{wanted} is stable"
     ready = settled and status.stable_version is not None and wanted in (None, status.stable_version)
     held = status.phase in (Phase.PAUSED, Phase.FROZEN)
     wants = starts_by_itself(status, wanted) and status.stable_version is not None

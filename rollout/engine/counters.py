@@ -55,12 +55,15 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
         for kpi, known in ledger.values.items()
     }
     read_at, increments = dict(ledger.read_at), {}
+    doubts: set[str] = set()
     for name, reading in _readings(round_).items():
         if reading.problem:
             continue
         known = values.get(name)
         if round_.lagging and known is not None:
-            reading = _lifted(reading, known)  # noqa: PLW2901  the reading as it counts
+            doubted_before = frozenset(each.partition("|")[2] for each in ledger.doubts if each.startswith(f"{name}|"))
+            reading, doubted = _settled(reading, known, doubted_before)  # noqa: PLW2901  the reading as it counts
+            doubts |= {f"{name}|{page}" for page in doubted}
         current = _flatten(reading)
         if known is not None:
             before = {series: value for series, value in current.items() if _page(series) in joined} | known
@@ -73,6 +76,7 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
         births={**ledger.births, **round_.births},
         pages=tuple(sorted({*ledger.pages, *round_.pages})),
         read_at=read_at,
+        doubts=tuple(sorted(doubts)),
     )
     return after, increments
 
@@ -87,23 +91,44 @@ def _readings(round_: Round) -> dict[str, Reading]:
 
 
 FELL_FAR = 0.5
-"""Where readings may lag, a value below this share of the last one is a new beginning; above, it is only older."""
+"""Where readings may lag, a process whose counters fell below this share of what they were may have begun anew."""
 
 
-def _lifted(reading: Reading, known: Mapping[str, float]) -> Reading:
-    """Return a reading without the small steps back that a lagging replica makes."""
+def _settled(reading: Reading, known: Mapping[str, float], doubted: frozenset[str]) -> tuple[Reading, frozenset[str]]:
+    """Return a reading without the steps back that a lagging replica makes, and the pages now in doubt.
 
-    def lift(arm: str, counters: Counters) -> Counters:
+    Decided page by page, for one process holds all series of a page. A page that fell a little lags: it is held where
+    it was until it has caught up. One that fell far has begun anew, but only if the next reading says so too; until
+    then it is held, for a replica may know nothing yet of what is young.
+    """
+    current = _flatten(reading)
+    held: set[str] = set()
+    doubts: set[str] = set()
+    for page in {_page(entry) for entry in current}:
+        now = {entry: value for entry, value in current.items() if _page(entry) == page}
+        before = {entry: value for entry, value in known.items() if _page(entry) == page}
+        if all(now.get(entry, 0.0) >= value for entry, value in before.items()):
+            continue
+        if page in doubted:
+            continue  # the second reading in a row that says so
+        held.add(page)
+        if sum(now.values()) < FELL_FAR * sum(before.values()):
+            doubts.add(page)
+
+    def hold(arm: str, counters: Counters) -> Counters:
         def each(kind: str, found: Mapping[str, float]) -> dict[str, float]:
-            before = {series: known.get(f"{arm} {kind}:{series}", 0.0) for series in found}
-            return {
-                series: before[series] if FELL_FAR * before[series] <= value < before[series] else value
-                for series, value in found.items()
+            prefix = f"{arm} {kind}:"
+            kept = {
+                entry.removeprefix(prefix): value
+                for entry, value in known.items()
+                if entry.startswith(prefix) and _page(entry) in held
             }
+            return {**found, **{series: max(value, found.get(series, 0.0)) for series, value in kept.items()}}
 
         return Counters(bad=each("bad", counters.bad), total=each("all", counters.total))
 
-    return replace(reading, stable=lift("stable", reading.stable), candidate=lift("candidate", reading.candidate))
+    settled = replace(reading, stable=hold("stable", reading.stable), candidate=hold("candidate", reading.candidate))
+    return settled, frozenset(doubts)
 
 
 def _flatten(reading: Reading) -> dict[str, float]:

@@ -103,4 +103,7 @@ def _stable_has_all(draft: Draft) -> bool:
     wanted, asked_at = wanted_route(draft.status), draft.status.traffic.asked_at
     if wanted is None or asked_at == draft.now:
         return False
+    adopted = any(route.is_adopted for route in draft.facts.routes)
+    if adopted and asked_at is None:
+        return True  # it was never moved
     return is_restored(wanted, draft.facts.routes, leaving=draft.facts.leaving)

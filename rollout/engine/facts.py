@@ -144,7 +144,8 @@ class Facts:
     round is None when no look was due. ready: by version, an empty text or what is wrong with it; a version that
     is absent has no backend at all. checks: what is known of the checks under way, by id. no_backend: what to say of a
     version without backend. asleep: versions at 0 replicas that we may wake up. identities: what each version is made
-    of, by part. leaving: whether the rollout itself is being deleted.
+    of, by part. leaving: whether the rollout itself is being deleted. barred:
+    whether something is wrong with what is declared, so that nothing is started.
     """
 
     routes: tuple[RouteFacts, ...]
@@ -156,5 +157,6 @@ class Facts:
     asleep: frozenset[str] = frozenset()
     identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     leaving: bool = False
+    barred: bool = False
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)

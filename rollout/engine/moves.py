@@ -42,7 +42,7 @@ def _stable(draft: Draft) -> None:
 def _start_if_wanted(draft: Draft) -> bool:
     """Start a rollout of the declared version, unless it is stable, was turned down, or has failed."""
     wanted, status = draft.spec.version, draft.status
-    if wanted is None or not starts_by_itself(status, wanted):
+    if wanted is None or draft.facts.barred or not starts_by_itself(status, wanted):
         return False
     begin(draft, Event.START, f"{wanted} is wanted, {status.stable_version} is stable", candidate=wanted, retries=0)
     return True
@@ -94,7 +94,7 @@ def _checked(draft: Draft) -> None:
     closed = None if draft.is_preview else checks_agree_before_traffic(draft)
     if closed is None:
         message = f"{draft.status.candidate_version} and {draft.status.stable_version} answer and can be told apart"
-        draft.go(Event.CHECKED, Reason.CHECKING, message)
+        draft.go(Event.CHECKED, Reason.CHECKING, message, wiring=draft.spec.wiring())
     elif closed.reason in (Reason.CHECK_FAILED, Reason.CHECK_LATE):
         draft.go(Event.REFUSED, closed.reason, closed.message, result=Result.STOPPED)
     else:

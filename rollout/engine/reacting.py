@@ -77,6 +77,10 @@ def _worse(draft: Draft, reason: Reason, message: str) -> bool:
     reaction = draft.policy.reactions.worse
     if draft.status.undoing and reaction == "rollback":
         reaction = "pause"
+    stable = draft.status.stable_version or ""
+    if reaction == "rollback" and (problem := draft.facts.ready.get(stable)):
+        reaction = "pause"
+        message = f"{message}. But {stable} does not answer, so nobody is sent back to it: {problem}"
     in_bake = Phase.BAKING in (draft.status.phase, draft.status.resume_to)
     if (draft.status.steps if in_bake else draft.status.step) in draft.status.harm_accepted:
         return False  # somebody has seen it and passed this step knowingly

@@ -10,7 +10,7 @@ from rollout.engine.facts import Command
 from rollout.engine.phases import Event
 from rollout.engine.words import weight
 from rollout.model.evidence import TrafficEvidence
-from rollout.model.status import Phase, Reason, Result
+from rollout.model.status import Phase, Reason, Result, Traffic
 
 
 def retry(draft: Draft, command: Command) -> str:
@@ -71,6 +71,7 @@ def undo(draft: Draft, command: Command) -> str:
     if status.phase is not Phase.ROLLED_BACK and draft.is_standby and not asleep:
         changes = {"stable_version": back, "candidate_version": new, "previous_version": None, "standby_until": None}
         changes |= {"result": Result.UNDONE, "declined_version": _turned_down(draft, new)}
+        changes |= {"traffic": Traffic(asked_at=draft.now, off_since=draft.now)}  # everything is where it must not stay
         draft.go(Event.UNDO, Reason.UNDONE, f"undone {because(command)}", actor=command.actor, **changes)
         return f"all new conversations go back to {back} at once"
     message = f"back from {new} to {back}, {because(command)}"

@@ -11,7 +11,10 @@ from rollout.model.status import HeldBy, Phase, Reason, Result
 TRAFFIC_TIMEOUT_S = 120.0
 """A weight that is not in force, or refuted by the requests, for this long needs a human."""
 
-_OFF = (Reason.WEIGHT_PENDING, Reason.ROUTER_DOWN, Reason.TRAFFIC_NOT_SHIFTING, Reason.SAMPLE_RATIO)
+_OFF = (
+    Reason.WEIGHT_PENDING, Reason.ROUTER_DOWN, Reason.TRAFFIC_NOT_SHIFTING, Reason.SAMPLE_RATIO,
+    Reason.ROUTE_NOT_FOUND, Reason.ROUTE_REFUSED, Reason.BACKEND_NOT_FOUND, Reason.FORBIDDEN,
+)  # fmt: skip
 """Reasons to wait that are the traffic's, not the candidate's."""
 
 

@@ -7,9 +7,11 @@ raw, series by series: what happened between two looks is counted by the engine,
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from rollout.engine.facts import Counters, Reading, Round
 from rollout.metrics.prometheus import Answer, PrometheusClient, Sample
@@ -204,19 +206,15 @@ def any_spelling(bound: str) -> str:
         value = float(bound)
     except ValueError:
         return f'le="{bound}"'
-    mantissa, _, exponent = f"{value:e}".partition("e")
-    short = mantissa.rstrip("0").rstrip(".")
-    spellings = {
-        bound,
-        f"{value:g}",
-        repr(value),
-        f"{short}e{exponent}",
-        f"{short}e{exponent[0]}{exponent[1:].lstrip('0') or '0'}",
-    }
+    if not math.isfinite(value):
+        return f'le="{bound}"'
+    digits = f"{Decimal(repr(value)).normalize():e}"
+    mantissa, _, exponent = digits.partition("e")
+    written = {bound, repr(value), digits, f"{mantissa}e{int(exponent):+03d}", f"{value:g}", f"{value:f}".rstrip("0")}
     if value.is_integer():
-        spellings |= {f"{value:.0f}", f"{value:.1f}"}
-    escaped = sorted(spelling.replace(".", "[.]").replace("+", "[+]") for spelling in spellings)
-    return f'le=~"{"|".join(escaped)}"'
+        written |= {f"{value:.0f}", f"{value:.1f}"}
+    spellings = sorted(each.rstrip(".") for each in written if float(each) == value)
+    return f'le=~"{"|".join(each.replace(".", "[.]").replace("+", "[+]") for each in dict.fromkeys(spellings))}"'
 
 
 def _name(sample: Sample) -> str:

@@ -60,13 +60,15 @@ class Ledger(Record):
     """The last value of every counter series, so that a restart neither loses nor counts anything twice.
 
     values: by KPI, then by series. births: when each page's process started (unix seconds), where it says so.
-    pages: those that were ever read. read_at: when each KPI was last read.
+    pages: those that were ever read. read_at: when each KPI was last read. doubts: processes that may
+    have begun anew, as the last reading of a source that may lag has it.
     """
 
     values: dict[str, dict[str, float]] = Field(default_factory=dict)
     births: dict[str, float] = Field(default_factory=dict)
     pages: tuple[str, ...] = ()
     read_at: dict[str, datetime] = Field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
 
 class TrafficEvidence(Record):

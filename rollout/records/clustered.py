@@ -18,6 +18,7 @@ from rollout.cluster.api import Api
 from rollout.cluster.events import Events
 from rollout.cluster.kinds import ROLLOUT, Object, name_of, namespace_of, version_of
 from rollout.cluster.merging import merge_patch
+from rollout.engine.commands import refused
 from rollout.engine.conditions import Trouble, view
 from rollout.engine.facts import Command
 from rollout.engine.history import ended
@@ -117,6 +118,12 @@ class ClusterRecords:
             except ClusterUnavailable as error:
                 _log().warning("the journal was not written; the status has the last decisions", why=str(error))
 
+    def refuse(self, why: str) -> None:
+        """Answer the commands that wait, where there is nothing to carry them out by."""
+        waiting = tuple(command for command in self.commands() if command.id not in self._status.handled)
+        if waiting:
+            self._write(refused(self._status, waiting, f"{why}; mend that first", self._now()), self._trouble)
+
     def publish(self, trouble: Trouble | None = None) -> None:
         """Bring what others read up to date: conditions, finalizer, answered commands. Writes nothing in vain.
 
@@ -187,7 +194,7 @@ def _by_annotation(found: Object) -> dict[str, Command]:
 
 def needs_finalizer(status: Status) -> bool:
     """Whether traffic may be elsewhere than it was found."""
-    return status.is_active and status.phase is not Phase.PREFLIGHT
+    return status.is_active and status.traffic.asked_at is not None
 
 
 def wanted_of(found: Object) -> str | None:

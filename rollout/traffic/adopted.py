@@ -16,7 +16,7 @@ from rollout.model.naming import Naming
 from rollout.model.routes import ClusterRoute, Route
 from rollout.model.status import Reason
 from rollout.traffic.gateway import GATEWAY, not_accepted
-from rollout.traffic.rule import Dialect, Refused, Rule, find_rule, missing, operations
+from rollout.traffic.rule import Dialect, Refused, Rule, find_rule, missing, names_any, operations
 from rollout.traffic.virtualservice import ISTIO
 
 
@@ -56,7 +56,9 @@ def flavour_of(route: Route) -> tuple[Flavour, ClusterRoute]:
 
 @dataclass(frozen=True)
 class AdoptedRouter:
-    """One rule of one route. versions: those that the rollout is about, stable first."""
+    """One rule of one route. versions: those that the rollout is about, stable first. returning: whether everything is
+    to go back to stable: then a rule that was renamed is found by what is in it.
+    """
 
     api: Api
     cache: Cache
@@ -65,6 +67,7 @@ class AdoptedRouter:
     naming: Naming
     versions: tuple[str, ...]
     may_write: Callable[[], bool] = field(default=lambda: True)
+    returning: bool = False
 
     @property
     def name(self) -> str:
@@ -133,7 +136,15 @@ class AdoptedRouter:
         found = self.cache.get(self.naming.namespace, self.route.name)
         if found is None:
             raise self._absent()
-        return found, find_rule(found, self.flavour.dialect, self.naming, self.route.rule, self.versions)
+        dialect, naming = self.flavour.dialect, self.naming
+        try:
+            return found, find_rule(found, dialect, naming, self.route.rule, self.versions)
+        except Refused:
+            if not self.returning:
+                raise
+        if not names_any(found, dialect, naming, self.versions):
+            raise Refused("has no rule with a version of ours any more", Reason.ROUTE_NOT_FOUND)
+        return found, find_rule(found, dialect, naming, None, self.versions)
 
     def _read_anew(self) -> None:
         """Read the route past the cache; where that fails too, the cache is all there is."""

@@ -98,6 +98,17 @@ def find_rule(route: Object, dialect: Dialect, naming: Naming, named: str | None
     )
 
 
+def names_any(route: Object, dialect: Dialect, naming: Naming, versions: Iterable[str]) -> bool:
+    """Whether any rule has a backend of one of the versions."""
+    wanted = set(versions)
+    services = (
+        dialect.service_of(backend, naming)
+        for rule in route.get("spec", {}).get(dialect.rules) or ()
+        for backend in rule.get(dialect.backends) or ()
+    )
+    return any(service is not None and naming.version_of(service) in wanted for service in services)
+
+
 def _read(raw: Object, index: int, dialect: Dialect, naming: Naming) -> Rule:
     ours: dict[str, Backend] = {}
     others = 0
@@ -118,9 +129,14 @@ def _read(raw: Object, index: int, dialect: Dialect, naming: Naming) -> Rule:
     return Rule(index, raw, ours, others)
 
 
-def missing(rule: Rule, dialect: Dialect, naming: Naming, versions: Iterable[str]) -> str:
-    """Say which version has no backend in the rule, with the patch that adds it; an empty text if none lacks one."""
+def missing(rule: Rule, dialect: Dialect, naming: Naming, versions: tuple[str, ...]) -> str:
+    """Say which version has no backend in the rule, with the patch that adds it; an empty text if none lacks one.
+
+    versions: stable first.
+    """
     for version in versions:
+        if version not in rule.ours and version == versions[0] and len(versions) > 1:
+            return f"has no backend for {version}, which is stable: put it back"
         if version not in rule.ours:
             patch = json.dumps([_addition(rule, dialect, naming, version)])
             return (

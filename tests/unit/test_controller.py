@@ -933,3 +933,127 @@ def test_several_routes_move_together():
         released(world)
         mesh = world.api.get(agents.VIRTUAL_SERVICE, "default", "agent-mesh")["spec"]["http"][1]["route"]
         assert [each["weight"] for each in mesh] == [0, 100] and world.shares() == {"v1": 0, "v2": 100}
+
+
+def test_trouble_at_rest_makes_nobody_forget_what_was_turned_down():
+    with ClusterWorld() as world:
+        released(world)
+        assert ask(world, "undo")["accepted"]
+        settled(world, "v1")
+        assert world.status()["declinedVersion"] == "v2"
+        world.api.delete(POLICY, "default", "quick")
+        world.until(lambda _: world.condition("Stalled").get("reason") == "PolicyNotFound")
+        world.api.create(POLICY, "default", agents.policy())
+        world.until(lambda _: world.condition("Stalled").get("reason") != "PolicyNotFound")
+        time.sleep(0.5)
+        assert world.status()["stableVersion"] == "v1" and world.shares() == {"v1": 100, "v2": 0}
+
+
+@pytest.mark.parametrize("mended", ["rule", "prometheus", "manage"])
+def test_what_is_mended_during_the_checks_is_gone_by_at_once(mended):
+    with ClusterWorld(
+        versions=("v1",) if mended == "manage" else ("v1", "v2"), weights=(100,) if mended == "manage" else (100, 0)
+    ) as world:
+        settled(world)
+        good = {"httpRoute": {"name": "agent", "rule": "chat"}}
+        wrong = {
+            "rule": {"routes": [{"httpRoute": {"name": "agent", "rule": "caht"}}]},
+            "prometheus": {"metrics": {"prometheus": {"url": "http://127.0.0.1:9"}}},
+            "manage": {},
+        }[mended]
+        right = {
+            "rule": {"routes": [good]},
+            "prometheus": {"metrics": {"prometheus": {"url": world.url}}},
+            "manage": {"routes": [{"httpRoute": {**good["httpRoute"], "manageBackends": True}}]},
+        }[mended]
+        world.want("v2", **wrong)
+        world.until(lambda status: status.get("reason") in ("RouteRefused", "SourceError", "BackendNotFound"))
+        world.api.merge(ROLLOUT, "default", "agent", {"spec": right})
+        settled(world, "v2")
+
+
+def test_a_release_that_never_moved_traffic_is_given_up_and_deleted_whatever_is_wrong_with_the_route():
+    with ClusterWorld() as world:
+        settled(world)
+        world.want("v2", routes=[{"httpRoute": {"name": "agent", "rule": "caht"}}])
+        world.until(lambda status: status.get("reason") == "RouteRefused")
+        assert finalizers(world) == []
+        abort(world)
+        world.phase("RolledBack")
+        world.api.delete(ROLLOUT, "default", "agent")
+        gone(world)
+
+
+def test_a_rule_that_is_renamed_or_removed_in_mid_flight_does_not_stop_the_way_back():
+    with ClusterWorld(policy=LONG) as world:
+        observing(world)
+        world.api.patch(
+            HTTP_ROUTE, "default", "agent", [{"op": "replace", "path": "/spec/rules/1/name", "value": "chat2"}]
+        )
+        abort(world)
+        world.phase("RolledBack")
+        assert world.shares() == {"v1": 100, "v2": 0}
+    with ClusterWorld(policy=LONG) as world:
+        observing(world)
+        world.api.patch(HTTP_ROUTE, "default", "agent", [{"op": "remove", "path": "/spec/rules/1"}])
+        world.api.delete(ROLLOUT, "default", "agent")
+        world.shares = lambda: {"v1": 1}
+        gone(world)
+
+
+def test_who_names_no_rule_may_mean_any_and_who_waited_has_it_once_it_is_free():
+    with ClusterWorld() as world:
+        settled(world)
+        time.sleep(1.0)
+        second = agents.rollout(
+            world.url, name="agent", routes=[{"httpRoute": {"name": "agent"}}], backends={"service": "agent-$version"}
+        )
+        world.api.create(ROLLOUT, "default", second | {"metadata": {"name": "second"}})
+        world.until(lambda _: world.condition("Stalled", "second").get("reason") == "RouteRefused")
+        world.api.delete(ROLLOUT, "default", "agent")
+        end = time.monotonic() + 10
+        while world.status("second").get("stableVersion") != "v1":
+            assert time.monotonic() < end, world.status("second")
+            time.sleep(0.05)
+
+
+def test_nobody_is_sent_back_to_a_stable_version_that_does_not_answer():
+    with ClusterWorld(policy=LONG) as world:
+        observing(world)
+        agents.endpoints(world.api, "v1", ready=0)
+        time.sleep(0.5)
+        world.fails["v2"] = 0.9
+        status = world.phase("Paused")
+        assert status["reason"] == "Worse" and "v1 does not answer" in status["message"]
+        assert world.shares() == {"v1": 50, "v2": 50}
+        abort(world)  # a human may
+        world.phase("RolledBack")
+
+
+def test_commands_without_anything_to_go_by_are_refused_with_the_reason():
+    with ClusterWorld(policyRef={"name": "nowhere"}) as world:
+        world.until(lambda _: world.condition("Stalled").get("reason") == "PolicyNotFound")
+        answer = ask(world, "retry")
+        assert not answer["accepted"] and "there is no RolloutPolicy nowhere" in answer["message"]
+        world.until(lambda _: COMMAND not in (world.get()["metadata"].get("annotations") or {}))
+
+
+def test_a_managed_backend_goes_with_the_release_that_brought_it():
+    routes = [{"httpRoute": {"name": "agent", "rule": "chat", "manageBackends": True}}]
+    with ClusterWorld(policy=LONG, versions=("v1",), weights=(100,), routes=routes) as world:
+        observing(world)
+        assert set(world.shares()) == {"v1", "v2"}
+        abort(world)
+        world.phase("RolledBack")
+        world.until(lambda _: world.shares() == {"v1": 100})
+
+
+def test_a_blue_green_release_is_previewed_switched_and_undone_at_once():
+    made = agents.policy()
+    del made["spec"]["canary"]
+    made["spec"]["blueGreen"] = {"preview": {"for": "500ms"}, "bake": {"for": "500ms"}, "standby": {"for": "10m"}}
+    with ClusterWorld(policy=made) as world:
+        released(world)
+        assert world.shares() == {"v1": 0, "v2": 100}
+        assert ask(world, "undo")["accepted"]
+        world.until(lambda status: status["stableVersion"] == "v1" and world.shares() == {"v1": 100, "v2": 0})

@@ -80,6 +80,9 @@ def test_what_happened_between_two_looks_is_counted_series_by_series(server):
     tasks(server, "v1", 4, 1, pod="a")  # began anew: the whole value is new
     tasks(server, "v2", 7, 2, pod="c")
     time.sleep(1.1)
+    ledger, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
+    assert found["tasks"].look.all_s == 0, "a reading that fell may be an older one"
+    time.sleep(1.1)
     _, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
     assert (found["tasks"].look.bad_s, found["tasks"].look.all_s, found["tasks"].look.all_c) == (1, 4, 0)
 
@@ -405,3 +408,55 @@ def test_who_did_not_answer_in_time_is_left_alone_for_a_while(server):
     over.read("v1", "v2", (TASKS,))
     began = time.monotonic()
     assert "lately" in over.read("v1", "v2", (TASKS,)).kpis["tasks"].problem and time.monotonic() - began < 0.2
+
+
+LAGS = {
+    # name: readings of (bad, all) one after another, and what must have been counted in the end
+    "a first failure that the other replica has not seen": (
+        [(0, 50_000), (1, 50_100), (0, 50_050), (1, 50_150)],
+        (1, 150),
+    ),
+    "a small counter that falls far on a page that does not": ([(3, 50_000), (1, 49_990), (3, 50_020)], (0, 20)),
+    "a young process": ([(3, 300), (1, 140), (6, 600)], (3, 300)),
+    "a process that has begun anew": ([(20, 1000), (12, 400), (15, 500), (16, 600)], (16, 600)),
+    "two that take turns": ([(10, 1000), (9, 960), (12, 1200), (11, 1150), (14, 1400)], (4, 400)),
+}
+
+
+@pytest.mark.parametrize("case", LAGS)
+def test_what_lags_is_held_and_what_began_anew_is_counted_once_it_is_sure(case):
+    from rollout.engine.facts import Counters, Reading, Round
+
+    readings, expected = LAGS[case]
+    ledger, bad, every = Ledger(), 0.0, 0.0
+    for failed, started in readings:
+        counters = Counters(bad={"p|f": failed} if failed else {}, total={"p|s": started})
+        kpi = Reading(stable=counters, candidate=Counters(bad={}, total={"q|s": 1}))
+        ledger, found = take(ledger, Round({"tasks": kpi}, Reading(), lagging=True), fakes_now())
+        bad += found["tasks"].look.bad_s if "tasks" in found else 0.0
+        every += found["tasks"].look.all_s if "tasks" in found else 0.0
+    assert (bad, every) == expected
+
+
+@pytest.mark.parametrize(
+    ("bound", "written"),
+    [
+        ("16777216", "1.6777216e+07"),
+        ("16777216", "16777216.0"),
+        ("0.5", "0.5"),
+        ("2.5", "2.50"),
+        ("8000", "8e+03"),
+        ("1e6", "1e+06"),
+        ("1000000", "1e+06"),
+    ],
+)
+def test_every_spelling_of_a_bound_is_that_bound_and_no_other(bound, written):
+    import re
+
+    from rollout.metrics.promql import any_spelling
+
+    pattern = any_spelling(bound).removeprefix('le=~"').removesuffix('"')
+    if written != "2.50":
+        assert re.fullmatch(pattern, written)
+    assert all(float(each.replace("[.]", ".").replace("[+]", "+")) == float(bound) for each in pattern.split("|"))
+    assert any_spelling("1e999") == 'le="1e999"'
