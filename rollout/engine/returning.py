@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rollout.engine.answering import Refused, because
 from rollout.engine.begin import ask_weight, begin
 from rollout.engine.books import fresh
@@ -69,7 +71,8 @@ def undo(draft: Draft, command: Command) -> str:
     if not asleep and (problem := draft.facts.ready.get(back)):
         raise Refused(f"{back} does not answer, so nothing is sent there: {problem}")
     if status.phase is not Phase.ROLLED_BACK and draft.is_standby and not asleep:
-        changes = {"stable_version": back, "candidate_version": new, "previous_version": None, "standby_until": None}
+        changes: dict[str, Any] = {"stable_version": back, "candidate_version": new}
+        changes |= {"previous_version": None, "standby_until": None}
         changes |= {"result": Result.UNDONE, "declined_version": _turned_down(draft, new)}
         changes |= {"traffic": Traffic(asked_at=draft.now, off_since=draft.now)}  # everything is where it must not stay
         draft.go(Event.UNDO, Reason.UNDONE, f"undone {because(command)}", actor=command.actor, **changes)
