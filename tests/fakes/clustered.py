@@ -87,7 +87,7 @@ class ClusterWorld:
             self._tasks(each, 50)
         shares = {}
         while not self._stop.wait(0.05):
-            with contextlib.suppress(ClusterUnavailable):  # a test may have deleted the route
+            with contextlib.suppress(ClusterUnavailable, IndexError):  # a test may have deleted the route, or its rule
                 shares = self.shares()
             total = sum(shares.values()) or 1
             for each, weight in shares.items():

@@ -177,21 +177,24 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
         RealGateway(api, stage.envoy),
         Users(stage.address, rate=120) as users,
     ):
-        controller = daemon(tmp_path, url, port)
+        controller = asleep = daemon(tmp_path, url, free_port())
         try:
             eventually(lambda: status().get("stableVersion") == "v1", 30, (tmp_path / "daemon.log").read_text())
-            assert probe(port, "/healthz")[0] == 200 and probe(port, "/readyz")[0] == 200
+            controller = daemon(tmp_path, url, port)
+            eventually(lambda: probe(port, "/readyz")[0] == 200 and probe(port, "/healthz")[0] == 200, 20)
             api.merge(ROLLOUT, "default", "agent", {"spec": {"version": "v2"}})
             eventually(lambda: status().get("phase") == "Observing", 30)
-            controller.kill()  # nothing is lost with it
-            controller.wait(10)
-            controller = daemon(tmp_path, url, port)
+            asleep.send_signal(signal.SIGSTOP)  # the leader is paused; the other one takes over and goes on
             eventually(
                 lambda: status().get("stableVersion") == "v2" and status()["phase"] == "Stable",
                 90,
                 json.dumps(status()),
             )
             assert status()["result"] == "promoted"
+            before = api.get(HTTP_ROUTE, "default", "agent")["metadata"]["resourceVersion"]
+            asleep.send_signal(signal.SIGCONT)
+            assert asleep.wait(30) == 1, "whoever has lost the lease ends, and says so by its exit code"
+            assert api.get(HTTP_ROUTE, "default", "agent")["metadata"]["resourceVersion"] == before
 
             versions["v1"].failing = 0.6
             time.sleep(1.0)
@@ -210,7 +213,8 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
                 "the lease is let go of"
             )
         finally:
-            controller.kill()
-            controller.wait(10)
+            for process in (asleep, controller):
+                process.kill()
+                process.wait(10)
     assert [release.result for release in journal.read(api, "default", "agent")[1]] == ["promoted", "rolled-back"]
     assert users.lost == [] and users.asked > 1000

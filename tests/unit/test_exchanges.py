@@ -141,3 +141,39 @@ def test_every_recorded_exchange_is_answered_alike():
                 assert mine["metadata"]["resourceVersion"] == str(replay.cluster.version)
     assert seen >= 70
     assert not wrong, "\n".join(f"{name}\n  recorded {one}\n  fake     {other}" for name, one, other in wrong)
+
+
+def recorded(name):
+    return next(each for each in json.loads(RECORDED.read_text()) if each["name"] == name)["response"]
+
+
+def test_what_is_not_known_not_allowed_and_not_there_is_refused_alike(tmp_path):
+    """Recorded without their requests: a wrong token, a right that is missing, a kind that is not installed."""
+    import urllib.error
+    import urllib.request
+
+    from tests.fakes.server import serving
+
+    cluster = FakeCluster()
+    paths = {
+        "bad-token": ("/apis/example.dev/v1/namespaces/default/widgets", "wrong"),
+        "forbidden": ("/apis/example.dev/v1/namespaces/default/widgets", "right"),
+        "unknown-api": ("/apis/nobody.dev/v1/nothings", "right"),
+    }
+    with serving(cluster, token="right") as url:
+        for name, (path, token) in paths.items():
+            cluster.allowed = (lambda verb, resource, place: False) if name == "forbidden" else None
+            request = urllib.request.Request(url + path, headers={"Authorization": f"Bearer {token}"})
+            with pytest.raises(urllib.error.HTTPError) as told:
+                urllib.request.urlopen(request, timeout=5)
+            body = told.value.read().decode()
+            told.value.close()
+            expected = recorded(name)
+            if isinstance(expected["body"], str):
+                assert (told.value.code, body) == (expected["status"], expected["body"]), name
+            else:
+                mine = json.loads(body)
+                keys = ("kind", "apiVersion", "status", "reason", "code")
+                assert {key: mine[key] for key in keys} == {key: expected["body"][key] for key in keys}, name
+                wanted = expected["body"].get("details") or {}
+                assert {key: (mine.get("details") or {}).get(key) for key in wanted} == wanted, name
