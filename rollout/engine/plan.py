@@ -7,7 +7,7 @@ The same facts always give the same plan; the daemon, the CLI, the property test
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rollout.engine import words
@@ -158,6 +158,10 @@ def _effects(draft: Draft) -> tuple[Effect, ...]:
 
 
 def _route_effects(draft: Draft, wanted: SetWeight | None) -> tuple[SetWeight, ...]:
+    if wanted is not None and draft.facts.leaving and draft.status.phase is Phase.ROLLING_BACK:
+        wanted = replace(wanted, candidate=None, candidate_bp=0)
+        if any(route.leftover for route in draft.facts.routes):
+            return (wanted,)
     going_back = draft.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
     if wanted is not None and going_back and draft.status.traffic.asked_at == draft.now:
         return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet

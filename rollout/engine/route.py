@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollout.engine.facts import RouteFacts
 from rollout.model.status import Phase, Status
@@ -91,11 +91,15 @@ def is_restored(wanted: SetWeight, routes: Iterable[RouteFacts], *, leaving: boo
     """Whether nothing of ours is left in any route.
 
     A route that is gone has nothing in it. leaving: whether nobody will look again: then what is written is enough,
-    for whoever carries routes out may be gone as well.
+    for whoever carries routes out may be gone as well; and a backend that was added is taken out again.
     """
     left = [route for route in routes if not route.gone]
     if leaving:
-        return all(route.reachable and is_as_wanted(wanted, route) for route in left)
+        goes_back = wanted.candidate_bp == 0
+        wanted = replace(wanted, candidate=None) if goes_back else wanted
+        return all(
+            route.reachable and is_as_wanted(wanted, route) and not (goes_back and route.leftover) for route in left
+        )
     return in_force(wanted, left)
 
 

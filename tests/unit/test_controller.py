@@ -1046,6 +1046,12 @@ def test_a_managed_backend_goes_with_the_release_that_brought_it():
         abort(world)
         world.phase("RolledBack")
         world.until(lambda _: world.shares() == {"v1": 100})
+        ask(world, "retry")
+        world.phase("Observing")
+        assert set(world.shares()) == {"v1", "v2"}
+        world.api.delete(ROLLOUT, "default", "agent")
+        gone(world)
+        assert world.shares() == {"v1": 100}
 
 
 def test_a_blue_green_release_is_previewed_switched_and_undone_at_once():
