@@ -653,7 +653,7 @@ def test_a_service_that_vanishes_in_mid_flight_is_noticed():
         assert world.shares() == {"v1": 100, "v2": 0} and world.status()["reason"] == "CandidateDown"
 
 
-# -- what reviewers found ----------------------------------------------------------------------------------------------
+# -- hard cases --------------------------------------------------------------------------------------------------------
 
 
 def observing(world):

@@ -334,7 +334,7 @@ def test_an_authority_of_ones_own_is_trusted_and_any_other_is_not(tmp_path):
     assert client._access.ca.stat().st_mode & 0o077 == 0
 
 
-# -- what reviewers found ----------------------------------------------------------------------------------------------
+# -- hard cases --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("written", ["8000", "8000.0", "8e+03", "8e+3"])
