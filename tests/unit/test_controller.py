@@ -72,7 +72,7 @@ def test_a_bad_version_is_rolled_back_and_the_resource_says_why():
         world.until(lambda _: finalizers(world) == [])
         assert world.condition("Stalled")["status"] == "True" and world.condition("Stalled")["reason"] == "Worse"
         assert world.condition("Ready")["status"] == "False"
-        assert any(kind == "Warning" and reason == "Worse" for kind, reason, _ in world.events())
+        world.until(lambda _: any(kind == "Warning" and reason == "Worse" for kind, reason, _ in world.events()))
         decisions, releases = journal.read(world.api, "default", "agent")
         assert [release.result for release in releases] == ["rolled-back"]
         assert any("is worse" in decision.message for decision in decisions)
@@ -184,7 +184,7 @@ def test_a_malformed_rollout_in_the_watch_stops_no_other_and_recovers_when_it_is
 def test_a_policy_that_is_missing_or_wrong_is_told_and_mending_it_is_enough():
     with ClusterWorld(policyRef={"name": "later"}) as world:
         world.until(lambda _: world.condition("Stalled").get("reason") == "PolicyNotFound")
-        assert any(reason == "PolicyNotFound" for _, reason, _ in world.events())
+        world.until(lambda _: any(reason == "PolicyNotFound" for _, reason, _ in world.events()))
         wrong = agents.policy("later", gates={"commands": [{"name": "evals", "run": ["sh", "-c", "env"]}]})
         world.api.create(POLICY, "default", wrong)
         world.until(lambda _: world.condition("Stalled").get("reason") == "InvalidSpec")
@@ -330,10 +330,8 @@ def test_a_foreign_edit_is_put_back_a_few_times_and_then_it_is_meant():
         push(world, (70, 30))
         status = world.phase("Frozen")
         assert status["reason"] == "WeightDrift" and world.shares() == {"v1": 70, "v2": 30}
-        assert (
-            any(reason == "WeightDrift" for _, reason, _ in world.events())
-            and world.condition("Stalled")["status"] == "True"
-        )
+        world.until(lambda _: any(reason == "WeightDrift" for _, reason, _ in world.events()))
+        world.until(lambda _: world.condition("Stalled")["status"] == "True")
         world.api.merge(ROLLOUT, "default", "agent", {"metadata": {"annotations": {ABORT: "back"}}})
         world.phase("RolledBack")
         assert world.shares() == {"v1": 100, "v2": 0}
@@ -520,6 +518,9 @@ def test_a_deposed_leader_that_wakes_up_late_is_refused_by_the_version_it_knew()
         old_rollout, old_route = world.get(), world.api.get(HTTP_ROUTE, "default", "agent")
         world.api.merge(ROLLOUT, "default", "agent", {"metadata": {"annotations": {ABORT: "back"}}})
         world.phase("RolledBack")
+        world.until(
+            lambda _: finalizers(world) == [] and ABORT not in (world.get()["metadata"].get("annotations") or {})
+        )
         late = Controller(frozen, Settings(identity="late", workers=1), lambda: True)
         late.watched.rollouts._items["default/agent"] = old_rollout
         late.watched.routes["httpRoute"]._items["default/agent"] = old_route
@@ -550,8 +551,9 @@ def test_the_controller_tells_how_it_is():
     with ClusterWorld() as world:
         released(world)
         assert world.controller.not_alive() == "" and world.controller.not_ready() == ""
+        stable = 'rollout_phase{namespace="default",phase="Stable",rollout="agent"} 1.0'
+        world.until(lambda _: stable in world.controller.figures.page().decode())
         page = world.controller.figures.page().decode()
-        assert 'rollout_phase{namespace="default",phase="Stable",rollout="agent"} 1.0' in page
         assert (
             'rollout_reconcile_total{result="done"}' in page
             and 'leader_election_master_status{name="rollout"} 1.0' in page
