@@ -68,11 +68,12 @@ def _outcome(command: Command, message: str, *, accepted: bool, at: datetime) ->
 
 
 def _kept(draft: Draft, newest: str) -> tuple[str, ...]:
-    """Return the ring of handled ids; one still asked for is not forgotten, or it would be carried out again."""
+    """Return the ring of handled ids; what is still asked for is forgotten last, or it would be carried out again."""
     asked = {command.id for command in draft.facts.commands}
     ring = (*draft.status.handled, newest)
-    kept = [id_ for id_ in ring[:-COMMANDS_KEPT] if id_ in asked]
-    return (*kept, *ring[-COMMANDS_KEPT:])
+    over = max(0, len(ring) - COMMANDS_KEPT)
+    forgotten = [id_ for id_ in ring[:-1] if id_ not in asked][:over]
+    return tuple(id_ for id_ in ring if id_ not in forgotten)[-COMMANDS_KEPT:]
 
 
 def _expected(draft: Draft, command: Command) -> None:

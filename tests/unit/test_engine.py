@@ -640,3 +640,16 @@ def test_every_rollout_tells_the_same_story_again():
         world.behaviour["v2"] = Behaviour(tasks=0.1)
         world.run(1800)
     assert first.status == second.status
+
+
+def test_a_command_that_is_still_asked_for_is_not_forgotten_and_the_ring_stays_bounded():
+    world = World()
+    world.run(60)
+    first = world.command("pause")
+    world.look()
+    asked = next(each for each in world.records.pending if each.id == first)
+    for _ in range(30):
+        world.command("pause")
+        world.records.again = [asked]
+        world.look()
+    assert first in world.status.handled and len(world.status.handled) <= 20
