@@ -116,8 +116,11 @@ class Reconciler:
         checked = (*(both if due else ()), *((undo,) if undo else ()))
         others = (rollout.spec.version, status.previous_version, *(route.owner for route in routes))
         asked = tuple(dict.fromkeys((*both, *(version for version in others if version))))
+        watched = status.is_active and status.phase not in (Phase.PREFLIGHT, Phase.DRAINING)
         try:
-            known, ready = self.workloads.known(asked), self.workloads.ready(checked)
+            # What is watched has its backends: whether they still answer is asked when a look is due.
+            known = both if watched else self.workloads.known(asked)
+            ready = self.workloads.ready(checked)
             return known, ready, self.workloads.asleep(checked), self.workloads.identities(both) if due else {}
         except Unavailable as error:
             if not status.is_active or status.phase in (Phase.PREFLIGHT, Phase.DRAINING):

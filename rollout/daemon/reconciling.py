@@ -6,16 +6,16 @@ import copy
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from rollout.cluster.events import Events
 from rollout.cluster.kinds import Object, key_of, name_of, namespace_of
+from rollout.daemon.clock import WallClock
 from rollout.daemon.cluster_machine import Shared, faults_of, reconciler
 from rollout.daemon.watched import Watched
 from rollout.engine.conditions import Trouble
 from rollout.engine.draft import read_pinned
-from rollout.engine.plan import Plan
+from rollout.engine.plan import IDLE_S, Plan
 from rollout.engine.wanting import starts_by_itself
 from rollout.errors import Conflict, Fault, Forbidden, InvalidInput, Rejected
 from rollout.model.documents import policy_spec
@@ -25,7 +25,7 @@ from rollout.model.rollout import Rollout
 from rollout.model.routes import Route
 from rollout.model.status import Phase, Reason, Status
 from rollout.records.annotations import unreadable
-from rollout.records.clustered import ClusterRecords, is_deleted, spec_of, status_of, wanted_of
+from rollout.records.clustered import ClusterRecords, DryRecords, is_deleted, spec_of, status_of, wanted_of
 from rollout.traffic.adopted import flavour_of
 from rollout.traffic.rule import Refused
 
@@ -46,11 +46,17 @@ class Seen:
 
 
 class Reconciliation:
-    """Carries out what a Rollout resource says. It remembers nothing but what it has warned of."""
+    """Carries out what a Rollout resource says. It remembers nothing but what failed last, and what it warned of."""
 
     def __init__(self, shared: Shared, watched: Watched, events: Events) -> None:
         self._shared, self._watched, self._events = shared, watched, events
         self._warned: dict[str, set[str]] = {}
+        self._failed: dict[str, Trouble] = {}
+
+    def forget(self, key: str) -> None:
+        """Forget a Rollout that is gone."""
+        self._warned.pop(key, None)
+        self._failed.pop(key, None)
 
     def look(self, found: Object) -> Seen:
         """Take one look. Raises ClusterUnavailable and its children; nothing is half done then."""
@@ -69,30 +75,33 @@ class Reconciliation:
         if spec is None or policy is None:
             records = self._records(found, None, trouble)
             records.refuse(trouble.message if trouble else "there is nothing to go by")
-            records.publish()
+            records.publish(trouble)
             return Seen(status, WAITING_S)
         return self._carry_out(found, spec, policy, trouble, barred=barred)
 
     def _carry_out(
         self, found: Object, spec: RolloutSpec, policy: PolicySpec, trouble: Trouble | None, *, barred: bool
     ) -> Seen:
-        records = self._records(found, spec, trouble)
+        key, leaving = key_of(found), is_deleted(found)
+        records = self._records(found, spec, trouble or self._failed.get(key))
         rollout = records.load()
-        if is_deleted(found) and not rollout.status.is_active:
-            records.publish()
+        if leaving and not rollout.status.is_active:
+            records.publish(trouble)
             return Seen(rollout.status, None)
-        warned = self._warned.setdefault(key_of(found), set())
-        leaving = is_deleted(found)
+        warned = self._warned.setdefault(key, set())
         loop = reconciler(self._shared, rollout, policy, records, leaving=leaving, barred=barred, warned=warned)
         try:
             made = loop.look()
         except Forbidden as error:
-            records.publish(_refused(error))
+            self._failed[key] = _refused(error)
+            records.publish(trouble or self._failed[key])
             raise
-        if not loop.failures:
-            self._warned.pop(key_of(found), None)
         failed = [failure for failure in loop.failures if not isinstance(failure.__cause__, (Conflict, Rejected))]
-        records.publish(trouble or (_refused(failed[0]) if failed else None))
+        if failed:
+            self._failed[key] = _refused(failed[0])
+        elif not loop.failures:
+            self.forget(key)
+        records.publish(trouble or self._failed.get(key))
         if self._shared.dry_run or loop.failures:
             return Seen(made.status, WAITING_S * 2 if self._shared.dry_run else ACTIVE_MAX_S)
         return Seen(made.status, again_s(made, rollout), tuple(_verdicts(made)))
@@ -105,7 +114,7 @@ class Reconciliation:
             spec,
             trouble=trouble,
             events=self._events,
-            now=lambda: datetime.now(UTC),
+            now=WallClock().now,
             may_write=self._shared.may_write,
             note=self._watched.rollouts.note,
         )
@@ -228,18 +237,6 @@ def _age(found: Object) -> tuple[str, str]:
     return str(found["metadata"].get("creationTimestamp", "")), name_of(found)
 
 
-class DryRecords(ClusterRecords):
-    """Records that are read and never written."""
-
-    def save(self, status: Status, decisions: object) -> None:
-        """Keep nothing: the plan is logged by whoever made it."""
-        del status, decisions
-
-    def publish(self, trouble: Trouble | None = None) -> None:
-        """Tell nobody."""
-        del trouble
-
-
 def told(faults: Iterable[Fault]) -> str:
     """Return faults for a condition: the first few, and how many more there are."""
     every = [f"{fault.path}: {fault.message} -> {fault.remedy}" for fault in faults]
@@ -251,18 +248,14 @@ def again_s(made: Plan, before: Rollout) -> float | None:
     """Return when to look again: a watch brings what changes, so only time itself must be waited for."""
     status = made.status
     if status.is_active:
-        return min(ACTIVE_MAX_S, made.again_s) if made.effects or made.decisions else _until_next(made)
+        soon = made.effects or made.decisions or made.again_s < IDLE_S
+        return min(ACTIVE_MAX_S, made.again_s) if soon else ACTIVE_MAX_S
     if made.effects or status.phase is not before.status.phase or status.bases:
         return made.again_s
     wanted = before.spec.version
     if starts_by_itself(status, wanted) or status.stable_version is None:
         return WAITING_S
     return None
-
-
-def _until_next(made: Plan) -> float:
-    """Return the time to the next look at the metrics, or a little less."""
-    return made.again_s if made.again_s < 1.0 else ACTIVE_MAX_S
 
 
 def _verdicts(made: Plan) -> Iterable[str]:

@@ -81,14 +81,15 @@ class ClusterRecords:
         may_write: Callable[[], bool],
         note: Callable[[Object], None],
     ) -> None:
-        """spec: to go by; None where there is none, and nothing but the conditions can be told. trouble: what is wrong
-        with what is declared. note: hears every write.
+        """spec: to go by; None where there is none, and nothing but the conditions can be told. trouble: what was
+        known to be wrong before the look, so that conditions do not flap in it. note: hears every write.
         """
         self._api, self._found, self._events = api, found, events
         self._now, self._may_write, self._note = now, may_write, note
         self._spec, self._trouble = spec, trouble
         self._wanted = wanted_of(found)
         self._status = status_of(found)
+        self._stalled = {each.reason for each in self._conditions() if each.type == "Stalled" and each.status == "True"}
 
     def load(self) -> Rollout:
         assert self._spec is not None, "a spec that cannot be read is carried out by nobody"
@@ -124,15 +125,13 @@ class ClusterRecords:
         if waiting:
             self._write(refused(self._status, waiting, f"{why}; mend that first", self._now()), self._trouble)
 
-    def publish(self, trouble: Trouble | None = None) -> None:
+    def publish(self, trouble: Trouble | None) -> None:
         """Bring what others read up to date: conditions, finalizer, answered commands. Writes nothing in vain.
 
-        trouble: what went wrong in this look, if nothing was wrong before.
+        trouble: what is wrong after the look.
         """
-        trouble = trouble or self._trouble
-        before = {each.reason for each in self._conditions() if each.type == "Stalled" and each.status == "True"}
         self._write(self._status, trouble)
-        if trouble is not None and trouble.reason not in before:
+        if trouble is not None and trouble.reason not in self._stalled:
             self._events.tell(self._found, "Warning", trouble.reason, "Reconcile", trouble.message)
         self._drop_answered()
         if not needs_finalizer(self._status):
@@ -186,6 +185,19 @@ class ClusterRecords:
         kind = "Warning" if decision.reason in _WARNINGS or decision.phase is Phase.ROLLING_BACK else "Normal"
         action = {"command": "Command", "traffic": "Shift", "check": "Check"}.get(decision.kind, str(decision.phase))
         self._events.tell(self._found, kind, decision.reason, action, decision.message)
+
+
+class DryRecords(ClusterRecords):
+    """Records that are read and never written."""
+
+    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+        """Keep nothing: the plan is logged by whoever made it."""
+
+    def refuse(self, why: str) -> None:
+        """Answer nobody."""
+
+    def publish(self, trouble: Trouble | None) -> None:
+        """Tell nobody."""
 
 
 def _by_annotation(found: Object) -> dict[str, Command]:
