@@ -26,14 +26,16 @@ OBJECTS_MAX = 5000
 class Events:
     """Writes events. instance: who we are. now: the wall clock."""
 
-    def __init__(self, api: Api, instance: str, now: Callable[[], datetime]) -> None:
-        self._api, self._instance, self._now = api, instance[:128], now
+    def __init__(
+        self, api: Api, instance: str, now: Callable[[], datetime], may_write: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._api, self._instance, self._now, self._may_write = api, instance[:128], now, may_write
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[float, float]] = {}
 
     def tell(self, about: Object, kind: str, reason: str, action: str, note: str) -> None:
         """Write one event. kind: Normal or Warning."""
-        if not self._may(key_of(about)):
+        if not self._may_write() or not self._has_token(key_of(about)):
             return
         at = self._now()
         stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -62,7 +64,7 @@ class Events:
         except ClusterUnavailable as error:
             structlog.get_logger("rollout").debug("an event could not be written", why=str(error))
 
-    def _may(self, key: str) -> bool:
+    def _has_token(self, key: str) -> bool:
         now = time.monotonic()
         with self._lock:
             if len(self._tokens) > OBJECTS_MAX:

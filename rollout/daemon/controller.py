@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import structlog
 
 from rollout.cluster.api import Api
 from rollout.cluster.events import Events
 from rollout.cluster.kinds import ROLLOUT, Object, name_of
+from rollout.daemon.clock import WallClock
 from rollout.daemon.cluster_machine import Shared
 from rollout.daemon.figures import Figures
 from rollout.daemon.queue import WorkQueue
@@ -54,10 +54,11 @@ class Controller:
         self.figures = Figures()
         self._api, self._settings = api, settings
         self._queue = WorkQueue()
+        self.figures.depth.labels("rollout").set_function(self._queue.depth)
         self._timers = SchedulerTimers(self._queue.add)
         self.watched = Watched(api, settings.namespace, self._queue.add)
         self._shared = Shared(api, self.watched.routes, may_write, dry_run=settings.dry_run)
-        events = Events(api, settings.identity, lambda: datetime.now(UTC))
+        events = Events(api, settings.identity, WallClock().now, self._shared.may_write)
         self._reconciliation = Reconciliation(self._shared, self.watched, events)
         self._stopped = threading.Event()
         self._failures: dict[str, int] = {}
@@ -119,6 +120,7 @@ class Controller:
         found = self.watched.rollouts.get(namespace, name)
         if found is None:
             self._shared.forget(key)
+            self._reconciliation.forget(key)
             self.figures.forget(namespace, name)
             self._failures.pop(key, None)
             return None, "gone"

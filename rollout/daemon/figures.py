@@ -28,6 +28,7 @@ class Figures:
         self._phase = Gauge(
             "rollout_phase", "1 for the phase it is in.", ["namespace", "rollout", "phase"], registry=at
         )
+        self.leads.labels("rollout").set(0)
         self._known: dict[tuple[str, str], Phase] = {}
 
     def show(self, namespace: str, name: str, status: Status) -> None:

@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 import uuid
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -43,7 +42,6 @@ def serve(
     lease_namespace: where the lease is; None: where we run. listen: where probes are answered, if anywhere.
     """
     configuration, here = configured(kubeconfig, context)
-    settings = replace(settings, identity=settings.identity or identity())
     api = HttpApi(configuration, agent=AGENT)
     # Its requests end within a retry period: a renewal that hangs must not outlive the lease.
     leases = HttpApi(configured(kubeconfig, context)[0], agent=AGENT, read_timeout_s=terms.retry_s)

@@ -50,6 +50,11 @@ class WorkQueue:
                 self._waiting.append(key)
                 self._changed.notify()
 
+    def depth(self) -> int:
+        """Return how many keys wait for a worker."""
+        with self._changed:
+            return len(self._waiting)
+
     def close(self) -> None:
         """Let every worker end after what it has in hand."""
         with self._changed:
