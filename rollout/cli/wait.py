@@ -74,12 +74,8 @@ def follow(
             left_s = timeout_s - (time.monotonic() - began) if began is not None else timeout_s
             status = follower.until(lambda plan: follower.seen and settled(plan), watching.show, timeout_s=left_s)
         except TimedOut:
-            _tell(
-                follower.load(),
-                f"{version}: {follower.load().status.message or 'nothing has begun'}",
-                TIMED_OUT,
-                output,
-            )
+            so_far = follower.problem or follower.load().status.message or "nothing has begun"
+            _tell(follower.load(), f"{version}: {so_far}", TIMED_OUT, output)
             return _timed_out(timeout_s, "it goes on")
         except Gone as gone:
             _tell(follower.load(), str(gone), GONE, output)

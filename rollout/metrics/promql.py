@@ -90,8 +90,8 @@ class PrometheusSource:
             terms.of(self._selector(spend, candidate))
         found = _Found(terms, self._answer(terms.by_text.values()), self._stale_after_s)
 
-        def reading(counted: str, total: str, *, good: bool = False, lazily: bool = False) -> Reading:
-            return self._reading(found, (stable, candidate), counted, total, good=good, must_exist=not lazily)
+        def reading(counted: str, total: str, *, good: bool = False) -> Reading:
+            return self._reading(found, (stable, candidate), counted, total, good=good)
 
         return Round(
             kpis={query.name: reading(query.counted, query.total, good=query.good) for query in queries},
@@ -123,15 +123,13 @@ class PrometheusSource:
             samples += answer.samples
         return Answer(tuple(samples))
 
-    def _reading(
-        self, found: _Found, versions: tuple[str, str], counted: str, total: str, *, good: bool, must_exist: bool
-    ) -> Reading:
+    def _reading(self, found: _Found, versions: tuple[str, str], counted: str, total: str, *, good: bool) -> Reading:
         stable, candidate = versions
         arms: list[Counters] = []
         for version in versions:
             bad = found.series(self._selector(counted, version))
             every = found.series(self._selector(total, version))
-            if problem := found.problem(self._selector(total, version), must_exist and version == stable):
+            if problem := found.problem(self._selector(total, version), must_exist=version == stable):
                 return Reading(problem=problem)
             if problem := found.problem(self._selector(counted, version)):
                 return Reading(problem=problem)

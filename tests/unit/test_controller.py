@@ -207,7 +207,9 @@ def test_a_policy_that_vanishes_in_mid_flight_does_not_stop_what_has_pinned_it()
         world.want("v2")
         world.phase("Shifting", "Observing")
         world.api.delete(POLICY, "default", "quick")
+        world.until(lambda _: world.condition("Stalled").get("reason") == "PolicyNotFound")
         settled(world, "v2")
+        world.until(lambda _: "PolicyNotFound" in {reason for _, reason, _ in world.events()})
 
 
 def test_what_a_release_lacks_is_told_before_any_traffic_and_it_starts_once_it_is_there():
@@ -547,6 +549,16 @@ def test_a_dry_run_tells_its_plan_and_writes_nothing():
         } == set()
 
 
+def test_a_dry_run_answers_nobody_and_tells_no_event_where_nothing_can_be_read():
+    with ClusterWorld(start=False) as world:
+        world.api.delete(POLICY, "default", "quick")
+        abort(world, "it burns")
+        before = world.get()
+        world.start(dry_run=True)
+        time.sleep(1.0)
+        assert world.get() == before and world.events() == []
+
+
 def test_the_controller_tells_how_it_is():
     with ClusterWorld() as world:
         released(world)
@@ -560,6 +572,16 @@ def test_the_controller_tells_how_it_is():
         )
         world.controller._busy["default/x"] = time.monotonic() - 1000
         assert "default/x" in world.controller.not_alive()
+
+
+def test_keys_that_wait_for_a_worker_are_counted_on_the_metrics_page():
+    with ClusterWorld(start=False) as world:
+        controller = Controller(FakeApi(world.cluster), Settings(identity="idle"), lambda: True)
+        for key in ("default/a", "default/b", "default/a"):
+            controller._queue.add(key)
+        assert 'workqueue_depth{name="rollout"} 2.0' in controller.figures.page().decode()
+        controller._timers.stop()
+        controller._shared.close()
 
 
 # -- rights ------------------------------------------------------------------------------------------------------------
@@ -842,7 +864,7 @@ def test_no_annotation_wedges_its_rollout(text):
     with ClusterWorld(policy=LONG) as world:
         observing(world)
         abort(world, text)
-        world.phase("RolledBack")
+        assert world.phase("RolledBack")["result"] == "aborted" and world.shares() == {"v1": 100, "v2": 0}
 
 
 def test_an_effect_that_is_refused_is_told_and_not_hammered():
@@ -853,11 +875,13 @@ def test_an_effect_that_is_refused_is_told_and_not_hammered():
         )
         world.want("v2")
         world.until(lambda _: world.condition("Stalled").get("reason") == "Forbidden")
-        assert "controller's role" in world.condition("Stalled")["message"]
+        told = world.condition("Stalled")
+        assert "controller's role" in told["message"]
         before = world.cluster.calls.count(("patch", "httproutes", "gateway.networking.k8s.io"))
         time.sleep(4.0)
         # Each look writes its evidence, comes back by the watch, and tries once: five a second in this test, not more.
         assert world.cluster.calls.count(("patch", "httproutes", "gateway.networking.k8s.io")) - before <= 12
+        assert world.condition("Stalled") == told, "the condition flaps"
 
 
 def test_a_drain_ends_only_once_the_base_is_restored():
@@ -919,6 +943,7 @@ def test_routes_that_disagree_make_nobody_stable():
         world.api.merge(ROLLOUT, "default", "agent", {"spec": {"routes": routes}})
         world.start()
         world.until(lambda status: status.get("reason") == "StableUnknown")
+        assert world.shares() == {"v1": 100, "v2": 0} and not world.status().get("stableVersion")
 
 
 def test_several_routes_move_together():
