@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from rollout.cli import act, crd, daemon, demo, history, init, lint, router, show, start, wait
+from rollout.cli import act, contract, crd, daemon, demo, history, init, lint, router, show, start, wait
 from rollout.errors import InvalidInput, RolloutError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ wait.register(app)
 lint.register(app)
 demo.register(app)
 router.register(app)
+contract.register(app)
 crd.register(app)
 
 

@@ -1,0 +1,140 @@
+"""`rollout contract`: what a version promises about its state, and whether two versions go together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rollout.cli.options import Output, OutputAs
+from rollout.errors import Fault, InvalidInput
+
+if TYPE_CHECKING:
+    from rollout.contracts.contract import Contract
+    from rollout.model.state import Verdict, Waiver
+
+STOPPED = 3
+
+contract = typer.Typer(
+    no_args_is_help=True, help="State contracts: export them, and check whether versions go together."
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(contract, name="contract")
+
+
+@contract.command()
+def export(
+    target: Annotated[str, typer.Argument(help="package.module:graph, a model or type likewise, or a .json file.")],
+    agent: Annotated[str, typer.Option(help="The agent's name.")] = "",
+    version: Annotated[str, typer.Option(help="The version whose contract it is.")] = "",
+    store: Annotated[str, typer.Option(help="What it keeps its state in: postgres, sqlite, redis.")] = "",
+) -> None:
+    """Print the contract of an agent. It imports the agent's code: run it in the agent's image, or in its CI."""
+    from rollout.contracts.export.target import export as made
+    from rollout.contracts.export.target import load_target
+
+    found = made(load_target(target), agent=agent, version=version, store=store)
+    typer.echo(json.dumps(json.loads(found.canonical()), indent=2, sort_keys=True))
+
+
+@contract.command()
+def check(
+    old: Annotated[Path, typer.Argument(help="The stable version's contract, or a JSON Schema; - is stdin.")],
+    new: Annotated[Path, typer.Argument(help="The candidate's.")],
+    require: Annotated[str, typer.Option(help="What must be ok: none, backward, forward, full, hop.")] = "full",
+    open_writer: Annotated[
+        bool, typer.Option("--open-writer", help="Plain containment: an open schema's writer may write any name.")
+    ] = False,
+    waivers: Annotated[Path | None, typer.Option(help="A YAML file with a list of waivers.")] = None,
+    output: OutputAs = Output.TEXT,
+) -> None:
+    """Say whether NEW reads what OLD wrote, OLD what NEW wrote, and whether a conversation may hop (exit 0 or 3)."""
+    from datetime import UTC, datetime
+
+    from rollout.contracts import check as checker
+    from rollout.model.state import Axis, Severity
+
+    wanted = {
+        "none": (), "backward": (Axis.BACKWARD,), "forward": (Axis.FORWARD,), "full": (Axis.BACKWARD, Axis.FORWARD),
+        "hop": tuple(Axis),
+    }  # fmt: skip
+    if require not in wanted:
+        raise InvalidInput([Fault("--require", "is none of the known words", f"use {', '.join(wanted)}", require)])
+    first, second = _both(old, new)
+    given = _waivers(waivers) if waivers else ()
+    today = datetime.now(UTC).date()
+    found = checker.check(first, second, closed_writer=not open_writer, waivers=given, today=today)
+    if output is Output.JSON:
+        typer.echo(json.dumps(as_json(found), indent=2))
+    else:
+        for line in told(found):
+            typer.echo(line)
+    if any(found.of(axis) is not Severity.OK for axis in wanted[require]):
+        raise typer.Exit(STOPPED)
+
+
+def _both(old: Path, new: Path) -> tuple[Contract, Contract]:
+    """Read both contracts. Raises InvalidInput with the faults of both."""
+    faults: list[Fault] = []
+    found = []
+    for path in (old, new):
+        try:
+            found.append(_read(path))
+        except InvalidInput as error:
+            faults += error.faults
+    if faults:
+        raise InvalidInput(faults)
+    return found[0], found[1]
+
+
+def _read(path: Path) -> Contract:
+    import sys
+
+    from rollout.contracts.contract import TEXT_MAX_BYTES, read
+
+    try:
+        if str(path) == "-":
+            return read(sys.stdin.read(TEXT_MAX_BYTES + 1), "stdin")
+        with path.open(encoding="utf-8") as file:
+            return read(file.read(TEXT_MAX_BYTES + 1), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InvalidInput([Fault(str(path), f"cannot be read: {why}", "check the path")]) from error
+
+
+def _waivers(path: Path) -> tuple[Waiver, ...]:
+    import yaml
+
+    from rollout.model.parsing import parse
+    from rollout.model.state import Waiver
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InvalidInput([Fault(str(path), f"cannot be read: {error}", "write a YAML list")]) from error
+    if not isinstance(raw, list):
+        raise InvalidInput([Fault(str(path), "is no list", "write a list of waivers, each with a dash")])
+    found, faults = [], []
+    for index, each in enumerate(raw):
+        waiver, wrong = parse(Waiver, each, f"{path}[{index}]")
+        faults += wrong
+        found += [waiver] if waiver is not None else []
+    if faults:
+        raise InvalidInput(faults)
+    return tuple(found)
+
+
+def as_json(verdict: Verdict) -> dict[str, object]:
+    """Return a verdict as programs read it."""
+    return verdict.model_dump(mode="json", by_alias=True)
+
+
+def told(verdict: Verdict) -> list[str]:
+    """Return a verdict as people read it: the answer first, then each finding once, the worst first."""
+    from rollout.contracts.words import finding_lines, verdict_lines
+
+    return [*verdict_lines(verdict), *finding_lines(verdict.findings)]

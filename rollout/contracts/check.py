@@ -1,0 +1,89 @@
+"""`check`: is the candidate safe to read, to roll back from, and to hop between? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from rollout.contracts.checking import Side
+from rollout.contracts.codes import HINTS
+from rollout.contracts.contract import Contract
+from rollout.contracts.keeping import keeping
+from rollout.contracts.schema.relation import Options
+from rollout.contracts.shapes import shape
+from rollout.contracts.surroundings import surroundings
+from rollout.contracts.topology import topology
+from rollout.contracts.waivers import waived
+from rollout.model.state import Axis, Finding, Severity, Verdict, Waiver
+
+
+def check(
+    old: Contract,
+    new: Contract,
+    *,
+    closed_writer: bool = True,
+    waivers: Iterable[Waiver] = (),
+    today: date | None = None,
+) -> Verdict:
+    """Return what a candidate with `new` means for conversations of a stable version with `old`.
+
+    closed_writer: whether versions write only what they declare; False is plain containment of schemas. today: by
+    which waivers are in force; without it none is.
+    """
+    options = Options(closed_writer=closed_writer)
+    found: list[Finding] = []
+    if old.is_bare != new.is_bare:
+        found += [unknown("NO_TOPOLOGY", axis) for axis in Axis]
+    for axis, writes, reads in ((Axis.BACKWARD, old, new), (Axis.FORWARD, new, old)):
+        found += _direction(Side(axis, writes, reads, writes, reads, options))
+    found = list(dict.fromkeys(found))
+    if today is not None:
+        found = [waived(each, tuple(waivers), today) for each in found]
+    scope = "shape" if old.is_bare and new.is_bare else "whole"
+    return verdict(found, scope=scope)
+
+
+def _direction(side: Side) -> list[Finding]:
+    names = (side.writes.framework.name, side.reads.framework.name)
+    bare = side.writes.is_bare or side.reads.is_bare
+    if names[0] != names[1] and not bare:
+        side.find("FRAMEWORK_CHANGED", Severity.UNKNOWN, "/framework/name", *names)
+        return side.found
+    surroundings(side)
+    _graph(side, bare=bare)
+    return side.found
+
+
+def _graph(side: Side, *, bare: bool) -> None:
+    shape(side)
+    if bare:
+        return
+    keeping(side)
+    topology(side)
+    for name in sorted(side.writer.subgraphs.keys() & side.reader.subgraphs.keys()):
+        _graph(side.inside(name), bare=bare)
+
+
+def unknown(code: str, axis: Axis) -> Finding:
+    """Return a finding that nothing can be said in a direction, and why."""
+    return Finding(code=code, direction=axis, severity=Severity.UNKNOWN, pointer="", hint=HINTS[code])
+
+
+def verdict(found: Iterable[Finding], scope: str = "whole") -> Verdict:
+    """Return what findings come to. Whoever hops reads in both directions: it is no safer than either."""
+    findings = tuple(sorted(found, key=lambda each: (-each.severity.rank, each.direction, each.pointer, each.code)))
+    open_ = [each for each in findings if not each.waived_by]
+    backward, forward = (_worst(open_, axis) for axis in (Axis.BACKWARD, Axis.FORWARD))
+    hop = max(_worst(open_, Axis.HOP), backward, forward, key=lambda each: each.rank)
+    return Verdict.model_validate(
+        {"backward": backward, "forward": forward, "hop": hop, "scope": scope, "findings": findings}
+    )
+
+
+def _worst(found: Iterable[Finding], axis: Axis) -> Severity:
+    return max((each.severity for each in found if each.direction is axis), key=lambda s: s.rank, default=Severity.OK)
+
+
+def missing() -> Verdict:
+    """Return the verdict where a version has no contract: nothing is known, which is not nothing wrong."""
+    return verdict([unknown("NO_CONTRACT", axis) for axis in (Axis.BACKWARD, Axis.FORWARD)])

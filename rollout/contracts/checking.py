@@ -1,0 +1,70 @@
+"""What all rules share: who writes, who reads, in which direction, and the making of findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from rollout.contracts.codes import HINTS
+from rollout.contracts.contract import Contract, Graph
+from rollout.contracts.schema.relation import Options
+from rollout.model.state import Axis, Finding, Severity
+
+SHOWN_MAX = 120
+
+
+@dataclass(frozen=True)
+class Side:
+    """One direction of one graph: `writer` has written what `reader` reads. at: the pointer to the graph.
+
+    writes, reads: the whole contracts. axis: backward, where the reader is the new version; forward, where it is old.
+    """
+
+    axis: Axis
+    writer: Graph
+    reader: Graph
+    writes: Contract
+    reads: Contract
+    options: Options
+    at: str = ""
+    found: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_backward(self) -> bool:
+        return self.axis is Axis.BACKWARD
+
+    @property
+    def is_langgraph(self) -> bool:
+        return self.writes.framework.name == "langgraph" == self.reads.framework.name
+
+    def inside(self, name: str) -> Side:
+        """Return the same direction for a graph inside this one."""
+        writer, reader = self.writer.subgraphs[name], self.reader.subgraphs[name]
+        return replace(self, writer=writer, reader=reader, at=f"{self.at}/subgraphs/{name}")
+
+    def find(
+        self,
+        code: str,
+        severity: Severity,
+        pointer: str,
+        wrote: str,
+        reads: str,
+        *,
+        axis: Axis | None = None,
+        clearable: bool = False,
+        nodes: tuple[str, ...] = (),
+    ) -> None:
+        """Note a finding. wrote, reads: in words; told as old and new, whichever they are."""
+        old, new = (wrote, reads) if self.is_backward else (reads, wrote)
+        self.found.append(
+            Finding(
+                code=code,
+                direction=axis or self.axis,
+                severity=severity,
+                pointer=self.at + pointer,
+                old=old[:SHOWN_MAX],
+                new=new[:SHOWN_MAX],
+                hint=HINTS[code],
+                clearable=clearable,
+                nodes=nodes,
+            )
+        )

@@ -1,0 +1,49 @@
+"""The closed set of what a check can find, each with the advice that goes with it."""
+
+from __future__ import annotations
+
+HINTS: dict[str, str] = {
+    # the shape of the state
+    "KEY_ADDED": "the old version drops it at its next turn: keep conversations on their version while both are in use",
+    "REQUIRED_KEY_ADDED": "give it a default, or make it NotRequired",
+    "KEY_REMOVED": "keep it, unused, for one release: the old version still needs it",
+    "KEY_RENAMED": "write both names for one release, then drop the old one",
+    "REQUIREDNESS": "what may be missing stays optional until no old conversation is left",
+    "WIDENED": "two releases: first one that reads the new values, then one that writes them",
+    "NARROWED": "keep accepting what was written before; narrow it once no such conversation is left",
+    "TYPE_CHANGED": "add a new key of the new type and write both for one release",
+    "UNION_CHANGED": "keep reading every variant that was ever written",
+    "UNDECIDABLE": "nothing can be said for sure: simplify the schema there, or look at live conversations",
+    "SCHEMA_TOO_LARGE": "the schemas are too large, or too entangled, to be compared: split them, or check by hand",
+    "FOREIGN_REFERENCE": "references to other documents are never fetched: put what they name under $defs",
+    # how it is kept
+    "REDUCER_CHANGED": "what was accumulated may be replaced, or the other way round: use a new key",
+    "REDUCER_UNKNOWN": "a lambda has no name to compare: use a named function",
+    "CHANNEL_KIND": "keep the kind of channel, or use a new key",
+    "CLASS_PATH": "keep an alias where the class was: its path is written into every checkpoint",
+    "CLASS_KIND": "a class of another kind is read in another way: use a new name",
+    "SERDE_ALLOWLIST": "declare the class in the state, or allow it, before strict decoding is switched on",
+    "STATE_KIND": "the other kind of state checks, or does not check, what it loads",
+    # where conversations wait
+    "NODE_REMOVED": "keep a node of the old name that leads on: whoever waits there is ended without a word",
+    "NODE_ADDED": "after a rollback whoever waits there is ended without a word: roll back early, or pin conversations",
+    "NODE_BECAME_SUBGRAPH": "give the subgraph a new name: it begins anew, and old answers are used again",
+    "JOIN_CHANGED": "keep the sources of a join and their order: a half-full join is never completed",
+    "STATIC_INTERRUPT_KEYSET": "use interrupt() instead, or keep the keys while anybody waits (langgraph issue 9001)",
+    "INTERRUPT_ORDER": "ask new questions after the old ones: answers are handed out in order",
+    "INTERRUPT_UNKNOWN": "what this node asks people cannot be told: export with its source at hand",
+    "TASK_ORDER": "new tasks go last: old results are handed out in order",
+    # everything around it
+    "FRAMEWORK_CHANGED": "state of one framework is not read by another",
+    "LIBRARY_SKEW": "checkpoints of the newer library may not be read by the older one: update in a release of its own",
+    "FORMAT_VERSION": "release the reader of a format before its writer",
+    "MIGRATOR_WRITE_BACK": "switch write-back off: merely reading a conversation rewrites it",
+    "NO_CONTRACT": "export one (rollout contract export) and say where it is, in spec.contract",
+    "NO_TOPOLOGY": "a bare JSON Schema says nothing of nodes: export a whole contract (rollout contract export)",
+}
+
+UNWAIVABLE = frozenset({"NO_CONTRACT", "SCHEMA_TOO_LARGE"})
+"""Nobody can answer for what nobody knows."""
+
+UNSAFE = frozenset({"INTERRUPT_ORDER", "TASK_ORDER"})
+"""A human's answer to one question is taken for another: waived only by whoever says so in as many words."""

@@ -1,0 +1,198 @@
+"""The contract document: what a version writes, what it reads, and where its conversations can be waiting.
+
+One per version, never changed, known by the digest of its canonical text. A bare JSON Schema is a contract too, of
+which only the shape of the state is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import Field
+
+from rollout.contracts.schema.document import Document
+from rollout.contracts.schema.walk import faults_of
+from rollout.errors import Fault, InvalidInput
+from rollout.model.base import Document as Written
+from rollout.model.parsing import parse
+from rollout.model.policy import digest
+
+TEXT_MAX_BYTES = 16 * 1024 * 1024
+DIGITS_MAX = 400
+VERSION = 1
+
+StateKind = Literal["pydantic", "dataclass", "typeddict", "other"]
+
+
+class Loose(Written):
+    """A part of a contract. Unknown fields are passed over: a newer exporter may say more."""
+
+    model_config = {**Written.model_config, "extra": "ignore", "str_max_length": None}
+
+
+class State(Loose):
+    """The shape of the state: as it is written (serialization), and as it is read (validation)."""
+
+    kind: StateKind = "other"
+    writer: dict[str, Any] | bool = True
+    reader: dict[str, Any] | bool = True
+
+
+class Channel(Loose):
+    """How one key of the state is kept. classes: paths of the classes that its values are made of."""
+
+    kind: str = "LastValue"
+    reducer: str | None = None
+    private: bool = False
+    classes: tuple[str, ...] = ()
+
+
+class Node(Loose):
+    """interrupt_calls: what a node asks people, in order; None where that cannot be told."""
+
+    interrupt_calls: tuple[str, ...] | None = None
+
+
+class Functional(Loose):
+    """An entrypoint of the functional API: replayed by the order of its calls."""
+
+    entrypoint: str
+    tasks: tuple[str, ...] | None = None
+
+
+class Graph(Loose):
+    """A graph: its state, its channels, where conversations can wait in it, and the graphs inside."""
+
+    state: State = State()
+    channels: dict[str, Channel] = Field(default_factory=dict)
+    nodes: dict[str, Node] = Field(default_factory=dict)
+    edges: tuple[tuple[str, str], ...] = ()
+    joins: tuple[str, ...] = ()
+    interrupt_before: tuple[str, ...] = ()
+    interrupt_after: tuple[str, ...] = ()
+    subgraphs: dict[str, Graph] = Field(default_factory=dict)
+    functional: Functional | None = None
+
+
+class Framework(Loose):
+    """name: langgraph, none (plain state without a graph), or another. libs: versions by distribution."""
+
+    name: str = "none"
+    libs: dict[str, str] = Field(default_factory=dict)
+
+
+class Migrator(Loose):
+    """What migrates checkpoints. write_back: whether merely reading one rewrites it."""
+
+    name: str
+    head: str = ""
+    write_back: bool = False
+
+
+class Store(Loose):
+    kind: str = "other"
+    strict_msgpack: bool | None = None
+    migrator: Migrator | None = None
+
+
+class Class(Loose):
+    kind: Literal["pydantic", "dataclass", "enum", "other"] = "other"
+
+
+class Contract(Graph):
+    """Everything that one version promises about its state."""
+
+    contract_version: Literal[1]
+    agent: str = ""
+    version: str = ""
+    framework: Framework = Framework()
+    writes_version: str | None = None
+    reads_versions: tuple[str, ...] = ()
+    store: Store = Store()
+    classes: dict[str, Class] = Field(default_factory=dict)
+    is_bare: bool = Field(default=False, exclude=True)
+
+    def canonical(self) -> str:
+        """Return the one text that stands for this contract."""
+        plain = self.model_dump(by_alias=True)
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"), default=float)
+
+    @property
+    def digest(self) -> str:
+        return digest(self.canonical())
+
+
+def read(text: str, where: str = "contract") -> Contract:
+    """Read a contract, or a bare JSON Schema. Raises InvalidInput with every fault."""
+    raw = load(text, where)
+    if isinstance(raw, bool) or (isinstance(raw, dict) and "contractVersion" not in raw):
+        if faults := faults_of(raw, where):
+            raise InvalidInput(faults)
+        return Contract(contract_version=VERSION, state=State(writer=raw, reader=raw), is_bare=True)
+    if not isinstance(raw, dict):
+        remedy = "write a contract (rollout contract export), or a JSON Schema"
+        raise InvalidInput([Fault(where, "is neither a contract nor a JSON Schema", remedy)])
+    if raw["contractVersion"] != VERSION:
+        remedy = f"this release reads version {VERSION}: export it with this release, or use a newer one"
+        raise InvalidInput([Fault(f"{where}: contractVersion", "is not known here", remedy, raw["contractVersion"])])
+    parsed, faults = parse(Contract, raw, "")
+    faults = [fault.within(f"{where}: ") for fault in faults]
+    if parsed is not None:
+        faults += [fault for path, graph in graphs(parsed) for fault in _schemas_of(graph, f"{where}: {path}")]
+    if faults or parsed is None:
+        raise InvalidInput(faults)
+    return parsed
+
+
+def graphs(graph: Graph, path: str = "") -> Iterator[tuple[str, Graph]]:
+    """Return a graph and all that are inside, each with the pointer to it."""
+    yield path, graph
+    for name, inner in graph.subgraphs.items():
+        yield from graphs(inner, f"{path}/subgraphs/{name}")
+
+
+def _schemas_of(graph: Graph, where: str) -> list[Fault]:
+    return [
+        fault
+        for role, schema in (("writer", graph.state.writer), ("reader", graph.state.reader))
+        for fault in faults_of(schema, f"{where}/state/{role}")
+    ]
+
+
+def load(text: str, where: str) -> Any:
+    """Read JSON, bounded, with numbers exactly as they are written. Raises InvalidInput."""
+    if len(text) > TEXT_MAX_BYTES:
+        raise InvalidInput([Fault(where, "is larger than 16 MiB", "a contract needs a few kilobytes")])
+    try:
+        return json.loads(text, parse_float=_number, parse_constant=_no_number, parse_int=_integer)
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InvalidInput([Fault(where, f"is not JSON: {why}", "mend the file")]) from error
+
+
+def _integer(text: str) -> int:
+    if len(text) > DIGITS_MAX:
+        raise ValueError(f"a number has {len(text)} digits")
+    return int(text)
+
+
+def _number(text: str) -> int | Decimal:
+    number = Decimal(text)
+    if abs(number.adjusted()) > DIGITS_MAX:
+        raise ValueError(f"the number {text[:20]} is too large, or too small")
+    return int(number) if number == number.to_integral_value() else number
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def writer_of(graph: Graph) -> Document:
+    return Document(graph.state.writer)
+
+
+def reader_of(graph: Graph) -> Document:
+    return Document(graph.state.reader)

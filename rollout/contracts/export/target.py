@@ -1,0 +1,83 @@
+"""`package.module:attribute`: find it, and say what it is."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from rollout.contracts.contract import VERSION, Contract, load, read
+from rollout.contracts.export.langgraph import graph_contract, is_graph
+from rollout.contracts.export.models import kind_of, schema_of
+from rollout.errors import Fault, InvalidInput
+
+
+def load_target(target: str) -> Any:
+    """Import what `package.module:attribute` names; a path that ends in .json is read. Raises InvalidInput."""
+    if target.endswith(".json"):
+        try:
+            return load(Path(target).read_text(encoding="utf-8"), target)
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput([Fault(target, f"cannot be read: {error}", "check the path")]) from error
+    name, _, attribute = target.partition(":")
+    if not name or not attribute:
+        remedy = "write package.module:attribute, such as agent.graph:graph, or a .json file"
+        raise InvalidInput([Fault("TARGET", "names nothing", remedy, target)])
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109  as python -m does
+    try:
+        found: Any = importlib.import_module(name)
+        for step in attribute.split("."):
+            found = getattr(found, step)
+    except Exception as error:
+        remedy = "run this where the agent's code and all it needs is installed"
+        told = f"cannot be imported: {type(error).__name__}: {error}"
+        raise InvalidInput([Fault(target, told, remedy)]) from error
+    finally:
+        sys.path.remove(os.getcwd())  # noqa: PTH109
+    return found
+
+
+def export(target: Any, *, agent: str = "", version: str = "", store: str = "") -> Contract:
+    """Return the contract of a compiled graph, a function that makes one, a model, a type, or a JSON Schema.
+
+    store: what the agent keeps its state in (postgres, sqlite, redis), where the graph does not tell. Raises
+    InvalidInput for anything else.
+    """
+    if inspect.isfunction(target) and not inspect.signature(target).parameters:
+        target = target()
+    if not is_graph(target) and hasattr(target, "compile") and hasattr(target, "add_node"):
+        target = target.compile()
+    told: dict[str, Any] = {"contractVersion": VERSION, "agent": agent, "version": version}
+    if is_graph(target):
+        told |= graph_contract(target)
+    elif isinstance(target, dict | bool):
+        told["state"] = {"kind": "other", "writer": target, "reader": target}
+    elif isinstance(target, TypeAdapter) or (inspect.isclass(target) and _is_type(target)):
+        told |= _type_contract(target)
+    else:
+        remedy = "name a compiled graph, a pydantic model, a dataclass, a TypedDict, or a JSON Schema"
+        raise InvalidInput([Fault("TARGET", f"is a {type(target).__name__}, of which no contract is known", remedy)])
+    if store:
+        told["store"] = {**told.get("store", {}), "kind": store}
+    return read(json.dumps(told, default=float), "the export")
+
+
+def _is_type(target: type) -> bool:
+    return issubclass(target, BaseModel) or kind_of(target) != "other"
+
+
+def _type_contract(target: Any) -> dict[str, Any]:
+    type_ = target._type if isinstance(target, TypeAdapter) else target  # noqa: SLF001  it has no public name
+    writer, classes = schema_of(type_, "serialization")
+    reader, _ = schema_of(type_, "validation")
+    return {
+        "state": {"kind": kind_of(type_), "writer": writer, "reader": reader},
+        "framework": {"name": "none"},
+        "classes": {path: {"kind": kind} for path, kind in sorted(classes.items())},
+    }

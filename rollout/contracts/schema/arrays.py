@@ -1,0 +1,117 @@
+"""Rules for arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rollout.contracts.schema.atoms import Array, Atom, Counted
+from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.evaluated import items_spoken_of
+from rollout.contracts.schema.expand import counted_of, items_of, size
+from rollout.contracts.schema.problems import Problem, What, problem
+
+if TYPE_CHECKING:
+    from rollout.contracts.schema.relation import Relation
+
+ITEMS_MAX = 64
+"""So many first items are looked at one by one."""
+
+
+def is_nothing(relation: Relation, kind: Array, depth: int) -> bool:
+    """Whether no array is allowed: too short for itself, or an item that must be there cannot be."""
+    if kind.longest is not None and kind.longest < kind.shortest:
+        return True
+    for index in range(min(kind.shortest, kind.told + 1, ITEMS_MAX)):
+        if relation.is_impossible(kind.at(index), depth):
+            return True
+    return False
+
+
+def array(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+    del loop
+    kind, keywords = atom.kind, reader.keywords
+    if not isinstance(kind, Array):
+        return
+    shortest, longest = size(keywords.get("minItems")), size(keywords.get("maxItems"))
+    if shortest is not None and kind.shortest < shortest:
+        yield problem(What.COUNT, atom, reader, f"{kind.shortest} items", f"at least {shortest}", at="/minItems")
+    if longest is not None and (kind.longest is None or kind.longest > longest):
+        told = "any number of items" if kind.longest is None else f"{kind.longest} items"
+        yield problem(What.COUNT, atom, reader, told, f"at most {longest}", at="/maxItems")
+    if keywords.get("uniqueItems") is True and not kind.distinct and (kind.longest is None or kind.longest > 1):
+        yield problem(What.UNIQUE, atom, reader, "equal items", "distinct ones", at="/uniqueItems")
+    yield from _items(relation, kind, reader)
+    wanted = counted_of(reader)
+    if wanted is not None:
+        yield from _counted(relation, atom, kind, reader, wanted)
+    if "unevaluatedItems" in keywords and not _is_all_evaluated(relation, atom, kind, reader):
+        told = "items that nothing else speaks of"
+        yield problem(What.NOT_EXPECTED, atom, reader, told, "none such", at="/unevaluatedItems", certain=False)
+
+
+def _items(relation: Relation, kind: Array, reader: Node) -> Iterable[Problem]:
+    said = items_of(reader, strictly=True)
+    if said is None:
+        return
+    told = max(kind.told, len(said.first))
+    for index in range(told + 1):
+        relation.spend(1)
+        if kind.longest is not None and index >= kind.longest:
+            return
+        node = said.at(index)
+        if node is not None:
+            yield from relation.contains(kind.at(index), node, below=True)
+
+
+def _counted(relation: Relation, atom: Atom, kind: Array, reader: Node, wanted: Counted) -> Iterable[Problem]:
+    """`contains`: how many items are like that for sure, and how many may be."""
+    if wanted.fewest and not _has_enough(relation, kind, wanted):
+        yield problem(What.CONTAINS, atom, reader, "none such for sure", f"at least {wanted.fewest}", at="/contains")
+    if wanted.most is not None and not _has_few(relation, kind, wanted):
+        told = f"at most {wanted.most}"
+        yield problem(What.CONTAINS, atom, reader, "perhaps more", told, at="/maxContains", certain=False)
+
+
+def _has_enough(relation: Relation, kind: Array, wanted: Counted) -> bool:
+    for own in kind.counted:
+        if own.fewest >= wanted.fewest and not relation.contains(frozenset({own.like}), wanted.like, below=True):
+            return True
+    sure = [
+        not relation.contains(kind.at(index), wanted.like, below=True)
+        for index in range(min(kind.shortest, kind.told + 1, ITEMS_MAX))
+    ]
+    others = kind.shortest - len(sure)
+    if others > 0 and sure and sure[-1] and len(sure) == kind.told + 1:
+        return sum(sure) + others >= wanted.fewest
+    return sum(sure) >= wanted.fewest
+
+
+def _has_few(relation: Relation, kind: Array, wanted: Counted) -> bool:
+    assert wanted.most is not None
+    if kind.longest is not None and kind.longest <= wanted.most:
+        return True
+    for own in kind.counted:
+        within = own.most is not None and own.most <= wanted.most
+        if within and not relation.contains(frozenset({wanted.like}), own.like, below=True):
+            return True
+    places = kind.told + 1 if kind.longest is None else min(kind.longest, kind.told + 1)
+    unlike = [relation.is_impossible(kind.at(index) | {wanted.like}, 2) for index in range(places)]
+    if len(unlike) > kind.told and not unlike[-1]:
+        return False  # any number of others may be like it
+    return len(unlike) - sum(unlike) <= wanted.most
+
+
+def _is_all_evaluated(relation: Relation, atom: Atom, kind: Array, reader: Node) -> bool:
+    """Whether the reader's other keywords surely speak of every item, or what is left over is accepted anyway."""
+    rest = reader.child("unevaluatedItems")
+    if rest.schema is True:
+        return True
+    evaluated = items_spoken_of(relation, atom, reader, frozenset())
+    if evaluated is None or (kind.longest is not None and kind.longest <= evaluated):
+        return True
+    for index in range(evaluated, max(kind.told, evaluated) + 1):
+        within = kind.longest is None or index < kind.longest
+        if within and relation.contains(kind.at(index), rest, below=True):
+            return False
+    return True

@@ -1,0 +1,117 @@
+"""What a schema speaks of, so that `unevaluatedProperties` and `unevaluatedItems` know what is left over.
+
+For a reader: what it surely evaluates, for a value that an atom allows. For a writer: what it may evaluate at most,
+whichever of its branches hold. JSON Schema 2020-12 core, 11.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rollout.contracts.schema.atoms import Atom, Items, Members
+from rollout.contracts.schema.document import ANYTHING, Node
+
+if TYPE_CHECKING:
+    from rollout.contracts.schema.relation import Relation
+
+_IN_PLACE = ("allOf", "anyOf", "oneOf")
+_NAMED_IN_PLACE = ("dependentSchemas", "dependencies")
+
+
+def names_spoken_of(
+    relation: Relation, atom: Atom, node: Node, seen: frozenset[Node]
+) -> tuple[frozenset[str], frozenset[str], bool]:
+    """Return the names and patterns that a schema surely evaluates, and whether it evaluates everything."""
+    if node in seen or not isinstance(node.schema, dict):
+        return frozenset(), frozenset(), False
+    keywords = node.keywords
+    names, patterns = frozenset(node.named("properties")), frozenset(node.named("patternProperties"))
+    everything = "additionalProperties" in keywords or (bool(seen) and "unevaluatedProperties" in keywords)
+    for each in _surely(relation, atom, node):
+        more, matched, whole = names_spoken_of(relation, atom, each, seen | {node})
+        names, patterns, everything = names | more, patterns | matched, everything or whole
+    return names, patterns, everything
+
+
+def items_spoken_of(relation: Relation, atom: Atom, node: Node, seen: frozenset[Node]) -> int | None:
+    """Return how many first items a schema surely evaluates; None for all."""
+    if node in seen or not isinstance(node.schema, dict):
+        return 0
+    keywords = node.keywords
+    listed = isinstance(keywords.get("items"), list)
+    if (
+        ("items" in keywords and not listed)
+        or "additionalItems" in keywords
+        or (seen and "unevaluatedItems" in keywords)
+    ):
+        return None
+    counts = [len(node.children("items" if listed else "prefixItems"))]
+    for each in _surely(relation, atom, node):
+        found = items_spoken_of(relation, atom, each, seen | {node})
+        if found is None:
+            return None
+        counts.append(found)
+    return max(counts)
+
+
+def _surely(relation: Relation, atom: Atom, node: Node) -> list[Node]:
+    """Return the schemas in place that surely hold for an atom."""
+    found = list(node.children("allOf"))
+    if (target := node.target()) is not None:
+        found.append(target)
+    return found + [
+        each for key in ("anyOf", "oneOf") for each in node.children(key) if not relation.admits(atom, each)
+    ]
+
+
+def left_over(node: Node) -> tuple[Members | None, Items | None]:
+    """Return what a writer's schema says of members and items that none of its other words may speak of."""
+    keywords = node.keywords
+    if not {"unevaluatedProperties", "unevaluatedItems"} & keywords.keys():
+        return None, None
+    every = _in_place(node)
+    if every is None:
+        return None, None
+    members = items = None
+    if "unevaluatedProperties" in keywords and not any(_opens_members(each, node) for each in every):
+        names = {name: ANYTHING for each in every for name in each.named("properties")}
+        patterns = {name: ANYTHING for each in every for name in each.named("patternProperties")}
+        members = Members(node, names, patterns, node.child("unevaluatedProperties"))
+    if "unevaluatedItems" in keywords and not any(_opens_items(each, node) for each in every):
+        told = max(len(each.children("prefixItems")) for each in every)
+        items = told, node.child("unevaluatedItems")
+    return members, None if items is None else Items((ANYTHING,) * items[0], items[1])
+
+
+def _opens_members(each: Node, node: Node) -> bool:
+    own = "unevaluatedProperties" in each.keywords and each != node
+    return own or "additionalProperties" in each.keywords
+
+
+def _opens_items(each: Node, node: Node) -> bool:
+    own = "unevaluatedItems" in each.keywords and each != node
+    return own or bool({"items", "additionalItems", "contains"} & each.keywords.keys())
+
+
+def _in_place(node: Node) -> list[Node] | None:
+    """Return every schema that may hold in the same place; None if that cannot be told."""
+    found, pending = [], [node]
+    while pending:
+        each = pending.pop()
+        if each in found or isinstance(each.schema, bool):
+            continue
+        found.append(each)
+        keywords = each.keywords
+        if {"$dynamicRef", "$recursiveRef"} & keywords.keys():
+            return None
+        if "$ref" in keywords:
+            target = each.target()
+            if target is None:
+                return None
+            pending.append(target)
+        for key in _IN_PLACE:
+            pending += each.children(key)
+        pending += [each.child(key) for key in ("if", "then", "else") if key in keywords]
+        for key in _NAMED_IN_PLACE:
+            pending += [below for below in each.named(key).values() if not isinstance(below.schema, list)]
+    return found

@@ -1,0 +1,326 @@
+"""Schemas, all of which hold at once, into atoms. What cannot be told is left out, so that the atoms allow more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rollout.contracts.schema.atoms import Array, Atom, Counted, Items, Kind, Members, Number, Object, Text, Value
+from rollout.contracts.schema.document import Dialect, Node, dialect_of, made
+from rollout.contracts.schema.evaluated import left_over
+from rollout.contracts.schema.values import distinct, fraction, holds
+
+TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
+ALTERNATIVES_MAX = 400
+"""More alternatives than this at one place are too many to be told apart."""
+
+
+class TooMany(Exception):  # noqa: N818  it is raised to end a comparison, and never leaves it
+    """The comparison has become too large: nothing can be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One alternative under way: the schemas that hold, and those that do not."""
+
+    types: frozenset[str] = TYPES
+    nodes: frozenset[Node] = frozenset()
+    nots: tuple[Node, ...] = ()
+    values: tuple[Any, ...] | None = None
+    absent: frozenset[str] = frozenset()
+    exact: bool = True
+
+
+def atoms_of(nodes: Iterable[Node], spend: Callable[[int], None]) -> list[Atom]:
+    """Return atoms that allow at least what all the schemas allow together. spend: told how much work it was."""
+    nodes = frozenset(nodes)
+    parts = _all([_of(node, frozenset(), spend) for node in _in_order(nodes)], spend)
+    found: list[Atom] = []
+    for part in parts:
+        found += _atoms(part, nodes)
+    spend(len(found))
+    return found
+
+
+def _in_order(nodes: Iterable[Node]) -> list[Node]:
+    return sorted(nodes, key=lambda node: (id(node.document), node.pointer))
+
+
+def _of(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list[Part]:
+    """Return the alternatives of one schema."""
+    spend(1)
+    schema = node.schema
+    if schema is False:
+        return []
+    if schema is True or not isinstance(schema, dict):
+        return [Part(exact=schema is True)]
+    if node in seen:
+        return [Part(exact=False)]
+    seen |= {node}
+    keywords, known = node.keywords, _is_known(node)
+    if not known:
+        return [Part(exact=False)]
+    base = Part(types=_types(keywords), nodes=frozenset({node}), values=_values(keywords))
+    factors = [[base]]
+    if "$ref" in keywords:
+        target = node.target()
+        factors.append([Part(exact=False)] if target is None else _of(target, seen, spend))
+    if {"$dynamicRef", "$recursiveRef"} & keywords.keys():
+        factors.append([Part(exact=False)])
+    factors += [_of(child, seen, spend) for child in node.children("allOf")]
+    factors += [
+        [part for child in node.children(key) for part in _of(child, seen, spend)]
+        for key in ("anyOf", "oneOf")
+        if isinstance(keywords.get(key), list)
+    ]
+    if "not" in keywords:
+        factors.append(_negated(node.child("not")))
+    if "if" in keywords:
+        factors.append(_conditional(node, seen, spend))
+    factors += _dependent(node, seen, spend)
+    return _all(factors, spend)
+
+
+def _is_known(node: Node) -> bool:
+    """Whether the dialect is one whose rules we know, and the same all over the document."""
+    if node.document.dialect is Dialect.UNKNOWN:
+        return False
+    own = dialect_of(node.schema)
+    return not node.pointer or own in (Dialect.UNSAID, node.document.dialect)
+
+
+def _types(keywords: dict[str, Any]) -> frozenset[str]:
+    said = keywords.get("type")
+    if said is None:
+        return TYPES
+    types = frozenset([said] if isinstance(said, str) else [each for each in said if isinstance(each, str)])
+    return types | {"integer"} if "number" in types else types
+
+
+def _values(keywords: dict[str, Any]) -> tuple[Any, ...] | None:
+    if "const" in keywords:
+        return (keywords["const"],)
+    found = keywords.get("enum")
+    return tuple(distinct(found)) if isinstance(found, list) else None
+
+
+def _negated(node: Node) -> list[Part]:
+    """Return the alternatives of `not`: simple ones told exactly, others only kept in mind."""
+    schema = node.schema
+    if schema is False:
+        return [Part()]
+    if schema is True or schema == {}:
+        return []
+    required = schema.get("required") if isinstance(schema, dict) else None
+    if isinstance(schema, dict) and schema.keys() == {"required"} and isinstance(required, list) and len(required) == 1:
+        barred = frozenset({str(required[0])})
+        nodes = frozenset({made({"properties": {str(required[0]): False}})})
+        return [Part(types=frozenset({"object"}), nodes=nodes, absent=barred)]
+    types = TYPES - _types(schema) if isinstance(schema, dict) and schema.keys() == {"type"} else TYPES
+    return [Part(types=types, nots=(node,))]
+
+
+def _conditional(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list[Part]:
+    met = [_of(node.child("if"), seen, spend)]
+    otherwise = [_negated(node.child("if"))]
+    if "then" in node.keywords:
+        met.append(_of(node.child("then"), seen, spend))
+    if "else" in node.keywords:
+        otherwise.append(_of(node.child("else"), seen, spend))
+    return _all(met, spend) + _all(otherwise, spend)
+
+
+def _dependent(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list[list[Part]]:
+    """Return a factor for each dependency: the name is absent, or it is there and what depends on it holds."""
+    needs: dict[str, list[Node]] = {}
+    names = ["dependentRequired", "dependentSchemas"]
+    if node.document.knows_dependencies:
+        names.append("dependencies")
+    for keyword in names:
+        found = node.keywords.get(keyword)
+        for name, need in found.items() if isinstance(found, dict) else ():
+            wanted = made({"required": need}) if isinstance(need, list) else node.child(keyword, name)
+            needs.setdefault(name, []).append(wanted)
+    factors = []
+    for name, needed in needs.items():
+        there = Part(types=frozenset({"object"}), nodes=frozenset({made({"required": [name]})}))
+        met = _all([[there], *(_of(each, seen, spend) for each in needed)], spend)
+        absent = Part(nodes=frozenset({made({"properties": {name: False}})}), absent=frozenset({name}))
+        factors.append([absent, *met])
+    return factors
+
+
+def _all(factors: list[list[Part]], spend: Callable[[int], None]) -> list[Part]:
+    """Return every combination of one alternative each."""
+    found = [Part()]
+    for factor in factors:
+        if len(factor) == 1 and factor[0] == _FREE:
+            continue
+        found = [joined for one in found for two in factor if (joined := _both(one, two)) is not None]
+        spend(len(found))
+        if len(found) > ALTERNATIVES_MAX:
+            raise TooMany
+    return found
+
+
+_FREE = Part()
+
+
+def _both(one: Part, two: Part) -> Part | None:
+    types = one.types & two.types
+    values = one.values
+    if two.values is not None:
+        values = two.values if values is None else tuple(distinct(values, among=two.values))
+    if not types or values == ():
+        return None
+    return Part(
+        types, one.nodes | two.nodes, one.nots + two.nots, values, one.absent | two.absent, one.exact and two.exact
+    )
+
+
+def _atoms(part: Part, whole: frozenset[Node]) -> list[Atom]:
+    """Return the atoms of one alternative, a type each."""
+    nodes = part.nodes | whole
+    if part.values is not None:
+        kept = [value for value in part.values if all(holds(node, value) is not False for node in part.nodes | whole)]
+        return [Atom(Value(value), nodes, (), part.exact) for value in kept]
+    kinds: list[Kind] = []
+    for type_ in sorted(part.types):
+        match type_:
+            case "null":
+                kinds.append(Value(None))
+            case "boolean":
+                kinds += [Value(False), Value(True)]
+            case "number":
+                kinds.append(_single(_number(part.nodes, integer=False)))
+            case "integer" if "number" not in part.types:
+                kinds.append(_single(_number(part.nodes, integer=True)))
+            case "string":
+                kinds.append(_text(part.nodes))
+            case "array":
+                array = _array(part.nodes)
+                kinds.append(Value([]) if array.longest == array.shortest == 0 else array)
+            case "object":
+                made_of = _object(part)
+                kinds.append(Value({}) if made_of.most == made_of.fewest == 0 else made_of)
+    return [
+        Atom(kind, nodes, part.nots, part.exact)
+        for kind in kinds
+        if not isinstance(kind, Value) or all(holds(node, kind.value) is not False for node in nodes)
+    ]
+
+
+def _number(nodes: frozenset[Node], *, integer: bool) -> Number:
+    found = Number(integer=integer)
+    for node in nodes:
+        keywords = node.keywords
+        for below in (False, True):
+            bound = fraction(keywords.get("maximum" if below else "minimum"))
+            strict = keywords.get("exclusiveMaximum" if below else "exclusiveMinimum")
+            for end, is_open in ((bound, strict is True), (fraction(strict), True)):
+                if end is not None:
+                    found = found.below(end, is_open=is_open) if below else found.above(end, is_open=is_open)
+        multiple = fraction(keywords.get("multipleOf"))
+        if multiple is not None and multiple > 0:
+            whole = multiple.denominator == 1 and node.document.dialect is not Dialect.DRAFT4
+            found = replace(found, multiples=found.multiples | {multiple}, integer=found.integer or whole)
+    return found.whole()
+
+
+def _single(kind: Number) -> Number | Value:
+    """Return the one whole number that is left between the bounds, if it is but one."""
+    low = kind.low
+    if low is None or low != kind.high or kind.is_empty or low.denominator != 1:
+        return kind
+    return Value(int(low))
+
+
+def size(value: Any) -> int | None:
+    """Return a length or count, which may be written as 2.0; None for what is none."""
+    found = fraction(value)
+    return int(found) if found is not None and found.denominator == 1 and found >= 0 else None
+
+
+def _least(nodes: Iterable[Node], keyword: str) -> int:
+    return max((found for node in nodes if (found := size(node.keywords.get(keyword))) is not None), default=0)
+
+
+def _most(nodes: Iterable[Node], keyword: str) -> int | None:
+    return min((found for node in nodes if (found := size(node.keywords.get(keyword))) is not None), default=None)
+
+
+def _text(nodes: frozenset[Node]) -> Text:
+    patterns = frozenset(found for node in nodes if isinstance(found := node.keywords.get("pattern"), str))
+    formats = frozenset(found for node in nodes if isinstance(found := node.keywords.get("format"), str))
+    return Text(_least(nodes, "minLength"), _most(nodes, "maxLength"), patterns, formats)
+
+
+def items_of(node: Node, *, strictly: bool = False) -> Items | None:
+    """Return what a schema says of an array's items, in whichever dialect.
+
+    strictly: whether `additionalItems` counts also where no `items` says what it is beside; some readers hold it.
+    """
+    keywords = node.keywords
+    if strictly and "additionalItems" in keywords and "items" not in keywords:
+        return Items((), node.child("additionalItems"))
+    if isinstance(keywords.get("items"), list):
+        others = node.child("additionalItems") if "additionalItems" in keywords else None
+        return Items(tuple(node.children("items")), others)
+    first = () if node.document.dialect.is_old else tuple(node.children("prefixItems"))
+    others = node.child("items") if "items" in keywords else None
+    return Items(first, others) if first or others is not None else None
+
+
+def counted_of(node: Node) -> Counted | None:
+    """Return what a schema says of how many items are like another schema."""
+    keywords = node.keywords
+    if "contains" not in keywords or node.document.dialect is Dialect.DRAFT4:
+        return None
+    if node.document.dialect.is_old:
+        return Counted(node.child("contains"), 1, None)
+    fewest = size(keywords.get("minContains"))
+    return Counted(node.child("contains"), 1 if fewest is None else fewest, size(keywords.get("maxContains")))
+
+
+def _array(nodes: frozenset[Node]) -> Array:
+    ordered = _in_order(nodes)
+    items = tuple(each for node in ordered for each in (items_of(node), left_over(node)[1]) if each is not None)
+    counted = tuple(found for node in _in_order(nodes) if (found := counted_of(node)) is not None)
+    shortest = max([_least(nodes, "minItems"), *(each.fewest for each in counted)])
+    longest = _most(nodes, "maxItems")
+    for said in items:
+        ends = [index for index, node in enumerate(said.first) if node.schema is False]
+        ends += [len(said.first)] if said.others is not None and said.others.schema is False else []
+        for end in ends:
+            longest = end if longest is None else min(longest, end)
+    unique = any(node.keywords.get("uniqueItems") is True for node in nodes)
+    return Array(shortest, longest, unique, items, counted)
+
+
+def members_of(node: Node) -> Members | None:
+    """Return what a schema says of an object's members by itself."""
+    keywords = node.keywords
+    if not {"properties", "patternProperties", "additionalProperties"} & keywords.keys():
+        return None
+    others = node.child("additionalProperties") if "additionalProperties" in keywords else None
+    return Members(node, node.named("properties"), node.named("patternProperties"), others, "properties" in keywords)
+
+
+def _object(part: Part) -> Object:
+    nodes = _in_order(part.nodes)
+    members = [each for node in nodes for each in (members_of(node), left_over(node)[0]) if each is not None]
+    required = frozenset(
+        name
+        for node in nodes
+        if isinstance(found := node.keywords.get("required"), list)
+        for name in found
+        if isinstance(name, str)
+    )
+    names = tuple(
+        node.child("propertyNames")
+        for node in nodes
+        if "propertyNames" in node.keywords and node.document.dialect is not Dialect.DRAFT4
+    )
+    least, most = _least(nodes, "minProperties"), _most(nodes, "maxProperties")
+    return Object(max(least, len(required)), most, required, part.absent, tuple(members), names)

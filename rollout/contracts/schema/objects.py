@@ -1,0 +1,262 @@
+"""Rules for objects. A writer's names fall into classes: those told by name, by pattern, and whatever else may come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from rollout.contracts.schema.atoms import Atom, Object, Value
+from rollout.contracts.schema.document import Dialect, Node, made
+from rollout.contracts.schema.evaluated import names_spoken_of
+from rollout.contracts.schema.expand import members_of, size
+from rollout.contracts.schema.problems import Problem, What, problem
+from rollout.contracts.schema.scalars import found_in
+from rollout.contracts.schema.values import holds
+
+if TYPE_CHECKING:
+    from rollout.contracts.schema.relation import Relation
+
+TEXT = made({"type": "string"})
+
+CASES_MAX = 3
+"""Of so many patterns that cannot be told both cases are looked at."""
+
+
+class Written:
+    """What a writer may put into an object."""
+
+    def __init__(self, relation: Relation, kind: Object) -> None:
+        self._relation, self.kind = relation, kind
+        declaring = [each for each in kind.members if relation.is_closed(each.owner)]
+        self.is_closed = any(each.declares for each in declaring) and all(
+            each.others is None or each.others.schema is False for each in declaring
+        )
+        self._declaring = declaring
+        self.limited = self._limited()
+
+    def _limited(self) -> frozenset[str] | None:
+        """Return the names that `propertyNames` allows, if they are few."""
+        for node in self.kind.names:
+            atoms = self._relation.atoms({node, TEXT})
+            if all(isinstance(atom.kind, Value) for atom in atoms):
+                return frozenset(str(atom.kind.value) for atom in atoms if isinstance(atom.kind, Value))
+        return None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name that is spoken of."""
+        told = {name for each in self.kind.members for name in each.names}
+        return frozenset(told | self.kind.required | (self.limited or frozenset()))
+
+    @property
+    def patterns(self) -> frozenset[str]:
+        return frozenset(pattern for each in self.kind.members for pattern in each.patterns)
+
+    def what(self, name: str, assumed: Mapping[str, bool] = MappingProxyType({})) -> frozenset[Node]:
+        """Return the schemas that surely hold for the member of a name. assumed: of patterns that cannot be told."""
+        found: set[Node] = set()
+        for each in self.kind.members:
+            matched = {pattern: assumed.get(pattern, found_in(pattern, name)) for pattern in each.patterns}
+            found |= {each.patterns[pattern] for pattern, is_found in matched.items() if is_found}
+            if name in each.names:
+                found.add(each.names[name])
+            elif each.others is not None and not any(is_found is not False for is_found in matched.values()):
+                found.add(each.others)
+        return frozenset(found)
+
+    def others(self) -> frozenset[Node]:
+        """Return the schemas that hold for a member that nobody speaks of."""
+        return frozenset(each.others for each in self.kind.members if each.others is not None)
+
+    def by_pattern(self, pattern: str) -> frozenset[Node]:
+        """Return the schemas that hold for members whose names have a pattern."""
+        return frozenset(each.patterns[pattern] for each in self.kind.members if pattern in each.patterns)
+
+    def may_have(self, name: str) -> bool:
+        """Whether a member of this name can be there; told wrong only by saying yes."""
+        if name in self.kind.required:
+            return True
+        if name in self.kind.absent or (self.limited is not None and name not in self.limited):
+            return False
+        if any(holds(node, name) is False for node in self.kind.names):
+            return False
+        if self.is_closed and not any(
+            name in each.names or any(found_in(pattern, name) is not False for pattern in each.patterns)
+            for each in self._declaring
+        ):
+            return False
+        return not self._relation.is_impossible(self.what(name), 2)
+
+    def may_have_others(self) -> bool:
+        """Whether there can be members of which nobody speaks."""
+        if self.is_closed or self.limited is not None:
+            return False
+        if self.kind.most is not None and self.kind.most <= len(self.kind.required):
+            return False
+        return not self._relation.is_impossible(self.others(), 2)
+
+    def most(self) -> int | None:
+        """Return how many members there can be, if that is bounded."""
+        bounds = [] if self.kind.most is None else [self.kind.most]
+        if not self.may_have_others() and not self.patterns:
+            bounds.append(sum(1 for name in self.names if self.may_have(name)))
+        return min(bounds, default=None)
+
+
+def is_nothing(relation: Relation, kind: Object, depth: int) -> bool:
+    """Whether no object is allowed: one that must be there cannot be."""
+    if kind.required & kind.absent:
+        return True
+    if kind.most is not None and kind.most < kind.fewest:
+        return True
+    written = Written(relation, kind) if kind.required or kind.fewest else None
+    if written is None:
+        return False
+    for name in sorted(kind.required):
+        if any(holds(node, name) is False for node in kind.names):
+            return True
+        if relation.is_impossible(written.what(name), depth):
+            return True
+    most = written.most() if kind.fewest > len(kind.required) and depth > 1 else None
+    return most is not None and most < kind.fewest
+
+
+def object_(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+    kind, keywords = atom.kind, reader.keywords
+    if not isinstance(kind, Object):
+        return
+    written = Written(relation, kind)
+    relation.spend(len(written.names))
+    yield from _required(atom, written, reader)
+    yield from _members(relation, atom, written, reader)
+    yield from _names(relation, atom, written, reader)
+    yield from _counts(atom, written, reader)
+    yield from _dependencies(relation, atom, written, reader, loop)
+    if "unevaluatedProperties" in keywords:
+        yield from _unevaluated(relation, atom, written, reader)
+
+
+def _required(atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+    wanted = reader.keywords.get("required")
+    for name in wanted if isinstance(wanted, list) else ():
+        if name not in written.kind.required:
+            told = "may leave it out" if written.may_have(name) else "does not know it"
+            yield problem(What.REQUIRED, atom, reader, told, "it is required", at="/required", name=name)
+
+
+def _members(relation: Relation, atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+    said = members_of(reader)
+    if said is None:
+        return
+    for name in sorted(written.names | said.names.keys()):
+        if not written.may_have(name):
+            continue
+        for assumed in _cases(written.patterns | said.patterns.keys(), name):
+            nodes = written.what(name, assumed)
+            if assumed and relation.is_impossible(nodes, 2):
+                continue
+            wanted = [said.names[name]] if name in said.names else []
+            matched = {pattern: assumed.get(pattern, found_in(pattern, name)) for pattern in said.patterns}
+            wanted += [said.patterns[pattern] for pattern, is_found in matched.items() if is_found is not False]
+            if said.others is not None and name not in said.names and True not in matched.values():
+                wanted.append(said.others)
+            for node in wanted:
+                yield from _member(relation, atom, nodes, node, name)
+    for pattern in sorted(written.patterns):
+        wanted = list(said.patterns.values())
+        wanted += [said.others] if said.others is not None and pattern not in said.patterns else []
+        wanted = [said.patterns[pattern], *wanted] if pattern in said.patterns else wanted
+        if relation.is_impossible(written.by_pattern(pattern), 2):
+            continue
+        for node in wanted:
+            yield from _member(relation, atom, written.by_pattern(pattern), node, pattern)
+    if written.may_have_others():
+        for node in (*said.patterns.values(), *([said.others] if said.others is not None else ())):
+            yield from _member(relation, atom, written.others(), node, "")
+
+
+def _cases(patterns: Iterable[str], name: str) -> list[dict[str, bool]]:
+    """Return every way in which the patterns that cannot be told may match a name."""
+    unknown = sorted(pattern for pattern in patterns if found_in(pattern, name) is None)[:CASES_MAX]
+    return [dict(zip(unknown, each, strict=True)) for each in product((True, False), repeat=len(unknown))]
+
+
+def _member(relation: Relation, atom: Atom, nodes: frozenset[Node], wanted: Node, name: str) -> Iterable[Problem]:
+    if wanted.schema is False:
+        told = f"{name or 'members of any name'}"
+        yield problem(What.MEMBER, atom, wanted, told, "no such member", name=name)
+        return
+    yield from relation.contains(nodes, wanted, below=True)
+
+
+def _names(relation: Relation, atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+    if "propertyNames" not in reader.keywords or reader.document.dialect is Dialect.DRAFT4:
+        return
+    node = reader.child("propertyNames")
+    for name in sorted(written.names):
+        if written.may_have(name) and relation.contains(frozenset({made({"const": name}), *written.kind.names}), node):
+            certain = holds(node, name) is False
+            yield problem(What.MEMBER, atom, node, name, "other names", name=name, certain=certain)
+    for pattern in sorted(written.patterns):
+        named = frozenset({made({"type": "string", "pattern": pattern}), *written.kind.names})
+        yield from relation.contains(named, node, below=True)
+    if written.may_have_others():
+        yield from relation.contains(frozenset({TEXT, *written.kind.names}), node, below=True)
+
+
+def _counts(atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+    fewest, most = size(reader.keywords.get("minProperties")), size(reader.keywords.get("maxProperties"))
+    if fewest is not None and written.kind.fewest < fewest:
+        told = f"{written.kind.fewest} members"
+        yield problem(What.COUNT, atom, reader, told, f"at least {fewest}", at="/minProperties")
+    if most is not None and ((own := written.most()) is None or own > most):
+        told = "any number of members" if own is None else f"{own} members"
+        yield problem(What.COUNT, atom, reader, told, f"at most {most}", at="/maxProperties")
+
+
+def _dependencies(
+    relation: Relation, atom: Atom, written: Written, reader: Node, loop: frozenset[Node]
+) -> Iterable[Problem]:
+    """What must hold if a member is there. `dependencies` counts for readers also where no dialect is said."""
+    names = ["dependentRequired", "dependentSchemas"]
+    if reader.document.dialect is not Dialect.DRAFT2020:
+        names.append("dependencies")
+    del loop
+    for keyword in names:
+        found = reader.keywords.get(keyword)
+        for name, need in found.items() if isinstance(found, dict) else ():
+            if not written.may_have(name):
+                continue
+            node = made({"required": need}) if isinstance(need, list) else reader.child(keyword, name)
+            there = atom.nodes | {made({"required": [name], "type": "object"})}
+            if not relation.atoms(there) and not any(relation.same(node, own) for own in _needed(atom, name)):
+                told = f"{name}, whose own needs cannot be met"  # whoever wrote it meant something else
+                yield problem(What.UNDECIDED, atom, reader, told, "what goes with it", at=f"/{keyword}", name=name)
+            elif relation.contains(there, node):
+                told = f"{name} without what it needs"
+                yield problem(What.DEPENDENCY, atom, reader, told, "what goes with it", at=f"/{keyword}", name=name)
+
+
+def _needed(atom: Atom, name: str) -> list[Node]:
+    """Return what the writer says must hold if a member is there."""
+    keywords = ("dependentSchemas", "dependencies")
+    return [own for node in atom.nodes for keyword in keywords if (own := node.named(keyword).get(name)) is not None]
+
+
+def _unevaluated(relation: Relation, atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+    rest = reader.child("unevaluatedProperties")
+    if rest.schema is True:
+        return
+    names, patterns, everything = names_spoken_of(relation, atom, reader, frozenset())
+    if everything:
+        return
+    for name in sorted(written.names):
+        spoken = name in names or any(found_in(pattern, name) for pattern in patterns)
+        if not spoken and written.may_have(name):
+            yield from _member(relation, atom, written.what(name), rest, name)
+    for pattern in sorted(written.patterns - patterns):
+        yield from _member(relation, atom, written.by_pattern(pattern), rest, pattern)
+    if written.may_have_others():
+        yield from _member(relation, atom, written.others(), rest, "")

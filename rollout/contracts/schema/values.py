@@ -1,0 +1,217 @@
+"""Single values against schemas: here jsonschema decides. Whatever it cannot decide is None, never a guess."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from rollout.contracts.schema.document import Dialect, Node, mappings
+from rollout.contracts.schema.patterns import Undecidable, matches
+
+
+def plain(value: Any) -> Any:
+    """Return a value's likeness that compares as JSON does: 1 and 1.0 are equal, 1 and true are not."""
+    if isinstance(value, bool) or value is None:
+        return ("", value)
+    if isinstance(value, float | Decimal):
+        return int(value) if value == int(value) else Decimal(str(value))
+    if isinstance(value, list):
+        return tuple(plain(each) for each in value)
+    if isinstance(value, dict):
+        return frozenset((key, plain(each)) for key, each in value.items())
+    return value
+
+
+def equal(one: Any, two: Any) -> bool:
+    """Whether two values are the same to JSON Schema."""
+    return bool(plain(one) == plain(two))
+
+
+def distinct(values: Iterable[Any], among: Iterable[Any] | None = None) -> list[Any]:
+    """Return values once each, in order; only those that are `among` others, where given."""
+    allowed = None if among is None else {plain(each) for each in among}
+    found: dict[Any, Any] = {}
+    for value in values:
+        likeness = plain(value)
+        if allowed is None or likeness in allowed:
+            found.setdefault(likeness, value)
+    return list(found.values())
+
+
+def fraction(value: Any) -> Fraction | None:
+    """Return a JSON number exactly as it was written; None for what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    return Fraction(str(value)) if isinstance(value, float) else Fraction(value)
+
+
+def holds(node: Node, value: Any) -> bool | None:
+    """Whether a schema accepts a value; None where that cannot be told: foreign references, patterns, formats."""
+    if isinstance(node.schema, bool):
+        return node.schema
+    without = _valid(node, value, formats=False)
+    if without is None or not _says_format(node):
+        return without
+    return without if _valid(node, value, formats=True) is without else None
+
+
+def _valid(node: Node, value: Any, *, formats: bool) -> bool | None:
+    import jsonschema.exceptions as failures  # noqa: PLC0415  it takes a moment, and most comparisons need none of it
+    import referencing.exceptions  # noqa: PLC0415
+
+    try:
+        return bool(_validator(node, formats=formats).is_valid(value))
+    except (failures.SchemaError, failures.UnknownType, referencing.exceptions.Unresolvable, Undecidable):
+        return None
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, RecursionError):
+        return None  # a schema that is not well formed there
+
+
+_NAME = "urn:rollout:schema"
+
+
+def _validator(node: Node, *, formats: bool) -> Any:
+    """Return jsonschema's validator of one subschema. Nothing is fetched: the registry knows this document only."""
+    import jsonschema  # noqa: PLC0415
+    import referencing  # noqa: PLC0415
+    from referencing import jsonschema as dialects  # noqa: PLC0415
+
+    document = node.document
+    key = ("validator", formats)
+    if document.dialect is Dialect.UNKNOWN:
+        raise Undecidable
+    drafts = {
+        Dialect.DRAFT4: (jsonschema.Draft4Validator, dialects.DRAFT4),
+        Dialect.DRAFT6: (jsonschema.Draft6Validator, dialects.DRAFT6),
+        Dialect.DRAFT7: (jsonschema.Draft7Validator, dialects.DRAFT7),
+        Dialect.DRAFT2019: (jsonschema.Draft201909Validator, dialects.DRAFT201909),
+    }
+    if key not in document.memory:
+        base, specification = drafts.get(document.dialect, (jsonschema.Draft202012Validator, dialects.DRAFT202012))
+        resource: Any = specification.create_resource(document.root)
+        registry: Any = referencing.Registry().with_resource(_NAME, resource)
+        effort = Effort()
+        extend: Any = jsonschema.validators.extend
+        made = extend(base, _keywords(base, effort, formats=formats))
+        document.memory[key] = (made, registry, effort)
+    made, registry, effort = document.memory[key]
+    effort.begin()
+    return made({"$ref": f"{_NAME}#{_quoted(node.pointer)}"}, registry=registry)
+
+
+def _quoted(pointer: str) -> str:
+    from urllib.parse import quote  # noqa: PLC0415
+
+    return quote(pointer, safe="/~")
+
+
+def _says_format(node: Node) -> bool:
+    memory = node.document.memory
+    if "format" not in memory:
+        memory["format"] = any("format" in found for found in mappings(node.document.root))
+    return bool(memory["format"])
+
+
+class Effort:
+    """Bounds how deep references are followed, and how often: a small schema can ask for endless work."""
+
+    DEEP, OFTEN = 25, 20_000
+
+    def __init__(self) -> None:
+        self._under_way: list[tuple[str, int]] = []
+        self._count = 0
+
+    def begin(self) -> None:
+        self._under_way.clear()
+        self._count = 0
+
+    @contextmanager
+    def following(self, reference: str, value: Any) -> Iterator[None]:
+        """Follow a reference for a value. Raises Undecidable where it leads back to itself, or too deep."""
+        step = (reference, id(value))
+        self._count += 1
+        if step in self._under_way[-2:] or len(self._under_way) >= self.DEEP or self._count > self.OFTEN:
+            raise Undecidable
+        self._under_way.append(step)
+        try:
+            yield
+        finally:
+            if self._under_way:
+                self._under_way.pop()
+
+
+def _keywords(base: Any, effort: Effort, *, formats: bool) -> dict[str, Any]:
+    """Return our own rendering of the keywords that could take endless, or compute with rounded numbers."""
+    import jsonschema  # noqa: PLC0415
+
+    failed = jsonschema.ValidationError
+
+    def pattern(_: Any, wanted: Any, value: Any, __: Any) -> Iterator[Any]:
+        if isinstance(value, str) and not matches(wanted, value):
+            yield failed("pattern")
+
+    def pattern_properties(validator: Any, patterns: Any, value: Any, __: Any) -> Iterator[Any]:
+        for name, schema in patterns.items() if isinstance(value, dict) else ():
+            for key, each in value.items():
+                if matches(name, key):
+                    yield from validator.descend(each, schema, path=key, schema_path=name)
+
+    def additional_properties(validator: Any, schema: Any, value: Any, whole: Any) -> Iterator[Any]:
+        names, patterns = whole.get("properties", {}), whole.get("patternProperties", {})
+        for key, each in value.items() if isinstance(value, dict) else ():
+            if key not in names and True not in {matches(name, key) for name in patterns}:
+                yield from validator.descend(each, schema, path=key)
+
+    def multiple_of(_: Any, wanted: Any, value: Any, __: Any) -> Iterator[Any]:
+        number, divisor = fraction(value), fraction(wanted)
+        if number is not None and divisor and number % divisor:
+            yield failed("multipleOf")
+
+    def format_(_: Any, wanted: Any, value: Any, __: Any) -> Iterator[Any]:
+        if isinstance(value, str) and not is_of_format(wanted, value):
+            yield failed("format")
+
+    def followed(keyword: str) -> Callable[..., Iterator[Any]]:
+        def follow(validator: Any, wanted: Any, value: Any, whole: Any) -> Iterator[Any]:
+            with effort.following(wanted, value):
+                yield from base.VALIDATORS[keyword](validator, wanted, value, whole)
+
+        return follow
+
+    found = {
+        **{key: followed(key) for key in ("$ref", "$dynamicRef", "$recursiveRef") if key in base.VALIDATORS},
+        "pattern": pattern,
+        "patternProperties": pattern_properties,
+        "additionalProperties": additional_properties,
+        "multipleOf": multiple_of,
+    }
+    return {**found, "format": format_} if formats else found
+
+
+def is_of_format(name: Any, text: str) -> bool:
+    """Whether a text is of a format. Raises Undecidable for formats that are not told exactly here."""
+    check = _FORMATS.get(name)
+    if check is None:
+        raise Undecidable
+    try:
+        check(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _date_time(text: str) -> None:
+    if "T" not in text or dt.datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError
+
+
+_FORMATS: dict[Any, Callable[[str], Any]] = {
+    "date": dt.date.fromisoformat,
+    "date-time": _date_time,
+    "uuid": uuid.UUID,
+}

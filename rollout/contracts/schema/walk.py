@@ -1,0 +1,96 @@
+"""Where a schema has subschemas, and what is wrong with it as a schema. One pass, bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rollout.contracts.schema.document import escape
+from rollout.errors import Fault
+
+ONE = frozenset({
+    "additionalProperties", "additionalItems", "propertyNames", "contains", "not", "if", "then", "else",
+    "unevaluatedItems", "unevaluatedProperties", "items", "contentSchema",
+})  # fmt: skip
+MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems", "items"})
+NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"})
+TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+
+FAULTS_MAX = 20
+
+_COUNTS = frozenset({
+    "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains", "maxContains",
+})  # fmt: skip
+_TEXTS = frozenset({"$ref", "$schema", "$id", "pattern", "format", "$anchor", "$dynamicRef"})
+
+
+def subschemas(root: Any) -> Iterator[tuple[str, Any]]:
+    """Return every schema in a document with its pointer, the root first."""
+    pending: list[tuple[str, Any]] = [("", root)]
+    while pending:
+        pointer, schema = pending.pop()
+        yield pointer, schema
+        if not isinstance(schema, dict):
+            continue
+        for keyword, value in schema.items():
+            below = f"{pointer}/{escape(keyword)}"
+            if keyword in NAMED and isinstance(value, dict):
+                pending += [(f"{below}/{escape(name)}", each) for name, each in value.items() if _is_schema(each)]
+            elif keyword in MANY and isinstance(value, list):
+                pending += [(f"{below}/{index}", each) for index, each in enumerate(value)]
+            elif keyword in ONE and not isinstance(value, list):
+                pending.append((below, value))
+
+
+def _is_schema(value: Any) -> bool:
+    return not isinstance(value, list)  # the lists in `dependencies`
+
+
+def faults_of(root: Any, path: str) -> list[Fault]:
+    """Return what is wrong with a schema as a schema; the first faults, where there are many."""
+    found: list[Fault] = []
+    for pointer, schema in subschemas(root):
+        if isinstance(schema, bool):
+            continue
+        where = f"{path}#{pointer}"
+        if not isinstance(schema, dict):
+            found.append(Fault(where, "is no schema", "a schema is an object, true or false", schema))
+        else:
+            found += [Fault(f"{where}/{key}", what, how, schema[key]) for key, what, how in _wrong(schema)]
+        if len(found) >= FAULTS_MAX:
+            break
+    return found
+
+
+def _wrong(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Return the keywords that are not well formed, what is wrong with each, and the remedy."""
+    said = schema.get("type")
+    if said is not None:
+        types = [said] if not isinstance(said, list) else said
+        if not types or any(not isinstance(each, str) or each not in TYPES for each in types):
+            yield "type", "is no JSON type", f"use {', '.join(TYPES)}, or a list of them"
+    for key, value in schema.items():
+        if key in _COUNTS and (not _is_number(value) or value < 0 or value != int(value)):
+            yield key, "is no count", "write a whole number, 0 or more"
+        elif (key in ("minimum", "maximum") and not _is_number(value)) or (
+            key in ("exclusiveMinimum", "exclusiveMaximum") and not (_is_number(value) or isinstance(value, bool))
+        ):
+            yield key, "is no number", "write a number"
+        elif key == "multipleOf" and (not _is_number(value) or value <= 0):
+            yield key, "is no number above 0", "write one"
+        elif key in _TEXTS and not isinstance(value, str):
+            yield key, "is no text", "write a text"
+        elif key == "enum" and not isinstance(value, list):
+            yield key, "is no list", "write a list of values"
+        elif key == "uniqueItems" and not isinstance(value, bool):
+            yield key, "is neither true nor false", "write true or false"
+        elif key == "required" and not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+            yield key, "is no list of names", "write a list of property names"
+        elif key in NAMED | {"dependentRequired"} and not isinstance(value, dict):
+            yield key, "is no mapping", "write names and schemas"
+        elif key in MANY - {"items"} and not (isinstance(value, list) and value):
+            yield key, "is no list of schemas", "write at least one schema"
+
+
+def _is_number(value: Any) -> bool:
+    return hasattr(value, "__trunc__") and not isinstance(value, bool)

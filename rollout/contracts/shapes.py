@@ -1,0 +1,173 @@
+"""Rules for the shape of the state: what is written against what is read, and what gets lost on the way.
+
+Sources: knowledge of LangGraph 1.2 (a checkpoint is read channel by channel), pydantic 2 (a model drops what it does
+not know), and the relation of JSON Schemas in `schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+from rollout.contracts.checking import Side
+from rollout.contracts.contract import reader_of, writer_of
+from rollout.contracts.losses import lost
+from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.problems import Problem, What
+from rollout.contracts.schema.relation import compare
+from rollout.contracts.schema.sameness import Sameness
+from rollout.model.state import Axis, Severity
+
+ALIKE = 0.6
+"""Names more alike than this, of one schema, are one key renamed."""
+
+
+def shape(side: Side) -> None:
+    """Note what the reader cannot make of what the writer wrote, and what a hop would lose."""
+    writer, reader = writer_of(side.writer).node, reader_of(side.reader).node
+    if side.is_langgraph and isinstance(writer.schema, dict) and isinstance(reader.schema, dict):
+        _by_key(side, writer, reader)
+    else:
+        for problem in compare(writer, reader, side.options):
+            _note(side, problem)
+    if side.axis is Axis.FORWARD or not side.is_langgraph or side.axis is Axis.BACKWARD:
+        _losses(side, writer, reader)
+
+
+def _losses(side: Side, writer: Node, reader: Node) -> None:
+    """A reader that does not know a key drops it when it writes: on the way back it is gone."""
+    for pointer, name in lost(writer, reader, side.options):
+        code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
+        told = "is dropped by the reader"
+        side.find(code, Severity.RISK, f"/state/writer{pointer}/properties/{name}", name, told, axis=Axis.HOP)
+
+
+def _by_key(side: Side, writer: Node, reader: Node) -> None:
+    """Compare a state that is kept key by key: unknown keys never reach the reader, absent ones may never be written."""
+    written, known = writer.named("properties"), reader.named("properties")
+    for name in sorted(written.keys() & known.keys()):
+        for problem in compare(written[name], known[name], side.options):
+            _note(side, problem)
+    required = {name for name in reader.keywords.get("required", ()) if isinstance(name, str)}
+    promised = set(writer.keywords.get("required", ()))
+    renamed = _renamed(written, known)
+    for old, new, severity in renamed:
+        side.find("KEY_RENAMED", severity, f"/state/reader/properties/{new}", old, new)
+        if severity is Severity.BREAK:
+            side.find("KEY_RENAMED", severity, f"/state/reader/properties/{new}", old, new, axis=Axis.HOP)
+    for name in sorted(required - promised):
+        if any(name == new for _, new, _ in renamed):
+            continue
+        code = "REQUIREDNESS" if name in written else "REQUIRED_KEY_ADDED" if side.is_backward else "KEY_REMOVED"
+        wrote = "may be missing" if name in written else "is not written"
+        severity = Severity.RISK if side.reader.state.kind == "typeddict" else Severity.BREAK
+        side.find(code, severity, f"/state/reader/properties/{name}", wrote, "is required")
+
+
+def _renamed(written: dict[str, Node], known: dict[str, Node]) -> list[tuple[str, str, Severity]]:
+    """Return the keys that look renamed: one gone, one new, of the same schema."""
+    gone, new = sorted(written.keys() - known.keys()), sorted(known.keys() - written.keys())
+    found = []
+    for name in gone:
+        same = [each for each in new if _say_the_same(written[name], known[each])]
+        close = [each for each in same if SequenceMatcher(None, name, each).ratio() >= ALIKE]
+        if close:
+            found.append((name, close[0], Severity.BREAK))
+        elif len(gone) == len(new) == 1 and same:
+            found.append((name, same[0], Severity.RISK))
+    return found
+
+
+def _say_the_same(one: Node, two: Node) -> bool:
+    return Sameness(lambda _: None).holds(one, two) or not (compare(one, two) or compare(two, one))
+
+
+_SOFT = frozenset({"typeddict", "dataclass"})
+"""Kinds of state that load whatever is there: what is wrong shows later, or never."""
+
+
+def _note(side: Side, problem: Problem) -> None:
+    """Turn a problem into a finding."""
+    severity = Severity.BREAK if problem.is_break else Severity.UNKNOWN
+    code = _code(side, problem)
+    soft = side.reader.state.kind in _SOFT and side.is_langgraph
+    if soft and severity is Severity.BREAK and code != "TYPE_CHANGED" and not _is_in_class(side, problem):
+        severity = Severity.RISK
+    wrote = f"{problem.name}: {problem.wrote}" if problem.name else problem.wrote
+    side.find(code, severity, f"/state/reader{problem.reader}", wrote, problem.expects)
+
+
+def _is_in_class(side: Side, problem: Problem) -> bool:
+    """Whether it is inside a class: those are rebuilt from what is stored, whatever holds them."""
+    return "/$defs/" in problem.reader and bool(side.reads.classes)
+
+
+def _code(side: Side, problem: Problem) -> str:
+    match problem.what:
+        case What.TYPE:
+            return _typed(side, problem)
+        case What.REQUIRED if "may leave" in problem.wrote:
+            return "REQUIREDNESS"
+        case What.REQUIRED:
+            return "REQUIRED_KEY_ADDED" if side.is_backward else "KEY_REMOVED"
+        case What.MEMBER:
+            return "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
+        case What.UNION | What.AMBIGUOUS:
+            return "UNION_CHANGED"
+        case What.REFERENCE:
+            return "FOREIGN_REFERENCE"
+        case What.TOO_LARGE:
+            return "SCHEMA_TOO_LARGE"
+        case What.DIALECT | What.LOOP | What.UNDECIDED:
+            return "UNDECIDABLE"
+        case _:
+            return "NARROWED" if side.is_backward else "WIDENED"
+
+
+def _typed(side: Side, problem: Problem) -> str:
+    """Say whether one type became another, or there are fewer, or more: some of what is written still fits."""
+    node = _at(reader_of(side.reader).node, problem.reader.rpartition("/")[0])
+    own = _at(writer_of(side.writer).node, problem.writer)
+    if node is None or own is None:
+        return "TYPE_CHANGED"
+    kinds, read = _types(own), _types(node)
+    if kinds & read or (None in kinds) or (read >= {"number"} and "integer" in kinds):
+        return "NARROWED" if side.is_backward else "WIDENED"
+    return "TYPE_CHANGED"
+
+
+def _at(root: Node, pointer: str) -> Node | None:
+    node = root
+    for step in pointer.split("/")[1:]:
+        schema, key = node.schema, step.replace("~1", "/").replace("~0", "~")
+        if isinstance(schema, dict) and key in schema:
+            node = node.child(key)
+        elif isinstance(schema, list) and key.isdigit() and int(key) < len(schema):
+            node = node.child(int(key))
+        else:
+            return None
+    return node
+
+
+def _types(node: Node) -> set[str | None]:
+    """Return the types a schema speaks of, one level of alternatives included; None for any."""
+    if not isinstance(node.schema, dict):
+        return {None}
+    found: set[str | None] = set()
+    for each in (node, *node.children("anyOf"), *node.children("oneOf")):
+        target = each.target() or each
+        said = target.keywords.get("type") if isinstance(target.schema, dict) else None
+        found |= set([said] if isinstance(said, str) else said or ())
+        found |= {_of_value(value) for value in _values(target)}
+    return found or {None}
+
+
+def _values(node: Node) -> Iterable[object]:
+    keywords = node.keywords
+    return [keywords["const"]] if "const" in keywords else keywords.get("enum", ())
+
+
+def _of_value(value: object) -> str:
+    from rollout.contracts.schema.atoms import type_of
+
+    return type_of(value)

@@ -1,0 +1,67 @@
+"""Every sentence about compatibility that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rollout.model.state import Axis, Finding, Severity, Verdict
+
+QUESTIONS = {
+    Axis.BACKWARD: "the new version reads what the old one wrote",
+    Axis.FORWARD: "the old version reads what the new one wrote (a rollback is safe)",
+    Axis.HOP: "a conversation may go to the new version, back, and to it again",
+}
+ANSWERS = {
+    Severity.OK: "yes",
+    Severity.RISK: "not without loss, or not for sure",
+    Severity.UNKNOWN: "cannot be told",
+    Severity.BREAK: "no",
+}
+FINDINGS_SHOWN = 30
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """Return the three answers, a line each."""
+    lines = [f"{axis:<9} {verdict.of(axis):<8} {QUESTIONS[axis]}: {ANSWERS[verdict.of(axis)]}" for axis in Axis]
+    if verdict.scope == "shape":
+        lines.append("          of the shape of the state only: bare JSON Schemas say nothing of nodes and reducers")
+    return lines
+
+
+def finding_lines(findings: Iterable[Finding]) -> list[str]:
+    """Return each finding: where, what, and what to do; hints once."""
+    lines: list[str] = []
+    every = list(findings)
+    for finding in every[:FINDINGS_SHOWN]:
+        waived = f" (waived by {finding.waived_by})" if finding.waived_by else ""
+        lines.append("")
+        lines.append(f"{finding.severity:<7} {finding.direction:<9} {finding.code}  {finding.pointer}{waived}")
+        lines.append(
+            f"        {finding.old} -> {finding.new}" + (f"; {_affected(finding)}" if _affected(finding) else "")
+        )
+        lines.append(f"        {finding.hint}")
+    if len(every) > FINDINGS_SHOWN:
+        lines.append(f"\n... and {len(every) - FINDINGS_SHOWN} more: -o json has them all")
+    return lines
+
+
+def _affected(finding: Finding) -> str:
+    if finding.affected is None:
+        return ""
+    return f"{finding.affected} live {'conversation is' if finding.affected == 1 else 'conversations are'} affected"
+
+
+def brief(verdict: Verdict, axes: Iterable[Axis]) -> str:
+    """Say in one sentence what is wrong, the worst first."""
+    parts = []
+    for axis in axes:
+        worst = verdict.worst(axis)
+        if verdict.of(axis) is Severity.OK or not worst:
+            continue
+        first = worst[0]
+        more = f" and {len(worst) - 1} more" if len(worst) > 1 else ""
+        affected = f" ({_affected(first)})" if first.affected else ""
+        parts.append(
+            f"{axis} {verdict.of(axis)}: {first.code} {first.pointer}, {first.old} -> {first.new}{affected}{more}"
+        )
+    return "; ".join(parts)

@@ -1,0 +1,107 @@
+"""Whether versions can read each other's state: what was found, what it comes to, and what people waive."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from rollout.model.base import Document, Record
+from rollout.model.units import Duration
+
+FINDINGS_KEPT = 20
+
+
+class Severity(StrEnum):
+    """How bad a finding is, the least first. The words of a verdict are the same."""
+
+    OK = "ok"
+    RISK = "risk"
+    UNKNOWN = "unknown"
+    BREAK = "break"
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
+
+
+class Axis(StrEnum):
+    """backward: the candidate reads what stable wrote. forward: the other way round, so that a rollback is safe.
+
+    hop: a conversation that goes to the candidate, back, and to it again loses nothing.
+    """
+
+    BACKWARD = "backward"
+    FORWARD = "forward"
+    HOP = "hop"
+
+
+class Finding(Record):
+    """One thing that was found, for one direction.
+
+    pointer: into the contract (RFC 6901) of whoever reads. old, new: what it was and what it is, in words. clearable:
+    by a look at the live threads that shows none of them affected. affected: how many are, where that was counted.
+    """
+
+    code: str
+    direction: Axis
+    severity: Severity
+    pointer: str
+    old: str = Field(default="", alias="from")
+    new: str = Field(default="", alias="to")
+    hint: str = ""
+    evidence: Literal["static", "sample"] = "static"
+    clearable: bool = False
+    nodes: tuple[str, ...] = ()
+    affected: int | None = None
+    waived_by: str = ""
+
+
+class Verdict(Record):
+    """What all findings come to, by direction. scope: whether graphs were compared too, or shapes of state only."""
+
+    backward: Severity
+    forward: Severity
+    hop: Severity
+    scope: Literal["whole", "shape"] = "whole"
+    findings: tuple[Finding, ...] = ()
+
+    def of(self, axis: Axis) -> Severity:
+        return {Axis.BACKWARD: self.backward, Axis.FORWARD: self.forward, Axis.HOP: self.hop}[axis]
+
+    def worst(self, axis: Axis) -> tuple[Finding, ...]:
+        """Return the findings that make a direction what it is."""
+        mine = (each for each in self.findings if each.direction is axis and not each.waived_by)
+        return tuple(each for each in mine if each.severity is self.of(axis))
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class Waiver(Document):
+    """Somebody answers for a finding, for a time. accept_unsafe: needed for what would do harm without a word."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{1,60}$")]
+    pointer: Annotated[str, StringConstraints(max_length=500)] = ""
+    reason: Text
+    owner: Text
+    expires: date
+    accept_unsafe: bool = False
+
+
+class StateGate(Document):
+    """What must hold between the state of both versions before any traffic.
+
+    require: full is backward and forward. on_unknown: what cannot be decided blocks, is told (warn), or passes. past_no_return:
+    what `worse` does once the candidate has written what stable cannot read. threads: how many of them are sampled.
+    every: how often, during the rollout.
+    """
+
+    require: Literal["none", "backward", "forward", "full"] = "full"
+    on_unknown: Literal["block", "warn", "allow"] = "block"
+    past_no_return: Literal["freeze", "rollback"] = "freeze"
+    threads: int = Field(default=200, ge=1, le=1000)
+    every_s: Duration = Field(default=60.0, alias="every")
+    waivers: tuple[Waiver, ...] = Field(default=(), max_length=20)
