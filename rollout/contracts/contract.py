@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from rollout.contracts.schema.document import Document
 from rollout.contracts.schema.walk import faults_of
@@ -30,7 +30,7 @@ StateKind = Literal["pydantic", "dataclass", "typeddict", "other"]
 class Loose(Written):
     """A part of a contract. Unknown fields are passed over: a newer exporter may say more."""
 
-    model_config = {**Written.model_config, "extra": "ignore", "str_max_length": None}
+    model_config = ConfigDict(extra="ignore", str_max_length=None)
 
 
 class State(Loose):

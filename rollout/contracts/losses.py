@@ -1,4 +1,4 @@
-"""What a reader drops because it does not know it: gone as soon as it writes. Found by walking both schemas together."""
+"""What a reader drops because it does not know it: gone as soon as it writes. Found by walking both schemas."""
 
 from __future__ import annotations
 

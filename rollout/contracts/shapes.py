@@ -12,9 +12,11 @@ from difflib import SequenceMatcher
 from rollout.contracts.checking import Side
 from rollout.contracts.contract import reader_of, writer_of
 from rollout.contracts.losses import lost
+from rollout.contracts.schema.atoms import type_of
 from rollout.contracts.schema.document import Node
 from rollout.contracts.schema.problems import Problem, What
 from rollout.contracts.schema.relation import compare
+from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.contracts.schema.sameness import Sameness
 from rollout.model.state import Axis, Severity
 
@@ -30,20 +32,19 @@ def shape(side: Side) -> None:
     else:
         for problem in compare(writer, reader, side.options):
             _note(side, problem)
-    if side.axis is Axis.FORWARD or not side.is_langgraph or side.axis is Axis.BACKWARD:
-        _losses(side, writer, reader)
+    _losses(side, writer, reader)
 
 
 def _losses(side: Side, writer: Node, reader: Node) -> None:
     """A reader that does not know a key drops it when it writes: on the way back it is gone."""
     for pointer, name in lost(writer, reader, side.options):
         code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
-        told = "is dropped by the reader"
-        side.find(code, Severity.RISK, f"/state/writer{pointer}/properties/{name}", name, told, axis=Axis.HOP)
+        told = (f"writes {name}", "drops it at its next turn")
+        side.find(code, Severity.RISK, f"/state/writer{pointer}/properties/{name}", *told, axis=Axis.HOP)
 
 
 def _by_key(side: Side, writer: Node, reader: Node) -> None:
-    """Compare a state that is kept key by key: unknown keys never reach the reader, absent ones may never be written."""
+    """Compare a state that is kept key by key: unknown keys never reach the reader, absent ones were never written."""
     written, known = writer.named("properties"), reader.named("properties")
     for name in sorted(written.keys() & known.keys()):
         for problem in compare(written[name], known[name], side.options):
@@ -99,7 +100,9 @@ def _note(side: Side, problem: Problem) -> None:
 
 def _is_in_class(side: Side, problem: Problem) -> bool:
     """Whether it is inside a class: those are rebuilt from what is stored, whatever holds them."""
-    return "/$defs/" in problem.reader and bool(side.reads.classes)
+    steps = problem.reader.split("/")
+    channel = side.reader.channels.get(steps[2]) if steps[1:2] == ["properties"] else None
+    return bool(channel.classes) if channel else bool(side.reads.classes) and "/$defs/" in problem.reader
 
 
 def _code(side: Side, problem: Problem) -> str:
@@ -126,6 +129,8 @@ def _code(side: Side, problem: Problem) -> str:
 
 def _typed(side: Side, problem: Problem) -> str:
     """Say whether one type became another, or there are fewer, or more: some of what is written still fits."""
+    if problem.reader.endswith(f"/{PYTHON_TYPE}"):
+        return "TYPE_CHANGED"
     node = _at(reader_of(side.reader).node, problem.reader.rpartition("/")[0])
     own = _at(writer_of(side.writer).node, problem.writer)
     if node is None or own is None:
@@ -168,6 +173,4 @@ def _values(node: Node) -> Iterable[object]:
 
 
 def _of_value(value: object) -> str:
-    from rollout.contracts.schema.atoms import type_of
-
     return type_of(value)

@@ -33,7 +33,10 @@ def _nodes(side: Side) -> None:
 
 
 def _asks(graph: Graph, name: str) -> bool:
-    """Whether people are asked at a node, so that conversations wait there for long."""
+    """Whether people are asked at a node, or in the graph inside it, so that conversations wait there for long."""
+    inner = graph.subgraphs.get(name)
+    if inner is not None and any(_asks(inner, each) for each in inner.nodes):
+        return True
     return bool(graph.nodes[name].interrupt_calls) or name in (*graph.interrupt_before, *graph.interrupt_after)
 
 

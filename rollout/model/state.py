@@ -94,8 +94,8 @@ class Waiver(Document):
 class StateGate(Document):
     """What must hold between the state of both versions before any traffic.
 
-    require: full is backward and forward. on_unknown: what cannot be decided blocks, is told (warn), or passes. past_no_return:
-    what `worse` does once the candidate has written what stable cannot read. threads: how many of them are sampled.
+    require: full is backward and forward. on_unknown: what cannot be decided blocks, is told (warn), or passes.
+    past_no_return: what `worse` does once the candidate has written what stable cannot read. threads: how many of them are sampled.
     every: how often, during the rollout.
     """
 

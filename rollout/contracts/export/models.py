@@ -22,7 +22,7 @@ LIBRARIES = ("langchain_core.", "langchain.", "langgraph.")
 
 
 class Generator(GenerateJsonSchema):
-    """Pydantic's generator, which also notes the classes it meets. Nothing warns: what has no schema may be anything."""
+    """Pydantic's generator, which also notes the classes it meets. What has no schema may be anything."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  pydantic's
 
@@ -120,13 +120,13 @@ def modern(type_: Any, inside: tuple[Any, ...] = ()) -> Any:
     if is_typeddict(type_):
         if type_ in inside:
             return Any  # what holds itself may be anything in there
-        required = getattr(type_, "__required_keys__", frozenset())
+        required: frozenset[str] = getattr(type_, "__required_keys__", frozenset())
         fields = {
             name: (Required if name in required else NotRequired)[modern(bare(hint), (*inside, type_))]
             for name, hint in hints_of(type_).items()
         }
-        made: Any = TypedDict(type_.__name__, fields)  # type: ignore[operator]
-        return made
+        make: Any = TypedDict
+        return make(type_.__name__, fields)
     origin, arguments = get_origin(type_), get_args(type_)
     if not arguments or origin is Literal:
         return type_

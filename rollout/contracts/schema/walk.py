@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rollout.contracts.schema.document import escape
@@ -62,6 +62,17 @@ def faults_of(root: Any, path: str) -> list[Fault]:
     return found
 
 
+_COUNT = ("is no count", "write a whole number, 0 or more")
+_NUMBER = ("is no number", "write a number")
+_ABOVE_0 = ("is no number above 0", "write one")
+_TEXT = ("is no text", "write a text")
+_LIST = ("is no list", "write a list of values")
+_TRUTH = ("is neither true nor false", "write true or false")
+_NAMES = ("is no list of names", "write a list of property names")
+_MAPPING = ("is no mapping", "write names and schemas")
+_SCHEMAS = ("is no list of schemas", "write at least one schema")
+
+
 def _wrong(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Return the keywords that are not well formed, what is wrong with each, and the remedy."""
     said = schema.get("type")
@@ -70,27 +81,31 @@ def _wrong(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         if not types or any(not isinstance(each, str) or each not in TYPES for each in types):
             yield "type", "is no JSON type", f"use {', '.join(TYPES)}, or a list of them"
     for key, value in schema.items():
-        if key in _COUNTS and (not _is_number(value) or value < 0 or value != int(value)):
-            yield key, "is no count", "write a whole number, 0 or more"
-        elif (key in ("minimum", "maximum") and not _is_number(value)) or (
-            key in ("exclusiveMinimum", "exclusiveMaximum") and not (_is_number(value) or isinstance(value, bool))
-        ):
-            yield key, "is no number", "write a number"
-        elif key == "multipleOf" and (not _is_number(value) or value <= 0):
-            yield key, "is no number above 0", "write one"
-        elif key in _TEXTS and not isinstance(value, str):
-            yield key, "is no text", "write a text"
-        elif key == "enum" and not isinstance(value, list):
-            yield key, "is no list", "write a list of values"
-        elif key == "uniqueItems" and not isinstance(value, bool):
-            yield key, "is neither true nor false", "write true or false"
-        elif key == "required" and not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
-            yield key, "is no list of names", "write a list of property names"
-        elif key in NAMED | {"dependentRequired"} and not isinstance(value, dict):
-            yield key, "is no mapping", "write names and schemas"
-        elif key in MANY - {"items"} and not (isinstance(value, list) and value):
-            yield key, "is no list of schemas", "write at least one schema"
+        rule = _RULES.get(key)
+        if rule is not None and not rule[0](value):
+            yield key, *rule[1]
 
 
 def _is_number(value: Any) -> bool:
     return hasattr(value, "__trunc__") and not isinstance(value, bool)
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(each, kind) for each in value)
+
+
+_RULES: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
+    **dict.fromkeys(_COUNTS, (lambda value: _is_number(value) and value >= 0 and value == int(value), _COUNT)),
+    **dict.fromkeys(("minimum", "maximum"), (_is_number, _NUMBER)),
+    **dict.fromkeys(
+        ("exclusiveMinimum", "exclusiveMaximum"), (lambda value: _is_number(value) or isinstance(value, bool), _NUMBER)
+    ),
+    "multipleOf": (lambda value: _is_number(value) and value > 0, _ABOVE_0),
+    **dict.fromkeys(_TEXTS, (lambda value: isinstance(value, str), _TEXT)),
+    "enum": (lambda value: isinstance(value, list), _LIST),
+    "uniqueItems": (lambda value: isinstance(value, bool), _TRUTH),
+    "required": (lambda value: _is_list_of(value, str), _NAMES),
+    **dict.fromkeys((*NAMED, "dependentRequired"), (lambda value: isinstance(value, dict), _MAPPING)),
+    **dict.fromkeys(MANY - {"items"}, (lambda value: isinstance(value, list) and bool(value), _SCHEMAS)),
+}
+"""What each keyword's value must be, and what to say where it is not."""
