@@ -16,8 +16,8 @@ from rollout.contracts.schema.atoms import type_of
 from rollout.contracts.schema.document import Node
 from rollout.contracts.schema.problems import Problem, What
 from rollout.contracts.schema.relation import compare
-from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.contracts.schema.sameness import Sameness
+from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.model.state import Axis, Severity
 
 ALIKE = 0.6

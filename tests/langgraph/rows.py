@@ -6,7 +6,7 @@ waits, new resumes) and forward. says: our verdict, backward, forward, hop.
 
 from dataclasses import dataclass, field
 
-PRELUDE = '''
+PRELUDE = """
 import operator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,9 +15,9 @@ from langchain_core.messages import AnyMessage, HumanMessage
 from langgraph.graph import END, START, StateGraph, add_messages
 from langgraph.types import Send, interrupt
 from pydantic import BaseModel, ConfigDict
-'''
+"""
 
-LINE = '''
+LINE = """
 def line(state, *nodes, **options):
     built = StateGraph(state)
     before = START
@@ -27,9 +27,9 @@ def line(state, *nodes, **options):
         before = node.__name__
     built.add_edge(before, END)
     return built.compile(**options)
-'''
+"""
 
-BASE = '''
+BASE = """
 class State(TypedDict, total=False):
     topic: str
     answer: str
@@ -41,7 +41,7 @@ def approve(state):
 def act(state):
     return {"done": state["topic"] + ":" + state["answer"]}
 graph = line(State, plan, approve, act)
-'''
+"""
 
 MODEL = BASE.replace(
     """class State(TypedDict, total=False):
@@ -88,7 +88,10 @@ def adds(text, line):
 WRITES = ("def plan(state):\n    return {}", 'def plan(state):\n    return {"extra": "x"}')
 STATIC = changed(
     BASE,
-    ('def approve(state):\n    return {"answer": interrupt("ok?")}', 'def approve(state):\n    return {"answer": "yes"}'),
+    (
+        'def approve(state):\n    return {"answer": interrupt("ok?")}',
+        'def approve(state):\n    return {"answer": "yes"}',
+    ),
     ("graph = line(State, plan, approve, act)", 'graph = line(State, plan, approve, act, interrupt_before=["act"])'),
 )
 

@@ -86,7 +86,13 @@ def test_a_reducer_that_goes_replaces_what_was_accumulated(stage):
 
 
 def test_answers_are_swapped_where_questions_are_reordered(stage):
-    asks = changed(BASE, ('return {"answer": interrupt("ok?")}', 'one, two = interrupt("one?"), interrupt("two?")\n    return {"answer": one + two}'))
+    asks = changed(
+        BASE,
+        (
+            'return {"answer": interrupt("ok?")}',
+            'one, two = interrupt("one?"), interrupt("two?")\n    return {"answer": one + two}',
+        ),
+    )
     other = changed(asks, ('interrupt("one?"), interrupt("two?")', 'interrupt("two?"), interrupt("one?")'))
     old, new, store = stage.version("old", asks), stage.version("new", other), stage.store()
     stage.play(old, store, ("invoke", {"topic": "a"}), ("resume", "1"))
@@ -110,7 +116,10 @@ from langgraph.channels.delta import DeltaChannel
 def test_a_delta_channel_takes_over_and_is_not_taken_over_by_a_plain_one(stage, before, after, says):
     if find_spec("langgraph.channels.delta") is None:
         pytest.skip("this langgraph has no DeltaChannel")
-    old, new = LOG.replace("Annotated[list, operator.add]", before), DELTA + LOG.replace("Annotated[list, operator.add]", after)
+    old, new = (
+        LOG.replace("Annotated[list, operator.add]", before),
+        DELTA + LOG.replace("Annotated[list, operator.add]", after),
+    )
     places = stage.version("old", old), stage.version("new", new)
     first, second = (read(json.dumps(stage.play(place, stage.store(), ("contract",))[0])) for place in places)
     found = [each for each in check(first, second).findings if each.code == "CHANNEL_KIND" and each.severity != "ok"]

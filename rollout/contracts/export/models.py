@@ -37,7 +37,7 @@ class Generator(GenerateJsonSchema):
         return {PYTHON_TYPE: ".".join(module.split(".")[:2])}
 
     def _note(self, found: Any, kind: str) -> None:
-        self.classes[f"{found.__module__}.{found.__qualname__}"] = kind
+        self.classes[f"{found.__module__}.{found.__name__}"] = kind  # as stores write it
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         if (opaque := self._library(schema["cls"])) is not None:

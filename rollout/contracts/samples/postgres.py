@@ -1,0 +1,106 @@
+"""Conversations in a PostgreSQL store, read-only, under a time limit that the server holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rollout.contracts.samples.decode import BLOB_MAX_BYTES, Decoded, Undecodable, decode
+from rollout.contracts.samples.snapshot import (
+    BRANCH,
+    JOIN,
+    ROWS_MAX,
+    SENDS,
+    WAITING_MAX,
+    Limits,
+    Snapshot,
+    Survey,
+    snapshot,
+)
+
+CONNECT_TIMEOUT_S = 3
+
+_LATEST = """
+SELECT DISTINCT ON (thread_id, checkpoint_ns) thread_id, checkpoint_ns, checkpoint_id,
+       checkpoint->'channel_values', checkpoint->'channel_versions', metadata->>'agent_version'
+FROM checkpoints {sample} ORDER BY thread_id, checkpoint_ns, checkpoint_id DESC LIMIT %s
+"""
+_BLOBS = """
+SELECT channel, type, CASE WHEN octet_length(blob) <= %s THEN blob END FROM checkpoint_blobs
+WHERE thread_id = %s AND checkpoint_ns = %s AND version = ANY(%s)
+"""
+SAMPLED = "TABLESAMPLE SYSTEM (1)"
+"""Where counting all takes too long, one page in a hundred is looked at: values can be judged, nobody is cleared."""
+
+
+def survey(address: str, limits: Limits) -> Survey:
+    """Look at the last checkpoint of every conversation. Raises nothing; no problem names the address."""
+    try:
+        import psycopg  # noqa: PLC0415  only whoever has such a store needs it
+    except ImportError:
+        return Survey(problem="psycopg is not installed: pip install 'agent-rollout[state]'")
+    limit_ms = int(limits.time_s * 1000)
+    options = f"-c default_transaction_read_only=on -c statement_timeout={limit_ms} -c lock_timeout={limit_ms}"
+    try:
+        with psycopg.connect(
+            address, connect_timeout=CONNECT_TIMEOUT_S, options=options, autocommit=True, application_name="rollout"
+        ) as connection:
+            connection.read_only = True
+            try:
+                return _surveyed(connection, limits, "")
+            except psycopg.errors.QueryCanceled:
+                return _surveyed(connection, limits, SAMPLED)
+    except psycopg.errors.UndefinedTable:
+        return Survey(
+            problem="there are no checkpoints in this database: no agent has written yet, or it is another one"
+        )
+    except psycopg.Error as error:
+        return Survey(problem=f"the store cannot be read: {type(error).__name__}: {_first(error)}")
+
+
+def _first(error: Exception) -> str:
+    """Return the first line of an error, without what may name a secret."""
+    text = str(error).strip().splitlines()
+    return text[0].rpartition(": ")[2][:120] if text else "no reason was given"
+
+
+def _surveyed(connection: Any, limits: Limits, sample: str) -> Survey:
+    rows = connection.execute(_LATEST.format(sample=sample), (ROWS_MAX + 1,)).fetchall()
+    complete = not sample and len(rows) <= ROWS_MAX
+    waits = [row for row in rows if _waits(row)]
+    others = sorted((row for row in rows if not _waits(row)), key=lambda row: str(row[2]), reverse=True)
+    complete = complete and len(waits) <= WAITING_MAX
+    chosen = (*waits[:WAITING_MAX], *others[: limits.newest])
+    return Survey(tuple(_read(connection, row) for row in chosen), len(rows), complete)
+
+
+def _waits(row: Any) -> bool:
+    """Whether a checkpoint may be one that waits: by the names of its channels."""
+    inline, versions = row[3] or {}, row[4] or {}
+    return any(name.startswith(BRANCH) for name in inline) or any(
+        name.startswith(JOIN) or name == SENDS for name in versions
+    )
+
+
+def _read(connection: Any, row: Any) -> Snapshot:
+    thread, namespace, _, inline, versions, version = row
+    inline, versions = inline or {}, versions or {}
+    values = {name: Decoded(value) for name, value in inline.items()}
+    wanted = [str(each) for name, each in versions.items() if name not in inline]
+    try:
+        stored = connection.execute(_BLOBS, (BLOB_MAX_BYTES, thread, namespace, wanted)).fetchall() if wanted else ()
+        values |= _decoded(stored, versions)
+    except Undecodable as error:
+        return snapshot(thread, namespace, values, version, str(error))
+    return snapshot(thread, namespace, values, version)
+
+
+def _decoded(stored: Iterable[Any], versions: dict[str, Any]) -> dict[str, Decoded]:
+    found = {}
+    for channel, kind, blob in stored:
+        if channel not in versions or kind == "empty":
+            continue
+        if blob is None and kind != "null":
+            raise Undecodable(f"{channel} is larger than 2 MiB")
+        found[channel] = decode(str(kind), bytes(blob) if blob is not None else None)
+    return found
