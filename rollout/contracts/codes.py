@@ -42,8 +42,5 @@ HINTS: dict[str, str] = {
     "NO_TOPOLOGY": "a bare JSON Schema says nothing of nodes: export a whole contract (rollout contract export)",
 }
 
-UNWAIVABLE = frozenset({"NO_CONTRACT", "SCHEMA_TOO_LARGE"})
-"""Nobody can answer for what nobody knows."""
-
 UNSAFE = frozenset({"INTERRUPT_ORDER", "TASK_ORDER"})
 """A human's answer to one question is taken for another: waived only by whoever says so in as many words."""

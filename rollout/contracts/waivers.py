@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from rollout.contracts.codes import UNSAFE, UNWAIVABLE
+from rollout.contracts.codes import UNSAFE
 from rollout.model.state import Finding, Waiver
+from rollout.model.state_rules import UNWAIVABLE
 
 
 def waived(finding: Finding, waivers: tuple[Waiver, ...], today: date) -> Finding:

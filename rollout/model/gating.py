@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from rollout.model.base import Document
+from rollout.model.state import StateGate
 from rollout.model.units import Duration, Name
 
 When = Literal["before-traffic", "before-step", "before-promotion"]
@@ -63,6 +64,7 @@ class Gates(Document):
     freezes: tuple[Window, ...] = Field(default=(), max_length=20)
     webhooks: tuple[Webhook, ...] = Field(default=(), max_length=10)
     commands: tuple[CommandGate, ...] = Field(default=(), max_length=10)
+    state: StateGate | None = None
 
     def checks(self, when: str) -> tuple[Webhook | CommandGate, ...]:
         """Return the checks that belong to a point of the rollout, in the order written."""

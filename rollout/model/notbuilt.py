@@ -7,12 +7,9 @@ from typing import Any
 from rollout.errors import Fault
 from rollout.model.rules import mapping
 
-_ROLLOUT = {
-    "contract": "state contracts",
-    "stateStore": "live samples of the agents' state",
-}
+_ROLLOUT: dict[str, str] = {}
 _BACKENDS = {"subset": "subsets of one Istio host"}
-_GATES = {"state": "the state gate"}
+_GATES: dict[str, str] = {}
 
 
 def strip_rollout(spec: dict[str, Any]) -> list[Fault]:

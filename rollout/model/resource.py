@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document
+from rollout.model.keeping import ContractSource, StateStore
 from rollout.model.policy import PolicySpec
 from rollout.model.routes import EnvoyRoute, Route
 from rollout.model.sources import Metrics, Scrape
@@ -81,6 +82,8 @@ class RolloutSpec(Document):
     routes: tuple[Route, ...] = Field(min_length=1, max_length=8)
     metrics: Metrics
     conversations: Conversations = Conversations()
+    contract: ContractSource | None = None
+    state_store: StateStore | None = None
     policy_ref: PolicyRef | None = None
     policy: PolicySpec | None = None
     paused: StrictBool = False

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from rollout.errors import Fault
 from rollout.model.rules import Raw, Rule, exactly_one, items, mapping, number, template
+from rollout.model.state_rules import contract, state_store
 from rollout.model.units import TEMPLATE_NAMES, duration_s, template_names
 
 CLUSTER_KINDS = {"httpRoute", "grpcRoute", "virtualService"}
@@ -167,4 +168,6 @@ ROLLOUT_RULES: tuple[Rule, ...] = (
     one_place,  # all in the cluster, or all on this machine
     endpoints,  # versions can be told apart
     listen,  # where nobody else does
+    contract,  # each version says what it reads and writes
+    state_store,  # where conversations are, read-only
 )

@@ -25,6 +25,9 @@ _UNIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("auth", ("bearer", "basic")),
     ("kpi", ("preset", "bad", "good", "sum")),
     ("envoy", ("listen", "admin")),
+    ("contract", ("http", "configMap", "file", "inline")),
+    ("stateStore", ("sqlite", "postgres")),
+    ("postgres", ("secretKeyRef", "env")),
 )
 UNION = dict(_UNIONS)
 

@@ -28,8 +28,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """thread: a hash, never the id. graph: the nodes that lead to the graph in which it is. version: who wrote it, where
-    the agent says so. waiting: the nodes it waits at; joins: half-full ones; sends: nodes to be started.
+    """thread: a hash, never the id. graph: the nodes that lead to the graph in which it is. version: who wrote it,
+    where the agent says so. waiting: the nodes it waits at; joins: half-full ones; sends: nodes to be started.
     """
 
     thread: str
@@ -48,7 +48,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Survey:
-    """What was seen of a store. complete: whether every conversation was counted. problem: why nothing could be seen."""
+    """What was seen of a store. complete: whether every conversation was counted. problem: why nothing was seen."""
 
     snapshots: tuple[Snapshot, ...] = ()
     threads: int = 0

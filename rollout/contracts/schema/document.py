@@ -5,68 +5,15 @@ Sources: JSON Schema 2020-12 core, 8 (base URIs, references) and 9.3.1 (older dr
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
-from functools import cached_property, lru_cache
+from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
+from rollout.contracts.schema.keywords import FOREIGN, Dialect, dialect_of, subschemas
+
 Schema = dict[str, Any] | bool
-
-DATA = frozenset({"const", "default", "enum", "examples"})
-"""Keywords whose values are data: what looks like a schema in there is none."""
-
-
-class Dialect(Enum):
-    """What a `$schema` means for us. UNSAID: no `$schema`; read as 2020-12, with doubt where drafts differ."""
-
-    DRAFT4 = 4
-    DRAFT6 = 6
-    DRAFT7 = 7
-    DRAFT2019 = 2019
-    DRAFT2020 = 2020
-    UNSAID = 0
-    UNKNOWN = -1
-
-    @property
-    def is_old(self) -> bool:
-        """Whether siblings of `$ref` mean nothing, and `dependencies` means something."""
-        return self in (Dialect.DRAFT4, Dialect.DRAFT6, Dialect.DRAFT7)
-
-
-_DIALECTS = {
-    "json-schema.org/draft-04/schema": Dialect.DRAFT4,
-    "json-schema.org/draft-06/schema": Dialect.DRAFT6,
-    "json-schema.org/draft-07/schema": Dialect.DRAFT7,
-    "json-schema.org/schema": Dialect.UNSAID,
-    "json-schema.org/draft/2019-09/schema": Dialect.DRAFT2019,
-    "json-schema.org/draft/2020-12/schema": Dialect.DRAFT2020,
-}
-
-
-_NEWER = frozenset({"$defs", "prefixItems", "dependentRequired", "dependentSchemas", "$dynamicRef", "$anchor"})
-
-
-def mappings(root: Any) -> Iterator[dict[str, Any]]:
-    """Return every mapping in a JSON value."""
-    pending = [root]
-    while pending:
-        found = pending.pop()
-        if isinstance(found, dict):
-            yield found
-            pending += found.values()
-        elif isinstance(found, list):
-            pending += found
-
-
-def dialect_of(schema: Any) -> Dialect:
-    """Return the dialect that a schema says it is written in."""
-    said = schema.get("$schema") if isinstance(schema, dict) else None
-    if said is None:
-        return Dialect.UNSAID
-    return _DIALECTS.get(str(said).rstrip("#").partition("://")[2], Dialect.UNKNOWN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,48 +38,43 @@ class Document:
     def dialect(self) -> Dialect:
         return dialect_of(self.root)
 
-    @cached_property
-    def knows_dependencies(self) -> bool:
-        """Whether `dependencies` means something: also where no dialect is said and no newer word is used."""
-        if self.dialect is Dialect.UNSAID:
-            return not any(_NEWER & found.keys() for found in mappings(self.root))
-        return self.dialect.is_old or self.dialect is Dialect.DRAFT2019
-
     @property
     def node(self) -> Node:
         return Node(self, "", "")
 
     @cached_property
-    def names(self) -> dict[str, tuple[str, str]]:
-        """Pointer and resource of everything that `$id` or an anchor names, by absolute URI."""
-        found: dict[str, tuple[str, str]] = {}
-        pending: list[tuple[Any, str, str, str]] = [(self.root, "", "", "")]
-        while pending:
-            schema, pointer, resource, base = pending.pop()
-            if isinstance(schema, list):
-                pending += [(each, f"{pointer}/{index}", resource, base) for index, each in enumerate(schema)]
+    def names(self) -> dict[str, tuple[str, str] | None]:
+        """Pointer and resource of what `$id` or an anchor names, by absolute URI; None for what is named twice."""
+        found: dict[str, tuple[str, str] | None] = {}
+        above: list[tuple[tuple[str, ...], str]] = [((), "")]
+        resources: dict[tuple[str, ...], str] = {(): ""}
+        for path, schema in subschemas(self.root):
+            while path[: len(above[-1][0])] != above[-1][0]:
+                above.pop()
+            resource, base = resources[above[-1][0]], above[-1][1]
             if not isinstance(schema, dict):
                 continue
+            named = []
             if (name := identifier(schema, self.dialect)) is not None:
-                base, resource = urljoin(base, name), pointer
-                found.setdefault(base.rstrip("#"), (pointer, resource))
-            for key in ("$anchor", "$dynamicAnchor"):
-                if isinstance(schema.get(key), str):
-                    found.setdefault(f"{base}#{schema[key]}", (pointer, resource))
-            old = schema.get("$id", schema.get("id"))
-            if isinstance(old, str) and old.startswith("#") and len(old) > 1:
-                found.setdefault(base + old, (pointer, resource))
-            pending += [
-                (each, f"{pointer}/{escape(key)}", resource, base) for key, each in schema.items() if key not in DATA
+                base, resource = urljoin(base, name), pointer_of(path)
+                resources[path] = resource
+                above.append((path, base))
+                named.append(base.rstrip("#"))
+            named += [
+                f"{base}#{schema[key]}" for key in ("$anchor", "$dynamicAnchor") if isinstance(schema.get(key), str)
             ]
+            old = schema.get("id" if self.dialect is Dialect.DRAFT4 else "$id")
+            if isinstance(old, str) and old.startswith("#") and len(old) > 1:
+                named.append(base + old)
+            for uri in named:
+                found[uri] = None if uri in found else (pointer_of(path), resource)
         return found
 
     @cached_property
     def bases(self) -> dict[str, str]:
         """The absolute URI of each resource, by its pointer."""
-        return {
-            resource: uri for uri, (pointer, resource) in self.names.items() if pointer == resource and "#" not in uri
-        }
+        named = ((uri, place) for uri, place in self.names.items() if place is not None and "#" not in uri)
+        return {resource: uri for uri, (pointer, resource) in named if pointer == resource}
 
 
 def identifier(schema: dict[str, Any], dialect: Dialect) -> str | None:
@@ -161,9 +103,19 @@ class Node:
         schema = self.schema
         if not isinstance(schema, dict):
             return {}
-        if self.document.dialect.is_old and isinstance(schema.get("$ref"), str):
+        dialect = self.document.dialect
+        if dialect.is_old and isinstance(schema.get("$ref"), str):
             return {"$ref": schema["$ref"]}
+        if foreign := FOREIGN[dialect] & schema.keys():
+            schema = {key: value for key, value in schema.items() if key not in foreign}
         return schema
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it says more beside a reference, in a document of which it is not known whether that counts."""
+        schema = self.schema
+        told = isinstance(schema, dict) and "$ref" in schema and self.document.dialect is Dialect.UNSAID_OLD
+        return told and bool(schema.keys() - {"$ref"} - ANNOTATIONS)
 
     def child(self, *steps: str | int) -> Node:
         """Return a subschema below this one."""
@@ -197,9 +149,10 @@ class Node:
             resource = self.resource
         else:
             whole = urljoin(self.document.bases.get(self.resource, ""), base)
-            if whole not in names:
+            place = names.get(whole)
+            if place is None:
                 return None
-            resource = names[whole][0]
+            resource = place[0]
         if not fragment:
             return Node(self.document, resource, resource)
         if not fragment.startswith("/"):
@@ -227,15 +180,41 @@ def unescape(step: str) -> str:
     return step.replace("~1", "/").replace("~0", "~")
 
 
-@lru_cache(maxsize=4096)
-def _made(text: str) -> Document:
-    return Document(json.loads(text))
+def pointer_of(path: tuple[str, ...]) -> str:
+    """Return the JSON pointer of some steps."""
+    return "".join(f"/{escape(step)}" for step in path)
+
+
+_MADE_MAX = 4096
+_made: dict[Any, Document] = {}
 
 
 def made(schema: Schema) -> Node:
     """Return a small schema of our own as a node. Equal ones are one node, so that what recurs is recognised."""
-    return _made(json.dumps(schema, sort_keys=True)).node
+    key = plain(schema)
+    if key not in _made and len(_made) >= _MADE_MAX:
+        _made.clear()
+    return _made.setdefault(key, Document(schema)).node
 
+
+def plain(value: Any) -> Any:
+    """Return a value's likeness that compares as JSON does: 1 and 1.0 are equal, 1 and true are not."""
+    if isinstance(value, bool) or value is None:
+        return ("literal", value)
+    if isinstance(value, float | Decimal):
+        return int(value) if value == int(value) else Decimal(str(value))
+    if isinstance(value, list):
+        return ("list", tuple(plain(each) for each in value))
+    if isinstance(value, dict):
+        return ("object", frozenset((key, plain(each)) for key, each in value.items()))
+    return value
+
+
+ANNOTATIONS = frozenset({
+    "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "discriminator",
+    "$defs", "definitions", "$schema",
+})  # fmt: skip
+"""What refuses nothing."""
 
 ANYTHING = made(True)
 NOTHING = made(False)

@@ -39,11 +39,8 @@ def items_spoken_of(relation: Relation, atom: Atom, node: Node, seen: frozenset[
         return 0
     keywords = node.keywords
     listed = isinstance(keywords.get("items"), list)
-    if (
-        ("items" in keywords and not listed)
-        or "additionalItems" in keywords
-        or (seen and "unevaluatedItems" in keywords)
-    ):
+    beyond = listed and "additionalItems" in keywords
+    if ("items" in keywords and not listed) or beyond or (seen and "unevaluatedItems" in keywords):
         return None
     counts = [len(node.children("items" if listed else "prefixItems"))]
     for each in _surely(relation, atom, node):
@@ -95,12 +92,15 @@ def _opens_items(each: Node, node: Node) -> bool:
 
 def _in_place(node: Node) -> list[Node] | None:
     """Return every schema that may hold in the same place; None if that cannot be told."""
-    found, pending = [], [node]
+    found: dict[Node, None] = {}
+    pending = [node]
     while pending:
         each = pending.pop()
         if each in found or isinstance(each.schema, bool):
             continue
-        found.append(each)
+        if each.is_doubtful:
+            return None
+        found[each] = None
         keywords = each.keywords
         if {"$dynamicRef", "$recursiveRef"} & keywords.keys():
             return None
@@ -114,4 +114,4 @@ def _in_place(node: Node) -> list[Node] | None:
         pending += [each.child(key) for key in ("if", "then", "else") if key in keywords]
         for key in _NAMED_IN_PLACE:
             pending += [below for below in each.named(key).values() if not isinstance(below.schema, list)]
-    return found
+    return list(found)

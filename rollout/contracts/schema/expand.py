@@ -6,9 +6,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rollout.contracts.schema.atoms import Array, Atom, Counted, Items, Kind, Members, Number, Object, Text, Value
-from rollout.contracts.schema.document import Dialect, Node, dialect_of, made
+from rollout.contracts.schema.atoms import (
+    Array,
+    Atom,
+    Counted,
+    Items,
+    Kind,
+    Members,
+    Number,
+    Object,
+    Text,
+    Value,
+    type_of,
+)
+from rollout.contracts.schema.document import ANNOTATIONS, Node, made
 from rollout.contracts.schema.evaluated import left_over
+from rollout.contracts.schema.keywords import Dialect, said_by
 from rollout.contracts.schema.values import distinct, fraction, holds
 
 TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
@@ -38,7 +51,7 @@ def atoms_of(nodes: Iterable[Node], spend: Callable[[int], None]) -> list[Atom]:
     parts = _all([_of(node, frozenset(), spend) for node in _in_order(nodes)], spend)
     found: list[Atom] = []
     for part in parts:
-        found += _atoms(part, nodes)
+        found += _atoms(part, nodes, spend)
     spend(len(found))
     return found
 
@@ -84,9 +97,9 @@ def _of(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list
 
 def _is_known(node: Node) -> bool:
     """Whether the dialect is one whose rules we know, and the same all over the document."""
-    if node.document.dialect is Dialect.UNKNOWN:
+    if node.document.dialect is Dialect.UNKNOWN or node.is_doubtful:
         return False
-    own = dialect_of(node.schema)
+    own = said_by(node.schema)
     return not node.pointer or own in (Dialect.UNSAID, node.document.dialect)
 
 
@@ -134,10 +147,7 @@ def _conditional(node: Node, seen: frozenset[Node], spend: Callable[[int], None]
 def _dependent(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list[list[Part]]:
     """Return a factor for each dependency: the name is absent, or it is there and what depends on it holds."""
     needs: dict[str, list[Node]] = {}
-    names = ["dependentRequired", "dependentSchemas"]
-    if node.document.knows_dependencies:
-        names.append("dependencies")
-    for keyword in names:
+    for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
         found = node.keywords.get(keyword)
         for name, need in found.items() if isinstance(found, dict) else ():
             wanted = made({"required": need}) if isinstance(need, list) else node.child(keyword, name)
@@ -157,7 +167,7 @@ def _all(factors: list[list[Part]], spend: Callable[[int], None]) -> list[Part]:
     for factor in factors:
         if len(factor) == 1 and factor[0] == _FREE:
             continue
-        found = [joined for one in found for two in factor if (joined := _both(one, two)) is not None]
+        found = [joined for one in found for two in factor if (joined := _both(one, two, spend)) is not None]
         spend(len(found))
         if len(found) > ALTERNATIVES_MAX:
             raise TooMany
@@ -167,10 +177,11 @@ def _all(factors: list[list[Part]], spend: Callable[[int], None]) -> list[Part]:
 _FREE = Part()
 
 
-def _both(one: Part, two: Part) -> Part | None:
+def _both(one: Part, two: Part, spend: Callable[[int], None]) -> Part | None:
     types = one.types & two.types
     values = one.values
     if two.values is not None:
+        spend((len(two.values) + len(values or ())) // 20)
         values = two.values if values is None else tuple(distinct(values, among=two.values))
     if not types or values == ():
         return None
@@ -179,11 +190,13 @@ def _both(one: Part, two: Part) -> Part | None:
     )
 
 
-def _atoms(part: Part, whole: frozenset[Node]) -> list[Atom]:
+def _atoms(part: Part, whole: frozenset[Node], spend: Callable[[int], None]) -> list[Atom]:
     """Return the atoms of one alternative, a type each."""
     nodes = part.nodes | whole
+    telling = [node for node in nodes if node.keywords.keys() - _LISTED]
     if part.values is not None:
-        kept = [value for value in part.values if all(holds(node, value) is not False for node in part.nodes | whole)]
+        spend(len(part.values) * (1 + 5 * len(telling)) // 5)
+        kept = [value for value in part.values if _fits(value, part.types) and _allowed(value, telling)]
         return [Atom(Value(value), nodes, (), part.exact) for value in kept]
     kinds: list[Kind] = []
     for type_ in sorted(part.types):
@@ -207,8 +220,20 @@ def _atoms(part: Part, whole: frozenset[Node]) -> list[Atom]:
     return [
         Atom(kind, nodes, part.nots, part.exact)
         for kind in kinds
-        if not isinstance(kind, Value) or all(holds(node, kind.value) is not False for node in nodes)
+        if not isinstance(kind, Value) or _allowed(kind.value, telling)
     ]
+
+
+_LISTED = frozenset({"type", "enum", "const"}) | ANNOTATIONS
+"""What has been looked at when a value has got so far."""
+
+
+def _fits(value: Any, types: frozenset[str]) -> bool:
+    return type_of(value) in types
+
+
+def _allowed(value: Any, nodes: Iterable[Node]) -> bool:
+    return all(holds(node, value) is not False for node in nodes)
 
 
 def _number(nodes: frozenset[Node], *, integer: bool) -> Number:
@@ -218,7 +243,8 @@ def _number(nodes: frozenset[Node], *, integer: bool) -> Number:
         for below in (False, True):
             bound = fraction(keywords.get("maximum" if below else "minimum"))
             strict = keywords.get("exclusiveMaximum" if below else "exclusiveMinimum")
-            for end, is_open in ((bound, strict is True), (fraction(strict), True)):
+            number = None if node.document.dialect is Dialect.DRAFT4 else fraction(strict)
+            for end, is_open in ((bound, strict is True), (number, True)):
                 if end is not None:
                     found = found.below(end, is_open=is_open) if below else found.above(end, is_open=is_open)
         multiple = fraction(keywords.get("multipleOf"))
@@ -267,7 +293,7 @@ def items_of(node: Node, *, strictly: bool = False) -> Items | None:
     if isinstance(keywords.get("items"), list):
         others = node.child("additionalItems") if "additionalItems" in keywords else None
         return Items(tuple(node.children("items")), others)
-    first = () if node.document.dialect.is_old else tuple(node.children("prefixItems"))
+    first = tuple(node.children("prefixItems"))
     others = node.child("items") if "items" in keywords else None
     return Items(first, others) if first or others is not None else None
 
@@ -275,7 +301,7 @@ def items_of(node: Node, *, strictly: bool = False) -> Items | None:
 def counted_of(node: Node) -> Counted | None:
     """Return what a schema says of how many items are like another schema."""
     keywords = node.keywords
-    if "contains" not in keywords or node.document.dialect is Dialect.DRAFT4:
+    if "contains" not in keywords:
         return None
     if node.document.dialect.is_old:
         return Counted(node.child("contains"), 1, None)
@@ -317,10 +343,6 @@ def _object(part: Part) -> Object:
         for name in found
         if isinstance(name, str)
     )
-    names = tuple(
-        node.child("propertyNames")
-        for node in nodes
-        if "propertyNames" in node.keywords and node.document.dialect is not Dialect.DRAFT4
-    )
+    names = tuple(node.child("propertyNames") for node in nodes if "propertyNames" in node.keywords)
     least, most = _least(nodes, "minProperties"), _most(nodes, "maxProperties")
     return Object(max(least, len(required)), most, required, part.absent, tuple(members), names)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rollout.contracts.schema.atoms import Atom, Object, Value
-from rollout.contracts.schema.document import Dialect, Node, made
+from rollout.contracts.schema.document import Node, made
 from rollout.contracts.schema.evaluated import names_spoken_of
 from rollout.contracts.schema.expand import members_of, size
 from rollout.contracts.schema.problems import Problem, What, problem
@@ -57,6 +57,7 @@ class Written:
     def what(self, name: str, assumed: Mapping[str, bool] = MappingProxyType({})) -> frozenset[Node]:
         """Return the schemas that surely hold for the member of a name. assumed: of patterns that cannot be told."""
         found: set[Node] = set()
+        self._relation.spend(sum(1 + len(each.patterns) for each in self.kind.members) // 4)
         for each in self.kind.members:
             matched = {pattern: assumed.get(pattern, found_in(pattern, name)) for pattern in each.patterns}
             found |= {each.patterns[pattern] for pattern, is_found in matched.items() if is_found}
@@ -150,10 +151,12 @@ def _members(relation: Relation, atom: Atom, written: Written, reader: Node) -> 
     said = members_of(reader)
     if said is None:
         return
+    every = written.patterns | said.patterns.keys()
     for name in sorted(written.names | said.names.keys()):
         if not written.may_have(name):
             continue
-        for assumed in _cases(written.patterns | said.patterns.keys(), name):
+        relation.spend(len(said.patterns) // 4)
+        for assumed in _cases(every, name):
             nodes = written.what(name, assumed)
             if assumed and relation.is_impossible(nodes, 2):
                 continue
@@ -192,7 +195,7 @@ def _member(relation: Relation, atom: Atom, nodes: frozenset[Node], wanted: Node
 
 
 def _names(relation: Relation, atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
-    if "propertyNames" not in reader.keywords or reader.document.dialect is Dialect.DRAFT4:
+    if "propertyNames" not in reader.keywords:
         return
     node = reader.child("propertyNames")
     for name in sorted(written.names):
@@ -219,22 +222,20 @@ def _counts(atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
 def _dependencies(
     relation: Relation, atom: Atom, written: Written, reader: Node, loop: frozenset[Node]
 ) -> Iterable[Problem]:
-    """What must hold if a member is there. `dependencies` counts for readers also where no dialect is said."""
-    names = ["dependentRequired", "dependentSchemas"]
-    if reader.document.dialect is not Dialect.DRAFT2020:
-        names.append("dependencies")
+    """What must hold if a member is there."""
     del loop
-    for keyword in names:
+    for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
         found = reader.keywords.get(keyword)
         for name, need in found.items() if isinstance(found, dict) else ():
-            if not written.may_have(name):
-                continue
             node = made({"required": need}) if isinstance(need, list) else reader.child(keyword, name)
-            there = atom.nodes | {made({"required": [name], "type": "object"})}
-            if not relation.atoms(there) and not any(relation.same(node, own) for own in _needed(atom, name)):
-                told = f"{name}, whose own needs cannot be met"  # whoever wrote it meant something else
+            there = made({"required": [name], "type": "object"})
+            own = _needed(atom, name)
+            if any(relation.same(node, each) for each in own):
+                continue
+            if own and not relation.atoms({*own, there}):  # whoever wrote that meant something else
+                told = f"{name}, whose own needs cannot be met"
                 yield problem(What.UNDECIDED, atom, reader, told, "what goes with it", at=f"/{keyword}", name=name)
-            elif relation.contains(there, node):
+            elif written.may_have(name) and relation.contains(atom.nodes | {there}, node):
                 told = f"{name} without what it needs"
                 yield problem(What.DEPENDENCY, atom, reader, told, "what goes with it", at=f"/{keyword}", name=name)
 

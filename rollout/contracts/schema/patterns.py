@@ -14,7 +14,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 STATES_MAX = 1500
-PAIRS_MAX = 3000
+PAIRS_MAX = 2000
+WORK_MAX = 200_000
+"""So many single steps, of one automaton from one state, one question may take."""
+
+TEXT_MAX = 20_000
 LAST = 0x10FFFF
 
 Ranges = tuple[tuple[int, int], ...]
@@ -30,6 +34,7 @@ _ASCII: dict[str, Ranges] = {
     "s": ((9, 13), (32, 32)),
 }
 _ENDS_OF_LINES: Ranges = ((10, 10), (13, 13), (0x2028, 0x2029))
+_HEX = frozenset("0123456789abcdefABCDEF")
 _PLAIN = {"t": 9, "n": 10, "r": 13, "f": 12, "v": 11, "0": 0}
 
 
@@ -157,6 +162,8 @@ class _Reader:
         ended, bounds = self._at, self._bounds()
         if bounds is None:
             return found
+        if self._peek() in ("*", "+", "?", "{"):  # twice over: an error to some engines
+            raise Undecidable
         fewest, most = bounds
         resume, self._at = self._at, began
         first = last = self.machine.state()
@@ -191,7 +198,7 @@ class _Reader:
         if self._peek() != "{" or close < 0:
             return None
         low, comma, high = self._text[self._at + 1 : close].partition(",")
-        if not low.isdigit() or (high and not high.isdigit()):
+        if not _is_number(low) or (high and not _is_number(high)):
             raise Undecidable
         self._at = close + 1
         self._take("?")
@@ -261,10 +268,9 @@ class _Reader:
                 digits, self._at = self._text[self._at : self._at + size], self._at + size
                 if len(digits) != size:
                     raise Undecidable
-            try:
-                return int(digits, 16)
-            except ValueError:
-                raise Undecidable from None
+            if not digits or not set(digits) <= _HEX or int(digits, 16) > LAST:
+                raise Undecidable
+            return int(digits, 16)
         if character.isalnum():  # word boundaries, properties, references back, and whatever else there may be
             raise Undecidable
         return ord(character)
@@ -301,6 +307,10 @@ class _Reader:
         return self._code(character)
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= len(str(STATES_MAX))
+
+
 @lru_cache(maxsize=512)
 def _machine(pattern: str) -> Machine | None:
     try:
@@ -319,7 +329,27 @@ def machine_of(pattern: str) -> Machine:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether a pattern is found in a text. Raises Undecidable."""
+    found = _matches(pattern, text) if len(text) <= KEY_MAX else _matches.__wrapped__(pattern, text)
+    if found is None:
+        raise Undecidable
+    return found
+
+
+KEY_MAX = 200
+
+
+@lru_cache(maxsize=50_000)
+def _matches(pattern: str, text: str) -> bool | None:
+    try:
+        return _simulated(pattern, text)
+    except Undecidable:
+        return None
+
+
+def _simulated(pattern: str, text: str) -> bool:
     machine = machine_of(pattern)
+    if len(text) > TEXT_MAX or len(text) * machine.count > WORK_MAX * 10:
+        raise Undecidable
     if (machine.doubtful and not _is_simple(text)) or (machine.last and text.endswith("\n")):
         raise Undecidable
     states = frozenset({0})
@@ -333,23 +363,37 @@ def _is_simple(text: str) -> bool:
 
 
 def is_within(inner: str, outer: str) -> bool:
-    """Whether every text in which `inner` is found is one in which `outer` is. Raises Undecidable.
+    """Whether every text in which `inner` is found is one in which `outer` is. Raises Undecidable."""
+    found = True if inner == outer else _within(inner, outer)
+    if found is None:
+        raise Undecidable
+    return found
 
-    By the product of both machines, made deterministic as far as it is walked.
-    """
-    if inner == outer:
-        return True
+
+@lru_cache(maxsize=2000)
+def _within(inner: str, outer: str) -> bool | None:
+    try:
+        return _product(inner, outer)
+    except Undecidable:
+        return None
+
+
+def _product(inner: str, outer: str) -> bool:
+    """Walk the product of both machines, made deterministic as far as it is walked."""
     one, two = machine_of(inner), machine_of(outer)
     if one.doubtful or two.doubtful:
         raise Undecidable
     codes = _samples(one, two)
     start = (frozenset({0}), frozenset({0}), True)
-    seen, pending = {start}, [start]
+    seen, pending, work = {start}, [start], 0
     while pending:
         left, right, at_first = pending.pop()
         if one.accepts(left, at_first=at_first) and not two.accepts(right, at_first=at_first):
             return False
         left, right = one.closure(left, at_first=at_first), two.closure(right, at_first=at_first)
+        work += len(codes) * (len(left) + len(right))
+        if work > WORK_MAX:
+            raise Undecidable
         for code in codes:
             pair = (one.after(left, code), two.after(right, code), False)
             if pair[0] and pair not in seen:

@@ -13,8 +13,9 @@ from typing import Any
 
 from rollout.contracts.schema import arrays, objects, scalars, unions
 from rollout.contracts.schema.atoms import Array, Atom, Number, Object, Text, Value
-from rollout.contracts.schema.document import Dialect, Document, Node, dialect_of
+from rollout.contracts.schema.document import Document, Node
 from rollout.contracts.schema.expand import TooMany, atoms_of
+from rollout.contracts.schema.keywords import Dialect, is_too_deep, said_by
 from rollout.contracts.schema.problems import Problem, What, problem, shown
 from rollout.contracts.schema.sameness import Sameness
 from rollout.contracts.schema.values import holds
@@ -49,10 +50,15 @@ def compare(
     """Return why values of `writer` may be refused by `reader`; nothing if none can be."""
     first = writer.node if isinstance(writer, Document) else writer
     second = reader.node if isinstance(reader, Document) else reader
+    large = Problem(What.TOO_LARGE, "", "", "a schema this large", "one that can be compared", certain=False)
+    if any(is_too_deep(node.document.root) for node in (first, second)):
+        return (large,)
     try:
         return Relation(first.document, options).settle(first, second)
-    except (TooMany, RecursionError):
-        return (Problem(What.TOO_LARGE, "", "", "a schema this large", "one that can be compared", certain=False),)
+    except (TooMany, RecursionError, MemoryError):
+        return (large,)
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError):
+        return (Problem(What.UNDECIDED, "", "", "a schema", "one that is well formed", certain=False),)
 
 
 class Relation:
@@ -192,9 +198,9 @@ def _loops(reader: Node) -> Problem:
 
 
 def _is_known(reader: Node) -> bool:
-    if reader.document.dialect is Dialect.UNKNOWN:
+    if reader.document.dialect is Dialect.UNKNOWN or reader.is_doubtful:
         return False
-    own = dialect_of(reader.schema)
+    own = said_by(reader.schema)
     return not reader.pointer or own in (Dialect.UNSAID, reader.document.dialect)
 
 

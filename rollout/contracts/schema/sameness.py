@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rollout.contracts.schema.document import Document, Node
-from rollout.contracts.schema.values import plain
-from rollout.contracts.schema.walk import MANY, NAMED, ONE
+from rollout.contracts.schema.document import ANNOTATIONS, Document, Node, plain
+from rollout.contracts.schema.keywords import MANY, NAMED, ONE
 
-_ANNOTATIONS = frozenset({
-    "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "discriminator",
-    "$defs", "definitions",
-})  # fmt: skip
 _UNSETTLED = frozenset({"$dynamicRef", "$recursiveRef"})
 """What makes equal text mean something else elsewhere."""
+
+REFERENCES_MAX = 300
+"""With more references than this inside it, nothing is said to be the same."""
 
 _Key = tuple[Document, str]
 
@@ -61,7 +59,7 @@ class Sameness:
             return self._note(document, pointer, (type(schema).__name__, plain(schema)), frozenset())
         parts: list[Any] = []
         references: set[str] | None = {""} if isinstance(schema.get("$ref"), str) else set()
-        for keyword in sorted(schema.keys() - _ANNOTATIONS):
+        for keyword in sorted(schema.keys() - (ANNOTATIONS - {"$schema"})):
             value, below = schema[keyword], f"/{_escaped(keyword)}"
             found: list[tuple[str, Any]] = []
             if keyword in NAMED and isinstance(value, dict):
@@ -80,6 +78,8 @@ class Sameness:
                 number, inner = self._number(document, pointer + path, each)
                 parts.append((keyword, number))
                 references = None if references is None or inner is None else references | {path + i for i in inner}
+        if references is not None and len(references) > REFERENCES_MAX:
+            references = None
         return self._note(document, pointer, tuple(parts), None if references is None else frozenset(references))
 
     def _note(

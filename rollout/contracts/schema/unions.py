@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rollout.contracts.schema.atoms import Array, Atom, Number, Object, Value
-from rollout.contracts.schema.document import Node, made
+from rollout.contracts.schema.document import Node, made, plain
 from rollout.contracts.schema.objects import Written
 from rollout.contracts.schema.problems import Problem, What, problem
-from rollout.contracts.schema.values import plain
 
 if TYPE_CHECKING:
     from rollout.contracts.schema.relation import Relation
@@ -135,7 +134,7 @@ def _tags(relation: Relation, nodes: frozenset[Node]) -> list[Any]:
         if isinstance(atom.kind, Value):
             tags[plain(atom.kind.value)] = {"const": atom.kind.value}
         else:
-            tags["", atom.type] = {"type": atom.type}
+            tags["type", atom.type] = {"type": atom.type}
     return list(tags.values()) if 1 < len(tags) <= PARTS_MAX else []
 
 

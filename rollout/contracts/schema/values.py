@@ -10,21 +10,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from rollout.contracts.schema.document import Dialect, Node, mappings
-from rollout.contracts.schema.patterns import Undecidable, matches
-
-
-def plain(value: Any) -> Any:
-    """Return a value's likeness that compares as JSON does: 1 and 1.0 are equal, 1 and true are not."""
-    if isinstance(value, bool) or value is None:
-        return ("", value)
-    if isinstance(value, float | Decimal):
-        return int(value) if value == int(value) else Decimal(str(value))
-    if isinstance(value, list):
-        return tuple(plain(each) for each in value)
-    if isinstance(value, dict):
-        return frozenset((key, plain(each)) for key, each in value.items())
-    return value
+from rollout.contracts.schema.document import Node, plain
+from rollout.contracts.schema.keywords import Dialect, is_too_deep, subschemas
+from rollout.contracts.schema.patterns import TEXT_MAX, Undecidable, matches
 
 
 def equal(one: Any, two: Any) -> bool:
@@ -54,6 +42,8 @@ def holds(node: Node, value: Any) -> bool | None:
     """Whether a schema accepts a value; None where that cannot be told: foreign references, patterns, formats."""
     if isinstance(node.schema, bool):
         return node.schema
+    if not is_bearable(value):
+        return None
     without = _valid(node, value, formats=False)
     if without is None or not _says_format(node):
         return without
@@ -70,6 +60,31 @@ def _valid(node: Node, value: Any, *, formats: bool) -> bool | None:
         return None
     except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, RecursionError):
         return None  # a schema that is not well formed there
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":  # of a library in Rust that ran out of stack
+            return None
+        raise
+
+
+VALUE_SIZE_MAX = 5000
+VALUE_DEPTH_MAX = 40
+
+
+def is_bearable(value: Any) -> bool:
+    """Whether a value is small enough to be looked at."""
+    if isinstance(value, str):
+        return len(value) <= TEXT_MAX
+    if not isinstance(value, dict | list):
+        return True
+    count = 0
+    pending: list[Any] = [value]
+    while pending:
+        each = pending.pop()
+        count += 1
+        if count > VALUE_SIZE_MAX or (isinstance(each, str) and len(each) > TEXT_MAX):
+            return False
+        pending += [*each.values(), *each] if isinstance(each, dict) else each if isinstance(each, list) else ()
+    return not is_too_deep(value, VALUE_DEPTH_MAX)
 
 
 _NAME = "urn:rollout:schema"
@@ -83,12 +98,13 @@ def _validator(node: Node, *, formats: bool) -> Any:
 
     document = node.document
     key = ("validator", formats)
-    if document.dialect is Dialect.UNKNOWN:
+    if document.dialect is Dialect.UNKNOWN or node.is_doubtful:
         raise Undecidable
     drafts = {
         Dialect.DRAFT4: (jsonschema.Draft4Validator, dialects.DRAFT4),
         Dialect.DRAFT6: (jsonschema.Draft6Validator, dialects.DRAFT6),
         Dialect.DRAFT7: (jsonschema.Draft7Validator, dialects.DRAFT7),
+        Dialect.UNSAID_OLD: (jsonschema.Draft7Validator, dialects.DRAFT7),
         Dialect.DRAFT2019: (jsonschema.Draft201909Validator, dialects.DRAFT201909),
     }
     if key not in document.memory:
@@ -98,10 +114,19 @@ def _validator(node: Node, *, formats: bool) -> Any:
         effort = Effort()
         extend: Any = jsonschema.validators.extend
         made = extend(base, _keywords(base, effort, formats=formats))
+        made.evolve = _evolve
         document.memory[key] = (made, registry, effort)
     made, registry, effort = document.memory[key]
     effort.begin()
     return made({"$ref": f"{_NAME}#{_quoted(node.pointer)}"}, registry=registry)
+
+
+def _evolve(validator: Any, **changes: Any) -> Any:
+    """Return a validator for another schema, of the same class: the library would go by `$schema`, and forget ours."""
+    for field in validator.__attrs_attrs__:
+        if field.init:
+            changes.setdefault(field.alias, getattr(validator, field.name))
+    return type(validator)(**changes)
 
 
 def _quoted(pointer: str) -> str:
@@ -113,21 +138,23 @@ def _quoted(pointer: str) -> str:
 def _says_format(node: Node) -> bool:
     memory = node.document.memory
     if "format" not in memory:
-        memory["format"] = any("format" in found for found in mappings(node.document.root))
+        every = subschemas(node.document.root)
+        memory["format"] = any("format" in found for _, found in every if isinstance(found, dict))
     return bool(memory["format"])
 
 
 class Effort:
     """Bounds how deep references are followed, and how often: a small schema can ask for endless work."""
 
-    DEEP, OFTEN = 25, 20_000
+    DEEP, OFTEN, ALTOGETHER = 25, 5_000, 50_000
 
     def __init__(self) -> None:
         self._under_way: list[tuple[str, int]] = []
-        self._count = 0
+        self._count = self._sum = 0
 
     def begin(self) -> None:
         self._under_way.clear()
+        self._sum += self._count
         self._count = 0
 
     @contextmanager
@@ -135,7 +162,8 @@ class Effort:
         """Follow a reference for a value. Raises Undecidable where it leads back to itself, or too deep."""
         step = (reference, id(value))
         self._count += 1
-        if step in self._under_way[-2:] or len(self._under_way) >= self.DEEP or self._count > self.OFTEN:
+        often = self._count > self.OFTEN or self._sum > self.ALTOGETHER
+        if often or step in self._under_way[-2:] or len(self._under_way) >= self.DEEP:
             raise Undecidable
         self._under_way.append(step)
         try:

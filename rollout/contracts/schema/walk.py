@@ -1,19 +1,14 @@
-"""Where a schema has subschemas, and what is wrong with it as a schema. One pass, bounded."""
+"""What is wrong with a schema as a schema. One pass, bounded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rollout.contracts.schema.document import escape
+from rollout.contracts.schema.document import pointer_of
+from rollout.contracts.schema.keywords import MANY, NAMED, subschemas
 from rollout.errors import Fault
 
-ONE = frozenset({
-    "additionalProperties", "additionalItems", "propertyNames", "contains", "not", "if", "then", "else",
-    "unevaluatedItems", "unevaluatedProperties", "items", "contentSchema",
-})  # fmt: skip
-MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems", "items"})
-NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"})
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 FAULTS_MAX = 20
@@ -24,35 +19,13 @@ _COUNTS = frozenset({
 _TEXTS = frozenset({"$ref", "$schema", "$id", "pattern", "format", "$anchor", "$dynamicRef"})
 
 
-def subschemas(root: Any) -> Iterator[tuple[str, Any]]:
-    """Return every schema in a document with its pointer, the root first."""
-    pending: list[tuple[str, Any]] = [("", root)]
-    while pending:
-        pointer, schema = pending.pop()
-        yield pointer, schema
-        if not isinstance(schema, dict):
-            continue
-        for keyword, value in schema.items():
-            below = f"{pointer}/{escape(keyword)}"
-            if keyword in NAMED and isinstance(value, dict):
-                pending += [(f"{below}/{escape(name)}", each) for name, each in value.items() if _is_schema(each)]
-            elif keyword in MANY and isinstance(value, list):
-                pending += [(f"{below}/{index}", each) for index, each in enumerate(value)]
-            elif keyword in ONE and not isinstance(value, list):
-                pending.append((below, value))
-
-
-def _is_schema(value: Any) -> bool:
-    return not isinstance(value, list)  # the lists in `dependencies`
-
-
 def faults_of(root: Any, path: str) -> list[Fault]:
     """Return what is wrong with a schema as a schema; the first faults, where there are many."""
     found: list[Fault] = []
-    for pointer, schema in subschemas(root):
+    for steps, schema in subschemas(root):
         if isinstance(schema, bool):
             continue
-        where = f"{path}#{pointer}"
+        where = f"{path}#{pointer_of(steps)}"
         if not isinstance(schema, dict):
             found.append(Fault(where, "is no schema", "a schema is an object, true or false", schema))
         else:
@@ -105,7 +78,11 @@ _RULES: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
     "enum": (lambda value: isinstance(value, list), _LIST),
     "uniqueItems": (lambda value: isinstance(value, bool), _TRUTH),
     "required": (lambda value: _is_list_of(value, str), _NAMES),
-    **dict.fromkeys((*NAMED, "dependentRequired"), (lambda value: isinstance(value, dict), _MAPPING)),
+    **dict.fromkeys(NAMED, (lambda value: isinstance(value, dict), _MAPPING)),
+    "dependentRequired": (
+        lambda value: isinstance(value, dict) and all(_is_list_of(each, str) for each in value.values()),
+        _MAPPING,
+    ),
     **dict.fromkeys(MANY - {"items"}, (lambda value: isinstance(value, list) and bool(value), _SCHEMAS)),
 }
 """What each keyword's value must be, and what to say where it is not."""

@@ -19,6 +19,9 @@ _UNIONS = {
     "Backends": "backends",
     "PrometheusAuth": "auth",
     "Kpi": "kpi",
+    "ContractSource": "contract",
+    "StateStore": "stateStore",
+    "PostgresStore": "postgres",
 }
 
 _SHARE = "double({0}.weight.substring(0, size({0}.weight) - 1))"
@@ -51,6 +54,7 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "Prometheus": (("!has(self.timeout) || duration(self.timeout) <= duration('30s')", "the timeout is 30s at most"),),
+    "ConfigMapContract": (("self.name.contains('$version')", "name must have $version in it"),),
     "Backends": (
         ("!has(self.service) || self.service.contains('$version')", "service must have $version in it"),
         ("!has(self.deployment) || self.deployment.contains('$version')", "deployment must have $version in it"),

@@ -1,0 +1,61 @@
+"""Where a version's state contract is found, and where the agents keep their conversations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from rollout.model.base import Document
+from rollout.model.sources import SecretKey, SecretKeyRef
+from rollout.model.units import Duration
+
+UNTYPED = {"x-kubernetes-preserve-unknown-fields": True}
+
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/[^\s?#]*$", max_length=200)]
+FileTemplate = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=500)]
+MapTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9.${}]+$", max_length=200)]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")]
+
+
+class HttpContract(Document):
+    """A path of the agent itself: it tells its contract."""
+
+    path: UrlPath = "/.well-known/agent-state-contract"
+    timeout_s: Duration = Field(default=5.0, alias="timeout")
+
+
+class ConfigMapContract(Document):
+    """A ConfigMap in the Rollout's namespace; name is a template, so that each version has its own."""
+
+    name: MapTemplate
+    key: SecretKey = "state-contract.json"
+
+
+class ContractSource(Document):
+    """Where a version's contract is; exactly one way. inline: by version, the contract itself or a JSON Schema."""
+
+    http: HttpContract | None = None
+    config_map: ConfigMapContract | None = None
+    file: FileTemplate | None = Field(default=None, json_schema_extra={"local": True})
+    inline: dict[str, Any] | None = Field(default=None, json_schema_extra=dict(UNTYPED))
+
+
+class SqliteStore(Document):
+    """path: the file; beside rollout.yaml, if it is relative."""
+
+    path: FileTemplate
+
+
+class PostgresStore(Document):
+    """How to reach it: a URL in a Secret, or in a variable of the environment. A role that may only read is enough."""
+
+    secret_key_ref: SecretKeyRef | None = None
+    env: Variable | None = Field(default=None, json_schema_extra={"local": True})
+
+
+class StateStore(Document):
+    """Where the agents keep their conversations; exactly one. It is only ever read."""
+
+    sqlite: SqliteStore | None = Field(default=None, json_schema_extra={"local": True})
+    postgres: PostgresStore | None = None
