@@ -181,7 +181,7 @@ def _both(one: Part, two: Part, spend: Callable[[int], None]) -> Part | None:
     types = one.types & two.types
     values = one.values
     if two.values is not None:
-        spend((len(two.values) + len(values or ())) // 20)
+        spend((len(two.values) + len(values or ())) // 5)
         values = two.values if values is None else tuple(distinct(values, among=two.values))
     if not types or values == ():
         return None
@@ -216,6 +216,7 @@ def _atoms(part: Part, whole: frozenset[Node], spend: Callable[[int], None]) -> 
                 kinds.append(Value([]) if array.longest == array.shortest == 0 else array)
             case "object":
                 made_of = _object(part)
+                spend((len(made_of.required) + sum(len(each.names) for each in made_of.members)) // 10)
                 kinds.append(Value({}) if made_of.most == made_of.fewest == 0 else made_of)
     return [
         Atom(kind, nodes, part.nots, part.exact)

@@ -57,7 +57,7 @@ class Written:
     def what(self, name: str, assumed: Mapping[str, bool] = MappingProxyType({})) -> frozenset[Node]:
         """Return the schemas that surely hold for the member of a name. assumed: of patterns that cannot be told."""
         found: set[Node] = set()
-        self._relation.spend(sum(1 + len(each.patterns) for each in self.kind.members) // 4)
+        self._relation.spend(sum(1 + len(each.patterns) for each in self.kind.members) // 2)
         for each in self.kind.members:
             matched = {pattern: assumed.get(pattern, found_in(pattern, name)) for pattern in each.patterns}
             found |= {each.patterns[pattern] for pattern, is_found in matched.items() if is_found}
@@ -155,7 +155,7 @@ def _members(relation: Relation, atom: Atom, written: Written, reader: Node) -> 
     for name in sorted(written.names | said.names.keys()):
         if not written.may_have(name):
             continue
-        relation.spend(len(said.patterns) // 4)
+        relation.spend(len(said.patterns) // 2)
         for assumed in _cases(every, name):
             nodes = written.what(name, assumed)
             if assumed and relation.is_impossible(nodes, 2):

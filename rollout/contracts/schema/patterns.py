@@ -15,7 +15,7 @@ from functools import lru_cache
 
 STATES_MAX = 1500
 PAIRS_MAX = 2000
-WORK_MAX = 200_000
+WORK_MAX = 60_000
 """So many single steps, of one automaton from one state, one question may take."""
 
 TEXT_MAX = 20_000
@@ -348,7 +348,7 @@ def _matches(pattern: str, text: str) -> bool | None:
 
 def _simulated(pattern: str, text: str) -> bool:
     machine = machine_of(pattern)
-    if len(text) > TEXT_MAX or len(text) * machine.count > WORK_MAX * 10:
+    if len(text) > TEXT_MAX or len(text) * machine.count > WORK_MAX * 30:
         raise Undecidable
     if (machine.doubtful and not _is_simple(text)) or (machine.last and text.endswith("\n")):
         raise Undecidable

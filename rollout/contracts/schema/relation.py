@@ -20,8 +20,8 @@ from rollout.contracts.schema.problems import Problem, What, problem, shown
 from rollout.contracts.schema.sameness import Sameness
 from rollout.contracts.schema.values import holds
 
-STEPS_MAX = 60_000
-"""So much work, and no more: about three seconds on a slow machine. Beyond it nothing is said."""
+STEPS_MAX = 30_000
+"""So much work, and no more: about two seconds on a slow machine. Beyond it nothing is said."""
 
 PASSES_MAX = 12
 DEPTH_MAX = 60

@@ -131,7 +131,7 @@ def text(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) ->
         yield problem(What.LENGTH, atom, reader, told, f"at most {longest}", at="/maxLength")
     pattern, said = keywords.get("pattern"), keywords.get("format")
     if isinstance(pattern, str):
-        relation.spend(100 * max(1, len(kind.patterns)))
+        relation.spend(200 * max(1, len(kind.patterns)))
         yield from _pattern(atom, kind, reader, pattern)
     if not isinstance(said, str) or said in LOOSE_FORMATS | NUMBER_FORMATS | kind.formats:
         return

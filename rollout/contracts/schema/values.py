@@ -146,7 +146,7 @@ def _says_format(node: Node) -> bool:
 class Effort:
     """Bounds how deep references are followed, and how often: a small schema can ask for endless work."""
 
-    DEEP, OFTEN, ALTOGETHER = 25, 5_000, 50_000
+    DEEP, OFTEN, ALTOGETHER = 25, 20_000, 400_000
 
     def __init__(self) -> None:
         self._under_way: list[tuple[str, int]] = []
@@ -157,13 +157,18 @@ class Effort:
         self._sum += self._count
         self._count = 0
 
+    def spend(self, steps: int) -> None:
+        """Count some work. Raises Undecidable where it becomes too much."""
+        self._count += steps
+        if self._count > self.OFTEN or self._sum > self.ALTOGETHER:
+            raise Undecidable
+
     @contextmanager
     def following(self, reference: str, value: Any) -> Iterator[None]:
         """Follow a reference for a value. Raises Undecidable where it leads back to itself, or too deep."""
         step = (reference, id(value))
-        self._count += 1
-        often = self._count > self.OFTEN or self._sum > self.ALTOGETHER
-        if often or step in self._under_way[-2:] or len(self._under_way) >= self.DEEP:
+        self.spend(1)
+        if step in self._under_way[-2:] or len(self._under_way) >= self.DEEP:
             raise Undecidable
         self._under_way.append(step)
         try:
@@ -211,7 +216,15 @@ def _keywords(base: Any, effort: Effort, *, formats: bool) -> dict[str, Any]:
 
         return follow
 
+    def counted(keyword: str) -> Callable[..., Iterator[Any]]:
+        def count(validator: Any, branches: Any, value: Any, whole: Any) -> Iterator[Any]:
+            effort.spend(len(branches))
+            yield from base.VALIDATORS[keyword](validator, branches, value, whole)
+
+        return count
+
     found = {
+        **{key: counted(key) for key in ("allOf", "anyOf", "oneOf", "enum")},
         **{key: followed(key) for key in ("$ref", "$dynamicRef", "$recursiveRef") if key in base.VALIDATORS},
         "pattern": pattern,
         "patternProperties": pattern_properties,
