@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import yaml
 
 from rollout.daemon.reconcile import Reconciler
-from rollout.engine.facts import Calendar, CheckFact, Command, Counters, Reading, Round, RouteFacts
+from rollout.engine.facts import Calendar, CheckFact, Command, Counters, Reading, Round, RouteFacts, Told
 from rollout.engine.plan import Plan
 from rollout.engine.route import SetWeight
 from rollout.errors import RecordsUnavailable, RouterUnavailable
@@ -23,7 +23,7 @@ from rollout.model.kpi import Kpi
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Status
+from rollout.model.status import Decision, Looked, Status
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -260,6 +260,21 @@ class FakeGatekeeper:
         return found
 
 
+@dataclass
+class FakeStates:
+    """Contracts that the test gives by version, and what a look at live conversations finds."""
+
+    clock: FakeClock
+    texts: dict[str, Told] = field(default_factory=dict)
+    seen: Looked | None = None
+
+    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> dict[str, Told]:
+        return {version: self.texts.get(version, Told(problem="nothing answers")) for version in versions}
+
+    def looked(self, rollout: Rollout) -> Looked | None:
+        return None if self.seen is None else self.seen.model_copy(update={"at": self.clock.at})
+
+
 class World:
     """One rollout from v1 to v2 under a given request rate, unless told otherwise."""
 
@@ -280,6 +295,7 @@ class World:
         self.metrics = FakeMetrics(self.random)
         self.workloads = FakeWorkloads(spec=lambda: self.records.rollout.spec)
         self.gatekeeper = FakeGatekeeper()
+        self.states = FakeStates(self.clock)
         self.behaviour = {name: Behaviour() for name in ("v1", "v2", "v3")}
         declared = spec(version, self.policy, **spec_changes)
         self.records = FakeRecords(Rollout(Metadata(name="agent"), declared, Status(stable_version="v1")))
@@ -311,6 +327,7 @@ class World:
             self.workloads,
             self.gatekeeper,
             self.clock,
+            self.states,
         )
         made = reconciler.look()
         self.plans.append(made)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rollout.engine import words
+from rollout.engine.compatibility import settle
 from rollout.engine.draft import read_pinned
 from rollout.engine.evidence import harm_evidence, interval, rate_interval
 from rollout.engine.way import way_of
@@ -14,6 +15,7 @@ from rollout.model.evidence import KpiEvidence
 from rollout.model.kpi import Kpi
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
+from rollout.model.state import Axis
 from rollout.model.status import Phase, Result, Status
 from rollout.model.units import FULL_BP
 
@@ -46,6 +48,7 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
         lines += _kpis(status)
         lines += _said("diff", _differences(status), width, "dim")
         lines += _said("spend", _spend(status), width, "dim")
+        lines += _said("state", _state(status), width, "dim")
     lines += _said("why", status.message or "nothing was rolled out yet", width)
     lines += _said("next", status.next, width)
     if status.is_active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING):
@@ -120,6 +123,26 @@ def _spend(status: Status) -> str:
         return ""
     granted = cap.at_most + (status.spend_allowed or 0.0)
     return f"{status.spent:g} of {granted:g} that {status.candidate_version} may cost before promotion"
+
+
+def _state(status: Status) -> str:
+    """Say whether conversations can go over and back, and whether that is over."""
+    state = status.state
+    if state is None or state.verdict is None:
+        return ""
+    settled = settle(state, watched=state.looked is not None)
+    told = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
+    looked = state.looked
+    seen = ""
+    if looked is not None:
+        seen = (
+            looked.problem or f"{words.conversations(looked.threads)} looked at{'' if looked.complete else ', not all'}"
+        )
+        seen = f"; {seen}"
+    if state.no_return_at is None:
+        return f"{told}{seen}"
+    many = "" if state.affected is None else f", {words.conversations(state.affected)} would not be readable"
+    return f"{told}{seen}; past the point of no return since {state.no_return_at:%H:%M:%S}Z{many}"
 
 
 def _differences(status: Status) -> str:

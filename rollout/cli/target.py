@@ -9,6 +9,7 @@ from typing import Literal
 from rollout.errors import Fault, InvalidInput
 from rollout.metrics.queries import unreadable
 from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
+from rollout.model.keeping import SqliteStore, StateStore
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec
 
@@ -98,5 +99,18 @@ def read_target(files: list[Path], name: str | None) -> Target:
         raise InvalidInput(faults)
     rollout = chosen[0]
     policy = rollout.spec.policy or _policies(rollout, documents)[0].spec
-    whole = rollout.spec.model_copy(update={"policy": policy, "policy_ref": None})
+    spec = anchored(rollout.spec, Path(rollout.where.partition("#")[0]).resolve().parent)
+    whole = spec.model_copy(update={"policy": policy, "policy_ref": None})
     return Target(rollout.metadata, whole, policy, rollout.where)
+
+
+def anchored(spec: RolloutSpec, directory: Path) -> RolloutSpec:
+    """Return a spec whose files are named from the root: whoever carries it out may stand elsewhere."""
+    changes: dict[str, object] = {}
+    if spec.contract is not None and spec.contract.file is not None:
+        path = str(directory / spec.contract.file)
+        changes["contract"] = spec.contract.model_copy(update={"file": path})
+    if spec.state_store is not None and spec.state_store.sqlite is not None:
+        path = str(directory / spec.state_store.sqlite.path)
+        changes["state_store"] = StateStore(sqlite=SqliteStore(path=path))
+    return spec.model_copy(update=changes)

@@ -54,6 +54,7 @@ class Side:
         nodes: tuple[str, ...] = (),
     ) -> None:
         """Note a finding. wrote, reads: in words; told as old and new, whichever they are."""
+        prefix = "".join(f"{step}/" for step in self.at.split("/subgraphs/")[1:])
         old, new = (wrote, reads) if self.is_backward else (reads, wrote)
         self.found.append(
             Finding(
@@ -65,6 +66,6 @@ class Side:
                 new=new[:SHOWN_MAX],
                 hint=HINTS[code],
                 clearable=clearable,
-                nodes=nodes,
+                nodes=tuple(prefix + name for name in nodes),
             )
         )

@@ -38,6 +38,7 @@ HINTS: dict[str, str] = {
     "LIBRARY_SKEW": "checkpoints of the newer library may not be read by the older one: update in a release of its own",
     "FORMAT_VERSION": "release the reader of a format before its writer",
     "MIGRATOR_WRITE_BACK": "switch write-back off: merely reading a conversation rewrites it",
+    "LIVE_CONVERSATIONS": "what is stored decides, whatever the contracts say",
     "NO_CONTRACT": "export one (rollout contract export) and say where it is, in spec.contract",
     "NO_TOPOLOGY": "a bare JSON Schema says nothing of nodes: export a whole contract (rollout contract export)",
 }

@@ -23,6 +23,7 @@ from rollout.model.policy import digest
 TEXT_MAX_BYTES = 16 * 1024 * 1024
 DIGITS_MAX = 400
 VERSION = 1
+UNKNOWN_FRAMEWORK = "unknown"
 
 StateKind = Literal["pydantic", "dataclass", "typeddict", "other"]
 
@@ -78,7 +79,7 @@ class Graph(Loose):
 
 
 class Framework(Loose):
-    """name: langgraph, none (plain state without a graph), or another. libs: versions by distribution."""
+    """name: langgraph, none (plain state without a graph), unknown (of a bare schema), or another. libs: versions."""
 
     name: str = "none"
     libs: dict[str, str] = Field(default_factory=dict)
@@ -113,7 +114,11 @@ class Contract(Graph):
     reads_versions: tuple[str, ...] = ()
     store: Store = Store()
     classes: dict[str, Class] = Field(default_factory=dict)
-    is_bare: bool = Field(default=False, exclude=True)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is but a JSON Schema: nothing is known of nodes, reducers and the like."""
+        return self.framework.name == UNKNOWN_FRAMEWORK
 
     def canonical(self) -> str:
         """Return the one text that stands for this contract."""
@@ -131,7 +136,8 @@ def read(text: str, where: str = "contract") -> Contract:
     if isinstance(raw, bool) or (isinstance(raw, dict) and "contractVersion" not in raw):
         if faults := faults_of(raw, where):
             raise InvalidInput(faults)
-        return Contract(contract_version=VERSION, state=State(writer=raw, reader=raw), is_bare=True)
+        bare = Framework(name=UNKNOWN_FRAMEWORK)
+        return Contract(contract_version=VERSION, state=State(writer=raw, reader=raw), framework=bare)
     if not isinstance(raw, dict):
         remedy = "write a contract (rollout contract export), or a JSON Schema"
         raise InvalidInput([Fault(where, "is neither a contract nor a JSON Schema", remedy)])

@@ -52,7 +52,7 @@ def _joins(side: Side) -> None:
         known = target in side.writer.nodes and any(each in side.writer.nodes for each in sources.split("+"))
         if known and not any(each.rpartition(":")[2] == target for each in side.writer.joins):
             told = "was not counted"
-            side.find("JOIN_CHANGED", Severity.BREAK, "/joins", told, join, clearable=True, nodes=(target,))
+            side.find("JOIN_CHANGED", Severity.BREAK, "/joins", told, join, clearable=True)
 
 
 def _questions(side: Side) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from rollout.cluster.api import Api
@@ -22,13 +23,16 @@ from rollout.http import Services
 from rollout.metrics.promql import PrometheusSource
 from rollout.metrics.queries import unreadable
 from rollout.model.gating import Gates
+from rollout.model.keeping import StateStore
 from rollout.model.kpi import Kpi
 from rollout.model.naming import Naming
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
-from rollout.model.sources import Prometheus
+from rollout.model.sources import FromSecret, Prometheus
 from rollout.model.status import Phase, Status
+from rollout.states.keeper import StateKeeper
+from rollout.states.sources import ContractReader, in_cluster
 from rollout.traffic.adopted import AdoptedRouter, Cache, flavour_of
 from rollout.workloads.services import ServiceWorkloads
 
@@ -64,6 +68,7 @@ class Shared:
         self._directory = tempfile.TemporaryDirectory(prefix="rollout-")
         self.credentials = Credentials(api, Path(self._directory.name))
         self._keepers: dict[str, Keeper] = {}
+        self._states: dict[str, StateKeeper] = {}
 
     def keeper_of(self, metadata: Metadata) -> Keeper:
         """Return who carries out one rollout's checks."""
@@ -72,8 +77,23 @@ class Shared:
             self._keepers[key] = Keeper(self._services, Path(self._directory.name), WallClock())
         return self._keepers[key]
 
+    def states_of(self, metadata: Metadata, naming: Naming) -> StateKeeper:
+        """Return who knows of the state of one rollout's versions. It follows the templates of the first look."""
+        key = f"{metadata.namespace}/{metadata.name}"
+        if key not in self._states:
+            reader = ContractReader(self._services, in_cluster(naming), self.api)
+            self._states[key] = StateKeeper(reader.read, partial(self._address_of, metadata.namespace), WallClock())
+        return self._states[key]
+
+    def _address_of(self, namespace: str, store: StateStore) -> str:
+        assert store.postgres is not None
+        assert store.postgres.secret_key_ref is not None, "documents were checked before"
+        source = FromSecret(secret_key_ref=store.postgres.secret_key_ref)
+        return self.credentials.value(source, namespace, "spec.stateStore.postgres")
+
     def forget(self, key: str) -> None:
         """Give up what is under way for a rollout that is gone."""
+        self._states.pop(key, None)
         if (keeper := self._keepers.pop(key, None)) is not None:
             keeper.close()
 
@@ -116,6 +136,7 @@ def reconciler(
         workloads=ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write),
         gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata),
         clock=WallClock(),
+        states=shared.states_of(metadata, naming),
         leaving=leaving,
         barred=barred,
         warned=warned,

@@ -37,9 +37,9 @@ class Credentials:
         basic = None
         auth, tls = declared.auth, declared.tls
         if auth is not None and auth.bearer is not None:
-            headers = (("Authorization", f"Bearer {self._value(auth.bearer, namespace)}"),)
+            headers = (("Authorization", f"Bearer {self.value(auth.bearer, namespace)}"),)
         if auth is not None and auth.basic is not None:
-            basic = (self._value(auth.basic.username, namespace), self._value(auth.basic.password, namespace))
+            basic = (self.value(auth.basic.username, namespace), self.value(auth.basic.password, namespace))
         ca = self._file(tls.ca, namespace) if tls and tls.ca else None
         cert = None
         if tls and tls.cert and tls.key:
@@ -51,7 +51,8 @@ class Credentials:
                 self._clients.pop(next(iter(self._clients)))
             return self._clients.setdefault(access, PrometheusClient(access))
 
-    def _value(self, source: FromSecret, namespace: str) -> str:
+    def value(self, source: FromSecret, namespace: str, where_used: str = "spec.metrics.prometheus") -> str:
+        """Return a secret. Raises PageUnavailable where it cannot be read, with its name only."""
         reference = source.secret_key_ref
         key = (namespace, reference.name, reference.key)
         at, value = self._secrets.get(key, (0.0, ""))
@@ -62,7 +63,7 @@ class Credentials:
             data = self._api.get(SECRET, namespace, reference.name).get("data") or {}
             value = base64.b64decode(data[reference.key]).decode().strip()
         except NotFound as error:
-            raise PageUnavailable(f"{where} does not exist: create it, or correct spec.metrics.prometheus") from error
+            raise PageUnavailable(f"{where} does not exist: create it, or correct {where_used}") from error
         except Forbidden as error:
             remedy = "let the controller read it by name (manifests/examples/secret-reader.yaml)"
             raise PageUnavailable(f"{where} may not be read: {remedy}") from error
@@ -75,7 +76,7 @@ class Credentials:
 
     def _file(self, source: FromSecret, namespace: str) -> Path:
         """Return a private file with a secret's text."""
-        text = self._value(source, namespace)
+        text = self.value(source, namespace)
         path = self._directory / hashlib.sha256(text.encode()).hexdigest()[:24]
         if not path.exists():
             fresh = path.with_suffix(f".{threading.get_ident()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,18 @@ from rollout.daemon.reconcile import Reconciler
 from rollout.engine.facts import RouteFacts
 from rollout.engine.ports import Records, Router
 from rollout.engine.route import SetWeight
-from rollout.errors import Fault, InvalidInput, RouterUnavailable
+from rollout.errors import Fault, InvalidInput, RecordsUnavailable, RouterUnavailable
 from rollout.gates.keeper import Keeper
 from rollout.http import Pages, Services
 from rollout.metrics.presets import ROUTER_PREFIX
 from rollout.metrics.queries import resolve, unreadable
 from rollout.metrics.scrape import ScrapeSource
+from rollout.model.keeping import StateStore
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import RolloutSpec
 from rollout.model.rollout import Rollout
+from rollout.states.keeper import StateKeeper
+from rollout.states.sources import ContractReader
 from rollout.traffic.envoy import EnvoyRouter
 from rollout.traffic.envoy_process import EnvoyProcess, find_envoy, port_problem
 from rollout.traffic.own_envoy import OwnEnvoy
@@ -33,6 +37,15 @@ def declared_policy(rollout: Rollout) -> PolicySpec:
     if rollout.spec.policy is None:
         raise InvalidInput([Fault("spec.policy", "is not recorded", "start the rollout again with its policy")])
     return rollout.spec.policy
+
+
+def _address_of(store: StateStore) -> str:
+    """Return where a PostgreSQL is, from the variable that says so. Raises RecordsUnavailable without it."""
+    name = (store.postgres.env if store.postgres else None) or ""
+    address = os.environ.get(name, "")
+    if not address:
+        raise RecordsUnavailable(f"the variable {name} is not set: the agents' store is named by it")
+    return address
 
 
 def wiring(spec: RolloutSpec) -> RolloutSpec:
@@ -81,6 +94,7 @@ class Machine:
         self._close.callback(self.metrics.close)
         self.keeper = Keeper(services, directory.resolve().parent, WallClock())
         self._close.callback(self.keeper.close)
+        self._states = StateKeeper(ContractReader(services, spec.backends.of).read, _address_of, WallClock())
 
     def __enter__(self) -> Self:
         return self
@@ -108,6 +122,7 @@ class Machine:
             workloads=EndpointWorkloads(self._rollout.spec.backends),
             gatekeeper=self.keeper,
             clock=WallClock(),
+            states=self._states,
         )
 
     def probe(self, stable: str, candidate: str) -> list[Fault]:

@@ -12,9 +12,9 @@ from functools import partial
 import structlog
 
 from rollout.engine.draft import read_pinned
-from rollout.engine.facts import Calendar, Command, Facts, Round, RouteFacts
+from rollout.engine.facts import Calendar, Command, Facts, Round, RouteFacts, Told
 from rollout.engine.plan import Plan, is_look_due, plan
-from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, Workloads
+from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, States, Workloads
 from rollout.engine.route import Wake
 from rollout.errors import Unavailable
 from rollout.model.policy import PolicySpec
@@ -38,6 +38,7 @@ class Reconciler:
     workloads: Workloads
     gatekeeper: Gatekeeper
     clock: Clock
+    states: States | None = None
     leaving: bool = False
     barred: bool = False
     failures: list[Unavailable] = field(default_factory=list, compare=False)
@@ -97,7 +98,12 @@ class Reconciler:
             barred=self.barred,
             calendar=self.gatekeeper.calendar(in_force.gates, now) if status.is_active else Calendar(),
             checks=self.gatekeeper.checks(rollout, in_force.gates),
+            contracts=self._contracts(rollout, both) if status.phase is Phase.PREFLIGHT and not aborting else {},
+            looked=self.states.looked(rollout) if self.states is not None and not aborting else None,
         )
+
+    def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, Told]:
+        return {} if self.states is None else self.states.contracts(rollout, both)
 
     def _versions(
         self, rollout: Rollout, routes: tuple[RouteFacts, ...], commands: tuple[Command, ...], *, due: bool

@@ -58,6 +58,7 @@ def begin(
         declined_version=draft.status.declined_version if undoing else None,
         approved=(),
         window_waived=(),
+        state=None,
         checks=(),
         check_tries=0,
         spent=0.0,

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from rollout.contracts.words import brief
+from rollout.engine import words
+from rollout.engine.compatibility import settle
 from rollout.engine.wanting import starts_by_itself
 from rollout.model.conditions import MESSAGE_MAX, ClusterStatus, Condition, ConditionType
+from rollout.model.state import Axis, Severity
 from rollout.model.status import Phase, Reason, Status
 from rollout.model.units import format_percent
 
@@ -80,8 +84,7 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
         yield ConditionType.STALLED, _truth(stuck), reason, message
     yield ConditionType.PAUSED, _truth(status.phase is Phase.PAUSED), reason, message
     yield _effective(status)
-    text = "state contracts are not checked by this release"
-    yield ConditionType.STATE_COMPATIBLE, "Unknown", Reason.NOT_CHECKED, text
+    yield _compatible(status)
     drift = status.identity_drift
     told = f"not what it was when the checks began: {drift}" if drift else "the versions are what they were"
     yield ConditionType.IDENTITY_DRIFT, _truth(bool(drift)), Reason.IDENTITY_CHANGED if drift else Reason.SETTLED, told
@@ -97,6 +100,24 @@ def _effective(status: Status) -> Answer:
     if effective == "refuted":
         return kind, "False", Reason.TRAFFIC_NOT_SHIFTING, f"{wanted} is written, and the requests do not show it"
     return kind, "Unknown", Reason.WEIGHT_PENDING, f"{wanted} is written; too few requests were seen to tell"
+
+
+def _compatible(status: Status) -> Answer:
+    kind, state = ConditionType.STATE_COMPATIBLE, status.state
+    if state is None or state.verdict is None:
+        return kind, "Unknown", Reason.NOT_CHECKED, "no state contract was checked"
+    settled = settle(state, watched=state.looked is not None)
+    told = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
+    if state.no_return_at is not None:
+        many = "" if state.affected is None else f" ({words.conversations(state.affected)})"
+        return kind, "False", Reason.STATE_INCOMPATIBLE, f"{told}; the point of no return is passed{many}"
+    worst = max((settled.backward, settled.forward), key=lambda each: each.rank)
+    if worst is Severity.OK:
+        return kind, "True", Reason.STATE_COMPATIBLE, told
+    unknown = worst is Severity.UNKNOWN
+    why = state.problem or brief(settled, (Axis.BACKWARD, Axis.FORWARD))
+    reason = Reason.STATE_UNKNOWN if unknown else Reason.STATE_INCOMPATIBLE
+    return kind, "Unknown" if unknown else "False", reason, f"{told}: {why}"
 
 
 def _truth(holds: bool) -> Truth:

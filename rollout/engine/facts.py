@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from rollout.model.status import Reason
+from rollout.model.status import Looked, Reason
 from rollout.model.units import FULL_BP
 
 Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"]
@@ -98,6 +98,14 @@ class CheckFact:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A contract as it was found: its text, or why there is none."""
+
+    text: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Counters:
     """One arm's raw counter values of one KPI, by series: bad and all outcomes since each process began."""
 
@@ -145,7 +153,8 @@ class Facts:
     is absent has no backend at all. checks: what is known of the checks under way, by id. no_backend: what to say of a
     version without backend. asleep: versions at 0 replicas that we may wake up. identities: what each version is made
     of, by part. leaving: whether the rollout itself is being deleted. barred:
-    whether something is wrong with what is declared, so that nothing is started.
+    whether something is wrong with what is declared, so that nothing is started. contracts: by version, where they
+    were asked for. looked: the newest look at live conversations, if there is one.
     """
 
     routes: tuple[RouteFacts, ...]
@@ -160,3 +169,5 @@ class Facts:
     barred: bool = False
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)
+    contracts: Mapping[str, Told] = field(default_factory=dict)
+    looked: Looked | None = None

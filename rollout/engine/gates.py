@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from rollout.engine.advance import checks_agree_before_promotion, checks_agree_before_traffic
 from rollout.engine.closed import Gate
+from rollout.engine.compatibility import state_is_compatible
 from rollout.engine.fitness import (
     candidate_answers,
     metrics_can_be_read,
@@ -31,11 +32,12 @@ from rollout.engine.watching import (
 PREFLIGHT: tuple[Gate, ...] = (
     versions_have_backends,  # both can be reached at all
     route_is_in_force,  # the router answers and sends everything to stable
+    state_is_compatible,  # conversations survive the release, and its rollback
     versions_are_ready,  # both answer
     metrics_can_be_read,  # and can be judged, each by itself
 )
 
-PREFLIGHT_BETWEEN_LOOKS: tuple[Gate, ...] = PREFLIGHT[:2]
+PREFLIGHT_BETWEEN_LOOKS: tuple[Gate, ...] = PREFLIGHT[:3]
 """What can be told without a look: endpoints and metrics are read only when one is due."""
 
 PREVIEW: tuple[Gate, ...] = (

@@ -79,6 +79,9 @@ def _preflight(draft: Draft) -> None:
     closed = first_closed(gates.PREFLIGHT if looked else gates.PREFLIGHT_BETWEEN_LOOKS, draft)
     if closed is None and not looked:
         return  # what the last look found still stands
+    if closed is not None and closed.reason is Reason.STATE_INCOMPATIBLE:
+        draft.go(Event.REFUSED, closed.reason, closed.message, result=Result.STOPPED)  # no waiting mends that
+        return
     if closed is None:
         draft.update(deadline=draft.later(PREFLIGHT_DEADLINE_S))  # others' checks have time limits of their own
         _checked(draft)

@@ -15,6 +15,7 @@ from rollout.engine.adopting import note_bases, note_identities, tidy, wake
 from rollout.engine.begin import open_window
 from rollout.engine.checks import follow
 from rollout.engine.commands import carry_all
+from rollout.engine.compatibility import note_state
 from rollout.engine.draft import Draft
 from rollout.engine.facts import Facts, RouteFacts
 from rollout.engine.looking import LOOKING, look, wrong_split
@@ -73,6 +74,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     note_identities(draft)
     _follow_traffic(draft)
     follow(draft)
+    note_state(draft)
     look(draft)
     react(draft)
     move(draft)

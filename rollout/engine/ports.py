@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from rollout.engine.facts import Calendar, CheckFact, Command, Round, RouteFacts
+from rollout.engine.facts import Calendar, CheckFact, Command, Round, RouteFacts, Told
 from rollout.engine.route import SetWeight
 from rollout.model.gating import Gates
 from rollout.model.kpi import Kpi
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Status
+from rollout.model.status import Decision, Looked, Status
 
 
 class Clock(Protocol):
@@ -85,6 +85,18 @@ class Gatekeeper(Protocol):
 
         A check that is no longer under way is given up.
         """
+        ...
+
+
+class States(Protocol):
+    """State contracts of versions, and looks at live conversations. It never blocks for long, and never writes."""
+
+    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, Told]:
+        """Return what each version's contract says, or why it cannot be had."""
+        ...
+
+    def looked(self, rollout: Rollout) -> Looked | None:
+        """Return the newest look at conversations, by the contracts in `rollout.status`; begin one if it is time."""
         ...
 
 

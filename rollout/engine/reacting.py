@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from rollout.engine import words
 from rollout.engine.advance import spend_is_granted
+from rollout.engine.compatibility import live_harm
 from rollout.engine.draft import Draft
 from rollout.engine.phases import Event, allows
+from rollout.engine.sending_back import send_back
 from rollout.engine.waiting import stop_spending
 from rollout.engine.wanting import is_down
 from rollout.model.evidence import Verdict
@@ -42,6 +44,8 @@ def _harm(draft: Draft) -> bool:
         what = draft.facts.ready.get(candidate, "")
         message = f"{candidate} did not answer in {status.unready_looks} looks in a row while {stable} did: {what}"
         return _worse(draft, Reason.CANDIDATE_DOWN, message)
+    if message := live_harm(draft):
+        return _worse(draft, Reason.STATE_INCOMPATIBLE, message)
     return False
 
 
@@ -85,7 +89,7 @@ def _worse(draft: Draft, reason: Reason, message: str) -> bool:
     if (draft.status.steps if in_bake else draft.status.step) in draft.status.harm_accepted:
         return False  # somebody has seen it and passed this step knowingly
     if reaction == "rollback":
-        draft.go(Event.ROLL_BACK, reason, message)
+        send_back(draft, reason, message)
     elif reaction == "freeze" and allows(draft.status.phase, Event.FREEZE):
         draft.go(Event.FREEZE, reason, message)
     elif reaction == "pause" and not (draft.status.phase is Phase.PAUSED and draft.status.reason is reason):
@@ -110,6 +114,6 @@ def _trouble(draft: Draft, reason: Reason, message: str, reaction: str | Escalat
         return
     message = f"{message}, for {words.span(lasted_s)}"
     if move == "rollback":
-        draft.go(Event.ROLL_BACK, reason, message)
+        send_back(draft, reason, message)
     elif draft.status.phase is not Phase.PAUSED:
         draft.hold(HeldBy.POLICY, reason, message)

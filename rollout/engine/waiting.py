@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollout.engine import words
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
-from rollout.engine.phases import Event
+from rollout.engine.sending_back import send_back
 from rollout.model.status import HeldBy, Phase, Reason, Result
 
 TRAFFIC_TIMEOUT_S = 120.0
@@ -27,7 +27,7 @@ def wait_or_give_up(draft: Draft, closed: Closed) -> None:
     elif closed.reason is Reason.APPROVAL:
         draft.hold(HeldBy.APPROVAL, closed.reason, closed.message)
     elif closed.reason is Reason.CHECK_FAILED:
-        draft.go(Event.ROLL_BACK, closed.reason, closed.message, result=Result.STOPPED)
+        send_back(draft, closed.reason, closed.message, result=Result.STOPPED)
     elif closed.reason is Reason.SPEND:
         stop_spending(draft, closed)
     elif closed.reason in (Reason.UNDECIDED, Reason.CHECK_LATE, Reason.RESPONSES_DIFFER):
@@ -40,7 +40,7 @@ def stop_spending(draft: Draft, closed: Closed) -> None:
     """The candidate has cost what it may: go back, or ask. Resuming grants the same sum once more."""
     cap = draft.policy.spend_cap
     if cap is not None and cap.then == "rollback":
-        draft.go(Event.ROLL_BACK, closed.reason, closed.message)
+        send_back(draft, closed.reason, closed.message)
     elif draft.status.phase is not Phase.PAUSED:
         draft.hold(HeldBy.POLICY, closed.reason, closed.message)
 
@@ -50,7 +50,7 @@ def undecided(draft: Draft, closed: Closed, after_s: float) -> bool:
     reaction = draft.policy.reactions.undecided
     message = f"undecided after {words.span(after_s)}: {closed.message}"
     if reaction == "rollback" and not draft.status.undoing:
-        draft.go(Event.ROLL_BACK, Reason.UNDECIDED, message)
+        send_back(draft, Reason.UNDECIDED, message)
     elif reaction == "advance" and not draft.is_last_step:
         return True
     else:

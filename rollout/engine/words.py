@@ -85,3 +85,8 @@ def span(seconds: float) -> str:
         return f"{seconds}s"
     minutes = seconds // 60
     return f"{minutes}m" if minutes < 120 else f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def conversations(count: int) -> str:
+    """``1 conversation``, ``12 conversations``."""
+    return f"{count} conversation{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ from rollout.errors import Fault
 from rollout.model.gate_rules import gates
 from rollout.model.kpi_rules import kpis
 from rollout.model.rules import Raw, Rule, exactly_one, items, mapping, number, template
+from rollout.model.state_rules import state_gate
 from rollout.model.units import duration_s, percent_bp
 
 
@@ -114,4 +115,5 @@ POLICY_RULES: tuple[Rule, ...] = (
     evidence_is_possible,  # what is waited for can come
     gates,  # can open, have names of their own
     spend_cap,  # is the candidate's alone
+    state_gate,  # looks neither never nor all the time
 )

@@ -95,7 +95,8 @@ class StateGate(Document):
     """What must hold between the state of both versions before any traffic.
 
     require: full is backward and forward. on_unknown: what cannot be decided blocks, is told (warn), or passes.
-    past_no_return: what `worse` does once the candidate has written what stable cannot read. threads: how many of them are sampled.
+    past_no_return: what `worse` does once the candidate has written what stable cannot read. threads: how many of the
+    newest conversations are looked into.
     every: how often, during the rollout.
     """
 

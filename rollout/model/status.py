@@ -10,6 +10,7 @@ from pydantic import Field
 
 from rollout.model.base import Record
 from rollout.model.evidence import KpiEvidence, Ledger, TrafficEvidence
+from rollout.model.state import Verdict
 
 DECISIONS_KEPT = 10
 COMMANDS_KEPT = 20
@@ -80,6 +81,9 @@ class Reason(StrEnum):
     WAKING_UP = "WakingUp"
     IDENTITY_CHANGED = "IdentityChanged"
     NOT_CHECKED = "NotChecked"
+    STATE_COMPATIBLE = "StateCompatible"
+    STATE_INCOMPATIBLE = "StateIncompatible"
+    STATE_UNKNOWN = "StateUnknown"
     FAULT = "Fault"
 
 
@@ -135,6 +139,40 @@ class CheckRun(Record):
     deadline: datetime
     where: str = ""
     message: str = ""
+
+
+class Looked(Record):
+    """A look at live conversations. complete: whether all were counted. waiting: how many wait, by where.
+
+    backward: how many the candidate cannot read or would end, though stable can; forward: the other way round. Counts
+    and names of nodes and keys only, never what anybody said.
+    """
+
+    at: datetime
+    threads: int = 0
+    complete: bool = False
+    waiting: dict[str, int] = Field(default_factory=dict)
+    backward: int = 0
+    backward_reasons: dict[str, int] = Field(default_factory=dict)
+    forward: int = 0
+    forward_reasons: dict[str, int] = Field(default_factory=dict)
+    undecided: int = 0
+    problem: str = ""
+
+
+class Compatibility(Record):
+    """What is known of how the state of both versions goes together.
+
+    problem: why a contract could not be had. no_return_at: since when the candidate has written what stable cannot
+    read; affected: how many conversations that concerns, None where nobody can count them.
+    """
+
+    verdict: Verdict | None = None
+    digests: dict[str, str] = Field(default_factory=dict)
+    problem: str = ""
+    looked: Looked | None = None
+    no_return_at: datetime | None = None
+    affected: int | None = None
 
 
 class CommandOutcome(Record):
@@ -201,7 +239,8 @@ class Status(Record):
     wiring: in a cluster, the backends, routes and metrics it began with, as text: what is edited meanwhile counts for
     the next rollout. bases: by route, where weights were found in somebody else's. identities: what both versions were
     made of when the checks began. woken: the version that was woken up. failed: versions that were rolled back, or
-    turned down while they were known to be worse, with how often they had been retried by then.
+    turned down while they were known to be worse, with how often they had been retried by then. contracts: of the
+    versions in use, by version, as they were when the checks passed; a text that is too large is kept by its digest.
     """
 
     phase: Phase = Phase.STABLE
@@ -242,6 +281,8 @@ class Status(Record):
     failed: dict[str, int] = Field(default_factory=dict)
     approved: tuple[int, ...] = ()
     window_waived: tuple[int, ...] = ()
+    contracts: dict[str, Pinned] = Field(default_factory=dict)
+    state: Compatibility | None = None
     checks: tuple[CheckRun, ...] = ()
     check_tries: int = 0
     spent: float = 0.0

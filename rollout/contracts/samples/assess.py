@@ -16,13 +16,17 @@ REASONS_MAX = 20
 
 @dataclass(frozen=True)
 class Readability:
-    """affected: conversations that a version cannot read or would end. reasons: why, with how many. undecided: of how
+    """threads: conversations that a version cannot read or would end. reasons: why, with how many. undecided: of how
     many conversations something could not be told.
     """
 
-    affected: int = 0
+    threads: frozenset[str] = frozenset()
     reasons: dict[str, int] = field(default_factory=dict)
     undecided: int = 0
+
+    @property
+    def affected(self) -> int:
+        return len(self.threads)
 
 
 def assess(snapshots: Iterable[Snapshot], reader: Contract) -> Readability:
@@ -38,7 +42,23 @@ def assess(snapshots: Iterable[Snapshot], reader: Contract) -> Readability:
         reasons.update(certain)
         if certain:
             affected.add(each.thread)
-    return Readability(len(affected), dict(reasons.most_common(REASONS_MAX)), len(undecided))
+    return Readability(frozenset(affected), dict(reasons.most_common(REASONS_MAX)), len(undecided))
+
+
+def only_by(snapshots: Iterable[Snapshot], reader: Contract, other: Contract) -> Readability:
+    """Return what `reader` cannot make of conversations that `other` can go on with."""
+    every = tuple(snapshots)
+    healthy = {each.thread for each in every} - assess(every, other).threads
+    return assess((each for each in every if each.thread in healthy), reader)
+
+
+def places(snapshots: Iterable[Snapshot]) -> dict[str, int]:
+    """Return how many conversations wait, by where: nodes with the graphs they are in, and half-full joins."""
+    found: Counter[str] = Counter()
+    for each in snapshots:
+        prefix = "".join(f"{name}/" for name in each.graph)
+        found.update({prefix + name for name in (*each.waiting, *each.sends, *each.joins)})
+    return dict(found.most_common(REASONS_MAX * 5))
 
 
 def _wrong(found: Snapshot, reader: Contract, documents: dict[tuple[str, ...], Document]) -> Iterator[str]:

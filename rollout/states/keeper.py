@@ -1,0 +1,120 @@
+"""Contracts and looks at live conversations, each fetched on a thread of its own: they may be slow, no look waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from rollout.contracts.contract import read
+from rollout.contracts.samples import postgres, sqlite
+from rollout.contracts.samples.assess import only_by, places
+from rollout.contracts.samples.snapshot import Limits, Survey
+from rollout.engine.draft import read_pinned
+from rollout.engine.facts import Told
+from rollout.engine.ports import Clock
+from rollout.errors import Unavailable
+from rollout.model.keeping import StateStore
+from rollout.model.rollout import Rollout
+from rollout.model.state import StateGate
+from rollout.model.status import Looked, Phase
+
+FRESH_S = 5.0
+"""So long a contract that was fetched is not fetched again."""
+
+_LOOKING = (Phase.PREFLIGHT, Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED, Phase.FROZEN)
+
+Secret = Callable[[StateStore], str]
+"""The address of a PostgreSQL store. Raises Unavailable, with no secret in its words."""
+
+
+class StateKeeper:
+    """What is known of the state of one rollout's versions. It fetches at most one thing of each kind at a time."""
+
+    def __init__(self, contract_of: Callable[[Rollout, str], Told], secret: Secret, clock: Clock) -> None:
+        self._contract_of, self._secret, self._clock = contract_of, secret, clock
+        self._lock = threading.Lock()
+        self._fetching: threading.Thread | None = None
+        self._looking: threading.Thread | None = None
+        self._told: tuple[tuple[str, ...], float, Mapping[str, Told]] = ((), 0.0, {})
+        self._looked: tuple[tuple[str, ...], Looked | None] = ((), None)
+        self._look_at = 0.0
+
+    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, Told]:
+        """Return what is known; nothing while it is still being fetched."""
+        asked, at, told = self._told
+        known = asked == versions
+        if not _is_busy(self._fetching) and (not known or time.monotonic() - at > FRESH_S):
+            self._fetching = _start("contracts", lambda: self._fetch(rollout, versions))
+        return told if known else {}
+
+    def _fetch(self, rollout: Rollout, versions: tuple[str, ...]) -> None:
+        try:
+            found = {version: self._contract_of(rollout, version) for version in versions}
+        except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
+            found = dict.fromkeys(versions, Told(problem=f"cannot be fetched: {type(error).__name__}"))
+        self._told = (versions, time.monotonic(), found)
+
+    def looked(self, rollout: Rollout) -> Looked | None:
+        """Return the newest look by the contracts in force; begin another if it is time."""
+        status, store = rollout.status, rollout.spec.state_store
+        pair = tuple(version for version in (status.stable_version, status.candidate_version) if version)
+        texts = tuple(status.contracts[version].text for version in pair if version in status.contracts)
+        if store is None or status.phase not in _LOOKING or len(texts) < len(pair) or not all(texts):
+            return None
+        gate = (read_pinned(status.policy.text).gates.state if status.policy else None) or StateGate()
+        known, found = self._looked
+        due = known != texts or time.monotonic() >= self._look_at
+        if due and not _is_busy(self._looking):
+            self._look_at = time.monotonic() + gate.every_s
+            limits = Limits(newest=gate.threads)
+            self._looking = _start("conversations", lambda: self._look(store, texts, limits))
+        return found if known == texts else None
+
+    def _look(self, store: StateStore, texts: tuple[str, ...], limits: Limits) -> None:
+        now = self._clock.now()
+        try:
+            found = self._seen(store, texts, limits, now)
+        except Unavailable as error:
+            found = Looked(at=now, problem=str(error))
+        except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
+            found = Looked(at=now, problem=f"live conversations cannot be looked at: {type(error).__name__}")
+        self._looked = (texts, found)
+
+    def _seen(self, store: StateStore, texts: tuple[str, ...], limits: Limits, now: datetime) -> Looked:
+        old, new = (read(text) for text in texts)
+        survey = self._survey(store, limits)
+        backward = only_by(survey.snapshots, new, old)
+        forward = only_by(survey.snapshots, old, new)
+        return Looked(
+            at=now,
+            threads=survey.threads,
+            complete=survey.complete,
+            waiting=places(survey.snapshots),
+            backward=backward.affected,
+            backward_reasons=backward.reasons,
+            forward=forward.affected,
+            forward_reasons=forward.reasons,
+            undecided=max(backward.undecided, forward.undecided),
+            problem=survey.problem,
+        )
+
+    def _survey(self, store: StateStore, limits: Limits) -> Survey:
+        if store.sqlite is not None:
+            return sqlite.survey(Path(store.sqlite.path), limits)
+        return postgres.survey(self._secret(store), limits)
+
+    def close(self) -> None:
+        """Nothing to end: what is under way is bounded in time, and its answer is not looked at."""
+
+
+def _is_busy(thread: threading.Thread | None) -> bool:
+    return thread is not None and thread.is_alive()
+
+
+def _start(what: str, work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, name=f"state {what}", daemon=True)
+    thread.start()
+    return thread
