@@ -10,7 +10,7 @@ STRATEGY ?= canary
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/.demo  ## a guided tour with real agents; or one release: CANDIDATE=good|worse|slow|erroring STRATEGY=canary|blueGreen
+demo: $(VENV)/.demo  ## a guided tour with real agents; or one release: CANDIDATE=good|worse|slow|erroring|incompatible STRATEGY=canary|blueGreen
 	@$(BIN)/rollout demo --strategy $(STRATEGY) $(if $(CANDIDATE),--candidate $(CANDIDATE)) \
 	  || { code=$$?; [ $$code -eq 3 ] && [ "$(CANDIDATE)" != good ]; }
 

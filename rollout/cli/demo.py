@@ -26,6 +26,7 @@ class Candidate(StrEnum):
     WORSE = "worse"
     SLOW = "slow"
     ERRORING = "erroring"
+    INCOMPATIBLE = "incompatible"
 
 
 class Strategy(StrEnum):

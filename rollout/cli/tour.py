@@ -1,4 +1,4 @@
-"""The guided tour: one release that is promoted and undone, one that fails quietly and is rolled back, and why."""
+"""The guided tour: a release that is promoted and undone, one that fails quietly, one that would lose conversations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rollout.cli.target import Target
     from rollout.demo.stage import Stage
 
-FLAVOURS = {"v1": "good", "v2": "good", "v3": "worse"}
+FLAVOURS = {"v1": "good", "v2": "good", "v3": "worse", "v4": "incompatible"}
 INTERRUPTED = 130
 _PAUSE_S = 2.0
 
@@ -27,7 +27,7 @@ def tour(built: Stage, target: Target) -> int:
     from rollout.records.sqlite import Store
 
     name = target.metadata.name
-    _say("Three versions of a LangGraph agent run here, and an Envoy before them. Users talk to v1, about 60 times a")
+    _say("Four versions of a LangGraph agent run here, and an Envoy before them. Users talk to v1, about 60 times a")
     _say("second. Everything is real but the model. What you see typed is what you would type.")
     _say("v2 is as good as v1. Watch the weight rise, each KPI with its evidence, why it waits.", "rollout start v2")
     first = _unless_stopped(carry_out(target, "v2", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
@@ -38,14 +38,19 @@ def tour(built: Stage, target: Target) -> int:
     told = "v3 answers politely, with status 200, and fails one task in four. No threshold on errors would notice."
     _say(told, "rollout start v3")
     third = _unless_stopped(carry_out(target, "v3", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
+    _say(
+        "v4 has renamed a node. Three conversations of v1 wait for a human there: v4 would end them without a word, and"
+    )
+    _say("no error would tell. It gets no traffic at all.", "rollout start v4")
+    fourth = _unless_stopped(carry_out(target, "v4", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
     _say("Every decision is kept with the numbers that made it.", "rollout explain")
     explain(name, None, built.state, looks=False, release=None, limit=5, output=Output.TEXT)
     built.end_load()
     lost = built.totals.get("lost", 0)
     _say(f"That was it. {built.footer()}.")
     _say("Next: rollout init, docs/on-one-machine.md. More to see: rollout demo --strategy blueGreen,")
-    _say("rollout demo --candidate slow (or erroring).")
-    return 0 if (first, second, third, lost) == (0, 0, 3, 0) else 1
+    _say("rollout demo --candidate slow (or erroring, incompatible).")
+    return 0 if (first, second, third, fourth, lost) == (0, 0, 3, 3, 0) else 1
 
 
 def _unless_stopped(code: int) -> int:

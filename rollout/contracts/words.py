@@ -51,17 +51,25 @@ def _affected(finding: Finding) -> str:
     return f"{finding.affected} live {'conversation is' if finding.affected == 1 else 'conversations are'} affected"
 
 
+def reason(verdict: Verdict, axis: Axis) -> str:
+    """Say in a few words what makes a direction what it is: the worst finding, and how many more there are."""
+    worst = sorted(verdict.worst(axis), key=lambda each: (not each.pointer, -(each.affected or 0)))
+    if not worst:
+        return ""
+    first = worst[0]
+    changed = f" ({first.old} -> {first.new})" if first.old or first.new else ""
+    affected = f", {_affected(first)}" if first.affected else ""
+    more = f", and {len(worst) - 1} more" if len(worst) > 1 else ""
+    return f"{first.code}{' ' + first.pointer if first.pointer else ''}{changed}{affected}{more}"
+
+
+def remedy(verdict: Verdict, axis: Axis) -> str:
+    """Return what to do about the worst finding of a direction."""
+    worst = sorted(verdict.worst(axis), key=lambda each: (not each.pointer, -(each.affected or 0)))
+    return worst[0].hint if worst else ""
+
+
 def brief(verdict: Verdict, axes: Iterable[Axis]) -> str:
-    """Say in one sentence what is wrong, the worst first."""
-    parts = []
-    for axis in axes:
-        worst = verdict.worst(axis)
-        if verdict.of(axis) is Severity.OK or not worst:
-            continue
-        first = worst[0]
-        more = f" and {len(worst) - 1} more" if len(worst) > 1 else ""
-        affected = f" ({_affected(first)})" if first.affected else ""
-        parts.append(
-            f"{axis} {verdict.of(axis)}: {first.code} {first.pointer}, {first.old} -> {first.new}{affected}{more}"
-        )
-    return "; ".join(parts)
+    """Say in one sentence what is wrong, direction by direction."""
+    told = [(axis, verdict.of(axis)) for axis in axes if verdict.of(axis) is not Severity.OK]
+    return "; ".join(f"{axis} {severity}: {reason(verdict, axis)}" for axis, severity in told)

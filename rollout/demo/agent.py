@@ -21,18 +21,25 @@ from typing import Annotated, Any, TypedDict
 
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
 
+from rollout.contracts.contract import Contract
+from rollout.contracts.export import export
+from rollout.contracts.export.serve import PATH
 from rollout.demo.orphan import end_with_parent
 
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """How a version behaves: shares of turns that fail their task, answer 500, or take long."""
+    """How a version behaves: shares of turns that fail their task, answer 500, or take long.
+
+    approval: what it calls the node at which a human is asked. Conversations wait there, under that name.
+    """
 
     failing: float = 0.04
     erroring: float = 0.0
     slow: float = 0.0
     slow_s: float = 0.8
     think_s: float = 0.005
+    approval: str = "approve"
 
 
 FLAVOURS = {
@@ -40,7 +47,12 @@ FLAVOURS = {
     "worse": Flavour(failing=0.25),
     "slow": Flavour(slow=0.30),
     "erroring": Flavour(erroring=0.20),
+    "incompatible": Flavour(approval="confirm"),
 }
+
+
+REFUND = "refund"
+"""Whoever asks for one waits until a human has answered."""
 
 
 class State(TypedDict):
@@ -59,6 +71,11 @@ class ScriptedModel:
         self._flavour = flavour
         self._random = random.Random(seed)
 
+    @property
+    def approval(self) -> str:
+        """The name of the node at which a human is asked."""
+        return self._flavour.approval
+
     def plan(self, question: str) -> str:
         time.sleep(self._flavour.think_s)
         return f"look up what '{question}' is about, then answer"
@@ -73,13 +90,18 @@ class ScriptedModel:
         return f"Done, says {self._version}.", True
 
 
-def build(model: ScriptedModel, database: str) -> Callable[[str, str], dict[str, Any]]:
-    """Return a function that takes one turn of a conversation: (thread, question) -> the state after it."""
-    from langgraph.checkpoint.sqlite import SqliteSaver
+def graph_of(model: ScriptedModel) -> Any:
+    """Return the agent's graph: it plans, asks a human where money is involved, and acts."""
     from langgraph.graph import END, START, StateGraph
+    from langgraph.types import interrupt
 
     def plan(state: State) -> dict[str, Any]:
         return {"plan": model.plan(state["messages"][-1])}
+
+    def ask(state: State) -> dict[str, Any]:
+        if REFUND not in state["messages"][-1]:
+            return {}
+        return {"plan": f"{state['plan']} ({interrupt('approve the refund?')})"}
 
     def act(state: State) -> dict[str, Any]:
         text, solved = model.answer(state["plan"])
@@ -87,10 +109,19 @@ def build(model: ScriptedModel, database: str) -> Callable[[str, str], dict[str,
 
     graph = StateGraph(State)
     graph.add_node("plan", plan)
+    graph.add_node(model.approval, ask)
     graph.add_node("act", act)
     graph.add_edge(START, "plan")
-    graph.add_edge("plan", "act")
+    graph.add_edge("plan", model.approval)
+    graph.add_edge(model.approval, "act")
     graph.add_edge("act", END)
+    return graph
+
+
+def build(graph: Any, database: str) -> Callable[[str, str], dict[str, Any]]:
+    """Return a function that takes one turn of a conversation: (thread, question) -> the state after it."""
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
     connection = sqlite3.connect(database, check_same_thread=False, timeout=30)
     connection.execute("PRAGMA synchronous = OFF")
     agent = graph.compile(checkpointer=SqliteSaver(connection))
@@ -106,9 +137,10 @@ def build(model: ScriptedModel, database: str) -> Callable[[str, str], dict[str,
 class Served:
     """The agent's counters, and what answers its requests."""
 
-    def __init__(self, version: str, turn: Callable[[str, str], dict[str, Any]]) -> None:
+    def __init__(self, version: str, turn: Callable[[str, str], dict[str, Any]], contract: Contract) -> None:
         self.version = version
         self.turn = turn
+        self.contract = contract
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         names = ["version"]
@@ -123,6 +155,8 @@ class Served:
         except RuntimeError as error:
             self.failed.inc()
             return 500, {"version": self.version, "error": str(error)}
+        if "__interrupt__" in state:
+            return 200, {"version": self.version, "answer": "a colleague will look at that"}
         if not state["solved"]:
             self.failed.inc()
         return 200, {"version": self.version, "answer": state["messages"][-1], "turns": len(state["messages"]) // 2}
@@ -142,6 +176,9 @@ def handler(served: Served) -> type[BaseHTTPRequestHandler]:
             self._send(status, json.dumps(body).encode(), "application/json")
 
         def do_GET(self) -> None:
+            if self.path == PATH:
+                self._send(200, served.contract.canonical().encode(), "application/json")
+                return
             self._send(200, generate_latest(served.registry), "text/plain; version=0.0.4")
 
         def _send(self, status: int, body: bytes, kind: str) -> None:
@@ -167,10 +204,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     model = ScriptedModel(given.version, FLAVOURS[given.flavour], given.seed)
-    turn = build(model, given.database)
+    graph = graph_of(model)
+    turn = build(graph, given.database)
+    contract = export(graph, agent="support-agent", version=given.version, store="sqlite")
     turn(f"warm-up-{given.version}", "hello")
     ThreadingHTTPServer.request_queue_size = 128
-    server = ThreadingHTTPServer(("127.0.0.1", given.port), handler(Served(given.version, turn)))
+    server = ThreadingHTTPServer(("127.0.0.1", given.port), handler(Served(given.version, turn, contract)))
     threading.Thread(target=end_with_parent, daemon=True).start()
     print(server.server_address[1], flush=True)
     server.serve_forever()

@@ -18,6 +18,8 @@ spec:
   - envoy: {{listen: "{listen}", preview: "{preview}"}}
   metrics: {{scrape: {{path: /metrics}}}}
   conversations: {{pinBy: {{header: x-thread-id}}, turns: 4}}
+  contract: {{http: {{path: /.well-known/agent-state-contract}}}}   # each version tells what it reads and writes
+  stateStore: {{sqlite: {{path: threads.sqlite}}}}                  # the agents' own conversations, only ever read
   policyRef: {{name: demo}}
 ---
 # A policy in a hurry: the steps are seconds where real ones are minutes. See policies/ for policies to copy.
@@ -43,6 +45,8 @@ spec:
     margin: {{relative: 10%, absolute: 1%}}
     promotionMargin: {{relative: 50%, absolute: 4%}}
     weight: 2
+  gates:
+    state: {{require: full}}
   evidence: {{falseRollback: 5%, falsePromotion: 5%, lookEvery: 1s, warmUp: 2s}}
 """
 

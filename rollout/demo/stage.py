@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import shutil
 import signal
@@ -22,6 +23,9 @@ from rollout.errors import RolloutError
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 STABLE, CANDIDATE = "v1", "v2"
+
+WAITING = 3
+"""So many conversations of the stable version wait for a human's approval."""
 
 
 class Stage:
@@ -43,9 +47,18 @@ class Stage:
             version: self._agent(version, flavour, seed) for seed, (version, flavour) in enumerate(flavours.items(), 1)
         }
         ports = {version: self._port_of(child) for version, child in started.items()}
+        self._ask_for_refunds(ports[STABLE])
         self.address = f"127.0.0.1:{_free_port()}"
         text = document(STABLE, ports, self.address, f"127.0.0.1:{_free_port()}", strategy)
         self.file.write_text(text, encoding="utf-8")
+
+    def _ask_for_refunds(self, port: int) -> None:
+        """Let some conversations wait for a human, as they do in real life for days."""
+        for number in range(WAITING):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STOP_TIMEOUT_S)
+            connection.request("POST", "/chat", "a refund, please", {"x-thread-id": f"refund-{number}"})
+            connection.getresponse().read()
+            connection.close()
 
     def load(self, rate: float) -> None:
         """Let users talk to the agents, through the router."""

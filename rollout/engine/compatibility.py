@@ -13,7 +13,7 @@ from functools import lru_cache
 from rollout.contracts.check import check, missing, unknown, verdict
 from rollout.contracts.contract import read
 from rollout.contracts.waivers import waived
-from rollout.contracts.words import brief
+from rollout.contracts.words import brief, reason, remedy
 from rollout.engine import words
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
@@ -153,9 +153,8 @@ def _told(draft: Draft, settled: Verdict, axes: Iterable[Axis]) -> str:
         Axis.HOP: f"a conversation that goes to {new} and back would lose something",
     }
     axes = list(axes)
-    worst = settled.worst(axes[0])
-    hint = f"; {worst[0].hint}" if worst else ""
-    return f"{', and '.join(meaning[axis] for axis in axes)}. {brief(settled, axes)}{hint}"
+    told = "; ".join(f"{meaning[axis]}: {reason(settled, axis)}" for axis in axes)
+    return f"{told}. What helps: {remedy(settled, axes[0])}"
 
 
 def settle(state: Compatibility, *, watched: bool) -> Verdict:

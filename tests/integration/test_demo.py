@@ -19,15 +19,18 @@ def left_running():
     return lambda: [each for each in processes_with("rollout-demo-") if each not in before]
 
 
-def test_the_tour_shows_a_promotion_an_undo_and_a_quiet_failure(tmp_path, left_running):
+def test_the_tour_shows_a_promotion_an_undo_a_quiet_failure_and_a_blocked_version(tmp_path, left_running):
     done = rollout("demo", cwd=tmp_path)
     out, err = done.communicate(timeout=TIMEOUT_S)
     assert done.returncode == 0, err
     told = [line for line in err.splitlines() if line.startswith("$ ")]
-    assert told == ["$ rollout start v2", "$ rollout undo", "$ rollout start v3", "$ rollout explain"]
+    shown = ["start v2", "undo", "start v3", "start v4", "explain"]
+    assert told == [f"$ rollout {verb}" for verb in shown]
     results = [line.split(":")[0] for line in out.splitlines() if line.startswith(("v2 ", "v3 ", "undo "))]
     assert results[0].startswith("v2 is promoted") and results[1].startswith("undo support-agent")
     assert any(line.startswith("v3 was rolled back") and "task-success" in line for line in out.splitlines())
+    blocked = next(line for line in out.splitlines() if line.startswith("v4 was stopped by a gate"))
+    assert "/nodes/approve" in blocked and "3 live conversations are affected" in blocked
     assert "worse" in out and "difference" in out, "explain gives the numbers"
     assert ", none lost" in err, "no request was lost by the shifting"
     assert left_running() == [] and list(tmp_path.iterdir()) == []
@@ -59,6 +62,16 @@ def test_the_demo_ends_as_the_candidate_deserves(strategy, candidate, code, culp
     assert err.strip().splitlines()[-1].startswith("users:") or "(exit" in err
     assert left_running() == [], "nothing is left running"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_that_would_end_waiting_conversations_gets_no_traffic_at_all(tmp_path, left_running):
+    done = rollout("demo", "--candidate", "incompatible", "-o", "json", cwd=tmp_path)
+    out, err = done.communicate(timeout=TIMEOUT_S)
+    assert done.returncode == 3, err
+    status = json.loads(out)["status"]
+    assert status["reason"] == "StateIncompatible" and status["result"] == "stopped-by-a-gate"
+    assert status["traffic"]["wantedBp"] == 0 and status["state"]["looked"]["waiting"] == {"approve": 3}
+    assert ", none lost" in err and left_running() == []
 
 
 def test_ctrl_c_leaves_nothing_running(tmp_path, left_running):
