@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CANDIDATE ?=
 STRATEGY ?= canary
 
-.PHONY: help demo test lint types check bench-stats bench-policies bench-comparisons bench-controller bench clean
+.PHONY: help demo test lint types check bench-stats bench-policies bench-comparisons bench-controller bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ bench-comparisons: $(VENV)/.dev  ## intervals, means and response rates: how oft
 
 bench-controller: $(VENV)/.dev  ## what many rollouts cost a controller: calls, memory, time a look
 	$(BIN)/python benchmarks/bench_controller.py
+
+bench-contracts: $(VENV)/.dev  ## how long schemas take to be compared, also hostile ones
+	$(BIN)/python benchmarks/bench_contracts.py
 
 bench: $(VENV)/.dev  ## how long a look and a plan take
 	$(BIN)/python benchmarks/bench_plan.py
