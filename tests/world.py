@@ -23,7 +23,8 @@ from rollout.model.kpi import Kpi
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Looked, Status
+from rollout.model.state import Looked
+from rollout.model.status import Decision, Status
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rollout.engine import words
-from rollout.engine.compatibility import settle
 from rollout.engine.draft import read_pinned
 from rollout.engine.evidence import harm_evidence, interval, rate_interval
+from rollout.engine.live import settle
 from rollout.engine.way import way_of
 from rollout.model.evidence import KpiEvidence
 from rollout.model.kpi import Kpi

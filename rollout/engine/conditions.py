@@ -9,7 +9,7 @@ from typing import Literal
 
 from rollout.contracts.words import brief
 from rollout.engine import words
-from rollout.engine.compatibility import settle
+from rollout.engine.live import settle
 from rollout.engine.wanting import starts_by_itself
 from rollout.model.conditions import MESSAGE_MAX, ClusterStatus, Condition, ConditionType
 from rollout.model.state import Axis, Severity

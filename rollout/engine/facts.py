@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from rollout.model.status import Looked, Reason
+from rollout.model.state import Looked
+from rollout.model.status import Reason
 from rollout.model.units import FULL_BP
 
 Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"]

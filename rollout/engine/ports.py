@@ -15,7 +15,8 @@ from rollout.engine.route import SetWeight
 from rollout.model.gating import Gates
 from rollout.model.kpi import Kpi
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Looked, Status
+from rollout.model.state import Looked
+from rollout.model.status import Decision, Status
 
 
 class Clock(Protocol):

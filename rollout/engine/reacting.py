@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rollout.engine import words
 from rollout.engine.advance import spend_is_granted
-from rollout.engine.compatibility import live_harm
 from rollout.engine.draft import Draft
+from rollout.engine.live import live_harm
 from rollout.engine.phases import Event, allows
 from rollout.engine.sending_back import send_back
 from rollout.engine.waiting import stop_spending

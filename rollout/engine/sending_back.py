@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout.engine.compatibility import no_return, rollback_harms
 from rollout.engine.draft import Draft
+from rollout.engine.no_return import no_return, rollback_harms
 from rollout.engine.phases import Event, allows
 from rollout.model.status import HeldBy, Reason
 

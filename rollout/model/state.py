@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -75,6 +75,40 @@ class Verdict(Record):
         """Return the findings that make a direction what it is."""
         mine = (each for each in self.findings if each.direction is axis and not each.waived_by)
         return tuple(each for each in mine if each.severity is self.of(axis))
+
+
+class Looked(Record):
+    """A look at live conversations. complete: whether all were counted. waiting: how many wait, by where.
+
+    backward: how many the candidate cannot read or would end, though stable can; forward: the other way round. Counts
+    and names of nodes and keys only, never what anybody said.
+    """
+
+    at: datetime
+    threads: int = 0
+    complete: bool = False
+    waiting: dict[str, int] = Field(default_factory=dict)
+    backward: int = 0
+    backward_reasons: dict[str, int] = Field(default_factory=dict)
+    forward: int = 0
+    forward_reasons: dict[str, int] = Field(default_factory=dict)
+    undecided: int = 0
+    problem: str = ""
+
+
+class Compatibility(Record):
+    """What is known of how the state of both versions goes together.
+
+    problem: why a contract could not be had. no_return_at: since when the candidate has written what stable cannot
+    read; affected: how many conversations that concerns, None where nobody can count them.
+    """
+
+    verdict: Verdict | None = None
+    digests: dict[str, str] = Field(default_factory=dict)
+    problem: str = ""
+    looked: Looked | None = None
+    no_return_at: datetime | None = None
+    affected: int | None = None
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]

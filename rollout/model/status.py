@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rollout.model.base import Record
 from rollout.model.evidence import KpiEvidence, Ledger, TrafficEvidence
-from rollout.model.state import Verdict
+from rollout.model.state import Compatibility
 
 DECISIONS_KEPT = 10
 COMMANDS_KEPT = 20
@@ -139,40 +139,6 @@ class CheckRun(Record):
     deadline: datetime
     where: str = ""
     message: str = ""
-
-
-class Looked(Record):
-    """A look at live conversations. complete: whether all were counted. waiting: how many wait, by where.
-
-    backward: how many the candidate cannot read or would end, though stable can; forward: the other way round. Counts
-    and names of nodes and keys only, never what anybody said.
-    """
-
-    at: datetime
-    threads: int = 0
-    complete: bool = False
-    waiting: dict[str, int] = Field(default_factory=dict)
-    backward: int = 0
-    backward_reasons: dict[str, int] = Field(default_factory=dict)
-    forward: int = 0
-    forward_reasons: dict[str, int] = Field(default_factory=dict)
-    undecided: int = 0
-    problem: str = ""
-
-
-class Compatibility(Record):
-    """What is known of how the state of both versions goes together.
-
-    problem: why a contract could not be had. no_return_at: since when the candidate has written what stable cannot
-    read; affected: how many conversations that concerns, None where nobody can count them.
-    """
-
-    verdict: Verdict | None = None
-    digests: dict[str, str] = Field(default_factory=dict)
-    problem: str = ""
-    looked: Looked | None = None
-    no_return_at: datetime | None = None
-    affected: int | None = None
 
 
 class CommandOutcome(Record):

@@ -18,8 +18,8 @@ from rollout.engine.ports import Clock
 from rollout.errors import Unavailable
 from rollout.model.keeping import StateStore
 from rollout.model.rollout import Rollout
-from rollout.model.state import StateGate
-from rollout.model.status import Looked, Phase
+from rollout.model.state import Looked, StateGate
+from rollout.model.status import Phase
 
 FRESH_S = 5.0
 """So long a contract that was fetched is not fetched again."""

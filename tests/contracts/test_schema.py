@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rollout.contracts.schema.automaton import Undecidable
 from rollout.contracts.schema.document import Document, plain
-from rollout.contracts.schema.patterns import Undecidable, is_within, matches
+from rollout.contracts.schema.patterns import is_within, matches
 from rollout.contracts.schema.relation import Options, compare
 from rollout.contracts.schema.values import holds
 

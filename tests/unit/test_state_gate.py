@@ -9,7 +9,8 @@ import pytest
 
 from rollout.engine.conditions import view
 from rollout.engine.facts import Told
-from rollout.model.status import Looked, Phase, Reason, Result
+from rollout.model.state import Looked
+from rollout.model.status import Phase, Reason, Result
 from tests.world import World, policy
 
 MODEL = {"type": "object", "properties": {"topic": {"type": "string"}}}

@@ -140,7 +140,7 @@ def test_in_a_cluster_a_version_answers_at_its_service():
 # -- the keeper --------------------------------------------------------------------------------------------------------
 
 
-def until(ask, wanted=lambda found: bool(found)):
+def until(ask, wanted=bool):
     deadline = time.monotonic() + 10
     while not wanted(found := ask()):
         assert time.monotonic() < deadline, found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rollout.contracts.schema.atoms import Array, Atom, Counted
 from rollout.contracts.schema.document import Node
 from rollout.contracts.schema.evaluated import items_spoken_of
-from rollout.contracts.schema.expand import counted_of, items_of, size
+from rollout.contracts.schema.kinds import counted_of, items_of, size
 from rollout.contracts.schema.problems import Problem, What, problem
 
 if TYPE_CHECKING:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rollout.contracts.schema.atoms import (
-    Array,
     Atom,
-    Counted,
-    Items,
     Kind,
-    Members,
-    Number,
-    Object,
-    Text,
     Value,
     type_of,
 )
 from rollout.contracts.schema.document import ANNOTATIONS, Node, made
-from rollout.contracts.schema.evaluated import left_over
 from rollout.contracts.schema.keywords import Dialect, said_by
-from rollout.contracts.schema.values import distinct, fraction, holds
+from rollout.contracts.schema.kinds import array_of, in_order, number_of, object_of, single, text_of
+from rollout.contracts.schema.values import distinct, holds
 
 TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 ALTERNATIVES_MAX = 400
@@ -48,16 +41,12 @@ class Part:
 def atoms_of(nodes: Iterable[Node], spend: Callable[[int], None]) -> list[Atom]:
     """Return atoms that allow at least what all the schemas allow together. spend: told how much work it was."""
     nodes = frozenset(nodes)
-    parts = _all([_of(node, frozenset(), spend) for node in _in_order(nodes)], spend)
+    parts = _all([_of(node, frozenset(), spend) for node in in_order(nodes)], spend)
     found: list[Atom] = []
     for part in parts:
         found += _atoms(part, nodes, spend)
     spend(len(found))
     return found
-
-
-def _in_order(nodes: Iterable[Node]) -> list[Node]:
-    return sorted(nodes, key=lambda node: (id(node.document), node.pointer))
 
 
 def _of(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list[Part]:
@@ -206,16 +195,16 @@ def _atoms(part: Part, whole: frozenset[Node], spend: Callable[[int], None]) -> 
             case "boolean":
                 kinds += [Value(False), Value(True)]
             case "number":
-                kinds.append(_single(_number(part.nodes, integer=False)))
+                kinds.append(single(number_of(part.nodes, integer=False)))
             case "integer" if "number" not in part.types:
-                kinds.append(_single(_number(part.nodes, integer=True)))
+                kinds.append(single(number_of(part.nodes, integer=True)))
             case "string":
-                kinds.append(_text(part.nodes))
+                kinds.append(text_of(part.nodes))
             case "array":
-                array = _array(part.nodes)
+                array = array_of(part.nodes)
                 kinds.append(Value([]) if array.longest == array.shortest == 0 else array)
             case "object":
-                made_of = _object(part)
+                made_of = object_of(part.nodes, part.absent)
                 spend((len(made_of.required) + sum(len(each.names) for each in made_of.members)) // 10)
                 kinds.append(Value({}) if made_of.most == made_of.fewest == 0 else made_of)
     return [
@@ -235,115 +224,3 @@ def _fits(value: Any, types: frozenset[str]) -> bool:
 
 def _allowed(value: Any, nodes: Iterable[Node]) -> bool:
     return all(holds(node, value) is not False for node in nodes)
-
-
-def _number(nodes: frozenset[Node], *, integer: bool) -> Number:
-    found = Number(integer=integer)
-    for node in nodes:
-        keywords = node.keywords
-        for below in (False, True):
-            bound = fraction(keywords.get("maximum" if below else "minimum"))
-            strict = keywords.get("exclusiveMaximum" if below else "exclusiveMinimum")
-            number = None if node.document.dialect is Dialect.DRAFT4 else fraction(strict)
-            for end, is_open in ((bound, strict is True), (number, True)):
-                if end is not None:
-                    found = found.below(end, is_open=is_open) if below else found.above(end, is_open=is_open)
-        multiple = fraction(keywords.get("multipleOf"))
-        if multiple is not None and multiple > 0:
-            whole = multiple.denominator == 1 and node.document.dialect is not Dialect.DRAFT4
-            found = replace(found, multiples=found.multiples | {multiple}, integer=found.integer or whole)
-    return found.whole()
-
-
-def _single(kind: Number) -> Number | Value:
-    """Return the one whole number that is left between the bounds, if it is but one."""
-    low = kind.low
-    if low is None or low != kind.high or kind.is_empty or low.denominator != 1:
-        return kind
-    return Value(int(low))
-
-
-def size(value: Any) -> int | None:
-    """Return a length or count, which may be written as 2.0; None for what is none."""
-    found = fraction(value)
-    return int(found) if found is not None and found.denominator == 1 and found >= 0 else None
-
-
-def _least(nodes: Iterable[Node], keyword: str) -> int:
-    return max((found for node in nodes if (found := size(node.keywords.get(keyword))) is not None), default=0)
-
-
-def _most(nodes: Iterable[Node], keyword: str) -> int | None:
-    return min((found for node in nodes if (found := size(node.keywords.get(keyword))) is not None), default=None)
-
-
-def _text(nodes: frozenset[Node]) -> Text:
-    patterns = frozenset(found for node in nodes if isinstance(found := node.keywords.get("pattern"), str))
-    formats = frozenset(found for node in nodes if isinstance(found := node.keywords.get("format"), str))
-    return Text(_least(nodes, "minLength"), _most(nodes, "maxLength"), patterns, formats)
-
-
-def items_of(node: Node, *, strictly: bool = False) -> Items | None:
-    """Return what a schema says of an array's items, in whichever dialect.
-
-    strictly: whether `additionalItems` counts also where no `items` says what it is beside; some readers hold it.
-    """
-    keywords = node.keywords
-    if strictly and "additionalItems" in keywords and "items" not in keywords:
-        return Items((), node.child("additionalItems"))
-    if isinstance(keywords.get("items"), list):
-        others = node.child("additionalItems") if "additionalItems" in keywords else None
-        return Items(tuple(node.children("items")), others)
-    first = tuple(node.children("prefixItems"))
-    others = node.child("items") if "items" in keywords else None
-    return Items(first, others) if first or others is not None else None
-
-
-def counted_of(node: Node) -> Counted | None:
-    """Return what a schema says of how many items are like another schema."""
-    keywords = node.keywords
-    if "contains" not in keywords:
-        return None
-    if node.document.dialect.is_old:
-        return Counted(node.child("contains"), 1, None)
-    fewest = size(keywords.get("minContains"))
-    return Counted(node.child("contains"), 1 if fewest is None else fewest, size(keywords.get("maxContains")))
-
-
-def _array(nodes: frozenset[Node]) -> Array:
-    ordered = _in_order(nodes)
-    items = tuple(each for node in ordered for each in (items_of(node), left_over(node)[1]) if each is not None)
-    counted = tuple(found for node in _in_order(nodes) if (found := counted_of(node)) is not None)
-    shortest = max([_least(nodes, "minItems"), *(each.fewest for each in counted)])
-    longest = _most(nodes, "maxItems")
-    for said in items:
-        ends = [index for index, node in enumerate(said.first) if node.schema is False]
-        ends += [len(said.first)] if said.others is not None and said.others.schema is False else []
-        for end in ends:
-            longest = end if longest is None else min(longest, end)
-    unique = any(node.keywords.get("uniqueItems") is True for node in nodes)
-    return Array(shortest, longest, unique, items, counted)
-
-
-def members_of(node: Node) -> Members | None:
-    """Return what a schema says of an object's members by itself."""
-    keywords = node.keywords
-    if not {"properties", "patternProperties", "additionalProperties"} & keywords.keys():
-        return None
-    others = node.child("additionalProperties") if "additionalProperties" in keywords else None
-    return Members(node, node.named("properties"), node.named("patternProperties"), others, "properties" in keywords)
-
-
-def _object(part: Part) -> Object:
-    nodes = _in_order(part.nodes)
-    members = [each for node in nodes for each in (members_of(node), left_over(node)[0]) if each is not None]
-    required = frozenset(
-        name
-        for node in nodes
-        if isinstance(found := node.keywords.get("required"), list)
-        for name in found
-        if isinstance(name, str)
-    )
-    names = tuple(node.child("propertyNames") for node in nodes if "propertyNames" in node.keywords)
-    least, most = _least(nodes, "minProperties"), _most(nodes, "maxProperties")
-    return Object(max(least, len(required)), most, required, part.absent, tuple(members), names)

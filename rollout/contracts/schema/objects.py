@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rollout.contracts.schema.atoms import Atom, Object, Value
 from rollout.contracts.schema.document import Node, made
 from rollout.contracts.schema.evaluated import names_spoken_of
-from rollout.contracts.schema.expand import members_of, size
+from rollout.contracts.schema.kinds import members_of, size
 from rollout.contracts.schema.problems import Problem, What, problem
 from rollout.contracts.schema.scalars import found_in
 from rollout.contracts.schema.values import holds

@@ -7,12 +7,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from rollout.contracts.schema.atoms import Atom, Number, Text, Value, type_of
+from rollout.contracts.schema.automaton import Undecidable
 from rollout.contracts.schema.document import Node
-from rollout.contracts.schema.expand import size
 from rollout.contracts.schema.keywords import Dialect
-from rollout.contracts.schema.patterns import Undecidable, is_within, matches
+from rollout.contracts.schema.kinds import size
+from rollout.contracts.schema.patterns import is_within, matches
 from rollout.contracts.schema.problems import Problem, What, problem, shown
-from rollout.contracts.schema.values import distinct, fraction
+from rollout.contracts.schema.validator import fraction
+from rollout.contracts.schema.values import distinct
 
 if TYPE_CHECKING:
     from rollout.contracts.schema.relation import Relation

@@ -1,0 +1,118 @@
+"""Nondeterministic automata over code points, and whether one's language lies in another's: all of it bounded."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+STATES_MAX = 1500
+PAIRS_MAX = 2000
+WORK_MAX = 60_000
+"""So many single steps, of one automaton from one state, one question may take."""
+
+LAST = 0x10FFFF
+
+Ranges = tuple[tuple[int, int], ...]
+
+
+class Undecidable(Exception):  # noqa: N818  an answer, not a failure
+    """It cannot be told, or not within bounds."""
+
+
+@dataclass(slots=True)
+class Machine:
+    """A nondeterministic automaton. steps: by state, what it may consume and where to. free: without consuming.
+
+    first, last: edges that are free only at the beginning, or at the end, of the text.
+    """
+
+    steps: dict[int, list[tuple[Ranges, int]]] = field(default_factory=dict)
+    free: dict[int, list[int]] = field(default_factory=dict)
+    first: dict[int, list[int]] = field(default_factory=dict)
+    last: dict[int, list[int]] = field(default_factory=dict)
+    doubtful: bool = False
+    count: int = 0
+    end: int = -1
+
+    def state(self) -> int:
+        self.count += 1
+        if self.count > STATES_MAX:
+            raise Undecidable
+        return self.count - 1
+
+    def closure(self, states: frozenset[int], *, at_first: bool, at_last: bool = False) -> frozenset[int]:
+        """Return every state that can be reached without consuming anything."""
+        found, pending = set(states), list(states)
+        while pending:
+            state = pending.pop()
+            reached = list(self.free.get(state, ()))
+            reached += self.first.get(state, ()) if at_first else ()
+            reached += self.last.get(state, ()) if at_last else ()
+            pending += [each for each in reached if each not in found]
+            found.update(reached)
+        return frozenset(found)
+
+    def after(self, states: frozenset[int], code: int) -> frozenset[int]:
+        """Return the states after one character."""
+        return frozenset(to for state in states for ranges, to in self.steps.get(state, ()) if _in(ranges, code))
+
+    def accepts(self, states: frozenset[int], *, at_first: bool) -> bool:
+        return self.end in self.closure(states, at_first=at_first, at_last=True)
+
+
+def _in(ranges: Ranges, code: int) -> bool:
+    index = bisect_right(ranges, (code, LAST + 1)) - 1
+    return index >= 0 and ranges[index][0] <= code <= ranges[index][1]
+
+
+def joined(ranges: Iterator[tuple[int, int]] | Ranges) -> Ranges:
+    found: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if found and low <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], high))
+        else:
+            found.append((low, high))
+    return tuple(found)
+
+
+def without(ranges: Ranges) -> Ranges:
+    found, start = [], 0
+    for low, high in joined(ranges):
+        if start < low:
+            found.append((start, low - 1))
+        start = high + 1
+    return (*found, (start, LAST)) if start <= LAST else tuple(found)
+
+
+def is_included(one: Machine, two: Machine) -> bool:
+    """Walk the product of both machines, made deterministic as far as it is walked."""
+    codes = _samples(one, two)
+    start = (frozenset({0}), frozenset({0}), True)
+    seen, pending, work = {start}, [start], 0
+    while pending:
+        left, right, at_first = pending.pop()
+        if one.accepts(left, at_first=at_first) and not two.accepts(right, at_first=at_first):
+            return False
+        left, right = one.closure(left, at_first=at_first), two.closure(right, at_first=at_first)
+        work += len(codes) * (len(left) + len(right))
+        if work > WORK_MAX:
+            raise Undecidable
+        for code in codes:
+            pair = (one.after(left, code), two.after(right, code), False)
+            if pair[0] and pair not in seen:
+                seen.add(pair)
+                pending.append(pair)
+        if len(seen) > PAIRS_MAX:
+            raise Undecidable
+    return True
+
+
+def _samples(*machines: Machine) -> list[int]:
+    """Return one character for each set of characters that no machine tells apart."""
+    bounds = {0}
+    for machine in machines:
+        for steps in machine.steps.values():
+            for ranges, _ in steps:
+                bounds.update(edge for low, high in ranges for edge in (low, high + 1))
+    return sorted(bound for bound in bounds if bound <= LAST)

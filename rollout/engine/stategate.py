@@ -1,0 +1,28 @@
+"""Which state gate is in force, and what it asks for."""
+
+from __future__ import annotations
+
+from rollout.engine.draft import Draft
+from rollout.model.state import Axis, StateGate
+
+_REQUIRED = {
+    "none": (),
+    "backward": (Axis.BACKWARD,),
+    "forward": (Axis.FORWARD,),
+    "full": (Axis.BACKWARD, Axis.FORWARD),
+}
+
+
+def gate_of(draft: Draft) -> StateGate | None:
+    """Return the gate in force: the policy's; the strict one where only a contract is declared; else none."""
+    if draft.status.undoing:
+        return None  # who goes back has decided
+    if draft.policy.gates.state is not None:
+        return None if draft.policy.gates.state.require == "none" else draft.policy.gates.state
+    return StateGate() if draft.spec.contract is not None else None
+
+
+def axes_of(draft: Draft, gate: StateGate) -> tuple[Axis, ...]:
+    """Return the directions that must be safe. Where requests are split one by one, a conversation also hops."""
+    required = _REQUIRED[gate.require]
+    return (*required, Axis.HOP) if gate.require == "full" and not draft.spec.is_local else required
