@@ -10,22 +10,21 @@ from rollout.model.state import Axis, Compatibility, Severity
 
 def note_no_return(draft: Draft, state: Compatibility) -> None:
     """Notice that the candidate has written what stable cannot read: from then on a rollback does harm."""
-    status = draft.status
+    status, looked = draft.status, state.looked
     served = status.traffic.wanted_bp > 0 and status.traffic.applied_at is not None
-    looked = state.looked
-    seen = looked.forward if looked is not None and not looked.problem else 0
-    began = status.started_at
-    fresh = looked is not None and began is not None and looked.at >= began
-    if fresh and seen and (served or state.no_return_at is not None):
-        changed = state.model_copy(update={"no_return_at": state.no_return_at or draft.now, "affected": seen})
-    elif served and draft.spec.state_store is None and _is_one_way(state):
-        changed = state.model_copy(update={"no_return_at": state.no_return_at or draft.now})
-    else:
+    known = looked is not None and not looked.problem and status.started_at and looked.at >= status.started_at
+    affected, since = state.affected, state.no_return_at
+    if known and looked is not None and looked.forward and (served or since is not None):
+        affected, since = looked.forward, since or draft.now
+    elif known and looked is not None and looked.complete and since is not None and affected is None:
+        since = None  # it was feared while nobody could count; nobody is affected
+    elif not known and served and _is_one_way(state):
+        since = since or draft.now
+    if (affected, since) == (state.affected, state.no_return_at):
         return
-    if changed != state:
-        draft.update(state=changed)
-        if state.no_return_at is None:
-            draft.record("check", message=no_return(draft))
+    draft.update(state=state.model_copy(update={"affected": affected, "no_return_at": since}))
+    if since is not None and state.no_return_at is None:
+        draft.record("check", message=no_return(draft))
 
 
 def _is_one_way(state: Compatibility) -> bool:

@@ -19,7 +19,8 @@ def gate_of(draft: Draft) -> StateGate | None:
         return None  # who goes back has decided
     if draft.policy.gates.state is not None:
         return None if draft.policy.gates.state.require == "none" else draft.policy.gates.state
-    return StateGate() if draft.spec.contract is not None else None
+    declared = draft.spec.contract is not None or draft.status.state is not None  # also if it was edited away meanwhile
+    return StateGate() if declared else None
 
 
 def axes_of(draft: Draft, gate: StateGate) -> tuple[Axis, ...]:

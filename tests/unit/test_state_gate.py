@@ -248,6 +248,25 @@ def test_without_a_store_the_point_of_no_return_is_the_first_traffic_and_nobody_
     assert "nobody can count" in found.run(20_000, until=Phase.FROZEN).message
 
 
+def test_what_nobody_can_count_any_more_is_feared_and_cleared_by_the_next_count():
+    found = world(KIND, WIDER, {"require": "backward"}, store=True)
+    found.states.seen = NOBODY
+    found.run(2_000, until=Phase.OBSERVING)
+    found.states.seen = NOBODY.model_copy(update={"problem": "the store is down"})
+    found.run(5)
+    assert found.status.state.no_return_at is not None and found.status.state.affected is None
+    found.states.seen = NOBODY
+    found.run(5)
+    assert found.status.state.no_return_at is None
+
+
+def test_a_contract_that_is_edited_away_in_mid_flight_leaves_the_gate_in_force():
+    found = past_no_return({})
+    found.declare(contract=None)
+    found.behaviour["v2"].tasks = 0.6
+    assert found.run(20_000, until=Phase.FROZEN).phase is Phase.FROZEN
+
+
 def test_an_undo_is_not_held_up_by_contracts():
     found = world(SAME, WIDER, {"require": "backward"})
     found.run(20_000, until=Phase.STABLE)
