@@ -31,7 +31,11 @@ HINTS: dict[str, str] = {
     "JOIN_CHANGED": "keep the sources of a join and their order: a half-full join is never completed",
     "STATIC_INTERRUPT_KEYSET": "use interrupt() instead, or keep the keys while anybody waits (langgraph issue 9001)",
     "INTERRUPT_ORDER": "ask new questions after the old ones: answers are handed out in order",
-    "INTERRUPT_UNKNOWN": "what this node asks people cannot be told: export with its source at hand",
+    "INTERRUPT_UNKNOWN": "what is replayed here, and what it keeps, cannot be told: look at live conversations",
+    "WAY_CHANGED": "whoever waits there goes another way, past a step or through it twice: wait until nobody does",
+    "START_CHANGED": "whoever waits there begins anew, and earlier answers are lost: wait until nobody does",
+    "CHECKS_CHANGED": "what a class checks when it is made has changed: let it take what was stored before",
+    "STORE_CHANGED": "conversations in the other store, or in another form, are not found, or cannot be read",
     "TASK_ORDER": "new tasks go last: old results are handed out in order",
     # everything around it
     "FRAMEWORK_CHANGED": "state of one framework is not read by another",
@@ -43,5 +47,5 @@ HINTS: dict[str, str] = {
     "NO_TOPOLOGY": "a bare JSON Schema says nothing of nodes: export a whole contract (rollout contract export)",
 }
 
-UNSAFE = frozenset({"INTERRUPT_ORDER", "TASK_ORDER"})
+UNSAFE = frozenset({"INTERRUPT_ORDER", "TASK_ORDER", "START_CHANGED"})
 """A human's answer to one question is taken for another: waived only by whoever says so in as many words."""

@@ -35,33 +35,47 @@ class Loose(Written):
 
 
 class State(Loose):
-    """The shape of the state: as it is written (serialization), and as it is read (validation)."""
+    """The shape of the state: as it is written, and as it is read. checks: a digest of what validates it besides."""
 
     kind: StateKind = "other"
+    checks: str | None = None
     writer: dict[str, Any] | bool = True
     reader: dict[str, Any] | bool = True
 
 
 class Channel(Loose):
-    """How one key of the state is kept. classes: paths of the classes that its values are made of."""
+    """How one key of the state is kept. classes: paths of the classes that its values are made of.
+
+    reducer_digest: of the reducer's source, since its name says nothing of what it does.
+    """
 
     kind: str = "LastValue"
     reducer: str | None = None
+    reducer_digest: str | None = None
     private: bool = False
     classes: tuple[str, ...] = ()
 
 
 class Node(Loose):
-    """interrupt_calls: what a node asks people, in order; None where that cannot be told."""
+    """interrupt_calls: what a node asks people and which tasks it calls, in order; None where that cannot be told.
+
+    digest: of the source behind it; equal digests ask the same. triggers: the channels that start it, which are part
+    of a task's identity. input: what it reads of the state, where that is less than all of it.
+    """
 
     interrupt_calls: tuple[str, ...] | None = None
+    digest: str | None = None
+    triggers: tuple[str, ...] = ()
+    defer: bool = False
+    input: State | None = None
 
 
 class Functional(Loose):
-    """An entrypoint of the functional API: replayed by the order of its calls."""
+    """An entrypoint of the functional API: replayed by the order of its calls. digest: of its source and its tasks'."""
 
     entrypoint: str
     tasks: tuple[str, ...] | None = None
+    digest: str | None = None
 
 
 class Graph(Loose):
@@ -71,6 +85,8 @@ class Graph(Loose):
     channels: dict[str, Channel] = Field(default_factory=dict)
     nodes: dict[str, Node] = Field(default_factory=dict)
     edges: tuple[tuple[str, str], ...] = ()
+    branches: dict[str, dict[str, str]] = Field(default_factory=dict)
+    checkpointer: str = ""
     joins: tuple[str, ...] = ()
     interrupt_before: tuple[str, ...] = ()
     interrupt_after: tuple[str, ...] = ()
@@ -96,11 +112,16 @@ class Migrator(Loose):
 class Store(Loose):
     kind: str = "other"
     strict_msgpack: bool | None = None
+    serde: str = ""
     migrator: Migrator | None = None
 
 
 class Class(Loose):
-    kind: Literal["pydantic", "dataclass", "enum", "other"] = "other"
+    """checks: a digest of its validators. bases: the classes it comes from, where it is but found in a module."""
+
+    kind: Literal["pydantic", "dataclass", "enum", "namedtuple", "other"] = "other"
+    checks: str | None = None
+    bases: tuple[str, ...] = ()
 
 
 class Contract(Graph):

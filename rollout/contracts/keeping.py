@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rollout.contracts.checking import Side
 from rollout.contracts.contract import Channel
+from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.model.state import Severity
 
 DELTA = "DeltaChannel"
@@ -16,6 +19,37 @@ def keeping(side: Side) -> None:
         _kinds(side, name, one, two)
         _reducers(side, name, one, two)
         _classes(side, name, one, two)
+    if not side.at:
+        _elsewhere(side)
+    for path in sorted(side.writes.classes.keys() & side.reads.classes.keys()):
+        checks = (side.writes.classes[path].checks, side.reads.classes[path].checks)
+        if checks[0] != checks[1] and not side.at:
+            side.find(
+                "CHECKS_CHANGED", Severity.UNKNOWN, f"/classes/{path}/checks", *(each or "none" for each in checks)
+            )
+
+
+def _elsewhere(side: Side) -> None:
+    """Note classes that went and that are annotated nowhere: what is open, or holds a base of theirs, may hold them."""
+    known = {path for channel in side.writer.channels.values() for path in channel.classes}
+    is_open = any(_is_open(each) for each in _schemas(side.writer.state.writer))
+    for path in sorted(side.writes.classes.keys() - side.reads.classes.keys() - known):
+        if is_open or known & set(side.writes.classes[path].bases) or side.writer.functional is not None:
+            side.find("CLASS_PATH", Severity.RISK, f"/classes/{path}", path, "is not there")
+
+
+def _schemas(state: Any) -> list[Any]:
+    return list(state.get("properties", {}).values()) if isinstance(state, dict) else [state]
+
+
+def _is_open(schema: Any) -> bool:
+    """Whether a key of the state may hold anything."""
+    if not isinstance(schema, dict):
+        return schema is True
+    inner = schema.get("items", {}) if schema.get("type") == "array" else schema.get("additionalProperties", {})
+    if schema.get("type") == "array" or (schema.get("type") == "object" and "properties" not in schema):
+        return _is_open(inner)
+    return not {"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", PYTHON_TYPE} & schema.keys()
 
 
 def _kinds(side: Side, name: str, one: Channel, two: Channel) -> None:
@@ -33,11 +67,14 @@ def _kinds(side: Side, name: str, one: Channel, two: Channel) -> None:
 
 def _reducers(side: Side, name: str, one: Channel, two: Channel) -> None:
     where = f"/channels/{name}/reducer"
-    unnamed = [each for each in (one.reducer, two.reducer) if each is not None and _is_unnamed(each)]
-    if unnamed:
-        side.find("REDUCER_UNKNOWN", Severity.UNKNOWN, where, one.reducer or "none", two.reducer or "none")
-    elif one.reducer != two.reducer:
-        side.find("REDUCER_CHANGED", Severity.RISK, where, one.reducer or "none", two.reducer or "none")
+    known = one.reducer_digest is not None and two.reducer_digest is not None
+    told = (one.reducer or "none", two.reducer or "none")
+    if one.reducer != two.reducer:
+        side.find("REDUCER_CHANGED", Severity.RISK, where, *told)
+    elif known and one.reducer_digest != two.reducer_digest:
+        side.find("REDUCER_CHANGED", Severity.RISK, where, f"{told[0]}, one source", "another")
+    elif not known and any(each is not None and _is_unnamed(each) for each in (one.reducer, two.reducer)):
+        side.find("REDUCER_UNKNOWN", Severity.UNKNOWN, where, *told)
 
 
 def _is_unnamed(reducer: str) -> bool:

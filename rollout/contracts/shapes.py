@@ -13,7 +13,7 @@ from rollout.contracts.checking import Side
 from rollout.contracts.contract import reader_of, writer_of
 from rollout.contracts.losses import lost
 from rollout.contracts.schema.atoms import type_of
-from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.document import Document, Node
 from rollout.contracts.schema.problems import Problem, What
 from rollout.contracts.schema.relation import compare
 from rollout.contracts.schema.sameness import Sameness
@@ -27,12 +27,25 @@ ALIKE = 0.6
 def shape(side: Side) -> None:
     """Note what the reader cannot make of what the writer wrote, and what a hop would lose."""
     writer, reader = writer_of(side.writer).node, reader_of(side.reader).node
-    if side.is_langgraph and isinstance(writer.schema, dict) and isinstance(reader.schema, dict):
+    by_key = all(isinstance(node.schema, dict) and "properties" in node.schema for node in (writer, reader))
+    if side.is_langgraph and by_key:
         _by_key(side, writer, reader)
+        _inputs(side, writer)
+        _kinds(side)
     else:
         for problem in compare(writer, reader, side.options):
             _note(side, problem)
+        _undeclared(side)
     _losses(side, writer, reader)
+
+
+def _undeclared(side: Side) -> None:
+    """Where a graph declares no keys, its code decides: the same code reads the same."""
+    one, two = ({name: node.digest for name, node in graph.nodes.items()} for graph in (side.writer, side.reader))
+    schemas = (side.writer.state.writer, side.reader.state.reader)
+    declares = all(isinstance(each, dict) and "properties" in each for each in schemas)
+    if side.is_langgraph and side.writer.nodes and not declares and (one != two or None in one.values()):
+        side.find("UNDECIDABLE", Severity.UNKNOWN, "/state/reader", "no keys are declared", "and the code has changed")
 
 
 def _losses(side: Side, writer: Node, reader: Node) -> None:
@@ -63,6 +76,37 @@ def _by_key(side: Side, writer: Node, reader: Node) -> None:
         wrote = "may be missing" if name in written else "is not written"
         severity = Severity.RISK if side.reader.state.kind == "typeddict" else Severity.BREAK
         side.find(code, severity, f"/state/reader/properties/{name}", wrote, "is required")
+
+
+def _inputs(side: Side, writer: Node) -> None:
+    """What a node reads may be checked more strictly than the state: what is new in that counts."""
+    for name in sorted(side.writer.nodes.keys() & side.reader.nodes.keys()):
+        before, after = side.writer.nodes[name].input, side.reader.nodes[name].input
+        if after is None or before == after:
+            continue
+        node, written = Document(after.reader).node, writer.named("properties")
+        old = Document(before.reader).node if before is not None else None
+        where = f"/nodes/{name}/input/reader"
+        soft = Severity.RISK if after.kind == "typeddict" else Severity.BREAK
+        known = set(old.keywords.get("required", ())) if old is not None else set()
+        for key in sorted(set(node.keywords.get("required", ())) - known - set(writer.keywords.get("required", ()))):
+            side.find("REQUIRED_KEY_ADDED", soft, f"{where}/properties/{key}", "may be missing", "is required")
+        for key, each in sorted(node.named("properties").items()):
+            same = (
+                old is not None and key in old.named("properties") and _say_the_same(old.named("properties")[key], each)
+            )
+            if not same and key in written and compare(written[key], each, side.options):
+                side.find("NARROWED", soft, f"{where}/properties/{key}", "was read otherwise", "may not fit")
+
+
+def _kinds(side: Side) -> None:
+    """Another kind of state checks, or fills in, what the other one does not; so do other validators."""
+    one, two = side.writer.state, side.reader.state
+    where = "/state/kind"
+    if one.kind != two.kind:
+        side.find("STATE_KIND", Severity.RISK, where, one.kind, two.kind)
+    if one.checks != two.checks:
+        side.find("CHECKS_CHANGED", Severity.UNKNOWN, "/state/checks", one.checks or "none", two.checks or "none")
 
 
 def _renamed(written: dict[str, Node], known: dict[str, Node]) -> list[tuple[str, str, Severity]]:

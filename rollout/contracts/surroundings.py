@@ -15,11 +15,20 @@ def surroundings(side: Side) -> None:
     """Note what follows from who made the checkpoints, not from what is in them."""
     _formats(side)
     _libraries(side)
+    _stores(side)
     migrator = (side.reads if side.is_backward else side.writes).store.migrator
     if migrator is not None and migrator.write_back and not side.is_backward:
         for axis in (Axis.FORWARD, Axis.HOP):
             told = (f"{migrator.name} writes back", "reads what was there")
             side.find("MIGRATOR_WRITE_BACK", Severity.BREAK, "/store/migrator", *told, axis=axis)
+
+
+def _stores(side: Side) -> None:
+    one, two = side.writes.store, side.reads.store
+    if "other" not in (one.kind, two.kind) and one.kind != two.kind:
+        side.find("STORE_CHANGED", Severity.BREAK, "/store/kind", one.kind, two.kind)
+    if one.serde and two.serde and one.serde != two.serde:
+        side.find("STORE_CHANGED", Severity.BREAK, "/store/serde", one.serde, two.serde)
 
 
 def _formats(side: Side) -> None:

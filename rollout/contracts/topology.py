@@ -11,6 +11,8 @@ def topology(side: Side) -> None:
     """Note where a conversation that waits in the writer's graph would be lost in the reader's."""
     _nodes(side)
     _joins(side)
+    _ways(side)
+    _starts(side)
     _questions(side)
     _static_interrupts(side)
     _functional(side)
@@ -44,27 +46,101 @@ def _joins(side: Side) -> None:
     """A join is kept under a name made of its sources, in order: under another name it is another join."""
     edges = set(side.reader.edges)
     for join in sorted(set(side.writer.joins) - set(side.reader.joins)):
-        sources, _, target = join.removeprefix("join:").rpartition(":")
-        if not all((source, target) in edges for source in sources.split("+")):
-            side.find("JOIN_CHANGED", Severity.BREAK, "/joins", join, "is not there", clearable=True, nodes=(join,))
+        sources, target = _ends(join)
+        covered = all((source, target) in edges for source in sources)
+        severity = Severity.BREAK
+        if covered and target in side.writer.nodes and not _asks(side.writer, target):
+            severity = Severity.RISK  # only who has failed at the target was started by the join
+        side.find("JOIN_CHANGED", severity, "/joins", join, "is not there", clearable=True, nodes=(join, target))
     for join in sorted(set(side.reader.joins) - set(side.writer.joins)):
-        sources, _, target = join.removeprefix("join:").rpartition(":")
-        known = target in side.writer.nodes and any(each in side.writer.nodes for each in sources.split("+"))
-        if known and not any(each.rpartition(":")[2] == target for each in side.writer.joins):
-            told = "was not counted"
-            side.find("JOIN_CHANGED", Severity.BREAK, "/joins", told, join, clearable=True)
+        sources, _ = _ends(join)
+        if any(each in side.writer.nodes for each in sources):
+            side.find("JOIN_CHANGED", Severity.BREAK, "/joins", "was not counted", join, clearable=True)
+
+
+def _ends(join: str) -> tuple[list[str], str]:
+    sources, _, target = join.removeprefix("join:").rpartition(":")
+    return sources.split("+"), target
+
+
+def _ways(side: Side) -> None:
+    """Whoever waits at a node goes on from there: what both versions have must be reached from it in both."""
+    ours, theirs = _reached(side.writer), _reached(side.reader)
+    shared = side.writer.nodes.keys() & side.reader.nodes.keys()
+    for name in sorted(shared):
+        before, after = ours[name] & shared, theirs[name] & shared
+        if before != after:
+            told = (f"leads to {_listed(tuple(sorted(each)))}" for each in (before, after))
+            severity = Severity.BREAK if _asks(side.writer, name) else Severity.RISK
+            side.find("WAY_CHANGED", severity, f"/nodes/{name}", *told, clearable=True, nodes=(name,))
+    for name in sorted(side.writer.branches.keys() & side.reader.branches.keys()):
+        one, two = side.writer.branches[name], side.reader.branches[name]
+        for label in sorted(one.keys() & two.keys()):
+            if one[label] != two[label] and {one[label], two[label]} & shared:
+                ends = [f"{label} leads to {each[label]}" for each in (one, two)]
+                side.find("WAY_CHANGED", Severity.BREAK, f"/branches/{name}", *ends, clearable=True)
+
+
+def _reached(graph: Graph) -> dict[str, frozenset[str]]:
+    """Return which nodes can be reached from each."""
+    after: dict[str, set[str]] = {name: set() for name in graph.nodes}
+    pairs = [*graph.edges, *((name, end) for name, ends in graph.branches.items() for end in ends.values())]
+    pairs += [(source, _ends(join)[1]) for join in graph.joins for source in _ends(join)[0]]
+    for one, two in pairs:
+        after.setdefault(one, set()).add(two)
+    found = {}
+    for name in graph.nodes:
+        seen, pending = set[str](), [name]
+        while pending:
+            for each in after.get(pending.pop(), ()):
+                if each not in seen:
+                    seen.add(each)
+                    pending.append(each)
+        found[name] = frozenset(seen)
+    return found
+
+
+def _starts(side: Side) -> None:
+    """What starts a node is part of what a task is known by: under another one it begins anew, and answers are lost."""
+    for name in sorted(side.writer.nodes.keys() & side.reader.nodes.keys()):
+        one, two = side.writer.nodes[name], side.reader.nodes[name]
+        where = f"/nodes/{name}"
+        if one.defer != two.defer:
+            defers = ["deferred" if each.defer else "not deferred" for each in (one, two)]
+            side.find("START_CHANGED", Severity.BREAK, f"{where}/defer", *defers, clearable=True)
+        if one.triggers and two.triggers and one.triggers != two.triggers:
+            severity = Severity.BREAK if _asks(side.writer, name) or name in side.writer.subgraphs else Severity.RISK
+            starts = [_listed(each.triggers) for each in (one, two)]
+            side.find("START_CHANGED", severity, f"{where}/triggers", *starts, clearable=True, nodes=(name,))
+    for name in sorted(side.writer.subgraphs.keys() & side.reader.subgraphs.keys()):
+        kept = [each.subgraphs[name].checkpointer for each in (side.writer, side.reader)]
+        if kept[0] != kept[1]:
+            side.find("START_CHANGED", Severity.BREAK, f"/subgraphs/{name}/checkpointer", *kept, clearable=True)
 
 
 def _questions(side: Side) -> None:
     """Answers are handed to the questions of a node in order, from the first."""
     for name in sorted(side.writer.nodes.keys() & side.reader.nodes.keys()):
-        asked, asks = side.writer.nodes[name].interrupt_calls, side.reader.nodes[name].interrupt_calls
+        one, two = side.writer.nodes[name], side.reader.nodes[name]
+        asked, asks = one.interrupt_calls, two.interrupt_calls
         where = f"/nodes/{name}/interruptCalls"
+        if one.digest is not None and one.digest == two.digest:
+            continue
         if asked is None or asks is None:
             told = ("cannot be told" if each is None else _listed(each) for each in (asked, asks))
             side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, where, *told)
         elif asked and asks[: len(asked)] != asked:
-            side.find("INTERRUPT_ORDER", Severity.BREAK, where, _listed(asked), _listed(asks), nodes=(name,))
+            reworded = _is_reworded(asked, asks)
+            severity = Severity.RISK if reworded else Severity.BREAK
+            code = "TASK_ORDER" if any(each.startswith("task ") for each in asked) else "INTERRUPT_ORDER"
+            side.find(code, severity, where, _listed(asked), _listed(asks), nodes=(name,))
+
+
+def _is_reworded(asked: tuple[str, ...], asks: tuple[str, ...]) -> bool:
+    """Whether as many questions stand in the same places, some in other words: plain texts, none of them moved."""
+    pairs = [(before, after) for before, after in zip(asked, asks, strict=False) if before != after]
+    plain = all(each[:1] in ("'", '"') for pair in pairs for each in pair)
+    return plain and len(asks) >= len(asked) and not {after for _, after in pairs} & set(asked)
 
 
 def _listed(calls: tuple[str, ...]) -> str:
@@ -77,9 +153,15 @@ def _static_interrupts(side: Side) -> None:
     missing = sorted(side.writer.channels.keys() - side.reader.channels.keys())
     if stops and missing:
         told = (f"keeps {', '.join(missing)}", "does not")
-        side.find(
-            "STATIC_INTERRUPT_KEYSET", Severity.BREAK, "/interruptBefore", *told, clearable=True, nodes=tuple(stops)
-        )
+        nodes = tuple(stops)
+        side.find("STATIC_INTERRUPT_KEYSET", Severity.BREAK, "/interruptBefore", *told, clearable=True, nodes=nodes)
+    for key, one, two in (
+        ("interruptBefore", side.writer.interrupt_before, side.reader.interrupt_before),
+        ("interruptAfter", side.writer.interrupt_after, side.reader.interrupt_after),
+    ):
+        for name in sorted((set(two) - set(one)) & side.writer.nodes.keys()):
+            told = ("goes on", f"stops at {name}")
+            side.find("WAY_CHANGED", Severity.RISK, f"/{key}", *told, clearable=True, nodes=(name,))
 
 
 def _functional(side: Side) -> None:
@@ -90,7 +172,8 @@ def _functional(side: Side) -> None:
         told = (each.entrypoint if each else "none" for each in (one, two))
         side.find("NODE_REMOVED" if side.is_backward else "NODE_ADDED", Severity.BREAK, "/functional/entrypoint", *told)
         return
-    if one.tasks is None or two.tasks is None:
-        side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, "/functional/tasks", "cannot be told", "cannot be told")
-    elif two.tasks[: len(one.tasks)] != one.tasks:
+    if one.digest is not None and one.digest == two.digest:
+        return
+    if one.tasks is not None and two.tasks is not None and two.tasks[: len(one.tasks)] != one.tasks:
         side.find("TASK_ORDER", Severity.BREAK, "/functional/tasks", _listed(one.tasks), _listed(two.tasks))
+    side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, "/functional/digest", "one source", "another")

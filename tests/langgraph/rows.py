@@ -68,6 +68,7 @@ class Row:
     says: tuple
     given: dict = field(default_factory=lambda: {"topic": "a"})
     resume: object = "yes"
+    answers: tuple = ()
     why: str = ""
     clearable: bool = False
 
@@ -190,6 +191,103 @@ def graph(given):
     return {"first": first, "second": second, "done": answer}
 """
 
+TWO = changed(
+    BASE,
+    (
+        'return {"answer": interrupt("ok?")}',
+        'one, two = interrupt("one?"), interrupt("two?")\n    return {"answer": one + "|" + two}',
+    ),
+)
+ALIASED = TWO.replace("interrupt(", "ask(").replace(
+    "class State(", "from langgraph.types import interrupt as ask\nclass State("
+)
+BY_METHOD = changed(
+    BASE,
+    (
+        'def approve(state):\n    return {"answer": interrupt("ok?")}',
+        """class Desk:
+    def ask(self):
+        return interrupt("one?"), interrupt("two?")
+    def approve(self, state):
+        one, two = self.ask()
+        return {"answer": one + "|" + two}
+approve = Desk().approve""",
+    ),
+)
+WRAPPED = changed(
+    BASE,
+    (
+        'def approve(state):\n    return {"answer": interrupt("ok?")}',
+        """import functools
+def guarded(node):
+    @functools.wraps(node)
+    def wrapper(state):
+        one, two = interrupt("one?"), interrupt("two?")
+        return node({**state, "answer": one + "|" + two})
+    return wrapper
+@guarded
+def approve(state):
+    return {"answer": state["answer"]}""",
+    ),
+)
+LISTED = changed(
+    TWO,
+    ('interrupt("one?"), interrupt("two?")', "[interrupt(question) for question in QUESTIONS]"),
+    ("class State(", 'QUESTIONS = ["one?", "two?"]\nclass State('),
+)
+PARTIAL = changed(
+    TWO,
+    ("def approve(state):", "import functools\ndef asked(state, how):"),
+    ("def act(state):", 'approve = functools.partial(asked, how="so")\napprove.__name__ = "approve"\ndef act(state):'),
+)
+CALLABLE = changed(
+    TWO,
+    ("def approve(state):\n    one", "class Approve:\n  __name__ = 'approve'\n  def __call__(self, state):\n    one"),
+    ("def act(state):", "approve = Approve()\ndef act(state):"),
+)
+NOT_JOINED = changed(JOIN, ('built.add_edge(["one", "two"], "act")', 'built.add_edge("two", "act")'))
+PAIR = changed(
+    adds(BASE, "key: Pair"),
+    ("class State(", "from typing import NamedTuple\nclass Pair(NamedTuple):\n    one: str\nclass State("),
+    ("def plan(state):\n    return {}", 'def plan(state):\n    return {"key": Pair("x")}'),
+    ('state["topic"] + ":"', 'state["key"].one + ":"'),
+)
+ALIAS = changed(
+    DOC,
+    ("    text: str", '    text: str = Field(alias="t")'),
+    ('Doc(text="t")', 'Doc(t="x")'),
+    ("class Doc(", "from pydantic import Field\nclass Doc("),
+)
+INPUT = changed(
+    BASE,
+    ("def act(state):", "class In(BaseModel):\n    topic: str = ''\n    answer: str = ''\ndef act(state: In):"),
+    ('state["topic"] + ":" + state["answer"]', 'state.topic + ":" + state.answer'),
+)
+KEEP = """class Keep:
+    def __init__(self, most):
+        self.most = most
+    def __call__(self, one, two):
+        return (one + two)[-self.most:]
+class State("""
+
+
+def swapped(text, ask="interrupt"):
+    """The same questions, the other way round."""
+    return changed(text, (f'{ask}("one?"), {ask}("two?")', f'{ask}("two?"), {ask}("one?")'))
+
+
+def typed(hint, value):
+    """A key of a type, used as no other type can be."""
+    used = "upper()" if hint == "str" else "as_integer_ratio()" if "Decimal" in hint else "isoformat()"
+    used = "hex" if "UUID" in hint else "parts" if "Path" in hint else used
+    return changed(
+        adds(BASE, f"key: {hint}"),
+        ("class State(", "import datetime, decimal, pathlib, uuid\nclass State("),
+        ("def plan(state):\n    return {}", f'def plan(state):\n    return {{"key": {value}}}'),
+        ('state["topic"] + ":"', f'str(state["key"].{used}) + ":"'),
+    )
+
+
 ROWS = (
     Row("S1", BASE, changed(adds(BASE, "extra: str"), WRITES), ("done", "done"), ("ok", "ok", "risk")),
     Row(
@@ -278,7 +376,7 @@ ROWS = (
     Row("N7d", JOIN, changed(JOIN, ('["one", "two"]', '["two", "one"]')),
         ("silent", "silent"), ("break", "break", "break"), clearable=True),
     Row("N7e", JOIN, changed(JOIN, ('built.add_edge(["one", "two"], "act")', 'built.add_edge("one", "act")\nbuilt.add_edge("two", "act")'),),
-        ("done", "silent"), ("ok", "break", "break"), clearable=True),
+        ("done", "silent"), ("risk", "break", "break"), clearable=True),
     Row("N8", adds(STATIC, "extra: str").replace(*WRITES), STATIC, ("waits", "done"), ("break", "ok", "break"), resume=None,
         clearable=True, why="it is stopped there again and again"),
     Row("N9", STATIC, adds(STATIC, "extra: str").replace(*WRITES), ("done", "waits"), ("ok", "break", "break"), resume=None,
@@ -298,4 +396,55 @@ ROWS = (
         ("done", "done"), ("break", "break", "break"), given={"x": 1}, why="side effects happen twice"),
     Row("F5", changed(FLOW, ('mail("b")', 'fetch("b")')), changed(FLOW, ('fetch("a")', 'fetch("b")'), ('mail("b")', 'fetch("a")')),
         ("done", "done"), ("break", "break", "break"), given={"x": 1}, why="results are swapped"),
+    # Questions that are asked where one does not see it at once.
+    Row("H1", ALIASED, swapped(ALIASED, "ask"), ("done", "done"), ("break", "break", "break"), answers=("1", "2"),
+        why="the answer to one question is taken for another"),
+    Row("H2", BY_METHOD, swapped(BY_METHOD), ("done", "done"), ("break", "break", "break"), answers=("1", "2")),
+    Row("H3", WRAPPED, swapped(WRAPPED), ("done", "done"), ("break", "break", "break"), answers=("1", "2")),
+    Row("H4", LISTED, changed(LISTED, ('["one?", "two?"]', '["two?", "one?"]')), ("done", "done"),
+        ("break", "break", "break"), answers=("1", "2")),
+    Row("H5", PARTIAL, swapped(PARTIAL), ("done", "done"), ("break", "break", "break"), answers=("1", "2")),
+    Row("H6", CALLABLE, swapped(CALLABLE), ("done", "done"), ("break", "break", "break"), answers=("1", "2")),
+    # The way on from where somebody waits.
+    Row("W1", BASE, changed(BASE, ("plan, approve, act)", "plan, act, approve)"), ('state["topic"] + ":" + state["answer"]', '"x"')),
+        ("silent", "done"), ("break", "break", "break"), clearable=True, why="a step is left out, or taken twice"),
+    Row("W2", NOT_JOINED, changed(NOT_JOINED, ('built.add_edge("two", "act")', 'built.add_edge(["one", "two"], "merge")\nbuilt.add_edge("merge", "act")'),
+        ("(one, two, three, act)", "(one, two, three, act, merge)"), ("def act(", "def merge(state):\n    return {}\ndef act(")),
+        ("silent", "done"), ("break", "break", "break"), clearable=True),
+    Row("W3", BASE.replace("graph = line(", "def build():\n    return line(").replace("approve, act)", "approve, act)\ngraph = build()"),
+        changed(BASE, ("graph = line(State, plan, approve, act)", """built = StateGraph(State)
+built.add_node("plan", plan)
+built.add_node("approve", approve, defer=True)
+built.add_node("act", act)
+built.add_edge(START, "plan")
+built.add_edge("plan", "approve")
+built.add_edge("approve", "act")
+built.add_edge("act", END)
+graph = built.compile()""")), ("TypeError", "done"), ("break", "break", "break"), clearable=True),
+    # What is a text to JSON, and an object to whoever reads it back.
+    *(
+        Row(f"P{number}", typed(hint, value), typed("str", "'x'"), ("AttributeError", "AttributeError"), says)
+        for number, (hint, value, says) in enumerate(
+            (
+                ("datetime.datetime", "datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)", ("break", "break", "break")),
+                ("uuid.UUID", "uuid.UUID(int=1)", ("break", "break", "break")),
+                ("decimal.Decimal", "decimal.Decimal('1.5')", ("break", "break", "break")),
+                ("pathlib.Path", "pathlib.Path('/x')", ("break", "break", "break")),
+            )
+        )
+    ),
+    Row("P9", PAIR, changed(PAIR, ("Pair", "Couple")), ("AttributeError", "AttributeError"), ("break", "break", "break")),
+    Row("A1", ALIAS, changed(ALIAS, ("text: str", "body: str"), (".text", ".body")),
+        ("AttributeError", "AttributeError"), ("break", "break", "break")),
+    Row("A2", ALIAS, changed(ALIAS, ('alias="t"', 'alias="tt"'), ('t="x"', 'tt="x"')), ("done", "done"), ("ok", "ok", "ok"),
+        why="stores keep the names of fields"),
+    Row("A3", INPUT, changed(INPUT, ("    answer: str = ''", "    answer: str = ''\n    extra: str")),
+        ("ValidationError", "done"), ("break", "ok", "break")),
+    Row("K1", LOG.replace("class State(", KEEP).replace("operator.add", "Keep(5)"),
+        LOG.replace("class State(", KEEP).replace("operator.add", "Keep(1)"), ("done", "done"), ("risk", "risk", "risk"),
+        why="accumulated entries are lost"),
+    Row("L1", BASE, BASE.replace("def approve(state):", "def approve(given):"), ("done", "done"), ("ok", "ok", "ok"),
+        why="what a variable is called means nothing"),
+    Row("F4", FLOW, changed(FLOW, ('"first": first', '"first": first + "!"')), ("done", "done"),
+        ("unknown", "unknown", "unknown"), given={"x": 1}, why="what is kept is in the code alone"),
 )  # fmt: skip

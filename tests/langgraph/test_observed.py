@@ -25,6 +25,9 @@ def taken_over(stage, writer, reader, row):
     store = stage.store()
     begun = stage.play(writer, store, ("invoke", row.given))[0]
     assert begun["came"] == "waits", begun
+    if row.answers:  # the first question is answered by the one, the second by the other
+        stage.play(writer, store, ("resume", row.answers[0]))
+        return stage.play(reader, store, ("resume", row.answers[1]))[0]
     verb = ("resume", row.resume) if row.resume is not None else ("invoke", None)
     return stage.play(reader, store, verb)[0]
 

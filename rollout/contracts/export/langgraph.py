@@ -6,14 +6,16 @@ Source: langgraph 1.2, `CompiledStateGraph` (channels, nodes, builder, interrupt
 from __future__ import annotations
 
 import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rollout.contracts.export.models import bare, hints_of, kind_of, required_of, schema_of
-from rollout.contracts.export.source import calls_of
+from rollout.contracts.export.models import bare, checks_of, classes_in, hints_of, kind_of, required_of, schema_of
+from rollout.contracts.export.source import Reading, reading_of
 
 LIBRARIES = ("langgraph", "langgraph-checkpoint", "langchain-core", "pydantic")
 _INTERNAL = ("__", "branch:", "join:")
+ROOT = "__root__"
 
 
 def is_graph(target: Any) -> bool:
@@ -23,56 +25,78 @@ def is_graph(target: Any) -> bool:
 
 def graph_contract(compiled: Any) -> dict[str, Any]:
     """Return everything of a contract that a graph tells."""
-    classes: dict[str, str] = {}
+    classes: dict[str, Any] = {}
     return {
         **_graph(compiled, classes),
         "framework": {"name": "langgraph", "libs": _libraries()},
         "store": _store(compiled.checkpointer),
-        "classes": {path: {"kind": kind} for path, kind in sorted(classes.items())},
+        "classes": {
+            **_others(compiled),
+            **{path: {"kind": k, "checks": c} for path, (k, c) in sorted(classes.items())},
+        },
     }
 
 
-def _graph(compiled: Any, classes: dict[str, str]) -> dict[str, Any]:
+def _others(compiled: Any) -> dict[str, Any]:
+    """Return the classes that stand in the agent's modules: also what is annotated nowhere may be kept, by its path."""
+    builder = getattr(compiled, "builder", None)
+    told = [getattr(builder, "state_schema", None)]
+    for node in (builder.nodes if builder else compiled.nodes).values():
+        runnable = getattr(node, "runnable", getattr(node, "bound", None))
+        told += [getattr(runnable, "func", None), getattr(runnable, "afunc", None)]
+    modules = {getattr(each, "__module__", "") for each in told if each is not None}
+    found = {path: each for name in sorted(modules) for path, each in classes_in(sys.modules.get(name)).items()}
+    return {path: {"kind": kind, "bases": bases} for path, (kind, bases) in found.items()}
+
+
+def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
     builder = getattr(compiled, "builder", None)
     if builder is None:
         return _functional(compiled, classes)
     state = builder.state_schema
-    kinds = {name: channel for name, channel in compiled.channels.items() if not name.startswith(_INTERNAL)}
+    kinds = {name: each for name, each in compiled.channels.items() if name == ROOT or not name.startswith(_INTERNAL)}
     public = builder.schemas.get(state, {})
     every = {name: hint for schema in builder.schemas for name, hint in hints_of(schema).items()} | hints_of(state)
-    hints = {name: bare(hint) for name, hint in every.items()}
-    private = {name: hint for name, hint in hints.items() if name in kinds and name not in public}
-    channels = {}
-    for name, channel in sorted(kinds.items()):
-        own = schema_of(hints[name], "serialization")[1] if name in hints else {}
-        classes |= own
-        channels[name] = {
-            "kind": type(channel).__name__,
-            "reducer": _named(getattr(channel, "operator", getattr(channel, "reducer", None))),
-            "private": name in private,
-            "classes": sorted(own),
-        }
+    hints = {name: bare(hint) for name, hint in every.items()} | ({ROOT: state} if ROOT in kinds else {})
+    private = {name: hint for name, hint in hints.items() if name in kinds and name not in public and name != ROOT}
+    readings = {name: _reading(name, node, builder) for name, node in builder.nodes.items()}
     return {
         "state": _state(state, private),
-        "channels": channels,
-        "nodes": {name: {"interruptCalls": _questions(node)} for name, node in sorted(builder.nodes.items())},
+        "channels": {name: _channel(each, hints.get(name), name in private, classes) for name, each in kinds.items()},
+        "nodes": {name: _node(name, node, compiled, readings[name]) for name, node in sorted(builder.nodes.items())},
         "edges": sorted([list(edge) for edge in builder.edges]),
+        "branches": _branches(builder),
         "joins": sorted(name for name in compiled.channels if name.startswith("join:")),
         "interruptBefore": _stops(compiled.interrupt_before_nodes, builder.nodes),
         "interruptAfter": _stops(compiled.interrupt_after_nodes, builder.nodes),
-        "subgraphs": {name: _graph(inner, classes) for name, inner in compiled.get_subgraphs()},
+        "subgraphs": {name: _graph(inner, classes) for name, inner in _subgraphs(compiled, readings)},
+        "checkpointer": _inherits(compiled.checkpointer),
+    }
+
+
+def _channel(channel: Any, hint: Any, private: bool, classes: dict[str, Any]) -> dict[str, Any]:
+    own = schema_of(hint, "serialization", for_store=True)[1] if hint is not None else {}
+    classes |= own
+    reducer = getattr(channel, "operator", getattr(channel, "reducer", None))
+    accumulates = getattr(channel, "accumulate", None)
+    return {
+        "kind": type(channel).__name__ + ("" if accumulates is None else f"(accumulate={accumulates})"),
+        "reducer": _named(reducer),
+        "reducerDigest": None if reducer is None else reading_of(reducer).digest,
+        "private": private,
+        "classes": sorted(own),
     }
 
 
 def _state(state: Any, private: dict[str, Any]) -> dict[str, Any]:
     """Return the shape of everything that is kept: the state, and the private keys of single nodes."""
-    told: dict[str, Any] = {"kind": kind_of(state)}
+    told: dict[str, Any] = {"kind": kind_of(state), "checks": checks_of(state)}
     for role, mode in (("writer", "serialization"), ("reader", "validation")):
-        schema, _ = schema_of(state, mode)  # type: ignore[arg-type]
-        if mode == "serialization":
-            schema["required"] = sorted(required_of(state) & schema.get("properties", {}).keys())
+        schema, _ = schema_of(state, mode, for_store=True)  # type: ignore[arg-type]
+        if role == "writer" and "properties" in schema:
+            schema["required"] = sorted(required_of(state) & schema["properties"].keys())
         for name, hint in sorted(private.items()):
-            own, _ = schema_of(hint, mode)  # type: ignore[arg-type]
+            own, _ = schema_of(hint, mode, for_store=True)  # type: ignore[arg-type]
             schema.setdefault("$defs", {}).update(own.pop("$defs", {}))
             schema.setdefault("properties", {})[name] = own
         told[role] = schema
@@ -86,31 +110,72 @@ def _named(function: Any) -> str | None:
     return f"{module}.{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
-def _questions(node: Any) -> list[str] | None:
-    runnable = node.runnable
-    if hasattr(runnable, "get_subgraphs"):
-        return []
-    function = getattr(runnable, "func", None) or getattr(runnable, "afunc", None)
-    found = calls_of(function, lambda name, _: name.rpartition(".")[2] == "interrupt")
-    return None if found is None else list(found)
+def _reading(name: str, node: Any, builder: Any) -> Reading:
+    """Read what is behind a node, and what decides where it goes on."""
+    routes = [branch.path for branch in builder.branches.get(name, {}).values()]
+    return reading_of(node.runnable, *routes)
+
+
+def _node(name: str, node: Any, compiled: Any, reading: Reading) -> dict[str, Any]:
+    own = getattr(node, "input_schema", None)
+    is_part = own is not None and own is not compiled.builder.state_schema and kind_of(own) != "other"
+    return {
+        "interruptCalls": reading.calls if reading.is_whole or reading.calls else None,
+        "digest": reading.digest,
+        "triggers": sorted(getattr(compiled.nodes.get(name), "triggers", ())),
+        "defer": bool(getattr(node, "defer", False)),
+        "input": _state(own, {}) if is_part else None,
+    }
+
+
+def _branches(builder: Any) -> dict[str, dict[str, str]]:
+    """Return where conditions and commands of each node may lead, by their labels."""
+    found: dict[str, dict[str, str]] = {}
+    for source, branches in builder.branches.items():
+        for branch in branches.values():
+            found.setdefault(source, {}).update({str(k): str(v) for k, v in (branch.ends or {}).items()})
+    for name, node in builder.nodes.items():
+        ends = getattr(node, "ends", None) or ()
+        named = ends.items() if isinstance(ends, dict) else ((end, end) for end in ends)
+        for end, label in named:
+            found.setdefault(name, {})[str(label)] = str(end)
+    return found
+
+
+def _subgraphs(compiled: Any, readings: dict[str, Reading]) -> list[tuple[str, Any]]:
+    """Return every graph inside, by its host; a second one in the same host has a number."""
+    found = list(compiled.get_subgraphs())
+    known = {id(inner) for _, inner in found}
+    for host, reading in readings.items():
+        others = [each for each in reading.graphs if id(each) not in known]
+        first = [] if any(name == host for name, _ in found) else others[:1]
+        found += [(host, each) for each in first]
+        rest = [each for each in others if each not in first]
+        found += [(f"{host}#{number}", each) for number, each in enumerate(rest, 1)]
+    return found
 
 
 def _stops(names: Any, nodes: Any) -> list[str]:
     return sorted(nodes) if names == "*" else sorted(names)
 
 
-def _functional(compiled: Any, classes: dict[str, str]) -> dict[str, Any]:
-    """Return what an entrypoint tells: the calls that are replayed, in order."""
+def _inherits(checkpointer: Any) -> str:
+    return str(checkpointer) if checkpointer in (None, True, False) else "own"
+
+
+def _functional(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
+    """Return what an entrypoint tells: the calls that are replayed, in order, and the graphs that it calls."""
     name = next(iter(compiled.nodes))
-    bound = compiled.nodes[name].bound
-    function = getattr(bound, "func", None) or getattr(bound, "afunc", None)
-
-    def is_replayed(called: str, known: Any) -> bool:
-        return called.rpartition(".")[2] == "interrupt" or type(known).__name__ in ("_TaskFunction", "TaskFunction")
-
-    found = calls_of(function, is_replayed)
-    del classes
-    return {"functional": {"entrypoint": name, "tasks": None if found is None else list(found)}}
+    reading = reading_of(compiled.nodes[name].bound)
+    inner = {f"{name}#{number}" if number else name: each for number, each in enumerate(reading.graphs)}
+    return {
+        "functional": {
+            "entrypoint": name,
+            "tasks": reading.calls if reading.is_whole or reading.calls else None,
+            "digest": reading.digest,
+        },
+        "subgraphs": {host: _graph(each, classes) for host, each in inner.items()},
+    }
 
 
 def _libraries() -> dict[str, str]:
@@ -127,4 +192,5 @@ def _store(checkpointer: Any) -> dict[str, Any]:
     name = type(checkpointer).__name__.lower()
     kind = next((each for each in ("postgres", "redis", "sqlite", "memory") if each in name), "other")
     strict = os.environ.get("LANGGRAPH_STRICT_MSGPACK", "").lower() in ("1", "true", "yes")
-    return {"kind": kind, "strictMsgpack": strict}
+    serde = type(getattr(checkpointer, "serde", None)).__name__
+    return {"kind": kind, "strictMsgpack": strict, "serde": "" if serde == "NoneType" else serde}

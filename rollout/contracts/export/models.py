@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import inspect
+import sys
 from collections.abc import Mapping
+from enum import Enum
+from pathlib import PurePath
 from types import UnionType
 from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from typing_extensions import ReadOnly, TypedDict, is_typeddict
 
+from rollout.contracts.export.source import reading_of
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 
 Mode = Literal["validation", "serialization"]
@@ -26,40 +30,85 @@ class Generator(GenerateJsonSchema):
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  pydantic's
 
+    is_writer = False
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.classes: dict[str, str] = {}
+        self.classes: dict[str, tuple[str, str | None]] = {}
 
     def _library(self, found: Any) -> JsonSchemaValue | None:
         module = getattr(found, "__module__", "")
         if not module.startswith(LIBRARIES):
             return None
-        return {PYTHON_TYPE: ".".join(module.split(".")[:2])}
+        return {PYTHON_TYPE: ".".join((*module.split(".")[:2], found.__name__))}
 
     def _note(self, found: Any, kind: str) -> None:
-        self.classes[f"{found.__module__}.{found.__name__}"] = kind  # as stores write it
+        self.classes[f"{found.__module__}.{found.__name__}"] = (kind, checks_of(found))  # as stores write it
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         if (opaque := self._library(schema["cls"])) is not None:
             return opaque
         self._note(schema["cls"], "pydantic")
-        return super().model_schema(schema)
+        return self._whole(super().model_schema(schema), "pydantic", schema["cls"])
 
     def dataclass_schema(self, schema: Any) -> JsonSchemaValue:
         if (opaque := self._library(schema["cls"])) is not None:
             return opaque
         self._note(schema["cls"], "dataclass")
-        found = super().dataclass_schema(schema)
-        if self.mode == "validation":
+        found = self._whole(super().dataclass_schema(schema), "dataclass", schema["cls"])
+        if not self.is_writer:
             found["additionalProperties"] = False  # rebuilt by its constructor, which takes no others
         return found
 
+    def _whole(self, found: JsonSchemaValue, kind: str, type_: Any) -> JsonSchemaValue:
+        """Return the schema of a class: a store keeps all of its fields but excluded ones, and that it is one."""
+        if self.is_writer and "properties" in found:
+            left = {name for name, field in getattr(type_, "model_fields", {}).items() if field.exclude}
+            found["properties"] = {name: each for name, each in found["properties"].items() if name not in left}
+            found["required"] = sorted(found["properties"])
+        return {**found, PYTHON_TYPE: kind}
+
     def enum_schema(self, schema: Any) -> JsonSchemaValue:
         self._note(schema["cls"], "enum")
-        return super().enum_schema(schema)
+        return {**super().enum_schema(schema), PYTHON_TYPE: "enum"}
 
     def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
         return _one_library(super().tagged_union_schema(schema), self.definitions)
+
+    def datetime_schema(self, schema: Any) -> JsonSchemaValue:
+        return {**super().datetime_schema(schema), PYTHON_TYPE: "datetime"}
+
+    def date_schema(self, schema: Any) -> JsonSchemaValue:
+        return {**super().date_schema(schema), PYTHON_TYPE: "date"}
+
+    def time_schema(self, schema: Any) -> JsonSchemaValue:
+        return {**super().time_schema(schema), PYTHON_TYPE: "time"}
+
+    def timedelta_schema(self, schema: Any) -> JsonSchemaValue:
+        return {**super().timedelta_schema(schema), PYTHON_TYPE: "timedelta"}
+
+    def uuid_schema(self, schema: Any) -> JsonSchemaValue:
+        return {**super().uuid_schema(schema), PYTHON_TYPE: "uuid"}
+
+    def decimal_schema(self, schema: Any) -> JsonSchemaValue:
+        return {PYTHON_TYPE: "decimal"} if schema else {}
+
+    def bytes_schema(self, schema: Any) -> JsonSchemaValue:
+        return {**super().bytes_schema(schema), PYTHON_TYPE: "bytes"}
+
+    def tuple_schema(self, schema: Any) -> JsonSchemaValue:
+        return {**super().tuple_schema(schema), PYTHON_TYPE: "tuple"}
+
+    def lax_or_strict_schema(self, schema: Any) -> JsonSchemaValue:
+        return self._marked(super().lax_or_strict_schema(schema), schema)
+
+    def json_or_python_schema(self, schema: Any) -> JsonSchemaValue:
+        return self._marked(super().json_or_python_schema(schema), schema)
+
+    def _marked(self, found: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
+        """Return a schema with the type that its instances must be of, where JSON says too little of it."""
+        kind = _kind_kept(_instance_of(schema))
+        return {**found, PYTHON_TYPE: kind} if kind and PYTHON_TYPE not in found else found
 
     def set_schema(self, schema: Any) -> JsonSchemaValue:
         return {**super().set_schema(schema), PYTHON_TYPE: "set"}
@@ -76,43 +125,148 @@ class Generator(GenerateJsonSchema):
         return {}
 
 
+_KEPT = (PurePath, collections.deque, collections.Counter, collections.defaultdict, collections.OrderedDict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """Marks a type of which JSON says too little: how it is kept, and, of a NamedTuple, its fields."""
+
+    name: str
+    fields: tuple[str, ...] = ()
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> JsonSchemaValue:
+        """Return the schema that pydantic makes, with what it is; a NamedTuple is kept by its fields."""
+        if self.fields:
+            properties = dict.fromkeys(self.fields, True)
+            told = {"type": "object", "properties": properties, "required": sorted(properties)}
+            return {**told, PYTHON_TYPE: "namedtuple"}
+        found: JsonSchemaValue = handler.resolve_ref_schema(handler(core))
+        return {**found, PYTHON_TYPE: self.name}
+
+
+def _is_named_tuple(type_: Any) -> bool:
+    return inspect.isclass(type_) and issubclass(type_, tuple) and hasattr(type_, "_fields")
+
+
+def _kept(type_: Any) -> Any:
+    """Return a type with a mark where JSON says too little of it."""
+    plain = get_origin(type_) or type_
+    if _is_named_tuple(plain):
+        return Annotated[type_, Kept("namedtuple", tuple(plain._fields))]
+    kind = _kind_kept(plain)
+    return Annotated[type_, Kept(kind)] if kind else type_
+
+
+def _kind_kept(type_: Any) -> str:
+    kinds = [each for each in _KEPT if inspect.isclass(type_) and issubclass(type_, each)]
+    return kinds[0].__name__ if kinds else ""
+
+
+def _instance_of(schema: Any, depth: int = 5) -> Any:
+    """Return the class that a core schema asks its values to be of."""
+    if not isinstance(schema, dict) or depth == 0:
+        return None
+    if schema.get("type") == "is-instance":
+        return schema.get("cls")
+    inner = [schema.get(key) for key in ("strict_schema", "python_schema", "schema", "lax_schema")]
+    inner += list(schema.get("steps") or ())
+    return next((found for each in inner if (found := _instance_of(each, depth - 1)) is not None), None)
+
+
+def _named_tuples(type_: Any) -> list[Any]:
+    return [type_] if _is_named_tuple(type_) else [found for each in get_args(type_) for found in _named_tuples(each)]
+
+
 def _one_library(schema: JsonSchemaValue, definitions: Mapping[Any, Any]) -> JsonSchemaValue:
     """Return a union of one library's types as that library's."""
     branches = schema.get("oneOf", [])
     known = [definitions.get(str(each.get("$ref", "")).rpartition("/")[2], each) for each in branches]
-    names = {each.get(PYTHON_TYPE) for each in known}
-    return {PYTHON_TYPE: names.pop()} if len(names) == 1 and None not in names else schema
+    names = {str(each.get(PYTHON_TYPE, "")).rpartition(".")[0] for each in known}
+    return {PYTHON_TYPE: names.pop()} if len(names) == 1 and "" not in names else schema
 
 
-def schema_of(type_: Any, mode: Mode) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the JSON Schema of a type, and the kinds of the classes in it, by path."""
+def checks_of(type_: Any) -> str | None:
+    """Return a digest of what a class does when it is made: validators, `__post_init__`, strictness."""
+    found: list[Any] = []
+    decorators = getattr(type_, "__pydantic_decorators__", None)
+    for group in ("validators", "field_validators", "root_validators", "model_validators"):
+        found += [each.func for _, each in sorted(getattr(decorators, group, {}).items())]
+    own = vars(type_) if inspect.isclass(type_) else {}
+    found += [
+        own[name] for name in ("__post_init__", "model_post_init", "__init__") if name in own and _is_written(own[name])
+    ]
+    strict = bool(getattr(type_, "model_config", {}).get("strict")) if inspect.isclass(type_) else False
+    if not found and not strict:
+        return None
+    return f"{'strict ' if strict else ''}{reading_of(*found).digest or 'unknown'}"
+
+
+def _is_written(function: Any) -> bool:
+    """Whether a function stands in the agent's source; those of dataclasses and pydantic are made."""
+    return (
+        inspect.isfunction(function)
+        and not function.__code__.co_filename.startswith("<")
+        and not str(function.__module__).startswith(("pydantic", "dataclasses"))
+    )
+
+
+def schema_of(
+    type_: Any, mode: Mode, *, for_store: bool = False
+) -> tuple[dict[str, Any], dict[str, tuple[str, str | None]]]:
+    """Return the JSON Schema of a type, and the kinds and checks of the classes in it, by path.
+
+    for_store: as stores keep it that keep Python's objects: by the names of fields, all of them there, nothing
+    computed; otherwise as JSON.
+    """
+    named = _named_tuples(type_)
     type_ = modern(type_)
     made: list[Generator] = []
 
     class Noting(Generator):
+        is_writer = for_store and mode == "serialization"
+
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             made.append(self)
 
+    options: dict[str, Any] = {"mode": "validation", "by_alias": False} if for_store else {"mode": mode}
+    options["schema_generator"] = Noting
     try:
-        schema = TypeAdapter(type_).json_schema(mode=mode, schema_generator=Noting)
-    except (PydanticSchemaGenerationError, PydanticUserError):
-        schema = _loosely(type_, mode, Noting)
-    return _without_strays(schema), {path: kind for each in made for path, kind in each.classes.items()}
+        schema = TypeAdapter(type_).json_schema(**options)
+    except Exception:  # noqa: BLE001  whatever a type of the agent's does when it is looked at
+        schema = _loosely(type_, options)
+    classes = {path: kind for each in made for path, kind in each.classes.items()}
+    classes |= {f"{each.__module__}.{each.__name__}": ("namedtuple", None) for each in named}
+    return (_without_strays(schema) if for_store else without_python_types(_without_strays(schema))), classes
 
 
-def _loosely(type_: Any, mode: Mode, generator: type[Generator]) -> dict[str, Any]:
-    """Return the schema of a type in which some fields cannot be told: those may be anything."""
+def without_python_types(value: Any) -> Any:
+    """Return a schema as plain JSON Schema: what is kept as JSON has no types of Python's."""
+    if isinstance(value, dict):
+        return {key: without_python_types(each) for key, each in value.items() if key != PYTHON_TYPE}
+    return [without_python_types(each) for each in value] if isinstance(value, list) else value
+
+
+def _loosely(type_: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a type in which some fields cannot be told: each by itself, and those may be anything."""
     fields = hints_of(type_)
     if not fields:
         return {PYTHON_TYPE: f"{type_.__module__}.{type_.__qualname__}"} if inspect.isclass(type_) else {}
-    required = required_of(type_)
-    arbitrary = ConfigDict(arbitrary_types_allowed=True)
-    told: dict[str, Any] = {
-        name: (modern(bare(each)), ... if name in required else None) for name, each in fields.items()
-    }
-    model = create_model("State", __config__=arbitrary, **told)
-    return model.model_json_schema(mode=mode, schema_generator=generator)
+    properties, definitions = {}, dict[str, Any]()
+    for name, hint in fields.items():
+        try:
+            adapter: Any = TypeAdapter(modern(bare(hint)), config=ConfigDict(arbitrary_types_allowed=True))
+            own = adapter.json_schema(**options)
+        except Exception:  # noqa: BLE001  likewise
+            try:
+                own = TypeAdapter(modern(bare(hint))).json_schema(**options)
+            except Exception:  # noqa: BLE001  likewise
+                own = {}
+        definitions |= own.pop("$defs", {})
+        properties[name] = own
+    required = sorted(required_of(type_) & properties.keys())
+    return {"type": "object", "properties": properties, "required": required, "$defs": definitions}
 
 
 def modern(type_: Any, inside: tuple[Any, ...] = ()) -> Any:
@@ -129,13 +283,13 @@ def modern(type_: Any, inside: tuple[Any, ...] = ()) -> Any:
         return make(type_.__name__, fields)
     origin, arguments = get_origin(type_), get_args(type_)
     if not arguments or origin is Literal:
-        return type_
+        return _kept(type_)
     if origin is Annotated:
         return Annotated[(modern(arguments[0], inside), *type_.__metadata__)]
     changed = tuple(modern(each, inside) for each in arguments)
     if all(one is two for one, two in zip(changed, arguments, strict=True)):
-        return type_
-    return Union[changed] if origin in (Union, UnionType) else origin[changed]  # noqa: UP007  made of a tuple
+        return _kept(type_)
+    return Union[changed] if origin in (Union, UnionType) else _kept(origin[changed])  # noqa: UP007  made of a tuple
 
 
 def bare(hint: Any) -> Any:
@@ -195,3 +349,17 @@ def _references(value: Any) -> list[str]:
     found = [name for each in value.values() for name in _references(each)]
     reference = value.get("$ref")
     return [*found, reference.removeprefix("#/$defs/")] if isinstance(reference, str) else found
+
+
+def classes_in(module: Any) -> dict[str, tuple[str, list[str]]]:
+    """Return the classes of a module that stores keep by their path, with their kinds and what they come from."""
+    found = {}
+    for name, each in vars(module).items() if module is not None else ():
+        if not inspect.isclass(each) or each.__module__.startswith(LIBRARIES) or each.__module__.startswith("pydantic"):
+            continue
+        kind = "enum" if issubclass(each, Enum) else "namedtuple" if _is_named_tuple(each) else kind_of(each)
+        if kind in ("typeddict", "other") or each.__module__.partition(".")[0] in sys.stdlib_module_names:
+            continue
+        bases = [f"{base.__module__}.{base.__name__}" for base in each.__mro__[1:-1]]
+        found[f"{module.__name__}.{name}"] = (kind, bases)
+    return found

@@ -55,7 +55,12 @@ def export(target: Any, *, agent: str = "", version: str = "", store: str = "") 
         target = target.compile()
     told: dict[str, Any] = {"contractVersion": VERSION, "agent": agent, "version": version}
     if is_graph(target):
-        told |= graph_contract(target)
+        try:
+            told |= graph_contract(target)
+        except Exception as error:
+            remedy = "if it runs, please report it: a contract can be written by hand meanwhile (docs/state.md)"
+            found = f"cannot be exported: {type(error).__name__}: {error}"
+            raise InvalidInput([Fault("TARGET", found, remedy)]) from error
     elif isinstance(target, dict | bool):
         told["state"] = {"kind": "other", "writer": target, "reader": target}
     elif isinstance(target, TypeAdapter) or (inspect.isclass(target) and _is_type(target)):
@@ -79,5 +84,5 @@ def _type_contract(target: Any) -> dict[str, Any]:
     return {
         "state": {"kind": kind_of(type_), "writer": writer, "reader": reader},
         "framework": {"name": "none"},
-        "classes": {path: {"kind": kind} for path, kind in sorted(classes.items())},
+        "classes": {path: {"kind": kind, "checks": checks} for path, (kind, checks) in sorted(classes.items())},
     }

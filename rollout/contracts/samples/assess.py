@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from rollout.contracts.contract import Contract, Graph
-from rollout.contracts.samples.snapshot import Snapshot
+from rollout.contracts.samples.decode import Decoded
+from rollout.contracts.samples.snapshot import START, Snapshot
 from rollout.contracts.schema.document import Document, Node
+from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.contracts.schema.values import holds
 
 REASONS_MAX = 20
@@ -46,10 +48,20 @@ def assess(snapshots: Iterable[Snapshot], reader: Contract) -> Readability:
 
 
 def only_by(snapshots: Iterable[Snapshot], reader: Contract, other: Contract) -> Readability:
-    """Return what `reader` cannot make of conversations that `other` can go on with."""
-    every = tuple(snapshots)
-    healthy = {each.thread for each in every} - assess(every, other).threads
-    return assess((each for each in every if each.thread in healthy), reader)
+    """Return what `reader` cannot make of conversations, apart from what `other` cannot make of them either."""
+    mine: dict[tuple[str, ...], Document] = {}
+    others: dict[tuple[str, ...], Document] = {}
+    reasons: Counter[str] = Counter()
+    affected, undecided = set[str](), set[str]()
+    for each in snapshots:
+        found = set(_wrong(each, reader, mine))
+        only = {reason for reason in found - set(_wrong(each, other, others)) if not reason.startswith("?")}
+        reasons.update(only)
+        if only:
+            affected.add(each.thread)
+        if each.undecodable or any(reason.startswith("?") for reason in found):
+            undecided.add(each.thread)
+    return Readability(frozenset(affected), dict(reasons.most_common(REASONS_MAX)), len(undecided))
 
 
 def places(snapshots: Iterable[Snapshot]) -> dict[str, int]:
@@ -73,7 +85,7 @@ def _wrong(found: Snapshot, reader: Contract, documents: dict[tuple[str, ...], D
         graph = inner
     prefix = "".join(f"{name}/" for name in found.graph)
     if reader.framework.name == "langgraph":
-        nodes = {*graph.nodes, *([graph.functional.entrypoint] if graph.functional else [])}
+        nodes = {*graph.nodes, START, *([graph.functional.entrypoint] if graph.functional else [])}
         for name in {*found.waiting, *found.sends} - nodes:
             yield f"node {prefix}{name}"
         for join in found.joins:
@@ -84,14 +96,24 @@ def _wrong(found: Snapshot, reader: Contract, documents: dict[tuple[str, ...], D
     yield from _values(found, reader, graph, documents[found.graph].node, prefix)
 
 
+def _accepted(schema: Node, decoded: Decoded) -> bool | None:
+    """Whether a schema accepts a stored value; what a library keeps as its own, that library reads."""
+    if not decoded.is_opaque:
+        return holds(schema, decoded.value)
+    said = schema.keywords
+    items = schema.child("items").keywords if "items" in said and isinstance(said["items"], dict) else {}
+    opaque = PYTHON_TYPE in said or PYTHON_TYPE in items or schema.schema in (True, {})
+    return True if opaque and (PYTHON_TYPE not in said or "type" not in said) else None
+
+
 def _values(found: Snapshot, reader: Contract, graph: Graph, node: Node, prefix: str) -> Iterator[str]:
     known = node.named("properties")
-    for name, decoded in found.values.items():
+    for name, decoded in (*found.values.items(), *found.to_come):
         for path in decoded.classes - reader.classes.keys():
             yield f"class {path}"
         if name not in known:
             continue
-        accepted = None if decoded.is_opaque else holds(known[name], decoded.value)
+        accepted = _accepted(known[name], decoded)
         if accepted is False:
             yield f"value of {prefix}{name}"
         elif accepted is None:

@@ -15,6 +15,7 @@ from rollout.contracts.samples.snapshot import (
     Limits,
     Snapshot,
     Survey,
+    pending_of,
     snapshot,
 )
 
@@ -29,6 +30,16 @@ _BLOBS = """
 SELECT channel, type, CASE WHEN octet_length(blob) <= %s THEN blob END FROM checkpoint_blobs
 WHERE thread_id = %s AND checkpoint_ns = %s AND version = ANY(%s)
 """
+_PENDING = """
+SELECT channel, type, CASE WHEN octet_length(blob) <= %s THEN blob END FROM checkpoint_writes
+WHERE thread_id = %s AND checkpoint_ns = %s AND checkpoint_id = %s LIMIT %s
+"""
+_ASKED = """
+SELECT DISTINCT thread_id, checkpoint_ns, checkpoint_id FROM checkpoint_writes
+WHERE channel IN ('__interrupt__', '__error__') OR channel LIKE 'branch:to:%%' LIMIT %s
+"""
+WRITES_MAX = 500
+
 SAMPLED = "TABLESAMPLE SYSTEM (1)"
 """Where counting all takes too long, one page in a hundred is looked at: values can be judged, nobody is cleared."""
 
@@ -67,8 +78,11 @@ def _first(error: Exception) -> str:
 def _surveyed(connection: Any, limits: Limits, sample: str) -> Survey:
     rows = connection.execute(_LATEST.format(sample=sample), (ROWS_MAX + 1,)).fetchall()
     complete = not sample and len(rows) <= ROWS_MAX
-    waits = [row for row in rows if _waits(row)]
-    others = sorted((row for row in rows if not _waits(row)), key=lambda row: str(row[2]), reverse=True)
+    asked = {tuple(row) for row in connection.execute(_ASKED, (ROWS_MAX,)).fetchall()}
+    waits = [row for row in rows if _waits(row) or tuple(row[:3]) in asked]
+    others = sorted(
+        (row for row in rows if not (_waits(row) or tuple(row[:3]) in asked)), key=lambda row: str(row[2]), reverse=True
+    )
     complete = complete and len(waits) <= WAITING_MAX
     chosen = (*waits[:WAITING_MAX], *others[: limits.newest])
     return Survey(tuple(_read(connection, row) for row in chosen), len(rows), complete)
@@ -77,13 +91,15 @@ def _surveyed(connection: Any, limits: Limits, sample: str) -> Survey:
 def _waits(row: Any) -> bool:
     """Whether a checkpoint may be one that waits: by the names of its channels."""
     inline, versions = row[3] or {}, row[4] or {}
-    return any(name.startswith(BRANCH) for name in inline) or any(
+    return any(name.startswith((BRANCH, JOIN)) for name in inline) or any(
         name.startswith(JOIN) or name == SENDS for name in versions
     )
 
 
 def _read(connection: Any, row: Any) -> Snapshot:
-    thread, namespace, _, inline, versions, version = row
+    thread, namespace, checkpoint, inline, versions, version = row
+    written = connection.execute(_PENDING, (BLOB_MAX_BYTES, thread, namespace, checkpoint, WRITES_MAX)).fetchall()
+    pending = pending_of((str(channel), str(kind), blob) for channel, kind, blob in written)
     inline, versions = inline or {}, versions or {}
     values = {name: Decoded(value) for name, value in inline.items()}
     wanted = [str(each) for name, each in versions.items() if name not in inline]
@@ -91,8 +107,8 @@ def _read(connection: Any, row: Any) -> Snapshot:
         stored = connection.execute(_BLOBS, (BLOB_MAX_BYTES, thread, namespace, wanted)).fetchall() if wanted else ()
         values |= _decoded(stored, versions)
     except Undecodable as error:
-        return snapshot(thread, namespace, values, version, str(error))
-    return snapshot(thread, namespace, values, version)
+        return snapshot(thread, namespace, values, version, str(error), pending)
+    return snapshot(thread, namespace, values, version, "", pending)
 
 
 def _decoded(stored: Iterable[Any], versions: dict[str, Any]) -> dict[str, Decoded]:

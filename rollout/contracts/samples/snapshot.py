@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollout.contracts.samples.decode import Decoded
+from rollout.contracts.samples.decode import OPAQUE, Decoded, Undecodable, decode
 
 BRANCH, JOIN, SENDS = "branch:to:", "join:", "__pregel_tasks"
+
+START = "__start__"
+"""Where a function that is replayed waits: it has no nodes."""
 
 WAITING_MAX = 1000
 """Of so many waiting conversations the values are looked at too; all are counted."""
@@ -29,7 +32,8 @@ class Limits:
 @dataclass(frozen=True)
 class Snapshot:
     """thread: a hash, never the id. graph: the nodes that lead to the graph in which it is. version: who wrote it,
-    where the agent says so. waiting: the nodes it waits at; joins: half-full ones; sends: nodes to be started.
+    where the agent says so. waiting: the nodes it waits at; joins: half-full ones; sends: nodes to be started; to_come:
+    values that were written and are yet to be applied.
     """
 
     thread: str
@@ -39,6 +43,7 @@ class Snapshot:
     joins: tuple[str, ...] = ()
     sends: tuple[str, ...] = ()
     values: Mapping[str, Decoded] = field(default_factory=dict)
+    to_come: tuple[tuple[str, Decoded], ...] = ()
     undecodable: str = ""
 
     @property
@@ -62,25 +67,76 @@ def hashed(thread: str) -> str:
 
 
 def graph_of(namespace: str) -> tuple[str, ...]:
-    """Return the nodes that a checkpoint's namespace names: `host:task|inner:task`."""
-    return tuple(part.partition(":")[0] for part in namespace.split("|") if part)
+    """Return the nodes that a checkpoint's namespace names: `host:task|inner:task`; a second graph has a number."""
+    found: list[str] = []
+    for part in namespace.split("|"):
+        name = part.partition(":")[0]
+        if name.isdigit() and found:
+            found[-1] += f"#{name}"
+        elif name:
+            found.append(name)
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What tasks have written that did not end together with the others: it is applied when they go on.
+
+    channels: what was written, by channel; asks: whether somebody is asked, or something has failed.
+    """
+
+    channels: tuple[tuple[str, Decoded], ...] = ()
+    asks: bool = False
+
+
+NOTHING = Pending()
 
 
 def snapshot(
-    thread: str, namespace: str, values: Mapping[str, Decoded], version: str | None, problem: str = ""
+    thread: str,
+    namespace: str,
+    values: Mapping[str, Decoded],
+    version: str | None,
+    problem: str = "",
+    pending: Pending = NOTHING,
 ) -> Snapshot:
-    """Make a snapshot of the channels of one checkpoint."""
+    """Make a snapshot of the channels of one checkpoint, and of what is still to be applied to it."""
     sends = values[SENDS].value if SENDS in values else None
+    told = [name for name, _ in pending.channels]
+    to_come = [each.value for name, each in pending.channels if name == SENDS]
+    named = (*values, *told)
+    joins = {name for name, each in values.items() if name.startswith(JOIN) and each.value}
+    joins |= {name for name in told if name.startswith(JOIN)}
+    started = [START] if pending.asks and not any(name.startswith(BRANCH) for name in values) else []
     return Snapshot(
         thread=hashed(thread),
         graph=graph_of(namespace),
         version=version,
-        waiting=tuple(sorted(name.removeprefix(BRANCH) for name in values if name.startswith(BRANCH))),
-        joins=tuple(sorted(name for name, each in values.items() if name.startswith(JOIN) and each.value)),
-        sends=tuple(_sent(sends)),
+        waiting=tuple(sorted({*started, *(name.removeprefix(BRANCH) for name in named if name.startswith(BRANCH))})),
+        joins=tuple(sorted(joins)),
+        sends=tuple(_sent([*(sends if isinstance(sends, list) else []), *to_come])),
         values={name: each for name, each in values.items() if not _is_internal(name)},
+        to_come=tuple((name, each) for name, each in pending.channels if not _is_internal(name)),
         undecodable=problem,
     )
+
+
+ASKING = ("__interrupt__", "__error__")
+
+
+def pending_of(rows: Iterable[tuple[str, str, bytes | None]]) -> Pending:
+    """Return what stored writes say: channel, kind, value. What cannot be decoded is known by its channel."""
+    found: list[tuple[str, Decoded]] = []
+    asks = False
+    for channel, kind, blob in rows:
+        asks = asks or channel in ASKING
+        if channel.startswith("__") and channel != SENDS:
+            continue
+        try:
+            found.append((channel, decode(kind, bytes(blob) if blob is not None else None)))
+        except Undecodable:
+            found.append((channel, Decoded(OPAQUE)))
+    return Pending(tuple(found), asks)
 
 
 def _is_internal(name: str) -> bool:

@@ -13,13 +13,29 @@ from typing import Any
 from urllib.parse import quote
 
 from rollout.contracts.samples.decode import BLOB_MAX_BYTES, Undecodable, decode_channels
-from rollout.contracts.samples.snapshot import ROWS_MAX, WAITING_MAX, Limits, Snapshot, Survey, snapshot
+from rollout.contracts.samples.snapshot import (
+    NOTHING,
+    ROWS_MAX,
+    WAITING_MAX,
+    Limits,
+    Pending,
+    Snapshot,
+    Survey,
+    pending_of,
+    snapshot,
+)
 
 _LATEST = """
 SELECT thread_id, checkpoint_ns, MAX(checkpoint_id), type,
        CASE WHEN length(checkpoint) <= ? THEN checkpoint END, metadata
 FROM checkpoints GROUP BY thread_id, checkpoint_ns LIMIT ?
 """
+_PENDING = """
+SELECT channel, type, CASE WHEN length(value) <= ? THEN value END FROM writes
+WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? LIMIT ?
+"""
+WRITES_MAX = 500
+
 STEPS_BETWEEN_LOOKS = 10_000
 
 
@@ -44,7 +60,8 @@ def _surveyed(database: sqlite3.Connection, limits: Limits, is_late: Callable[[]
     try:
         for thread, namespace, checkpoint, kind, blob, metadata in rows:
             seen += 1
-            found = _read(str(thread), str(namespace), str(kind), blob, metadata)
+            written = _pending(database, thread, namespace, checkpoint)
+            found = _read(str(thread), str(namespace), str(kind), blob, metadata, written)
             if found.is_waiting and len(waiting) < WAITING_MAX:
                 waiting.append(found)
             elif found.is_waiting:
@@ -62,14 +79,27 @@ def _surveyed(database: sqlite3.Connection, limits: Limits, is_late: Callable[[]
     return Survey((*waiting, *(each for _, _, each in sorted(newest, reverse=True))), seen, complete)
 
 
-def _read(thread: str, namespace: str, kind: str, blob: bytes | None, metadata: Any) -> Snapshot:
+def _pending(database: sqlite3.Connection, *key: Any) -> Pending:
+    """Return what was written after a checkpoint; nothing where the store has no such table."""
+    try:
+        rows = database.execute(_PENDING, (BLOB_MAX_BYTES, *key, WRITES_MAX)).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such" not in str(error):
+            raise
+        return NOTHING
+    return pending_of((str(channel), str(kind), blob) for channel, kind, blob in rows)
+
+
+def _read(
+    thread: str, namespace: str, kind: str, blob: bytes | None, metadata: Any, pending: Pending = NOTHING
+) -> Snapshot:
     version = version_of(metadata)
     if blob is None:
-        return snapshot(thread, namespace, {}, version, "it is larger than 2 MiB")
+        return snapshot(thread, namespace, {}, version, "it is larger than 2 MiB", pending)
     try:
-        return snapshot(thread, namespace, decode_channels(kind, blob), version)
+        return snapshot(thread, namespace, decode_channels(kind, blob), version, "", pending)
     except Undecodable as error:
-        return snapshot(thread, namespace, {}, version, str(error))
+        return snapshot(thread, namespace, {}, version, str(error), pending)
 
 
 def version_of(metadata: Any) -> str | None:

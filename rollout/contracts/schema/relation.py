@@ -18,6 +18,7 @@ from rollout.contracts.schema.expand import TooMany, atoms_of
 from rollout.contracts.schema.keywords import Dialect, is_too_deep, said_by
 from rollout.contracts.schema.problems import Problem, What, problem, shown
 from rollout.contracts.schema.sameness import Sameness
+from rollout.contracts.schema.validator import says
 from rollout.contracts.schema.values import holds
 
 STEPS_MAX = 30_000
@@ -149,7 +150,8 @@ class Relation:
     def _value(self, atom: Atom, value: Any, reader: Node) -> tuple[Problem, ...]:
         accepted = holds(reader, value)
         if accepted:
-            return ()
+            typed = says(reader.document, scalars.PYTHON_TYPE)
+            return tuple(scalars.python_types(self, atom, reader, frozenset())) if typed else ()
         if accepted is None:
             return (problem(What.UNDECIDED, atom, reader, "a value", "a pattern, a format or a reference"),)
         if wrong := scalars.type_(self, atom, reader, frozenset()):

@@ -14,7 +14,7 @@ from rollout.contracts.schema.kinds import size
 from rollout.contracts.schema.patterns import is_within, matches
 from rollout.contracts.schema.problems import Problem, What, problem, shown
 from rollout.contracts.schema.validator import fraction
-from rollout.contracts.schema.values import distinct
+from rollout.contracts.schema.values import distinct, holds
 
 if TYPE_CHECKING:
     from rollout.contracts.schema.relation import Relation
@@ -57,6 +57,23 @@ def python_type(relation: Relation, atom: Atom, reader: Node, loop: frozenset[No
         return
     told = " and ".join(sorted(map(str, own))) or atom.type
     yield problem(What.TYPE, atom, reader, told, str(wanted or reader.keywords["type"]), at=f"/{PYTHON_TYPE}")
+
+
+def python_types(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+    """Likewise for a single value that is accepted as JSON: by the branch that is meant for it."""
+    if reader in loop or not isinstance(reader.schema, dict):
+        return []
+    target = reader.target()
+    if target is not None:
+        return python_types(relation, atom, target, loop | {reader})
+    kind = atom.kind
+    value = kind.value if isinstance(kind, Value) else None
+    for key in ("anyOf", "oneOf"):
+        fitting = [branch for branch in reader.children(key) if holds(branch, value) is not False]
+        if fitting:
+            every = [list(python_types(relation, atom, branch, loop | {reader})) for branch in fitting]
+            return next((each for each in every if not each), every[0])
+    return list(python_type(relation, atom, reader, loop))
 
 
 def values(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from rollout.contracts.schema.automaton import Undecidable
-from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.document import Document, Node
 from rollout.contracts.schema.keywords import Dialect, subschemas
 from rollout.contracts.schema.patterns import matches
 
@@ -63,12 +63,13 @@ def _quoted(pointer: str) -> str:
     return quote(pointer, safe="/~")
 
 
-def says_format(node: Node) -> bool:
-    memory = node.document.memory
-    if "format" not in memory:
-        every = subschemas(node.document.root)
-        memory["format"] = any("format" in found for _, found in every if isinstance(found, dict))
-    return bool(memory["format"])
+def says(document: Document, keyword: str) -> bool:
+    """Whether a keyword is used anywhere in a document."""
+    memory = document.memory
+    if keyword not in memory:
+        every = subschemas(document.root)
+        memory[keyword] = any(keyword in found for _, found in every if isinstance(found, dict))
+    return bool(memory[keyword])
 
 
 class Effort:

@@ -9,7 +9,7 @@ from rollout.contracts.schema.automaton import Undecidable
 from rollout.contracts.schema.document import Node, plain
 from rollout.contracts.schema.keywords import is_too_deep
 from rollout.contracts.schema.patterns import TEXT_MAX
-from rollout.contracts.schema.validator import says_format, validator_of
+from rollout.contracts.schema.validator import says, validator_of
 
 
 def distinct(values: Iterable[Any], among: Iterable[Any] | None = None) -> list[Any]:
@@ -30,7 +30,7 @@ def holds(node: Node, value: Any) -> bool | None:
     if not is_bearable(value):
         return None
     without = _valid(node, value, formats=False)
-    if without is None or not says_format(node):
+    if without is None or not says(node.document, "format"):
         return without
     return without if _valid(node, value, formats=True) is without else None
 
