@@ -20,6 +20,9 @@ from rollout.contracts.schema.sameness import Sameness
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.model.state import Axis, Severity
 
+ROOT = "__root__"
+"""The channel of a state that is no mapping of declared keys."""
+
 ALIKE = 0.6
 """Names more alike than this, of one schema, are one key renamed."""
 
@@ -44,7 +47,7 @@ def _undeclared(side: Side) -> None:
     one, two = ({name: node.digest for name, node in graph.nodes.items()} for graph in (side.writer, side.reader))
     schemas = (side.writer.state.writer, side.reader.state.reader)
     declares = all(isinstance(each, dict) and "properties" in each for each in schemas)
-    if side.is_langgraph and side.writer.nodes and not declares and (one != two or None in one.values()):
+    if ROOT in side.writer.channels and not declares and (one != two or None in one.values()):
         side.find("UNDECIDABLE", Severity.UNKNOWN, "/state/reader", "no keys are declared", "and the code has changed")
 
 

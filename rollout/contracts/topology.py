@@ -140,7 +140,7 @@ def _is_reworded(asked: tuple[str, ...], asks: tuple[str, ...]) -> bool:
     """Whether as many questions stand in the same places, some in other words: plain texts, none of them moved."""
     pairs = [(before, after) for before, after in zip(asked, asks, strict=False) if before != after]
     plain = all(each[:1] in ("'", '"') for pair in pairs for each in pair)
-    return plain and len(asks) >= len(asked) and not {after for _, after in pairs} & set(asked)
+    return plain and len(asks) == len(asked) and not {after for _, after in pairs} & set(asked)
 
 
 def _listed(calls: tuple[str, ...]) -> str:
