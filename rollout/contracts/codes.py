@@ -43,6 +43,7 @@ HINTS: dict[str, str] = {
     "FORMAT_VERSION": "release the reader of a format before its writer",
     "MIGRATOR_WRITE_BACK": "switch write-back off: merely reading a conversation rewrites it",
     "LIVE_CONVERSATIONS": "what is stored decides, whatever the contracts say",
+    "MORE_FINDINGS": "rollout contract check shows them all",
     "NO_CONTRACT": "export one (rollout contract export) and say where it is, in spec.contract",
     "NO_TOPOLOGY": "a bare JSON Schema says nothing of nodes: export a whole contract (rollout contract export)",
 }

@@ -25,6 +25,7 @@ from rollout.model.state import (
     FINDINGS_KEPT,
     Axis,
     Compatibility,
+    Finding,
     Severity,
     StateGate,
     Verdict,
@@ -78,8 +79,20 @@ def _note_contracts(draft: Draft, gate: StateGate) -> None:
     pinned = {version: Pinned(text=_kept(text), digest=digest(text)) for version, text in texts.items()}
     draft.update(contracts={**kept, **pinned})
     digests = {version: each.digest for version, each in pinned.items()}
-    found = found.model_copy(update={"findings": found.findings[:FINDINGS_KEPT]})
-    _keep(draft, Compatibility(verdict=found, digests=digests))
+    findings = tuple(each for axis in Axis for each in _few(found, axis))
+    _keep(draft, Compatibility(verdict=found.model_copy(update={"findings": findings}), digests=digests))
+
+
+def _few(found: Verdict, axis: Axis) -> list[Finding]:
+    """Return as many findings of a direction as are kept, those first that nothing clears; the rest as one."""
+    every = [each for each in found.findings if each.direction is axis]
+    every.sort(key=lambda each: (bool(each.waived_by), each.clearable, -each.severity.rank))
+    kept, rest = every[:FINDINGS_KEPT], [each for each in every[FINDINGS_KEPT:] if not each.waived_by]
+    if rest:
+        worst = max(rest, key=lambda each: each.severity.rank)
+        hint = f"{len(rest)} more: rollout contract check shows them all"
+        kept.append(Finding(code="MORE_FINDINGS", direction=axis, severity=worst.severity, pointer="", hint=hint))
+    return kept
 
 
 def _keep(draft: Draft, found: Compatibility) -> None:

@@ -62,8 +62,12 @@ class StateKeeper:
         status, store = rollout.status, rollout.spec.state_store
         pair = tuple(version for version in (status.stable_version, status.candidate_version) if version)
         texts = tuple(status.contracts[version].text for version in pair if version in status.contracts)
-        if store is None or status.phase not in _LOOKING or len(texts) < len(pair) or not all(texts):
+        if store is None or status.phase not in _LOOKING or len(texts) < len(pair):
             return None
+        if not all(texts):
+            return Looked(
+                at=self._clock.now(), problem="a contract is too large to be kept, so nothing can be judged by it"
+            )
         gate = (read_pinned(status.policy.text).gates.state if status.policy else None) or StateGate()
         known, found = self._looked
         due = known != texts or time.monotonic() >= self._look_at

@@ -16,6 +16,9 @@ from tests.world import World, policy
 MODEL = {"type": "object", "properties": {"topic": {"type": "string"}}}
 
 
+NOBODY = Looked(at="2026-01-01T00:00:00Z", threads=9, complete=True)
+
+
 def contract(nodes=("plan", "approve"), properties=None, asks="approve", **more):
     state = {"type": "object", "properties": {"topic": {"type": "string"}, **(properties or {})}}
     return {
@@ -142,9 +145,22 @@ def test_what_harms_in_silence_is_waived_only_in_as_many_words():
         assert served(found) is unsafe
 
 
-# -- live conversations ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("require", ["backward", "forward"])
+def test_nothing_gets_lost_among_many_findings(require):
+    """Thirty nodes went, which a look clears; what no look clears still counts, in either direction."""
+    many = [f"n{number}" for number in range(30)]
+    old, new = contract(nodes=("plan", *many), properties={"kind": {"type": "string"}}), contract(nodes=("plan",))
+    if require == "forward":
+        old, new = new, old
+    for state in (old["state"]["writer"], new["state"]["writer"]):
+        state["required"] = sorted(state["properties"])
+    found = world(old, new, {"require": require}, store=True)
+    found.states.seen = NOBODY
+    found.run(60)
+    assert found.status.reason is Reason.STATE_INCOMPATIBLE and not served(found)
 
-NOBODY = Looked(at="2026-01-01T00:00:00Z", threads=9, complete=True)
+
+# -- live conversations ------------------------------------------------------------------------------------------------
 
 
 def test_a_look_that_finds_nobody_waiting_clears_a_node_that_went():

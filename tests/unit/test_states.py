@@ -231,6 +231,10 @@ def test_a_store_that_cannot_be_reached_is_a_problem_of_the_look(tmp_path):
     assert "does not exist" in until(lambda: found.looked(under_way(tmp_path / "none"))).problem
 
 
+def test_a_contract_that_was_too_large_to_be_kept_is_a_problem_of_the_look(tmp_path):
+    assert "too large" in keeper().looked(under_way(tmp_path / "none", old="")).problem
+
+
 def test_without_a_store_or_without_contracts_nothing_is_looked_at(tmp_path):
     bare = under_way(tmp_path / "threads")
     assert keeper().looked(Rollout(bare.metadata, spec("v2", policy()), bare.status)) is None
