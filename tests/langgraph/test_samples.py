@@ -14,7 +14,7 @@ from rollout.contracts.samples import postgres as postgres_store
 from rollout.contracts.samples import sqlite as sqlite_store
 from rollout.contracts.samples.assess import assess
 from rollout.contracts.samples.snapshot import Limits, hashed
-from tests.langgraph.rows import BASE, DOC, ENUM, INNER, JOIN, LOG, MODEL, SEND, adds, changed
+from tests.langgraph.rows import BASE, DOC, ENUM, FLOW, INNER, JOIN, LOG, MODEL, SEND, adds, changed
 
 RICH = changed(
     adds(MODEL, "many: Any = None"),
@@ -179,3 +179,35 @@ def test_a_slow_postgres_is_sampled_and_not_taken_for_a_whole_count(postgres, mo
     )
     found = postgres_store.survey(postgres, Limits(time_s=0.5))
     assert not found.complete and not found.problem
+
+
+def test_a_postgres_whose_conversations_take_too_long_is_not_taken_for_a_whole_count(stage, postgres):
+    for thread in ("a", "b", "c"):
+        stage.play(stage.version("old", BASE), postgres, ("invoke", {"topic": "x"}), thread=thread)
+    ticks = iter(range(1_000))
+    found = postgres_store.survey(postgres, Limits(time_s=1.0), now_s=lambda: float(next(ticks)))
+    assert not found.complete and 0 < len(found.snapshots) < found.threads
+
+
+def test_what_is_written_and_not_yet_applied_is_seen(stage, store):
+    """One task has ended, another waits: what the first leads to stands in no checkpoint yet."""
+    parallel = changed(
+        JOIN,
+        ('built.add_edge(["one", "two"], "act")', 'built.add_edge("one", "act")'),
+        ('built.add_edge(START, "three")\nbuilt.add_edge("three", "two")', 'built.add_edge(START, "two")'),
+    )
+    renamed = changed(
+        parallel,
+        ('"act"', '"perform"'),
+        ("(one, two, three, act)", "(one, two, three)"),
+        ('built.add_edge(START, "one")', 'built.add_node("perform", act)\nbuilt.add_edge(START, "one")'),
+    )
+    stage.play(stage.version("old", parallel), store, ("invoke", {"topic": "x"}))
+    snapshots = surveyed(store).snapshots
+    assert any("act" in each.waiting for each in snapshots)
+    assert assess(snapshots, contract_of(stage, stage.version("new", renamed))).reasons.get("node act") == 1
+
+
+def test_a_function_that_is_replayed_waits_too(stage, store):
+    stage.play(stage.version("flow", FLOW), store, ("invoke", {"x": 1}))
+    assert [each.is_waiting for each in surveyed(store).snapshots] == [True]

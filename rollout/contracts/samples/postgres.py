@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rollout.contracts.samples.decode import BLOB_MAX_BYTES, Decoded, Undecodable, decode
@@ -20,6 +21,8 @@ from rollout.contracts.samples.snapshot import (
 )
 
 CONNECT_TIMEOUT_S = 3
+ALTOGETHER = 2
+"""So many times the limit of one statement a whole look may take."""
 
 _LATEST = """
 SELECT DISTINCT ON (thread_id, checkpoint_ns) thread_id, checkpoint_ns, checkpoint_id,
@@ -44,7 +47,7 @@ SAMPLED = "TABLESAMPLE SYSTEM (1)"
 """Where counting all takes too long, one page in a hundred is looked at: values can be judged, nobody is cleared."""
 
 
-def survey(address: str, limits: Limits) -> Survey:
+def survey(address: str, limits: Limits, now_s: Callable[[], float] = time.monotonic) -> Survey:
     """Look at the last checkpoint of every conversation. Raises nothing; no problem names the address."""
     try:
         import psycopg  # noqa: PLC0415  only whoever has such a store needs it
@@ -58,9 +61,9 @@ def survey(address: str, limits: Limits) -> Survey:
         ) as connection:
             connection.read_only = True
             try:
-                return _surveyed(connection, limits, "")
+                return _surveyed(connection, limits, "", now_s)
             except psycopg.errors.QueryCanceled:
-                return _surveyed(connection, limits, SAMPLED)
+                return _surveyed(connection, limits, SAMPLED, now_s)
     except psycopg.errors.UndefinedTable:
         return Survey(
             problem="there are no checkpoints in this database: no agent has written yet, or it is another one"
@@ -75,17 +78,24 @@ def _first(error: Exception) -> str:
     return text[0].rpartition(": ")[2][:120] if text else "no reason was given"
 
 
-def _surveyed(connection: Any, limits: Limits, sample: str) -> Survey:
+def _surveyed(connection: Any, limits: Limits, sample: str, now_s: Callable[[], float]) -> Survey:
+    until = now_s() + ALTOGETHER * limits.time_s
     rows = connection.execute(_LATEST.format(sample=sample), (ROWS_MAX + 1,)).fetchall()
     complete = not sample and len(rows) <= ROWS_MAX
-    asked = {tuple(row) for row in connection.execute(_ASKED, (ROWS_MAX,)).fetchall()}
+    # Where counting took too long already, this would too; and then nobody is cleared anyway.
+    asked = set() if sample else {tuple(row) for row in connection.execute(_ASKED, (ROWS_MAX,)).fetchall()}
     waits = [row for row in rows if _waits(row) or tuple(row[:3]) in asked]
     others = sorted(
         (row for row in rows if not (_waits(row) or tuple(row[:3]) in asked)), key=lambda row: str(row[2]), reverse=True
     )
     complete = complete and len(waits) <= WAITING_MAX
     chosen = (*waits[:WAITING_MAX], *others[: limits.newest])
-    return Survey(tuple(_read(connection, row) for row in chosen), len(rows), complete)
+    found: list[Snapshot] = []
+    for row in chosen:
+        if now_s() > until:
+            return Survey(tuple(found), len(rows), complete=False)
+        found.append(_read(connection, row))
+    return Survey(tuple(found), len(rows), complete)
 
 
 def _waits(row: Any) -> bool:
