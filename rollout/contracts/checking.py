@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from rollout.contracts.codes import HINTS
 from rollout.contracts.contract import Contract, Graph
-from rollout.contracts.schema.relation import Options
+from rollout.contracts.schema.document import Document
+from rollout.contracts.schema.relation import Budget, Options
 from rollout.model.state import Axis, Finding, Severity
 
 SHOWN_MAX = 120
@@ -17,6 +19,7 @@ class Side:
     """One direction of one graph: `writer` has written what `reader` reads. at: the pointer to the graph.
 
     writes, reads: the whole contracts. axis: backward, where the reader is the new version; forward, where it is old.
+    budget: the work that all comparisons of a direction may take together.
     """
 
     axis: Axis
@@ -26,7 +29,18 @@ class Side:
     reads: Contract
     options: Options
     at: str = ""
+    budget: Budget = field(default_factory=Budget)
     found: list[Finding] = field(default_factory=list)
+
+    @cached_property
+    def written(self) -> Document:
+        """The schema by which the writer writes."""
+        return Document(self.writer.state.writer)
+
+    @cached_property
+    def read(self) -> Document:
+        """The schema by which the reader reads."""
+        return Document(self.reader.state.reader)
 
     @property
     def is_backward(self) -> bool:

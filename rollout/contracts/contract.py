@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from rollout.contracts.schema.document import Document
 from rollout.contracts.schema.walk import faults_of
 from rollout.errors import Fault, InvalidInput
 from rollout.model.base import Document as Written
@@ -215,11 +214,3 @@ def _number(text: str) -> int | Decimal:
 
 def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number in JSON")
-
-
-def writer_of(graph: Graph) -> Document:
-    return Document(graph.state.writer)
-
-
-def reader_of(graph: Graph) -> Document:
-    return Document(graph.state.reader)

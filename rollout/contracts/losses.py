@@ -5,15 +5,15 @@ from __future__ import annotations
 from rollout.contracts.schema.atoms import Array, Object
 from rollout.contracts.schema.document import Node
 from rollout.contracts.schema.expand import TooMany
-from rollout.contracts.schema.relation import Options, Relation
+from rollout.contracts.schema.relation import Budget, Options, Relation
 
 LOSSES_MAX = 50
 DEPTH_MAX = 12
 
 
-def lost(writer: Node, reader: Node, options: Options) -> list[tuple[str, str]]:
+def lost(writer: Node, reader: Node, options: Options, budget: Budget | None = None) -> list[tuple[str, str]]:
     """Return pointers into the writer's schema and the names there that the reader does not keep."""
-    walk = _Walk(Relation(writer.document, options))
+    walk = _Walk(Relation(writer.document, options, budget))
     try:
         walk.go(frozenset({writer}), frozenset({reader}), 0)
     except (TooMany, RecursionError):

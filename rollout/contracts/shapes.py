@@ -10,18 +10,19 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from rollout.contracts.checking import Side
-from rollout.contracts.contract import reader_of, writer_of
 from rollout.contracts.losses import lost
 from rollout.contracts.schema.atoms import type_of
 from rollout.contracts.schema.document import Document, Node
 from rollout.contracts.schema.problems import Problem, What
 from rollout.contracts.schema.relation import compare
-from rollout.contracts.schema.sameness import Sameness
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.model.state import Axis, Severity
 
 ROOT = "__root__"
 """The channel of a state that is no mapping of declared keys."""
+
+RENAMED_MAX = 20
+"""Of so many keys that went it is asked whether they were renamed."""
 
 ALIKE = 0.6
 """Names more alike than this, of one schema, are one key renamed."""
@@ -29,14 +30,14 @@ ALIKE = 0.6
 
 def shape(side: Side) -> None:
     """Note what the reader cannot make of what the writer wrote, and what a hop would lose."""
-    writer, reader = writer_of(side.writer).node, reader_of(side.reader).node
+    writer, reader = side.written.node, side.read.node
     by_key = all(isinstance(node.schema, dict) and "properties" in node.schema for node in (writer, reader))
     if side.is_langgraph and by_key:
         _by_key(side, writer, reader)
         _inputs(side, writer)
         _kinds(side)
     else:
-        for problem in compare(writer, reader, side.options):
+        for problem in compare(writer, reader, side.options, side.budget):
             _note(side, problem)
         _undeclared(side)
     _losses(side, writer, reader)
@@ -53,7 +54,7 @@ def _undeclared(side: Side) -> None:
 
 def _losses(side: Side, writer: Node, reader: Node) -> None:
     """A reader that does not know a key drops it when it writes: on the way back it is gone."""
-    for pointer, name in lost(writer, reader, side.options):
+    for pointer, name in lost(writer, reader, side.options, side.budget):
         code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
         told = (f"writes {name}", "drops it at its next turn")
         side.find(code, Severity.RISK, f"/state/writer{pointer}/properties/{name}", *told, axis=Axis.HOP)
@@ -63,11 +64,11 @@ def _by_key(side: Side, writer: Node, reader: Node) -> None:
     """Compare a state that is kept key by key: unknown keys never reach the reader, absent ones were never written."""
     written, known = writer.named("properties"), reader.named("properties")
     for name in sorted(written.keys() & known.keys()):
-        for problem in compare(written[name], known[name], side.options):
+        for problem in compare(written[name], known[name], side.options, side.budget):
             _note(side, problem)
     required = {name for name in reader.keywords.get("required", ()) if isinstance(name, str)}
     promised = set(writer.keywords.get("required", ()))
-    renamed = _renamed(written, known)
+    renamed = _renamed(side, written, known)
     for old, new, severity in renamed:
         side.find("KEY_RENAMED", severity, f"/state/reader/properties/{new}", old, new)
         if severity is Severity.BREAK:
@@ -96,9 +97,11 @@ def _inputs(side: Side, writer: Node) -> None:
             side.find("REQUIRED_KEY_ADDED", soft, f"{where}/properties/{key}", "may be missing", "is required")
         for key, each in sorted(node.named("properties").items()):
             same = (
-                old is not None and key in old.named("properties") and _say_the_same(old.named("properties")[key], each)
+                old is not None
+                and key in old.named("properties")
+                and _say_the_same(side, old.named("properties")[key], each)
             )
-            if not same and key in written and compare(written[key], each, side.options):
+            if not same and key in written and compare(written[key], each, side.options, side.budget):
                 side.find("NARROWED", soft, f"{where}/properties/{key}", "was read otherwise", "may not fit")
 
 
@@ -112,12 +115,12 @@ def _kinds(side: Side) -> None:
         side.find("CHECKS_CHANGED", Severity.UNKNOWN, "/state/checks", one.checks or "none", two.checks or "none")
 
 
-def _renamed(written: dict[str, Node], known: dict[str, Node]) -> list[tuple[str, str, Severity]]:
+def _renamed(side: Side, written: dict[str, Node], known: dict[str, Node]) -> list[tuple[str, str, Severity]]:
     """Return the keys that look renamed: one gone, one new, of the same schema."""
-    gone, new = sorted(written.keys() - known.keys()), sorted(known.keys() - written.keys())
+    gone, new = sorted(written.keys() - known.keys())[:RENAMED_MAX], sorted(known.keys() - written.keys())[:RENAMED_MAX]
     found = []
     for name in gone:
-        same = [each for each in new if _say_the_same(written[name], known[each])]
+        same = [each for each in new if _say_the_same(side, written[name], known[each])]
         close = [each for each in same if SequenceMatcher(None, name, each).ratio() >= ALIKE]
         if close:
             found.append((name, close[0], Severity.BREAK))
@@ -126,8 +129,8 @@ def _renamed(written: dict[str, Node], known: dict[str, Node]) -> list[tuple[str
     return found
 
 
-def _say_the_same(one: Node, two: Node) -> bool:
-    return Sameness(lambda _: None).holds(one, two) or not (compare(one, two) or compare(two, one))
+def _say_the_same(side: Side, one: Node, two: Node) -> bool:
+    return not (compare(one, two, side.options, side.budget) or compare(two, one, side.options, side.budget))
 
 
 _SOFT = frozenset({"typeddict", "dataclass"})
@@ -178,8 +181,8 @@ def _typed(side: Side, problem: Problem) -> str:
     """Say whether one type became another, or there are fewer, or more: some of what is written still fits."""
     if problem.reader.endswith(f"/{PYTHON_TYPE}"):
         return "TYPE_CHANGED"
-    node = _at(reader_of(side.reader).node, problem.reader.rpartition("/")[0])
-    own = _at(writer_of(side.writer).node, problem.writer)
+    node = _at(side.read.node, problem.reader.rpartition("/")[0])
+    own = _at(side.written.node, problem.writer)
     if node is None or own is None:
         return "TYPE_CHANGED"
     kinds, read = _types(own), _types(node)

@@ -127,6 +127,18 @@ def test_bare_schemas_are_compared_by_shape_and_say_so():
     assert mixed.scope == "whole" and {mixed.backward, mixed.forward, mixed.hop} == {"unknown"}
 
 
+def test_a_contract_of_many_keys_that_are_each_hard_to_compare_shares_one_budget():
+    """A thousand keys are not a thousand times the work: what is left over cannot be told."""
+    hard = {"allOf": [{"anyOf": [{"required": [f"a{n}{k}"]} for k in range(5)]} for n in range(3)]}
+    states = [
+        {"type": "object", "properties": {f"k{n}": {**hard, "maxProperties": most} for n in range(300)}}
+        for most in (9, 8)
+    ]
+    old, new = (contract(state={"kind": "pydantic", "writer": each, "reader": each}) for each in states)
+    verdict = check(old, new)
+    assert verdict.backward == "break" and "SCHEMA_TOO_LARGE" in {each.code for each in verdict.findings}
+
+
 def test_a_waiver_counts_for_its_place_and_until_its_day():
     old, new = contract(nodes={"a": {"interruptCalls": []}, "b": {"interruptCalls": []}}), contract(nodes={})
     waiver = Waiver(code="NODE_REMOVED", pointer="/nodes/a", reason="r", owner="ada", expires=date(2026, 6, 30))

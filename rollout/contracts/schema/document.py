@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
-from rollout.contracts.schema.keywords import FOREIGN, Dialect, dialect_of, subschemas
+from rollout.contracts.schema.keywords import FOREIGN, Dialect, dialect_of, is_too_deep, subschemas
 
 Schema = dict[str, Any] | bool
 
@@ -41,6 +41,11 @@ class Document:
     @property
     def node(self) -> Node:
         return Node(self, "", "")
+
+    @cached_property
+    def is_too_deep(self) -> bool:
+        """Whether it is nested beyond all sense."""
+        return is_too_deep(self.root)
 
     @cached_property
     def names(self) -> dict[str, tuple[str, str] | None]:

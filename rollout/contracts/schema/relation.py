@@ -15,7 +15,7 @@ from rollout.contracts.schema import arrays, objects, scalars, unions
 from rollout.contracts.schema.atoms import Array, Atom, Number, Object, Text, Value
 from rollout.contracts.schema.document import Document, Node
 from rollout.contracts.schema.expand import TooMany, atoms_of
-from rollout.contracts.schema.keywords import Dialect, is_too_deep, said_by
+from rollout.contracts.schema.keywords import Dialect, said_by
 from rollout.contracts.schema.problems import Problem, What, problem, shown
 from rollout.contracts.schema.sameness import Sameness
 from rollout.contracts.schema.validator import says
@@ -43,19 +43,29 @@ class Options:
     closed_writer: bool = True
 
 
+class Budget:
+    """How much work may be done for one answer; several comparisons may share it. Raises TooMany beyond it."""
+
+    def __init__(self, steps: int = STEPS_MAX) -> None:
+        self._left = steps
+
+    def spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise TooMany
+
+
 def compare(
-    writer: Document | Node,
-    reader: Document | Node,
-    options: Options = Options(),
+    writer: Document | Node, reader: Document | Node, options: Options = Options(), budget: Budget | None = None
 ) -> tuple[Problem, ...]:
     """Return why values of `writer` may be refused by `reader`; nothing if none can be."""
     first = writer.node if isinstance(writer, Document) else writer
     second = reader.node if isinstance(reader, Document) else reader
     large = Problem(What.TOO_LARGE, "", "", "a schema this large", "one that can be compared", certain=False)
-    if any(is_too_deep(node.document.root) for node in (first, second)):
+    if first.document.is_too_deep or second.document.is_too_deep:
         return (large,)
     try:
-        return Relation(first.document, options).settle(first, second)
+        return Relation(first.document, options, budget).settle(first, second)
     except (TooMany, RecursionError, MemoryError):
         return (large,)
     except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError):
@@ -65,9 +75,9 @@ def compare(
 class Relation:
     """One comparison under way."""
 
-    def __init__(self, writer: Document, options: Options) -> None:
+    def __init__(self, writer: Document, options: Options, budget: Budget | None = None) -> None:
         self._writer, self._options = writer, options
-        self._steps = 0
+        self.spend = (budget or Budget()).spend
         self._depth = self._barring = 0
         self._refuted: dict[Pair, tuple[Problem, ...]] = {}
         self._proved: set[Pair] = set()
@@ -84,11 +94,6 @@ class Relation:
             if not self._assumed & self._refuted.keys():
                 return tuple(dict.fromkeys(problems))[:PROBLEMS_MAX]
         raise TooMany
-
-    def spend(self, steps: int) -> None:
-        self._steps += steps
-        if self._steps > STEPS_MAX:
-            raise TooMany
 
     def is_closed(self, owner: Node) -> bool:
         """Whether what a node declares is all there is."""
