@@ -396,6 +396,11 @@ ROWS = (
         ("done", "done"), ("break", "break", "break"), given={"x": 1}, why="side effects happen twice"),
     Row("F5", changed(FLOW, ('mail("b")', 'fetch("b")')), changed(FLOW, ('fetch("a")', 'fetch("b")'), ('mail("b")', 'fetch("a")')),
         ("done", "done"), ("break", "break", "break"), given={"x": 1}, why="results are swapped"),
+    Row("D2", changed(LOG, ("Annotated[list, operator.add]", "list")), LOG, ("done", "done"), ("risk", "risk", "risk"),
+        why="the next write of the old version replaces what was accumulated"),
+    Row("G5", BASE, INNER, ("done", "done"), ("break", "break", "break"), why="the node begins anew, and the old answer is used again"),
+    Row("F6", FLOW, changed(FLOW, ('    first = fetch("a")', '    zero = fetch("z").result()\n    first = fetch("a")')),
+        ("done", "done"), ("break", "break", "break"), given={"x": 1}, why="every task is done once more"),
     # Questions that are asked where one does not see it at once.
     Row("H1", ALIASED, swapped(ALIASED, "ask"), ("done", "done"), ("break", "break", "break"), answers=("1", "2"),
         why="the answer to one question is taken for another"),

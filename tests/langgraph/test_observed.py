@@ -127,3 +127,22 @@ def test_a_delta_channel_takes_over_and_is_not_taken_over_by_a_plain_one(stage, 
     first, second = (read(json.dumps(stage.play(place, stage.store(), ("contract",))[0])) for place in places)
     found = [each for each in check(first, second).findings if each.code == "CHANNEL_KIND" and each.severity != "ok"]
     assert ("break" in {each.severity for each in found}) == ("break" in says)
+
+
+def test_a_node_that_crashed_and_was_renamed_ends_the_conversation_in_silence(stage):
+    crashing = changed(
+        BASE,
+        ('return {"answer": interrupt("ok?")}', 'return {"answer": "x"}'),
+        ('return {"done": state["topic"] + ":" + state["answer"]}', 'raise RuntimeError("the model is down")'),
+    )
+    mended = changed(crashing, ('raise RuntimeError("the model is down")', 'return {"done": "yes"}'))
+    old, same, new = (
+        stage.version(name, source)
+        for name, source in (("old", crashing), ("same", mended), ("new", changed(mended, ("act", "perform"))))
+    )
+    for reader, came in ((same, "done"), (new, "silent")):
+        store = stage.store()
+        assert stage.play(old, store, ("invoke", {"topic": "a"}))[0]["came"] == "RuntimeError"
+        assert stage.play(reader, store, ("invoke", None))[0]["came"] == came
+    first, second = (read(json.dumps(stage.play(place, stage.store(), ("contract",))[0])) for place in (old, new))
+    assert check(first, second).backward == "break"
