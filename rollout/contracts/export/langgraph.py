@@ -10,7 +10,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rollout.contracts.export.models import bare, checks_of, classes_in, hints_of, kind_of, required_of, schema_of
+from rollout.contracts.export.hints import bare, hints_of, kind_of, required_of
+from rollout.contracts.export.models import checks_of, classes_in, schema_of
 from rollout.contracts.export.source import Reading, reading_of
 
 LIBRARIES = ("langgraph", "langgraph-checkpoint", "langchain-core", "pydantic")

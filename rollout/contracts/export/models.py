@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import collections
-import dataclasses
 import inspect
 import sys
 from collections.abc import Mapping
 from enum import Enum
-from pathlib import PurePath
-from types import UnionType
-from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from typing_extensions import ReadOnly, TypedDict, is_typeddict
 
+from rollout.contracts.export.hints import (
+    bare,
+    hints_of,
+    instance_of,
+    is_named_tuple,
+    kind_kept,
+    kind_of,
+    modern,
+    named_tuples,
+    required_of,
+)
 from rollout.contracts.export.source import reading_of
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 
@@ -107,7 +113,7 @@ class Generator(GenerateJsonSchema):
 
     def _marked(self, found: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
         """Return a schema with the type that its instances must be of, where JSON says too little of it."""
-        kind = _kind_kept(_instance_of(schema))
+        kind = kind_kept(instance_of(schema))
         return {**found, PYTHON_TYPE: kind} if kind and PYTHON_TYPE not in found else found
 
     def set_schema(self, schema: Any) -> JsonSchemaValue:
@@ -123,59 +129,6 @@ class Generator(GenerateJsonSchema):
             self._note(found, "other")
             return {PYTHON_TYPE: f"{found.__module__}.{found.__qualname__}"}
         return {}
-
-
-_KEPT = (PurePath, collections.deque, collections.Counter, collections.defaultdict, collections.OrderedDict)
-
-
-@dataclasses.dataclass(frozen=True)
-class Kept:
-    """Marks a type of which JSON says too little: how it is kept, and, of a NamedTuple, its fields."""
-
-    name: str
-    fields: tuple[str, ...] = ()
-
-    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> JsonSchemaValue:
-        """Return the schema that pydantic makes, with what it is; a NamedTuple is kept by its fields."""
-        if self.fields:
-            properties = dict.fromkeys(self.fields, True)
-            told = {"type": "object", "properties": properties, "required": sorted(properties)}
-            return {**told, PYTHON_TYPE: "namedtuple"}
-        found: JsonSchemaValue = handler.resolve_ref_schema(handler(core))
-        return {**found, PYTHON_TYPE: self.name}
-
-
-def _is_named_tuple(type_: Any) -> bool:
-    return inspect.isclass(type_) and issubclass(type_, tuple) and hasattr(type_, "_fields")
-
-
-def _kept(type_: Any) -> Any:
-    """Return a type with a mark where JSON says too little of it."""
-    plain = get_origin(type_) or type_
-    if _is_named_tuple(plain):
-        return Annotated[type_, Kept("namedtuple", tuple(plain._fields))]
-    kind = _kind_kept(plain)
-    return Annotated[type_, Kept(kind)] if kind else type_
-
-
-def _kind_kept(type_: Any) -> str:
-    kinds = [each for each in _KEPT if inspect.isclass(type_) and issubclass(type_, each)]
-    return kinds[0].__name__ if kinds else ""
-
-
-def _instance_of(schema: Any, depth: int = 5) -> Any:
-    """Return the class that a core schema asks its values to be of."""
-    if not isinstance(schema, dict) or depth == 0:
-        return None
-    if schema.get("type") == "is-instance":
-        return schema.get("cls")
-    inner = [schema.get(key) for key in ("strict_schema", "python_schema", "schema", "lax_schema")]
-    inner += list(schema.get("steps") or ())
-    return next((found for each in inner if (found := _instance_of(each, depth - 1)) is not None), None)
-
-
-def _named_tuples(type_: Any) -> list[Any]:
-    return [type_] if _is_named_tuple(type_) else [found for each in get_args(type_) for found in _named_tuples(each)]
 
 
 def _one_library(schema: JsonSchemaValue, definitions: Mapping[Any, Any]) -> JsonSchemaValue:
@@ -219,7 +172,7 @@ def schema_of(
     for_store: as stores keep it that keep Python's objects: by the names of fields, all of them there, nothing
     computed; otherwise as JSON.
     """
-    named = _named_tuples(type_)
+    named = named_tuples(type_)
     type_ = modern(type_)
     made: list[Generator] = []
 
@@ -269,64 +222,6 @@ def _loosely(type_: Any, options: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "$defs": definitions}
 
 
-def modern(type_: Any, inside: tuple[Any, ...] = ()) -> Any:
-    """Return a type with its TypedDicts as pydantic takes them: before Python 3.12 only those of typing_extensions."""
-    if is_typeddict(type_):
-        if type_ in inside:
-            return Any  # what holds itself may be anything in there
-        required: frozenset[str] = getattr(type_, "__required_keys__", frozenset())
-        fields = {
-            name: (Required if name in required else NotRequired)[modern(bare(hint), (*inside, type_))]
-            for name, hint in hints_of(type_).items()
-        }
-        make: Any = TypedDict
-        return make(type_.__name__, fields)
-    origin, arguments = get_origin(type_), get_args(type_)
-    if not arguments or origin is Literal:
-        return _kept(type_)
-    if origin is Annotated:
-        return Annotated[(modern(arguments[0], inside), *type_.__metadata__)]
-    changed = tuple(modern(each, inside) for each in arguments)
-    if all(one is two for one, two in zip(changed, arguments, strict=True)):
-        return _kept(type_)
-    return Union[changed] if origin in (Union, UnionType) else _kept(origin[changed])  # noqa: UP007  made of a tuple
-
-
-def bare(hint: Any) -> Any:
-    """Return a field's type without the words that only a TypedDict knows."""
-    while get_origin(hint) in (Required, NotRequired, ReadOnly):
-        hint = get_args(hint)[0]
-    return hint
-
-
-def hints_of(type_: Any) -> dict[str, Any]:
-    """Return the fields of a TypedDict, dataclass or model with their types, reducers and the like included."""
-    try:
-        return get_type_hints(type_, include_extras=True)
-    except (TypeError, NameError):
-        return dict(getattr(type_, "__annotations__", {}))
-
-
-def required_of(type_: Any) -> set[str]:
-    """Return the fields that must be there."""
-    if inspect.isclass(type_) and issubclass(type_, BaseModel):
-        return {name for name, field in type_.model_fields.items() if field.is_required()}
-    if dataclasses.is_dataclass(type_):
-        missing = dataclasses.MISSING
-        fields = dataclasses.fields(type_)
-        return {each.name for each in fields if each.default is missing and each.default_factory is missing}
-    return set(getattr(type_, "__required_keys__", ()))
-
-
-def kind_of(type_: Any) -> str:
-    """Return which kind of state a type is."""
-    if inspect.isclass(type_) and issubclass(type_, BaseModel):
-        return "pydantic"
-    if dataclasses.is_dataclass(type_):
-        return "dataclass"
-    return "typeddict" if hasattr(type_, "__required_keys__") else "other"
-
-
 def _without_strays(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a schema without definitions that nothing names, and with each library's types told once."""
     used, pending = set[str](), [{key: value for key, value in schema.items() if key != "$defs"}]
@@ -357,7 +252,7 @@ def classes_in(module: Any) -> dict[str, tuple[str, list[str]]]:
     for name, each in vars(module).items() if module is not None else ():
         if not inspect.isclass(each) or each.__module__.startswith(LIBRARIES) or each.__module__.startswith("pydantic"):
             continue
-        kind = "enum" if issubclass(each, Enum) else "namedtuple" if _is_named_tuple(each) else kind_of(each)
+        kind = "enum" if issubclass(each, Enum) else "namedtuple" if is_named_tuple(each) else kind_of(each)
         if kind in ("typeddict", "other") or each.__module__.partition(".")[0] in sys.stdlib_module_names:
             continue
         bases = [f"{base.__module__}.{base.__name__}" for base in each.__mro__[1:-1]]

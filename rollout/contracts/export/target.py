@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from rollout.contracts.contract import VERSION, Contract, load, read
+from rollout.contracts.export.hints import kind_of
 from rollout.contracts.export.langgraph import graph_contract, is_graph
-from rollout.contracts.export.models import kind_of, schema_of
+from rollout.contracts.export.models import schema_of
 from rollout.errors import Fault, InvalidInput
 
 
