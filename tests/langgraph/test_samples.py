@@ -139,6 +139,7 @@ def test_hostile_values_are_undecodable_and_nothing_of_them_runs(tmp_path, monke
     monkeypatch.setattr("os.system", lambda _: pytest.fail("it ran"))
     found = sqlite_store.survey(path, Limits())
     assert found.snapshots[0].undecodable and found.snapshots[0].values == {}
+    assert not found.complete, "whether it waits is not known, so that it must clear nobody"
 
 
 def test_a_store_that_is_absent_or_not_one_is_a_problem_and_no_exception(tmp_path):

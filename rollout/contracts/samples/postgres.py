@@ -95,6 +95,7 @@ def _surveyed(connection: Any, limits: Limits, sample: str, now_s: Callable[[], 
         if now_s() > until:
             return Survey(tuple(found), len(rows), complete=False)
         found.append(_read(connection, row))
+    complete = complete and not any(each.undecodable for each in found)  # nobody knows whether those wait
     return Survey(tuple(found), len(rows), complete)
 
 

@@ -62,6 +62,7 @@ def _surveyed(database: sqlite3.Connection, limits: Limits, is_late: Callable[[]
             seen += 1
             written = _pending(database, thread, namespace, checkpoint)
             found = _read(str(thread), str(namespace), str(kind), blob, metadata, written)
+            complete = complete and not found.undecodable  # nobody knows whether it waits
             if found.is_waiting and len(waiting) < WAITING_MAX:
                 waiting.append(found)
             elif found.is_waiting:
