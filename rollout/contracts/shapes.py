@@ -74,7 +74,7 @@ def _by_key(side: Side, writer: Node, reader: Node) -> None:
         if severity is Severity.BREAK:
             side.find("KEY_RENAMED", severity, f"/state/reader/properties/{new}", old, new, axis=Axis.HOP)
     for name in sorted(required - promised):
-        if any(name == new for _, new, _ in renamed):
+        if any(name == new and severity is Severity.BREAK for _, new, severity in renamed):
             continue
         code = "REQUIREDNESS" if name in written else "REQUIRED_KEY_ADDED" if side.is_backward else "KEY_REMOVED"
         wrote = "may be missing" if name in written else "is not written"
@@ -181,27 +181,14 @@ def _typed(side: Side, problem: Problem) -> str:
     """Say whether one type became another, or there are fewer, or more: some of what is written still fits."""
     if problem.reader.endswith(f"/{PYTHON_TYPE}"):
         return "TYPE_CHANGED"
-    node = _at(side.read.node, problem.reader.rpartition("/")[0])
-    own = _at(side.written.node, problem.writer)
+    node = side.read.node.at(problem.reader.rpartition("/")[0])
+    own = side.written.node.at(problem.writer)
     if node is None or own is None:
         return "TYPE_CHANGED"
     kinds, read = _types(own), _types(node)
     if kinds & read or (None in kinds) or (read >= {"number"} and "integer" in kinds):
         return "NARROWED" if side.is_backward else "WIDENED"
     return "TYPE_CHANGED"
-
-
-def _at(root: Node, pointer: str) -> Node | None:
-    node = root
-    for step in pointer.split("/")[1:]:
-        schema, key = node.schema, step.replace("~1", "/").replace("~0", "~")
-        if isinstance(schema, dict) and key in schema:
-            node = node.child(key)
-        elif isinstance(schema, list) and key.isdigit() and int(key) < len(schema):
-            node = node.child(int(key))
-        else:
-            return None
-    return node
 
 
 def _types(node: Node) -> set[str | None]:

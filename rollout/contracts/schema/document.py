@@ -163,8 +163,13 @@ class Node:
         if not fragment.startswith("/"):
             found = names.get(f"{self.document.bases.get(resource, '')}#{unquote(fragment)}")
             return Node(self.document, *found) if found else None
-        node = Node(self.document, resource, resource)
-        for step in unquote(fragment).split("/")[1:]:
+        node = Node(self.document, resource, resource).at(unquote(fragment))
+        return node if node is not None and isinstance(node.schema, dict | bool) else None
+
+    def at(self, pointer: str) -> Node | None:
+        """Return what a pointer leads to from here; None where it leads nowhere."""
+        node = self
+        for step in pointer.split("/")[1:]:
             key, schema = unescape(step), node.schema
             if isinstance(schema, dict) and key in schema:
                 node = node.child(key)
@@ -172,7 +177,7 @@ class Node:
                 node = node.child(int(key))
             else:
                 return None
-        return node if isinstance(node.schema, dict | bool) else None
+        return node
 
 
 def escape(step: str) -> str:
