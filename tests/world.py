@@ -84,6 +84,10 @@ class FakeRouter:
     down: bool = False
     deaf: bool = False
     active: dict[str, int] = field(default_factory=dict)
+    name = "route"
+
+    def leave(self, effect) -> None:
+        raise AssertionError("only routes of others are left")
 
     def observe(self) -> RouteFacts:
         if self.down:
@@ -126,6 +130,9 @@ class FakeRecords:
 
     def commands(self) -> tuple[Command, ...]:
         return (*(each for each in self.pending if each.id not in self.answered), *self.again)
+
+    def tell(self) -> None:
+        pass
 
     def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
         if self.broken:
@@ -237,7 +244,7 @@ class FakeWorkloads:
     def wake(self, version: str, like: str) -> None:
         self.sleeping.discard(version)
 
-    def ready(self, versions: tuple[str, ...]) -> dict[str, str]:
+    def ready(self, versions: tuple[str, ...], ports: object = None) -> dict[str, str]:
         return {version: "connection refused" if version in self.down else "" for version in versions}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from rollout.errors import ClusterUnavailable, Conflict, Forbidden, Gone, NotFound, Rejected
+from rollout.errors import ClusterUnavailable, Conflict, Forbidden, Gone, NotFound, NotInstalled, Rejected
 
 _KINDS: dict[int, type[ClusterUnavailable]] = {
     400: Rejected,
@@ -25,9 +25,9 @@ def error_for(method: str, path: str, status: int, raw: bytes, headers: Mapping[
     said = _message(raw) or f"HTTP {status}"
     if status == 401:
         said = f"{said}: the API server does not know who we are; renew the credentials"
-    if status == 404 and "page not found" in said:
-        said = "the API server does not know this kind: are its definitions installed?"
     kind = _KINDS.get(status, ClusterUnavailable)
+    if status == 404 and not _is_status(raw):  # a Status is about an object; a plain page, about its kind
+        said, kind = "the API server does not know this kind: are its definitions installed?", NotInstalled
     return kind(f"{method} {path}: {said}", _retry_after_s(headers.get("Retry-After")))
 
 
@@ -47,6 +47,14 @@ def _message(raw: bytes) -> str:
     causes = (found.get("details") or {}).get("causes") or ()
     told = "; ".join(f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in causes)
     return (told if causes else str(found.get("message", "")))[:1000]
+
+
+def _is_status(raw: bytes) -> bool:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("kind") == "Status"
 
 
 def _retry_after_s(text: str | None) -> float:

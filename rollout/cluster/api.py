@@ -33,6 +33,11 @@ JSON_PATCH = "application/json-patch+json"
 class Api(Protocol):
     """What the rest of this tool asks of a cluster. Raises ClusterUnavailable, or one of its children."""
 
+    @property
+    def manager(self) -> str:
+        """The name that our writes are recorded under in managedFields."""
+        ...
+
     def get(self, kind: Kind, namespace: str, name: str) -> Object: ...
 
     def list_all(self, kind: Kind, namespace: str | None, **selectors: str) -> tuple[list[Object], str]:
@@ -115,6 +120,10 @@ class HttpApi:
         self._host = str(configuration.host).rstrip("/")
         self._manager, self._strict = agent, strict
         self._headers = {"User-Agent": f"{agent}/{__version__}", "Accept": "application/json"}
+
+    @property
+    def manager(self) -> str:
+        return self._manager
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         return self._call("GET", kind.path(namespace, name))

@@ -166,6 +166,11 @@ def is_newer(one: Object, other: Object) -> bool:
 
 
 def _slim(found: Object) -> Object:
-    """Return the object without what only servers read: half of its size."""
-    found["metadata"].pop("managedFields", None)
+    """Return the object without what only servers read, half of its size; who manages fields stays, at its place."""
+    kept = [
+        {key: each[key] for key in ("manager", "operation", "subresource") if key in each}
+        for each in found["metadata"].pop("managedFields", None) or ()
+    ]
+    if kept:
+        found["metadata"]["managedFields"] = kept
     return found

@@ -32,9 +32,9 @@ from rollout.model.rollout import Rollout
 from rollout.model.sources import FromSecret, Prometheus
 from rollout.model.status import Phase, Status
 from rollout.states.keeper import StateKeeper
-from rollout.states.sources import ContractReader, in_cluster
-from rollout.traffic.adopted import AdoptedRouter, Cache, flavour_of
-from rollout.workloads.services import ServiceWorkloads
+from rollout.states.sources import ContractReader
+from rollout.traffic.adopted import AdoptedRouter, Cache, flavour_of, route_name
+from rollout.workloads.services import ServiceWorkloads, service_urls
 
 ENVIRONMENT_PREFIX = "ROLLOUT_GATE_"
 """Whoever may write a policy must not be able to read any variable of the controller by sending it somewhere."""
@@ -69,20 +69,27 @@ class Shared:
         self.credentials = Credentials(api, Path(self._directory.name))
         self._keepers: dict[str, Keeper] = {}
         self._states: dict[str, StateKeeper] = {}
+        self._readers: dict[str, ContractReader] = {}
+        self.denials: dict[str, dict[str, str]] = {}
 
-    def keeper_of(self, metadata: Metadata) -> Keeper:
+    def keeper_of(self, metadata: Metadata, naming: Naming) -> Keeper:
         """Return who carries out one rollout's checks."""
         key = f"{metadata.namespace}/{metadata.name}"
-        if key not in self._keepers:
-            self._keepers[key] = Keeper(self._services, Path(self._directory.name), WallClock())
-        return self._keepers[key]
+        addresses = service_urls(self.api, naming)
+        keeper = self._keepers.setdefault(
+            key, Keeper(self._services, Path(self._directory.name), WallClock(), addresses)
+        )
+        keeper.addresses = addresses
+        return keeper
 
     def states_of(self, metadata: Metadata, naming: Naming) -> StateKeeper:
-        """Return who knows of the state of one rollout's versions. It follows the templates of the first look."""
+        """Return who knows of the state of one rollout's versions."""
         key = f"{metadata.namespace}/{metadata.name}"
+        addresses = service_urls(self.api, naming)
         if key not in self._states:
-            reader = ContractReader(self._services, in_cluster(naming), self.api)
+            reader = self._readers[key] = ContractReader(self._services, addresses, self.api)
             self._states[key] = StateKeeper(reader.read, partial(self._address_of, metadata.namespace), WallClock())
+        self._readers[key].addresses = addresses
         return self._states[key]
 
     def _address_of(self, namespace: str, store: StateStore) -> str:
@@ -94,6 +101,8 @@ class Shared:
     def forget(self, key: str) -> None:
         """Give up what is under way for a rollout that is gone."""
         self._states.pop(key, None)
+        self._readers.pop(key, None)
+        self.denials.pop(key, None)
         if (keeper := self._keepers.pop(key, None)) is not None:
             keeper.close()
 
@@ -117,14 +126,26 @@ def reconciler(
     """Return the loop's body for one look at a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
     naming = Naming(metadata.name, metadata.namespace, spec.backends)
-    versions = versions_of(rollout.status, spec.version)
-    returning = rollout.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
+    status = rollout.status
+    versions = versions_of(status, spec.version)
+    denials = shared.denials.setdefault(f"{metadata.namespace}/{metadata.name}", {})
     routers: list[Router] = []
     route_kinds = []
     for route in spec.routes:
         flavour, named = flavour_of(route)
         cache = shared.caches[flavour.key]
-        router = AdoptedRouter(shared.api, cache, flavour, named, naming, versions, shared.may_write, returning)
+        router = AdoptedRouter(
+            shared.api,
+            cache,
+            flavour,
+            named,
+            naming,
+            versions,
+            shared.may_write,
+            chosen=None if status.phase is Phase.PREFLIGHT else status.rules.get(route_name(flavour, named)),
+            alone=status.is_active,
+            denials=denials,
+        )
         routers.append(OnlyObserved(router) if shared.dry_run else router)
         route_kinds.append(flavour.kind.kind)
     assert spec.metrics.prometheus is not None, "documents were checked before"
@@ -134,7 +155,7 @@ def reconciler(
         routers=tuple(routers),
         metrics=_source(shared, naming, spec.metrics.prometheus),
         workloads=ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write),
-        gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata),
+        gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata, naming),
         clock=WallClock(),
         states=shared.states_of(metadata, naming),
         leaving=leaving,
@@ -145,6 +166,8 @@ def reconciler(
 
 def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:
     """Return the versions that a rule must name: stable first, then the one that is released, or would be."""
+    if status.phase is Phase.DRAINING:
+        return tuple(version for version in (status.previous_version, status.stable_version) if version)
     candidate = status.candidate_version if status.is_active else wanted
     return tuple(dict.fromkeys(version for version in (status.stable_version, candidate) if version))
 

@@ -13,7 +13,7 @@ from rollout.daemon.clock import WallClock
 from rollout.daemon.reconcile import Reconciler
 from rollout.engine.facts import RouteFacts
 from rollout.engine.ports import Records, Router
-from rollout.engine.route import SetWeight
+from rollout.engine.route import LeaveRoute, SetWeight
 from rollout.errors import Fault, InvalidInput, RecordsUnavailable, RouterUnavailable
 from rollout.gates.keeper import Keeper
 from rollout.http import Pages, Services
@@ -68,11 +68,18 @@ class OnlyObserved:
 
     router: Router
 
+    @property
+    def name(self) -> str:
+        return self.router.name
+
     def observe(self) -> RouteFacts:
         return self.router.observe()
 
     def apply(self, weight: SetWeight) -> None:
         """Do nothing: whoever carries the rollout out next does it."""
+
+    def leave(self, effect: LeaveRoute) -> None:
+        """Do nothing, likewise."""
 
 
 class Machine:
@@ -92,7 +99,8 @@ class Machine:
         self.router = EnvoyRouter(self._name, spec.conversations.pin_by.header, endpoints, self.envoy)
         self.metrics = ScrapeSource(self._name, self._pages_of, self.router.stats_page, http, spec.scrape.timeout_s)
         self._close.callback(self.metrics.close)
-        self.keeper = Keeper(services, directory.resolve().parent, WallClock())
+        preview = f"http://{spec.envoy.preview}" if spec.envoy.preview else ""
+        self.keeper = Keeper(services, directory.resolve().parent, WallClock(), spec.backends.of, preview)
         self._close.callback(self.keeper.close)
         self._states = StateKeeper(ContractReader(services, spec.backends.of).read, _address_of, WallClock())
 

@@ -15,7 +15,7 @@ from rollout.engine.draft import read_pinned
 from rollout.engine.facts import Calendar, Command, Facts, Round, RouteFacts, Told
 from rollout.engine.plan import Plan, is_look_due, plan
 from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, States, Workloads
-from rollout.engine.route import Wake
+from rollout.engine.route import Effect, LeaveRoute, SetWeight, Wake
 from rollout.errors import Unavailable
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
@@ -52,14 +52,23 @@ class Reconciler:
         made = plan(rollout, declared, self._observe(rollout, declared), self.clock.now())
         if made.status != rollout.status or made.decisions:
             self.records.save(made.status, made.decisions)
-        self._tell(made)
         for effect in made.effects:
-            if isinstance(effect, Wake):
+            self._carry_out_effect(effect)
+        self._tell(made)
+        self.records.tell()
+        return made
+
+    def _carry_out_effect(self, effect: Effect) -> None:
+        match effect:
+            case Wake():
                 self._carry_out(str(effect), partial(self.workloads.wake, effect.version, effect.like))
-            else:
+            case LeaveRoute():
+                for router in self.routers:
+                    if router.name == effect.route:
+                        self._carry_out(str(effect), partial(router.leave, effect))
+            case SetWeight():
                 for router in self.routers:
                     self._carry_out(str(effect), partial(router.apply, effect))
-        return made
 
     def _carry_out(self, effect: str, act: Callable[[], None]) -> None:
         """Carry out one effect; what fails is found by the next look, and tried again."""
@@ -81,9 +90,12 @@ class Reconciler:
         both = tuple(version for version in (stable, candidate) if version)
         in_force = read_pinned(status.policy.text) if status.policy else declared
         commands = self.records.commands()
-        aborting = any(command.verb == "abort" for command in commands)  # it waits for no metrics page
-        due = status.is_active and is_look_due(status, now) and len(both) == 2 and not aborting
         routes = tuple(router.observe() for router in self.routers)
+        going_back = status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
+        if going_back or any(command.verb == "abort" for command in commands):
+            # Nothing stands between an abort and its route: whatever else there is to ask may hang, or raise.
+            return Facts(routes=routes, commands=commands, versions=both, leaving=self.leaving, barred=self.barred)
+        due = status.is_active and is_look_due(status, now) and len(both) == 2
         versions, ready, asleep, identities = self._versions(rollout, routes, commands, due=due)
         return Facts(
             routes=routes,
@@ -98,8 +110,8 @@ class Reconciler:
             barred=self.barred,
             calendar=self.gatekeeper.calendar(in_force.gates, now) if status.is_active else Calendar(),
             checks=self.gatekeeper.checks(rollout, in_force.gates),
-            contracts=self._contracts(rollout, both) if status.phase is Phase.PREFLIGHT and not aborting else {},
-            looked=self.states.looked(rollout) if self.states is not None and not aborting else None,
+            contracts=self._contracts(rollout, both) if status.phase is Phase.PREFLIGHT else {},
+            looked=self.states.looked(rollout) if self.states is not None else None,
         )
 
     def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, Told]:
@@ -110,14 +122,10 @@ class Reconciler:
     ) -> tuple[tuple[str, ...], Mapping[str, str], frozenset[str], Mapping[str, Mapping[str, str]]]:
         """Return what is known of the versions: those there are, whether they answer, sleep, and what they are made of.
 
-        On the way back nothing is asked: no service of a cluster may stand between an abort and its route. While
-        something is watched, what cannot be asked is not known, and says nothing against anybody.
+        While something is watched, what cannot be asked is not known, and says nothing against anybody.
         """
         status = rollout.status
         both = tuple(version for version in (status.stable_version, status.candidate_version) if version)
-        going_back = status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
-        if going_back or any(command.verb == "abort" for command in commands):
-            return both, {}, frozenset(), {}
         undo = status.previous_version if any(command.verb == "undo" for command in commands) else None
         checked = (*(both if due else ()), *((undo,) if undo else ()))
         others = (rollout.spec.version, status.previous_version, *(route.owner for route in routes))
@@ -126,7 +134,7 @@ class Reconciler:
         try:
             # What is watched has its backends: whether they still answer is asked when a look is due.
             known = both if watched else self.workloads.known(asked)
-            ready = self.workloads.ready(checked)
+            ready = self.workloads.ready(checked, _ports(routes))
             return known, ready, self.workloads.asleep(checked), self.workloads.identities(both) if due else {}
         except Unavailable as error:
             if not status.is_active or status.phase in (Phase.PREFLIGHT, Phase.DRAINING):
@@ -144,6 +152,15 @@ class Reconciler:
             getattr(_log(), level)(
                 decision.message, kind=decision.kind, phase=decision.phase, reason=decision.reason, step=decision.step
             )
+
+
+def _ports(routes: tuple[RouteFacts, ...]) -> Mapping[str, tuple[int, ...]]:
+    """Return, by version, the ports that routes send its requests to."""
+    named: dict[str, tuple[int, ...]] = {}
+    for route in routes:
+        for version, port in route.ports.items():
+            named[version] = tuple(dict.fromkeys((*named.get(version, ()), port)))
+    return named
 
 
 def _log() -> structlog.typing.FilteringBoundLogger:

@@ -17,7 +17,7 @@ from rollout.engine.conditions import Trouble
 from rollout.engine.draft import read_pinned
 from rollout.engine.plan import IDLE_S, Plan
 from rollout.engine.wanting import starts_by_itself
-from rollout.errors import Conflict, Fault, Forbidden, InvalidInput, Rejected
+from rollout.errors import Conflict, Fault, Forbidden, InvalidInput, Rejected, RouteWriteDenied, Unavailable
 from rollout.model.documents import policy_spec
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import WIRING, RolloutSpec
@@ -33,6 +33,9 @@ ACTIVE_MAX_S = 2.0
 """While something is under way it is looked at this often at least: deadlines, and what no watch tells."""
 
 WAITING_S = 15.0
+RETRY_S = (0.5, 30.0)
+"""An effect that failed is tried again so soon, and so late at most."""
+
 FAULTS_TOLD_MAX = 8
 
 
@@ -52,11 +55,13 @@ class Reconciliation:
         self._shared, self._watched, self._events = shared, watched, events
         self._warned: dict[str, set[str]] = {}
         self._failed: dict[str, Trouble] = {}
+        self._tries: dict[str, int] = {}
 
     def forget(self, key: str) -> None:
         """Forget a Rollout that is gone."""
         self._warned.pop(key, None)
         self._failed.pop(key, None)
+        self._tries.pop(key, None)
 
     def look(self, found: Object) -> Seen:
         """Take one look. Raises ClusterUnavailable and its children; nothing is half done then."""
@@ -96,14 +101,17 @@ class Reconciliation:
             self._failed[key] = _refused(error)
             records.publish(trouble or self._failed[key])
             raise
-        failed = [failure for failure in loop.failures if not isinstance(failure.__cause__, (Conflict, Rejected))]
+        failed = [failure for failure in loop.failures if not _is_told_elsewhere(failure)]
         if failed:
             self._failed[key] = _refused(failed[0])
         elif not loop.failures:
             self.forget(key)
         records.publish(trouble or self._failed.get(key))
-        if self._shared.dry_run or loop.failures:
-            return Seen(made.status, WAITING_S * 2 if self._shared.dry_run else ACTIVE_MAX_S)
+        if self._shared.dry_run:
+            return Seen(made.status, WAITING_S * 2)
+        if loop.failures:
+            tries = self._tries[key] = self._tries.get(key, 0) + 1
+            return Seen(made.status, min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(tries - 1, 10)))
         return Seen(made.status, again_s(made, rollout), tuple(_verdicts(made)))
 
     def _records(self, found: Object, spec: RolloutSpec | None, trouble: Trouble | None) -> ClusterRecords:
@@ -189,6 +197,11 @@ def read_wiring(text: str, version: str | None) -> RolloutSpec:
     """Return the spec of a rollout under way from what its status has pinned."""
     raw = {**json.loads(text), "version": version, "policyRef": {"name": "pinned"}}
     return RolloutSpec.model_validate(raw)
+
+
+def _is_told_elsewhere(failure: Unavailable) -> bool:
+    """Whether the status tells it (a write that was denied), or the next look mends it (somebody was faster)."""
+    return isinstance(failure, RouteWriteDenied) or isinstance(failure.__cause__, (Conflict, Rejected))
 
 
 def _refused(error: Exception) -> Trouble:

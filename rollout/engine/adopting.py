@@ -1,45 +1,86 @@
-"""What belongs to others and is only borrowed: the base of a route's weights, a sleeping version's replicas, and what
-the versions are made of.
+"""What belongs to others and is only borrowed: a rule and the base of its weights, the fields of a route, a sleeping
+version's replicas, and what the versions are made of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from rollout.engine import words
 from rollout.engine.draft import Draft
-from rollout.engine.route import Effect, SetWeight, Wake
-from rollout.model.status import Base, Phase
+from rollout.engine.facts import RouteFacts
+from rollout.engine.route import Effect, LeaveRoute, SetWeight, Wake, is_as_wanted
+from rollout.model.status import Base, Phase, Reason
 from rollout.model.units import FULL_BP
 
 FINEST_BASE = FULL_BP
 """A base that expresses every weight that can be written."""
 
+WARNINGS_KEPT = 16
 
-def note_bases(draft: Draft) -> None:
-    """Remember what weights add up to before we change them, and choose what to write them on."""
+_AT_REST = (Phase.STABLE, Phase.ROLLED_BACK)
+
+
+def note_routes(draft: Draft) -> None:
+    """Remember which rule was chosen, what its weights add up to before we change them, and what users should know.
+
+    The rule is chosen while nothing has moved; from then on it is found by its identity, never chosen again.
+    """
     status = draft.status
-    if status.phase in (Phase.STABLE, Phase.ROLLED_BACK):
-        if status.bases and not draft.decisions:  # they are restored
-            draft.update(bases={})
+    if status.phase in _AT_REST and status.bases and not draft.decisions:  # they are restored
+        draft.update(bases={})
+    if status.phase not in (Phase.PREFLIGHT, *_AT_REST):
         return
-    if status.phase is not Phase.PREFLIGHT:
-        return
+    adopted = [route for route in draft.facts.routes if route.is_adopted and route.reachable]
+    chosen = {route.name: route.rule for route in adopted if route.rule is not None}
+    kept = {name: rule for name, rule in status.rules.items() if name in {each.name for each in draft.facts.routes}}
+    if {**kept, **chosen} != status.rules and draft.facts.routes:
+        draft.update(rules={**kept, **chosen})
+    if status.phase is Phase.PREFLIGHT:
+        _note_bases(draft, adopted)
+        notes = tuple(f"{route.name}: {note}" for route in adopted for note in route.notes)[:WARNINGS_KEPT]
+        if notes != status.warnings:
+            draft.update(warnings=notes)
+            for note in notes:
+                draft.record("traffic", message=note)
+
+
+def _note_bases(draft: Draft, adopted: Iterable[RouteFacts]) -> None:
+    status = draft.status
     weights = [step.weight_bp for step in draft.way.steps]
-    found = dict(status.bases)
-    for route in draft.facts.routes:
-        if route.is_adopted and route.reachable and route.base is not None:
-            original = found[route.name].original if route.name in found else route.base
-            found[route.name] = Base(original=original, used=_base_for(weights, original, route.usual_base))
-    if found != status.bases:
-        draft.update(bases=found)
+    bases = dict(status.bases)
+    for route in adopted:
+        if route.base is None:
+            continue
+        known = bases.get(route.name)
+        original, absent = (known.original, known.absent) if known else (route.base, route.absent)
+        bases[route.name] = Base(original=original, used=_base_for(weights, original, route.usual_base), absent=absent)
+    if bases != status.bases:
+        draft.update(bases=bases)
 
 
 def _base_for(weights_bp: Iterable[int], original: int, usual: int) -> int:
     """Return the first base on which every step is a whole number: the one found, the usual one, the finest."""
     bases = (original, usual, FINEST_BASE)
     return next(base for base in bases if base > 0 and all(bp * base % FULL_BP == 0 for bp in weights_bp))
+
+
+def add_backends(draft: Draft, wanted: SetWeight) -> tuple[SetWeight, ...]:
+    """Add the candidate's backend, at weight 0, to the routes that allow it; record first in which it was added.
+
+    Only once everything else in the preflight has passed: a reference to what is not there breaks a whole rule.
+    """
+    candidate = wanted.candidate
+    lacking = [route for route in draft.facts.routes if route.managed and candidate in route.missing]
+    if candidate is None or not lacking or draft.status.reason is not Reason.BACKEND_UNLISTED:
+        return ()
+    added = dict(draft.status.added)
+    for route in lacking:
+        added[route.name] = tuple(dict.fromkeys((*added.get(route.name, ()), candidate)))
+    if added != draft.status.added:
+        draft.update(added=added)
+        draft.record("traffic", message=f"{candidate} gets a backend at weight 0 in {_names(lacking)}")
+    return (wanted,)
 
 
 def wake(draft: Draft) -> tuple[Effect, ...]:
@@ -79,10 +120,43 @@ def note_identities(draft: Draft) -> None:
         draft.record("traffic", message=told)
 
 
-def tidy(draft: Draft, wanted: SetWeight | None) -> tuple[Effect, ...]:
-    """Let a backend that is over be taken out of the routes that allow it, once nothing is under way."""
-    settled = draft.status.phase in (Phase.STABLE, Phase.ROLLED_BACK) and not draft.is_standby
-    if wanted is None or not settled:
+def removable(draft: Draft) -> bool:
+    """Whether backends that were added are still listed, for a rollout that is going for good."""
+    return any(_over(draft, route) for route in draft.facts.routes)
+
+
+def leave(draft: Draft, wanted: SetWeight | None) -> tuple[Effect, ...]:
+    """Leave the routes: take out the added backends that are over, and let go of the fields, once nothing is under way.
+
+    A backend is taken out once: it is struck off before, so that nobody who puts it back is fought.
+    """
+    if wanted is None:
         return ()
-    left = [route for route in draft.facts.routes if route.leftover and route.owner == wanted.stable]
-    return (replace(wanted, candidate=None),) if left else ()
+    effects: list[Effect] = []
+    added = dict(draft.status.added)
+    for route in draft.facts.routes:
+        if not route.is_adopted or not route.reachable or (draft.facts.leaving and not is_as_wanted(wanted, route)):
+            continue
+        over = _over(draft, route)
+        kept = tuple(each for each in added.get(route.name, ()) if each not in over)
+        if kept:
+            added[route.name] = kept
+        else:
+            added.pop(route.name, None)
+        if over or route.owned:
+            effects.append(LeaveRoute(route.name, over, draft.status.rules.get(route.name)))
+    if added != draft.status.added:
+        draft.update(added=added)
+    return tuple(effects)
+
+
+def _over(draft: Draft, route: RouteFacts) -> tuple[str, ...]:
+    """Return the versions whose backend was added to a route, and that get nothing there any more."""
+    if draft.is_standby and not draft.facts.leaving:
+        return ()
+    stable, shares = draft.status.stable_version, route.shares or {}
+    return tuple(each for each in draft.status.added.get(route.name, ()) if each != stable and shares.get(each, 1) == 0)
+
+
+def _names(routes: Iterable[RouteFacts]) -> str:
+    return words.listed(route.name for route in routes)

@@ -202,6 +202,8 @@ def _promote(draft: Draft, command: Command) -> str:
         raise Refused("it waits for an approval: use approve" if status.held_by is HeldBy.APPROVAL else _SPEC_PAUSED)
     if status.reason is Reason.WINDOW_CLOSED:
         raise Refused("it waits for a release window: rollout approve waives that for this move")
+    if status.reason is Reason.STABLE_DOWN and where is Phase.PREFLIGHT:
+        return _promote_past_stable(draft, command)
     harmed = is_harmful(status)
     if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
         raise Refused(f"no step to pass: the rollout is {where}")
@@ -218,6 +220,17 @@ def _promote(draft: Draft, command: Command) -> str:
         draft.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)
     knowingly = ", knowing that it is worse" if harmed else ""
     return f"this step is passed without waiting for its evidence{knowingly}, {because(command)}"
+
+
+def _promote_past_stable(draft: Draft, command: Command) -> str:
+    """Stable is down: let the candidate, which may be its fix, have everything. It takes a reason."""
+    status = draft.status
+    if not command.reason:
+        raise Refused(f"{status.stable_version} is down: say why {status.candidate_version} may pass it (--reason)")
+    draft.update(stable_passed_by=command.actor, deadline=draft.later(PREFLIGHT_DEADLINE_S), next_look_at=None)
+    if status.phase is Phase.PAUSED:
+        draft.go(Event.RESUME, Reason.CHECKING, f"promoted past stable {because(command)}", actor=command.actor)
+    return f"{status.stable_version} is passed: all traffic goes to {status.candidate_version}, {because(command)}"
 
 
 _VERBS: dict[str, Carry] = {

@@ -139,7 +139,7 @@ def state_is_compatible(draft: Draft) -> Closed | None:
         return Closed(Reason.STATE_INCOMPATIBLE, _told(draft, settled, bad))
     unknown = [axis for axis in axes if settled.of(axis) is Severity.UNKNOWN]
     trouble = state.problem or (looked.problem if looked else "")
-    if gate.on_unknown == "block" and (unknown or trouble):
+    if gate.on_unknown == "block" and (unknown or trouble) and not draft.status.stable_passed_by:
         told = trouble or brief(settled, unknown)
         return Closed(Reason.STATE_UNKNOWN, f"whether the state goes together cannot be told: {told}")
     return None

@@ -72,8 +72,13 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
     ready = settled and status.stable_version is not None and wanted in (None, status.stable_version)
     held = status.phase in (Phase.PAUSED, Phase.FROZEN)
     wants = starts_by_itself(status, wanted) and status.stable_version is not None
-    if trouble is not None:
-        yield ConditionType.READY, "False" if not ready else "Unknown", trouble.reason, trouble.message
+    blocked = status.blocked
+    if trouble is None and blocked is not None:
+        yield ConditionType.READY, "False", blocked.reason, blocked.message
+        yield ConditionType.RECONCILING, _truth(status.is_active and not held), blocked.reason, blocked.message
+        yield ConditionType.STALLED, "True", blocked.reason, blocked.message
+    elif trouble is not None:
+        yield ConditionType.READY, "False" if not ready or blocked else "Unknown", trouble.reason, trouble.message
         yield ConditionType.RECONCILING, _truth(status.is_active and not held), trouble.reason, trouble.message
         yield ConditionType.STALLED, "True", trouble.reason, trouble.message
     else:

@@ -119,9 +119,14 @@ class Draft:
             self.record("transition")
 
     def record(
-        self, kind: Literal["transition", "command", "look", "traffic", "check"], *, actor: str = "", message: str = ""
+        self,
+        kind: Literal["transition", "command", "look", "traffic", "check"],
+        *,
+        actor: str = "",
+        message: str = "",
+        reason: Reason | None = None,
     ) -> None:
-        """Write down a decision with the numbers as they stand."""
+        """Write down a decision with the numbers as they stand. reason: where it is not the status's."""
         status = self.status
         self.decisions.append(
             Decision(
@@ -130,7 +135,7 @@ class Draft:
                 step=status.step,
                 weight_bp=status.traffic.wanted_bp,
                 kind=kind,
-                reason=status.reason,
+                reason=reason or status.reason,
                 message=message or status.message,
                 harm_e=status.harm_e,
                 threshold_e=self.thresholds.harm,

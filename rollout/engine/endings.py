@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollout.engine import gates, words
+from rollout.engine.adopting import removable
 from rollout.engine.advance import checks_agree_before_promotion
 from rollout.engine.closed import first_closed
 from rollout.engine.draft import Draft
@@ -76,7 +77,7 @@ def draining(draft: Draft) -> None:
 
 def rolling_back(draft: Draft) -> None:
     _to_stable(draft)
-    if _stable_has_all(draft):
+    if _stable_has_all(draft) and not (draft.facts.leaving and removable(draft)):
         result = draft.status.result or Result.ROLLED_BACK
         why = draft.status.message
         draft.go(Event.RESTORED, draft.status.reason, f"all traffic is on {draft.status.stable_version}", result=result)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from rollout.model.state import Looked
-from rollout.model.status import Reason
+from rollout.model.status import Reason, RuleIdentity
 from rollout.model.units import FULL_BP
 
 Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"]
@@ -43,10 +43,14 @@ class RouteFacts:
 
     is_adopted: whether the route is somebody else's: only two weights in it are ours, and only during a rollout. Of
     such a route these are known instead. gone: whether it is not there at all, so that nothing of ours is in it.
-    shares: what each version's backend gets, in basis points, also 0. programmed: whether whoever carries the route out
-    says that it has taken it up; waiting: why not. base: what the weights of our versions add up to; usual_base: what
-    they are written on where that cannot express a step. managed: whether a backend that is missing is added to it;
-    leftover: whether one of ours is there that gets nothing. reason: why it is not reachable.
+    rule: which rule was chosen. shares: what each version's backend gets, in basis points, also 0. programmed: whether
+    whoever carries the route out says that it has taken it up, or says nothing; waiting: why not. accepted: whether it
+    is carried out at all, though a reference in it may not resolve. denied: the API server's words, if it denied the
+    last write. base: what the weights of our versions add up to; usual_base: what they are written on where that cannot
+    express a step; absent: the versions whose backend names no weight. managed: whether a backend that is missing is
+    added to it; missing: the versions that have none. owned: whether fields of the route are recorded as written by
+    this controller. ports: by version, where its backend names a port. notes: what users should know before traffic
+    moves. reason: why it is not reachable.
     """
 
     name: str
@@ -61,12 +65,19 @@ class RouteFacts:
     is_adopted: bool = False
     gone: bool = False
     shares: Mapping[str, int] | None = None
+    rule: RuleIdentity | None = None
     programmed: bool = True
+    accepted: bool = True
     waiting: str = ""
+    denied: str = ""
     base: int | None = None
     usual_base: int = 0
+    absent: tuple[str, ...] = ()
     managed: bool = False
-    leftover: bool = False
+    missing: tuple[str, ...] = ()
+    owned: bool = False
+    ports: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def owner(self) -> str | None:

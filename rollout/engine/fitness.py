@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from rollout.engine import words
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
-from rollout.engine.route import in_force, is_as_wanted, wanted_route
+from rollout.engine.route import in_force, wanted_route
 from rollout.model.status import Phase, Reason
-
-
-def _needed(draft: Draft) -> tuple[str, ...]:
-    """Return the versions that must be fit: both, but on the way back only the one that is gone back to."""
-    candidate, stable = draft.status.candidate_version or "", draft.status.stable_version or ""
-    return (candidate,) if draft.status.undoing else (stable, candidate)
 
 
 def versions_have_backends(draft: Draft) -> Closed | None:
@@ -22,11 +17,17 @@ def versions_have_backends(draft: Draft) -> Closed | None:
 
 
 def versions_are_ready(draft: Draft) -> Closed | None:
-    for version in _needed(draft):
-        if version in draft.facts.asleep:
-            return Closed(Reason.WAKING_UP, f"{version} sleeps at 0 replicas: it is woken up")
-        if problem := draft.facts.ready.get(version):
-            return Closed(Reason.NOT_READY, f"{version} is not ready: {problem}")
+    """The candidate first: a stable version that is down never locks out its fix."""
+    status = draft.status
+    candidate, stable = status.candidate_version or "", status.stable_version or ""
+    if candidate in draft.facts.asleep:
+        return Closed(Reason.WAKING_UP, f"{candidate} sleeps at 0 replicas: it is woken up")
+    if problem := draft.facts.ready.get(candidate):
+        return Closed(Reason.NOT_READY, f"{candidate} is not ready: {problem}")
+    problem = "it is at 0 replicas" if stable in draft.facts.asleep else draft.facts.ready.get(stable)
+    if problem and not status.undoing and not status.stable_passed_by:
+        remedy = f"mend {stable}, or send everything to {candidate}: rollout promote --reason …"
+        return Closed(Reason.STABLE_DOWN, f"{stable}, which is stable, is not ready: {problem}. {remedy}")
     return None
 
 
@@ -47,14 +48,24 @@ def route_is_in_force(draft: Draft) -> Closed | None:
     if in_force(wanted, draft.facts.routes):
         return None
     late = [route for route in draft.facts.routes if not route.programmed]
-    if late and draft.status.phase is Phase.PREFLIGHT and is_as_wanted(wanted, late[0]):
-        return Closed(Reason.ROUTE_NOT_ACCEPTED, f"{late[0].name}: {late[0].waiting}")
-    return Closed(Reason.WEIGHT_PENDING, f"waits for the router to carry out: {wanted}")
+    if draft.status.phase is Phase.PREFLIGHT and any(route.is_adopted for route in draft.facts.routes):
+        return Closed(Reason.ROUTE_NOT_ACCEPTED, f"{late[0].name}: {late[0].waiting}") if late else None
+    denied = [f". {route.name}: the change was denied: {route.denied}" for route in draft.facts.routes if route.denied]
+    return Closed(Reason.WEIGHT_PENDING, f"waits for the router to carry out: {wanted}{''.join(denied)}")
+
+
+def backends_are_listed(draft: Draft) -> Closed | None:
+    """A route that is managed gets the candidate's backend last, once everything it refers to is there."""
+    candidate = draft.status.candidate_version or ""
+    lacking = [route.name for route in draft.facts.routes if route.managed and candidate in route.missing]
+    if not lacking:
+        return None
+    return Closed(Reason.BACKEND_UNLISTED, f"adds a backend for {candidate}, at weight 0, to {words.listed(lacking)}")
 
 
 def metrics_can_be_read(draft: Draft) -> Closed | None:
-    if draft.status.undoing:
-        return None  # what is gone back to was in use before, and may be all that works
+    if draft.status.undoing or draft.status.stable_passed_by:
+        return None  # what is gone back to was in use before, and may be all that works; who is passed cannot answer
     if draft.facts.round is None:
         return Closed(Reason.CHECKING, "reads the metrics once before any traffic moves")
     round_ = draft.facts.round

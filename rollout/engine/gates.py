@@ -9,6 +9,7 @@ from rollout.engine.advance import checks_agree_before_promotion, checks_agree_b
 from rollout.engine.closed import Gate
 from rollout.engine.compatibility import state_is_compatible
 from rollout.engine.fitness import (
+    backends_are_listed,
     candidate_answers,
     metrics_can_be_read,
     route_is_in_force,
@@ -32,12 +33,13 @@ from rollout.engine.watching import (
 PREFLIGHT: tuple[Gate, ...] = (
     versions_have_backends,  # both can be reached at all
     route_is_in_force,  # the router answers and sends everything to stable
-    state_is_compatible,  # conversations survive the release, and its rollback
     versions_are_ready,  # both answer
+    state_is_compatible,  # conversations survive the release, and its rollback
     metrics_can_be_read,  # and can be judged, each by itself
+    backends_are_listed,  # last, for it is the first thing that is written
 )
 
-PREFLIGHT_BETWEEN_LOOKS: tuple[Gate, ...] = PREFLIGHT[:3]
+PREFLIGHT_BETWEEN_LOOKS: tuple[Gate, ...] = (versions_have_backends, route_is_in_force, state_is_compatible)
 """What can be told without a look: endpoints and metrics are read only when one is due."""
 
 PREVIEW: tuple[Gate, ...] = (

@@ -17,7 +17,7 @@ from rollout.engine.advance import (
 )
 from rollout.engine.begin import PREFLIGHT_DEADLINE_S, ask_weight, begin
 from rollout.engine.books import frozen
-from rollout.engine.closed import Gate, first_closed
+from rollout.engine.closed import Closed, Gate, first_closed
 from rollout.engine.draft import Draft
 from rollout.engine.fitness import route_is_in_force
 from rollout.engine.phases import Event
@@ -59,10 +59,25 @@ def _find_stable(draft: Draft) -> None:
         draft.update(stable_version=owner, reason=Reason.SETTLED, message=f"{owner} is stable")
         draft.record("transition")
         return
-    remedy = "say which: `rollout start VERSION --stable VERSION`, or write it as spec.version"
-    if not draft.spec.is_local:
-        remedy = "give one version's backend in the route all the weight"
-    draft.wait(Reason.STABLE_UNKNOWN, f"which version is stable cannot be told; {remedy}")
+    draft.wait(Reason.STABLE_UNKNOWN, f"which version is stable cannot be told: {_why_unknown(draft)}")
+
+
+def _why_unknown(draft: Draft) -> str:
+    """Say what was found, never a guess at something else."""
+    if draft.spec.is_local:
+        return "say which: `rollout start VERSION --stable VERSION`, or write it as spec.version"
+    told = []
+    for route in draft.facts.routes:
+        if not route.reachable:
+            told.append(f"{route.name}: {route.problem}")
+        elif route.owner is None:
+            seen = [f"{version} has {words.weight(share)}" for version, share in sorted((route.shares or {}).items())]
+            told.append(f"{route.name}: {words.listed(seen) or 'no backend is of a version'}; give one all the weight")
+        elif route.owner not in draft.facts.versions:
+            told.append(f"{route.name}: {route.owner} has all the weight, and {route.owner} {draft.facts.no_backend}")
+        else:
+            told.append(f"{route.name}: {route.owner} has all the weight")
+    return "; ".join(told)
 
 
 def _rolled_back(draft: Draft) -> None:
@@ -77,7 +92,9 @@ def _draining(draft: Draft) -> None:
 def _preflight(draft: Draft) -> None:
     looked = draft.facts.round is not None
     closed = first_closed(gates.PREFLIGHT if looked else gates.PREFLIGHT_BETWEEN_LOOKS, draft)
-    if closed is None and not looked:
+    found_by_looking = (Reason.STABLE_DOWN, Reason.NOT_READY, Reason.WAKING_UP)
+    stands = closed is None or (closed.reason is Reason.STATE_UNKNOWN and draft.status.reason in found_by_looking)
+    if stands and not looked:
         return  # what the last look found still stands
     if closed is not None and closed.reason is Reason.STATE_INCOMPATIBLE:
         draft.go(Event.REFUSED, closed.reason, closed.message, result=Result.STOPPED)  # no waiting mends that
@@ -85,6 +102,8 @@ def _preflight(draft: Draft) -> None:
     if closed is None:
         draft.update(deadline=draft.later(PREFLIGHT_DEADLINE_S))  # others' checks have time limits of their own
         _checked(draft)
+    elif closed.reason is Reason.STABLE_DOWN:
+        _stable_is_down(draft, closed)
     elif looked and draft.status.deadline is not None and draft.now >= draft.status.deadline:
         message = f"the checks before any traffic did not pass in {words.span(PREFLIGHT_DEADLINE_S)}: {closed.message}"
         draft.go(Event.REFUSED, Reason.PREFLIGHT_FAILED, message, result=Result.STOPPED)
@@ -92,16 +111,42 @@ def _preflight(draft: Draft) -> None:
         draft.wait(closed.reason, closed.message)
 
 
+def _stable_is_down(draft: Draft, closed: Closed) -> None:
+    """The candidate may be the fix: the policy, or a human, may send everything to it; nobody is locked out."""
+    status = draft.status
+    if draft.policy.reactions.stable_down == "promote":
+        draft.update(stable_passed_by="the policy")
+        draft.record("transition", message=f"{closed.message}. The policy says: promote past it")
+    elif status.deadline is not None and draft.now >= status.deadline:
+        draft.hold(HeldBy.POLICY, closed.reason, closed.message)
+    else:
+        draft.wait(closed.reason, closed.message)
+
+
 def _checked(draft: Draft) -> None:
     """Both versions are fit; let others have their word before any traffic, unless they want to see a preview."""
-    closed = None if draft.is_preview else checks_agree_before_traffic(draft)
-    if closed is None:
+    skips_preview = draft.is_preview and not draft.status.stable_passed_by
+    closed = None if skips_preview else checks_agree_before_traffic(draft)
+    if closed is None and draft.status.stable_passed_by:
+        _past_stable(draft)
+    elif closed is None:
         message = f"{draft.status.candidate_version} and {draft.status.stable_version} answer and can be told apart"
         draft.go(Event.CHECKED, Reason.CHECKING, message, wiring=draft.spec.wiring())
     elif closed.reason in (Reason.CHECK_FAILED, Reason.CHECK_LATE):
         draft.go(Event.REFUSED, closed.reason, closed.message, result=Result.STOPPED)
     else:
         draft.wait(closed.reason, closed.message)
+
+
+def _past_stable(draft: Draft) -> None:
+    """Send everything to the candidate: there is no stable version to compare it with, and somebody has said so."""
+    status = draft.status
+    message = f"{status.stable_version} is down; all traffic goes to {status.candidate_version}"
+    by = status.stable_passed_by
+    draft.update(passed_by_human=(*status.passed_by_human, status.steps), promoted_by=(*status.promoted_by, by))
+    draft.go(Event.STABLE_PASSED, Reason.WEIGHT_PENDING, f"{message}, by {by}", wiring=draft.spec.wiring())
+    draft.update(step=max(0, status.steps - 1), evidence=frozen(draft.status.evidence, draft.policy.evidence))
+    ask_weight(draft, FULL_BP)
 
 
 ADVANCE: tuple[Gate, ...] = (spend_is_granted, checks_agree_before_step, step_is_approved, window_is_open)

@@ -18,6 +18,7 @@ class Event(StrEnum):
     START = "a new version is wanted"
     CHECKED = "every preflight check passed"
     REFUSED = "preflight did not pass in time"
+    STABLE_PASSED = "stable is down, and the candidate is promoted past it"
     WEIGHT_IN_FORCE = "the weight is in force"
     STEP_PASSED = "a step passed"
     LAST_STEP_PASSED = "the last step passed with evidence"
@@ -53,6 +54,7 @@ _ROWS: dict[Event, tuple[Phase | str, ...]] = {
     Event.START:           (_P,    NEVER, NEVER, NEVER,  NEVER, _P,    NEVER, _P,     NEVER, NEVER, NEVER),
     Event.CHECKED:         (NEVER, _F,    NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.REFUSED:         (NEVER, _RD,   NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
+    Event.STABLE_PASSED:   (NEVER, _B,    NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.WEIGHT_IN_FORCE: (NEVER, NEVER, _O,    NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.STEP_PASSED:     (NEVER, NEVER, NEVER, _F,     NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.LAST_STEP_PASSED:(NEVER, NEVER, NEVER, _B,     NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),

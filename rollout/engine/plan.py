@@ -7,12 +7,13 @@ The same facts always give the same plan; the daemon, the CLI, the property test
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from rollout.engine import words
-from rollout.engine.adopting import note_bases, note_identities, tidy, wake
+from rollout.engine.adopting import add_backends, leave, note_identities, note_routes, wake
 from rollout.engine.begin import open_window
+from rollout.engine.blocked import note_blocked
 from rollout.engine.checks import follow
 from rollout.engine.commands import carry_all
 from rollout.engine.compatibility import note_state
@@ -23,7 +24,7 @@ from rollout.engine.moves import move
 from rollout.engine.phases import Event, allows
 from rollout.engine.proving import reference_is_known
 from rollout.engine.reacting import react
-from rollout.engine.route import Effect, SetWeight, in_force, is_as_wanted, wanted_route
+from rollout.engine.route import Effect, SetWeight, in_force, is_as_wanted, is_restored, wanted_route
 from rollout.engine.wanting import failed_after, starts_by_itself
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
@@ -70,7 +71,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     draft = Draft(rollout, policy, facts, now)
     carry_all(draft)
     _follow_spec(draft)
-    note_bases(draft)
+    note_routes(draft)
     note_identities(draft)
     _follow_traffic(draft)
     follow(draft)
@@ -78,6 +79,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     look(draft)
     react(draft)
     move(draft)
+    note_blocked(draft)
     draft.update(next=_next(draft))
     effects = _effects(draft)
     status = draft.finish(effects)
@@ -155,23 +157,25 @@ def _effects(draft: Draft) -> tuple[Effect, ...]:
     woken = wake(draft)
     wanted = wanted_route(draft.status)
     if any(route.is_adopted for route in draft.facts.routes) and not draft.status.is_active:
-        return tidy(draft, wanted)  # at rest a route belongs to those whose it is
+        return leave(draft, wanted)  # at rest a route belongs to those whose it is
     return (*woken, *_route_effects(draft, wanted))
 
 
-def _route_effects(draft: Draft, wanted: SetWeight | None) -> tuple[SetWeight, ...]:
-    if wanted is not None and draft.facts.leaving and draft.status.phase is Phase.ROLLING_BACK:
-        wanted = replace(wanted, candidate=None, candidate_bp=0)
-        if any(route.leftover for route in draft.facts.routes):
-            return (wanted,)
-    going_back = draft.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
-    if wanted is not None and going_back and draft.status.traffic.asked_at == draft.now:
-        return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
-    if wanted is None or in_force(wanted, draft.facts.routes):
+def _route_effects(draft: Draft, wanted: SetWeight | None) -> tuple[Effect, ...]:
+    if wanted is None:
         return ()
-    if draft.status.phase is Phase.PREFLIGHT and any(route.is_adopted for route in draft.facts.routes):
-        owned = all(route.owner == wanted.stable for route in draft.facts.routes)
-        return (wanted,) if owned and any(route.managed for route in draft.facts.routes) else ()
+    going_back = draft.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
+    if going_back and draft.status.traffic.asked_at == draft.now:
+        return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
+    if draft.facts.leaving and draft.status.phase is Phase.ROLLING_BACK:
+        return leave(draft, wanted) if is_restored(wanted, draft.facts.routes, leaving=True) else (wanted,)
+    if in_force(wanted, draft.facts.routes):
+        return ()
+    if any(route.is_adopted for route in draft.facts.routes):
+        if draft.status.phase is Phase.PREFLIGHT:
+            return add_backends(draft, wanted)
+        if all(route.gone or (route.reachable and is_as_wanted(wanted, route)) for route in draft.facts.routes):
+            return ()  # written: whoever carries the route out has to take it up
     frozen_by_drift = draft.status.phase is Phase.FROZEN and all(route.reachable for route in draft.facts.routes)
     return () if frozen_by_drift else (wanted,)
 
@@ -192,6 +196,8 @@ def _next(draft: Draft) -> str:
             return "rollout approve, or rollout abort"
         case Phase.PAUSED if status.held_by is HeldBy.SPEC:
             return "set spec.paused to false, or rollout abort"
+        case Phase.PAUSED if status.reason is Reason.STABLE_DOWN:
+            return f"rollout promote --reason … sends everything to {status.candidate_version}, or rollout abort"
         case Phase.PAUSED if status.reason in (Reason.WORSE, Reason.CANDIDATE_DOWN):
             return "rollout abort, or rollout promote to pass the step knowingly"
         case Phase.PAUSED if (

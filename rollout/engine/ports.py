@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rollout.engine.facts import Calendar, CheckFact, Command, Round, RouteFacts, Told
-from rollout.engine.route import SetWeight
+from rollout.engine.route import LeaveRoute, SetWeight
 from rollout.model.gating import Gates
 from rollout.model.kpi import Kpi
 from rollout.model.rollout import Rollout
@@ -32,8 +32,17 @@ class Router(Protocol):
 
     def observe(self) -> RouteFacts: ...
 
+    @property
+    def name(self) -> str:
+        """The route's name, as its facts carry it."""
+        ...
+
     def apply(self, weight: SetWeight) -> None:
         """Bring the route to a weight. Idempotent. Raises RouterUnavailable; then it may or may not have acted."""
+        ...
+
+    def leave(self, effect: LeaveRoute) -> None:
+        """Take out what was added, and let go of the route's fields. Idempotent. Raises RouterUnavailable."""
         ...
 
 
@@ -57,8 +66,8 @@ class Workloads(Protocol):
         """Return the versions that have a backend: all there are, or those of `versions` where they are not listed."""
         ...
 
-    def ready(self, versions: tuple[str, ...]) -> Mapping[str, str]:
-        """Return, by version, an empty text or what is wrong."""
+    def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]]) -> Mapping[str, str]:
+        """Return, by version, an empty text or what is wrong. ports: by version, those that routes send requests to."""
         ...
 
     def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
@@ -111,7 +120,11 @@ class Records(Protocol):
         ...
 
     def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
-        """Write status and decisions durably, in one transaction, and answer the commands handled in `status`."""
+        """Write status and decisions durably, and answer the commands handled in `status`, before any effect."""
+        ...
+
+    def tell(self) -> None:
+        """Tell others of the decisions that were saved, after the effects: what may wait must not hold them up."""
         ...
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rollout.engine.facts import RouteFacts
-from rollout.model.status import Phase, Status
+from rollout.model.status import Phase, RuleIdentity, Status
 from rollout.model.units import FULL_BP
 
 
@@ -17,7 +17,8 @@ class SetWeight:
     Without a candidate everything goes to `stable`. Weights always add up to 10000, so they are never all zero.
     preview_header: requests that carry it with the candidate's version go to the candidate, whatever the weight, as
     does the route's preview listener; None where there is no preview. bases: by route, what weights add up to, where
-    it was not ours to choose; restores: whether they must, because nothing of ours is to be left.
+    it was not ours to choose; restores: whether they must, because nothing of ours is to be left; absent: by route, the
+    versions that named no weight then.
     """
 
     stable: str
@@ -26,6 +27,7 @@ class SetWeight:
     preview_header: str | None = None
     bases: tuple[tuple[str, int], ...] = ()
     restores: bool = False
+    absent: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         assert 0 <= self.candidate_bp <= FULL_BP
@@ -34,11 +36,32 @@ class SetWeight:
     def base_of(self, route: str) -> int | None:
         return next((base for name, base in self.bases if name == route), None)
 
+    def names_no_weight(self, route: str, version: str) -> bool:
+        """Whether a version's backend is to name no weight in a route, as it was found."""
+        gets_all = version == self.stable and self.candidate_bp == 0
+        return gets_all and any(name == route and version in versions for name, versions in self.absent)
+
     def __str__(self) -> str:
         if self.candidate is None:
             return f"all traffic to {self.stable}"
         preview = ", to be previewed" if self.preview_header else ""
         return f"{self.candidate} at {self.candidate_bp / 100:g} %, {self.stable} the rest{preview}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRoute:
+    """Leave a route that is somebody else's: take out the backends that were added, and let go of its fields.
+
+    versions: those whose backends were added and get no traffic any more. rule: in which rule they are.
+    """
+
+    route: str
+    versions: tuple[str, ...] = ()
+    rule: RuleIdentity | None = None
+
+    def __str__(self) -> str:
+        took = f"take the backend of {', '.join(self.versions)} out of it, and " if self.versions else ""
+        return f"leave {self.route}: {took}let go of its fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +75,7 @@ class Wake:
         return f"wake {self.version} up, as many replicas as {self.like}"
 
 
-Effect = SetWeight | Wake
+Effect = SetWeight | LeaveRoute | Wake
 
 _RESTORING = (Phase.DRAINING, Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.STABLE, Phase.ROLLED_BACK)
 
@@ -63,15 +86,16 @@ def wanted_route(status: Status) -> SetWeight | None:
         return None
     restores = bool(status.bases) and status.phase in _RESTORING
     bases = tuple((name, base.original if restores else base.used) for name, base in sorted(status.bases.items()))
+    absent = tuple((name, base.absent) for name, base in sorted(status.bases.items()) if base.absent and restores)
     if status.phase is Phase.DRAINING and status.previous_version:
         return SetWeight(status.previous_version, status.stable_version, FULL_BP, bases=bases, restores=True)
     if status.phase is Phase.STABLE or status.candidate_version is None:
-        return SetWeight(status.stable_version, bases=bases, restores=restores)
+        return SetWeight(status.stable_version, bases=bases, restores=restores, absent=absent)
     traffic = status.traffic
     if traffic.wanted_bp == 0 and not restores:
         bases = ()  # nothing has moved yet: whatever they add up to is as it was found
     header, candidate = traffic.preview_header, status.candidate_version
-    return SetWeight(status.stable_version, candidate, traffic.wanted_bp, header, bases, restores)
+    return SetWeight(status.stable_version, candidate, traffic.wanted_bp, header, bases, restores, absent)
 
 
 def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
@@ -83,24 +107,25 @@ def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
     if wanted.candidate not in (None, wanted.stable):
         shares[wanted.candidate] = wanted.candidate_bp
     right = all(route.shares.get(version, 0) == share for version, share in shares.items())
-    present = not route.managed or shares.keys() <= route.shares.keys()
-    return right and present and (not wanted.restores or wanted.base_of(route.name) in (None, route.base))
+    goes_back = wanted.restores and wanted.candidate_bp == 0  # a candidate that is not listed gets nothing either
+    present = goes_back or not route.managed or shares.keys() <= route.shares.keys()
+    if not right or not present:
+        return False
+    if not wanted.restores:
+        return True
+    unnamed = wanted.names_no_weight(route.name, wanted.stable)
+    based = wanted.base_of(route.name) in (None, route.base)
+    return wanted.stable in route.absent if unnamed else based
 
 
 def is_restored(wanted: SetWeight, routes: Iterable[RouteFacts], *, leaving: bool) -> bool:
     """Whether nothing of ours is left in any route.
 
-    A route that is gone has nothing in it. leaving: whether nobody will look again: then what is written is enough,
-    for whoever carries routes out may be gone as well; and a backend that was added is taken out again.
+    A route that is gone has nothing in it. What another rule's fault says of the whole route holds nothing up, and who
+    carries routes out may be gone altogether. leaving: whether nobody will look again: then what is written is enough.
     """
     left = [route for route in routes if not route.gone]
-    if leaving:
-        goes_back = wanted.candidate_bp == 0
-        wanted = replace(wanted, candidate=None) if goes_back else wanted
-        return all(
-            route.reachable and is_as_wanted(wanted, route) and not (goes_back and route.leftover) for route in left
-        )
-    return in_force(wanted, left)
+    return all(route.reachable and (route.accepted or leaving) and is_as_wanted(wanted, route) for route in left)
 
 
 def in_force(wanted: SetWeight, routes: Iterable[RouteFacts]) -> bool:

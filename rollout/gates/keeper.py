@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,25 @@ from rollout.model.gating import CommandGate, Gates, Webhook
 from rollout.model.rollout import Rollout
 from rollout.model.status import CheckRun
 
+Addresses = Callable[[str], Sequence[str]]
+"""Where a version answers, by version."""
+
 
 class Keeper:
-    """Carries out the checks of one rollout. directory: where commands run. Close it after use."""
+    """Carries out the checks of one rollout. Close it after use.
 
-    def __init__(self, services: Services, directory: Path, clock: Clock) -> None:
+    directory: where commands run. addresses: where versions answer. preview: where a candidate answers that is
+    previewed; empty where that is its own address.
+    """
+
+    def __init__(
+        self, services: Services, directory: Path, clock: Clock, addresses: Addresses, preview: str = ""
+    ) -> None:
         self._services = services
         self._directory = directory
         self._clock = clock
+        self.addresses = addresses
+        self._preview = preview
         self._jobs: dict[str, Job] = {}
 
     def calendar(self, gates: Gates, now: datetime) -> Calendar:
@@ -49,7 +60,7 @@ class Keeper:
         return found
 
     def _begin(self, run: CheckRun, check: Webhook | CommandGate, rollout: Rollout) -> Job:
-        question = asked(run, rollout)
+        question = asked(run, rollout, self.addresses, self._preview)
         if isinstance(check, Webhook):
             return WebhookJob(self._services, check, question, run.where)
         left_s = max(0.0, (run.deadline - self._clock.now()).total_seconds())
@@ -62,9 +73,9 @@ class Keeper:
         self._jobs.clear()
 
 
-def asked(run: CheckRun, rollout: Rollout) -> dict[str, Any]:
-    """Return what a check is told: plain data, the same for webhooks and commands."""
-    status, backends = rollout.status, rollout.spec.backends
+def asked(run: CheckRun, rollout: Rollout, addresses: Addresses, preview: str) -> dict[str, Any]:
+    """Return what a check is told: plain data, the same for webhooks and commands, on one machine and in a cluster."""
+    status = rollout.status
     stable, candidate = status.stable_version or "", status.candidate_version or ""
     return {
         "id": run.id,
@@ -74,8 +85,8 @@ def asked(run: CheckRun, rollout: Rollout) -> dict[str, Any]:
         "stable": stable,
         "candidate": candidate,
         "urls": {
-            "stable": next(iter(backends.of(stable)), ""),
-            "candidate": next(iter(backends.of(candidate)), ""),
+            "stable": next(iter(addresses(stable)), ""),
+            "candidate": next(iter(addresses(candidate)), ""),
         },
-        "preview": f"http://{rollout.spec.envoy.preview}" if rollout.spec.envoy.preview else "",
+        "preview": preview,
     }

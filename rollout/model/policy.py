@@ -53,6 +53,7 @@ class Reactions(Document):
         default="hold", json_schema_extra=_WORD_OR_ESCALATION
     )
     undecided: Literal["pause", "advance", "rollback"] = "pause"
+    stable_down: Literal["hold", "promote"] = "hold"
     environment: Literal["hold", "pause", "rollback"] | Escalation = Field(
         default="hold", json_schema_extra=_WORD_OR_ESCALATION
     )

@@ -57,6 +57,7 @@ class Reason(StrEnum):
     SPEND = "SpendCapReached"
     HOLDING = "Holding"
     COLLECTING = "CollectingEvidence"
+    AFTER_GAP = "AfterGap"
     NO_DATA = "NoData"
     ENVIRONMENT = "EnvironmentDegraded"
     UNDECIDED = "Undecided"
@@ -64,6 +65,7 @@ class Reason(StrEnum):
     PAUSED_BY_HUMAN = "PausedByHuman"
     WORSE = "Worse"
     CANDIDATE_DOWN = "CandidateDown"
+    STABLE_DOWN = "StableDown"
     ABORTED = "Aborted"
     BAKING = "Baking"
     DRAINING = "Draining"
@@ -76,6 +78,8 @@ class Reason(StrEnum):
     ROUTE_NOT_FOUND = "RouteNotFound"
     ROUTE_REFUSED = "RouteRefused"
     ROUTE_NOT_ACCEPTED = "RouteNotAccepted"
+    ROUTE_WRITE_DENIED = "RouteWriteDenied"
+    BACKEND_UNLISTED = "BackendUnlisted"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
     FORBIDDEN = "Forbidden"
     WAKING_UP = "WakingUp"
@@ -122,10 +126,29 @@ class Traffic(Record):
 
 
 class Base(Record):
-    """What the two weights of a route add up to: as found before the rollout, and as used in it."""
+    """What the two weights of a route add up to: as found before the rollout, and as used in it.
+
+    absent: the versions whose backend named no weight.
+    """
 
     original: int
     used: int
+    absent: tuple[str, ...] = ()
+
+
+class RuleIdentity(Record):
+    """Which rule of a route was chosen. matches: a digest of what the rule matches; name: the rule's, if it has one."""
+
+    name: str = ""
+    matches: str = ""
+
+
+class Blocked(Record):
+    """Why traffic cannot be moved where it must go. since: when that began."""
+
+    reason: Reason
+    message: str
+    since: datetime
 
 
 class CheckRun(Record):
@@ -203,10 +226,13 @@ class Status(Record):
     """The whole state of one rollout. Weights in basis points, times absolute and in UTC.
 
     wiring: in a cluster, the backends, routes and metrics it began with, as text: what is edited meanwhile counts for
-    the next rollout. bases: by route, where weights were found in somebody else's. identities: what both versions were
-    made of when the checks began. woken: the version that was woken up. failed: versions that were rolled back, or
-    turned down while they were known to be worse, with how often they had been retried by then. contracts: of the
-    versions in use, by version, as they were when the checks passed; a text that is too large is kept by its digest.
+    the next rollout. bases: by route, where weights were found in somebody else's. rules: by route, which rule was
+    chosen. added: by route, the versions whose backend this controller has added. blocked: why traffic cannot be moved
+    where it must go. warnings: what the preflight found that users should know. stable_passed_by: who said that a
+    stable version that is down may be passed. identities: what both versions were made of when the checks began.
+    woken: the version that was woken up. failed: versions that were rolled back, or turned down while they were known
+    to be worse, with how often they had been retried by then. contracts: of the versions in use, by version, as they
+    were when the checks passed; a text that is too large is kept by its digest.
     """
 
     phase: Phase = Phase.STABLE
@@ -232,6 +258,10 @@ class Status(Record):
     looks_in_window: int = 0
     traffic: Traffic = Traffic()
     bases: dict[str, Base] = Field(default_factory=dict)
+    rules: dict[str, RuleIdentity] = Field(default_factory=dict)
+    added: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    blocked: Blocked | None = None
+    warnings: tuple[str, ...] = ()
     identities: dict[str, dict[str, str]] = Field(default_factory=dict)
     identity_drift: str = ""
     woken: str | None = None
@@ -256,6 +286,7 @@ class Status(Record):
     resume_to: Phase | None = None
     held_by: HeldBy | None = None
     unready_looks: int = 0
+    stable_passed_by: str = ""
     trouble_since: datetime | None = None
     trouble: Reason | None = None
     trouble_message: str = ""

@@ -25,6 +25,7 @@ from rollout.engine.history import ended
 from rollout.errors import ClusterUnavailable, Fault, InvalidInput, RecordsUnavailable
 from rollout.model.conditions import ClusterStatus, Condition
 from rollout.model.documents import rollout_spec
+from rollout.model.release import Release
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, Phase, Reason, Status
@@ -38,6 +39,7 @@ _WARNINGS = {
     Reason.SOURCE_ERROR, Reason.ENVIRONMENT, Reason.PREFLIGHT_FAILED, Reason.CHECK_FAILED, Reason.CHECK_LATE,
     Reason.SPEND, Reason.ROUTER_DOWN, Reason.RESPONSES_DIFFER, Reason.ROUTE_NOT_FOUND, Reason.ROUTE_REFUSED,
     Reason.ROUTE_NOT_ACCEPTED, Reason.BACKEND_NOT_FOUND, Reason.NOT_READY, Reason.STABLE_UNKNOWN,
+    Reason.STABLE_DOWN, Reason.ROUTE_WRITE_DENIED,
 }  # fmt: skip
 
 
@@ -89,6 +91,8 @@ class ClusterRecords:
         self._spec, self._trouble = spec, trouble
         self._wanted = wanted_of(found)
         self._status = status_of(found)
+        self._untold: list[Decision] = []
+        self._release: Release | None = None
         self._stalled = {each.reason for each in self._conditions() if each.type == "Stalled" and each.status == "True"}
 
     def load(self) -> Rollout:
@@ -110,7 +114,13 @@ class ClusterRecords:
         if needs_finalizer(status) and not is_deleted(self._found):
             self._set_finalizer(wanted=True)
         self._write(status, self._trouble)
-        release = ended(before, status, decisions[-1].at) if decisions else None
+        self._untold = told
+        self._release = ended(before, status, decisions[-1].at) if decisions else None
+
+    def tell(self) -> None:
+        """Write events and the journal: nothing that moves traffic waits for them."""
+        told, self._untold = self._untold, []
+        release, self._release = self._release, None
         for decision in told:
             self._tell(decision)
         if told or release:
@@ -192,6 +202,9 @@ class DryRecords(ClusterRecords):
 
     def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
         """Keep nothing: the plan is logged by whoever made it."""
+
+    def tell(self) -> None:
+        """Tell nobody."""
 
     def refuse(self, why: str) -> None:
         """Answer nobody."""

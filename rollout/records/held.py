@@ -59,6 +59,9 @@ class Held:
             for id_, verb, actor, reason, at, phase, step, version in rows
         )
 
+    def tell(self) -> None:
+        """Nothing is left to tell: decisions are saved with the status."""
+
     def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
         """Write status and decisions in one transaction and close the commands it has handled.
 

@@ -12,7 +12,6 @@ from rollout.engine.facts import Told
 from rollout.errors import PageUnavailable, Unavailable
 from rollout.http import Services
 from rollout.model.keeping import ConfigMapContract, HttpContract
-from rollout.model.naming import Naming
 from rollout.model.rollout import Rollout
 from rollout.model.units import expand
 
@@ -27,7 +26,7 @@ class ContractReader:
     """Reads the contract of a version. addresses: where it answers; api: where there is a cluster."""
 
     def __init__(self, services: Services, addresses: Addresses, api: Api | None = None) -> None:
-        self._services, self._addresses, self._api = services, addresses, api
+        self._services, self.addresses, self._api = services, addresses, api
 
     def read(self, rollout: Rollout, version: str) -> Told:
         """Return what a version's contract says, or why it cannot be had."""
@@ -48,7 +47,7 @@ class ContractReader:
     def _http(self, source: HttpContract, version: str) -> Told:
         """Ask the agent: the first address that answers. Redirects are not followed, and a page is bounded."""
         problem = f"{version} has no address"
-        for address in self._addresses(version):
+        for address in self.addresses(version):
             url = address.rstrip("/") + source.path
             try:
                 answer = self._services.ask("GET", url, None, {}, source.timeout_s, CONTRACT_MAX_BYTES)
@@ -88,9 +87,3 @@ def _file(path: Path) -> Told:
 
 def _filled(template: str, rollout: Rollout, version: str) -> str:
     return expand(template, name=rollout.metadata.name, version=version, namespace=rollout.metadata.namespace)
-
-
-def in_cluster(naming: Naming) -> Addresses:
-    """Return where versions answer inside a cluster."""
-    port = f":{naming.backends.port}" if naming.backends.port is not None else ""
-    return lambda version: [f"http://{naming.service(version)}.{naming.services_in}.svc{port}"]

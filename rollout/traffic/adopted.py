@@ -10,13 +10,24 @@ from typing import Protocol
 from rollout.cluster.api import Api
 from rollout.cluster.kinds import GRPC_ROUTE, HTTP_ROUTE, VIRTUAL_SERVICE, Kind, Object, version_of
 from rollout.engine.facts import RouteFacts
-from rollout.engine.route import SetWeight
-from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, Rejected, RouterUnavailable
+from rollout.engine.route import LeaveRoute, SetWeight
+from rollout.errors import (
+    ClusterUnavailable,
+    Conflict,
+    Forbidden,
+    NotFound,
+    NotInstalled,
+    Rejected,
+    RouterUnavailable,
+    RouteWriteDenied,
+)
 from rollout.model.naming import Naming
 from rollout.model.routes import ClusterRoute, Route
-from rollout.model.status import Reason
-from rollout.traffic.gateway import GATEWAY, not_accepted
-from rollout.traffic.rule import Dialect, Refused, Rule, find_rule, missing, names_any, operations
+from rollout.model.status import Reason, RuleIdentity
+from rollout.traffic import gateway, virtualservice
+from rollout.traffic.gateway import GATEWAY, Acceptance
+from rollout.traffic.route_patch import is_ours, release_patch, removal_patch, weight_patch
+from rollout.traffic.rule import Dialect, Refused, Rule, find_rule, identity_of, missing, notes, ports_of
 from rollout.traffic.virtualservice import ISTIO
 
 
@@ -33,18 +44,18 @@ class Cache(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """One kind of route: where it lives, its words, and what says that it is not in force yet."""
+    """One kind of route: where it lives, its words, and what says whether it is in force."""
 
     key: str
     kind: Kind
     dialect: Dialect
-    not_accepted: Callable[[Object], str]
+    acceptance: Callable[[Object], Acceptance]
 
 
 FLAVOURS = (
-    Flavour("httpRoute", HTTP_ROUTE, GATEWAY, not_accepted),
-    Flavour("grpcRoute", GRPC_ROUTE, GATEWAY, not_accepted),
-    Flavour("virtualService", VIRTUAL_SERVICE, ISTIO, lambda _: ""),
+    Flavour("httpRoute", HTTP_ROUTE, GATEWAY, gateway.acceptance),
+    Flavour("grpcRoute", GRPC_ROUTE, GATEWAY, gateway.acceptance),
+    Flavour("virtualService", VIRTUAL_SERVICE, ISTIO, virtualservice.acceptance),
 )
 
 
@@ -54,10 +65,18 @@ def flavour_of(route: Route) -> tuple[Flavour, ClusterRoute]:
     return next((flavour, each) for flavour, each in zip(FLAVOURS, given, strict=True) if each is not None)
 
 
+def route_name(flavour: Flavour, route: ClusterRoute) -> str:
+    """Return how a route is called in facts, records and messages."""
+    return f"{flavour.key}/{route.name}" + (f"/{route.rule}" if route.rule else "")
+
+
 @dataclass(frozen=True)
 class AdoptedRouter:
-    """One rule of one route. versions: those that the rollout is about, stable first. returning: whether everything is
-    to go back to stable: then a rule that was renamed is found by what is in it.
+    """One rule of one route.
+
+    versions: those that the rollout is about, stable first. chosen: which rule it is, once that was decided.
+    alone: whether backends of other versions are others, as while a rollout is under way. denials: by route, the API
+    server's words where it denied the last write; shared between looks.
     """
 
     api: Api
@@ -67,12 +86,13 @@ class AdoptedRouter:
     naming: Naming
     versions: tuple[str, ...]
     may_write: Callable[[], bool] = field(default=lambda: True)
-    returning: bool = False
+    chosen: RuleIdentity | None = None
+    alone: bool = True
+    denials: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        rule = f"/{self.route.rule}" if self.route.rule else ""
-        return f"{self.flavour.key}/{self.route.name}{rule}"
+        return route_name(self.flavour, self.route)
 
     def observe(self) -> RouteFacts:
         """Read the rule as it is in the cache. Never raises."""
@@ -85,50 +105,82 @@ class AdoptedRouter:
                 self.name, reachable=False, is_adopted=True, gone=gone, problem=told, reason=refused.reason
             )
         problem, reason = self._problem(rule)
-        waiting = self.flavour.not_accepted(found)
-        manages = self.route.manage_backends
+        accepted = self.flavour.acceptance(found)
+        dialect = self.flavour.dialect
         return RouteFacts(
             self.name,
             reachable=True,
             is_adopted=True,
             problem=problem,
             reason=reason,
+            rule=identity_of(rule, dialect),
             shares=rule.shares,
-            programmed=not waiting,
-            waiting=waiting,
+            programmed=accepted.programmed,
+            accepted=accepted.accepted,
+            waiting=accepted.message,
+            denied=self.denials.get(self.name, ""),
             base=rule.base,
-            usual_base=self.flavour.dialect.usual_base,
-            managed=manages,
-            leftover=manages and sum(1 for each in rule.ours.values() if not each.weight) > 0,
+            usual_base=dialect.usual_base,
+            absent=rule.absent,
+            managed=self.route.manage_backends,
+            missing=tuple(version for version in self.versions if version not in rule.ours),
+            owned=any(is_ours(each, self.api.manager) for each in found["metadata"].get("managedFields") or ()),
+            ports=ports_of(rule, dialect),
+            notes=self._notes(found, rule, accepted),
         )
 
     def apply(self, weight: SetWeight) -> None:
         """Write the two weights, if they are not there yet. Raises RouterUnavailable; the next look tries again."""
         try:
             found, rule = self._find()
-            made = operations(
+            made = weight_patch(
+                found,
                 rule,
                 self.flavour.dialect,
                 self.naming,
                 weight,
-                base=weight.base_of(self.name),
+                name=self.name,
                 manages=self.route.manage_backends,
-                version=version_of(found),
             )
         except Refused as refused:
             raise RouterUnavailable(f"{self.name} {refused}") from refused
-        if not made:
-            return
+        self._write(found, made)
+        self.denials.pop(self.name, None)
+
+    def leave(self, effect: LeaveRoute) -> None:
+        """Take out the backends that were added, and let go of the route's fields. Raises RouterUnavailable."""
+        try:
+            found, rule = self._find()
+        except Refused:
+            return  # nothing of ours is in it any more
+        found = self._write(found, removal_patch(found, rule, self.flavour.dialect, effect.versions))
+        self._write(found, release_patch(found, self.api.manager))
+
+    def _write(self, found: Object, operations: list[Object]) -> Object:
+        """Carry out a patch; return the route as it is then. Raises RouterUnavailable, by what stood in the way."""
+        if not operations:
+            return found
         if not self.may_write():
             raise RouterUnavailable(f"{self.name} is left alone: this controller does not lead any more")
         try:
-            written = self.api.patch(self.flavour.kind, self.naming.namespace, self.route.name, made)
+            written = self.api.patch(self.flavour.kind, self.naming.namespace, self.route.name, operations)
         except (Conflict, Rejected) as error:
-            self._read_anew()  # the watch may be far behind: what it shows would be refused again and again
-            raise RouterUnavailable(f"{self.name} has changed meanwhile: {error}") from error
+            # A `test` that fails is answered like a refusal. Whether the route has changed tells them apart, and the
+            # watch may be far behind: what it shows would be refused again and again.
+            now = self._read_anew()
+            if isinstance(error, Conflict) or now is None or version_of(now) != version_of(found):
+                raise RouterUnavailable(f"{self.name} has changed meanwhile: {error}") from error
+            raise self._denied(error) from error
+        except Forbidden as error:
+            raise self._denied(error) from error
         except ClusterUnavailable as error:
             raise RouterUnavailable(f"{self.name} was not changed, or we cannot know it: {error}") from error
         self.cache.note(written)
+        return written
+
+    def _denied(self, error: ClusterUnavailable) -> RouteWriteDenied:
+        self.denials[self.name] = str(error)
+        return RouteWriteDenied(f"{self.name}: the change was denied: {error}")
 
     def _find(self) -> tuple[Object, Rule]:
         if self.cache.problem:
@@ -138,28 +190,31 @@ class AdoptedRouter:
             raise self._absent()
         dialect, naming = self.flavour.dialect, self.naming
         try:
-            return found, find_rule(found, dialect, naming, self.route.rule, self.versions)
+            rule = find_rule(found, dialect, naming, self.route.rule, self.versions, self.chosen)
         except Refused:
-            if not self.returning:
+            if self.route.rule is None or self.chosen is None:
                 raise
-        if not names_any(found, dialect, naming, self.versions):
-            raise Refused("has no rule with a version of ours any more", Reason.ROUTE_NOT_FOUND)
-        return found, find_rule(found, dialect, naming, None, self.versions)
+            rule = find_rule(found, dialect, naming, None, self.versions, self.chosen)  # it may have been renamed
+        return found, rule.only(self.versions) if self.alone else rule
 
-    def _read_anew(self) -> None:
+    def _read_anew(self) -> Object | None:
         """Read the route past the cache; where that fails too, the cache is all there is."""
         with contextlib.suppress(ClusterUnavailable):
-            self.cache.note(self.api.get(self.flavour.kind, self.naming.namespace, self.route.name))
+            found = self.api.get(self.flavour.kind, self.naming.namespace, self.route.name)
+            self.cache.note(found)
+            return found
+        return None
 
     def _absent(self) -> Refused:
         """Say why there is no such route: the cache may be empty for many reasons."""
-        where = f"{self.naming.namespace}/{self.route.name}"
+        where, kind = f"{self.naming.namespace}/{self.route.name}", self.flavour.kind
         try:
-            self.cache.note(self.api.get(self.flavour.kind, self.naming.namespace, self.route.name))
+            self.cache.note(self.api.get(kind, self.naming.namespace, self.route.name))
+        except NotInstalled:
+            told = f"{kind.kind} of {kind.api_version} is not served here: install or upgrade its definitions"
+            return Refused(told, Reason.ROUTE_NOT_FOUND)
         except NotFound:
-            return Refused(
-                f"there is no {self.flavour.kind.kind} {where}: create it, or correct it", Reason.ROUTE_NOT_FOUND
-            )
+            return Refused(f"there is no {kind.kind} {where}: create it, or correct it", Reason.ROUTE_NOT_FOUND)
         except Forbidden as error:
             return Refused(f"{where} may not be read: {error}", Reason.FORBIDDEN)
         except ClusterUnavailable as error:
@@ -169,11 +224,13 @@ class AdoptedRouter:
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:
             remedy = "give it weight 0, or a rule of its own"
-            named = rule.raw.get("name") or rule.index
-            told = f"rule {named} also sends traffic to a backend that is no version of ours: {remedy}"
+            told = f"rule {rule.label} also sends traffic to a backend that is no version of this rollout: {remedy}"
             return told, Reason.ROUTE_REFUSED
-        if not self.route.manage_backends:
-            absent = missing(rule, self.flavour.dialect, self.naming, self.versions)
-            if absent:
-                return absent, Reason.BACKEND_NOT_FOUND
+        absent = missing(rule, self.flavour.dialect, self.naming, self.versions)
+        if absent is not None and not (absent.addable and self.route.manage_backends):
+            return absent.message, Reason.BACKEND_NOT_FOUND
         return "", Reason.ROUTER_DOWN
+
+    def _notes(self, found: Object, rule: Rule, accepted: Acceptance) -> tuple[str, ...]:
+        told = notes(found, rule, self.flavour.dialect, self.naming, self.versions)
+        return (*told, accepted.message) if accepted.programmed and accepted.message else told

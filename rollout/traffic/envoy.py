@@ -25,7 +25,7 @@ from rollout.traffic.envoy_config import (
 from rollout.traffic.envoy_files import WatchedFiles
 
 if TYPE_CHECKING:
-    from rollout.engine.route import SetWeight
+    from rollout.engine.route import LeaveRoute, SetWeight
 
 CLUSTER_TIMEOUT_S = 5.0
 _POLL_S = 0.02
@@ -53,6 +53,13 @@ class EnvoyRouter:
         self._header = header
         self._endpoints = endpoints
         self._process = process
+
+    @property
+    def name(self) -> str:
+        return self._rollout
+
+    def leave(self, effect: LeaveRoute) -> None:
+        """Do nothing: this Envoy is the rollout's own."""
 
     def observe(self) -> RouteFacts:
         """Return what Envoy has in force now, by its own word."""

@@ -1,35 +1,45 @@
-"""One rule of a route that is somebody else's: which backends in it are ours, what they get, and how to change that.
+"""One rule of a route that is somebody else's: which one is meant, which backends in it are ours, and what they get.
 
-Pure: from an object of the API to facts, and to the JSON patch that changes two weights and nothing else. Weights are
-ratios: a user's 1 and 1, or 900 and 100, are read as they are meant.
+Pure. Weights are ratios: a user's 1 and 1, or 900 and 100, are read as they are meant. The rule is chosen once; from
+then on it is found by its name, or by what it matches, so that nobody else's rule is ever taken for it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rollout.cluster.kinds import Object
-from rollout.engine.route import SetWeight
 from rollout.model.naming import Naming
-from rollout.model.status import Reason
+from rollout.model.status import Reason, RuleIdentity
 from rollout.model.units import FULL_BP
+
+CAUSES_MAX = 4
+"""So many causes are told: a route may have hundreds of backends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a kind of route calls things. rules, backends: the keys of the lists. target: from a backend to what says
-    which Service it is. usual_base: what weights are written on. default_weight: of a backend that names none.
-    alone_gets_all: whether a backend that is the only one gets everything, also at weight 0.
+    """What a kind of route calls things.
+
+    rules, backends, matches: the keys of the lists. target: from a backend to what says which Service it is.
+    usual_base: what weights are written on. default_weight: of a backend that names none. alone_gets_all: whether a
+    backend that is the only one gets everything, also at weight 0. why_not: why a backend is none of ours. cautions:
+    what a rule does besides splitting that matters to an agent. unsplit: why a route has no rule that can be split.
     """
 
     rules: str
     backends: str
+    matches: str
     target: Callable[[Object], Object]
     target_path: str
     name_key: str
     service_of: Callable[[Object, Naming], str | None]
+    why_not: Callable[[Object, Naming], str]
+    cautions: Callable[[Object], Iterable[str]]
+    unsplit: Callable[[Object], str]
     new_backend: Callable[[str, Naming], Object]
     usual_base: int
     default_weight: int
@@ -38,10 +48,11 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One of our backends in a rule: where it stands, and its weight."""
+    """One of our backends in a rule: where it stands, its weight, and whether it names one."""
 
     index: int
     weight: int
+    is_named: bool = True
 
 
 class Refused(Exception):  # noqa: N818  a name that reads well where it is raised
@@ -54,7 +65,7 @@ class Refused(Exception):  # noqa: N818  a name that reads well where it is rais
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The rule we were told of. ours: our backends by version. others: what all the others get together."""
+    """The rule that is meant. ours: its backends by version. others: what all the other backends get together."""
 
     index: int
     raw: Object
@@ -71,50 +82,130 @@ class Rule:
         base = self.base
         return {version: round(FULL_BP * each.weight / base) if base else 0 for version, each in self.ours.items()}
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The versions whose backend names no weight."""
+        return tuple(version for version, each in self.ours.items() if not each.is_named)
 
-def find_rule(route: Object, dialect: Dialect, naming: Naming, named: str | None, versions: Iterable[str]) -> Rule:
-    """Return the rule that is meant. Raises Refused where that cannot be told, or the rule is not ours to change."""
-    rules = [each for each in route.get("spec", {}).get(dialect.rules) or () if isinstance(each, dict)]
+    @property
+    def label(self) -> str:
+        """How people call the rule: by its name, or by its place."""
+        return str(self.raw.get("name") or f"number {self.index + 1}")
+
+    def only(self, versions: Iterable[str]) -> Rule:
+        """Return the rule as one rollout sees it: backends of other versions are others."""
+        kept = set(versions)
+        ours = {version: each for version, each in self.ours.items() if version in kept}
+        others = self.others + sum(each.weight for version, each in self.ours.items() if version not in kept)
+        return Rule(self.index, self.raw, ours, others)
+
+
+def rules_in(route: Object, dialect: Dialect) -> list[Object]:
+    """Return the raw rules of a route; what is no rule is left out."""
+    spec = route.get("spec")
+    raw = spec.get(dialect.rules) if isinstance(spec, dict) else None
+    return [each for each in raw if isinstance(each, dict)] if isinstance(raw, list) else []
+
+
+def identity_of(rule: Rule, dialect: Dialect) -> RuleIdentity:
+    """Return by what a rule is found again."""
+    return _identity(rule.raw, dialect)
+
+
+def _identity(raw: Object, dialect: Dialect) -> RuleIdentity:
+    text = json.dumps(raw.get(dialect.matches) or [], sort_keys=True, separators=(",", ":"), default=str)
+    name = raw.get("name")
+    return RuleIdentity(
+        name=name if isinstance(name, str) else "", matches=hashlib.sha256(text.encode()).hexdigest()[:16]
+    )
+
+
+def find_rule(
+    route: Object,
+    dialect: Dialect,
+    naming: Naming,
+    named: str | None,
+    versions: Iterable[str],
+    chosen: RuleIdentity | None = None,
+) -> Rule:
+    """Return the rule that is meant. Raises Refused where that cannot be told, or the rule is not ours to change.
+
+    named: by the spec. chosen: which one it was; then no other one is. versions: that the rule should have.
+    """
+    rules, wanted = rules_in(route, dialect), tuple(versions)
     if named is not None:
-        found = [index for index, each in enumerate(rules) if each.get("name") == named]
-        known = ", ".join(str(each["name"]) for each in rules if each.get("name")) or "none with a name"
-        if not found:
-            raise Refused(f"has no rule called {named}; there is {known}")
-        if len(found) > 1:
-            raise Refused(f"has {len(found)} rules called {named}, so which one is meant cannot be told: rename one")
-        return _read(rules[found[0]], found[0], dialect, naming)
-    wanted = set(versions)
+        return _read(rules[_named(rules, named)], _named(rules, named), dialect, naming)
     read = [_read(each, index, dialect, naming) for index, each in enumerate(rules)]
-    having = [rule for rule in read if (wanted & rule.ours.keys() if wanted else rule.ours)]
-    whole = [rule for rule in having if wanted <= rule.ours.keys()]
-    chosen = whole or having
-    if len(chosen) == 1:
-        return chosen[0]
-    if not chosen:
-        example = naming.service(min(wanted, default="v1"))
-        raise Refused(f"has no rule with a backend such as {example}: add one, or correct backends.service")
+    if chosen is not None:
+        return _again(read, dialect, chosen, wanted)
+    having = [rule for rule in read if (set(wanted) & rule.ours.keys() if wanted else rule.ours)]
+    whole = [rule for rule in having if set(wanted) <= rule.ours.keys()]
+    candidates = whole or having
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        raise Refused(_no_rule(route, rules, dialect, naming, wanted))
+    labels = ", ".join(rule.label for rule in candidates)
     raise Refused(
-        f"has {len(chosen)} rules that name our versions: say which with `rule`, after naming it in the route"
+        f"has {len(candidates)} rules that name our versions ({labels}): say which with `rule`, after naming it in the "
+        "route"
     )
 
 
-def names_any(route: Object, dialect: Dialect, naming: Naming, versions: Iterable[str]) -> bool:
-    """Whether any rule has a backend of one of the versions."""
-    wanted = set(versions)
-    services = (
-        dialect.service_of(backend, naming)
-        for rule in route.get("spec", {}).get(dialect.rules) or ()
-        for backend in rule.get(dialect.backends) or ()
-    )
-    return any(service is not None and naming.version_of(service) in wanted for service in services)
+def _named(rules: list[Object], named: str) -> int:
+    found = [index for index, each in enumerate(rules) if each.get("name") == named]
+    if not found:
+        known = ", ".join(str(each["name"]) for each in rules if each.get("name")) or "none with a name"
+        raise Refused(f"has no rule called {named}; there is {known}")
+    if len(found) > 1:
+        raise Refused(f"has {len(found)} rules called {named}, so which one is meant cannot be told: rename one")
+    return found[0]
+
+
+def _again(read: list[Rule], dialect: Dialect, chosen: RuleIdentity, wanted: tuple[str, ...]) -> Rule:
+    """Find the rule that was chosen: by name and matches, by one of the two, or as the only one with both versions."""
+    known = [(rule, identity_of(rule, dialect)) for rule in read]
+    same = [rule for rule, each in known if each == chosen]
+    named = [rule for rule, each in known if chosen.name and each.name == chosen.name]
+    matching = [rule for rule, each in known if each.matches == chosen.matches and (rule.ours or not wanted)]
+    both = [rule for rule in read if len(wanted) > 1 and set(wanted) <= rule.ours.keys()]
+    for found in (same, named, [rule for rule in matching if rule in both] or matching, both):
+        if len(found) == 1:
+            return found[0]
+    told = f"the rule that was chosen ({chosen.name or 'without a name'}) is not there any more"
+    raise Refused(told, Reason.ROUTE_NOT_FOUND)
+
+
+def _no_rule(route: Object, rules: list[Object], dialect: Dialect, naming: Naming, versions: tuple[str, ...]) -> str:
+    """Say what was found instead of a rule with our versions."""
+    if told := dialect.unsplit(route):
+        return told
+    causes = []
+    for index, each in enumerate(rules):
+        label = each.get("name") or f"number {index + 1}"
+        reasons = (dialect.why_not(backend, naming) for backend in _backends(each, dialect))
+        causes += [f"rule {label}: {reason}" for reason in reasons if reason]
+    example = naming.service(min(versions, default="v1"))
+    told = f"has no rule with a backend such as {example}"
+    if not causes:
+        return f"{told}: add one, or correct backends.service"
+    more = f", and {len(causes) - CAUSES_MAX} more" if len(causes) > CAUSES_MAX else ""
+    return f"{told}. {'; '.join(causes[:CAUSES_MAX])}{more}"
+
+
+def _backends(raw: Object, dialect: Dialect) -> list[Object]:
+    found = raw.get(dialect.backends)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _read(raw: Object, index: int, dialect: Dialect, naming: Naming) -> Rule:
     ours: dict[str, Backend] = {}
     others = 0
     for position, backend in enumerate(raw.get(dialect.backends) or ()):
-        weight = backend.get("weight")
-        weight = dialect.default_weight if weight is None else int(weight)
+        if not isinstance(backend, dict):
+            continue
+        given = backend.get("weight")
+        weight = given if isinstance(given, int) and not isinstance(given, bool) else dialect.default_weight
         service = dialect.service_of(backend, naming)
         version = naming.version_of(service) if service else None
         if version is None:
@@ -122,79 +213,73 @@ def _read(raw: Object, index: int, dialect: Dialect, naming: Naming) -> Rule:
         elif version in ours:
             raise Refused(f"names {service} twice in one rule, so its share cannot be set: merge them into one backend")
         else:
-            ours[version] = Backend(position, weight)
+            ours[version] = Backend(position, weight, is_named=given is not None)
     if dialect.alone_gets_all and len(ours) == 1 and not others and not any(each.weight for each in ours.values()):
         # One backend alone gets everything, whatever its weight says.
-        ours = {version: Backend(each.index, dialect.usual_base) for version, each in ours.items()}
+        ours = {version: Backend(each.index, dialect.usual_base, each.is_named) for version, each in ours.items()}
     return Rule(index, raw, ours, others)
 
 
-def missing(rule: Rule, dialect: Dialect, naming: Naming, versions: tuple[str, ...]) -> str:
-    """Say which version has no backend in the rule, with the patch that adds it; an empty text if none lacks one.
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A version that has no backend in a rule. message: why, and what to do. addable: whether adding one mends it."""
 
-    versions: stable first.
-    """
+    message: str
+    addable: bool = False
+
+
+def missing(rule: Rule, dialect: Dialect, naming: Naming, versions: tuple[str, ...]) -> Missing | None:
+    """Return the first version that has no backend in the rule, if one lacks it. versions: stable first."""
     for version in versions:
-        if version not in rule.ours and version == versions[0] and len(versions) > 1:
-            return f"has no backend for {version}, which is stable: put it back"
-        if version not in rule.ours:
-            patch = json.dumps([_addition(rule, dialect, naming, version)])
-            return (
-                f"has no backend for {version}: add it at weight 0 with kubectl patch --type=json -p '{patch}', "
-                "or set manageBackends: true"
-            )
-    return ""
-
-
-def _addition(rule: Rule, dialect: Dialect, naming: Naming, version: str) -> Object:
-    path = f"/spec/{dialect.rules}/{rule.index}/{dialect.backends}/-"
-    return {"op": "add", "path": path, "value": {**dialect.new_backend(version, naming), "weight": 0}}
-
-
-def operations(
-    rule: Rule, dialect: Dialect, naming: Naming, wanted: SetWeight, *, base: int | None, manages: bool, version: str
-) -> list[Object]:
-    """Return the JSON patch that brings a rule to a weight; empty where it is there.
-
-    Every position is tested first, and the whole route's version: a rule that has moved, or that somebody else has just
-    changed, fails the patch instead of being changed wrongly. version: the resourceVersion that was read.
-    """
-    base = base or rule.base or dialect.usual_base
-    weights = dict.fromkeys(rule.ours, 0)
-    candidate_weight = base * wanted.candidate_bp // FULL_BP
-    weights[wanted.stable] = base - candidate_weight
-    if wanted.candidate not in (None, wanted.stable):
-        weights[wanted.candidate] = candidate_weight
-    root = f"/spec/{dialect.rules}/{rule.index}"
-    tests: list[Object] = []
-    changes: list[Object] = []
-    for each, weight in weights.items():
-        backend = rule.ours.get(each)
-        if backend is None:
-            if manages:
-                addition = _addition(rule, dialect, naming, each)
-                changes.append({**addition, "value": {**addition["value"], "weight": weight}})
-            elif weight:
-                raise Refused(f"has no backend for {each}", Reason.BACKEND_NOT_FOUND)
+        if version in rule.ours:
             continue
-        raw = rule.raw[dialect.backends][backend.index]
-        literal = raw.get("weight")
-        literal = dialect.default_weight if literal is None else literal
-        if literal != weight and len(weights) > 1:  # one alone gets everything, whatever its weight says
-            at = f"{root}/{dialect.backends}/{backend.index}"
-            identity = dialect.target(raw)[dialect.name_key]
-            tests.append({"op": "test", "path": f"{at}{dialect.target_path}/{dialect.name_key}", "value": identity})
-            changes.append({"op": "add", "path": f"{at}/weight", "value": weight})
-    if manages and wanted.candidate is None:
-        changes += _removals(rule, dialect, root, wanted.stable)
-    if not changes:
-        return []
-    if rule.raw.get("name"):
-        tests.insert(0, {"op": "test", "path": f"{root}/name", "value": rule.raw["name"]})
-    return [{"op": "test", "path": "/metadata/resourceVersion", "value": version}, *tests, *changes]
+        service = naming.service(version)
+        alike = [each for each in _backends(rule.raw, dialect) if service in str(dialect.target(each))]
+        causes = [cause for each in alike if (cause := dialect.why_not(each, naming))]
+        if causes:
+            return Missing(f"has no backend for {version}: {causes[0]}")
+        if version == versions[0] and len(versions) > 1:
+            return Missing(f"has no backend for {version}, which is stable: put it back")
+        patch = json.dumps([addition(rule, dialect, naming, version)])
+        remedy = f"add it at weight 0 with kubectl patch --type=json -p '{patch}', or set manageBackends: true"
+        return Missing(f"has no backend for {version}: {remedy}", addable=True)
+    return None
 
 
-def _removals(rule: Rule, dialect: Dialect, root: str, kept: str) -> list[Object]:
-    """Take out our backends that get nothing, from the last on: positions before them stay."""
-    over = sorted((each.index for version, each in rule.ours.items() if version != kept and not each.weight))
-    return [{"op": "remove", "path": f"{root}/{dialect.backends}/{index}"} for index in reversed(over)]
+def addition(rule: Rule, dialect: Dialect, naming: Naming, version: str) -> Object:
+    """Return the operation of a JSON patch that adds a version's backend at weight 0."""
+    path = f"/spec/{dialect.rules}/{rule.index}/{dialect.backends}/-"
+    made = {**dialect.new_backend(version, naming), "weight": 0}
+    if naming.backends.port is None and rule.ours:  # nobody says which: the one that the others are on
+        first = rule.raw[dialect.backends][next(iter(rule.ours.values())).index]
+        if (port := dialect.target(first).get("port")) is not None:
+            dialect.target(made)["port"] = port
+    return {"op": "add", "path": path, "value": made}
+
+
+def ports_of(rule: Rule, dialect: Dialect) -> dict[str, int]:
+    """Return, by version, the port that its backend names."""
+    found = {}
+    for version, each in rule.ours.items():
+        port = dialect.target(rule.raw[dialect.backends][each.index]).get("port")
+        port = port.get("number") if isinstance(port, dict) else port
+        if isinstance(port, int):
+            found[version] = port
+    return found
+
+
+def notes(route: Object, rule: Rule, dialect: Dialect, naming: Naming, versions: Iterable[str]) -> tuple[str, ...]:
+    """Return what users should know of a rule before traffic moves: what else it does, and who else sends traffic."""
+    told = [f"rule {rule.label} {caution}" for caution in dialect.cautions(rule.raw)]
+    services = {naming.service(version): version for version in versions}
+    for index, each in enumerate(rules_in(route, dialect)):
+        if index == rule.index:
+            continue
+        named = {dialect.service_of(backend, naming) for backend in _backends(each, dialect)}
+        for service in sorted(str(each) for each in named & services.keys()):
+            label = each.get("name") or f"number {index + 1}"
+            told.append(
+                f"rule {label} sends other requests to {service}: they are in its counters too, so measure the split "
+                "by a counter of this rule alone (spec.metrics.prometheus.requests); they stay there afterwards"
+            )
+    return tuple(told)

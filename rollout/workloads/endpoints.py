@@ -35,7 +35,7 @@ class EndpointWorkloads:
         """Return every version there is an endpoint for."""
         return self._backends.versions
 
-    def ready(self, versions: tuple[str, ...]) -> Mapping[str, str]:
+    def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]]) -> Mapping[str, str]:  # noqa: ARG002
         """Return, by version, an empty text or what is wrong with all of its endpoints."""
         found: dict[str, str] = {}
         for version in versions:

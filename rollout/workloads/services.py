@@ -6,9 +6,10 @@ there. Raises ClusterUnavailable where the API does not answer: that says nothin
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rollout.cluster.api import Api
@@ -22,8 +23,13 @@ from rollout.cluster.kinds import (
     Object,
     version_of,
 )
-from rollout.errors import Forbidden, NotFound
+from rollout.errors import ClusterUnavailable, Forbidden, NotFound
 from rollout.model.naming import Naming
+
+CORE = (None, "", "core")
+"""How the group of Services is written."""
+
+NO_PORTS: Mapping[str, tuple[int, ...]] = {}
 
 _IGNORED_ANNOTATIONS = ("kubectl.kubernetes.io/",)
 """A restart is no other version."""
@@ -48,30 +54,40 @@ class ServiceWorkloads:
 
     def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
         """Return those that have a Service. Of another namespace nothing is told before it grants it; see `ready`."""
-        if self._is_elsewhere and self._not_granted():
+        if self._is_elsewhere and self._not_granted(versions):
             return versions
         return tuple(version for version in versions if self._get(SERVICE, self._naming.service(version)) is not None)
 
-    def ready(self, versions: tuple[str, ...]) -> Mapping[str, str]:
-        """Return, by version, an empty text or what is wrong, and what to do."""
-        barred = self._not_granted() if versions else ""
-        return {version: barred or self._problem(self._naming.service(version), version) for version in versions}
+    def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]] = NO_PORTS) -> Mapping[str, str]:
+        """Return, by version, an empty text or what is wrong, and what to do. ports: by version, as routes have them."""
+        barred = self._not_granted(versions) if versions else ""
+        return {version: barred or self._problem(version, ports.get(version, ())) for version in versions}
 
-    def _problem(self, service: str, version: str) -> str:
+    def _problem(self, version: str, ports: tuple[int, ...]) -> str:
+        """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
+        service = self._naming.service(version)
         where = f"{self._naming.services_in}/{service}"
-        if self._get(SERVICE, service) is None:
+        found = self._get(SERVICE, service)
+        if found is None:
             return f"there is no Service {where}: create it"
+        if problem := not_served(found, self._wanted(ports), where):
+            return problem
         slices, _ = self._api.list_all(
             ENDPOINT_SLICE, self._naming.services_in, labelSelector=f"kubernetes.io/service-name={service}"
         )
-        ready = sum(1 for each in slices for endpoint in each.get("endpoints") or () if _is_ready(endpoint))
-        if ready:
-            return ""
+        endpoints = [endpoint for each in slices for endpoint in each.get("endpoints") or () if _is_ready(endpoint)]
+        if endpoints:
+            return not_listening(found, slices, self._wanted(ports), where)
         deployment = self._deployment(version)
         if deployment is not None and _replicas(deployment) == 0:
             owner = self._autoscaler(deployment) or "whoever scales it"
             return f"{where} has no ready endpoint: its Deployment is at 0 replicas, which {owner} owns; scale it up"
         return f"{where} has no ready endpoint: look at its pods, and whether the Service selects them"
+
+    def _wanted(self, ports: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the ports that requests come to: those that the routes name, else the one that is declared."""
+        declared = self._naming.backends.port
+        return ports or (() if declared is None else (declared,))
 
     def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
         """Return those whose Deployment is at 0 replicas and that no autoscaler owns.
@@ -140,24 +156,82 @@ class ServiceWorkloads:
                 continue
         return []
 
-    def _not_granted(self) -> str:
+    def _not_granted(self, versions: tuple[str, ...]) -> str:
         """Say which grant is missing where the Services are in another namespace than the routes."""
         naming = self._naming
         if not self._is_elsewhere:
             return ""
         grants = self._grants()
         for kind in self._route_kinds:
-            if not any(_grants(each, kind, naming.namespace) for each in grants):
-                told = (
-                    f"no ReferenceGrant in {naming.services_in} lets a {kind} of {naming.namespace} refer to Services"
-                )
-                return f"{told}: create one there"
+            for service in map(naming.service, versions):
+                if not any(_grants(each, kind, naming.namespace, service) for each in grants):
+                    told = f"no ReferenceGrant in {naming.services_in} lets a {kind} of {naming.namespace} refer to"
+                    return f"{told} the Service {service}: create one there"
         return ""
 
 
+def service_urls(api: Api, naming: Naming) -> Callable[[str], list[str]]:
+    """Return where versions answer inside a cluster: at their Services, on the port declared, else the first."""
+
+    def urls(version: str) -> list[str]:
+        service, port = naming.service(version), naming.backends.port
+        if port is None:
+            with contextlib.suppress(ClusterUnavailable):
+                port = _ports_of(api.get(SERVICE, naming.services_in, service))[0]["port"]
+        return [f"http://{service}.{naming.services_in}.svc{f':{port}' if port is not None else ''}"]
+
+    return urls
+
+
+def _ports_of(service: Object) -> list[Object]:
+    ports = (service.get("spec") or {}).get("ports") or ()
+    return [each for each in ports if isinstance(each, dict) and isinstance(each.get("port"), int)] or [{"port": None}]
+
+
+def not_served(service: Object, ports: Iterable[int], where: str) -> str:
+    """Say why a Service does not take requests on a port, or an empty text."""
+    spec = service.get("spec") or {}
+    if spec.get("type") == "ExternalName":
+        return f"the Service {where} is an ExternalName: which has no endpoints: give the version one with a selector"
+    served = [each["port"] for each in _ports_of(service)]
+    for port in ports:
+        if port not in served:
+            known = ", ".join(str(each) for each in served if each is not None) or "none"
+            return f"the Service {where} has no port {port}, it has {known}: correct spec.backends.port or the Service"
+    return ""
+
+
+def not_listening(service: Object, slices: Iterable[Object], ports: Iterable[int], where: str) -> str:
+    """Say on which port no ready endpoint listens, or an empty text: each is ready for the ports of its slice."""
+    slices = list(slices)
+    declared = [each for each in _ports_of(service) if each["port"] is not None]
+    wanted = [each for each in declared if each["port"] in set(ports)] or declared
+    for port in wanted:
+        name = port.get("name") or ""
+        if not any(_listens(each, name) for each in slices):
+            target = port.get("targetPort", port["port"])
+            told = f"no ready endpoint of the Service {where} listens on its port {port['port']} (target {target})"
+            return f"{told}: compare the Service's targetPort with the ports of its pods"
+        if not ports:
+            return ""  # nobody says which port it is: one that is served is enough
+    return ""
+
+
+def _listens(piece: Object, name: str) -> bool:
+    """Whether a slice has a ready endpoint on the Service's port of a name."""
+    ports = [each for each in piece.get("ports") or () if isinstance(each, dict)]
+    named = any((each.get("name") or "") == name and each.get("port") for each in ports)
+    return named and any(_is_ready(endpoint) for endpoint in piece.get("endpoints") or ())
+
+
 def _is_ready(endpoint: Object) -> bool:
-    """Whether an endpoint takes requests; unknown counts as ready, as EndpointSlice says."""
-    return (endpoint.get("conditions") or {}).get("ready") is not False
+    """Whether an endpoint takes new requests; unknown counts as ready, as EndpointSlice says.
+
+    `ready` is true of one that is ending where the Service publishes addresses that are not ready.
+    """
+    conditions = endpoint.get("conditions") or {}
+    is_up = conditions.get("ready") is not False and conditions.get("serving") is not False
+    return is_up and conditions.get("terminating") is not True
 
 
 def _replicas(deployment: Object) -> int:
@@ -165,7 +239,7 @@ def _replicas(deployment: Object) -> int:
     return 1 if found is None else int(found)
 
 
-def _grants(grant: Object, kind: str, namespace: str) -> bool:
+def _grants(grant: Object, kind: str, namespace: str, service: str) -> bool:
     spec = grant.get("spec") or {}
     group = "gateway.networking.k8s.io"
     allowed = any(
@@ -173,7 +247,7 @@ def _grants(grant: Object, kind: str, namespace: str) -> bool:
         for each in spec.get("from") or ()
     )
     return allowed and any(
-        each.get("group", "") == "" and each.get("kind") == "Service" and not each.get("name")
+        each.get("group") in CORE and each.get("kind") == "Service" and each.get("name") in (None, "", service)
         for each in spec.get("to") or ()
     )
 

@@ -272,7 +272,12 @@ class FakeCluster:
         if version and version != live["metadata"]["resourceVersion"]:
             message = f'Operation cannot be fulfilled on {_full(resource)} "{name}": the object has been modified; please apply your changes to the latest version and try again'
             raise Refusal(409, "Conflict", message, _details(resource, name))
-        made = copy.deepcopy(after)
+        key = (resource.group, resource.plural, place["namespace"], name)
+        stored, live, made = live, _unmanaged(live), copy.deepcopy(after)
+        listed = {each.get("manager") for each in made["metadata"].get("managedFields") or ()}
+        known = self.owners.get(key, {})
+        if "managedFields" in made["metadata"] and owners is None:  # whoever is taken out of the list owns nothing more
+            known = {manager: paths for manager, paths in known.items() if manager in listed}
         for field in (
             "uid",
             "creationTimestamp",
@@ -298,16 +303,15 @@ class FakeCluster:
                 made = {**made, **({"status": live["status"]} if "status" in live else {})}
                 made.pop("status", None) if "status" not in live else None
         self._check(resource, made, parameters, live)
-        if made == live:
-            return copy.deepcopy(live)
+        if made == live and known.keys() == self.owners.get(key, {}).keys():
+            return copy.deepcopy(stored)
         outside = lambda each: {key: value for key, value in each.items() if key not in ("metadata", "status")}
         if "generation" in made["metadata"] and outside(made) != outside(live):
             made["metadata"]["generation"] += 1
         if parameters.get("dryRun"):
             return made
-        key = (resource.group, resource.plural, place["namespace"], name)
         if owners is None:
-            owners = patches.updated(live, made, parameters["fieldManager"], self.owners.get(key, {}))
+            owners = patches.updated(live, made, parameters["fieldManager"], known)
         self.owners[key] = owners
         if made["metadata"].get("deletionTimestamp") and not made["metadata"].get("finalizers"):
             self._remove(key, made)
@@ -406,6 +410,14 @@ class FakeCluster:
         self.version += 1
         body = copy.deepcopy(body)
         body["metadata"]["resourceVersion"] = str(self.version)
+        managers = [
+            {"manager": name, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {}}
+            for name, paths in self.owners.get(key, {}).items()
+            if any(path[0] != "status" for path in paths)
+        ]
+        body["metadata"].pop("managedFields", None)
+        if managers:
+            body["metadata"]["managedFields"] = managers
         before = self.objects.get(key)
         self.objects[key] = body
         self._log(kind, key, body, before)
@@ -576,6 +588,12 @@ def _details(resource, name, causes=None, *, kind=False):
     if causes:
         made["causes"] = [{"reason": reason, "message": reason, "field": field} for reason, field in causes]
     return made
+
+
+def _unmanaged(found):
+    """An object without who manages its fields: that is kept apart."""
+    metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
+    return {**found, "metadata": metadata}
 
 
 def _now():

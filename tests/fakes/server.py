@@ -18,6 +18,7 @@ class FakeApi:
 
     def __init__(self, cluster: FakeCluster, agent="rollout-controller"):
         self.cluster, self.agent = cluster, agent
+        self.manager = agent
 
     def _call(self, method, path, parameters=None, content_type=None, body=None):
         try:

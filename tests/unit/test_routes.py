@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollout.cluster.kinds import GRPC_ROUTE, HTTP_ROUTE, REFERENCE_GRANT, VIRTUAL_SERVICE
-from rollout.engine.route import SetWeight, in_force
+from rollout.engine.route import LeaveRoute, SetWeight, in_force
 from rollout.errors import RouterUnavailable
 from rollout.model.naming import Naming
 from rollout.model.resource import Backends
 from rollout.model.routes import ClusterRoute
 from rollout.model.status import Reason
 from rollout.traffic.adopted import FLAVOURS, AdoptedRouter
-from rollout.traffic.gateway import not_accepted
+from rollout.traffic.gateway import acceptance
 from rollout.workloads.services import ServiceWorkloads, identity_of
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
@@ -92,8 +92,9 @@ def test_a_weight_changes_two_numbers_and_nothing_else(kind):
     ):
         each["weight"] = old["weight"]
     assert after["spec"] == before["spec"]
-    assert {k: v for k, v in after["metadata"].items() if k not in ("resourceVersion", "generation")} == {
-        k: v for k, v in before["metadata"].items() if k not in ("resourceVersion", "generation")
+    counted = ("resourceVersion", "generation", "managedFields")
+    assert {k: v for k, v in after["metadata"].items() if k not in counted} == {
+        k: v for k, v in before["metadata"].items() if k not in counted
     }
 
 
@@ -219,15 +220,40 @@ def test_a_missing_backend_is_told_with_the_patch_that_adds_it():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_managed_route_gets_the_backend_and_loses_the_old_one_in_the_end(kind):
     over, api = router(agents.route(kind=kind, versions=("v1",), weights=(100,)), kind=kind, manages=True)
-    assert over.observe().problem == ""
+    assert over.observe().problem == "" and over.observe().missing == ("v2",)
     preflight = SetWeight("v1", "v2", 0)
     assert not in_force(preflight, [over.observe()])
     over.apply(preflight)
-    assert weights(api, kind)[1] == [100, 0]
+    assert weights(api, kind)[1] == [100, 0] and over.observe().owned
     over.apply(SetWeight("v1", "v2", 10_000, bases=((over.name, 100),)))
-    assert over.observe().leftover
-    over.apply(SetWeight("v2"))
+    over.leave(LeaveRoute(over.name, ("v1",)))
     assert weights(api, kind)[1] == [100] and over.observe().owner == "v2"
+    assert not over.observe().owned, "its fields are let go of: an owner's server-side apply meets no conflict"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_backend_that_gets_traffic_is_never_taken_out(kind):
+    over, api = router(agents.route(kind=kind, weights=(60, 40)), kind=kind, manages=True)
+    over.leave(LeaveRoute(over.name, ("v1", "v2")))
+    assert weights(api, kind)[1] == [60, 40]
+
+
+def test_a_destination_that_named_no_weight_names_none_again_after_a_rollback():
+    found = agents.route(kind="virtualService", versions=("v1",), weights=(100,))
+    del found["spec"]["http"][1]["route"][0]["weight"]
+    over, api = router(found, kind="virtualService", manages=True)
+    facts = over.observe()
+    assert facts.owner == "v1" and facts.absent == ("v1",)
+    over.apply(SetWeight("v1", "v2", 0))
+    assert weights(api, "virtualService")[1] == [100, 0]
+    over.apply(SetWeight("v1", "v2", 3000, bases=((over.name, 100),)))
+    back = SetWeight("v1", "v2", 0, bases=((over.name, 100),), restores=True, absent=((over.name, ("v1",)),))
+    assert not in_force(back, [over.observe()])
+    over.apply(back)
+    assert in_force(back, [over.observe()])
+    over.leave(LeaveRoute(over.name, ("v2",)))
+    restored = api.get(VIRTUAL_SERVICE, "default", "agent")["spec"]
+    assert restored == found["spec"]
 
 
 def test_a_third_backend_with_traffic_is_refused_and_one_without_is_not():
@@ -236,7 +262,7 @@ def test_a_third_backend_with_traffic_is_refused_and_one_without_is_not():
 
     assert router(third(0))[0].observe().problem == ""
     facts = router(third(5))[0].observe()
-    assert facts.reachable and facts.reason is Reason.ROUTE_REFUSED and "no version of ours" in facts.problem
+    assert facts.reachable and facts.reason is Reason.ROUTE_REFUSED and "no version of this rollout" in facts.problem
 
 
 @pytest.mark.parametrize(
@@ -259,7 +285,10 @@ def test_a_virtual_service_by_subsets_is_refused_in_words():
     found = agents.route(kind="virtualService")
     found["spec"]["http"][1]["route"][1]["destination"]["subset"] = "x"
     facts = router(found, kind="virtualService")[0].observe()
-    assert facts.reason is Reason.ROUTE_REFUSED and "subset x" in facts.problem
+    assert facts.reason is Reason.BACKEND_NOT_FOUND and "subset x" in facts.problem
+    found["spec"]["http"][1]["route"][0]["destination"]["subset"] = "y"
+    facts = router(found, kind="virtualService", rule=None)[0].observe()
+    assert facts.reason is Reason.ROUTE_REFUSED and "subset y" in facts.problem and "subset x" in facts.problem
 
 
 @pytest.mark.parametrize("host", ["agent-v2", "agent-v2.default", "agent-v2.default.svc.cluster.local"])
@@ -322,10 +351,6 @@ def changed(index, **change):
             "NotAllowedByListeners",
         ),
         (
-            [BOTH[0], entry({"name": "b", "sectionName": "tls"}, changed(1, status="False", reason="BackendNotFound"))],
-            "BackendNotFound",
-        ),
-        (
             [BOTH[0], entry({"name": "b", "sectionName": "tls"}, changed(0, observedGeneration=2))],
             "about generation 2, and 3 is written",
         ),
@@ -343,8 +368,30 @@ def changed(index, **change):
     ],
 )
 def test_a_route_is_in_force_once_every_parent_has_taken_this_generation_up(entries, word):
-    told = not_accepted(taken(entries))
-    assert (word in told) if word else told == ""
+    told = acceptance(taken(entries))
+    assert told.programmed == (not word) and word in told.message
+
+
+def test_a_reference_of_another_rule_that_does_not_resolve_is_told_and_holds_nothing_up():
+    unresolved = changed(1, status="False", reason="BackendNotFound")
+    told = acceptance(taken([BOTH[0], entry({"name": "b", "sectionName": "tls"}, unresolved)]))
+    assert told.programmed and told.accepted and "BackendNotFound" in told.message
+
+
+@pytest.mark.parametrize("observed", [None, 0], ids=["absent", "zero"])
+def test_a_controller_that_tells_no_generation_leaves_it_to_the_requests(observed):
+    silent = [{**each, "observedGeneration": observed} for each in CONDITIONS]
+    if observed is None:
+        silent = [{key: value for key, value in each.items() if key != "observedGeneration"} for each in CONDITIONS]
+    assert acceptance(taken([entry({"name": "a"}, silent), BOTH[1]])).programmed
+
+
+@pytest.mark.parametrize(("written", "told"), [("", "core"), ("core", ""), ("", "")])
+def test_the_core_group_is_one_however_it_is_written(written, told):
+    parent = {"group": written, "kind": "Service", "name": "agent"}
+    found = taken([entry({**parent, "group": told})])
+    found["spec"]["parentRefs"] = [parent]
+    assert acceptance(found).programmed
 
 
 def test_a_weight_that_no_gateway_has_taken_up_is_written_but_not_in_force():

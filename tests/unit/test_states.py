@@ -21,7 +21,11 @@ from rollout.model.resource import Backends, Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Pinned, Status
 from rollout.states.keeper import StateKeeper
-from rollout.states.sources import ContractReader, in_cluster
+from rollout.states.sources import ContractReader
+from rollout.workloads.services import service_urls
+from tests.fakes import agents
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.server import FakeApi
 from tests.world import policy, spec
 
 CONTRACT = json.dumps(
@@ -134,7 +138,12 @@ def test_a_config_map_is_one_a_version():
 
 def test_in_a_cluster_a_version_answers_at_its_service():
     naming = Naming("shop", "agents", Backends(service="$name-$version", port=8000))
-    assert in_cluster(naming)("v2") == ["http://shop-v2.agents.svc:8000"]
+    api = FakeApi(FakeCluster())
+    assert service_urls(api, naming)("v2") == ["http://shop-v2.agents.svc:8000"]
+    agents.version(api, "v2", name="shop", namespace="agents")
+    portless = Naming("shop", "agents", Backends(service="$name-$version"))
+    assert service_urls(api, portless)("v2") == ["http://shop-v2.agents.svc:8000"], "the Service says which"
+    assert service_urls(api, portless)("v3") == ["http://shop-v3.agents.svc"]
 
 
 # -- the keeper --------------------------------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def settled(keeper: Keeper, rollout: Rollout, gates: Gates, until, timeout_s: fl
 @pytest.fixture
 def keeper(tmp_path):
     services = Services()
-    made = Keeper(services, tmp_path, FakeClock())
+    made = Keeper(services, tmp_path, FakeClock(), under_way().spec.backends.of)
     yield made
     made.close()
     services.close()
@@ -387,7 +387,7 @@ def test_files_beside_the_rollout_do_not_stand_in_for_ours(tmp_path):
     for name in ("rollout.py", "selectors.py", "json.py"):
         (tmp_path / name).write_text("raise SystemExit('not ours')")
     services = Services()
-    made = Keeper(services, tmp_path, FakeClock())
+    made = Keeper(services, tmp_path, FakeClock(), under_way().spec.backends.of)
     assert settled(made, under_way(), command("true"), lambda fact: fact.passed is not None).passed is True
     made.close()
 
@@ -447,7 +447,7 @@ def test_a_trickle_over_tls_is_cut_off_too(tmp_path):
 
 def test_what_a_check_is_told_is_plain_data():
     rollout = under_way()
-    told = asked(rollout.status.checks[0], rollout)
+    told = asked(rollout.status.checks[0], rollout, rollout.spec.backends.of, "")
     assert json.loads(json.dumps(told)) == told
     assert told["urls"] == {"stable": "http://v1:80", "candidate": "http://v2:80"} and told["preview"] == ""
 
@@ -471,6 +471,7 @@ def test_the_documented_evaluation_on_a_golden_dataset_works(keeper, tmp_path, e
         endpoints = [{"version": "v1", "url": "http://v1:80"}, {"version": "v2", "url": address}]
         rollout = under_way()
         asked_for = Rollout(rollout.metadata, spec("v2", policy(), backends={"endpoints": endpoints}), rollout.status)
+        keeper.addresses = asked_for.spec.backends.of
         try:
             gates = hooked(f"http://127.0.0.1:{port}/runs")
             found = settled(keeper, asked_for, gates, lambda fact: fact.passed is not None, 20.0)
