@@ -13,7 +13,7 @@
       · NotFound          the object is not there                                        (exit 5)
         NotInstalled      its kind is not there                                          (exit 5)
       · Conflict          somebody else has changed the object since we read it          (exit 5)
-      · Rejected          the API server finds the request wrong                         (exit 5)
+      · Rejected          the API server finds the request wrong, or a policy denies it  (exit 5)
       · Gone              the watch has fallen too far behind: list again                (exit 5)
 
 Each message says what happened, what it means and what to do.
@@ -109,7 +109,7 @@ class ClusterUnavailable(Unavailable):
 
 
 class Forbidden(ClusterUnavailable):
-    """The API server knows us too little (401), or well enough (403)."""
+    """The API server does not know us (401), or a right is missing (403)."""
 
 
 class NotFound(ClusterUnavailable):
@@ -125,7 +125,7 @@ class Conflict(ClusterUnavailable):
 
 
 class Rejected(ClusterUnavailable):
-    """The request is wrong (400, 422, 415): trying it again as it is helps nobody. Nothing was written."""
+    """The request is wrong, or denied by a policy, a webhook or a quota (400, 403, 415, 422). Nothing was written."""
 
 
 class Gone(ClusterUnavailable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, Gone, NotFound, NotInstalled, Rejected
@@ -19,6 +20,9 @@ _KINDS: dict[int, type[ClusterUnavailable]] = {
 }
 RETRY_AFTER_MAX_S = 60.0
 
+_RIGHTS = re.compile(r"\bcannot [a-z]+ (resource|path)\b")
+"""How the authorizer says that a right is missing; a Status has no other sign that tells it from a denial."""
+
 
 def error_for(method: str, path: str, status: int, raw: bytes, headers: Mapping[str, str]) -> ClusterUnavailable:
     """Return what a status stands for, with the server's own words."""
@@ -26,6 +30,8 @@ def error_for(method: str, path: str, status: int, raw: bytes, headers: Mapping[
     if status == 401:
         said = f"{said}: the API server does not know who we are; renew the credentials"
     kind = _KINDS.get(status, ClusterUnavailable)
+    if status == 403 and not _RIGHTS.search(said):
+        kind = Rejected  # an admission plugin, a webhook or a quota: rights are not what is missing
     if status == 404 and not _is_status(raw):  # a Status is about an object; a plain page, about its kind
         said, kind = "the API server does not know this kind: are its definitions installed?", NotInstalled
     return kind(f"{method} {path}: {said}", _retry_after_s(headers.get("Retry-After")))

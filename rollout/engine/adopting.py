@@ -27,7 +27,8 @@ def note_routes(draft: Draft) -> None:
     The rule is chosen while nothing has moved; from then on it is found by its identity, never chosen again.
     """
     status = draft.status
-    if status.phase in _AT_REST and status.bases and not draft.decisions:  # they are restored
+    left = not any(route.owned for route in draft.facts.routes)
+    if status.phase in _AT_REST and status.bases and left and not draft.decisions:  # they are restored
         draft.update(bases={})
     if status.phase not in (Phase.PREFLIGHT, *_AT_REST):
         return
@@ -50,11 +51,11 @@ def _note_bases(draft: Draft, adopted: Iterable[RouteFacts]) -> None:
     weights = [step.weight_bp for step in draft.way.steps]
     bases = dict(status.bases)
     for route in adopted:
-        if route.base is None:
+        if not route.base:
             continue
-        known = bases.get(route.name)
-        original, absent = (known.original, known.absent) if known else (route.base, route.absent)
-        bases[route.name] = Base(original=original, used=_base_for(weights, original, route.usual_base), absent=absent)
+        absent = bases[route.name].absent if route.name in bases else route.absent  # adding a backend writes weights
+        used = _base_for(weights, route.base, route.usual_base)
+        bases[route.name] = Base(original=route.base, used=used, absent=absent)
     if bases != status.bases:
         draft.update(bases=bases)
 
@@ -144,7 +145,8 @@ def leave(draft: Draft, wanted: SetWeight | None) -> tuple[Effect, ...]:
         else:
             added.pop(route.name, None)
         if over or route.owned:
-            effects.append(LeaveRoute(route.name, over, draft.status.rules.get(route.name)))
+            base = draft.status.bases.get(route.name)
+            effects.append(LeaveRoute(route.name, over, base.absent if base else ()))
     if added != draft.status.added:
         draft.update(added=added)
     return tuple(effects)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rollout.engine.facts import RouteFacts
-from rollout.model.status import Phase, RuleIdentity, Status
+from rollout.model.status import Phase, Status
 from rollout.model.units import FULL_BP
 
 
@@ -17,8 +17,7 @@ class SetWeight:
     Without a candidate everything goes to `stable`. Weights always add up to 10000, so they are never all zero.
     preview_header: requests that carry it with the candidate's version go to the candidate, whatever the weight, as
     does the route's preview listener; None where there is no preview. bases: by route, what weights add up to, where
-    it was not ours to choose; restores: whether they must, because nothing of ours is to be left; absent: by route, the
-    versions that named no weight then.
+    it was not ours to choose; restores: whether they must, because nothing of ours is to be left.
     """
 
     stable: str
@@ -27,7 +26,6 @@ class SetWeight:
     preview_header: str | None = None
     bases: tuple[tuple[str, int], ...] = ()
     restores: bool = False
-    absent: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         assert 0 <= self.candidate_bp <= FULL_BP
@@ -35,11 +33,6 @@ class SetWeight:
 
     def base_of(self, route: str) -> int | None:
         return next((base for name, base in self.bases if name == route), None)
-
-    def names_no_weight(self, route: str, version: str) -> bool:
-        """Whether a version's backend is to name no weight in a route, as it was found."""
-        gets_all = version == self.stable and self.candidate_bp == 0
-        return gets_all and any(name == route and version in versions for name, versions in self.absent)
 
     def __str__(self) -> str:
         if self.candidate is None:
@@ -52,12 +45,13 @@ class SetWeight:
 class LeaveRoute:
     """Leave a route that is somebody else's: take out the backends that were added, and let go of its fields.
 
-    versions: those whose backends were added and get no traffic any more. rule: in which rule they are.
+    versions: those whose backends were added and get no traffic any more. unweighted: those whose backend named no
+    weight, and names none again once it is alone.
     """
 
     route: str
     versions: tuple[str, ...] = ()
-    rule: RuleIdentity | None = None
+    unweighted: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         took = f"take the backend of {', '.join(self.versions)} out of it, and " if self.versions else ""
@@ -86,16 +80,15 @@ def wanted_route(status: Status) -> SetWeight | None:
         return None
     restores = bool(status.bases) and status.phase in _RESTORING
     bases = tuple((name, base.original if restores else base.used) for name, base in sorted(status.bases.items()))
-    absent = tuple((name, base.absent) for name, base in sorted(status.bases.items()) if base.absent and restores)
     if status.phase is Phase.DRAINING and status.previous_version:
         return SetWeight(status.previous_version, status.stable_version, FULL_BP, bases=bases, restores=True)
     if status.phase is Phase.STABLE or status.candidate_version is None:
-        return SetWeight(status.stable_version, bases=bases, restores=restores, absent=absent)
+        return SetWeight(status.stable_version, bases=bases, restores=restores)
     traffic = status.traffic
     if traffic.wanted_bp == 0 and not restores:
         bases = ()  # nothing has moved yet: whatever they add up to is as it was found
     header, candidate = traffic.preview_header, status.candidate_version
-    return SetWeight(status.stable_version, candidate, traffic.wanted_bp, header, bases, restores, absent)
+    return SetWeight(status.stable_version, candidate, traffic.wanted_bp, header, bases, restores)
 
 
 def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
@@ -109,13 +102,7 @@ def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
     right = all(route.shares.get(version, 0) == share for version, share in shares.items())
     goes_back = wanted.restores and wanted.candidate_bp == 0  # a candidate that is not listed gets nothing either
     present = goes_back or not route.managed or shares.keys() <= route.shares.keys()
-    if not right or not present:
-        return False
-    if not wanted.restores:
-        return True
-    unnamed = wanted.names_no_weight(route.name, wanted.stable)
-    based = wanted.base_of(route.name) in (None, route.base)
-    return wanted.stable in route.absent if unnamed else based
+    return right and present and (not wanted.restores or wanted.base_of(route.name) in (None, route.base))
 
 
 def is_restored(wanted: SetWeight, routes: Iterable[RouteFacts], *, leaving: bool) -> bool:

@@ -27,7 +27,7 @@ from rollout.model.status import Reason, RuleIdentity
 from rollout.traffic import gateway, virtualservice
 from rollout.traffic.gateway import GATEWAY, Acceptance
 from rollout.traffic.route_patch import is_ours, release_patch, removal_patch, weight_patch
-from rollout.traffic.rule import Dialect, Refused, Rule, find_rule, identity_of, missing, notes, ports_of
+from rollout.traffic.rule import Dialect, Refused, Rule, find_rule, identity_of, missing, notes, others_in, ports_of
 from rollout.traffic.virtualservice import ISTIO
 
 
@@ -153,7 +153,8 @@ class AdoptedRouter:
             found, rule = self._find()
         except Refused:
             return  # nothing of ours is in it any more
-        found = self._write(found, removal_patch(found, rule, self.flavour.dialect, effect.versions))
+        made = removal_patch(found, rule, self.flavour.dialect, effect.versions, effect.unweighted)
+        found = self._write(found, made)
         self._write(found, release_patch(found, self.api.manager))
 
     def _write(self, found: Object, operations: list[Object]) -> Object:
@@ -179,8 +180,10 @@ class AdoptedRouter:
         return written
 
     def _denied(self, error: ClusterUnavailable) -> RouteWriteDenied:
-        self.denials[self.name] = str(error)
-        return RouteWriteDenied(f"{self.name}: the change was denied: {error}")
+        rights = isinstance(error, Forbidden)
+        remedy = ": grant it, see the controller's role (manifests/access)" if rights else ""
+        self.denials[self.name] = f"{error}{remedy}"
+        return RouteWriteDenied(f"{self.name}: the change was denied: {error}{remedy}")
 
     def _find(self) -> tuple[Object, Rule]:
         if self.cache.problem:
@@ -223,8 +226,10 @@ class AdoptedRouter:
 
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:
+            kept = {each.index for each in rule.ours.values()}
+            named = others_in(rule, self.flavour.dialect, kept)
             remedy = "give it weight 0, or a rule of its own"
-            told = f"rule {rule.label} also sends traffic to a backend that is no version of this rollout: {remedy}"
+            told = f"rule {rule.label} also sends traffic to {named}, no version of this rollout: {remedy}"
             return told, Reason.ROUTE_REFUSED
         absent = missing(rule, self.flavour.dialect, self.naming, self.versions)
         if absent is not None and not (absent.addable and self.route.manage_backends):

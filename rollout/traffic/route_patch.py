@@ -41,21 +41,23 @@ def weight_patch(
             continue
         at = f"{_root(rule, dialect)}/{dialect.backends}/{backend.index}"
         raw = rule.raw[dialect.backends][backend.index]
-        if wanted.names_no_weight(name, version):
-            change: list[Object] = [{"op": "remove", "path": f"{at}/weight"}] if "weight" in raw else []
-        else:
-            literal = raw.get("weight")
-            literal = dialect.default_weight if literal is None else literal
-            alone = len(weights) == 1 and len(rule.ours) == 1  # which gets everything, whatever its weight says
-            change = [] if literal == weight or alone else [{"op": "add", "path": f"{at}/weight", "value": weight}]
-        if change:
+        literal = raw.get("weight")
+        literal = dialect.default_weight if literal is None else literal
+        alone = len(weights) == 1 and len(rule.ours) == 1  # which gets everything, whatever its weight says
+        if literal != weight and not alone:
             tests.append(_identity_test(at, raw, dialect))
-            changes += change
+            changes.append({"op": "add", "path": f"{at}/weight", "value": weight})
     return _whole(route, rule, dialect, tests, changes)
 
 
-def removal_patch(route: Object, rule: Rule, dialect: Dialect, versions: Iterable[str]) -> list[Object]:
-    """Return the patch that takes the backends of versions out that get no traffic; empty where there is none."""
+def removal_patch(
+    route: Object, rule: Rule, dialect: Dialect, versions: Iterable[str], unweighted: Iterable[str] = ()
+) -> list[Object]:
+    """Return the patch that takes the backends of versions out that get no traffic; empty where there is none.
+
+    unweighted: versions whose backend named no weight: it is taken out of the one that is left alone. Beside another
+    one it must stay, for a rule whose weights add up to 0 is refused.
+    """
     over = sorted(
         (rule.ours[each].index for each in versions if each in rule.ours and not rule.ours[each].weight), reverse=True
     )  # from the last on: positions before them stay
@@ -65,6 +67,10 @@ def removal_patch(route: Object, rule: Rule, dialect: Dialect, versions: Iterabl
         for index in over
     ]
     changes = [{"op": "remove", "path": f"{root}/{dialect.backends}/{index}"} for index in over]
+    left = [index for index in range(len(rule.raw[dialect.backends])) if index not in over]
+    alone = [rule.ours[each].index for each in unweighted if each in rule.ours and [rule.ours[each].index] == left]
+    if alone and over and "weight" in rule.raw[dialect.backends][alone[0]]:
+        changes.append({"op": "remove", "path": f"{root}/{dialect.backends}/0/weight"})
     return _whole(route, rule, dialect, tests, changes)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from rollout.cluster.kinds import Object
@@ -218,6 +218,16 @@ def _read(raw: Object, index: int, dialect: Dialect, naming: Naming) -> Rule:
         # One backend alone gets everything, whatever its weight says.
         ours = {version: Backend(each.index, dialect.usual_base, each.is_named) for version, each in ours.items()}
     return Rule(index, raw, ours, others)
+
+
+def others_in(rule: Rule, dialect: Dialect, ours: Collection[int]) -> str:
+    """Return the names of the backends that get traffic and are none of ours. ours: the places of those that are."""
+    names = [
+        str(dialect.target(each).get(dialect.name_key))
+        for index, each in enumerate(rule.raw.get(dialect.backends) or ())
+        if index not in ours and isinstance(each, dict) and each.get("weight", dialect.default_weight)
+    ]
+    return ", ".join(names[:CAUSES_MAX])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,10 @@ from rollout.cluster.answers import error_for, lost
 from tests.fakes.cluster import FakeCluster, Refusal
 
 
+UNKNOWN_KIND = "404 page not found"
+"""A real server answers with a plain page where it does not know the kind."""
+
+
 class FakeApi:
     """The `Api` protocol over a FakeCluster, without a socket. agent: who writes."""
 
@@ -28,7 +32,9 @@ class FakeApi:
                 raise TimeoutError("the answer was lost")
             return answer
         except Refusal as refusal:
-            raise error_for(method, path, refusal.code, json.dumps(refusal.body).encode(), refusal.headers) from refusal
+            page = refusal.body["message"] == UNKNOWN_KIND
+            raw = UNKNOWN_KIND if page else json.dumps(refusal.body)
+            raise error_for(method, path, refusal.code, raw.encode(), refusal.headers) from refusal
         except OSError as error:
             raise lost(method, path, error) from error
 

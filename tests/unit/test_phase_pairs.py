@@ -154,6 +154,14 @@ def all_is_well(world: World) -> None:
     world.gatekeeper.verdicts["evals"] = CheckFact(passed=True)
 
 
+def stable_down_and_passed(world: World) -> None:
+    world.workloads.down = {"v1"}
+    world.run(30)
+    world.command("promote")
+    world.run(30)
+    world.workloads.down = set()
+
+
 def preflight_never_passes(world: World) -> None:
     world.metrics.failing = {"errors", "tasks"}
     world.run(700, every_s=5)
@@ -170,7 +178,7 @@ def command(verb: str) -> Callable[[World], None]:
 VERBS = ("promote", "approve", "pause", "resume", "abort", "retry", "undo")
 STIMULI: tuple[Callable[[World], None], ...] = (
     another_version, the_stable_version_again, spec_paused, harm, router_down, router_up, somebody_else_edits,
-    all_is_well, preflight_never_passes, *(command(verb) for verb in VERBS),
+    all_is_well, stable_down_and_passed, preflight_never_passes, *(command(verb) for verb in VERBS),
 )  # fmt: skip
 
 

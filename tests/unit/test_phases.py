@@ -40,5 +40,6 @@ def test_a_pause_leads_back_to_where_it_began():
 def test_promotion_is_reached_only_through_the_last_step_and_the_bake():
     into_baking = {pair for pair, target in TABLE.items() if target == Phase.BAKING}
     into_draining = {pair for pair, target in TABLE.items() if target == Phase.DRAINING}
-    assert into_baking == {(Phase.OBSERVING, Event.LAST_STEP_PASSED)}
+    past_a_stable_version_that_is_down = (Phase.PREFLIGHT, Event.STABLE_PASSED)
+    assert into_baking == {(Phase.OBSERVING, Event.LAST_STEP_PASSED), past_a_stable_version_that_is_down}
     assert into_draining == {(Phase.BAKING, Event.BAKED)}
