@@ -256,7 +256,7 @@ class FakeGatekeeper:
     verdicts: dict[str, CheckFact] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
 
-    def calendar(self, gates: Gates, now: datetime) -> Calendar:
+    def calendar(self, gates: Gates) -> Calendar:
         return Calendar(is_open=not self.closed, message=self.closed)
 
     def checks(self, rollout: Rollout, gates: Gates) -> dict[str, CheckFact]:

@@ -17,7 +17,7 @@ import structlog
 
 from rollout.cluster.api import Api
 from rollout.cluster.kinds import LEASE, Object
-from rollout.errors import ClusterUnavailable, NotFound
+from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +47,38 @@ class Elector:
         self._seen: tuple[Any, ...] = ()
         self._seen_at = 0.0
         self._renewed_at: float | None = None
+        self.problem = ""
 
     @property
     def leads(self) -> bool:
         """Whether we may write. False as soon as the last renewal is too old, whatever else goes on."""
-        return self._renewed_at is not None and time.monotonic() - self._renewed_at < self._terms.renew_s
+        renewed_at = self._renewed_at  # read once: another thread may take it away
+        return renewed_at is not None and time.monotonic() - renewed_at < self._terms.renew_s
 
-    def run(self, stopped: threading.Event, lead: Callable[[], None]) -> bool:
+    def run(self, stopped: threading.Event, lead: Callable[[], None], drain: Callable[[], None]) -> bool:
         """Wait for the lease, call `lead` once, renew until stopped. Returns whether it ended because it was stopped.
 
-        False: the lease is lost; end the process, for what it was doing may have been taken over.
+        drain: lets what is under way end, and returns then; the lease is renewed until it has. False: the lease is
+        lost; end the process, for what it was doing may have been taken over.
         """
         while not stopped.is_set() and not self._try():
             stopped.wait(self._terms.retry_s)
-        if stopped.is_set():
-            return True
-        structlog.get_logger("rollout").info("leads", identity=self.identity)
-        lead()
+        if not stopped.is_set():
+            structlog.get_logger("rollout").info("leads", identity=self.identity)
+            lead()
         while not stopped.wait(self._terms.retry_s):
             self._try()
             if not self.leads:
                 self._renewed_at = None
                 structlog.get_logger("rollout").error("the lease is lost: another controller may lead by now")
+                drain()
                 return False
+        draining = threading.Thread(target=drain, name="drain", daemon=True)
+        draining.start()
+        while draining.is_alive():
+            draining.join(self._terms.retry_s)
+            if self.leads:
+                self._try()
         return True
 
     def release(self) -> None:
@@ -90,11 +99,27 @@ class Elector:
         try:
             taken = self._acquire(began)
         except ClusterUnavailable as error:
-            structlog.get_logger("rollout").debug("the lease could not be renewed", why=str(error))
+            self._tell(error)
             return False
+        self.problem = ""
         if taken:
             self._renewed_at = began
         return taken
+
+    def _tell(self, error: ClusterUnavailable) -> None:
+        """Say why the lease cannot be had, when that begins: whoever waits for it silently is taken for well."""
+        where = f"the lease {self._namespace}/{self._name}"
+        if isinstance(error, Forbidden):
+            told = f"{where} may not be used: grant it (manifests/controller/lease-role.yaml). {error}"
+        elif isinstance(error, NotFound):
+            told = f"{where} cannot be created: {error}"
+        elif isinstance(error, Conflict):
+            return  # somebody else was faster
+        else:
+            told = f"{where} cannot be reached: {error}"
+        if told != self.problem:
+            structlog.get_logger("rollout").warning("does not lead", why=told)
+        self.problem = told
 
     def _acquire(self, began: float) -> bool:
         try:

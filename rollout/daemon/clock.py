@@ -1,8 +1,17 @@
-"""The wall clock, at the edge."""
+"""The wall clock, at the edge, made fit for those who measure spans with it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+SLEW = 0.1
+"""How fast a step of the wall clock is followed: spans are wrong by so much at most."""
+
+STEP_S = 2.0
+"""The wall clock has stepped if it is off by more; less is what NTP does all the time."""
 
 
 class WallClock:
@@ -10,3 +19,35 @@ class WallClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+class SlewedClock:
+    """Time that never steps: a step of the wall clock, in either direction, is followed slowly.
+
+    Deadlines in a status are times. A wall clock that is set an hour back or forth would move all of them.
+    """
+
+    def __init__(
+        self, wall: Callable[[], datetime] = lambda: datetime.now(UTC), monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._lock = threading.Lock()
+        self._at, self._read_at = wall(), monotonic()
+
+    def now(self) -> datetime:
+        with self._lock:
+            read_at = self._monotonic()
+            passed_s = max(0.0, read_at - self._read_at)
+            steady, wall = self._at + timedelta(seconds=passed_s), self._wall()
+            off_s = (wall - steady).total_seconds()
+            if abs(off_s) <= STEP_S:
+                self._at = max(self._at, wall)
+            else:
+                pace_s = SLEW * passed_s
+                self._at = steady + timedelta(seconds=max(-pace_s, min(pace_s, off_s)))
+            self._read_at = read_at
+            return self._at
+
+
+CLOCK = SlewedClock()
+"""One for the whole process, so that all of it agrees."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from rollout.cluster.api import Api
-from rollout.daemon.clock import WallClock
+from rollout.cluster.claims import Claims
+from rollout.daemon.clock import CLOCK
 from rollout.daemon.credentials import Credentials
 from rollout.daemon.local import OnlyObserved
 from rollout.daemon.reconcile import Reconciler
@@ -22,6 +24,7 @@ from rollout.gates.keeper import Keeper
 from rollout.http import Services
 from rollout.metrics.promql import PrometheusSource
 from rollout.metrics.queries import unreadable
+from rollout.metrics.sampler import Sampler
 from rollout.model.gating import Gates
 from rollout.model.keeping import StateStore
 from rollout.model.kpi import Kpi
@@ -57,11 +60,22 @@ def faults_of(policy: PolicySpec) -> list[Fault]:
 
 
 class Shared:
-    """What all rollouts of one controller share. caches: routes by the key of their kind in a spec. Close it."""
+    """What all rollouts of one controller share. caches: routes by the key of their kind in a spec. Close it.
+
+    sampler: takes samples of counters for all of them. claims: tells whose a Rollout is.
+    """
 
     def __init__(
-        self, api: Api, caches: Mapping[str, Cache], may_write: Callable[[], bool], *, dry_run: bool = False
+        self,
+        api: Api,
+        caches: Mapping[str, Cache],
+        may_write: Callable[[], bool],
+        sampler: Sampler,
+        claims: Claims,
+        *,
+        dry_run: bool = False,
     ) -> None:
+        self.sampler, self.claims = sampler, claims
         self.api, self.caches, self.dry_run = api, caches, dry_run
         self.may_write = (lambda: False) if dry_run else may_write
         self._services = Services()
@@ -76,9 +90,7 @@ class Shared:
         """Return who carries out one rollout's checks."""
         key = f"{metadata.namespace}/{metadata.name}"
         addresses = service_urls(self.api, naming)
-        keeper = self._keepers.setdefault(
-            key, Keeper(self._services, Path(self._directory.name), WallClock(), addresses)
-        )
+        keeper = self._keepers.setdefault(key, Keeper(self._services, Path(self._directory.name), CLOCK, addresses))
         keeper.addresses = addresses
         return keeper
 
@@ -88,7 +100,7 @@ class Shared:
         addresses = service_urls(self.api, naming)
         if key not in self._states:
             reader = self._readers[key] = ContractReader(self._services, addresses, self.api)
-            self._states[key] = StateKeeper(reader.read, partial(self._address_of, metadata.namespace), WallClock())
+            self._states[key] = StateKeeper(reader.read, partial(self._address_of, metadata.namespace), CLOCK)
         self._readers[key].addresses = addresses
         return self._states[key]
 
@@ -103,12 +115,14 @@ class Shared:
         self._states.pop(key, None)
         self._readers.pop(key, None)
         self.denials.pop(key, None)
+        self.sampler.forget(key)
         if (keeper := self._keepers.pop(key, None)) is not None:
             keeper.close()
 
     def close(self) -> None:
         for key in list(self._keepers):
             self.forget(key)
+        self.sampler.close()
         self._services.close()
         self._directory.cleanup()
 
@@ -128,7 +142,8 @@ def reconciler(
     naming = Naming(metadata.name, metadata.namespace, spec.backends)
     status = rollout.status
     versions = versions_of(status, spec.version)
-    denials = shared.denials.setdefault(f"{metadata.namespace}/{metadata.name}", {})
+    key = f"{metadata.namespace}/{metadata.name}"
+    denials = shared.denials.setdefault(key, {})
     routers: list[Router] = []
     route_kinds = []
     for route in spec.routes:
@@ -153,10 +168,10 @@ def reconciler(
         policy_of=lambda _: policy,
         records=records,
         routers=tuple(routers),
-        metrics=_source(shared, naming, spec.metrics.prometheus),
+        metrics=shared.sampler.of(key, _source(shared, naming, spec.metrics.prometheus)),
         workloads=ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write),
         gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata, naming),
-        clock=WallClock(),
+        clock=CLOCK,
         states=shared.states_of(metadata, naming),
         leaving=leaving,
         barred=barred,
@@ -185,7 +200,7 @@ def _source(shared: Shared, naming: Naming, declared: Prometheus) -> MetricsSour
         naming.service,
         requests=declared.requests,
         stale_after_s=declared.stale_after_s,
-        now=lambda: WallClock().now().timestamp(),
+        now=time.time,
     )
 
 
@@ -204,8 +219,8 @@ class _Unread:
 class _Idle:
     """A gatekeeper for a dry run: it reads the calendar and asks nobody."""
 
-    def calendar(self, gates: Gates, now: datetime) -> Calendar:
-        return reading(gates, now)
+    def calendar(self, gates: Gates) -> Calendar:
+        return reading(gates, datetime.now(UTC))
 
     def checks(self, rollout: Rollout, gates: Gates) -> Mapping[str, CheckFact]:
         del rollout, gates

@@ -15,16 +15,24 @@ from dataclasses import dataclass
 import structlog
 
 from rollout.cluster.api import Api
+from rollout.cluster.claims import Claims
 from rollout.cluster.events import Events
 from rollout.cluster.kinds import ROLLOUT, Object, name_of
-from rollout.daemon.clock import WallClock
+from rollout.daemon.clock import CLOCK
 from rollout.daemon.cluster_machine import Shared
 from rollout.daemon.figures import Figures
 from rollout.daemon.queue import WorkQueue
 from rollout.daemon.reconciling import Reconciliation
-from rollout.daemon.timers import SchedulerTimers
 from rollout.daemon.watched import Watched
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, RolloutError
+from rollout.metrics.sampler import Sampler
+from rollout.records.clustered import is_urgent
+
+URGENT_WORKERS = 2
+"""Workers for aborts and rollbacks alone: however many others there are, and however slow, these do not wait."""
+
+SAMPLERS = 16
+"""Threads that wait for Prometheus."""
 
 RESYNC_S = 600.0
 READY_POLL_S = 0.1
@@ -39,12 +47,13 @@ FORBIDDEN_RETRY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a controller works. namespace: the only one it looks after; None for all."""
+    """How a controller works. namespace: the only one it looks after; None for all. lease: by which it leads."""
 
     namespace: str | None = None
     identity: str = "rollout"
     workers: int = 8
     dry_run: bool = False
+    lease: str = ""
 
 
 class Controller:
@@ -53,18 +62,22 @@ class Controller:
     def __init__(self, api: Api, settings: Settings, may_write: Callable[[], bool]) -> None:
         self.figures = Figures()
         self._api, self._settings = api, settings
-        self._queue = WorkQueue()
+        self._queue = WorkQueue(share_max=max(1, settings.workers - 1))
         self.figures.depth.labels("rollout").set_function(self._queue.depth)
-        self._timers = SchedulerTimers(self._queue.add)
-        self.watched = Watched(api, settings.namespace, self._queue.add)
-        self._shared = Shared(api, self.watched.routes, may_write, dry_run=settings.dry_run)
-        events = Events(api, settings.identity, WallClock().now, self._shared.may_write)
+        self.watched = Watched(api, settings.namespace, self._enqueue)
+        sampler = Sampler(WorkQueue(share_max=SAMPLERS // 2), self._enqueue, SAMPLERS)
+        claims = Claims(api, settings.lease)
+        self._shared = Shared(api, self.watched.routes, may_write, sampler, claims, dry_run=settings.dry_run)
+        events = Events(api, settings.identity, CLOCK.now, self._shared.may_write)
         self._reconciliation = Reconciliation(self._shared, self.watched, events)
         self._stopped = threading.Event()
         self._failures: dict[str, int] = {}
         self._busy: dict[str, float] = {}
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(settings.workers)
+        ] + [
+            threading.Thread(target=self._work, name=f"worker-urgent-{n}", args=(True,), daemon=True)
+            for n in range(URGENT_WORKERS)
         ]
 
     def start(self) -> None:
@@ -78,9 +91,10 @@ class Controller:
             thread.start()
 
     def stop(self) -> None:
-        """Let every look end; whoever comes next goes on from the resources."""
+        """Let every look end; whoever comes next goes on from the resources. It may be called twice."""
+        if self._stopped.is_set():
+            return
         self._stopped.set()
-        self._timers.stop()
         self._queue.close()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         for thread in self._threads:
@@ -98,10 +112,15 @@ class Controller:
     def not_ready(self) -> str:
         return self.watched.not_ready()
 
-    def _work(self) -> None:
+    def _enqueue(self, key: str) -> None:
+        """Let a Rollout be looked at; one that goes back to stable goes before all others."""
+        found = self.watched.rollouts.get(*key.split("/", 1))
+        self._queue.add(key, urgent=found is not None and is_urgent(found))
+
+    def _work(self, urgent_only: bool = False) -> None:
         while self.watched.not_ready() and not self._stopped.wait(READY_POLL_S):
             pass  # half-filled caches would tell that things are missing which are there
-        while (key := self._queue.take()) is not None:
+        while (key := self._queue.take(urgent_only=urgent_only)) is not None:
             self._busy[key] = began = time.monotonic()
             try:
                 with structlog.contextvars.bound_contextvars(rollout=key):
@@ -112,7 +131,8 @@ class Controller:
             self.figures.took.observe(time.monotonic() - began)
             self.figures.reconciled.labels(result).inc()
             if after_s is not None:
-                self._timers.after(key, after_s)
+                found = self.watched.rollouts.get(*key.split("/", 1))
+                self._queue.add_after(key, after_s, urgent=found is not None and is_urgent(found))
 
     def _look(self, key: str) -> tuple[float | None, str]:
         """Take one look; return when to come again, and how it ended. Never raises."""

@@ -16,7 +16,6 @@ import structlog
 from rollout.daemon.local import Machine, wiring
 from rollout.daemon.queue import WorkQueue
 from rollout.daemon.reconcile import Reconciler
-from rollout.daemon.timers import SchedulerTimers
 from rollout.engine.wanting import starts_by_itself
 from rollout.errors import RolloutError
 from rollout.model.resource import RolloutSpec
@@ -52,7 +51,6 @@ class Crew:
     def __init__(self, store: Store, *, workers: int = 4) -> None:
         self._store = store
         self._queue = WorkQueue()
-        self._timers = SchedulerTimers(self._queue.add)
         self._charges: dict[str, Charge] = {}
         self._warned: dict[str, str] = {}
         self._due: dict[str, float] = {}
@@ -81,7 +79,6 @@ class Crew:
 
     def _stop(self) -> None:
         """Let every look end, then let go of the leases; whoever comes next goes on from the records."""
-        self._timers.stop()
         self._queue.close()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         for thread in self._threads:
@@ -110,10 +107,10 @@ class Crew:
     def _again(self, key: str, after_s: float) -> None:
         self._due[key] = time.monotonic() + after_s
         if key != _SCAN:
-            self._timers.after(key, after_s)
+            self._queue.add_after(key, after_s)
 
     def _scan(self) -> None:
-        """Find rollouts that nobody holds, and those that a timer should have woken: the wall clock may step back."""
+        """Find rollouts that nobody holds, and those whose look is overdue."""
         now = time.monotonic()
         for name in self._store.names():
             ours, due = name in self._charges, self._due.get(name, 0.0)

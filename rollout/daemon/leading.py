@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,11 @@ AGENT = "rollout-controller"
 LEASE_NAME = "rollout-controller"
 LEASE_NAMESPACE = "rollout-system"
 """One place for all who look after a whole cluster, from wherever they do it: so that one leads."""
+
+
+def lease_name(namespace: str | None) -> str:
+    """Return the name of the lease for one namespace, or for the whole cluster: two scopes are two leases."""
+    return LEASE_NAME if namespace is None else f"{LEASE_NAME}-{namespace}"
 
 
 def identity() -> str:
@@ -45,12 +51,16 @@ def serve(
     api = HttpApi(configuration, agent=AGENT)
     # Its requests end within a retry period: a renewal that hangs must not outlive the lease.
     leases = HttpApi(configured(kubeconfig, context)[0], agent=AGENT, read_timeout_s=terms.retry_s)
-    elector = Elector(leases, lease_namespace or here, LEASE_NAME, settings.identity, terms)
+    place, name = lease_namespace or here, lease_name(settings.namespace)
+    elector = Elector(leases, place, name, settings.identity, terms)
+    settings = settings if settings.dry_run else replace(settings, lease=f"{place}/{name}")
     controller = Controller(api, settings, (lambda: True) if settings.dry_run else lambda: elector.leads)
     health = None
     try:
         if listen is not None:
-            health = HealthServer(listen, controller.not_alive, controller.not_ready, controller.figures.page)
+            health = HealthServer(
+                listen, controller.not_alive, lambda: controller.not_ready() or elector.problem, controller.figures.page
+            )
     except OSError as error:
         where = f"{listen[0]}:{listen[1]}" if listen else ""
         remedy = "choose another address with --listen"
@@ -62,7 +72,7 @@ def serve(
             controller.lead()
             orderly = stopped.wait()
         else:
-            orderly = elector.run(stopped, controller.lead)
+            orderly = elector.run(stopped, controller.lead, controller.stop)
     finally:
         controller.stop()
         if orderly and not settings.dry_run:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rollout.daemon.clock import WallClock
+from rollout.daemon.clock import CLOCK
 from rollout.daemon.reconcile import Reconciler
 from rollout.engine.facts import RouteFacts
 from rollout.engine.ports import Records, Router
@@ -100,9 +100,9 @@ class Machine:
         self.metrics = ScrapeSource(self._name, self._pages_of, self.router.stats_page, http, spec.scrape.timeout_s)
         self._close.callback(self.metrics.close)
         preview = f"http://{spec.envoy.preview}" if spec.envoy.preview else ""
-        self.keeper = Keeper(services, directory.resolve().parent, WallClock(), spec.backends.of, preview)
+        self.keeper = Keeper(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
         self._close.callback(self.keeper.close)
-        self._states = StateKeeper(ContractReader(services, spec.backends.of).read, _address_of, WallClock())
+        self._states = StateKeeper(ContractReader(services, spec.backends.of).read, _address_of, CLOCK)
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +129,7 @@ class Machine:
             metrics=self.metrics,
             workloads=EndpointWorkloads(self._rollout.spec.backends),
             gatekeeper=self.keeper,
-            clock=WallClock(),
+            clock=CLOCK,
             states=self._states,
         )
 

@@ -1,62 +1,144 @@
-"""A queue of keys for several workers: one key is never in two hands, and none is lost.
+"""A queue of keys for several workers: one key is never in two hands, none is lost, and nobody waits behind the rest.
 
 A key that is added while it waits is one entry; added while it is worked on, it waits until that is done and comes once
-more. Timers and watches only add; what to do is found out from the records.
+more. Timers and watches only add; what to do is found out from the records. Keys are `namespace/name`: namespaces take
+turns, and one of them never has all workers. What is urgent (an abort, a rollback) has a lane of its own. Delays are
+monotonic: a wall clock that steps moves none of them.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
-from collections import deque
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
 
 
 class WorkQueue:
-    """Bounded by the number of keys, since no key is in it twice."""
+    """Bounded by the number of keys, since no key is in it twice.
 
-    def __init__(self) -> None:
+    share_max: how many keys of one namespace may be in hands at one time, urgent ones aside. clock: monotonic seconds.
+    """
+
+    def __init__(self, share_max: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._changed = threading.Condition()
-        self._waiting: deque[str] = deque()
-        self._queued: set[str] = set()
+        self._share_max, self._clock = share_max, clock
+        self._waiting: OrderedDict[str, deque[str]] = OrderedDict()
+        self._urgent: deque[str] = deque()
+        self._queued: dict[str, bool] = {}
         self._working: set[str] = set()
+        self._in_hands: Counter[str] = Counter()
+        self._due: dict[str, tuple[float, bool]] = {}
+        self._heap: list[tuple[float, int, str]] = []
+        self._order = itertools.count()
         self._closed = False
 
-    def add(self, key: str) -> None:
-        """Let a key be worked on soon."""
+    def add(self, key: str, *, urgent: bool = False) -> None:
+        """Let a key be worked on soon; urgent: before all that are not."""
         with self._changed:
-            if self._closed or key in self._queued:
-                return
-            self._queued.add(key)
-            if key not in self._working:
-                self._waiting.append(key)
-                self._changed.notify()
+            self._add(key, urgent=urgent)
 
-    def take(self) -> str | None:
+    def add_after(self, key: str, delay_s: float, *, urgent: bool = False) -> None:
+        """Let a key be worked on after a delay; a newer delay of a key replaces an older one."""
+        with self._changed:
+            if self._closed:
+                return
+            due = self._clock() + max(0.0, delay_s)
+            self._due[key] = (due, urgent)
+            heapq.heappush(self._heap, (due, next(self._order), key))
+            self._changed.notify_all()
+
+    def take(self, *, urgent_only: bool = False) -> str | None:
         """Wait for a key and return it; None once the queue is closed. Hand it back with `done`."""
         with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait()
-            if self._closed:
-                return None
-            key = self._waiting.popleft()
-            self._queued.discard(key)
-            self._working.add(key)
-            return key
+            while not self._closed:
+                left_s = self._ripen()
+                if (key := self._next(urgent_only=urgent_only)) is not None:
+                    self._queued.pop(key)
+                    self._working.add(key)
+                    self._in_hands[_namespace(key)] += 1
+                    return key
+                self._changed.wait(left_s)
+            return None
 
     def done(self, key: str) -> None:
         """Hand a key back; if it was added meanwhile it waits again."""
         with self._changed:
             self._working.discard(key)
+            namespace = _namespace(key)
+            self._in_hands[namespace] -= 1
+            if not self._in_hands[namespace]:
+                del self._in_hands[namespace]
             if key in self._queued:
-                self._waiting.append(key)
-                self._changed.notify()
+                self._line_up(key, urgent=self._queued[key])
+            self._changed.notify_all()  # a namespace may have a worker again
 
     def depth(self) -> int:
         """Return how many keys wait for a worker."""
         with self._changed:
-            return len(self._waiting)
+            return len(self._urgent) + sum(map(len, self._waiting.values()))
 
     def close(self) -> None:
         """Let every worker end after what it has in hand."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _add(self, key: str, *, urgent: bool) -> None:
+        if self._closed or (key in self._queued and (self._queued[key] or not urgent)):
+            return
+        waits = key in self._queued and key not in self._working
+        if waits:  # it has become urgent
+            self._leave(key)
+        self._queued[key] = urgent
+        if key not in self._working:
+            self._line_up(key, urgent=urgent)
+            self._changed.notify_all()
+
+    def _line_up(self, key: str, *, urgent: bool) -> None:
+        if urgent:
+            self._urgent.append(key)
+        else:
+            self._waiting.setdefault(_namespace(key), deque()).append(key)
+
+    def _leave(self, key: str) -> None:
+        namespace = _namespace(key)
+        self._waiting[namespace].remove(key)
+        if not self._waiting[namespace]:
+            del self._waiting[namespace]
+
+    def _ripen(self) -> float | None:
+        """Add the keys whose delay is over; return in how many seconds the next one's is."""
+        while self._heap:
+            due, _, key = self._heap[0]
+            if self._due.get(key, (None,))[0] != due:
+                heapq.heappop(self._heap)  # replaced by a newer delay
+                continue
+            left_s = due - self._clock()
+            if left_s > 0:
+                return left_s
+            heapq.heappop(self._heap)
+            self._add(key, urgent=self._due.pop(key)[1])
+        return None
+
+    def _next(self, *, urgent_only: bool) -> str | None:
+        """Return the next key: what is urgent first, then one of the namespace that has waited longest for a turn."""
+        if self._urgent:
+            return self._urgent.popleft()
+        for namespace in () if urgent_only else tuple(self._waiting):
+            if self._share_max is not None and self._in_hands[namespace] >= self._share_max:
+                continue
+            keys = self._waiting[namespace]
+            key = keys.popleft()
+            if keys:
+                self._waiting.move_to_end(namespace)
+            else:
+                del self._waiting[namespace]
+            return key
+        return None
+
+
+def _namespace(key: str) -> str:
+    return key.partition("/")[0]

@@ -96,11 +96,14 @@ class Reconciler:
             # Nothing stands between an abort and its route: whatever else there is to ask may hang, or raise.
             return Facts(routes=routes, commands=commands, versions=both, leaving=self.leaving, barred=self.barred)
         due = status.is_active and is_look_due(status, now) and len(both) == 2
+        round_ = self._read(stable or "", candidate or "", in_force) if due else None
+        sampling, due = due and round_ is None, round_ is not None
         versions, ready, asleep, identities = self._versions(rollout, routes, commands, due=due)
         return Facts(
             routes=routes,
             ready=ready,
-            round=self._read(stable or "", candidate or "", in_force) if due else None,
+            round=round_,
+            sampling=sampling,
             commands=commands,
             versions=versions,
             no_backend=self.workloads.no_backend,
@@ -108,7 +111,7 @@ class Reconciler:
             identities=identities,
             leaving=self.leaving,
             barred=self.barred,
-            calendar=self.gatekeeper.calendar(in_force.gates, now) if status.is_active else Calendar(),
+            calendar=self.gatekeeper.calendar(in_force.gates) if status.is_active else Calendar(),
             checks=self.gatekeeper.checks(rollout, in_force.gates),
             contracts=self._contracts(rollout, both) if status.phase is Phase.PREFLIGHT else {},
             looked=self.states.looked(rollout) if self.states is not None else None,
@@ -142,7 +145,7 @@ class Reconciler:
             self.failures.append(error)
             return both, {}, frozenset(), {}
 
-    def _read(self, stable: str, candidate: str, in_force: PolicySpec) -> Round:
+    def _read(self, stable: str, candidate: str, in_force: PolicySpec) -> Round | None:
         cap = in_force.spend_cap
         return self.metrics.read(stable, candidate, in_force.kpis, cap.counter if cap else None)
 

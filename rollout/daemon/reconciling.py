@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import structlog
+
 from rollout.cluster.events import Events
 from rollout.cluster.kinds import Object, key_of, name_of, namespace_of
-from rollout.daemon.clock import WallClock
+from rollout.daemon.clock import CLOCK
 from rollout.daemon.cluster_machine import Shared, faults_of, reconciler
 from rollout.daemon.watched import Watched
 from rollout.engine.conditions import Trouble
@@ -25,7 +27,7 @@ from rollout.model.rollout import Rollout
 from rollout.model.routes import Route
 from rollout.model.status import Phase, Reason, Status
 from rollout.records.annotations import unreadable
-from rollout.records.clustered import ClusterRecords, DryRecords, is_deleted, spec_of, status_of, wanted_of
+from rollout.records.clustered import ClusterRecords, DryRecords, claim_of, is_deleted, spec_of, status_of, wanted_of
 from rollout.traffic.adopted import flavour_of
 from rollout.traffic.rule import Refused
 
@@ -65,6 +67,8 @@ class Reconciliation:
 
     def look(self, found: Object) -> Seen:
         """Take one look. Raises ClusterUnavailable and its children; nothing is half done then."""
+        if other := self._shared.claims.held_by_another(claim_of(found)):
+            return self._leave_to(found, other)
         try:
             status = status_of(found)
         except InvalidInput as error:
@@ -83,6 +87,16 @@ class Reconciliation:
             records.publish(trouble)
             return Seen(status, WAITING_S)
         return self._carry_out(found, spec, policy, trouble, barred=barred)
+
+    def _leave_to(self, found: Object, other: str) -> Seen:
+        """Leave a Rollout to another controller, and say so once: two would undo each other's weights."""
+        remedy = "stop one of the two controllers, or narrow one down with --namespace"
+        told = f"it is carried out by {other}: {remedy}"
+        if told not in self._warned.setdefault(key_of(found), set()):
+            self._warned[key_of(found)].add(told)
+            self._events.tell(found, "Warning", Reason.CLAIMED, "Reconcile", told)
+            structlog.get_logger("rollout").warning("left alone", why=told)
+        return Seen(None, WAITING_S)
 
     def _carry_out(
         self, found: Object, spec: RolloutSpec, policy: PolicySpec, trouble: Trouble | None, *, barred: bool
@@ -122,9 +136,10 @@ class Reconciliation:
             spec,
             trouble=trouble,
             events=self._events,
-            now=WallClock().now,
+            now=CLOCK.now,
             may_write=self._shared.may_write,
             note=self._watched.rollouts.note,
+            controller=self._shared.claims.own,
         )
 
     def _declared(self, found: Object, spec: RolloutSpec) -> tuple[PolicySpec | None, Trouble | None]:

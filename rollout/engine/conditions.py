@@ -36,6 +36,7 @@ def view(
     generation: int,
     now: datetime,
     trouble: Trouble | None = None,
+    controller: str = "",
 ) -> ClusterStatus:
     """Return the status as it stands in a cluster. before: the conditions as they were; what holds keeps its time."""
     known = {condition.type: condition for condition in before}
@@ -57,6 +58,7 @@ def view(
     return ClusterStatus(
         **dict(status),
         observed_generation=generation,
+        controller=controller,
         weight=format_percent(status.traffic.wanted_bp) if active else "",
         step_label=f"{min(status.step + 1, status.steps)}/{status.steps}" if active else "",
         conditions=tuple(made),

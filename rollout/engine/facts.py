@@ -161,17 +161,18 @@ class Round:
 class Facts:
     """Everything `plan` may know.
 
-    round is None when no look was due. ready: by version, an empty text or what is wrong with it; a version that
-    is absent has no backend at all. checks: what is known of the checks under way, by id. no_backend: what to say of a
-    version without backend. asleep: versions at 0 replicas that we may wake up. identities: what each version is made
-    of, by part. leaving: whether the rollout itself is being deleted. barred:
-    whether something is wrong with what is declared, so that nothing is started. contracts: by version, where they
-    were asked for. looked: the newest look at live conversations, if there is one.
+    round is None when no look was due; sampling: or when the counters are still being read. ready: by version, an
+    empty text or what is wrong with it; a version that is absent has no backend at all. checks: what is known of the
+    checks under way, by id. no_backend: what to say of a version without backend. asleep: versions at 0 replicas that
+    we may wake up. identities: what each version is made of, by part. leaving: whether the rollout itself is being
+    deleted. barred: whether something is wrong with what is declared, so that nothing is started. contracts: by
+    version, where they were asked for. looked: the newest look at live conversations, if there is one.
     """
 
     routes: tuple[RouteFacts, ...]
     ready: Mapping[str, str] = field(default_factory=dict)
     round: Round | None = None
+    sampling: bool = False
     commands: tuple[Command, ...] = ()
     versions: tuple[str, ...] = ()
     no_backend: str = "has no endpoint: add one to spec.backends.endpoints"

@@ -83,7 +83,8 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     draft.update(next=_next(draft))
     effects = _effects(draft)
     status = draft.finish(effects)
-    return Plan(status, effects, tuple(draft.decisions), _again_s(rollout.status, status, effects, now))
+    again_s = _again_s(rollout.status, status, effects, now, sampling=facts.sampling)
+    return Plan(status, effects, tuple(draft.decisions), again_s)
 
 
 def _follow_spec(draft: Draft) -> None:
@@ -225,11 +226,11 @@ def _next(draft: Draft) -> str:
             return ""
 
 
-def _again_s(before: Status, after: Status, effects: tuple[Effect, ...], now: datetime) -> float:
+def _again_s(before: Status, after: Status, effects: tuple[Effect, ...], now: datetime, *, sampling: bool) -> float:
     if before.phase is not after.phase or before.traffic.wanted_bp != after.traffic.wanted_bp:
         return AT_ONCE_S
     if effects:
         return IDLE_S / 4
-    if after.next_look_at is None or after.phase not in LOOKING:
+    if sampling or after.next_look_at is None or after.phase not in LOOKING:
         return IDLE_S
     return min(IDLE_S, max(AT_ONCE_S, (after.next_look_at - now).total_seconds()))

@@ -49,8 +49,11 @@ class Router(Protocol):
 class MetricsSource(Protocol):
     """Counters of both versions, read in one round."""
 
-    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
-        """Read every KPI and, if it is given, the counter of what the candidate costs."""
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round | None:
+        """Read every KPI and, if it is given, the counter of what the candidate costs.
+
+        None: they are being read, and whoever asks is woken once they are in.
+        """
         ...
 
 
@@ -86,8 +89,8 @@ class Workloads(Protocol):
 class Gatekeeper(Protocol):
     """Release windows, and checks by others. It never blocks: what takes long goes on behind it."""
 
-    def calendar(self, gates: Gates, now: datetime) -> Calendar:
-        """Return whether traffic may move at a time."""
+    def calendar(self, gates: Gates) -> Calendar:
+        """Return whether traffic may move now, by the clock on the wall."""
         ...
 
     def checks(self, rollout: Rollout, gates: Gates) -> Mapping[str, CheckFact]:
@@ -126,9 +129,3 @@ class Records(Protocol):
     def tell(self) -> None:
         """Tell others of the decisions that were saved, after the effects: what may wait must not hold them up."""
         ...
-
-
-class Timers(Protocol):
-    """Wake a rollout later. Timers only enqueue; truth is in the status."""
-
-    def after(self, key: str, delay_s: float) -> None: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,9 @@ class Keeper:
         self._preview = preview
         self._jobs: dict[str, Job] = {}
 
-    def calendar(self, gates: Gates, now: datetime) -> Calendar:
-        """Return whether the windows and freezes let traffic move."""
-        return reading(gates, now)
+    def calendar(self, gates: Gates) -> Calendar:
+        """Return whether the windows and freezes let traffic move: people mean the clock on the wall."""
+        return reading(gates, datetime.now(UTC))
 
     def checks(self, rollout: Rollout, gates: Gates) -> Mapping[str, CheckFact]:
         """Return what is known of each check under way; begin the new ones, give up those that are over."""

@@ -39,9 +39,13 @@ class Condition(Record):
 
 
 class ClusterStatus(Status):
-    """Status as it stands in a cluster: what the controller goes by, and a view of it for people and programs."""
+    """Status as it stands in a cluster: what the controller goes by, and a view of it for people and programs.
+
+    controller: the lease of the controller that carries it out, as `namespace/name`.
+    """
 
     observed_generation: int = 0
+    controller: str = ""
     weight: str = ""
     step_label: str = ""
     conditions: tuple[Condition, ...] = Field(default=(), max_length=len(ConditionType))

@@ -83,6 +83,7 @@ class Reason(StrEnum):
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
     FORBIDDEN = "Forbidden"
     WAKING_UP = "WakingUp"
+    CLAIMED = "ClaimedByAnother"
     IDENTITY_CHANGED = "IdentityChanged"
     NOT_CHECKED = "NotChecked"
     STATE_COMPATIBLE = "StateCompatible"

@@ -82,13 +82,14 @@ class ClusterRecords:
         now: Callable[[], datetime],
         may_write: Callable[[], bool],
         note: Callable[[Object], None],
+        controller: str = "",
     ) -> None:
         """spec: to go by; None where there is none, and nothing but the conditions can be told. trouble: what was
         known to be wrong before the look, so that conditions do not flap in it. note: hears every write.
         """
         self._api, self._found, self._events = api, found, events
         self._now, self._may_write, self._note = now, may_write, note
-        self._spec, self._trouble = spec, trouble
+        self._spec, self._trouble, self._controller = spec, trouble, controller
         self._wanted = wanted_of(found)
         self._status = status_of(found)
         self._untold: list[Decision] = []
@@ -149,7 +150,15 @@ class ClusterRecords:
 
     def _write(self, status: Status, trouble: Trouble | None) -> None:
         generation = int(self._found["metadata"].get("generation", 0))
-        shown = view(status, self._wanted, self._conditions(), generation=generation, now=self._now(), trouble=trouble)
+        shown = view(
+            status,
+            self._wanted,
+            self._conditions(),
+            generation=generation,
+            now=self._now(),
+            trouble=trouble,
+            controller=self._controller,
+        )
         patch = merge_patch(self._found.get("status") or {}, _as_json(shown))
         if patch:
             self._send({"status": patch}, sub="status")
@@ -227,6 +236,23 @@ def wanted_of(found: Object) -> str | None:
     spec = found.get("spec")
     version = spec.get("version") if isinstance(spec, dict) else None
     return version if isinstance(version, str) else None
+
+
+def is_urgent(found: Object) -> bool:
+    """Whether all traffic is to go back to stable: by an abort, a deletion, or a rollback that is under way."""
+    status = found.get("status")
+    phase = status.get("phase") if isinstance(status, dict) else None
+    if phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING):
+        return True
+    under_way = phase not in (None, Phase.STABLE, Phase.ROLLED_BACK)
+    return ABORT in (found["metadata"].get("annotations") or {}) or (under_way and is_deleted(found))
+
+
+def claim_of(found: Object) -> str:
+    """Return the lease of the controller that carries a Rollout out, if one does."""
+    status = found.get("status")
+    claim = status.get("controller") if isinstance(status, dict) else None
+    return claim if isinstance(claim, str) else ""
 
 
 def is_deleted(found: Object) -> bool:

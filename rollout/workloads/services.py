@@ -59,7 +59,7 @@ class ServiceWorkloads:
         return tuple(version for version in versions if self._get(SERVICE, self._naming.service(version)) is not None)
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]] = NO_PORTS) -> Mapping[str, str]:
-        """Return, by version, an empty text or what is wrong, and what to do. ports: by version, as routes have them."""
+        """Return, by version, an empty text or what is wrong, and what to do. ports: by version, of the routes."""
         barred = self._not_granted(versions) if versions else ""
         return {version: barred or self._problem(version, ports.get(version, ())) for version in versions}
 

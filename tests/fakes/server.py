@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlsplit
 from rollout.cluster.answers import error_for, lost
 from tests.fakes.cluster import FakeCluster, Refusal
 
-
 UNKNOWN_KIND = "404 page not found"
 """A real server answers with a plain page where it does not know the kind."""
 

@@ -318,7 +318,7 @@ def test_leases_are_held_by_one(server, name):
     terms = Terms(lease_s=1.0, renew_s=0.7, retry_s=0.2)
     one, two = Elector(server, "default", name, "one", terms), Elector(server, "default", name, "two", terms)
     ended, led = threading.Event(), threading.Event()
-    thread = threading.Thread(target=one.run, args=(ended, led.set), daemon=True)
+    thread = threading.Thread(target=one.run, args=(ended, led.set, lambda: None), daemon=True)
     thread.start()
     assert led.wait(10) and not two._try()
     ended.set()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rollout.cluster.api import HttpApi, configured
+from rollout.cluster.claims import Claims
 from rollout.cluster.elector import Elector, Terms
 from rollout.cluster.kinds import HTTP_ROUTE, LEASE, Kind
 from rollout.cluster.merging import merge_patch
@@ -378,13 +379,17 @@ class Candidate:
 
     def __init__(self, api, name):
         self.elector = Elector(api, "default", "lead", name, TERMS)
-        self.stopped, self.led = threading.Event(), threading.Event()
+        self.stopped, self.led, self.drained = threading.Event(), threading.Event(), threading.Event()
+        self.drained.set()
         self.result = None
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self):
-        self.result = self.elector.run(self.stopped, self.led.set)
+        self.result = self.elector.run(self.stopped, self.led.set, self.drain)
+
+    def drain(self):
+        self.drained.wait(30)
 
     def stop(self, *, release=True):
         self.stopped.set()
@@ -440,6 +445,55 @@ def test_a_leader_that_was_paused_knows_at_once_that_it_leads_no_more(cluster, m
     later = time.monotonic() + 60
     monkeypatch.setattr("rollout.cluster.elector.time.monotonic", lambda: later)
     assert not one.leads
+
+
+def test_the_lease_is_renewed_until_all_that_was_under_way_has_ended(cluster):
+    one = Candidate(FakeApi(cluster), "one")
+    assert one.led.wait(30)
+    one.drained.clear()
+    one.stopped.set()
+    renewed = FakeApi(cluster).get(LEASE, "default", "lead")["spec"]["renewTime"]
+    renewals = lambda: FakeApi(cluster).get(LEASE, "default", "lead")["spec"]["renewTime"]
+    eventually(lambda: renewals() > renewed)
+    assert one.thread.is_alive() and one.elector.leads
+    one.drained.set()
+    one.thread.join(30)
+    assert one.result is True
+
+
+def test_a_lease_that_is_forbidden_is_told(cluster):
+    cluster.allowed = lambda verb, resource, place: resource.plural != "leases"
+    elector = Elector(FakeApi(cluster), "default", "lead", "one", TERMS)
+    assert not elector._try() and "may not be used: grant it" in elector.problem
+    cluster.allowed = None
+    assert elector._try() and elector.problem == ""
+
+
+def test_a_rollout_of_another_controller_is_its_own_as_long_as_its_lease_is_held(cluster):
+    api, clock = FakeApi(cluster), lambda: at[0]
+    at = [100.0]
+    other = Elector(api, "elsewhere", "lead", "two", TERMS)
+    claims = Claims(api, "default/lead", clock)
+    assert claims.held_by_another("elsewhere/lead") == "", "there is no such lease"
+    assert other._try()
+    for _ in range(5):
+        assert "two" in claims.held_by_another("elsewhere/lead")
+        at[0] += 0.6
+        other._try()
+    assert claims.held_by_another("default/lead") == "" and claims.held_by_another("") == ""
+    at[0] += 0.6
+    assert claims.held_by_another("elsewhere/lead"), "it may be renewed yet"
+    at[0] += 2.0
+    assert claims.held_by_another("elsewhere/lead") == "", "it has run out"
+    other._try()
+    other.release()
+    assert claims.held_by_another("elsewhere/lead") == "", "it was let go of"
+
+
+def test_a_lease_that_may_not_be_read_is_taken_for_held(cluster):
+    Elector(FakeApi(cluster), "elsewhere", "lead", "two", TERMS)._try()
+    cluster.allowed = lambda verb, resource, place: place["namespace"] != "elsewhere"
+    assert "may not be read" in Claims(FakeApi(cluster), "default/lead").held_by_another("elsewhere/lead")
 
 
 def test_of_two_who_take_a_free_lease_one_is_refused(cluster):

@@ -537,7 +537,7 @@ def test_a_deposed_leader_that_wakes_up_late_is_refused_by_the_version_it_knew()
         before = world.get()["metadata"]["resourceVersion"]
         for _ in range(3):
             late._look("default/agent")
-        late._timers.stop()
+        late._queue.close()
         late._shared.close()
         assert world.get()["metadata"]["resourceVersion"] == before
         assert world.shares() == {"v1": 100, "v2": 0}
@@ -586,7 +586,7 @@ def test_keys_that_wait_for_a_worker_are_counted_on_the_metrics_page():
         for key in ("default/a", "default/b", "default/a"):
             controller._queue.add(key)
         assert 'workqueue_depth{name="rollout"} 2.0' in controller.figures.page().decode()
-        controller._timers.stop()
+        controller._queue.close()
         controller._shared.close()
 
 

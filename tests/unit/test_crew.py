@@ -11,7 +11,6 @@ import pytest
 from rollout.daemon import crew
 from rollout.daemon.crew import Crew
 from rollout.daemon.lifetime import ENDING, only_one, running
-from rollout.daemon.queue import WorkQueue
 from rollout.engine.plan import Plan
 from rollout.errors import Busy, RouterUnavailable
 from rollout.model.resource import Metadata
@@ -185,19 +184,3 @@ def test_only_one_daemon_has_a_directory_and_says_when_it_ends(tmp_path):
         ending(False)
         assert running(tmp_path).startswith("pid ")
     assert running(tmp_path) == ""
-
-
-def test_a_key_is_never_in_two_hands_and_never_lost():
-    queue = WorkQueue()
-    queue.add("a")
-    queue.add("a")
-    assert queue.take() == "a"
-    queue.add("a")
-    queue.add("b")
-    assert queue.take() == "b", "a is being worked on"
-    queue.done("a")
-    assert queue.take() == "a", "it was added meanwhile"
-    queue.done("a")
-    queue.done("b")
-    queue.close()
-    assert queue.take() is None

@@ -410,7 +410,7 @@ def test_a_fault_of_ours_while_asking_is_told_and_not_lost_on_its_thread(keeper,
 
 def test_the_gatekeeper_reads_the_calendar(keeper):
     gates = Gates.model_validate({"freezes": [{"cron": "0 0 * * *", "for": "24h"}]})
-    assert not keeper.calendar(gates, EPOCH).is_open and keeper.calendar(Gates(), EPOCH).is_open
+    assert not keeper.calendar(gates).is_open and keeper.calendar(Gates()).is_open
 
 
 def test_a_trickle_over_tls_is_cut_off_too(tmp_path):
