@@ -4,6 +4,7 @@
   + InvalidInput          a document or an argument is wrong; carries every fault        (exit 2)
   + Unavailable           something we depend on does not answer
     - RouterUnavailable   the router or its admin interface                              (exit 5)
+      · RouteRaced        somebody else has changed the route since it was read          (exit 5)
       · RouteWriteDenied  the API server denies the change: rights, a policy, a webhook  (exit 5)
     - PageUnavailable     an HTTP page: metrics, or the router's admin                   (exit 5)
     - RecordsUnavailable  the store of rollouts and decisions                            (exit 5)
@@ -79,6 +80,10 @@ class Unavailable(RolloutError):  # noqa: N818
 
 class RouterUnavailable(Unavailable):
     """The router, or its admin interface, does not answer."""
+
+
+class RouteRaced(RouterUnavailable):
+    """Somebody else has changed the route since it was read. Nothing was written; the next look tries again."""
 
 
 class RouteWriteDenied(RouterUnavailable):

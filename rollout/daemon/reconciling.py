@@ -19,7 +19,7 @@ from rollout.engine.conditions import Trouble
 from rollout.engine.draft import read_pinned
 from rollout.engine.plan import IDLE_S, Plan
 from rollout.engine.wanting import starts_by_itself
-from rollout.errors import Conflict, Fault, Forbidden, InvalidInput, Rejected, RouteWriteDenied, Unavailable
+from rollout.errors import Fault, Forbidden, InvalidInput, RouteRaced, RouteWriteDenied, Unavailable
 from rollout.model.documents import policy_spec
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import WIRING, RolloutSpec
@@ -216,7 +216,7 @@ def read_wiring(text: str, version: str | None) -> RolloutSpec:
 
 def _is_told_elsewhere(failure: Unavailable) -> bool:
     """Whether the status tells it (a write that was denied), or the next look mends it (somebody was faster)."""
-    return isinstance(failure, RouteWriteDenied) or isinstance(failure.__cause__, (Conflict, Rejected))
+    return isinstance(failure, (RouteRaced, RouteWriteDenied))
 
 
 def _refused(error: Exception) -> Trouble:

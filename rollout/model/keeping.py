@@ -10,7 +10,8 @@ from rollout.model.base import Document
 from rollout.model.sources import SecretKey, SecretKeyRef
 from rollout.model.units import Duration
 
-UNTYPED = {"x-kubernetes-preserve-unknown-fields": True}
+ANY_OBJECT = {"x-kubernetes-preserve-unknown-fields": True, "type": "object"}
+"""An object of any shape. It needs a type: a rule in CEL cannot see a field that has none."""
 
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/[^\s?#]*$", max_length=200)]
 FileTemplate = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=500)]
@@ -38,7 +39,7 @@ class ContractSource(Document):
     http: HttpContract | None = None
     config_map: ConfigMapContract | None = None
     file: FileTemplate | None = Field(default=None, json_schema_extra={"local": True})
-    inline: dict[str, Any] | None = Field(default=None, json_schema_extra=dict(UNTYPED))
+    inline: dict[str, Any] | None = Field(default=None, json_schema_extra=dict(ANY_OBJECT))
 
 
 class SqliteStore(Document):

@@ -18,6 +18,7 @@ from rollout.errors import (
     NotFound,
     NotInstalled,
     Rejected,
+    RouteRaced,
     RouterUnavailable,
     RouteWriteDenied,
 )
@@ -29,6 +30,8 @@ from rollout.traffic.gateway import GATEWAY, Acceptance
 from rollout.traffic.route_patch import is_ours, release_patch, removal_patch, weight_patch
 from rollout.traffic.rule import Dialect, Refused, Rule, find_rule, identity_of, missing, notes, others_in, ports_of
 from rollout.traffic.virtualservice import ISTIO
+
+LEAVE_TRIES = 5
 
 
 class Cache(Protocol):
@@ -148,14 +151,23 @@ class AdoptedRouter:
         self.denials.pop(self.name, None)
 
     def leave(self, effect: LeaveRoute) -> None:
-        """Take out the backends that were added, and let go of the route's fields. Raises RouterUnavailable."""
-        try:
-            found, rule = self._find()
-        except Refused:
-            return  # nothing of ours is in it any more
-        made = removal_patch(found, rule, self.flavour.dialect, effect.versions, effect.unweighted)
-        found = self._write(found, made)
-        self._write(found, release_patch(found, self.api.manager))
+        """Take out the backends that were added, and let go of the route's fields. Raises RouterUnavailable.
+
+        It is asked for once, and a gateway writes its status just then: who was faster is no reason to leave anything.
+        """
+        for tries_left in reversed(range(LEAVE_TRIES)):
+            try:
+                found, rule = self._find()
+                made = removal_patch(found, rule, self.flavour.dialect, effect.versions, effect.unweighted)
+                found = self._write(found, made)
+                self._write(found, release_patch(found, self.api.manager))
+            except Refused:
+                return  # nothing of ours is in it any more
+            except RouteRaced:
+                if not tries_left:
+                    raise
+            else:
+                return
 
     def _write(self, found: Object, operations: list[Object]) -> Object:
         """Carry out a patch; return the route as it is then. Raises RouterUnavailable, by what stood in the way."""
@@ -170,7 +182,7 @@ class AdoptedRouter:
             # watch may be far behind: what it shows would be refused again and again.
             now = self._read_anew()
             if isinstance(error, Conflict) or now is None or version_of(now) != version_of(found):
-                raise RouterUnavailable(f"{self.name} has changed meanwhile: {error}") from error
+                raise RouteRaced(f"{self.name} has changed meanwhile: {error}") from error
             raise self._denied(error) from error
         except Forbidden as error:
             raise self._denied(error) from error

@@ -51,7 +51,7 @@ class _Converter:
                 {**target, **{key: found[key] for key in ("description",) if key in found}}, where, kind
             )
         if found.get(UNTYPED):
-            return _described({UNTYPED: True}, found)
+            return _described({UNTYPED: True, **({"type": "object"} if found.get("type") == "object" else {})}, found)
         if found.get(INT_OR_STRING):
             return _described({INT_OR_STRING: True}, found)
         if "anyOf" in found:
