@@ -244,9 +244,8 @@ def _overlap(one: tuple[str, str, str], two: tuple[str, str, str]) -> bool:
 def _rules_of(found: Object) -> set[tuple[str, str, str]]:
     """Return the rules that a Rollout has, or would have: what it shifts, else what it declares."""
     spec, _ = _readable(found)
-    raw = found.get("status") or {}
-    if _shifts(found) and isinstance(raw.get("wiring"), str):
-        spec = read_wiring(raw["wiring"], None)
+    if _shifts(found) and (wiring := status_of(found).wiring) is not None:
+        spec = read_wiring(wiring, None)
     return {_rule(route) for route in spec.routes} if spec else set()
 
 

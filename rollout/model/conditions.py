@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -36,6 +37,34 @@ class Condition(Record):
     message: str = Field(max_length=MESSAGE_MAX)
     last_transition_time: datetime
     observed_generation: int = 0
+
+
+INTERNAL = (
+    "policy", "wiring", "counters", "evidence", "split", "contracts", "decisions", "checks", "bases", "rules", "added",
+    "state", "handled", "answers", "identities",
+)  # fmt: skip
+"""Fields of a status that only the controller goes by: in a cluster they are one text, so that people see theirs."""
+
+INTERNAL_MAX = 1_000_000
+"""etcd holds 1.5 MiB an object."""
+
+
+def packed(status: dict[str, Any]) -> dict[str, Any]:
+    """Return a status as it is written: what only the controller goes by is one JSON text, `internal`."""
+    kept = {key: status[key] for key in INTERNAL if key in status}
+    shown = {key: value for key, value in status.items() if key not in kept}
+    return {**shown, "internal": json.dumps(kept, sort_keys=True, separators=(",", ":"))}
+
+
+def unpacked(status: dict[str, Any]) -> dict[str, Any]:
+    """Return a status as it was before it was packed; one that was written otherwise as it is. Raises ValueError."""
+    text = status.get("internal")
+    if not isinstance(text, str):
+        return status
+    kept = json.loads(text)
+    if not isinstance(kept, dict):
+        raise ValueError("internal is no object")  # noqa: TRY004  what is wrong is the text
+    return {**{key: value for key, value in status.items() if key != "internal"}, **kept}
 
 
 class ClusterStatus(Status):

@@ -23,7 +23,7 @@ from rollout.engine.conditions import Trouble, view
 from rollout.engine.facts import Command
 from rollout.engine.history import ended
 from rollout.errors import ClusterUnavailable, Fault, InvalidInput, RecordsUnavailable
-from rollout.model.conditions import ClusterStatus, Condition
+from rollout.model.conditions import ClusterStatus, Condition, packed, unpacked
 from rollout.model.documents import rollout_spec
 from rollout.model.release import Release
 from rollout.model.resource import Metadata, RolloutSpec
@@ -46,9 +46,10 @@ _WARNINGS = {
 def status_of(found: Object) -> Status:
     """Return an object's status. Raises InvalidInput where somebody has made it unreadable."""
     try:
-        return Status.model_validate(found.get("status") or {})
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
+        return Status.model_validate(unpacked(found.get("status") or {}))
+    except (ValueError, RecursionError) as error:  # pydantic's are ValueErrors too
+        loc = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("internal",)
+        where = ".".join(map(str, loc))
         remedy = "restore it, or clear it: kubectl patch --subresource=status; the rollout then begins anew"
         raise InvalidInput([Fault(f"status.{where}", "cannot be read", remedy)]) from error
 
@@ -260,7 +261,7 @@ def is_deleted(found: Object) -> bool:
 
 
 def _as_json(status: ClusterStatus) -> dict[str, Any]:
-    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def _log() -> structlog.typing.FilteringBoundLogger:

@@ -13,6 +13,7 @@ from rollout.daemon.controller import Controller, Settings
 from rollout.daemon.logs import configure
 from rollout.errors import ClusterUnavailable
 from rollout.metrics import prometheus as prometheus_client
+from rollout.model.conditions import unpacked
 from tests.fakes import agents, prometheus
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi
@@ -104,7 +105,7 @@ class ClusterWorld:
         return self.api.get(ROLLOUT, "default", name)
 
     def status(self, name="agent"):
-        return self.get(name).get("status") or {}
+        return unpacked(self.get(name).get("status") or {})
 
     def want(self, version, name="agent", **spec):
         self.api.merge(ROLLOUT, "default", name, {"spec": {"version": version, **spec}})

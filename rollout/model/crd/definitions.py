@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout.model.conditions import ClusterStatus
+from rollout.model.conditions import INTERNAL, INTERNAL_MAX, ClusterStatus
 from rollout.model.crd.structural import Bounds, Schema, structural
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import API_VERSION, RolloutSpec
@@ -36,6 +36,13 @@ _POLICY_COLUMNS = (("Age", "date", ".metadata.creationTimestamp", 0),)
 def definitions() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the definitions of Rollout and RolloutPolicy, ready to be applied."""
     status = structural(ClusterStatus, _KEPT)
+    for name in INTERNAL:
+        del status["properties"][name]
+    status["properties"]["internal"] = {
+        "type": "string",
+        "maxLength": INTERNAL_MAX,
+        "description": "What the controller goes by, as one JSON text. It is for no other program.",
+    }
     status["properties"]["conditions"] |= {
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["type"],
