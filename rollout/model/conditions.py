@@ -31,17 +31,19 @@ class ConditionType(StrEnum):
 class Condition(Record):
     """One answer, about one generation of the spec."""
 
-    type: ConditionType
-    status: Literal["True", "False", "Unknown"]
-    reason: Reason
-    message: str = Field(max_length=MESSAGE_MAX)
-    last_transition_time: datetime
-    observed_generation: int = 0
+    type: ConditionType = Field(description="What is asked.")
+    status: Literal["True", "False", "Unknown"] = Field(description="The answer.")
+    reason: Reason = Field(description="Why, as one word for programs.")
+    message: str = Field(max_length=MESSAGE_MAX, description="Why, for people.")
+    last_transition_time: datetime = Field(description="When the answer last changed.")
+    observed_generation: int = Field(default=0, description="The generation of the spec that the answer is about.")
 
 
 INTERNAL = (
     "policy", "wiring", "counters", "evidence", "split", "contracts", "decisions", "checks", "bases", "rules", "added",
-    "state", "handled", "answers", "identities",
+    "state", "handled", "answers", "identities", "windowSince", "lookedAt", "nextLookAt", "looksInWindow", "woken",
+    "passedByHuman", "promotedBy", "harmAccepted", "approved", "windowWaived", "checkTries", "spendAllowed", "resumeTo",
+    "unreadyLooks", "troubleSince", "trouble", "troubleMessage",
 )  # fmt: skip
 """Fields of a status that only the controller goes by: in a cluster they are one text, so that people see theirs."""
 
@@ -73,8 +75,12 @@ class ClusterStatus(Status):
     controller: the lease of the controller that carries it out, as `namespace/name`.
     """
 
-    observed_generation: int = 0
-    controller: str = ""
-    weight: str = ""
-    step_label: str = ""
-    conditions: tuple[Condition, ...] = Field(default=(), max_length=len(ConditionType))
+    observed_generation: int = Field(default=0, description="The generation of the spec that this status is about.")
+    controller: str = Field(
+        default="", description="The lease of the controller that carries the rollout out, as namespace/name."
+    )
+    weight: str = Field(default="", description="The candidate's weight, while a release is under way.")
+    step_label: str = Field(default="", description="The step in force of how many.")
+    conditions: tuple[Condition, ...] = Field(
+        default=(), max_length=len(ConditionType), description="Answers for other programs, in kstatus' words."
+    )

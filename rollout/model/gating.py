@@ -21,50 +21,58 @@ Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=20
 class Window(Document):
     """A time that begins as `cron` says, in `timezone`, and lasts `for` (elapsed time, whatever the clocks do)."""
 
-    cron: str
-    for_s: Duration = Field(alias="for")
-    timezone: str = "UTC"
-    name: str = ""
+    cron: str = Field(description="When it begins, as five cron fields.")
+    for_s: Duration = Field(alias="for", description="How long it lasts.")
+    timezone: str = Field(default="UTC", description="The time zone of cron, such as Europe/Berlin.")
+    name: str = Field(default="", description="What it is called in messages.")
 
 
 class FromEnv(Document):
     """A secret in an environment variable of the controller: it is never written down."""
 
-    env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")]
+    env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")] = Field(
+        description="The variable of the controller's environment. In a cluster its name begins with ROLLOUT_GATE_."
+    )
 
 
 class Auth(Document):
-    bearer: FromEnv
+    bearer: FromEnv = Field(description="A bearer token.")
 
 
 class Webhook(Document):
     """Ask somebody else: POST, then poll what a 202 names, until a verdict or the timeout."""
 
-    name: Name
-    url: WebhookUrl
-    when: When = "before-traffic"
-    timeout_s: Duration = Field(default=600.0, alias="timeout")
-    poll_every_s: Duration = Field(default=5.0, alias="pollEvery")
-    auth: Auth | None = None
+    name: Name = Field(description="What it is called in messages.")
+    url: WebhookUrl = Field(description="The address that is asked.")
+    when: When = Field(default="before-traffic", description="When it is asked.")
+    timeout_s: Duration = Field(default=600.0, alias="timeout", description="How long it has for a verdict.")
+    poll_every_s: Duration = Field(default=5.0, alias="pollEvery", description="How often it is asked again.")
+    auth: Auth | None = Field(default=None, description="How to authenticate.")
 
 
 class CommandGate(Document):
     """Run a program: exit 0 is yes, anything else is no."""
 
-    name: Name
-    run: tuple[Argument, ...] = Field(min_length=1, max_length=64)
-    when: When = "before-traffic"
-    timeout_s: Duration = Field(default=600.0, alias="timeout")
+    name: Name = Field(description="What it is called in messages.")
+    run: tuple[Argument, ...] = Field(min_length=1, max_length=64, description="The program and its arguments.")
+    when: When = Field(default="before-traffic", description="When it is run.")
+    timeout_s: Duration = Field(default=600.0, alias="timeout", description="How long it may take.")
 
 
 class Gates(Document):
     """Windows open the way for more traffic, freezes bar it; checks must agree."""
 
-    windows: tuple[Window, ...] = Field(default=(), max_length=20)
-    freezes: tuple[Window, ...] = Field(default=(), max_length=20)
-    webhooks: tuple[Webhook, ...] = Field(default=(), max_length=10)
-    commands: tuple[CommandGate, ...] = Field(default=(), max_length=10)
-    state: StateGate | None = None
+    windows: tuple[Window, ...] = Field(
+        default=(), max_length=20, description="Release windows: traffic moves to the candidate only while one is open."
+    )
+    freezes: tuple[Window, ...] = Field(
+        default=(), max_length=20, description="Times in which no traffic moves to the candidate."
+    )
+    webhooks: tuple[Webhook, ...] = Field(default=(), max_length=10, description="Services that are asked.")
+    commands: tuple[CommandGate, ...] = Field(
+        default=(), max_length=10, description="Programs that are run, on one machine."
+    )
+    state: StateGate | None = Field(default=None, description="What must hold between the state of both versions.")
 
     def checks(self, when: str) -> tuple[Webhook | CommandGate, ...]:
         """Return the checks that belong to a point of the rollout, in the order written."""

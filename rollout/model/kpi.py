@@ -16,9 +16,9 @@ Selector = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 class Margin(Document):
     """How much worse counts as the same: ``p_c <= (1 + relative) p_s + absolute``, or an odds ratio of 1 + odds."""
 
-    relative_bp: Percent = Field(default=0, alias="relative")
-    absolute_bp: Percent = Field(default=0, alias="absolute")
-    odds_bp: Percent | None = Field(default=None, alias="odds")
+    relative_bp: Percent = Field(default=0, alias="relative", description="Relative to stable's rate.")
+    absolute_bp: Percent = Field(default=0, alias="absolute", description="In percentage points.")
+    odds_bp: Percent | None = Field(default=None, alias="odds", description="As a ratio of odds, for rates above 20 %.")
 
     @property
     def rate(self) -> RateMargin:
@@ -39,20 +39,32 @@ class Kpi(Document):
     among: a counter of what could have led to an outcome; both versions must yield outcomes equally often.
     """
 
-    name: Name
-    preset: str | None = None
-    with_: dict[str, str] = Field(default_factory=dict, alias="with", max_length=16)
-    bad: Selector | None = None
-    good: Selector | None = None
-    sum: Selector | None = None
-    total: Selector | None = None
-    among: Selector | None = None
-    matures_s: Duration = Field(default=0.0, alias="matures")
-    margin: Margin | None = None
-    promotion_margin: Margin | None = None
-    at_most_bp: Percent | None = Field(default=None, alias="atMost")
-    weight: int = Field(default=1, ge=1, le=100)
-    advisory: StrictBool = False
+    name: Name = Field(description="What it is called in messages.")
+    preset: str | None = Field(default=None, description="A KPI that is known by name, such as agent-tasks.")
+    with_: dict[str, str] = Field(
+        default_factory=dict, alias="with", max_length=16, description="What the preset is filled in with."
+    )
+    bad: Selector | None = Field(default=None, description="Selector of the counter of bad outcomes.")
+    good: Selector | None = Field(default=None, description="Selector of the counter of good outcomes.")
+    sum: Selector | None = Field(default=None, description="Selector of the sum over all outcomes; its mean is judged.")
+    total: Selector | None = Field(default=None, description="Selector of the counter of all outcomes.")
+    among: Selector | None = Field(
+        default=None, description="Selector of the counter of what could have led to an outcome."
+    )
+    matures_s: Duration = Field(
+        default=0.0,
+        alias="matures",
+        description="How old outcomes must be before they count as evidence for the candidate.",
+    )
+    margin: Margin | None = Field(default=None, description="How much worse than stable counts as the same.")
+    promotion_margin: Margin | None = Field(
+        default=None, description="Within which margin the candidate must be proved no worse, if it is not margin."
+    )
+    at_most_bp: Percent | None = Field(
+        default=None, alias="atMost", description="The highest share of bad outcomes, whatever stable does."
+    )
+    weight: int = Field(default=1, ge=1, le=100, description="How much it counts beside the other KPIs.")
+    advisory: StrictBool = Field(default=False, description="Show it, and let nothing depend on it.")
 
     @property
     def proof_margin(self) -> Margin | None:

@@ -21,21 +21,33 @@ PINNED_MAX_BYTES = 16 * 1024
 class Evidence(Document):
     """Error rates over the whole rollout, all KPIs and any number of looks; and how to look."""
 
-    false_rollback_bp: Percent = Field(default=500, alias="falseRollback")
-    false_promotion_bp: Percent = Field(default=500, alias="falsePromotion")
-    dispersion: Literal["learn"] | Decimal = Field(
-        default="learn", json_schema_extra={"x-kubernetes-int-or-string": True}
+    false_rollback_bp: Percent = Field(
+        default=500,
+        alias="falseRollback",
+        description="The chance that a healthy candidate is ever rolled back, over the whole release.",
     )
-    look_every_s: Duration = Field(default=30.0, alias="lookEvery")
-    warm_up_s: Duration = Field(default=30.0, alias="warmUp")
+    false_promotion_bp: Percent = Field(
+        default=500,
+        alias="falsePromotion",
+        description="The chance that a candidate beyond the margin is proved no worse.",
+    )
+    dispersion: Literal["learn"] | Decimal = Field(
+        default="learn",
+        json_schema_extra={"x-kubernetes-int-or-string": True},
+        description="How clustered outcomes are: a number from 1 on, or learn.",
+    )
+    look_every_s: Duration = Field(default=30.0, alias="lookEvery", description="How often a sample is taken.")
+    warm_up_s: Duration = Field(
+        default=30.0, alias="warmUp", description="How long after a change of weight nothing counts."
+    )
 
 
 class Escalation(Document):
     """Do one thing at once, another if it lasts."""
 
-    then: Literal["hold"] = "hold"
-    after_s: Duration = Field(alias="after")
-    do: Literal["pause", "rollback"]
+    then: Literal["hold"] = Field(default="hold", description="What follows at once.")
+    after_s: Duration = Field(alias="after", description="After how long something else follows.")
+    do: Literal["pause", "rollback"] = Field(description="What follows then.")
 
 
 _WORD_OR_ESCALATION: JsonDict = {"x-kubernetes-preserve-unknown-fields": True}
@@ -45,47 +57,66 @@ _WORD_OR_ESCALATION: JsonDict = {"x-kubernetes-preserve-unknown-fields": True}
 class Reactions(Document):
     """What follows from each verdict that is not `acceptable`."""
 
-    worse: Literal["rollback", "freeze", "pause"] = "rollback"
+    worse: Literal["rollback", "freeze", "pause"] = Field(
+        default="rollback", description="What follows when the candidate is worse."
+    )
     no_data: Literal["hold", "pause", "rollback"] | Escalation = Field(
-        default="hold", json_schema_extra=_WORD_OR_ESCALATION
+        default="hold", json_schema_extra=_WORD_OR_ESCALATION, description="What follows when there are no outcomes."
     )
     source_down: Literal["hold", "pause", "rollback"] | Escalation = Field(
-        default="hold", json_schema_extra=_WORD_OR_ESCALATION
+        default="hold",
+        json_schema_extra=_WORD_OR_ESCALATION,
+        description="What follows when the metrics cannot be read.",
     )
-    undecided: Literal["pause", "advance", "rollback"] = "pause"
-    stable_down: Literal["hold", "promote"] = "hold"
+    undecided: Literal["pause", "advance", "rollback"] = Field(
+        default="pause", description="What follows when the time of a step is over without evidence."
+    )
+    stable_down: Literal["hold", "promote"] = Field(
+        default="hold",
+        description="Whether a candidate is promoted past a stable version that is down, or waits for a human.",
+    )
     environment: Literal["hold", "pause", "rollback"] | Escalation = Field(
-        default="hold", json_schema_extra=_WORD_OR_ESCALATION
+        default="hold",
+        json_schema_extra=_WORD_OR_ESCALATION,
+        description="What follows when both versions break their bound.",
     )
 
 
 class Drain(Document):
     """How long an old version's requests may take to end."""
 
-    deadline_s: Duration = Field(default=86_400.0, alias="deadline")
-    then: Literal["keep"] = "keep"
+    deadline_s: Duration = Field(default=86_400.0, alias="deadline", description="After this long the drain is over.")
+    then: Literal["keep"] = Field(default="keep", description="What becomes of the version that lost.")
 
 
 class SpendCap(Document):
     """How much the candidate may cost until it is promoted, in the counter's own unit."""
 
-    counter: Selector
-    at_most: float = Field(gt=0, allow_inf_nan=False)
-    then: Literal["rollback", "pause"] = "rollback"
+    counter: Selector = Field(description="Selector of the counter of what the candidate costs.")
+    at_most: float = Field(gt=0, allow_inf_nan=False, description="The most it may cost, in the counter's unit.")
+    then: Literal["rollback", "pause"] = Field(
+        default="rollback", description="What follows when it has cost that much."
+    )
 
 
 class PolicySpec(Document):
     """The policy itself, pinned whole at the start of a rollout. Exactly one strategy: `canary` or `blueGreen`."""
 
-    canary: Canary | None = None
-    blue_green: BlueGreen | None = None
-    undo: Undo | None = None
-    gates: Gates = Gates()
-    kpis: tuple[Kpi, ...] = Field(min_length=1, max_length=16)
-    evidence: Evidence = Evidence()
-    reactions: Reactions = Reactions()
-    drain: Drain = Drain()
-    spend_cap: SpendCap | None = None
+    canary: Canary | None = Field(default=None, description="Shift traffic in steps.")
+    blue_green: BlueGreen | None = Field(
+        default=None, description="Preview the candidate, then switch all traffic at once."
+    )
+    undo: Undo | None = Field(default=None, description="The quick way back to the version before.")
+    gates: Gates = Field(default=Gates(), description="What else must hold before traffic moves.")
+    kpis: tuple[Kpi, ...] = Field(min_length=1, max_length=16, description="What is judged.")
+    evidence: Evidence = Field(
+        default=Evidence(), description="How much evidence is needed, and how samples are taken."
+    )
+    reactions: Reactions = Field(default=Reactions(), description="What follows from each verdict.")
+    drain: Drain = Field(default=Drain(), description="How long the requests of the version that lost may take to end.")
+    spend_cap: SpendCap | None = Field(
+        default=None, description="How much the candidate may cost until it is promoted."
+    )
 
     def canonical(self) -> str:
         """Return the one text that stands for this policy: defaults filled in, keys sorted."""

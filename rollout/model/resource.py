@@ -28,8 +28,8 @@ class Metadata(Document):
 class Endpoint(Document):
     """One address that serves one version; several may serve the same."""
 
-    version: Version
-    url: Url
+    version: Version = Field(description="The version that this address serves.")
+    url: Url = Field(description="The address, such as http://127.0.0.1:9001.")
 
 
 class Backends(Document):
@@ -39,11 +39,26 @@ class Backends(Document):
     Service's. namespace: of the Services and Deployments, where it is not the Rollout's.
     """
 
-    service: NameTemplate | None = None
-    deployment: NameTemplate | None = None
-    port: int | None = Field(default=None, ge=1, le=65_535)
-    namespace: Name | None = None
-    endpoints: tuple[Endpoint, ...] = Field(default=(), min_length=1, max_length=64, json_schema_extra={"local": True})
+    service: NameTemplate | None = Field(
+        default=None, description="Template of the Service's name. It must have $version in it."
+    )
+    deployment: NameTemplate | None = Field(
+        default=None,
+        description="Template of the name of the Deployment behind it. It is scaled up where it sleeps at 0 replicas.",
+    )
+    port: int | None = Field(
+        default=None, ge=1, le=65_535, description="The Service's port that routes send requests to."
+    )
+    namespace: Name | None = Field(
+        default=None, description="Namespace of the Services and Deployments, if it is not the Rollout's."
+    )
+    endpoints: tuple[Endpoint, ...] = Field(
+        default=(),
+        min_length=1,
+        max_length=64,
+        json_schema_extra={"local": True},
+        description="Addresses that serve versions, on one machine.",
+    )
 
     def of(self, version: str) -> tuple[str, ...]:
         """Return the addresses that serve a version, in the order written."""
@@ -56,18 +71,22 @@ class Backends(Document):
 
 
 class PinBy(Document):
-    header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+    header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] = Field(
+        description="The header with the conversation's id."
+    )
 
 
 class Conversations(Document):
     """What keeps a conversation on its version, and how many requests one usually has."""
 
-    pin_by: PinBy = PinBy(header="x-thread-id")
-    turns: int = Field(default=10, ge=1, le=1000)
+    pin_by: PinBy = Field(
+        default=PinBy(header="x-thread-id"), description="By what requests of one conversation are told."
+    )
+    turns: int = Field(default=10, ge=1, le=1000, description="How many requests a conversation usually has.")
 
 
 class PolicyRef(Document):
-    name: Name
+    name: Name = Field(description="The policy's name.")
 
 
 WIRING = {"backends", "routes", "metrics", "conversations"}
@@ -77,16 +96,26 @@ WIRING = {"backends", "routes", "metrics", "conversations"}
 class RolloutSpec(Document):
     """What is wanted. Changing `version` starts a rollout."""
 
-    version: Version | None = None
-    backends: Backends
-    routes: tuple[Route, ...] = Field(min_length=1, max_length=8)
-    metrics: Metrics
-    conversations: Conversations = Conversations()
-    contract: ContractSource | None = None
-    state_store: StateStore | None = None
-    policy_ref: PolicyRef | None = None
-    policy: PolicySpec | None = None
-    paused: StrictBool = False
+    version: Version | None = Field(default=None, description="The wanted version. Changing it starts a release.")
+    backends: Backends = Field(description="How a version becomes a backend.")
+    routes: tuple[Route, ...] = Field(
+        min_length=1,
+        max_length=8,
+        description="The routes whose traffic is split. They move together, and all of them are verified.",
+    )
+    metrics: Metrics = Field(description="Where counters of both versions come from.")
+    conversations: Conversations = Field(
+        default=Conversations(), description="What keeps a conversation on its version."
+    )
+    contract: ContractSource | None = Field(default=None, description="Where the state contract of a version is found.")
+    state_store: StateStore | None = Field(
+        default=None, description="Where the agents keep their conversations. It is only read."
+    )
+    policy_ref: PolicyRef | None = Field(
+        default=None, description="The RolloutPolicy, in the same namespace, that releases are judged by."
+    )
+    policy: PolicySpec | None = Field(default=None, description="The policy itself, in place of policyRef.")
+    paused: StrictBool = Field(default=False, description="Hold the weight as it is. Harm is still watched for.")
 
     @property
     def is_local(self) -> bool:

@@ -23,10 +23,14 @@ class EnvoyRoute(Document):
     Envoy's admin page. directory: where it watches for clusters.json and routes.json, which this tool writes.
     """
 
-    listen: Address | None = None
-    preview: Address | None = None
-    admin: Address | None = None
-    directory: Directory | None = None
+    listen: Address | None = Field(
+        default=None, description="Where conversations enter. This Envoy is started by the tool."
+    )
+    preview: Address | None = Field(default=None, description="Where a candidate that is previewed can be reached.")
+    admin: Address | None = Field(default=None, description="The admin page of an Envoy of your own.")
+    directory: Directory | None = Field(
+        default=None, description="The directory that your own Envoy watches for clusters.json and routes.json."
+    )
 
 
 class ClusterRoute(Document):
@@ -36,15 +40,24 @@ class ClusterRoute(Document):
     added to the rule, and the old version taken out of it once the release is over.
     """
 
-    name: RouteName
-    rule: RuleName | None = None
-    manage_backends: StrictBool = False
+    name: RouteName = Field(description="The route's name, in the Rollout's namespace.")
+    rule: RuleName | None = Field(
+        default=None, description="The rule's name. Without it, the only rule that names both versions is chosen, once."
+    )
+    manage_backends: StrictBool = Field(
+        default=False,
+        description="Add the candidate's backend to the rule if it is missing, and take out what was added once it is over.",
+    )
 
 
 class Route(Document):
     """One place where traffic is split; exactly one kind."""
 
-    http_route: ClusterRoute | None = None
-    grpc_route: ClusterRoute | None = None
-    virtual_service: ClusterRoute | None = None
-    envoy: EnvoyRoute | None = Field(default=None, json_schema_extra={"local": True})
+    http_route: ClusterRoute | None = Field(default=None, description="An HTTPRoute of the Gateway API.")
+    grpc_route: ClusterRoute | None = Field(default=None, description="A GRPCRoute of the Gateway API.")
+    virtual_service: ClusterRoute | None = Field(
+        default=None, description="A VirtualService of Istio, with one host for each version."
+    )
+    envoy: EnvoyRoute | None = Field(
+        default=None, json_schema_extra={"local": True}, description="An Envoy on one machine."
+    )

@@ -117,12 +117,16 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 class Waiver(Document):
     """Somebody answers for a finding, for a time. accept_unsafe: needed for what would do harm without a word."""
 
-    code: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{1,60}$")]
-    pointer: Annotated[str, StringConstraints(max_length=500)] = ""
-    reason: Text
-    owner: Text
-    expires: date
-    accept_unsafe: bool = False
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{1,60}$")] = Field(
+        description="The code of the finding."
+    )
+    pointer: Annotated[str, StringConstraints(max_length=500)] = Field(
+        default="", description="Where in the contract, as a JSON pointer; empty for all."
+    )
+    reason: Text = Field(description="Why it is acceptable.")
+    owner: Text = Field(description="Who answers for it.")
+    expires: date = Field(description="The last day it holds.")
+    accept_unsafe: bool = Field(default=False, description="Needed for what would do harm silently.")
 
 
 class StateGate(Document):
@@ -134,9 +138,19 @@ class StateGate(Document):
     every: how often, during the rollout.
     """
 
-    require: Literal["none", "backward", "forward", "full"] = "full"
-    on_unknown: Literal["block", "warn", "allow"] = "block"
-    past_no_return: Literal["freeze", "rollback"] = "freeze"
-    threads: int = Field(default=200, ge=1, le=1000)
-    every_s: Duration = Field(default=60.0, alias="every")
-    waivers: tuple[Waiver, ...] = Field(default=(), max_length=20)
+    require: Literal["none", "backward", "forward", "full"] = Field(
+        default="full", description="Which directions must be compatible; full is backward and forward."
+    )
+    on_unknown: Literal["block", "warn", "allow"] = Field(
+        default="block", description="Whether what cannot be decided blocks, is told, or passes."
+    )
+    past_no_return: Literal["freeze", "rollback"] = Field(
+        default="freeze", description="What follows from harm once the candidate has written what stable cannot read."
+    )
+    threads: int = Field(
+        default=200, ge=1, le=1000, description="How many of the newest conversations are looked into."
+    )
+    every_s: Duration = Field(
+        default=60.0, alias="every", description="How often they are looked into during a release."
+    )
+    waivers: tuple[Waiver, ...] = Field(default=(), max_length=20, description="Findings that somebody answers for.")

@@ -116,14 +116,20 @@ class Traffic(Record):
     before any user is on it; None where there is no preview.
     """
 
-    wanted_bp: int = 0
-    applied_bp: int | None = None
-    applied_at: datetime | None = None
-    asked_at: datetime | None = None
-    off_since: datetime | None = None
-    drifts: int = 0
-    effective: Literal["confirmed", "unconfirmed", "refuted"] = "unconfirmed"
-    preview_header: str | None = None
+    wanted_bp: int = Field(default=0, description="The wanted weight, in basis points.")
+    applied_bp: int | None = Field(default=None, description="The weight that came into force last, in basis points.")
+    applied_at: datetime | None = Field(default=None, description="When it came into force.")
+    asked_at: datetime | None = Field(default=None, description="When it was asked for.")
+    off_since: datetime | None = Field(
+        default=None, description="Since when the route is not as wanted, or the requests refute it."
+    )
+    drifts: int = Field(default=0, description="How often somebody else's edit was put back.")
+    effective: Literal["confirmed", "unconfirmed", "refuted"] = Field(
+        default="unconfirmed", description="Whether the requests show the weight."
+    )
+    preview_header: str | None = Field(
+        default=None, description="The header by which a candidate that is previewed is reached."
+    )
 
 
 class Base(Record):
@@ -147,9 +153,9 @@ class RuleIdentity(Record):
 class Blocked(Record):
     """Why traffic cannot be moved where it must go. since: when that began."""
 
-    reason: Reason
-    message: str
-    since: datetime
+    reason: Reason = Field(description="Why, as one word for programs.")
+    message: str = Field(description="Why, in which route, and in the API server's words.")
+    since: datetime = Field(description="Since when.")
 
 
 class CheckRun(Record):
@@ -168,13 +174,13 @@ class CheckRun(Record):
 class CommandOutcome(Record):
     """What became of the last command."""
 
-    id: str
-    verb: str
-    actor: str
-    reason: str
-    accepted: bool
-    message: str
-    at: datetime
+    id: str = Field(description="The command's id.")
+    verb: str = Field(description="What was asked for.")
+    actor: str = Field(description="Who asked.")
+    reason: str = Field(description="Why.")
+    accepted: bool = Field(description="Whether it was carried out.")
+    message: str = Field(description="What became of it.")
+    at: datetime = Field(description="When it was answered.")
 
 
 class KpiFigures(Record):
@@ -236,64 +242,68 @@ class Status(Record):
     were when the checks passed; a text that is too large is kept by its digest.
     """
 
-    phase: Phase = Phase.STABLE
-    reason: Reason = Reason.SETTLED
-    message: str = ""
-    next: str = ""
-    stable_version: str | None = None
-    candidate_version: str | None = None
-    previous_version: str | None = None
-    retries: int = 0
-    undoing: bool = False
-    standby_until: datetime | None = None
+    phase: Phase = Field(default=Phase.STABLE, description="Where the rollout is.")
+    reason: Reason = Field(default=Reason.SETTLED, description="Why it is there, as one word for programs.")
+    message: str = Field(default="", description="Why it is there, for people.")
+    next: str = Field(default="", description="What comes next.")
+    stable_version: str | None = Field(default=None, description="The version in use.")
+    candidate_version: str | None = Field(default=None, description="The version that is released, or was last.")
+    previous_version: str | None = Field(default=None, description="The version that was stable before.")
+    retries: int = Field(default=0, description="How often this version was tried again after a rollback.")
+    undoing: bool = Field(default=False, description="Whether this is the way back to the version before.")
+    standby_until: datetime | None = Field(default=None, description="Until when the old version stays ready.")
     policy: Pinned | None = None
     wiring: str | None = None
-    steps: int = 0
-    step: int = 0
-    started_at: datetime | None = None
-    phase_since: datetime | None = None
+    steps: int = Field(default=0, description="How many steps there are.")
+    step: int = Field(default=0, description="The step in force, from 0 on.")
+    started_at: datetime | None = Field(default=None, description="When the release began.")
+    phase_since: datetime | None = Field(default=None, description="When the phase began.")
     window_since: datetime | None = None
-    deadline: datetime | None = None
+    deadline: datetime | None = Field(default=None, description="When the phase is given up.")
     looked_at: datetime | None = None
     next_look_at: datetime | None = None
     looks_in_window: int = 0
-    traffic: Traffic = Traffic()
+    traffic: Traffic = Field(default=Traffic(), description="The candidate's share of the traffic.")
     bases: dict[str, Base] = Field(default_factory=dict)
     rules: dict[str, RuleIdentity] = Field(default_factory=dict)
     added: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    blocked: Blocked | None = None
-    warnings: tuple[str, ...] = ()
+    blocked: Blocked | None = Field(default=None, description="Why traffic cannot be moved where it must go.")
+    warnings: tuple[str, ...] = Field(default=(), description="What the preflight found that users should know.")
     identities: dict[str, dict[str, str]] = Field(default_factory=dict)
-    identity_drift: str = ""
+    identity_drift: str = Field(default="", description="What has changed of a version since the checks began.")
     woken: str | None = None
     counters: Ledger = Ledger()
     evidence: dict[str, KpiEvidence] = Field(default_factory=dict)
     split: TrafficEvidence = TrafficEvidence()
-    harm_e: float = 1.0
-    culprits: tuple[str, ...] = ()
+    harm_e: float = Field(
+        default=1.0, description="Evidence that the candidate is worse; it is rolled back at 1 / falseRollback."
+    )
+    culprits: tuple[str, ...] = Field(default=(), description="The KPIs that are worse.")
     passed_by_human: tuple[int, ...] = ()
     promoted_by: tuple[str, ...] = ()
     harm_accepted: tuple[int, ...] = ()
-    declined_version: str | None = None
-    failed: dict[str, int] = Field(default_factory=dict)
+    declined_version: str | None = Field(default=None, description="The declared version that somebody turned down.")
+    failed: dict[str, int] = Field(
+        default_factory=dict, description="Versions that failed, with how often each was tried again."
+    )
     approved: tuple[int, ...] = ()
     window_waived: tuple[int, ...] = ()
     contracts: dict[str, Pinned] = Field(default_factory=dict)
     state: Compatibility | None = None
     checks: tuple[CheckRun, ...] = ()
     check_tries: int = 0
-    spent: float = 0.0
+    spent: float = Field(default=0.0, description="What the candidate has cost.")
     spend_allowed: float | None = None
     resume_to: Phase | None = None
-    held_by: HeldBy | None = None
+    held_by: HeldBy | None = Field(default=None, description="Who or what a pause waits for.")
     unready_looks: int = 0
-    stable_passed_by: str = ""
+    stable_passed_by: str = Field(default="", description="Who let a stable version that is down be passed.")
     trouble_since: datetime | None = None
     trouble: Reason | None = None
     trouble_message: str = ""
-    environment: tuple[str, ...] = ()
-    result: Result | None = None
-    last_command: CommandOutcome | None = None
+    environment: tuple[str, ...] = Field(default=(), description="The KPIs whose bound both versions break.")
+    result: Result | None = Field(default=None, description="How the last release ended.")
+    last_command: CommandOutcome | None = Field(default=None, description="What became of the last command.")
     answers: tuple[CommandOutcome, ...] = ()
     handled: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
