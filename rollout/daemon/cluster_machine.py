@@ -201,6 +201,7 @@ def _source(shared: Shared, naming: Naming, declared: Prometheus) -> MetricsSour
         requests=declared.requests,
         stale_after_s=declared.stale_after_s,
         now=time.time,
+        clock=CLOCK.now,
     )
 
 

@@ -42,6 +42,7 @@ def begin(
         looked_at=None,
         next_look_at=None,
         looks_in_window=0,
+        gap_s=0.0,
         traffic=Traffic(),
         identities={},
         identity_drift="",
@@ -89,4 +90,5 @@ def open_window(draft: Draft) -> None:
         split=split_restarted(draft.status.split),
         window_since=draft.later(draft.policy.evidence.warm_up_s),
         looks_in_window=0,
+        gap_s=0.0,
     )

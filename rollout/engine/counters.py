@@ -70,13 +70,14 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
             increments[name] = Increment(_look(before, reading), read_at[name])
         kept = {**(known or {}), **current}
         values[name] = kept if len(kept) <= SERIES_KEPT else current
-        read_at[name] = now
+        read_at[name] = min(now, round_.at or now)
     after = Ledger(
         values=values,
         births={**ledger.births, **round_.births},
         pages=tuple(sorted({*ledger.pages, *round_.pages})),
         read_at=read_at,
         doubts=tuple(sorted(doubts)),
+        mark=round_.mark,
     )
     return after, increments
 

@@ -92,6 +92,11 @@ class Draft:
         """Return the seconds since a moment; 0 for one that has not come (a clock may step back)."""
         return max(0.0, (self.now - moment).total_seconds()) if moment else 0.0
 
+    @property
+    def watched_s(self) -> float:
+        """How long the weight in force was watched, in seconds: gaps do not count."""
+        return max(0.0, self.since(self.status.window_since) - self.status.gap_s)
+
     def update(self, **changes: Any) -> None:
         self.status = self.status.model_copy(update=changes)
 

@@ -23,7 +23,7 @@ def baking(draft: Draft) -> None:
     at_most_s = draft.way.bake.at_most_s
     if closed is None:
         _promote(draft)
-    elif closed.reason is Reason.COLLECTING and at_most_s and draft.since(status.window_since) >= at_most_s:
+    elif closed.reason is Reason.COLLECTING and at_most_s and draft.watched_s >= at_most_s:
         undecided(draft, closed, at_most_s)
     else:
         wait_or_give_up(draft, closed)

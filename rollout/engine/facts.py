@@ -144,8 +144,10 @@ class Round:
 
     responses: how many outcomes were given (`bad`) among those that could have been (`total`), for KPIs that check
     it. spend: the candidate's cost (`total`). requests: what the split is measured by. births: when each page's
-    process started. pages: those that were read. lagging: whether a reading may be a little older than the one
-    before, as two Prometheus behind one address give them: then a value that fell a little is no new beginning.
+    process started. pages: those that were read. at: when the newest samples in it were taken, if not just now. mark:
+    by what a round is told from one with the very same samples; empty where each round is new. lagging: whether a
+    reading may be a little older than the one before, as two Prometheus behind one address give them: then a value
+    that fell a little is no new beginning.
     """
 
     kpis: Mapping[str, Reading]
@@ -155,6 +157,8 @@ class Round:
     births: Mapping[str, float] = field(default_factory=dict)
     lagging: bool = False
     pages: tuple[str, ...] = ()
+    at: datetime | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

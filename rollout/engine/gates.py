@@ -22,9 +22,11 @@ from rollout.engine.watching import (
     held_long_enough,
     looked_often_enough,
     no_trouble,
+    nothing_was_cut,
     outcomes_were_seen,
     previewed_long_enough,
     responses_are_alike,
+    sampled_lately,
     share_is_confirmed,
     split_is_right,
     warmed_up,
@@ -48,6 +50,7 @@ PREVIEW: tuple[Gate, ...] = (
     candidate_answers,
     checks_agree_before_traffic,  # they run against the preview
     warmed_up,
+    sampled_lately,
     previewed_long_enough,  # the policy's `preview.for`
     looked_often_enough,
     outcomes_were_seen,  # of stable
@@ -62,8 +65,10 @@ STEP: tuple[Gate, ...] = (
     no_trouble,  # environment, source, data: as the policy says
     split_is_right,  # and the requests show it
     warmed_up,  # cold caches are no regression
+    sampled_lately,  # what was seen long ago says nothing of now
     held_long_enough,  # the policy's `for`
-    looked_often_enough,  # at least three looks
+    looked_often_enough,  # at least three looks, after a gap again
+    nothing_was_cut,  # nor is a sample left that said more than one may
     outcomes_were_seen,  # no data is never success
     responses_are_alike,  # feedback of one version only is no comparison
     evidence_is_in,  # `until: evidence`, and always before promotion
@@ -75,7 +80,10 @@ BAKE: tuple[Gate, ...] = (
     no_trouble,
     split_is_right,
     warmed_up,
+    sampled_lately,
     baked_long_enough,
+    looked_often_enough,
+    nothing_was_cut,
     outcomes_were_seen,
     reference_is_known,
     share_is_confirmed,

@@ -10,12 +10,19 @@ from rollout.engine.books import split_after
 from rollout.engine.counters import REQUESTS, SPEND, Increment, responses_of, take
 from rollout.engine.draft import Draft
 from rollout.engine.evidence import Sight, after_look
+from rollout.engine.facts import Round
 from rollout.engine.judge import judge, with_verdicts
+from rollout.model.policy import Evidence
 from rollout.model.status import Phase, Status
 from rollout.stats import Look, Reached
 
 LOOKING = (Phase.PREFLIGHT, Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED, Phase.FROZEN)
 """Phases in which counters are read. Judging never stops while a gate, or a human, holds."""
+
+
+GAP_LOOKS = 3
+GAP_MIN_S = 20.0
+"""No sample for so many looks, and so long, is a gap: the controller, the API or the source was away, or overloaded."""
 
 
 def look(draft: Draft) -> None:
@@ -25,6 +32,13 @@ def look(draft: Draft) -> None:
         return
     if draft.status.looked_at is not None and draft.now < draft.status.looked_at:
         open_window(draft)  # the clock stepped back: how long anything took is unknown
+    if _has_nothing_new(draft, round_):
+        draft.update(
+            next_look_at=draft.later(draft.policy.evidence.look_every_s),
+            unready_looks=draft.status.unready_looks + 1 if _candidate_down(draft) else 0,
+        )
+        return
+    _note_gap(draft)
     status, policy = draft.status, draft.policy
     ledger, increments = take(status.counters, round_, draft.now)
     elapsed_s = draft.since(status.looked_at)
@@ -57,6 +71,33 @@ def look(draft: Draft) -> None:
         if looks
         else "nothing counts yet: no steady weight since the last look",
     )
+
+
+def _has_nothing_new(draft: Draft, round_: Round) -> bool:
+    """Whether a round has the very samples of the one before: then nothing was seen of what happened since."""
+    readings = [*round_.kpis.values(), *round_.responses.values(), round_.requests]
+    readable = not any(reading.problem for reading in readings)
+    return readable and round_.mark != "" and round_.mark == draft.status.counters.mark
+
+
+def _note_gap(draft: Draft) -> None:
+    """After a time in which nobody looked, nothing of it counts as time at this weight, and sampling begins anew.
+
+    What happened meanwhile is counted as evidence all the same: one sample may raise it only so far.
+    """
+    status, every_s = draft.status, draft.policy.evidence.look_every_s
+    unseen_s = draft.since(status.looked_at) - every_s
+    if status.looked_at is None or status.window_since is None or not is_gap(draft.policy.evidence, unseen_s + every_s):
+        return
+    at_this_weight_s = min(unseen_s, draft.since(status.window_since))
+    draft.update(gap_s=status.gap_s + at_this_weight_s, looks_in_window=0)
+    draft.record("look", message=f"no sample was taken for {unseen_s + every_s:.0f} s, though one was due")
+
+
+def is_gap(settings: Evidence, unseen_s: float) -> bool:
+    """Whether it is too long since the last sample to take what it says for what is."""
+    every_s = settings.look_every_s
+    return unseen_s > every_s + max(GAP_LOOKS * every_s, GAP_MIN_S)
 
 
 def _sight(draft: Draft, increments: Mapping[str, Increment], elapsed_s: float) -> Sight:

@@ -180,7 +180,7 @@ def _observing(draft: Draft) -> None:
     by_hand = draft.status.step in draft.status.passed_by_human
     closed = first_closed(_chain(draft, by_hand=by_hand), draft)
     at_most_s = draft.step.at_most_s
-    out_of_time = at_most_s is not None and draft.since(draft.status.window_since) >= at_most_s
+    out_of_time = at_most_s is not None and draft.watched_s >= at_most_s
     if closed is None:
         _pass_step(draft, "by hand" if by_hand else "")
     elif closed.reason is Reason.COLLECTING and at_most_s is not None and out_of_time:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollout.engine import words
 from rollout.engine.closed import Closed
 from rollout.engine.draft import Draft
+from rollout.engine.looking import is_gap
 from rollout.model.status import Reason
 
 LOOKS_MIN = 3
@@ -39,17 +40,43 @@ def warmed_up(draft: Draft) -> Closed | None:
 
 
 def held_long_enough(draft: Draft) -> Closed | None:
-    left_s = draft.step.for_s - draft.since(draft.status.window_since)
+    left_s = draft.step.for_s - draft.watched_s
     if left_s > 0:
         return Closed(Reason.HOLDING, f"holds this weight for {words.span(left_s)} more")
     return None
 
 
+def sampled_lately(draft: Draft) -> Closed | None:
+    """Let nothing pass on what was seen long ago."""
+    unseen_s = draft.since(draft.status.looked_at)
+    if not draft.way.proves or draft.status.looked_at is None or not is_gap(draft.policy.evidence, unseen_s):
+        return None
+    return Closed(Reason.AFTER_GAP, f"no new sample for {words.span(unseen_s)}")
+
+
 def looked_often_enough(draft: Draft) -> Closed | None:
     if not draft.way.proves:
         return None
-    left = LOOKS_MIN - draft.status.looks_in_window
+    left, gap_s = LOOKS_MIN - draft.status.looks_in_window, draft.status.gap_s
+    if left > 0 and gap_s:
+        return Closed(Reason.AFTER_GAP, f"no sample was taken for {words.span(gap_s)}: needs {left} more since then")
     return Closed(Reason.HOLDING, f"needs {left} more looks at this weight") if left > 0 else None
+
+
+def nothing_was_cut(draft: Draft) -> Closed | None:
+    """Let nothing pass while a sample says more of harm than one sample may."""
+    states = draft.status.evidence
+    cut = [
+        kpi.name
+        for kpi in draft.policy.kpis
+        if not kpi.advisory and (states[kpi.name].harm.cut or ((bound := states[kpi.name].bound) and bound.cut))
+    ]
+    if not cut or not draft.way.proves:
+        return None
+    candidate = draft.status.candidate_version
+    return Closed(
+        Reason.HOLDING, f"waits for another sample: the last one is bad for {candidate} in {words.listed(cut)}"
+    )
 
 
 def outcomes_were_seen(draft: Draft) -> Closed | None:
@@ -87,14 +114,14 @@ def share_is_confirmed(draft: Draft) -> Closed | None:
 def baked_long_enough(draft: Draft) -> Closed | None:
     binding = [kpi.matures_s for kpi in draft.policy.kpis if not kpi.advisory and draft.way.proves]
     matures_s = max(binding, default=0.0)
-    left_s = max(draft.way.bake.for_s, matures_s) - draft.since(draft.status.window_since)
+    left_s = max(draft.way.bake.for_s, matures_s) - draft.watched_s
     if left_s > 0:
         return Closed(Reason.BAKING, f"bakes at 100 % for {words.span(left_s)} more, reference: frozen")
     return None
 
 
 def previewed_long_enough(draft: Draft) -> Closed | None:
-    left_s = draft.step.for_s - draft.since(draft.status.window_since)
+    left_s = draft.step.for_s - draft.watched_s
     if left_s <= 0:
         return None
     header, candidate = draft.status.traffic.preview_header, draft.status.candidate_version

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rollout.engine.facts import Counters, Reading, Round
@@ -30,10 +31,11 @@ _PROCESS = ("job", "namespace", "pod", "instance")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One selector of a round. id: by which its series are known in the answer."""
+    """One selector of a round. id: by which its series are known in the answer. version: whose it is."""
 
     id: str
     text: str
+    version: str = ""
 
     @property
     def promql(self) -> str:
@@ -51,8 +53,8 @@ class _Terms:
 
     by_text: dict[str, Term] = field(default_factory=dict)
 
-    def of(self, text: str) -> Term:
-        return self.by_text.setdefault(text, Term(f"t{len(self.by_text)}", text))
+    def of(self, text: str, version: str = "") -> Term:
+        return self.by_text.setdefault(text, Term(f"t{len(self.by_text)}", text, version))
 
 
 class PrometheusSource:
@@ -72,9 +74,11 @@ class PrometheusSource:
         requests: str | None,
         stale_after_s: float,
         now: Callable[[], float],
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._client, self._name, self._namespace = client, name, namespace
         self._service_of, self._requests, self._stale_after_s, self._now = service_of, requests, stale_after_s, now
+        self._clock = clock
 
     def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
         """Read every counter of both versions at one time."""
@@ -85,9 +89,9 @@ class PrometheusSource:
         terms = _Terms()
         for text in (*texts, split):
             for version in (stable, candidate):
-                terms.of(self._selector(text, version))
+                terms.of(self._selector(text, version), version)
         if spend:
-            terms.of(self._selector(spend, candidate))
+            terms.of(self._selector(spend, candidate), candidate)
         found = _Found(terms, self._answer(terms.by_text.values()), self._stale_after_s)
 
         def reading(counted: str, total: str, *, good: bool = False) -> Reading:
@@ -99,6 +103,8 @@ class PrometheusSource:
             responses={query.name: reading(query.total, query.among) for query in queries if query.among},
             spend=self._spend(found, spend, candidate) if spend else None,
             lagging=True,
+            at=None if self._clock is None else self._clock() - timedelta(seconds=max(0.0, found.age_s)),
+            mark=found.mark,
         )
 
     def _selector(self, text: str, version: str) -> str:
@@ -165,12 +171,35 @@ class _Found:
         self._terms, self._answer, self._stale_after_s = terms, answer, stale_after_s
         self._series: dict[str, dict[str, float]] = {}
         self._age_s: dict[str, float] = {}
+        newest: dict[str, float] = {}
         for sample in answer.samples:
             term = sample.labels.get(LABEL, "")
             if term.endswith("@"):
                 self._age_s[term[:-1]] = sample.at - sample.value
+                newest[term[:-1]] = sample.value
             else:
                 self._series.setdefault(term, {})[_name(sample)] = sample.value
+
+        self._newest = {id_: at for id_, at in newest.items() if id_ in self._series}
+
+    def _by_version(self, of: Mapping[str, float], best: Callable[[Iterable[float]], float]) -> list[float]:
+        """Return the best of each version's terms: one scrape of a version has all of its counters."""
+        by_version: dict[str, list[float]] = {}
+        for term in self._terms.by_text.values():
+            if term.id in of:
+                by_version.setdefault(term.version, []).append(of[term.id])
+        return [best(values) for values in by_version.values()]
+
+    @property
+    def age_s(self) -> float:
+        """How old the newest sample of the version is whose newest is the oldest."""
+        return max(self._by_version(self._age_s, min), default=0.0)
+
+    @property
+    def mark(self) -> str:
+        """By what these samples are told from others: when the newest of that version was taken."""
+        newest = self._by_version(self._newest, max)
+        return f"{min(newest):.3f}" if newest else ""
 
     def series(self, text: str) -> dict[str, float]:
         return self._series.get(self._terms.of(text).id, {})

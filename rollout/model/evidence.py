@@ -61,7 +61,7 @@ class Ledger(Record):
 
     values: by KPI, then by series. births: when each page's process started (unix seconds), where it says so.
     pages: those that were ever read. read_at: when each KPI was last read. doubts: processes that may
-    have begun anew, as the last reading of a source that may lag has it.
+    have begun anew, as the last reading of a source that may lag has it. mark: which samples were read last.
     """
 
     values: dict[str, dict[str, float]] = Field(default_factory=dict)
@@ -69,6 +69,7 @@ class Ledger(Record):
     pages: tuple[str, ...] = ()
     read_at: dict[str, datetime] = Field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    mark: str = ""
 
 
 class TrafficEvidence(Record):

@@ -67,12 +67,14 @@ ODDS_PROOF = Grid(bets=tuple(1.0 / bet for bet in ODDS_HARM.bets), prior=ODDS_HA
 class Wealth:
     """The state of one e-process: about ten floats, small enough for a resource's status.
 
-    stakes: wealth on each bet of the grid. cash: not yet bet. age_s: seconds since the first look.
+    stakes: wealth on each bet of the grid. cash: not yet bet. age_s: seconds since the first look. cut: whether the
+    last look would have raised it further than one look may.
     """
 
     stakes: tuple[float, ...]
     cash: float = 0.0
     age_s: float = 0.0
+    cut: bool = False
 
     @property
     def e_value(self) -> float:
@@ -96,10 +98,11 @@ class Wealth:
             for stake, share, log_e_of_bet in zip(self.stakes, grid.prior, log_es, strict=True)
         ]
         limit = min(RAISE_PER_LOOK * max(before, 1.0), WEALTH_MAX)
-        if (total := sum(stakes)) + cash > limit:
+        cut = (total := sum(stakes)) + cash > limit
+        if cut:
             scale = (limit - cash) / total
             stakes = [stake * scale for stake in stakes]
-        return Wealth(tuple(stakes), cash, age_s)
+        return Wealth(tuple(stakes), cash, age_s, cut and limit < WEALTH_MAX)
 
 
 def start(grid: Grid, *, restarts: bool) -> Wealth:

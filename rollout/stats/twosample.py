@@ -28,15 +28,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log, log1p
 
+COUNT_MIN, COUNT_MAX = 1e-9, 1e15
+"""Counts of outcomes lie between these, or are none: outside, floating point has no digits left to compute with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Increments of one look: failures and trials of the candidate (c) and of the stable version (s)."""
+    """Increments of one look: failures and trials of the candidate (c) and of the stable version (s).
+
+    What is no count (negative, not a number, smaller than any outcome) counts as none.
+    """
 
     bad_c: float
     all_c: float
     bad_s: float
     all_s: float
+
+    def __post_init__(self) -> None:
+        for name in ("bad_c", "all_c", "bad_s", "all_s"):
+            value = getattr(self, name)
+            sane = min(value, COUNT_MAX) if value >= COUNT_MIN else 0.0
+            if sane != value:
+                object.__setattr__(self, name, sane)
 
     @property
     def bad(self) -> float:
