@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rollout.cluster.api import Api
 from rollout.cluster.claims import Claims
+from rollout.cluster.pods import Pods
 from rollout.daemon.clock import CLOCK
 from rollout.daemon.credentials import Credentials
 from rollout.daemon.local import OnlyObserved
@@ -164,12 +165,13 @@ def reconciler(
         routers.append(OnlyObserved(router) if shared.dry_run else router)
         route_kinds.append(flavour.kind.kind)
     assert spec.metrics.prometheus is not None, "documents were checked before"
+    workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write)
     return Reconciler(
         policy_of=lambda _: policy,
         records=records,
         routers=tuple(routers),
-        metrics=shared.sampler.of(key, _source(shared, naming, spec.metrics.prometheus)),
-        workloads=ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write),
+        metrics=shared.sampler.of(key, _source(shared, naming, spec.metrics.prometheus, workloads.pods)),
+        workloads=workloads,
         gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata, naming),
         clock=CLOCK,
         states=shared.states_of(metadata, naming),
@@ -187,7 +189,7 @@ def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(version for version in (status.stable_version, candidate) if version))
 
 
-def _source(shared: Shared, naming: Naming, declared: Prometheus) -> MetricsSource:
+def _source(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
     """Return the metrics source; where its secrets cannot be read, one that says so: an abort must not wait."""
     try:
         client = shared.credentials.client(declared, naming.namespace)
@@ -202,6 +204,7 @@ def _source(shared: Shared, naming: Naming, declared: Prometheus) -> MetricsSour
         stale_after_s=declared.stale_after_s,
         now=time.time,
         clock=CLOCK.now,
+        pods_of=pods_of,
     )
 
 

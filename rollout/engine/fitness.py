@@ -69,7 +69,7 @@ def metrics_can_be_read(draft: Draft) -> Closed | None:
     if draft.facts.round is None:
         return Closed(Reason.CHECKING, "reads the metrics once before any traffic moves")
     round_ = draft.facts.round
-    readings = [*round_.kpis.items(), *round_.responses.items()]
+    readings = [*round_.kpis.items(), *round_.responses.items(), ("the counter of requests", round_.requests)]
     readings += [("spendCap", round_.spend)] if round_.spend is not None else []
     for name, reading in readings:
         if reading.problem:

@@ -44,9 +44,35 @@ def _harm(draft: Draft) -> bool:
         what = draft.facts.ready.get(candidate, "")
         message = f"{candidate} did not answer in {status.unready_looks} looks in a row while {stable} did: {what}"
         return _worse(draft, Reason.CANDIDATE_DOWN, message)
+    if message := _silence(draft):
+        return _worse(draft, Reason.CANDIDATE_DOWN, message)
     if message := live_harm(draft):
         return _worse(draft, Reason.STATE_INCOMPATIBLE, message)
     return False
+
+
+SILENT_MIN_S = 120.0
+SILENT_EXPECTED = 20.0
+"""So many outcomes that should have been there, and none was: after a switch that is no answer, not no data."""
+
+
+def _silence(draft: Draft) -> str:
+    """Say that the candidate has everything and no outcomes at all, where stable had plenty; else an empty text."""
+    status, binding = draft.status, [kpi for kpi in draft.policy.kpis if not kpi.advisory]
+    in_bake = Phase.BAKING in (status.phase, status.resume_to)
+    if not in_bake or not draft.way.proves or status.window_since is None or status.started_at is None:
+        return ""
+    states = [status.evidence[kpi.name] for kpi in binding]
+    if any(state.seen or state.problem for state in states) or status.split.reached.candidate > 0:
+        return ""
+    before_s = (status.window_since - status.started_at).total_seconds()
+    expected = draft.watched_s * max((state.all_s for state in states), default=0.0) / max(before_s, 1.0)
+    patience_s = max(SILENT_MIN_S, *(kpi.matures_s for kpi in binding))
+    if expected < SILENT_EXPECTED or draft.watched_s < patience_s:
+        return ""
+    candidate, stable = status.candidate_version, status.stable_version
+    told = f"{candidate} has all traffic and no outcomes for {words.span(draft.watched_s)}"
+    return f"{told}, though {stable} had enough for {words.count(expected)}: {candidate} does not answer"
 
 
 def _troubles(draft: Draft) -> None:
@@ -60,6 +86,9 @@ def _troubles(draft: Draft) -> None:
         _trouble(draft, Reason.ENVIRONMENT, message, reactions.environment, GRACE_S)
     elif failing := _with_verdict(draft, Verdict.SOURCE_ERROR):
         message = f"no reading of {words.listed(failing)}: {status.evidence[failing[0]].problem}"
+        _trouble(draft, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
+    elif draft.facts.round is not None and (problem := draft.facts.round.requests.problem):
+        message = f"no reading of the counter that the split is measured by: {problem}"
         _trouble(draft, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
     elif spend is not None and spend.problem:
         message = f"no reading of what {status.candidate_version} costs: {spend.problem}"

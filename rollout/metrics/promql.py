@@ -13,11 +13,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
+from rollout.cluster.pods import Pods
 from rollout.engine.facts import Counters, Reading, Round
+from rollout.metrics.ownership import (
+    NAMESPACE_LABELS,
+    POD_LABELS,
+    SERVICE_LABELS,
+    foreign_problem,
+    gateway_problem,
+)
 from rollout.metrics.prometheus import Answer, PrometheusClient, Sample
 from rollout.metrics.queries import Query, resolve
 from rollout.metrics.scrape import SERIES_MAX
+from rollout.metrics.selector import parse
 from rollout.model.kpi import Kpi
 from rollout.model.units import expand
 
@@ -25,17 +35,26 @@ LABEL = "rollout_term"
 QUERY_MAX_CHARACTERS = 6000
 """The client writes queries into the URL; proxies take 8 KB."""
 
+IDENTITY_LABELS = ("instance", *NAMESPACE_LABELS, *POD_LABELS, *SERVICE_LABELS)
+"""What may tell which process a sample is of."""
+
 _PROCESS = ("job", "namespace", "pod", "instance")
 """What tells one process from another: its counters begin anew together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One selector of a round. id: by which its series are known in the answer. version: whose it is."""
+    """One selector of a round.
+
+    id: by which its series are known in the answer. template: the selector with `$version` and the like still open.
+    version: whose it is. preset: the family of presets that it is of, if it is of one.
+    """
 
     id: str
     text: str
-    version: str = ""
+    template: str
+    version: str
+    preset: str
 
     @property
     def promql(self) -> str:
@@ -44,7 +63,8 @@ class Term:
     @property
     def newest(self) -> str:
         """The time of its newest sample: an instant query would also show one that is five minutes old."""
-        return f'label_replace(max(timestamp({self.text})),"{LABEL}","{self.id}@","","")'
+        by = ",".join(IDENTITY_LABELS)
+        return f'label_replace(max by({by})(timestamp({self.text})),"{LABEL}","{self.id}@","","")'
 
 
 @dataclass
@@ -53,15 +73,15 @@ class _Terms:
 
     by_text: dict[str, Term] = field(default_factory=dict)
 
-    def of(self, text: str, version: str = "") -> Term:
-        return self.by_text.setdefault(text, Term(f"t{len(self.by_text)}", text, version))
+    def add(self, text: str, template: str, version: str, preset: str) -> None:
+        self.by_text.setdefault(text, Term(f"t{len(self.by_text)}", text, template, version, preset))
 
 
 class PrometheusSource:
     """Reads KPIs by PromQL.
 
     requests: the selector that the split is measured by, with `$version` open; None: the KPIs' own. service_of: a
-    version's Service. now: unix seconds.
+    version's Service. now: unix seconds. clock: the engine's. pods_of: what is behind a version's Service.
     """
 
     def __init__(
@@ -75,24 +95,27 @@ class PrometheusSource:
         stale_after_s: float,
         now: Callable[[], float],
         clock: Callable[[], datetime] | None = None,
+        pods_of: Callable[[str], Pods] | None = None,
     ) -> None:
         self._client, self._name, self._namespace = client, name, namespace
         self._service_of, self._requests, self._stale_after_s, self._now = service_of, requests, stale_after_s, now
-        self._clock = clock
+        self._clock, self._pods_of = clock, pods_of
 
     def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
         """Read every counter of both versions at one time."""
         queries, faults = resolve(kpis)
         assert not faults, "documents were checked before anything started"
         split = self._requests or split_of(kpis, queries)
-        texts = [text for query in queries for text in (query.counted, query.total, query.among) if text]
+        texts = [
+            (text, query.preset) for query in queries for text in (query.counted, query.total, query.among) if text
+        ]
         terms = _Terms()
-        for text in (*texts, split):
+        for text, preset in (*texts, (split, "")):
             for version in (stable, candidate):
-                terms.of(self._selector(text, version), version)
+                terms.add(self._selector(text, version), text, version, preset)
         if spend:
-            terms.of(self._selector(spend, candidate), candidate)
-        found = _Found(terms, self._answer(terms.by_text.values()), self._stale_after_s)
+            terms.add(self._selector(spend, candidate), spend, candidate, "")
+        found = _Found(terms, self._answer(terms.by_text.values()), self._stale_after_s, self._pods_of)
 
         def reading(counted: str, total: str, *, good: bool = False) -> Reading:
             return self._reading(found, (stable, candidate), counted, total, good=good)
@@ -165,22 +188,49 @@ def split_of(kpis: tuple[Kpi, ...], queries: tuple[Query, ...]) -> str:
 
 
 class _Found:
-    """An answer, term by term."""
+    """An answer, term by term, without the series of others. owners: who knows what is behind a version's Service."""
 
-    def __init__(self, terms: _Terms, answer: Answer, stale_after_s: float) -> None:
+    def __init__(
+        self, terms: _Terms, answer: Answer, stale_after_s: float, owners: Callable[[str], Pods] | None
+    ) -> None:
         self._terms, self._answer, self._stale_after_s = terms, answer, stale_after_s
+        self._pods = cache(owners) if owners is not None else None
         self._series: dict[str, dict[str, float]] = {}
+        self._problems: dict[str, str] = {}
         self._age_s: dict[str, float] = {}
-        newest: dict[str, float] = {}
+        self._newest: dict[str, float] = {}
+        raw: dict[str, list[Sample]] = {}
         for sample in answer.samples:
-            term = sample.labels.get(LABEL, "")
-            if term.endswith("@"):
-                self._age_s[term[:-1]] = sample.at - sample.value
-                newest[term[:-1]] = sample.value
-            else:
-                self._series.setdefault(term, {})[_name(sample)] = sample.value
+            raw.setdefault(sample.labels.get(LABEL, ""), []).append(sample)
+        for term in terms.by_text.values():
+            self._take(term, raw.get(term.id, []), raw.get(f"{term.id}@", []))
 
-        self._newest = {id_: at for id_, at in newest.items() if id_ in self._series}
+    def _take(self, term: Term, samples: list[Sample], newest: list[Sample]) -> None:
+        problem, kept = self._of_ours(term, samples)
+        if problem:
+            self._problems[term.id] = problem
+            return
+        series = {_name(sample): sample.value for sample, ours in zip(samples, kept, strict=True) if ours}
+        if not series:
+            return
+        self._series[term.id] = series
+        processes = {_process(sample.labels) for sample, ours in zip(samples, kept, strict=True) if ours}
+        seen = [sample for sample in newest if _process(sample.labels) in processes] or newest
+        if seen:
+            last = max(seen, key=lambda sample: sample.value)
+            self._age_s[term.id], self._newest[term.id] = last.at - last.value, last.value
+
+    def _of_ours(self, term: Term, samples: list[Sample]) -> tuple[str, list[bool]]:
+        if self._pods is None or not samples:
+            return "", [True] * len(samples)
+        pods = self._pods(term.version)
+        if term.preset == "istio":
+            return "", [True] * len(samples)  # its selectors name the Service and the namespace
+        if term.preset == "gateway":
+            label = next(iter(parse(term.text).matchers)).label
+            return gateway_problem((each.labels.get(label, "") for each in samples), pods.service, pods.namespace)
+        labels = [each.labels for each in samples]
+        return foreign_problem(term.template, labels, pods, is_preset=term.preset != "")
 
     def _by_version(self, of: Mapping[str, float], best: Callable[[Iterable[float]], float]) -> list[float]:
         """Return the best of each version's terms: one scrape of a version has all of its counters."""
@@ -202,13 +252,15 @@ class _Found:
         return f"{min(newest):.3f}" if newest else ""
 
     def series(self, text: str) -> dict[str, float]:
-        return self._series.get(self._terms.of(text).id, {})
+        return self._series.get(self._terms.by_text[text].id, {})
 
     def problem(self, text: str, must_exist: bool = False) -> str:
         """Say why a selector's series are not to be used. must_exist: whether none at all is a fault too."""
         if self._answer.problem:
             return self._answer.problem
-        found, id_ = self.series(text), self._terms.of(text).id
+        found, id_ = self.series(text), self._terms.by_text[text].id
+        if id_ in self._problems:
+            return self._problems[id_]
         if must_exist and not found:
             return f"there is no series {text}: is the name right, and do its labels say so?"
         if len(found) > SERIES_MAX:
@@ -218,6 +270,11 @@ class _Found:
         if found and self._age_s.get(id_, 0.0) > self._stale_after_s:
             return f"{text} was last seen {self._age_s[id_]:.0f} s ago: is it still scraped?"
         return ""
+
+
+def _process(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what tells the process that a series is of."""
+    return tuple(labels.get(label, "") for label in IDENTITY_LABELS)
 
 
 _BOUND = re.compile(r'\ble="([0-9.eE+-]+)"')

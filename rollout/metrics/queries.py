@@ -19,13 +19,17 @@ from rollout.model.units import duration_s, expand, template_names
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One KPI as a source reads it: selectors with `$name`, `$version` and `$namespace` still open."""
+    """One KPI as a source reads it: selectors with `$name`, `$version` and `$namespace` still open.
+
+    preset: the family of the preset that it is of, such as `gateway`; empty for selectors of people's own.
+    """
 
     name: str
     counted: str
     total: str
     good: bool
     among: str | None = None
+    preset: str = ""
 
 
 def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
@@ -113,7 +117,8 @@ def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
         return faults
     counted, total = (Template(text).safe_substitute(filled) for text in (preset.counted, preset.total))
     among = Template(preset.among).safe_substitute(filled) if preset.among else None
-    return Query(kpi.name, counted, total, good=preset.good, among=among)
+    family = kpi.preset.partition("/")[0]
+    return Query(kpi.name, counted, total, good=preset.good, among=among, preset=family)
 
 
 _NAME = re.compile(r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")

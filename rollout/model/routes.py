@@ -46,7 +46,7 @@ class ClusterRoute(Document):
     )
     manage_backends: StrictBool = Field(
         default=False,
-        description="Add the candidate's backend to the rule if it is missing, and take out what was added once it is over.",
+        description="Add the candidate's backend to the rule if it is missing, and take out what was added in the end.",
     )
 
 

@@ -234,12 +234,13 @@ class Status(Record):
 
     wiring: in a cluster, the backends, routes and metrics it began with, as text: what is edited meanwhile counts for
     the next rollout. bases: by route, where weights were found in somebody else's. rules: by route, which rule was
-    chosen. added: by route, the versions whose backend this controller has added. blocked: why traffic cannot be moved
-    where it must go. gap_s: how long, at this weight, no sample was taken that should have been. warnings: what the preflight found that users should know. stable_passed_by: who said that a
-    stable version that is down may be passed. identities: what both versions were made of when the checks began.
-    woken: the version that was woken up. failed: versions that were rolled back, or turned down while they were known
-    to be worse, with how often they had been retried by then. contracts: of the versions in use, by version, as they
-    were when the checks passed; a text that is too large is kept by its digest.
+    chosen. added: by route, the versions whose backend this controller has added. gap_s: how long, at this weight, no
+    sample was taken that should have been. blocked: why traffic cannot be moved where it must go. warnings: what the
+    preflight found that users should know. stable_passed_by: who said that a stable version that is down may be passed.
+    identities: what both versions were made of when the checks began. woken: the version that was woken up. failed:
+    versions that were rolled back, or turned down while they were known to be worse, with how often they had been
+    retried by then. contracts: of the versions in use, by version, as they were when the checks passed; a text that is
+    too large is kept by its digest.
     """
 
     phase: Phase = Field(default=Phase.STABLE, description="Where the rollout is.")

@@ -23,6 +23,7 @@ from rollout.cluster.kinds import (
     Object,
     version_of,
 )
+from rollout.cluster.pods import Pods
 from rollout.errors import ClusterUnavailable, Forbidden, NotFound
 from rollout.model.naming import Naming
 
@@ -124,6 +125,23 @@ class ServiceWorkloads:
             if deployment is not None:
                 found[version] = identity_of(deployment)
         return found
+
+    def pods(self, version: str) -> Pods:
+        """Return what is behind a version's Service, ready or not. Never raises: what cannot be asked is a problem."""
+        service, namespace = self._naming.service(version), self._naming.services_in
+        try:
+            slices, _ = self._api.list_all(
+                ENDPOINT_SLICE, namespace, labelSelector=f"kubernetes.io/service-name={service}"
+            )
+        except ClusterUnavailable as error:
+            return Pods(service, namespace, problem=f"the endpoints of {namespace}/{service} cannot be read: {error}")
+        endpoints = [each for piece in slices for each in piece.get("endpoints") or () if isinstance(each, dict)]
+        return Pods(
+            service,
+            namespace,
+            frozenset(str((each.get("targetRef") or {}).get("name", "")) for each in endpoints) - {""},
+            frozenset(str(address) for each in endpoints for address in each.get("addresses") or ()),
+        )
 
     def _deployment(self, version: str) -> Object | None:
         name = self._naming.deployment(version)

@@ -121,8 +121,9 @@ def version(
 
 def endpoints(api, which, *, name="agent", namespace="default", ready=1, port=8000, address="127.0.0.1"):
     full = f"{name}-{which}"
-    made = [{"addresses": [address], "conditions": {"ready": True}} for _ in range(ready)] or [
-        {"addresses": [address], "conditions": {"ready": False}}
+    pod = {"targetRef": {"kind": "Pod", "name": full, "namespace": namespace}}
+    made = [{"addresses": [address], "conditions": {"ready": True}, **pod} for _ in range(ready)] or [
+        {"addresses": [address], "conditions": {"ready": False}, **pod}
     ]
     body = {
         "apiVersion": "discovery.k8s.io/v1",

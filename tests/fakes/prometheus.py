@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from rollout.metrics.selector import parse
 
-TERM = re.compile(r'label_replace\((max\(timestamp\()?(.*?)(\)\))?,"rollout_term","(t\d+@?)","",""\)(?: or |$)')
+TERM = re.compile(
+    r'label_replace\((max by\([a-z0-9_,]+\)\(timestamp\()?(.*?)(\)\))?,"rollout_term","(t\d+@?)","",""\)(?: or |$)'
+)
 
 
 def accepts(selector, labels):
@@ -46,7 +48,15 @@ class FakePrometheus:
                 if name == selector.name and accepts(selector, dict(labels))
             ]
             if timestamp and matching:
-                found.append({"metric": {"rollout_term": term}, "value": [now, str(now - self.age_s)]})
+                by = timestamp.partition("(")[2].partition(")")[0].split(",")
+                groups = {
+                    tuple((label, dict(labels)[label]) for label in by if label in dict(labels))
+                    for labels, _ in matching
+                }
+                found += [
+                    {"metric": {"rollout_term": term, **dict(group)}, "value": [now, str(now - self.age_s)]}
+                    for group in sorted(groups)
+                ]
             elif not timestamp:
                 found += [
                     {
