@@ -24,6 +24,9 @@ Who = Annotated[
 Why = Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept with the decision.")]
 
 ANSWER_TIMEOUT_S = 10.0
+ABORT_TIMEOUT_S = 60.0
+"""So long an abort is seen through."""
+
 _POLL_S_MAX = 0.5
 
 _HELP: dict[Verb, str] = {
@@ -110,7 +113,8 @@ def ask(store: Shelf, row: Row, verb: Verb, actor: str, reason: str, output: Out
     while time.monotonic() < deadline:
         answered = store.get(name)
         if answered is not None and command in answered.rollout.status.handled:
-            return _report(answered.rollout, command, output)
+            code = _report(answered.rollout, command, output)
+            return code if code or verb != "abort" else _until_back(store, name)
         if not store.is_held(name):
             assert isinstance(store, Store)
             with contextlib.suppress(Busy):  # somebody was quicker: then that one answers
@@ -118,6 +122,31 @@ def ask(store: Shelf, row: Row, verb: Verb, actor: str, reason: str, output: Out
         time.sleep(min(_POLL_S_MAX, store.poll_s))
     told = f"{verb} is noted for {name}, but the controller has not answered in {ANSWER_TIMEOUT_S:g} s"
     raise Busy(f"{told}: is it running? rollout status shows when it has")
+
+
+def _until_back(store: Shelf, name: str) -> int:
+    """See an abort through: 0 once nothing of the candidate is left, 5 where the traffic cannot be moved back."""
+    import time
+
+    from rollout.errors import Unavailable
+    from rollout.model.status import Phase
+
+    deadline = time.monotonic() + ABORT_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            row = store.get(name)
+        except Unavailable:
+            row = None  # asked again: whoever carries it out goes on
+        status = row.rollout.status if row is not None else None
+        if status is not None and status.phase is not Phase.ROLLING_BACK:
+            typer.echo(f"all traffic is on {status.stable_version}", err=True)
+            return 0
+        if status is not None and status.blocked is not None:
+            typer.echo(f"{status.blocked.message}; it is tried again\n(exit 5: not all traffic is back)", err=True)
+            return 5
+        time.sleep(min(_POLL_S_MAX, store.poll_s))
+    typer.echo(f"(exit 124: not all traffic is back after {ABORT_TIMEOUT_S:g} s; it goes on)", err=True)
+    return 124
 
 
 def _report(rollout: Rollout, command: str, output: Output) -> int:

@@ -16,6 +16,10 @@ from rollout.model.status import Phase, Result, Status
 
 def meaning(code: int, status: Status, superseded_by: str = "") -> str:
     """Say what an exit code means for this rollout."""
+    if code == 5 and status.blocked is not None:
+        return "the traffic could not be moved back"
+    if code == 4 and status.blocked is not None and not status.is_active:
+        return "somebody gave traffic to another version"
     if code == 4 and superseded_by:
         return f"superseded by {superseded_by}"
     if code == 4:
@@ -37,6 +41,10 @@ def exit_code(status: Status | None, declared: str | None = None, wanted: str | 
     """
     if status is None:
         return 130
+    if status.blocked is not None and status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING):
+        return 5
+    if status.blocked is not None and not status.is_active:
+        return 4
     settled = not status.is_active or status.phase is Phase.DRAINING
     if wanted is not None and wanted == status.stable_version and settled:
         return 0
@@ -69,7 +77,7 @@ def finish(rollout: Rollout, code: int, output: Output, wanted: str | None = Non
     status, declared = rollout.status, rollout.spec.version or ""
     superseded_by = declared if wanted not in (None, declared) else ""
     last = sentence(status)
-    if code == 0 and status.result is not Result.PROMOTED:
+    if code == 0 and status.result is not Result.PROMOTED and status.blocked is None:
         last = f"{status.stable_version} is stable and has all conversations"
     if output is Output.JSON:
         document = {**as_json(rollout), "exitCode": code, "sentence": last}

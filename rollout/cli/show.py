@@ -104,6 +104,7 @@ def list_(
     """List all rollouts of this machine, or of a cluster."""
     from rollout.cli.outcome import as_json
     from rollout.engine import words
+    from rollout.model.conditions import PENDING
 
     place = Place(files, state, namespace, all_namespaces, context, kubeconfig)
     rows = place.shelf().all()
@@ -117,7 +118,7 @@ def list_(
         weight = words.weight(found.traffic.wanted_bp) if found.is_active else "-"
         typer.echo(
             f"{_named(row, wide=all_namespaces):<24} {found.stable_version or '-':<10} {candidate:<10} "
-            f"{found.phase:<12} {weight:<8} {row.problem.splitlines()[0] if row.problem else found.reason}"
+            f"{found.phase if found.stable_version else PENDING:<12} {weight:<8} {row.problem.splitlines()[0] if row.problem else found.reason}"
         )
 
 

@@ -43,13 +43,15 @@ def until_settled(version: str, on_pause: OnPause, load: Callable[[], Rollout]) 
     Unlike whoever carries it out, whoever follows need not see the drain through, nor another version that is wanted
     instead by now. load: the rollout as declared now.
     """
-    from rollout.model.status import Result
+    from rollout.model.status import Phase, Result
 
     over = until_over(on_pause, load)
 
     def settled(made: Plan) -> bool:
         promoted = made.status.stable_version == version and made.status.result is Result.PROMOTED
-        return load().spec.version != version or promoted or over(made)
+        going_back = made.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
+        stuck = made.status.blocked is not None and going_back
+        return load().spec.version != version or promoted or stuck or over(made)
 
     return settled
 

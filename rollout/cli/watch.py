@@ -113,6 +113,10 @@ def watcher(name: str, load: Callable[[], Rollout], footer: Callable[[], str] = 
 def sentence(status: Status) -> str:
     """Say how it ended, and why."""
     stable, candidate = status.stable_version, status.candidate_version
+    if status.blocked is not None:
+        return status.blocked.message
+    if stable is None:
+        return status.message or "which version is stable is not known yet"
     match status.result:
         case None if status.is_active:
             return f"{candidate} stays at {words.weight(status.traffic.wanted_bp)}: {status.message}"

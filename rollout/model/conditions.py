@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rollout.model.base import Record
-from rollout.model.status import Reason, Status
+from rollout.model.status import Phase, Reason, Status
 
 MESSAGE_MAX = 1024
 """Longer messages are cut: the whole one is in `status.message` and in the full record."""
@@ -47,6 +47,9 @@ INTERNAL = (
 )  # fmt: skip
 """Fields of a status that only the controller goes by: in a cluster they are one text, so that people see theirs."""
 
+PENDING = "Pending"
+"""The phase as people see it as long as no version is known to be stable."""
+
 INTERNAL_MAX = 1_000_000
 """etcd holds 1.5 MiB an object."""
 
@@ -55,6 +58,8 @@ def packed(status: dict[str, Any]) -> dict[str, Any]:
     """Return a status as it is written: what only the controller goes by is one JSON text, `internal`."""
     kept = {key: status[key] for key in INTERNAL if key in status}
     shown = {key: value for key, value in status.items() if key not in kept}
+    if status.get("phase") == Phase.STABLE and not status.get("stableVersion"):
+        kept["phase"], shown["phase"] = status["phase"], PENDING
     return {**shown, "internal": json.dumps(kept, sort_keys=True, separators=(",", ":"))}
 
 

@@ -151,7 +151,7 @@ class Gateway:
 
     def __init__(self, api, kinds=(HTTP_ROUTE, GRPC_ROUTE), programmed=lambda found: None, namespace="default"):
         self.api, self.kinds, self.programmed, self.namespace = api, kinds, programmed, namespace
-        self.accepts = True
+        self.accepts = self.resolves = True
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -169,7 +169,7 @@ class Gateway:
             for kind in self.kinds:
                 for found in self.api.list_all(kind, self.namespace)[0]:
                     key = (kind.kind, found["metadata"]["name"])
-                    state = (found["metadata"]["generation"], self.accepts)
+                    state = (found["metadata"]["generation"], self.accepts, self.resolves)
                     if seen.get(key) != state:
                         self._take_up(kind, found)
                         seen[key] = state
@@ -180,7 +180,7 @@ class Gateway:
         told = [
             {
                 "type": of,
-                "status": "True" if self.accepts else "False",
+                "status": "True" if self.accepts and (self.resolves or of != "ResolvedRefs") else "False",
                 "reason": of,
                 "message": "",
                 "observedGeneration": generation,

@@ -95,7 +95,7 @@ class ClusterWorld:
                 self._tasks(each, round(self.rate * 0.05 * weight / total))
 
     def _tasks(self, which, count):
-        failed = sum(self.random.random() < self.fails[which] for _ in range(count))
+        failed = sum(self.random.random() < self.fails.get(which, 0.0) for _ in range(count))
         if count:
             self.prometheus.add("agent_tasks_started_total", count, version=which, pod=f"agent-{which}")
         if failed:

@@ -9,6 +9,7 @@ import yaml
 
 from rollout.engine.facts import CheckFact, Command
 from rollout.engine.route import SetWeight
+from rollout.model.rollout import Rollout
 from rollout.model.status import HeldBy, Phase, Reason, Result
 from tests.world import POLICY, Behaviour, World, policy
 
@@ -80,12 +81,34 @@ def test_a_worse_version_is_found_after_the_switch_and_sent_back():
 def test_promotion_after_a_switch_needs_proof_against_the_frozen_reference():
     world = blue_green()
     world.run(1000, until=Phase.BAKING)
-    world.rate = 0.0
+    world.rate = 0.02
     world.run(3600)
     assert world.status.phase is Phase.BAKING
     world.rate = 20.0
     world.run(1800, until=Phase.DRAINING)
     assert all(state.proof.e_value >= 20 for state in world.status.evidence.values())
+
+
+def test_a_candidate_without_any_outcome_after_the_switch_does_not_answer():
+    world = blue_green()
+    world.run(1000, until=Phase.BAKING)
+    world.rate = 0.0
+    world.run(600, until=Phase.ROLLED_BACK)
+    assert world.status.reason is Reason.CANDIDATE_DOWN and "does not answer" in world.status.message
+
+
+def test_little_traffic_before_the_switch_makes_silence_after_it_no_sign_of_anything():
+    world = blue_green({"preview": {"for": "1m"}})
+    world.run(300, until=Phase.BAKING)
+    seen = {name: state.model_copy(update={"all_s": 3.0}) for name, state in world.status.evidence.items()}
+    world.records.rollout = Rollout(
+        world.records.rollout.metadata,
+        world.records.rollout.spec,
+        world.status.model_copy(update={"evidence": seen, "started_at": world.clock.at - timedelta(hours=1)}),
+    )
+    world.rate = 0.0
+    world.run(600)
+    assert world.status.phase is not Phase.ROLLED_BACK
 
 
 def test_too_little_traffic_after_the_switch_is_undecided_when_the_bakes_time_is_over():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout.model.conditions import INTERNAL, INTERNAL_MAX, ClusterStatus
+from rollout.model.conditions import INTERNAL, INTERNAL_MAX, PENDING, ClusterStatus
 from rollout.model.crd.structural import Bounds, Schema, structural
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import API_VERSION, RolloutSpec
@@ -38,6 +38,7 @@ def definitions() -> tuple[dict[str, Any], dict[str, Any]]:
     status = structural(ClusterStatus, _KEPT)
     for name in INTERNAL:
         del status["properties"][name]
+    status["properties"]["phase"]["enum"] = [PENDING, *status["properties"]["phase"]["enum"]]
     status["properties"]["internal"] = {
         "type": "string",
         "maxLength": INTERNAL_MAX,
