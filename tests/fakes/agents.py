@@ -110,9 +110,14 @@ def version(
         "image": image or f"registry/{name}:{which}",
         "env": [{"name": "MODEL", "value": "m"}],
     }
+    labels = {"app": full}
     spec = {
         "replicas": replicas,
-        "template": {"metadata": {"annotations": {"prompt": "1"}}, "spec": {"containers": [container]}},
+        "selector": {"matchLabels": labels},
+        "template": {
+            "metadata": {"annotations": {"prompt": "1"}, "labels": labels},
+            "spec": {"containers": [container]},
+        },
     }
     api.create(
         DEPLOYMENT, namespace, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": full}, "spec": spec}

@@ -20,31 +20,44 @@ from tests.fakes.server import FakeApi
 
 
 class ClusterWorld:
-    """One rollout `agent`, at v1, with v2 ready to be released. fails: the share of failed tasks by version."""
+    """One rollout `agent`, at v1, with v2 ready to be released. fails: the share of failed tasks by version.
+
+    api: who arranges things; address: of the pods. A real API server has others (see tests/cluster).
+    """
+
+    namespace, address = "default", "127.0.0.1"
+
+    def connect(self):
+        """Return the API for whoever arranges things."""
+        self.cluster = FakeCluster()
+        return FakeApi(self.cluster, "test")
+
+    def controllers_api(self):
+        """Return the API as the controller has it."""
+        return FakeApi(self.cluster)
 
     def __init__(
         self, *, kind="httpRoute", rate=2000, weights=(100, 0), versions=("v1", "v2"), policy=None, start=True, **spec
     ):
         configure(verbose=False)
         prometheus_client.SHARED_S = 0.02
-        self.cluster = FakeCluster()
-        self.api = FakeApi(self.cluster, "test")
+        self.api = self.connect()
         self.fails = {"v1": 0.02, "v2": 0.02, "v3": 0.02}
         self.rate, self.kind = rate, kind
         self.prometheus = prometheus.FakePrometheus()
         self.close = ExitStack()
         self.url = self.close.enter_context(prometheus.serving(self.prometheus))
         for each in ("v1", "v2"):
-            agents.version(self.api, each)
+            agents.version(self.api, each, namespace=self.namespace, address=self.address)
         self.route_kind = {
             "httpRoute": HTTP_ROUTE,
             "grpcRoute": agents.GRPC_ROUTE,
             "virtualService": agents.VIRTUAL_SERVICE,
         }[kind]
-        self.api.create(self.route_kind, "default", agents.route(kind=kind, weights=weights, versions=versions))
-        self.api.create(POLICY, "default", policy or agents.policy())
-        self.api.create(ROLLOUT, "default", agents.rollout(self.url, kind=kind, **spec))
-        self.gateway = self.close.enter_context(agents.Gateway(self.api))
+        self.api.create(self.route_kind, self.namespace, agents.route(kind=kind, weights=weights, versions=versions))
+        self.api.create(POLICY, self.namespace, policy or agents.policy())
+        self.api.create(ROLLOUT, self.namespace, agents.rollout(self.url, kind=kind, **spec))
+        self.gateway = self.close.enter_context(agents.Gateway(self.api, namespace=self.namespace))
         self.random = random.Random(1)
         self._stop = threading.Event()
         users = threading.Thread(target=self._users, daemon=True)
@@ -67,7 +80,7 @@ class ClusterWorld:
         """Start a controller that leads."""
         self.leads = True
         self.controller = Controller(
-            FakeApi(self.cluster), Settings(identity="test", workers=2, **settings), lambda: self.leads
+            self.controllers_api(), Settings(identity="test", workers=2, **settings), lambda: self.leads
         )
         self.controller.start()
         self.controller.lead()
@@ -75,7 +88,7 @@ class ClusterWorld:
 
     def shares(self):
         """Each version's weight in the route as it is now."""
-        found = self.api.get(self.route_kind, "default", "agent")["spec"]
+        found = self.api.get(self.route_kind, self.namespace, "agent")["spec"]
         if self.kind == "virtualService":
             return {
                 each["destination"]["host"].removeprefix("agent-"): each.get("weight", 0)
@@ -102,13 +115,13 @@ class ClusterWorld:
             self.prometheus.add("agent_tasks_failed_total", failed, version=which, pod=f"agent-{which}")
 
     def get(self, name="agent"):
-        return self.api.get(ROLLOUT, "default", name)
+        return self.api.get(ROLLOUT, self.namespace, name)
 
     def status(self, name="agent"):
         return unpacked(self.get(name).get("status") or {})
 
     def want(self, version, name="agent", **spec):
-        self.api.merge(ROLLOUT, "default", name, {"spec": {"version": version, **spec}})
+        self.api.merge(ROLLOUT, self.namespace, name, {"spec": {"version": version, **spec}})
 
     def until(self, holds, timeout_s=15.0):
         """Wait until a status is as wanted; fail with the status otherwise."""
@@ -129,4 +142,4 @@ class ClusterWorld:
         return next((each for each in self.status(name).get("conditions", ()) if each["type"] == of), {})
 
     def events(self):
-        return [(each["type"], each["reason"], each["note"]) for each in self.api.list_all(EVENT, "default")[0]]
+        return [(each["type"], each["reason"], each["note"]) for each in self.api.list_all(EVENT, self.namespace)[0]]

@@ -1,0 +1,77 @@
+"""What the definitions tell, and whom they refuse, on a real API server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rollout.cluster.kinds import ROLLOUT
+from rollout.errors import Rejected
+from tests.fakes import agents
+
+pytestmark = pytest.mark.real
+
+
+def fields(schema, path=""):
+    for name, inner in schema.get("properties", {}).items():
+        yield f"{path}.{name}", inner
+        yield from fields(inner, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from fields(schema[key], f"{path}[]")
+
+
+def test_every_field_is_described(server):
+    raw = server.kubectl("get", "--raw", "/openapi/v3/apis/rollout.dev/v1alpha1").stdout
+    schemas = json.loads(raw)["components"]["schemas"]
+    mine = {name: each for name, each in schemas.items() if name.startswith("dev.rollout.v1alpha1.")}
+    assert {name.rpartition(".")[2] for name in mine} >= {"Rollout", "RolloutPolicy"}
+    for name, schema in mine.items():
+        if name.endswith("List"):
+            continue
+        bare = [
+            path
+            for path, each in fields(schema)
+            if not each.get("description") and "$ref" not in each and "allOf" not in each
+        ]
+        assert bare == [], name
+
+
+def test_kubectl_explains_a_field(server):
+    told = server.kubectl("explain", "rollout.spec.routes.httpRoute.rule").stdout
+    assert "the only rule that names both versions" in told
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"backends": {"service": "$name"}},
+        {"routes": []},
+        {"routes": [{"httpRoute": {"name": "a"}, "grpcRoute": {"name": "a"}}]},
+        {"metrics": {"prometheus": {"url": "http://p:9090", "timeout": "1h"}}},
+        {"metrics": {"prometheus": {"url": "http://p:9090", "staleAfter": "0s"}}},
+        {"contract": {"http": {}, "inline": {"v1": {}}}},
+        {"contract": {}},
+        {"backends": {"service": "$name-$version", "port": "8000"}},
+        {"policy": {"kpis": [], "canary": {"steps": [{"weight": "10%"}]}}, "policyRef": None},
+    ],
+    ids=str,
+)
+def test_what_the_definition_can_hold_is_refused(server, namespace, spec):
+    made = agents.rollout("http://p:9090", **spec)
+    made["spec"] = {key: value for key, value in made["spec"].items() if value is not None}
+    with pytest.raises(Rejected):
+        server.api.create(ROLLOUT, namespace, made)
+
+
+def test_a_contract_inline_is_taken_and_kept_as_it_is(server, namespace):
+    inline = {"v1": {"type": "object", "properties": {"a": {"const": None}}}, "v2": {"anything": [1, {"b": 2}]}}
+    made = server.api.create(ROLLOUT, namespace, agents.rollout("http://p:9090", contract={"inline": inline}))
+    assert made["spec"]["contract"]["inline"] == inline
+
+
+def test_a_name_that_no_service_could_have_is_refused(server, namespace):
+    made = agents.rollout("http://p:9090", name="my.agent")
+    with pytest.raises(Rejected):
+        server.api.create(ROLLOUT, namespace, made)
