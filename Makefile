@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 CANDIDATE ?=
 STRATEGY ?= canary
 
-.PHONY: help demo test lint types check bench-stats bench-policies bench-comparisons bench-controller bench-contracts bench clean
+T ?= tests
+
+.PHONY: help demo test test-cluster cluster-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -14,8 +16,14 @@ demo: $(VENV)/.demo  ## a guided tour with real agents; or one release: CANDIDAT
 	@$(BIN)/rollout demo --strategy $(STRATEGY) $(if $(CANDIDATE),--candidate $(CANDIDATE)) \
 	  || { code=$$?; [ $$code -eq 3 ] && [ "$(CANDIDATE)" != good ]; }
 
-test: $(VENV)/.dev  ## run all tests, in parallel
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: $(VENV)/.dev  ## run all tests, in parallel; or those of one subject: make test T=tests/unit/test_routes.py
+	$(BIN)/python -m pytest -n auto --dist loadfile --ignore tests/cluster $(T)
+
+cluster-binaries:  ## build kube-apiserver and its companions from Go modules, once (needs go; some minutes)
+	@tests/cluster/binaries/build.sh
+
+test-cluster: $(VENV)/.dev  ## run what needs a real API server; see cluster-binaries
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(filter tests,$(T)),tests/cluster tests/integration/test_conformance.py,$(T))
 
 lint: $(VENV)/.dev  ## style and the walls between the rooms
 	$(BIN)/ruff check .

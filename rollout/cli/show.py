@@ -118,7 +118,8 @@ def list_(
         weight = words.weight(found.traffic.wanted_bp) if found.is_active else "-"
         typer.echo(
             f"{_named(row, wide=all_namespaces):<24} {found.stable_version or '-':<10} {candidate:<10} "
-            f"{found.phase if found.stable_version else PENDING:<12} {weight:<8} {row.problem.splitlines()[0] if row.problem else found.reason}"
+            f"{found.phase if found.stable_version else PENDING:<12} {weight:<8} "
+            f"{row.problem.splitlines()[0] if row.problem else found.reason}"
         )
 
 

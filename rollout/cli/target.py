@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from rollout.errors import Fault, InvalidInput
-from rollout.metrics.queries import unreadable
+from rollout.metrics.queries import unreadable, unreadable_split
 from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
 from rollout.model.keeping import SqliteStore, StateStore
 from rollout.model.policy import PolicySpec
@@ -40,6 +40,9 @@ def check(documents: Documents) -> list[Fault]:
                 fault.within(f"{rollout.where}: spec.policy.") for fault in unreadable(rollout.spec.policy, place)
             ]
         faults += _references(rollout, documents)
+        prometheus = rollout.spec.metrics.prometheus
+        split = unreadable_split(prometheus.requests if prometheus else None)
+        faults += [fault.within(f"{rollout.where}: spec.") for fault in split]
     names = [(rollout.metadata.namespace, rollout.metadata.name) for rollout in documents.rollouts]
     for rollout in documents.rollouts:
         if names.count((rollout.metadata.namespace, rollout.metadata.name)) > 1:

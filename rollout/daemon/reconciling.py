@@ -20,6 +20,7 @@ from rollout.engine.draft import read_pinned
 from rollout.engine.plan import IDLE_S, Plan
 from rollout.engine.wanting import starts_by_itself
 from rollout.errors import Fault, Forbidden, InvalidInput, RouteRaced, RouteWriteDenied, Unavailable
+from rollout.metrics.queries import unreadable_split
 from rollout.model.documents import policy_spec
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import WIRING, RolloutSpec
@@ -177,9 +178,13 @@ class Reconciliation:
 
 def _readable(found: Object) -> tuple[RolloutSpec | None, Trouble | None]:
     try:
-        return spec_of(found), None
+        spec = spec_of(found)
     except InvalidInput as error:
         return None, Trouble(Reason.INVALID_SPEC, told(error.faults))
+    requests = spec.metrics.prometheus.requests if spec.metrics.prometheus else None
+    if faults := [fault.within("spec.") for fault in unreadable_split(requests)]:
+        return None, Trouble(Reason.INVALID_SPEC, told(faults))
+    return spec, None
 
 
 def _in_force(

@@ -64,6 +64,20 @@ def unreadable(policy: PolicySpec, place: Literal["machine", "cluster", ""] = ""
     return faults
 
 
+def unreadable_split(requests: str | None) -> list[Fault]:
+    """Return what is wrong with the counter that the split is measured by; nothing where none is declared."""
+    if requests is None:
+        return []
+    path = "metrics.prometheus.requests"
+    try:
+        selector.parse(expand(requests, name="name", version="v1", namespace="default", service="name-v1"))
+    except ValueError as error:
+        return [Fault(path, str(error), "see docs/kpis.md", requests)]
+    if not {"version", "service"} & template_names(requests):
+        return [Fault(path, "counts both versions together", "add a label with $version or $service", requests)]
+    return []
+
+
 def _misplaced(kpi: Kpi, index: int, place: str) -> Iterable[Fault]:
     """A preset that reads what only another place has."""
     preset = PRESETS.get(kpi.preset or "")

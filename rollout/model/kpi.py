@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document
-from rollout.model.units import FULL_BP, Duration, Name, Percent
+from rollout.model.units import FULL_BP, Count, Duration, Name, Percent
 from rollout.stats import RateMargin
 
 Selector = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -63,7 +63,7 @@ class Kpi(Document):
     at_most_bp: Percent | None = Field(
         default=None, alias="atMost", description="The highest share of bad outcomes, whatever stable does."
     )
-    weight: int = Field(default=1, ge=1, le=100, description="How much it counts beside the other KPIs.")
+    weight: Count = Field(default=1, ge=1, le=100, description="How much it counts beside the other KPIs.")
     advisory: StrictBool = Field(default=False, description="Show it, and let nothing depend on it.")
 
     @property

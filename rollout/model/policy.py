@@ -93,7 +93,9 @@ class SpendCap(Document):
     """How much the candidate may cost until it is promoted, in the counter's own unit."""
 
     counter: Selector = Field(description="Selector of the counter of what the candidate costs.")
-    at_most: float = Field(gt=0, allow_inf_nan=False, description="The most it may cost, in the counter's unit.")
+    at_most: float = Field(
+        gt=0, allow_inf_nan=False, strict=True, description="The most it may cost, in the counter's unit."
+    )
     then: Literal["rollback", "pause"] = Field(
         default="rollback", description="What follows when it has cost that much."
     )

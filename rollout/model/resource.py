@@ -11,7 +11,7 @@ from rollout.model.keeping import ContractSource, StateStore
 from rollout.model.policy import PolicySpec
 from rollout.model.routes import EnvoyRoute, Route
 from rollout.model.sources import Metrics, Scrape
-from rollout.model.units import Name, Version
+from rollout.model.units import Count, Name, Version
 
 API_VERSION = "rollout.dev/v1alpha1"
 
@@ -46,7 +46,7 @@ class Backends(Document):
         default=None,
         description="Template of the name of the Deployment behind it. It is scaled up where it sleeps at 0 replicas.",
     )
-    port: int | None = Field(
+    port: Count | None = Field(
         default=None, ge=1, le=65_535, description="The Service's port that routes send requests to."
     )
     namespace: Name | None = Field(
@@ -82,7 +82,7 @@ class Conversations(Document):
     pin_by: PinBy = Field(
         default=PinBy(header="x-thread-id"), description="By what requests of one conversation are told."
     )
-    turns: int = Field(default=10, ge=1, le=1000, description="How many requests a conversation usually has.")
+    turns: Count = Field(default=10, ge=1, le=1000, description="How many requests a conversation usually has.")
 
 
 class PolicyRef(Document):

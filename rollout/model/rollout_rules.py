@@ -125,6 +125,9 @@ def bounded(raw: Raw) -> Iterator[Fault]:
     if timeout is not None and not 0 < timeout <= TIMEOUT_MAX_S:
         remedy = "write 1s to 30s; what takes longer than that is a recording rule's work"
         yield Fault("metrics.prometheus.timeout", "is out of bounds", remedy, prometheus["timeout"])
+    if number(duration_s, prometheus.get("staleAfter")) == 0:
+        remedy = "write how old a sample may be, such as 2m; it is older than the scrape interval"
+        yield Fault("metrics.prometheus.staleAfter", "lets no sample count", remedy, prometheus["staleAfter"])
 
 
 def one_place(raw: Raw) -> Iterator[Fault]:

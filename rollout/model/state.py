@@ -6,10 +6,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document, Record
-from rollout.model.units import Duration
+from rollout.model.units import Count, Duration
 
 FINDINGS_KEPT = 20
 
@@ -126,7 +126,7 @@ class Waiver(Document):
     reason: Text = Field(description="Why it is acceptable.")
     owner: Text = Field(description="Who answers for it.")
     expires: date = Field(description="The last day it holds.")
-    accept_unsafe: bool = Field(default=False, description="Needed for what would do harm silently.")
+    accept_unsafe: StrictBool = Field(default=False, description="Needed for what would do harm silently.")
 
 
 class StateGate(Document):
@@ -147,7 +147,7 @@ class StateGate(Document):
     past_no_return: Literal["freeze", "rollback"] = Field(
         default="freeze", description="What follows from harm once the candidate has written what stable cannot read."
     )
-    threads: int = Field(
+    threads: Count = Field(
         default=200, ge=1, le=1000, description="How many of the newest conversations are looked into."
     )
     every_s: Duration = Field(

@@ -10,7 +10,7 @@ import re
 from string import Template
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, Strict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 FULL_BP = 10_000
@@ -98,8 +98,12 @@ Percent = Annotated[int, BeforeValidator(_read_percent), PlainSerializer(format_
 Duration = Annotated[float, BeforeValidator(_read_duration), PlainSerializer(format_duration), _DURATION_SCHEMA]
 """Seconds; a GEP-2257 string outside."""
 
+Count = Annotated[int, Strict()]
+"""A whole number; a text that looks like one is a fault, as it is to the API server."""
+
 Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$")]
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 
 def expand(template: str, **names: str) -> str:

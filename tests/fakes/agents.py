@@ -69,7 +69,7 @@ def route(*, name="agent", weights=(100, 0), versions=("v1", "v2"), kind="httpRo
             "hosts": [name],
             "http": [
                 {"name": "health", "route": [{"destination": {"host": "elsewhere"}}]},
-                {"name": "chat", "timeout": "0s", "retries": {"attempts": 0}, "route": backends},
+                {"name": "chat", "timeout": "30s", "retries": {"attempts": 0}, "route": backends},
             ],
         }
         return {

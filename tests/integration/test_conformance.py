@@ -1,15 +1,12 @@
 """One suite, two servers: the fake, and a real kube-apiserver where one is at hand. It is what keeps the fake honest.
 
-A real one is taken from KUBEBUILDER_ASSETS or /usr/local/kubebuilder/bin (kube-apiserver and etcd, the envtest convention),
-or, with USE_EXISTING_CLUSTER=true, from the current kubeconfig.
+A real one is what `make cluster-binaries` builds, or, with USE_EXISTING_CLUSTER=true, that of the current kubeconfig.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import threading
 import uuid
 from contextlib import ExitStack
@@ -19,20 +16,17 @@ import pytest
 
 from rollout.cluster.api import HttpApi, configured
 from rollout.cluster.elector import Elector, Terms
-from rollout.cluster.kinds import CONFIG_MAP, EVENT, LEASE, POLICY, ROLLOUT, SERVICE, Kind
+from rollout.cluster.kinds import CONFIG_MAP, EVENT, LEASE, POLICY, ROLLOUT, SERVICE
 from rollout.cluster.reflector import Reflector
-from rollout.errors import ClusterUnavailable, Conflict, NotFound, Rejected
+from rollout.errors import Conflict, NotFound, Rejected
 from rollout.model.crd.definitions import definitions
+from tests.cluster.server import DEFINITION, Server, binaries
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import kubeconfig, serving
-from tests.integration.agents import free_port
 from tests.integration.real import eventually
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore:Unverified HTTPS")]  # a certificate of its own
-DEFINITION = Kind("CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io")
-NAMESPACE = Kind("Namespace", "namespaces", "")
-ASSETS = Path(os.environ.get("KUBEBUILDER_ASSETS", "/usr/local/kubebuilder/bin"))
 EXISTING = os.environ.get("USE_EXISTING_CLUSTER", "").lower() == "true"
 
 
@@ -40,9 +34,8 @@ def missing() -> str:
     """Say why there is no real server to be had."""
     if EXISTING:
         return ""
-    absent = [name for name in ("kube-apiserver", "etcd") if not (ASSETS / name).exists()]
-    if absent:
-        return f"no {' and no '.join(absent)} in {ASSETS}: set KUBEBUILDER_ASSETS"
+    if binaries() is None:
+        return "no kube-apiserver here: make cluster-binaries builds one (needs go)"
     return "" if shutil.which("openssl") else "no openssl to make a key with"
 
 
@@ -56,50 +49,12 @@ def server(request, tmp_path_factory):
         elif why := missing():
             pytest.skip(why)
         else:
-            config = None if EXISTING else start_real(path, close)
+            config = None if EXISTING else close.enter_context(Server(path)).kubeconfig
         api = HttpApi(configured(config)[0], agent="rollout-controller")
         api.real = request.param == "real"
         if api.real:
             install(api)
         yield api
-
-
-def start_real(path: Path, close: ExitStack) -> Path:
-    """Start etcd and kube-apiserver on loopback; return a kubeconfig."""
-    client, peer, secure = free_port(), free_port(), free_port()
-    key = path / "sa.key"
-    subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
-    (path / "tokens.csv").write_text('secret-token,admin,admin,"system:masters"\n')
-    urls = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
-    etcd = [
-        str(ASSETS / "etcd"), "--data-dir", str(path / "etcd"), "--listen-client-urls", urls[0], "--advertise-client-urls", urls[0],
-        "--listen-peer-urls", urls[1], "--initial-advertise-peer-urls", urls[1], "--initial-cluster", f"default={urls[1]}", "--unsafe-no-fsync",
-    ]  # fmt: skip
-    apiserver = [
-        str(ASSETS / "kube-apiserver"), "--etcd-servers", urls[0], "--bind-address", "127.0.0.1", "--secure-port", str(secure), "--cert-dir", str(path / "certs"),
-        "--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", str(key), "--service-account-signing-key-file", str(key),
-        "--authorization-mode", "RBAC", "--token-auth-file", str(path / "tokens.csv"), "--disable-admission-plugins", "ServiceAccount",
-        "--service-cluster-ip-range", "10.0.0.0/24",
-    ]  # fmt: skip
-    for command in (etcd, apiserver):
-        with (path / f"{Path(command[0]).name}.log").open("w") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        close.callback(process.wait, 20)
-        close.callback(process.terminate)
-    config = kubeconfig(path / "kubeconfig", f"https://127.0.0.1:{secure}")
-    raw = json.loads(config.read_text())
-    raw["clusters"][0]["cluster"]["insecure-skip-tls-verify"] = True
-    config.write_text(json.dumps(raw))
-    api = HttpApi(configured(config)[0], agent="probe", read_timeout_s=5)
-
-    def ready():
-        try:
-            return bool(api.get(NAMESPACE, "", "default"))
-        except ClusterUnavailable:
-            return False
-
-    eventually(ready, 60, "kube-apiserver does not get ready")
-    return config
 
 
 def install(api) -> None:

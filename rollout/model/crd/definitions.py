@@ -8,11 +8,12 @@ from rollout.model.conditions import INTERNAL, INTERNAL_MAX, PENDING, ClusterSta
 from rollout.model.crd.structural import Bounds, Schema, structural
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import API_VERSION, RolloutSpec
+from rollout.model.units import NAME_PATTERN
 
 GROUP, _, VERSION = API_VERSION.partition("/")
 
-NAME_MAX = 52
-"""Names leave room for suffixes of objects that belong to a rollout."""
+_NAME_MESSAGE = "the name has lowercase letters, digits and dashes, and 52 of them at most"
+"""Names become names of Services, which have no dots, and leave room for suffixes."""
 
 _WRITTEN = Bounds()
 """What people write is bounded by the model, field by field."""
@@ -61,7 +62,7 @@ def _definition(
     properties = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
     schema: Schema = {"type": "object", "required": ["spec"], "properties": {**properties, "spec": spec}}
     schema["x-kubernetes-validations"] = [
-        {"rule": f"size(self.metadata.name) <= {NAME_MAX}", "message": f"the name has {NAME_MAX} characters at most"}
+        {"rule": f"self.metadata.name.matches('{NAME_PATTERN}')", "message": _NAME_MESSAGE}
     ]
     version: dict[str, Any] = {"name": VERSION, "served": True, "storage": True}
     if status is not None:

@@ -53,7 +53,10 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
             "keep odds (for rates above 20 %), or relative and absolute",
         ),
     ),
-    "Prometheus": (("!has(self.timeout) || duration(self.timeout) <= duration('30s')", "the timeout is 30s at most"),),
+    "Prometheus": (
+        ("!has(self.timeout) || duration(self.timeout) <= duration('30s')", "the timeout is 30s at most"),
+        ("!has(self.staleAfter) || duration(self.staleAfter) > duration('0s')", "staleAfter 0s lets no sample count"),
+    ),
     "ConfigMapContract": (("self.name.contains('$version')", "name must have $version in it"),),
     "Backends": (
         ("!has(self.service) || self.service.contains('$version')", "service must have $version in it"),
