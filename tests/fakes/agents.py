@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import threading
 
@@ -15,6 +16,7 @@ from rollout.cluster.kinds import (
     SERVICE,
     VIRTUAL_SERVICE,
 )
+from rollout.errors import ClusterUnavailable
 
 POLICY_SPEC = {
     "canary": {
@@ -171,13 +173,17 @@ class Gateway:
     def _run(self):
         seen = {}
         while not self.stopped.wait(0.03):
-            for kind in self.kinds:
-                for found in self.api.list_all(kind, self.namespace)[0]:
-                    key = (kind.kind, found["metadata"]["name"])
-                    state = (found["metadata"]["generation"], self.accepts, self.resolves)
-                    if seen.get(key) != state:
-                        self._take_up(kind, found)
-                        seen[key] = state
+            with contextlib.suppress(ClusterUnavailable):  # it goes on once the API answers again
+                self._look(seen)
+
+    def _look(self, seen):
+        for kind in self.kinds:
+            for found in self.api.list_all(kind, self.namespace)[0]:
+                key = (kind.kind, found["metadata"]["name"])
+                state = (found["metadata"]["generation"], self.accepts, self.resolves)
+                if seen.get(key) != state:
+                    self._take_up(kind, found)
+                    seen[key] = state
 
     def _take_up(self, kind, found):
         self.programmed(found)
