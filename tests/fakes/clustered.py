@@ -111,6 +111,7 @@ class ClusterWorld:
         failed = sum(self.random.random() < self.fails.get(which, 0.0) for _ in range(count))
         if count:
             self.prometheus.add("agent_tasks_started_total", count, version=which, pod=f"agent-{which}")
+            self.prometheus.add("agent_cost_dollars_total", count * 0.01, version=which, pod=f"agent-{which}")
         if failed:
             self.prometheus.add("agent_tasks_failed_total", failed, version=which, pod=f"agent-{which}")
 
