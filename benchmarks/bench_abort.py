@@ -60,7 +60,9 @@ def measure(active: int, *, hanging: int) -> None:
         controller.start()
         controller.lead()
         close.callback(controller.stop)
-        wait(lambda: all((each.get("status") or {}).get("stableVersion") for each in api.list_all(ROLLOUT, "default")[0]))
+        wait(
+            lambda: all((each.get("status") or {}).get("stableVersion") for each in api.list_all(ROLLOUT, "default")[0])
+        )
         for number in range(active):
             api.merge(ROLLOUT, "default", f"agent{number}", {"spec": {"version": "v2"}})
         wait(lambda: all(share(api, f"agent{number}") for number in range(active)))

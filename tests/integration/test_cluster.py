@@ -193,7 +193,7 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
             assert status()["result"] == "promoted"
             before = api.get(HTTP_ROUTE, "default", "agent")["metadata"]["resourceVersion"]
             asleep.send_signal(signal.SIGCONT)
-            assert asleep.wait(30) == 1, "whoever has lost the lease ends, and says so by its exit code"
+            assert asleep.wait(120) == 1, "whoever has lost the lease ends, and says so by its exit code"
             assert api.get(HTTP_ROUTE, "default", "agent")["metadata"]["resourceVersion"] == before
 
             versions["v1"].failing = 0.6
@@ -208,7 +208,7 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
             assert 'rollout_phase{namespace="default",phase="RolledBack",rollout="agent"} 1.0' in page
 
             controller.send_signal(signal.SIGTERM)
-            assert controller.wait(25) == 0
+            assert controller.wait(120) == 0
             assert api.get(LEASE, "rollout-system", "rollout-controller")["spec"]["holderIdentity"] == "", (
                 "the lease is let go of"
             )

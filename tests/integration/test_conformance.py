@@ -258,7 +258,7 @@ def test_a_cache_follows_and_lists_anew_when_its_place_is_gone(server, name):
         eventually(lambda: cache.get("default", name) is None)
     finally:
         cache.stop()
-        cache.join(10)
+        cache.join(60)
     assert not cache._thread.is_alive()
 
 
@@ -275,9 +275,9 @@ def test_leases_are_held_by_one(server, name):
     ended, led = threading.Event(), threading.Event()
     thread = threading.Thread(target=one.run, args=(ended, led.set, lambda: None), daemon=True)
     thread.start()
-    assert led.wait(10) and not two._try()
+    assert led.wait(60) and not two._try()
     ended.set()
-    thread.join(10)
+    thread.join(60)
     one.release()
     assert two._try() and server.get(LEASE, "default", name)["spec"]["holderIdentity"] == "two"
 

@@ -40,13 +40,13 @@ class Place:
     def run(self, *words: str, name: str | None = None, code: int | None = 0) -> str:
         file = ("-f", str(self.directory / f"{name}.yaml")) if name else ()
         done = rollout(*words, *file, "--state", str(self.state), cwd=self.directory)
-        out, err = done.communicate(timeout=120)
+        out, err = done.communicate(timeout=300)
         assert code is None or done.returncode == code, (words, done.returncode, err)
         return out + err
 
     def status(self, name: str) -> dict:
         done = rollout("status", name, "-o", "json", "--state", str(self.state), cwd=self.directory)
-        out, err = done.communicate(timeout=30)
+        out, err = done.communicate(timeout=300)
         assert done.returncode == 0, err
         return json.loads(out)["status"]
 
@@ -64,7 +64,7 @@ class Place:
         for made in self._daemons:
             made.send_signal(signal.SIGTERM)
         for made in self._daemons:
-            made.communicate(timeout=20)
+            made.communicate(timeout=300)
         for line in processes_with(f"daemon --state {self.state}"):
             subprocess.run(["kill", line.split()[0]], check=False)
         eventually(lambda: not processes_with(f"daemon --state {self.state}"), 20, "a daemon stays")
@@ -90,7 +90,7 @@ def test_several_rollouts_survive_a_daemon_that_is_killed_again_and_again(place)
     for name in place.listen:
         place.run("start", "v1", "--stable", "v1", "--detach", name=name)
     for name, address in place.listen.items():
-        eventually(lambda address=address: ask_is_200(address), 20, f"Envoy of {name} is not up")
+        eventually(lambda address=address: ask_is_200(address), 120, f"Envoy of {name} is not up")
         users.append(place.stack.enter_context(Users(address, rate=40, threads=5)))
     for name in place.listen:
         place.run("start", "v2", "--detach", name=name)
@@ -100,13 +100,13 @@ def test_several_rollouts_survive_a_daemon_that_is_killed_again_and_again(place)
         for line in processes_with(f"daemon --state {place.state}"):
             subprocess.run(["kill", "-9", line.split()[0]], check=False)
             killed += 1
-        eventually(lambda: not processes_with(f"daemon --state {place.state}"), 5)
+        eventually(lambda: not processes_with(f"daemon --state {place.state}"), 60)
         for name in place.listen:
             status = place.status(name)
             assert status["traffic"]["wantedBp"] <= allowed(status, name)
         place.daemon()
     assert killed >= 6
-    eventually(lambda: all(over(place.status(name)) for name in place.listen), 60, "not all of them ended")
+    eventually(lambda: all(over(place.status(name)) for name in place.listen), 300, "not all of them ended")
     ends = {name: (place.status(name)["result"], place.status(name)["stableVersion"]) for name in place.listen}
     assert ends == {"good": ("promoted", "v2"), "bad": ("rolled-back", "v1"), "blue": ("promoted", "v2")}
     assert [each.lost for each in users] == [[], [], []]
@@ -232,7 +232,7 @@ def test_a_newer_version_declared_in_mid_flight_supersedes_through_the_daemon(pl
         assert json.loads(place.run("history", "good", "-o", "json"))[-1]["result"] == "superseded"
         asked, _ = rollout_started(place, "v2", "good")
         place.run("start", "v3", "--detach", name="good")
-        err = asked.communicate(timeout=30)[1]
+        err = asked.communicate(timeout=300)[1]
         assert asked.returncode == 4 and "superseded by v3" in err, (asked.returncode, err)
         place.run("abort", "good")
         eventually(lambda: over(place.status("good")), 20)

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.real, needs_envoy]
 
 def run(directory, *words: str, code: int = 0) -> str:
     done = rollout(*words, cwd=directory)
-    out, err = done.communicate(timeout=120)
+    out, err = done.communicate(timeout=300)
     assert done.returncode == code, (words, done.returncode, err)
     return out + err
 

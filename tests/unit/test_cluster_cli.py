@@ -104,7 +104,7 @@ def test_waiting_ends_when_what_was_waited_for_is_gone(tmp_path):
         waiting = rollout.start("wait", "agent", "--timeout", "60s")
         time.sleep(2.0)
         world.api.delete(ROLLOUT, "default", "agent")
-        gone = time.monotonic() + 15
+        gone = time.monotonic() + 90
         while time.monotonic() < gone and waiting.poll() is None:
             time.sleep(0.1)
         out, err = waiting.communicate(timeout=30)

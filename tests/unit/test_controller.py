@@ -372,7 +372,7 @@ def test_a_rollout_that_is_deleted_in_mid_flight_leaves_the_route_as_it_was_foun
         world.phase("Observing")
         assert finalizers(world) == [FINALIZER] and sum(world.shares().values()) == 1000
         world.api.delete(ROLLOUT, "default", "agent")
-        end = time.monotonic() + 15
+        end = time.monotonic() + 90
         while any(each["metadata"]["name"] == "agent" for each in world.api.list_all(ROLLOUT, "default")[0]):
             assert time.monotonic() < end, world.status()
             time.sleep(0.05)
@@ -679,7 +679,7 @@ def test_a_service_that_vanishes_in_mid_flight_is_noticed():
         world.want("v2")
         world.phase("Observing")
         world.api.delete(SERVICE, "default", "agent-v2")
-        world.phase("RolledBack", timeout_s=20)
+        world.phase("RolledBack", timeout_s=90)
         assert world.shares() == {"v1": 100, "v2": 0} and world.status()["reason"] == "CandidateDown"
 
 
@@ -701,7 +701,7 @@ def restart(world):
     return world.start()
 
 
-def gone(world, name="agent", timeout_s=15):
+def gone(world, name="agent", timeout_s=90):
     end = time.monotonic() + timeout_s
     while any(each["metadata"]["name"] == name for each in world.api.list_all(ROLLOUT, "default")[0]):
         assert time.monotonic() < end, world.status(name)
@@ -800,7 +800,7 @@ def test_what_is_gone_keeps_no_rollout_from_being_deleted():
     with ClusterWorld(policy=LONG) as world:
         observing(world)
         world.gateway.stopped.set()
-        world.gateway.thread.join(5)
+        world.gateway.thread.join(60)
         world.api.delete(ROLLOUT, "default", "agent")
         gone(world)
         assert world.shares() == {"v1": 100, "v2": 0}
@@ -915,8 +915,10 @@ def test_a_drain_ends_only_once_the_base_is_restored():
 def test_conditions_do_not_flap_between_looks():
     with ClusterWorld(policy=LONG) as world:
         observing(world)
+        world.until(lambda status: status["reason"] == "Holding" and "holds this weight" in status["message"])
         world.api.delete(POLICY, "default", "quick")
         world.until(lambda _: world.condition("Stalled").get("status") == "True")
+        world.until(lambda _: any(reason == "PolicyNotFound" for _, reason, _ in world.events()))
         since, events = world.condition("Stalled")["lastTransitionTime"], len(world.events())
         time.sleep(1.5)
         assert world.condition("Stalled")["lastTransitionTime"] == since and len(world.events()) == events
@@ -1047,7 +1049,7 @@ def test_who_names_no_rule_may_mean_any_and_who_waited_has_it_once_it_is_free():
         world.api.create(ROLLOUT, "default", second | {"metadata": {"name": "second"}})
         world.until(lambda _: world.condition("Stalled", "second").get("reason") == "RouteRefused")
         world.api.delete(ROLLOUT, "default", "agent")
-        end = time.monotonic() + 10
+        end = time.monotonic() + 90
         while world.status("second").get("stableVersion") != "v1":
             assert time.monotonic() < end, world.status("second")
             time.sleep(0.05)

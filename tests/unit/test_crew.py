@@ -86,7 +86,7 @@ class Running:
 
     def __exit__(self, *_):
         self.stopped.set()
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     @property
@@ -94,7 +94,7 @@ class Running:
         return not self._thread.is_alive()
 
 
-def eventually(what, timeout_s: float = 5.0) -> None:
+def eventually(what, timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < deadline

@@ -21,13 +21,13 @@ LONG = agents.policy(canary=HOLDS)
 
 
 def settled(world, version="v1"):
-    return world.until(lambda status: status.get("stableVersion") == version and status.get("phase") == "Stable", 30)
+    return world.until(lambda status: status.get("stableVersion") == version and status.get("phase") == "Stable", 120)
 
 
 def observing(world):
     settled(world)
     world.want("v2")
-    return world.phase("Observing", timeout_s=30)
+    return world.phase("Observing", timeout_s=120)
 
 
 def abort(world, text="back", name="agent"):
@@ -37,7 +37,7 @@ def abort(world, text="back", name="agent"):
 def ask(world, verb, reason="because"):
     told = {"id": f"{verb}-{time.monotonic_ns()}", "verb": verb, "actor": "ada", "reason": reason}
     world.api.merge(ROLLOUT, "default", "agent", {"metadata": {"annotations": {COMMAND: json.dumps(told)}}})
-    return world.until(lambda status: told["id"] in status.get("handled", ()), 30)["lastCommand"]
+    return world.until(lambda status: told["id"] in status.get("handled", ()), 120)["lastCommand"]
 
 
 def denied(path, code, words):
@@ -64,14 +64,14 @@ def test_a_rollback_whose_write_is_denied_says_so_in_the_servers_words_and_goes_
         observing(world)
         world.cluster.fault = denied("/httproutes/agent", code, words)
         abort(world)
-        world.until(lambda _: world.condition("Stalled").get("reason") == "RouteWriteDenied", 30)
+        world.until(lambda _: world.condition("Stalled").get("reason") == "RouteWriteDenied", 120)
         told = world.condition("Stalled")["message"]
         assert words in told and "httpRoute/agent/chat" in told and "not all traffic is back on v1" in told
         assert "controller's role" not in told, "rights are not what is missing"
         assert world.condition("Ready")["status"] == "False" and world.status()["phase"] == "RollingBack"
-        world.until(lambda _: any(reason == "RouteWriteDenied" for _, reason, _ in world.events()), 30)
+        world.until(lambda _: any(reason == "RouteWriteDenied" for _, reason, _ in world.events()), 120)
         world.cluster.fault = None
-        world.phase("RolledBack", timeout_s=60)
+        world.phase("RolledBack", timeout_s=120)
         assert world.shares() == {"v1": 100, "v2": 0} and "blocked" not in world.status()
         assert world.status()["result"] == "aborted"
 
@@ -86,12 +86,12 @@ def test_of_two_routes_it_is_told_which_one_is_back_and_which_is_not():
         observing(world)
         world.cluster.fault = denied("/httproutes/other", 422, "denied by policy")
         abort(world)
-        world.until(lambda _: world.condition("Stalled").get("reason") == "RouteWriteDenied", 30)
-        world.until(lambda _: world.shares() == {"v1": 100, "v2": 0} or world.shares()["v2"] == 0, 30)
-        world.until(lambda _: "As it must be: httpRoute/agent/chat" in world.condition("Stalled")["message"], 30)
+        world.until(lambda _: world.condition("Stalled").get("reason") == "RouteWriteDenied", 120)
+        world.until(lambda _: world.shares() == {"v1": 100, "v2": 0} or world.shares()["v2"] == 0, 120)
+        world.until(lambda _: "As it must be: httpRoute/agent/chat" in world.condition("Stalled")["message"], 120)
         assert "httpRoute/other/chat: the change was denied" in world.condition("Stalled")["message"]
         world.cluster.fault = None
-        world.phase("RolledBack", timeout_s=60)
+        world.phase("RolledBack", timeout_s=120)
 
 
 def test_a_reference_of_another_rule_that_does_not_resolve_holds_up_no_rollback_and_no_release():
@@ -99,10 +99,10 @@ def test_a_reference_of_another_rule_that_does_not_resolve_holds_up_no_rollback_
         observing(world)
         world.gateway.resolves = False
         abort(world)
-        world.phase("RolledBack", timeout_s=30)
+        world.phase("RolledBack", timeout_s=120)
         assert world.shares() == {"v1": 100, "v2": 0}
         assert ask(world, "retry")["accepted"]
-        world.phase("Observing", timeout_s=30)
+        world.phase("Observing", timeout_s=120)
         assert any("ResolvedRefs" in warning for warning in world.status()["warnings"])
 
 
@@ -133,7 +133,7 @@ def test_an_abort_asks_nobody_who_gathers_facts(monkeypatch):
             else None
         )
         abort(world)
-        world.phase("RolledBack", timeout_s=30)
+        world.phase("RolledBack", timeout_s=120)
         assert world.shares() == {"v1": 100, "v2": 0}
 
 
@@ -149,10 +149,10 @@ def test_a_prometheus_that_hangs_holds_up_no_abort_of_its_own_rollout_nor_of_oth
         world.prometheus.answer = never
         try:
             asked = len(world.prometheus.asked)
-            world.until(lambda _: len(world.prometheus.asked) > asked, 30)
+            world.until(lambda _: len(world.prometheus.asked) > asked, 120)
             began = time.monotonic()
             abort(world)
-            world.until(lambda _: world.shares() == {"v1": 100, "v2": 0}, 30)
+            world.until(lambda _: world.shares() == {"v1": 100, "v2": 0}, 120)
             assert time.monotonic() - began < 8, "the query is given up after ten seconds, the abort waits for none"
         finally:
             hang.set()
@@ -198,7 +198,7 @@ def test_a_release_through_a_rule_without_a_name_ends_and_its_deletion_too():
         assert beta_is_untouched(world) and world.shares() == {"v1": 0, "v2": 100}
         assert any("sends other requests to agent-v2" in warning for warning in world.status()["warnings"])
         world.api.delete(ROLLOUT, "default", "agent")
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while world.api.list_all(ROLLOUT, "default")[0]:
             assert time.monotonic() < end, world.status()
             time.sleep(0.05)
@@ -211,7 +211,7 @@ def test_a_rule_that_is_deleted_in_mid_flight_takes_nobody_elses_with_it():
         del found["spec"]["rules"][1]
         world.api.replace(HTTP_ROUTE, "default", "agent", found)
         abort(world)
-        world.phase("RolledBack", timeout_s=30)
+        world.phase("RolledBack", timeout_s=120)
         assert beta_is_untouched(world) and len(rules(world)) == 1
 
 
@@ -222,7 +222,7 @@ def test_a_rule_whose_matches_were_edited_in_mid_flight_is_still_found_by_its_tw
         found["spec"]["rules"][1]["matches"] = [{"path": {"type": "PathPrefix", "value": "/chat"}}]
         world.api.replace(HTTP_ROUTE, "default", "agent", found)
         abort(world)
-        world.phase("RolledBack", timeout_s=30)
+        world.phase("RolledBack", timeout_s=120)
         assert beta_is_untouched(world) and world.shares() == {"v1": 100, "v2": 0}
 
 
@@ -233,10 +233,10 @@ def test_a_third_backend_that_gets_traffic_in_mid_flight_is_told_and_left_alone(
         backend = {"name": "agent-v0", "port": 8000, "weight": 100}
         add = [{"op": "add", "path": "/spec/rules/1/backendRefs/-", "value": backend}]
         world.api.patch(HTTP_ROUTE, "default", "agent", add)
-        world.until(lambda status: status.get("reason") == "RouteRefused" and "agent-v0" in status["message"], 30)
+        world.until(lambda status: status.get("reason") == "RouteRefused" and "agent-v0" in status["message"], 120)
         assert world.shares()["v0"] == 100
         abort(world)
-        world.phase("RolledBack", timeout_s=30)
+        world.phase("RolledBack", timeout_s=120)
         assert world.shares() == {"v1": 100, "v2": 0, "v0": 100}
 
 
@@ -251,14 +251,14 @@ def test_nothing_is_written_into_a_route_before_the_candidates_service_and_port_
         world.start()
         settled(world)
         world.want("v2")
-        world.until(lambda status: status.get("reason") == "BackendNotFound", 30)
+        world.until(lambda status: status.get("reason") == "BackendNotFound", 120)
         port = {"ports": [{"port": 9000}]}
         service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "agent-v2"}, "spec": port}
         world.api.create(SERVICE, "default", service)
-        world.until(lambda status: "has no port 8000, it has 9000" in status.get("message", ""), 30)
+        world.until(lambda status: "has no port 8000, it has 9000" in status.get("message", ""), 120)
         assert world.shares() == {"v1": 100}, "nothing was written yet"
         world.api.merge(SERVICE, "default", "agent-v2", {"spec": {"ports": [{"port": 8000}]}})
-        world.phase("Observing", timeout_s=30)
+        world.phase("Observing", timeout_s=120)
         assert set(world.shares()) == {"v1", "v2"}
 
 
@@ -277,7 +277,7 @@ def test_a_backend_that_somebody_lists_at_weight_0_is_theirs_and_nobody_is_fough
         world.api.patch(HTTP_ROUTE, "default", "agent", add)
         world.want("v2", paused=False)
         seen = world.get()["metadata"]["generation"]
-        world.until(lambda status: status.get("observedGeneration", 0) >= seen, 30)
+        world.until(lambda status: status.get("observedGeneration", 0) >= seen, 120)
         assert world.shares() == {"v1": 0, "v2": 100, "v7": 0} and writes() - before <= 2
 
 
@@ -291,7 +291,7 @@ def test_at_rest_the_routes_fields_are_nobodys_of_ours():
             found = world.api.get(HTTP_ROUTE, "default", "agent")["metadata"].get("managedFields") or ()
             return "rollout-controller" not in {each["manager"] for each in found}
 
-        world.until(managers, 30)
+        world.until(managers, 120)
 
 
 # -- ready means reachable -----------------------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ def test_endpoints_are_ready_for_a_port(change, told):
         if told is None:
             settled(world, "v2")
         else:
-            world.until(lambda status: told in status.get("message", ""), 30)
+            world.until(lambda status: told in status.get("message", ""), 120)
             assert world.shares() == {"v1": 100, "v2": 0}
 
 
@@ -333,7 +333,7 @@ def test_a_stable_version_that_is_down_locks_nobody_out():
         settled(world)
         agents.endpoints(world.api, "v1", ready=0)
         world.want("v2")
-        world.until(lambda status: status.get("reason") == "StableDown", 30)
+        world.until(lambda status: status.get("reason") == "StableDown", 120)
         refused = ask(world, "promote", reason="")
         assert not refused["accepted"] and "say why" in refused["message"]
         assert ask(world, "promote", reason="v1 crashes, v2 is its fix")["accepted"]
@@ -402,7 +402,7 @@ def test_a_webhook_that_says_no_stops_a_release_before_any_traffic():
         with ClusterWorld(policy=made) as world:
             settled(world)
             world.want("v2")
-            status = world.phase("RolledBack", timeout_s=30)
+            status = world.phase("RolledBack", timeout_s=120)
             assert status["result"] == "stopped-by-a-gate" and world.shares() == {"v1": 100, "v2": 0}
 
 
@@ -429,7 +429,7 @@ def test_a_webhook_that_says_no_stops_a_release_before_any_traffic():
 )
 def test_why_stable_is_not_known_is_told_and_not_guessed(spec, told):
     with ClusterWorld(**spec) as world:
-        status = world.until(lambda status: status.get("reason") == "StableUnknown", 30)
+        status = world.until(lambda status: status.get("reason") == "StableUnknown", 120)
         assert told in status["message"], status["message"]
         assert world.get()["status"]["phase"] == "Pending"
 
@@ -445,11 +445,11 @@ def test_two_controllers_with_leases_in_different_places_leave_each_others_rollo
         assert world.status()["controller"] == "rollout-system/rollout-controller"
         world.controller.stop()
         world.start(lease="default/rollout-controller-default")
-        world.until(lambda _: any(reason == "ClaimedByAnother" for _, reason, _ in world.events()), 30)
+        world.until(lambda _: any(reason == "ClaimedByAnother" for _, reason, _ in world.events()), 120)
         before = world.get()["metadata"]["resourceVersion"]
         abort(world)
         time.sleep(1.0)
         assert world.status()["phase"] == "Observing" and world.get()["metadata"]["resourceVersion"] != before
         world.api.merge(LEASE, "rollout-system", "rollout-controller", {"spec": {"holderIdentity": ""}})
-        world.phase("RolledBack", timeout_s=60)
+        world.phase("RolledBack", timeout_s=120)
         assert world.status()["controller"] == "default/rollout-controller-default"

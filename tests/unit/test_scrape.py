@@ -149,7 +149,7 @@ def test_a_page_that_trickles_in_is_given_up_in_time():
     began = time.monotonic()
     with pytest.raises(PageUnavailable, match="not through"):
         pages.get("http://x/", 0.3)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
     pages.close()
 
 

@@ -150,7 +150,7 @@ def test_in_a_cluster_a_version_answers_at_its_service():
 
 
 def until(ask, wanted=bool):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not wanted(found := ask()):
         assert time.monotonic() < deadline, found
         time.sleep(0.01)
@@ -173,12 +173,12 @@ def test_a_slow_agent_holds_up_no_look():
     gate = threading.Event()
 
     def slow(rollout, version):
-        gate.wait(10)
+        gate.wait(60)
         return Told(text=version)
 
     found = keeper(slow)
     began = time.monotonic()
-    assert found.contracts(declared(http={}), ("v1", "v2")) == {} and time.monotonic() - began < 1
+    assert found.contracts(declared(http={}), ("v1", "v2")) == {} and time.monotonic() - began < 20
     gate.set()
     assert until(lambda: found.contracts(declared(http={}), ("v1", "v2"))) == {
         "v1": Told(text="v1"),
