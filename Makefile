@@ -7,7 +7,7 @@ STRATEGY ?= canary
 
 T ?= tests
 
-.PHONY: help demo test test-cluster cluster-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-contracts bench clean
+.PHONY: help demo test test-cluster cluster-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench-comparisons: $(VENV)/.dev  ## intervals, means and response rates: how oft
 
 bench-controller: $(VENV)/.dev  ## what many rollouts cost a controller: calls, memory, time a look
 	$(BIN)/python benchmarks/bench_controller.py
+
+bench-abort: $(VENV)/.dev  ## how long an abort takes with many rollouts under way beside it
+	$(BIN)/python benchmarks/bench_abort.py
 
 bench-contracts: $(VENV)/.dev  ## how long schemas take to be compared, also hostile ones
 	$(BIN)/python benchmarks/bench_contracts.py

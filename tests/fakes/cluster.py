@@ -55,6 +55,8 @@ def rollout_resources():
         spec = definition["spec"]
         version = spec["versions"][0]
         schema = copy.deepcopy(version["schema"]["openAPIV3Schema"])
+        if unseen := schemas.unseen_by_rules(schema):
+            raise ValueError(f"a real server refuses this definition: {unseen}")
         made.append(
             Resource(spec["names"]["kind"], spec["names"]["plural"], spec["group"], schema, versions=(version["name"],))
         )

@@ -95,6 +95,29 @@ def broken_rules(value, schema, path=""):
     return found
 
 
+_NAMED = re.compile(r"\bself\.([A-Za-z_]\w*)")
+
+
+def unseen_by_rules(schema, path=""):
+    """Return the fields that a rule in CEL names and cannot see, as a real server refuses the whole definition for.
+
+    A field is seen if it is declared with a type, or is int-or-string.
+    """
+    gone = []
+    properties = schema.get("properties", {})
+    for rule in schema.get("x-kubernetes-validations", ()):
+        for name in _NAMED.findall(rule["rule"]) if schema.get("type") == "object" else ():
+            field = properties.get(name)
+            if name != "metadata" and (field is None or not (field.get("type") or field.get(INT_OR_STRING))):
+                gone.append(f"{path}.{name}: {rule['rule']}")
+    for name, inner in properties.items():
+        gone += unseen_by_rules(inner, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            gone += unseen_by_rules(schema[key], f"{path}[]")
+    return gone
+
+
 WIDGET = {
     "type": "object",
     "required": ["spec"],

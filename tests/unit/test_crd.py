@@ -43,6 +43,32 @@ def test_what_is_shipped_is_what_the_model_says():
 
 
 @pytest.mark.parametrize("definition", [ROLLOUTS, POLICIES], ids=["Rollout", "RolloutPolicy"])
+def test_every_field_that_a_rule_names_can_be_seen_by_it(definition):
+    assert schemas.unseen_by_rules(schema_of(definition)) == []
+
+
+def test_a_field_without_a_type_is_seen_by_no_rule():
+    rule = {"rule": "has(self.inline)", "message": ""}
+    free = {"x-kubernetes-preserve-unknown-fields": True}
+    schema = {"type": "object", "properties": {"inline": free}, "x-kubernetes-validations": [rule]}
+    assert schemas.unseen_by_rules(schema) == [".inline: has(self.inline)"]
+    schema["properties"]["inline"] = {**free, "type": "object"}
+    assert schemas.unseen_by_rules(schema) == []
+
+
+@pytest.mark.parametrize("definition", [ROLLOUTS, POLICIES], ids=["Rollout", "RolloutPolicy"])
+def test_every_field_is_described(definition):
+    ours = schema_of(definition)["properties"]
+    bare = [
+        path
+        for part in ("spec", "status")
+        for path, node in nodes(ours.get(part, {}))
+        if path and not path.endswith(("[]", "{}")) and not node.get("description")
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("definition", [ROLLOUTS, POLICIES], ids=["Rollout", "RolloutPolicy"])
 def test_every_field_is_structural_and_bounded(definition):
     bounds = {"string": ("maxLength", "enum", "format"), "array": ("maxItems",)}
     for path, node in nodes(schema_of(definition)):
