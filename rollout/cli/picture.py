@@ -57,6 +57,10 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
         last = status.last_command
         said = "" if last.accepted else "refused: "
         lines += _said("last", f"{last.verb} by {last.actor}: {said}{last.message}", width, "dim")
+    for warning in status.warnings if status.is_active else ():
+        lines += _said("note", warning, width)
+    if status.blocked is not None:
+        lines += _said("stuck", status.blocked.message, width, "bold red")
     if _policy_changed(rollout):
         lines += _said("note", "the policy was edited since the start: that counts for the next rollout", width)
     return lines

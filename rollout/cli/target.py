@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rollout.cli.adoption import adoption_faults
 from rollout.errors import Fault, InvalidInput
 from rollout.metrics.queries import unreadable, unreadable_split
 from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
@@ -43,6 +44,7 @@ def check(documents: Documents) -> list[Fault]:
         prometheus = rollout.spec.metrics.prometheus
         split = unreadable_split(prometheus.requests if prometheus else None)
         faults += [fault.within(f"{rollout.where}: spec.") for fault in split]
+    faults += adoption_faults(documents)
     names = [(rollout.metadata.namespace, rollout.metadata.name) for rollout in documents.rollouts]
     for rollout in documents.rollouts:
         if names.count((rollout.metadata.namespace, rollout.metadata.name)) > 1:

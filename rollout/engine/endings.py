@@ -43,6 +43,8 @@ def _promote(draft: Draft) -> None:
         deadline=draft.later(draft.policy.drain.deadline_s),
         standby_until=draft.later(standby_s) if standby_s else None,
     )
+    for warning in status.warnings:
+        draft.record("traffic", message=f"{new} is promoted, and still: {warning}", reason=Reason.PROMOTED)
 
 
 def _promoted(draft: Draft) -> str:

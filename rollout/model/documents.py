@@ -38,10 +38,11 @@ class PolicyDocument:
 
 @dataclass
 class Documents:
-    """What was read, and everything that is wrong with it."""
+    """What was read, and everything that is wrong with it. others: documents of other kinds, as they are."""
 
     rollouts: list[RolloutDocument] = field(default_factory=list)
     policies: list[PolicyDocument] = field(default_factory=list)
+    others: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -109,7 +110,8 @@ def _read_document(raw: Any, where: str, documents: Documents) -> None:
     kind = raw.get("kind")
     group = str(raw.get("apiVersion", "")).partition("/")[0]
     if kind not in ("Rollout", "RolloutPolicy") and isinstance(kind, str) and group != API_VERSION.partition("/")[0]:
-        return  # a route or a Service beside them: somebody else's to check
+        documents.others.append(raw)  # a route or a Service beside them: somebody else's to check
+        return
     envelope = ("apiVersion", "kind", "metadata", "spec", "status")
     faults += [unknown(key, key, envelope) for key in sorted(map(str, raw.keys() - set(envelope)))]
     if raw.get("apiVersion") != API_VERSION:

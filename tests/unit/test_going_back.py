@@ -453,3 +453,26 @@ def test_two_controllers_with_leases_in_different_places_leave_each_others_rollo
         world.api.merge(LEASE, "rollout-system", "rollout-controller", {"spec": {"holderIdentity": ""}})
         world.phase("RolledBack", timeout_s=120)
         assert world.status()["controller"] == "default/rollout-controller-default"
+
+
+# -- what lint can know of a route -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, ""),
+        ({"routes": [{"httpRoute": {"name": "agent", "rule": "chatt"}}]}, "no rule called chatt"),
+        ({"backends": {"service": "$name-$version", "port": 9000}}, "is on port 8000, and spec.backends.port is 9000"),
+        ({"backends": {"service": "other-$version", "port": 8000}}, "no backend for v1"),
+    ],
+)
+def test_lint_tells_why_a_route_beside_the_rollout_could_not_be_adopted(tmp_path, change, told):
+    from rollout.cli.target import check
+    from rollout.model.documents import read_files
+
+    documents = [agents.rollout("http://p:9090", **change), agents.policy(), agents.route()]
+    path = tmp_path / "all.yaml"
+    path.write_text("\n---\n".join(json.dumps(each) for each in documents))
+    faults = check(read_files([path]))
+    assert [told in str(fault) for fault in faults] == ([True] if told else []), faults

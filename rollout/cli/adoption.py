@@ -1,0 +1,51 @@
+"""What can be told of a route before there is a cluster: where it stands in the files beside the Rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rollout.errors import Fault
+
+if TYPE_CHECKING:
+    from rollout.model.documents import Documents, RolloutDocument
+
+
+def adoption_faults(documents: Documents) -> list[Fault]:
+    """Return why a Rollout could not adopt a route that is declared in the same files."""
+    return [
+        fault.within(f"{rollout.where}: ")
+        for rollout in documents.rollouts
+        if not rollout.spec.is_local
+        for fault in _of(rollout, documents.others)
+    ]
+
+
+def _of(rollout: RolloutDocument, others: list[dict[str, Any]]) -> Iterator[Fault]:
+    from rollout.model.naming import Naming
+    from rollout.traffic.adopted import flavour_of
+    from rollout.traffic.rule import Refused, find_rule, missing
+
+    metadata, spec = rollout.metadata, rollout.spec
+    naming = Naming(metadata.name, metadata.namespace, spec.backends)
+    versions = (spec.version,) if spec.version else ()
+    for index, route in enumerate(spec.routes):
+        flavour, named = flavour_of(route)
+        path = f"spec.routes[{index}].{flavour.key}"
+        for raw in others:
+            if _is(raw, flavour.kind.kind, metadata.namespace, named.name):
+                try:
+                    rule = find_rule(raw, flavour.dialect, naming, named.rule, versions)
+                except Refused as refused:
+                    yield Fault(path, str(refused), "correct the route, or the Rollout", named.name)
+                    continue
+                absent = missing(rule, flavour.dialect, naming, versions)
+                if absent is not None and not named.manage_backends:
+                    yield Fault(path, absent.message, "correct the route, or the Rollout", named.name)
+
+
+def _is(raw: dict[str, Any], kind: str, namespace: str, name: str) -> bool:
+    metadata = raw.get("metadata")
+    if raw.get("kind") != kind or not isinstance(metadata, dict):
+        return False
+    return metadata.get("name") == name and metadata.get("namespace", "default") == namespace
