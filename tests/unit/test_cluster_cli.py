@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rollout.cluster.kinds import ROLLOUT
+from rollout.cluster.kinds import HTTP_ROUTE, ROLLOUT
 from rollout.errors import Busy, NotFound
 from rollout.model.status import Status
 from rollout.records.annotations import ABORT, COMMAND, annotation_of, commands_of
 from rollout.records.cluster_shelf import ClusterShelf
 from tests.fakes import agents
+from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.server import FakeApi, kubeconfig, serving
 
@@ -42,7 +43,7 @@ class Shell:
 
     def __call__(self, *arguments, expect=0):
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
         assert process.returncode == expect, (arguments, process.returncode, out, err)
         return out, err
 
@@ -58,11 +59,64 @@ def last_line(err):
     return err.strip().splitlines()[-1]
 
 
+def begun(process):
+    """Wait until a process has said something: then it follows what it is about."""
+    assert process.stderr.readline()
+    return process
+
+
+def denied(method, path):
+    """An admission policy that lets no weight be changed."""
+    if method == "PATCH" and path.endswith("/httproutes/agent"):
+        raise Refusal(422, "Invalid", "denied request: ask the network team")
+
+
+def test_an_abort_is_seen_through(tmp_path):
+    with shell(tmp_path, policy=LONG) as rollout:
+        rollout.world.want("v2")
+        rollout.world.phase("Observing")
+        _, err = rollout("abort", "-r", "enough")
+        assert "all traffic is on v1" in err and rollout.world.shares() == {"v1": 100, "v2": 0}
+
+
+def test_a_rollback_that_cannot_be_carried_out_exits_5_with_the_servers_words(tmp_path):
+    with shell(tmp_path, policy=LONG) as rollout:
+        world = rollout.world
+        world.want("v2")
+        world.phase("Observing")
+        waiting = begun(rollout.start("wait", "--timeout", "300s"))
+        world.cluster.fault = denied
+        _, err = rollout("abort", expect=5)
+        assert "ask the network team" in err and "httpRoute/agent/chat" in err
+        out, err = waiting.communicate(timeout=180)
+        assert waiting.returncode == 5 and "ask the network team" in out, (out, err)
+        assert last_line(err) == "(exit 5: the traffic could not be moved back)"
+        world.cluster.fault = None
+        world.phase("RolledBack")
+
+
+def test_a_promotion_that_somebody_has_set_back_is_none(tmp_path):
+    with shell(tmp_path) as rollout:
+        world = rollout.world
+        world.want("v2")
+        world.until(lambda status: status.get("stableVersion") == "v2" and status["phase"] == "Stable")
+        rollout("wait", "--timeout", "180s")
+        back = [
+            {"op": "replace", "path": f"/spec/rules/1/backendRefs/{at}/weight", "value": weight}
+            for at, weight in enumerate((100, 0))
+        ]
+        world.api.patch(HTTP_ROUTE, "default", "agent", back)
+        world.until(lambda _: world.condition("Ready")["status"] == "False")
+        out, err = rollout("wait", "--timeout", "180s", expect=4)
+        assert "v2 is stable, but httpRoute/agent/chat sends v1 100 %" in out
+        assert last_line(err) == "(exit 4: somebody gave traffic to another version)"
+
+
 def test_a_release_from_start_to_history(tmp_path):
     with shell(tmp_path) as rollout:
         out, _ = rollout("start", "v2")
         assert "v2 is wanted" in out and rollout.world.get()["spec"]["version"] == "v2"
-        out, err = rollout("wait", "--timeout", "60s")
+        out, err = rollout("wait", "--timeout", "180s")
         assert "v2 is promoted" in out and last_line(err) == "(exit 0: promoted)"
         assert "v2" in rollout("status")[0] and "default/agent" in rollout("list", "-A")[0]
         assert "promoted" in rollout("history")[0] and "task-success" in rollout("explain")[0]
@@ -76,7 +130,7 @@ def test_a_release_from_start_to_history(tmp_path):
 def test_a_bad_release_exits_3_with_the_reason(tmp_path):
     with shell(tmp_path) as rollout:
         rollout.world.fails["v2"] = 0.7
-        out, err = rollout("start", "v2", "--wait", "--timeout", "60s", "-o", "json", expect=3)
+        out, err = rollout("start", "v2", "--wait", "--timeout", "180s", "-o", "json", expect=3)
         document = json.loads(out)
         assert document["exitCode"] == 3 and "is worse" in document["sentence"]
         assert last_line(err) == "(exit 3: rolled back, or stopped by a gate)"
@@ -91,23 +145,21 @@ def test_waiting_ends_when_what_was_waited_for_is_gone(tmp_path):
         agents.version(world.api, "v3")
         world.want("v2")
         world.phase("Observing")
-        waiting = rollout.start("wait", "agent", "--timeout", "60s")
-        time.sleep(2.0)
+        waiting = begun(rollout.start("wait", "agent", "--timeout", "300s"))
         world.want("v3")
-        _, err = waiting.communicate(timeout=30)
+        _, err = waiting.communicate(timeout=180)
         assert waiting.returncode == 4 and "superseded by v3" in last_line(err)
         world.want("v1")
         world.phase("Stable", "RolledBack")
-        rollout("wait", "agent", "--timeout", "60s")
+        rollout("wait", "agent", "--timeout", "180s")
         world.want("v2")
         world.phase("Observing")
-        waiting = rollout.start("wait", "agent", "--timeout", "60s")
-        time.sleep(2.0)
+        waiting = begun(rollout.start("wait", "agent", "--timeout", "300s"))
         world.api.delete(ROLLOUT, "default", "agent")
         gone = time.monotonic() + 90
         while time.monotonic() < gone and waiting.poll() is None:
             time.sleep(0.1)
-        out, err = waiting.communicate(timeout=30)
+        out, err = waiting.communicate(timeout=180)
         assert waiting.returncode == 4, (out, err)
 
 
@@ -117,24 +169,22 @@ def test_waiting_survives_an_api_that_is_away_and_tells_when_time_is_up(tmp_path
         world.want("v2")
         world.phase("Observing")
         world.cluster.down = True
-        waiting = rollout.start("wait", "agent", "--timeout", "6s")
-        time.sleep(2.5)
+        waiting = rollout.start("wait", "agent", "--timeout", "10s")
+        assert "tried again until the timeout" in waiting.stderr.readline()
         world.cluster.down = False
-        out, err = waiting.communicate(timeout=30)
-        assert waiting.returncode == 124, (out, err)
-        assert "tried again until the timeout" in err and "(exit 124: not over after 6 s" in last_line(err)
+        out, err = waiting.communicate(timeout=180)
+        assert waiting.returncode == 124 and "(exit 124: not over after 10 s" in last_line(err), (out, err)
 
 
 def test_waiting_ends_with_5_once_it_is_sure_that_it_may_not(tmp_path):
     with shell(tmp_path, policy=LONG) as rollout:
         rollout.world.want("v2")
         rollout.world.phase("Observing")
-        waiting = rollout.start("wait", "agent", "--timeout", "60s")
-        time.sleep(2.5)
+        waiting = begun(rollout.start("wait", "agent", "--timeout", "180s"))
         rollout.world.cluster.allowed = lambda verb, resource, place: (
             "process_request" not in threading.current_thread().name
         )
-        _, err = waiting.communicate(timeout=30)
+        _, err = waiting.communicate(timeout=180)
         assert waiting.returncode == 5 and "forbidden" in err
 
 

@@ -657,7 +657,9 @@ def test_the_role_has_what_the_code_calls_and_nothing_more():
         start=False, backends={"service": "$name-$version", "port": 8000, "namespace": "elsewhere"}
     ) as world:
         world.cluster.allowed = allows
-        world.start()
+        claim = {"status": {"controller": "elsewhere/rollout-controller"}}  # whose lease is looked at
+        world.api.merge(ROLLOUT, "default", "agent", claim, sub="status")
+        world.start(lease="default/rollout-controller")
         world.until(lambda status: status.get("reason") == "StableUnknown")
     assert used <= allowed, f"the role lacks {used - allowed}"
     assert allowed <= used, f"the role has more than is used: {allowed - used}"
