@@ -6,14 +6,12 @@ test_machine.py and test_cluster.py run it, side by side.
 from __future__ import annotations
 
 import copy
-import json
-import threading
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 
 import pytest
 
 from tests.fakes import agents
+from tests.fakes.http import hook
 
 HOLDS = {"steps": [{"weight": "50%", "for": "10m"}], "bake": {"for": "1s"}}
 ALWAYS = {"cron": "* * * * *", "for": "24h"}
@@ -201,34 +199,6 @@ def test_a_release_window_that_is_open_lets_traffic_move(world):
     made.settled("v1")
     made.want("v2")
     made.settled("v2")
-
-
-@contextmanager
-def hook(verdict):
-    """A webhook: what it says, or nothing at all. Yields its URL and what it was asked."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            body = b"{}" if verdict is None else json.dumps({"passed": verdict, "message": "said"}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/check", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
 @pytest.mark.parametrize("when", ["before-traffic", "before-step", "before-promotion"])

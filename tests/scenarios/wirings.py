@@ -8,9 +8,8 @@ import json
 import random
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from rollout.cluster.kinds import ROLLOUT
@@ -23,41 +22,10 @@ from rollout.records.annotations import ABORT, COMMAND
 from rollout.records.sqlite import Store
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
+from tests.fakes.http import serving
 
 WAIT_S = 60.0
 VERSIONS = ("v1", "v2", "v3")
-
-
-@contextmanager
-def serving(answer):
-    """Serve pages on loopback. answer: from a path to a body, or None for 503. Yields host and port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            body = answer(self.path)
-            raw = (body or "").encode()
-            self.send_response(503 if body is None else 200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
 class Steering:
@@ -168,7 +136,7 @@ class Machine(Steering):
         except (OSError, ValueError):
             return {}
 
-    def _admin(self, path):
+    def _admin(self, _method, path, _body):
         """An Envoy that takes up what it watches at once."""
         page = urlsplit(path).path
         if page == "/config_dump":
@@ -185,7 +153,7 @@ class Machine(Steering):
         return "LIVE" if page == "/ready" else ""
 
     def _page(self, version):
-        def page(_):
+        def page(*_):
             if self._metrics_down:
                 return None
             with self._lock:
