@@ -16,7 +16,7 @@ def adoption_faults(documents: Documents) -> list[Fault]:
     return [
         fault.within(f"{rollout.where}: ")
         for rollout in documents.rollouts
-        if not rollout.spec.is_local
+        if not rollout.spec.is_local and not documents.faults
         for fault in _of(rollout, documents.others)
     ]
 

@@ -13,7 +13,10 @@ from typing import Any
 
 from rollout.cluster.api import Api
 from rollout.cluster.kinds import LEASE
-from rollout.errors import ClusterUnavailable, Forbidden, NotFound
+from rollout.errors import Forbidden, NotFound
+
+UNREADABLE_S = 300.0
+"""So long nobody has written a Rollout whose controller's lease may not be read: then nobody carries it out."""
 
 LEASE_S = 15.0
 """How long a lease lasts that does not say."""
@@ -27,9 +30,10 @@ class Claims:
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[tuple[Any, ...], float]] = {}
 
-    def held_by_another(self, claim: str) -> str:
+    def held_by_another(self, claim: str, version: str = "") -> str:
         """Say who holds the lease that a Rollout is claimed by, if that is another one that is held; else empty.
 
+        version: the Rollout's. A lease that may not be read counts as held for as long as somebody writes the Rollout.
         Raises ClusterUnavailable where that cannot be found out now.
         """
         namespace, _, name = claim.partition("/")
@@ -40,18 +44,23 @@ class Claims:
         except NotFound:
             return ""
         except Forbidden as error:
+            if self._unchanged_s(claim, ("unreadable", version)) > UNREADABLE_S:
+                return ""
             return f"whoever holds the lease {claim}, which may not be read ({error})"
-        except ClusterUnavailable:
-            raise
         spec = lease.get("spec") or {}
-        holder, now = str(spec.get("holderIdentity") or ""), self._clock()
+        holder = str(spec.get("holderIdentity") or "")
         if not holder:
             return ""
         mark = (holder, spec.get("renewTime"), lease["metadata"].get("resourceVersion"))
+        lasts_s = float(spec.get("leaseDurationSeconds") or LEASE_S)
+        return "" if self._unchanged_s(claim, mark) > lasts_s else f"{holder}, which holds the lease {claim}"
+
+    def _unchanged_s(self, claim: str, mark: tuple[Any, ...]) -> float:
+        """Return for how long something has been as it is, by our own clock."""
+        now = self._clock()
         with self._lock:
             known, since = self._seen.get(claim, ((), now))
             if known != mark:
                 since = now
                 self._seen[claim] = (mark, now)
-        lasts_s = float(spec.get("leaseDurationSeconds") or LEASE_S)
-        return "" if now - since > lasts_s else f"{holder}, which holds the lease {claim}"
+        return now - since

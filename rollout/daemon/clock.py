@@ -21,6 +21,13 @@ class WallClock:
         return datetime.now(UTC)
 
 
+def uptime_s() -> float:
+    """Return monotonic seconds that go on while the machine sleeps, where it can tell them."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class SlewedClock:
     """Time that never steps: a step of the wall clock, in either direction, is followed slowly.
 
@@ -28,7 +35,7 @@ class SlewedClock:
     """
 
     def __init__(
-        self, wall: Callable[[], datetime] = lambda: datetime.now(UTC), monotonic: Callable[[], float] = time.monotonic
+        self, wall: Callable[[], datetime] = lambda: datetime.now(UTC), monotonic: Callable[[], float] = uptime_s
     ) -> None:
         self._wall, self._monotonic = wall, monotonic
         self._lock = threading.Lock()

@@ -78,7 +78,7 @@ class Shared:
     ) -> None:
         self.sampler, self.claims = sampler, claims
         self.api, self.caches, self.dry_run = api, caches, dry_run
-        self.may_write = (lambda: False) if dry_run else may_write
+        self.may_write: Callable[[], bool] = (lambda: False) if dry_run else may_write
         self._services = Services()
         self._directory = tempfile.TemporaryDirectory(prefix="rollout-")
         self.credentials = Credentials(api, Path(self._directory.name))
@@ -160,6 +160,7 @@ def reconciler(
             shared.may_write,
             chosen=None if status.phase is Phase.PREFLIGHT else status.rules.get(route_name(flavour, named)),
             alone=status.is_active,
+            returning=status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING),
             denials=denials,
         )
         routers.append(OnlyObserved(router) if shared.dry_run else router)
@@ -190,7 +191,11 @@ def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:
 
 
 def _source(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
-    """Return the metrics source; where its secrets cannot be read, one that says so: an abort must not wait."""
+    """Return the metrics source; it is built where it is read: no Secret stands between an abort and its route."""
+    return _Lazy(lambda: _built(shared, naming, declared, pods_of))
+
+
+def _built(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
     try:
         client = shared.credentials.client(declared, naming.namespace)
     except Unavailable as error:
@@ -206,6 +211,16 @@ def _source(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Calla
         clock=CLOCK.now,
         pods_of=pods_of,
     )
+
+
+@dataclass(frozen=True)
+class _Lazy:
+    """A metrics source that is built when it is read, on the thread that reads it."""
+
+    build: Callable[[], MetricsSource]
+
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round | None:
+        return self.build().read(stable, candidate, kpis, spend)
 
 
 @dataclass(frozen=True)

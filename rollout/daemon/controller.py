@@ -65,7 +65,7 @@ class Controller:
         self._queue = WorkQueue(share_max=max(1, settings.workers - 1))
         self.figures.depth.labels("rollout").set_function(self._queue.depth)
         self.watched = Watched(api, settings.namespace, self._enqueue)
-        sampler = Sampler(WorkQueue(share_max=SAMPLERS // 2), self._enqueue, SAMPLERS)
+        sampler = Sampler(WorkQueue(share_max=SAMPLERS // 4), self._enqueue, SAMPLERS)
         claims = Claims(api, settings.lease)
         self._shared = Shared(api, self.watched.routes, may_write, sampler, claims, dry_run=settings.dry_run)
         events = Events(api, settings.identity, CLOCK.now, self._shared.may_write)
@@ -125,14 +125,14 @@ class Controller:
             try:
                 with structlog.contextvars.bound_contextvars(rollout=key):
                     after_s, result = self._look(key)
+                if after_s is not None:
+                    found = self.watched.rollouts.get(*key.split("/", 1))
+                    self._queue.add_after(key, after_s, urgent=found is not None and is_urgent(found))
             finally:
                 self._busy.pop(key, None)
                 self._queue.done(key)
             self.figures.took.observe(time.monotonic() - began)
             self.figures.reconciled.labels(result).inc()
-            if after_s is not None:
-                found = self.watched.rollouts.get(*key.split("/", 1))
-                self._queue.add_after(key, after_s, urgent=found is not None and is_urgent(found))
 
     def _look(self, key: str) -> tuple[float | None, str]:
         """Take one look; return when to come again, and how it ended. Never raises."""

@@ -37,7 +37,7 @@ def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | 
             else:
                 watch(made)
                 if done(made):
-                    return made.status
+                    return made.status if stops.empty() else None
                 again_s = made.again_s
             with contextlib.suppress(queue.Empty):
                 stops.get(timeout=again_s)  # monotonic: a wall clock that steps makes nobody sleep

@@ -16,10 +16,10 @@ from rollout.engine.facts import Calendar, Command, Facts, Round, RouteFacts, To
 from rollout.engine.plan import Plan, is_look_due, plan
 from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, States, Workloads
 from rollout.engine.route import Effect, LeaveRoute, SetWeight, Wake
-from rollout.errors import Unavailable
+from rollout.errors import ClusterUnavailable, Forbidden, Rejected, RouterUnavailable, Unavailable
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase
+from rollout.model.status import Phase, Reason
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,22 @@ class Reconciler:
         declared = self.policy_of(rollout)
         made = plan(rollout, declared, self._observe(rollout, declared), self.clock.now())
         if made.status != rollout.status or made.decisions:
-            self.records.save(made.status, made.decisions)
+            self._save(made)
         for effect in made.effects:
             self._carry_out_effect(effect)
         self._tell(made)
         self.records.tell()
         return made
+
+    def _save(self, made: Plan) -> None:
+        """Record the intent. One that may not be recorded keeps nobody from going back: that is always safe."""
+        try:
+            self.records.save(made.status, made.decisions)
+        except (Forbidden, Rejected):
+            if made.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING):
+                for effect in made.effects:
+                    self._carry_out_effect(effect)
+            raise
 
     def _carry_out_effect(self, effect: Effect) -> None:
         match effect:
@@ -77,6 +87,9 @@ class Reconciler:
         except Unavailable as error:
             self.failures.append(error)
             self._warn_once(effect, str(error))
+        except Exception as error:  # noqa: BLE001  one effect's fault must not keep the others from their routes
+            _log().exception("a fault of this tool: please report it", effect=effect)
+            self.failures.append(RouterUnavailable(f"a fault of this tool: {type(error).__name__}"))
 
     def _warn_once(self, effect: str, why: str) -> None:
         """Warn of a failure when it begins, not at each of the many tries that follow."""
@@ -90,7 +103,7 @@ class Reconciler:
         both = tuple(version for version in (stable, candidate) if version)
         in_force = read_pinned(status.policy.text) if status.policy else declared
         commands = self.records.commands()
-        routes = tuple(router.observe() for router in self.routers)
+        routes = tuple(map(self._route, self.routers))
         going_back = status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
         if going_back or any(command.verb == "abort" for command in commands):
             # Nothing stands between an abort and its route: whatever else there is to ask may hang, or raise.
@@ -116,6 +129,17 @@ class Reconciler:
             contracts=self._contracts(rollout, both) if status.phase is Phase.PREFLIGHT else {},
             looked=self.states.looked(rollout) if self.states is not None else None,
         )
+
+    def _route(self, router: Router) -> RouteFacts:
+        """Read one route; what makes it unreadable is its own trouble, and no other's."""
+        try:
+            return router.observe()
+        except Exception as error:  # noqa: BLE001  a malformed object of somebody else's must not hold up the other routes
+            if "observe" not in self.warned:
+                self.warned.add("observe")
+                _log().exception("a fault of this tool: please report it", route=router.name)
+            told = f"it cannot be read: a fault of this tool ({type(error).__name__})"
+            return RouteFacts(router.name, reachable=False, is_adopted=True, problem=told, reason=Reason.FAULT)
 
     def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, Told]:
         return {} if self.states is None else self.states.contracts(rollout, both)
@@ -144,6 +168,9 @@ class Reconciler:
                 raise
             self.failures.append(error)
             return both, {}, frozenset(), {}
+        except (TypeError, AttributeError, KeyError, ValueError, IndexError) as error:
+            told = f"a Service, its endpoints or its Deployment is malformed ({type(error).__name__})"
+            raise ClusterUnavailable(told) from error
 
     def _read(self, stable: str, candidate: str, in_force: PolicySpec) -> Round | None:
         cap = in_force.spend_cap

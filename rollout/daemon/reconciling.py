@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from functools import lru_cache
 import structlog
 
 from rollout.cluster.events import Events
-from rollout.cluster.kinds import Object, key_of, name_of, namespace_of
+from rollout.cluster.kinds import ROLLOUT, Object, key_of, name_of, namespace_of, version_of
 from rollout.daemon.clock import CLOCK
 from rollout.daemon.cluster_machine import Shared, faults_of, reconciler
 from rollout.daemon.watched import Watched
@@ -19,16 +20,35 @@ from rollout.engine.conditions import Trouble
 from rollout.engine.draft import read_pinned
 from rollout.engine.plan import IDLE_S, Plan
 from rollout.engine.wanting import starts_by_itself
-from rollout.errors import Fault, Forbidden, InvalidInput, RouteRaced, RouteWriteDenied, Unavailable
+from rollout.errors import (
+    Fault,
+    Forbidden,
+    InvalidInput,
+    Rejected,
+    RouteRaced,
+    RouterUnavailable,
+    RouteWriteDenied,
+    Unavailable,
+)
 from rollout.metrics.queries import unreadable_split
 from rollout.model.documents import policy_spec
+from rollout.model.parsing import prune
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import WIRING, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.routes import Route
 from rollout.model.status import Phase, Reason, Status
 from rollout.records.annotations import unreadable
-from rollout.records.clustered import ClusterRecords, DryRecords, claim_of, is_deleted, spec_of, status_of, wanted_of
+from rollout.records.clustered import (
+    ClusterRecords,
+    DryRecords,
+    claim_of,
+    is_deleted,
+    mended_status,
+    spec_of,
+    status_of,
+    wanted_of,
+)
 from rollout.traffic.adopted import flavour_of
 from rollout.traffic.rule import Refused
 
@@ -68,13 +88,12 @@ class Reconciliation:
 
     def look(self, found: Object) -> Seen:
         """Take one look. Raises ClusterUnavailable and its children; nothing is half done then."""
-        if other := self._shared.claims.held_by_another(claim_of(found)):
+        if other := self._shared.claims.held_by_another(claim_of(found), version_of(found)):
             return self._leave_to(found, other)
         try:
             status = status_of(found)
         except InvalidInput as error:
-            self._events.tell(found, "Warning", Reason.INVALID_SPEC, "Reconcile", told(error.faults))
-            return Seen(None, None)
+            return self._mend(found, error)
         spec, trouble = _readable(found)
         policy: PolicySpec | None = None
         if spec is not None:
@@ -88,6 +107,24 @@ class Reconciliation:
             records.publish(trouble)
             return Seen(status, WAITING_S)
         return self._carry_out(found, spec, policy, trouble, barred=barred)
+
+    def _mend(self, found: Object, error: InvalidInput) -> Seen:
+        """Go on from a status that somebody has made unreadable: by what people see of it, if that can be read.
+
+        What was known of a release is lost then, so it cannot be judged any more: all traffic goes back to stable.
+        """
+        why = told(error.faults)
+        if why not in self._warned.setdefault(key_of(found), set()):
+            self._warned[key_of(found)].add(why)
+            self._events.tell(found, "Warning", Reason.INVALID_SPEC, "Reconcile", why)
+        mended = mended_status(found)
+        if mended is None or self._shared.dry_run:
+            return Seen(None, WAITING_S)
+        patch = {"metadata": {"resourceVersion": version_of(found)}, "status": mended}
+        if self._shared.may_write():
+            written = self._shared.api.merge(ROLLOUT, namespace_of(found), name_of(found), patch, sub="status")
+            self._watched.rollouts.note(written)
+        return Seen(None, 0.0)
 
     def _leave_to(self, found: Object, other: str) -> Seen:
         """Leave a Rollout to another controller, and say so once: two would undo each other's weights."""
@@ -112,14 +149,18 @@ class Reconciliation:
         loop = reconciler(self._shared, rollout, policy, records, leaving=leaving, barred=barred, warned=warned)
         try:
             made = loop.look()
-        except Forbidden as error:
+        except (Forbidden, Rejected) as error:
             self._failed[key] = _refused(error)
-            records.publish(trouble or self._failed[key])
+            if str(error) not in warned:
+                warned.add(str(error))
+                self._events.tell(found, "Warning", self._failed[key].reason, "Reconcile", str(error))
+            with contextlib.suppress(Forbidden, Rejected):
+                records.publish(trouble or self._failed[key])
             raise
         failed = [failure for failure in loop.failures if not _is_told_elsewhere(failure)]
         if failed:
             self._failed[key] = _refused(failed[0])
-        elif not loop.failures:
+        elif not loop.failures and (made.effects or made.status.phase is not rollout.status.phase):
             self.forget(key)
         records.publish(trouble or self._failed.get(key))
         if self._shared.dry_run:
@@ -200,8 +241,9 @@ def _in_force(
         if spec is None:
             return read_wiring(status.wiring, _still_wanted(found, status)), pinned
         if status.phase is not Phase.PREFLIGHT:  # until then nothing has been touched, and mending is what is asked for
-            wiring = read_wiring(status.wiring, None)
-            spec = spec.model_copy(update={name: getattr(wiring, name) for name in WIRING})
+            with contextlib.suppress(InvalidInput):  # then what is declared is all there is
+                wiring = read_wiring(status.wiring, None)
+                spec = spec.model_copy(update={name: getattr(wiring, name) for name in WIRING})
         return spec, policy or pinned
     return spec, policy or (pinned if trouble is not None else None)
 
@@ -214,9 +256,17 @@ def _still_wanted(found: Object, status: Status) -> str | None:
 
 @lru_cache(maxsize=256)
 def read_wiring(text: str, version: str | None) -> RolloutSpec:
-    """Return the spec of a rollout under way from what its status has pinned."""
-    raw = {**json.loads(text), "version": version, "policyRef": {"name": "pinned"}}
-    return RolloutSpec.model_validate(raw)
+    """Return the spec of a rollout under way from what its status has pinned, maybe by a newer release of this tool.
+
+    Raises InvalidInput where somebody has made it unreadable.
+    """
+    try:
+        raw = {**json.loads(text), "version": version, "policyRef": {"name": "pinned"}}
+        return RolloutSpec.model_validate(prune(RolloutSpec, raw))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(
+            [Fault("status.internal", "has a wiring that cannot be read", "abort, or restore it")]
+        ) from error
 
 
 def _is_told_elsewhere(failure: Unavailable) -> bool:
@@ -228,7 +278,9 @@ def _refused(error: Exception) -> Trouble:
     cause = error.__cause__
     if isinstance(error, Forbidden) or isinstance(cause, Forbidden):
         return Trouble(Reason.FORBIDDEN, f"{error}: see the controller's role (manifests/access)")
-    return Trouble(cause.reason if isinstance(cause, Refused) else Reason.ROUTER_DOWN, str(error))
+    if isinstance(cause, Refused):
+        return Trouble(cause.reason, str(error))
+    return Trouble(Reason.ROUTER_DOWN if isinstance(error, RouterUnavailable) else Reason.WRITE_DENIED, str(error))
 
 
 def _misread(found: Object) -> Trouble | None:
@@ -250,7 +302,8 @@ def _rules_of(found: Object) -> set[tuple[str, str, str]]:
     """Return the rules that a Rollout has, or would have: what it shifts, else what it declares."""
     spec, _ = _readable(found)
     if _shifts(found) and (wiring := status_of(found).wiring) is not None:
-        spec = read_wiring(wiring, None)
+        with contextlib.suppress(InvalidInput):  # its own condition says so
+            spec = read_wiring(wiring, None)
     return {_rule(route) for route in spec.routes} if spec else set()
 
 

@@ -129,7 +129,7 @@ def removable(draft: Draft) -> bool:
 def leave(draft: Draft, wanted: SetWeight | None) -> tuple[Effect, ...]:
     """Leave the routes: take out the added backends that are over, and let go of the fields, once nothing is under way.
 
-    A backend is taken out once: it is struck off before, so that nobody who puts it back is fought.
+    A backend is struck off once it was seen to be gone: nobody who puts it back after that is fought.
     """
     if wanted is None:
         return ()
@@ -139,7 +139,8 @@ def leave(draft: Draft, wanted: SetWeight | None) -> tuple[Effect, ...]:
         if not route.is_adopted or not route.reachable or (draft.facts.leaving and not is_as_wanted(wanted, route)):
             continue
         over = _over(draft, route)
-        kept = tuple(each for each in added.get(route.name, ()) if each not in over)
+        listed = route.shares or {}
+        kept = tuple(each for each in added.get(route.name, ()) if each in listed)
         if kept:
             added[route.name] = kept
         else:

@@ -66,6 +66,7 @@ def begin(
         spend_allowed=None,
         unready_looks=0,
         stable_passed_by="",
+        stable_down_looks=0,
         blocked=None,
         warnings=(),
         trouble=None,

@@ -79,11 +79,20 @@ def _changed_at_rest(draft: Draft, adopted: Iterable[RouteFacts]) -> tuple[Reaso
     stable = draft.status.stable_version
     told = []
     for route in adopted:
-        shares = route.shares if route.reachable else None
-        others = {version: share for version, share in (shares or {}).items() if share and version != stable}
+        if not route.reachable:
+            if route.reason is Reason.ROUTER_DOWN:
+                continue  # it cannot be read for the moment
+            return route.reason, f"{stable} is stable, but {route.name} {route.problem}"
+        if route.denied and (route.owned or draft.status.added.get(route.name)):
+            return Reason.ROUTE_WRITE_DENIED, f"{route.name} cannot be left as it was found: {route.denied}"
+        others = {version: share for version, share in (route.shares or {}).items() if share and version != stable}
         if others:
             seen = [f"{version} {words.weight(share)}" for version, share in sorted(others.items())]
             told.append(f"{route.name} sends {words.listed(seen)} of the traffic elsewhere")
+        elif route.reason is Reason.ROUTE_REFUSED and route.problem:
+            told.append(f"{route.name}: {route.problem}")
+        elif route.owner != stable:
+            told.append(f"{route.name} gives {stable} no weight")
     if not told:
         return None
     remedy = f"give {stable} all the weight again, and keep whoever applies the route from setting weights"

@@ -107,7 +107,8 @@ def _abort(draft: Draft, command: Command) -> str:
 def _nothing_to_abort(status: Status) -> str:
     if status.result is Result.PROMOTED and status.previous_version:
         return f"nothing to abort: {status.stable_version} is promoted already; to go back: rollout undo"
-    return f"nothing to abort: the rollout is {status.phase}, all conversations are on {status.stable_version}"
+    where = f"all conversations are on {status.stable_version}" if status.stable_version else "no version is stable"
+    return f"nothing to abort: the rollout is {status.phase}, {where}"
 
 
 def _pause(draft: Draft, command: Command) -> str:
@@ -227,7 +228,11 @@ def _promote_past_stable(draft: Draft, command: Command) -> str:
     status = draft.status
     if not command.reason:
         raise Refused(f"{status.stable_version} is down: say why {status.candidate_version} may pass it (--reason)")
-    draft.update(stable_passed_by=command.actor, deadline=draft.later(PREFLIGHT_DEADLINE_S), next_look_at=None)
+    draft.update(
+        stable_passed_by=f"{command.actor} ({command.reason})",
+        deadline=draft.later(PREFLIGHT_DEADLINE_S),
+        next_look_at=None,
+    )
     if status.phase is Phase.PAUSED:
         draft.go(Event.RESUME, Reason.CHECKING, f"promoted past stable {because(command)}", actor=command.actor)
     return f"{status.stable_version} is passed: all traffic goes to {status.candidate_version}, {because(command)}"

@@ -102,6 +102,8 @@ def _effective(status: Status) -> Answer:
     if not status.is_active or status.traffic.wanted_bp == 0:
         return kind, "Unknown", Reason.SETTLED, "no traffic is being shifted"
     wanted = format_percent(status.traffic.wanted_bp)
+    if status.reason in (Reason.ROUTE_NOT_FOUND, Reason.ROUTE_REFUSED, Reason.BACKEND_NOT_FOUND):
+        return kind, "Unknown", status.reason, status.message
     if effective == "confirmed":
         return kind, "True", Reason.SETTLED, f"the requests show {wanted}"
     if effective == "refuted":

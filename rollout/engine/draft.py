@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from rollout.engine.route import Effect
 from rollout.engine.way import Way, way_of
 from rollout.engine.words import weight
 from rollout.model.evidence import KpiEvidence
+from rollout.model.parsing import prune
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import DECISIONS_KEPT, Decision, HeldBy, KpiFigures, Phase, Reason, Status
@@ -22,8 +24,8 @@ from rollout.model.strategy import Step
 
 @lru_cache(maxsize=64)
 def read_pinned(text: str) -> PolicySpec:
-    """Return the policy that a status has pinned. Cached: the same text is the same policy."""
-    return PolicySpec.model_validate_json(text)
+    """Return the policy that a status has pinned, maybe by a newer release. Cached by its text."""
+    return PolicySpec.model_validate(prune(PolicySpec, json.loads(text)))
 
 
 class Draft:

@@ -19,6 +19,8 @@ def baking(draft: Draft) -> None:
     status = draft.status
     by_hand = status.steps in status.passed_by_human
     chain = gates.BAKE_AFTER_SWITCH if draft.way.switches and draft.way.proves else gates.BAKE
+    if status.stable_passed_by:
+        chain = gates.BAKE_PAST_STABLE
     closed = first_closed((route_is_in_force, checks_agree_before_promotion) if by_hand else chain, draft)
     at_most_s = draft.way.bake.at_most_s
     if closed is None:
@@ -56,7 +58,9 @@ def _promoted(draft: Draft) -> str:
         if state.all_c + state.all_s > 0
     ]
     how = f" by hand ({words.listed(status.promoted_by)})" if status.passed_by_human else ""
-    return f"{candidate} is promoted{how}. {'; '.join(told)}"
+    if status.stable_passed_by:
+        how = f" past {stable}, which was down, by {status.stable_passed_by}"
+    return f"{candidate} is promoted{how}. {'; '.join(told)}".strip()
 
 
 def draining(draft: Draft) -> None:

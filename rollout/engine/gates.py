@@ -19,6 +19,7 @@ from rollout.engine.fitness import (
 from rollout.engine.proving import evidence_is_in, reference_can_be_frozen, reference_is_known
 from rollout.engine.watching import (
     baked_long_enough,
+    candidate_was_seen,
     held_long_enough,
     looked_often_enough,
     no_trouble,
@@ -89,6 +90,17 @@ BAKE: tuple[Gate, ...] = (
     share_is_confirmed,
     checks_agree_before_promotion,
 )
+
+BAKE_PAST_STABLE: tuple[Gate, ...] = (
+    route_is_in_force,
+    no_trouble,
+    warmed_up,
+    sampled_lately,
+    baked_long_enough,
+    candidate_was_seen,
+    checks_agree_before_promotion,
+)
+"""Where stable was down there is nothing to compare with: the candidate must answer, for as long as the bake says."""
 
 BAKE_AFTER_SWITCH: tuple[Gate, ...] = (*BAKE[:-1], evidence_is_in, BAKE[-1])
 """Where nothing ran side by side, the proof comes from the bake."""

@@ -22,7 +22,7 @@ from rollout.engine.draft import Draft
 from rollout.engine.fitness import route_is_in_force
 from rollout.engine.phases import Event
 from rollout.engine.waiting import undecided, wait_or_give_up
-from rollout.engine.wanting import starts_by_itself
+from rollout.engine.wanting import DOWN_LOOKS, starts_by_itself
 from rollout.model.status import HeldBy, Phase, Reason, Result
 from rollout.model.units import FULL_BP
 
@@ -91,6 +91,8 @@ def _draining(draft: Draft) -> None:
 
 def _preflight(draft: Draft) -> None:
     looked = draft.facts.round is not None
+    if looked:
+        _stable_is_back(draft)
     closed = first_closed(gates.PREFLIGHT if looked else gates.PREFLIGHT_BETWEEN_LOOKS, draft)
     found_by_looking = (Reason.STABLE_DOWN, Reason.NOT_READY, Reason.WAKING_UP)
     stands = closed is None or (closed.reason is Reason.STATE_UNKNOWN and draft.status.reason in found_by_looking)
@@ -111,10 +113,23 @@ def _preflight(draft: Draft) -> None:
         draft.wait(closed.reason, closed.message)
 
 
+def _stable_is_back(draft: Draft) -> None:
+    """Take it back that stable may be passed, once it answers again: then the release goes its usual way."""
+    stable = draft.status.stable_version or ""
+    if stable in draft.facts.asleep or draft.facts.ready.get(stable):
+        return
+    if draft.status.stable_passed_by:
+        draft.record("transition", message=f"{stable} answers again: the release goes its usual way")
+        draft.update(stable_passed_by="")
+    if draft.status.stable_down_looks:
+        draft.update(stable_down_looks=0)
+
+
 def _stable_is_down(draft: Draft, closed: Closed) -> None:
     """The candidate may be the fix: the policy, or a human, may send everything to it; nobody is locked out."""
     status = draft.status
-    if draft.policy.reactions.stable_down == "promote":
+    draft.update(stable_down_looks=status.stable_down_looks + 1)
+    if draft.policy.reactions.stable_down == "promote" and draft.status.stable_down_looks >= DOWN_LOOKS:
         draft.update(stable_passed_by="the policy")
         draft.record("transition", message=f"{closed.message}. The policy says: promote past it")
     elif status.deadline is not None and draft.now >= status.deadline:
@@ -143,7 +158,6 @@ def _past_stable(draft: Draft) -> None:
     status = draft.status
     message = f"{status.stable_version} is down; all traffic goes to {status.candidate_version}"
     by = status.stable_passed_by
-    draft.update(passed_by_human=(*status.passed_by_human, status.steps), promoted_by=(*status.promoted_by, by))
     draft.go(Event.STABLE_PASSED, Reason.WEIGHT_PENDING, f"{message}, by {by}", wiring=draft.spec.wiring())
     draft.update(step=max(0, status.steps - 1), evidence=frozen(draft.status.evidence, draft.policy.evidence))
     ask_weight(draft, FULL_BP)

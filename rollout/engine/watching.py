@@ -90,6 +90,13 @@ def outcomes_were_seen(draft: Draft) -> Closed | None:
     return Closed(Reason.NO_DATA, f"no outcomes {of} yet for {words.listed(unseen)}")
 
 
+def candidate_was_seen(draft: Draft) -> Closed | None:
+    """Let nothing be promoted that has answered nobody, also where there is nothing to compare it with."""
+    if draft.status.split.reached.candidate > 0 or any(state.all_c > 0 for state in draft.status.evidence.values()):
+        return None
+    return Closed(Reason.NO_DATA, f"no outcomes of {draft.status.candidate_version} yet")
+
+
 def responses_are_alike(draft: Draft) -> Closed | None:
     """Let nothing pass on outcomes that the users of one version give more often than those of the other."""
     for kpi in draft.policy.kpis if draft.way.proves else ():

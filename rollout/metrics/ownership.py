@@ -16,10 +16,19 @@ from rollout.model.units import template_names
 
 Labels = Mapping[str, str]
 
-NAMESPACE_LABELS = ("namespace", "kubernetes_namespace", "k8s_namespace_name")
-POD_LABELS = ("pod", "kubernetes_pod_name", "k8s_pod_name")
-SERVICE_LABELS = ("service", "kubernetes_service", "kubernetes_name")
-ROUTER_PREFIXES = ("envoy_", "istio_", "traefik_", "nginx_", "haproxy_", "kong_", "contour_", "response_", "request_")
+PAIRS = (
+    ("k8s_namespace_name", "k8s_pod_name"),  # OpenTelemetry: the collector's own stand in namespace and pod
+    ("exported_namespace", "exported_pod"),
+    ("kubernetes_namespace", "kubernetes_pod_name"),
+    ("namespace", "pod"),
+)
+"""Labels of namespace and pod that go together, the most specific first."""
+
+SERVICE_LABELS = ("service", "kubernetes_service", "kubernetes_name", "exported_service")
+LABELS = (*(label for pair in PAIRS for label in pair), *SERVICE_LABELS, "instance")
+"""What may tell whose a series is."""
+
+ROUTER_PREFIXES = ("envoy_", "istio_", "traefik_", "nginx_", "haproxy_", "kong_", "contour_")
 """Metrics that a router counts: their pod is the router's."""
 
 
@@ -32,22 +41,25 @@ class Whose(Enum):
 
 
 def whose(labels: Labels, pods: Pods) -> Whose:
-    """Return whose a series is that an agent counts itself."""
-    namespace, pod, service = (_first(labels, names) for names in (NAMESPACE_LABELS, POD_LABELS, SERVICE_LABELS))
-    if namespace is not None and namespace != pods.namespace:
-        return Whose.FOREIGN
-    if pod is not None:
-        return Whose.OURS if pod in pods.names else Whose.FOREIGN
-    host = _host(labels.get("instance", ""))
-    if host in pods.addresses:
+    """Return whose a series is that an agent counts itself: ours if anything says so that nothing contradicts."""
+    told = [
+        (labels.get(namespace, ""), labels[pod]) for namespace, pod in PAIRS if labels.get(pod)
+    ]  # one series may carry a pod's labels and those of who passes its numbers on
+    if any(name in pods.names and namespace in ("", pods.namespace) for namespace, name in told):
         return Whose.OURS
-    if service is not None:
-        return Whose.OURS if service == pods.service else Whose.FOREIGN
-    return Whose.UNKNOWN
+    spaces = [labels[namespace] for namespace, _ in PAIRS if labels.get(namespace)]
+    elsewhere = bool(spaces) and spaces[0] != pods.namespace
+    host = _host(labels.get("instance", ""))
+    service = next((labels[name] for name in SERVICE_LABELS if labels.get(name)), None)
+    if not elsewhere and (host in pods.addresses or service == pods.service or _is_service(host, pods)):
+        return Whose.OURS
+    return Whose.FOREIGN if told or elsewhere or service is not None else Whose.UNKNOWN
 
 
-def _first(labels: Labels, names: Iterable[str]) -> str | None:
-    return next((labels[name] for name in names if labels.get(name)), None)
+def _is_service(host: str, pods: Pods) -> bool:
+    """Whether a host is the Service's own name: `agent-v2`, `agent-v2.agents.svc`."""
+    name, _, rest = host.partition(".")
+    return name == pods.service and rest.partition(".")[0] in ("", pods.namespace)
 
 
 def _host(instance: str) -> str:
@@ -70,13 +82,16 @@ def is_routers(selector: str) -> bool:
 def foreign_problem(selector: str, found: Iterable[Labels], pods: Pods, *, is_preset: bool) -> tuple[str, list[bool]]:
     """Return why a selector's series cannot be used, or an empty text; and which of them are ours."""
     series = list(found)
-    if is_routers(selector) or (is_scoped(selector) and not is_preset):
+    if is_scoped(selector) and not is_preset:
         return "", [True] * len(series)
+    if is_routers(selector) and not is_preset:
+        example = 'destination_service_name="$service"'
+        return f"{selector} counts what a router counts for everybody: add a label that tells, such as {example}", []
     if series and pods.problem:
         return pods.problem, []
     said = [whose(labels, pods) for labels in series]
     if Whose.UNKNOWN in said:
-        add = f"{POD_LABELS[0]}, {SERVICE_LABELS[0]} or instance"
+        add = "pod, service or instance"
         return f"{selector} has series that do not say which agent they are of: add one of the labels {add}", []
     if Whose.FOREIGN in said and not is_preset:
         example = 'namespace="$namespace",service="$service"'

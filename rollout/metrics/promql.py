@@ -17,13 +17,7 @@ from functools import cache
 
 from rollout.cluster.pods import Pods
 from rollout.engine.facts import Counters, Reading, Round
-from rollout.metrics.ownership import (
-    NAMESPACE_LABELS,
-    POD_LABELS,
-    SERVICE_LABELS,
-    foreign_problem,
-    gateway_problem,
-)
+from rollout.metrics.ownership import LABELS, foreign_problem, gateway_problem
 from rollout.metrics.prometheus import Answer, PrometheusClient, Sample
 from rollout.metrics.queries import Query, resolve
 from rollout.metrics.scrape import SERIES_MAX
@@ -34,9 +28,6 @@ from rollout.model.units import expand
 LABEL = "rollout_term"
 QUERY_MAX_CHARACTERS = 6000
 """The client writes queries into the URL; proxies take 8 KB."""
-
-IDENTITY_LABELS = ("instance", *NAMESPACE_LABELS, *POD_LABELS, *SERVICE_LABELS)
-"""What may tell which process a sample is of."""
 
 _PROCESS = ("job", "namespace", "pod", "instance")
 """What tells one process from another: its counters begin anew together."""
@@ -63,7 +54,7 @@ class Term:
     @property
     def newest(self) -> str:
         """The time of its newest sample: an instant query would also show one that is five minutes old."""
-        by = ",".join(IDENTITY_LABELS)
+        by = ",".join(LABELS)
         return f'label_replace(max by({by})(timestamp({self.text})),"{LABEL}","{self.id}@","","")'
 
 
@@ -197,6 +188,7 @@ class _Found:
         self._pods = cache(owners) if owners is not None else None
         self._series: dict[str, dict[str, float]] = {}
         self._problems: dict[str, str] = {}
+        self._absent: dict[str, str] = {}
         self._age_s: dict[str, float] = {}
         self._newest: dict[str, float] = {}
         raw: dict[str, list[Sample]] = {}
@@ -211,6 +203,8 @@ class _Found:
             self._problems[term.id] = problem
             return
         series = {_name(sample): sample.value for sample, ours in zip(samples, kept, strict=True) if ours}
+        if samples and not series:
+            self._absent[term.id] = f"{len(samples)} series {term.text}, none of a pod behind the version's Service"
         if not series:
             return
         self._series[term.id] = series
@@ -261,6 +255,8 @@ class _Found:
         found, id_ = self.series(text), self._terms.by_text[text].id
         if id_ in self._problems:
             return self._problems[id_]
+        if must_exist and not found and id_ in self._absent:
+            return f"there are {self._absent[id_]}: compare their labels with its endpoints"
         if must_exist and not found:
             return f"there is no series {text}: is the name right, and do its labels say so?"
         if len(found) > SERIES_MAX:
@@ -274,7 +270,7 @@ class _Found:
 
 def _process(labels: Mapping[str, str]) -> tuple[str, ...]:
     """Return what tells the process that a series is of."""
-    return tuple(labels.get(label, "") for label in IDENTITY_LABELS)
+    return tuple(labels.get(label, "") for label in LABELS)
 
 
 _BOUND = re.compile(r'\ble="([0-9.eE+-]+)"')

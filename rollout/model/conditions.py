@@ -43,7 +43,7 @@ INTERNAL = (
     "policy", "wiring", "counters", "evidence", "split", "contracts", "decisions", "checks", "bases", "rules", "added",
     "state", "handled", "answers", "identities", "windowSince", "lookedAt", "nextLookAt", "looksInWindow", "woken",
     "passedByHuman", "promotedBy", "harmAccepted", "approved", "windowWaived", "checkTries", "gapS", "spendAllowed",
-    "resumeTo", "unreadyLooks", "troubleSince", "trouble", "troubleMessage",
+    "stableDownLooks", "resumeTo", "unreadyLooks", "troubleSince", "trouble", "troubleMessage",
 )  # fmt: skip
 """Fields of a status that only the controller goes by: in a cluster they are one text, so that people see theirs."""
 

@@ -20,6 +20,10 @@ NameTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9.${}]+$", max
 """A name with `$name`, `$version` or `$namespace` in it."""
 
 
+ServiceTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9${}]+$", max_length=200)]
+"""The same without dots, which Services cannot have in their names."""
+
+
 class Metadata(Document):
     name: Name
     namespace: Name = "default"
@@ -39,7 +43,7 @@ class Backends(Document):
     Service's. namespace: of the Services and Deployments, where it is not the Rollout's.
     """
 
-    service: NameTemplate | None = Field(
+    service: ServiceTemplate | None = Field(
         default=None, description="Template of the Service's name. It must have $version in it."
     )
     deployment: NameTemplate | None = Field(

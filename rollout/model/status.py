@@ -79,6 +79,7 @@ class Reason(StrEnum):
     ROUTE_REFUSED = "RouteRefused"
     ROUTE_NOT_ACCEPTED = "RouteNotAccepted"
     ROUTE_WRITE_DENIED = "RouteWriteDenied"
+    WRITE_DENIED = "WriteDenied"
     BACKEND_UNLISTED = "BackendUnlisted"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
     FORBIDDEN = "Forbidden"
@@ -144,10 +145,15 @@ class Base(Record):
 
 
 class RuleIdentity(Record):
-    """Which rule of a route was chosen. matches: a digest of what the rule matches; name: the rule's, if it has one."""
+    """Which rule of a route was chosen.
+
+    matches: a digest of what the rule matches; name: the rule's, if it has one. siblings: digests of the rules that
+    stood beside it then: none of them is ever taken for it.
+    """
 
     name: str = ""
     matches: str = ""
+    siblings: tuple[str, ...] = ()
 
 
 class Blocked(Record):
@@ -299,6 +305,7 @@ class Status(Record):
     resume_to: Phase | None = None
     held_by: HeldBy | None = Field(default=None, description="Who or what a pause waits for.")
     unready_looks: int = 0
+    stable_down_looks: int = 0
     stable_passed_by: str = Field(default="", description="Who let a stable version that is down be passed.")
     trouble_since: datetime | None = None
     trouble: Reason | None = None

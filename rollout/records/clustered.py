@@ -23,12 +23,12 @@ from rollout.engine.conditions import Trouble, view
 from rollout.engine.facts import Command
 from rollout.engine.history import ended
 from rollout.errors import ClusterUnavailable, Fault, InvalidInput, RecordsUnavailable
-from rollout.model.conditions import ClusterStatus, Condition, packed, unpacked
+from rollout.model.conditions import PENDING, ClusterStatus, Condition, packed, unpacked
 from rollout.model.documents import rollout_spec
 from rollout.model.release import Release
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Phase, Reason, Status
+from rollout.model.status import Decision, Phase, Reason, Status, Traffic
 from rollout.records import journal
 from rollout.records.annotations import ABORT, COMMAND, commands_of
 
@@ -50,8 +50,25 @@ def status_of(found: Object) -> Status:
     except (ValueError, RecursionError) as error:  # pydantic's are ValueErrors too
         loc = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("internal",)
         where = ".".join(map(str, loc))
-        remedy = "restore it, or clear it: kubectl patch --subresource=status; the rollout then begins anew"
+        remedy = "restore it; the controller goes on by the rest of the status, and sends all traffic back to stable"
         raise InvalidInput([Fault(f"status.{where}", "cannot be read", remedy)]) from error
+
+
+def mended_status(found: Object) -> dict[str, Any] | None:
+    """Return a status to go on from, where what only the controller goes by cannot be read; None if nothing can."""
+    shown = {key: value for key, value in (found.get("status") or {}).items() if key != "internal"}
+    if shown.get("phase") == PENDING:
+        shown["phase"] = Phase.STABLE
+    try:
+        status = Status.model_validate(shown)
+    except ValidationError:
+        return None
+    if status.is_active and status.stable_version is not None:
+        told = "what was known of this release cannot be read any more, so it cannot be judged"
+        back = Traffic(wanted_bp=0, asked_at=status.phase_since, off_since=status.phase_since)
+        changes = {"phase": Phase.ROLLING_BACK, "reason": Reason.FAULT, "message": told, "traffic": back}
+        status = status.model_copy(update=changes)
+    return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def spec_of(found: Object) -> RolloutSpec:
@@ -228,8 +245,8 @@ def _by_annotation(found: Object) -> dict[str, Command]:
 
 
 def needs_finalizer(status: Status) -> bool:
-    """Whether traffic may be elsewhere than it was found."""
-    return status.is_active and status.traffic.asked_at is not None
+    """Whether traffic may be elsewhere than it was found, or a route has a backend that was added to it."""
+    return status.is_active and (status.traffic.asked_at is not None or any(status.added.values()))
 
 
 def wanted_of(found: Object) -> str | None:

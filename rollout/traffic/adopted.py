@@ -27,8 +27,19 @@ from rollout.model.routes import ClusterRoute, Route
 from rollout.model.status import Reason, RuleIdentity
 from rollout.traffic import gateway, virtualservice
 from rollout.traffic.gateway import GATEWAY, Acceptance
-from rollout.traffic.route_patch import is_ours, release_patch, removal_patch, weight_patch
-from rollout.traffic.rule import Dialect, Refused, Rule, find_rule, identity_of, missing, notes, others_in, ports_of
+from rollout.traffic.route_patch import release_patch, removal_patch, weight_patch
+from rollout.traffic.rule import (
+    Dialect,
+    Refused,
+    Rule,
+    addition,
+    find_rule,
+    identity_of,
+    missing,
+    notes,
+    others_in,
+    ports_of,
+)
 from rollout.traffic.virtualservice import ISTIO
 
 LEAVE_TRIES = 5
@@ -78,7 +89,8 @@ class AdoptedRouter:
     """One rule of one route.
 
     versions: those that the rollout is about, stable first. chosen: which rule it is, once that was decided.
-    alone: whether backends of other versions are others, as while a rollout is under way. denials: by route, the API
+    alone: whether backends of other versions are others, as while a rollout is under way. returning: whether all
+    traffic goes back to stable. denials: by route, the API
     server's words where it denied the last write; shared between looks.
     """
 
@@ -91,6 +103,7 @@ class AdoptedRouter:
     may_write: Callable[[], bool] = field(default=lambda: True)
     chosen: RuleIdentity | None = None
     alone: bool = True
+    returning: bool = False
     denials: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -116,7 +129,7 @@ class AdoptedRouter:
             is_adopted=True,
             problem=problem,
             reason=reason,
-            rule=identity_of(rule, dialect),
+            rule=identity_of(found, rule, dialect),
             shares=rule.shares,
             programmed=accepted.programmed,
             accepted=accepted.accepted,
@@ -127,8 +140,8 @@ class AdoptedRouter:
             absent=rule.absent,
             managed=self.route.manage_backends,
             missing=tuple(version for version in self.versions if version not in rule.ours),
-            owned=any(is_ours(each, self.api.manager) for each in found["metadata"].get("managedFields") or ()),
-            ports=ports_of(rule, dialect),
+            owned=bool(release_patch(found, self.api.manager)),
+            ports=self._ports(rule),
             notes=self._notes(found, rule, accepted),
         )
 
@@ -189,6 +202,7 @@ class AdoptedRouter:
         except ClusterUnavailable as error:
             raise RouterUnavailable(f"{self.name} was not changed, or we cannot know it: {error}") from error
         self.cache.note(written)
+        self.denials.pop(self.name, None)
         return written
 
     def _denied(self, error: ClusterUnavailable) -> RouteWriteDenied:
@@ -205,11 +219,15 @@ class AdoptedRouter:
             raise self._absent()
         dialect, naming = self.flavour.dialect, self.naming
         try:
-            rule = find_rule(found, dialect, naming, self.route.rule, self.versions, self.chosen)
+            rule = find_rule(
+                found, dialect, naming, self.route.rule, self.versions, self.chosen, returning=self.returning
+            )
         except Refused:
             if self.route.rule is None or self.chosen is None:
                 raise
-            rule = find_rule(found, dialect, naming, None, self.versions, self.chosen)  # it may have been renamed
+            rule = find_rule(  # it may have been renamed
+                found, dialect, naming, None, self.versions, self.chosen, returning=self.returning
+            )
         return found, rule.only(self.versions) if self.alone else rule
 
     def _read_anew(self) -> Object | None:
@@ -247,6 +265,16 @@ class AdoptedRouter:
         if absent is not None and not (absent.addable and self.route.manage_backends):
             return absent.message, Reason.BACKEND_NOT_FOUND
         return "", Reason.ROUTER_DOWN
+
+    def _ports(self, rule: Rule) -> dict[str, int]:
+        """Return, by version, the port of its backend: of one that would be added, the one that would be written."""
+        dialect, ports = self.flavour.dialect, ports_of(rule, self.flavour.dialect)
+        for version in self.versions if self.route.manage_backends else ():
+            port = dialect.target(addition(rule, dialect, self.naming, version)["value"]).get("port")
+            port = port.get("number") if isinstance(port, dict) else port
+            if version not in rule.ours and isinstance(port, int):
+                ports[version] = port
+        return ports
 
     def _notes(self, found: Object, rule: Rule, accepted: Acceptance) -> tuple[str, ...]:
         told = notes(found, rule, self.flavour.dialect, self.naming, self.versions)

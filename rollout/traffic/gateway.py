@@ -49,7 +49,7 @@ def _new_backend(version: str, naming: Naming) -> Object:
 def _cautions(rule: Object) -> Iterable[str]:
     if rule.get("sessionPersistence"):
         yield "has sessionPersistence: a session stays on its version, also after its weight is 0"
-    filters = [each.get("type") for each in rule.get("filters") or () if isinstance(each, dict)]
+    filters = [each.get("type") for each in _objects(rule.get("filters"))]
     if "RequestMirror" in filters:
         yield "mirrors requests: an agent whose tools have side effects acts twice"
     if rule.get("retry"):
@@ -99,14 +99,15 @@ def acceptance(route: Object) -> Acceptance:
     """
     generation = route["metadata"].get("generation", 0)
     namespace = route["metadata"].get("namespace", "default")
-    status, spec = route.get("status"), route.get("spec")
-    entries = [each for each in (status or {}).get("parents") or () if isinstance(each, dict)]
-    parents = [each for each in (spec or {}).get("parentRefs") or () if isinstance(each, dict)]
+    entries = _objects(_object(route.get("status")).get("parents"))
+    parents = _objects(_object(route.get("spec")).get("parentRefs"))
     if not parents:
         return Acceptance(False, False, "names no parent: no gateway will ever take it up; add parentRefs")
     doubt = ""
     for parent in parents:
-        told = [_said(entry, generation) for entry in entries if _same(entry.get("parentRef") or {}, parent, namespace)]
+        told = [
+            _said(entry, generation) for entry in entries if _same(_object(entry.get("parentRef")), parent, namespace)
+        ]
         if not told:
             waits = f"no gateway has said anything of its parent {parent.get('name')}: is its controller running?"
             return Acceptance(False, False, waits)
@@ -116,6 +117,15 @@ def acceptance(route: Object) -> Acceptance:
             return Acceptance(False, best.accepted, message)
         doubt = doubt or (f"its parent {parent.get('name')}: {best.message}" if best.message else "")
     return Acceptance(message=doubt)
+
+
+def _object(value: Any) -> Object:
+    """Return an object of somebody else's as one, whatever stands there."""
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[Object]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _same(one: Object, other: Object, namespace: str) -> bool:
@@ -135,13 +145,13 @@ def _said(entry: Object, generation: int) -> Acceptance:
 
     Our own rule's references are checked by ourselves, so they hold nothing up.
     """
-    conditions = {each.get("type"): each for each in entry.get("conditions") or () if isinstance(each, dict)}
+    conditions = {str(each.get("type")): each for each in _objects(entry.get("conditions"))}
     for wanted in ("Accepted", "ResolvedRefs"):
         found = conditions.get(wanted)
         if found is None:
             return Acceptance(False, wanted != "Accepted", f"{wanted} is not known")
         observed = found.get("observedGeneration")
-        if observed and observed < generation:
+        if isinstance(observed, int) and 0 < observed < generation:
             return Acceptance(False, False, f"{wanted} is about generation {observed}, and {generation} is written")
         if found.get("status") != "True":
             said = f"{wanted} is {found.get('status')} ({found.get('reason')}: {found.get('message', '')})"

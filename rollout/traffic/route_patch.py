@@ -47,6 +47,11 @@ def weight_patch(
         if literal != weight and not alone:
             tests.append(_identity_test(at, raw, dialect))
             changes.append({"op": "add", "path": f"{at}/weight", "value": weight})
+        for other in backend.again:  # the same Service once more, on the way back: one place has all of its weight
+            at = f"{_root(rule, dialect)}/{dialect.backends}/{other}"
+            if rule.raw[dialect.backends][other].get("weight", dialect.default_weight):
+                tests.append(_identity_test(at, rule.raw[dialect.backends][other], dialect))
+                changes.append({"op": "add", "path": f"{at}/weight", "value": 0})
     return _whole(route, rule, dialect, tests, changes)
 
 
@@ -81,7 +86,7 @@ def release_patch(route: Object, manager: str) -> list[Object]:
     of the route fails with a conflict.
     """
     entries = route["metadata"].get("managedFields") or ()
-    held = [index for index, each in enumerate(entries) if is_ours(each, manager)]
+    held = [index for index, each in enumerate(entries) if isinstance(each, dict) and is_ours(each, manager)]
     changes: list[Object] = []
     for index in reversed(held):
         changes.append({"op": "test", "path": f"/metadata/managedFields/{index}/manager", "value": manager})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollout.cluster.kinds import Object
 from rollout.model.naming import Naming
@@ -48,11 +48,15 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One of our backends in a rule: where it stands, its weight, and whether it names one."""
+    """One of our backends in a rule: where it stands, its weight, and whether it names one.
+
+    again: where else the same Service stands in the rule.
+    """
 
     index: int
     weight: int
     is_named: bool = True
+    again: tuple[int, ...] = ()
 
 
 class Refused(Exception):  # noqa: N818  a name that reads well where it is raised
@@ -107,17 +111,21 @@ def rules_in(route: Object, dialect: Dialect) -> list[Object]:
     return [each for each in raw if isinstance(each, dict)] if isinstance(raw, list) else []
 
 
-def identity_of(rule: Rule, dialect: Dialect) -> RuleIdentity:
+def identity_of(route: Object, rule: Rule, dialect: Dialect) -> RuleIdentity:
     """Return by what a rule is found again."""
-    return _identity(rule.raw, dialect)
+    others = [each for index, each in enumerate(rules_in(route, dialect)) if index != rule.index]
+    siblings = tuple(dict.fromkeys(_matches(each, dialect) for each in others))
+    return RuleIdentity(name=_name(rule.raw), matches=_matches(rule.raw, dialect), siblings=siblings)
 
 
-def _identity(raw: Object, dialect: Dialect) -> RuleIdentity:
-    text = json.dumps(raw.get(dialect.matches) or [], sort_keys=True, separators=(",", ":"), default=str)
+def _name(raw: Object) -> str:
     name = raw.get("name")
-    return RuleIdentity(
-        name=name if isinstance(name, str) else "", matches=hashlib.sha256(text.encode()).hexdigest()[:16]
-    )
+    return name if isinstance(name, str) else ""
+
+
+def _matches(raw: Object, dialect: Dialect) -> str:
+    text = json.dumps(raw.get(dialect.matches) or [], sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def find_rule(
@@ -127,22 +135,29 @@ def find_rule(
     named: str | None,
     versions: Iterable[str],
     chosen: RuleIdentity | None = None,
+    *,
+    returning: bool = False,
 ) -> Rule:
     """Return the rule that is meant. Raises Refused where that cannot be told, or the rule is not ours to change.
 
-    named: by the spec. chosen: which one it was; then no other one is. versions: that the rule should have.
+    named: by the spec. chosen: which one it was; then no other one is. versions: that the rule should have. returning:
+    whether all traffic goes back to stable, which a Service that is listed twice does not stand in the way of.
     """
     rules, wanted = rules_in(route, dialect), tuple(versions)
     if named is not None:
-        return _read(rules[_named(rules, named)], _named(rules, named), dialect, naming)
-    read = [_read(each, index, dialect, naming) for index, each in enumerate(rules)]
+        index = _named(rules, named)
+        return _read(rules[index], index, dialect, naming, twice=returning)
     if chosen is not None:
-        return _again(read, dialect, chosen, wanted)
+        index = _again(rules, dialect, naming, chosen, wanted)
+        return _read(rules[index], index, dialect, naming, twice=returning)
+    read, refusals = _readable(rules, dialect, naming)
     having = [rule for rule in read if (set(wanted) & rule.ours.keys() if wanted else rule.ours)]
     whole = [rule for rule in having if set(wanted) <= rule.ours.keys()]
     candidates = whole or having
     if len(candidates) == 1:
         return candidates[0]
+    if not candidates and refusals:
+        raise refusals[0]
     if not candidates:
         raise Refused(_no_rule(route, rules, dialect, naming, wanted))
     labels = ", ".join(rule.label for rule in candidates)
@@ -162,14 +177,32 @@ def _named(rules: list[Object], named: str) -> int:
     return found[0]
 
 
-def _again(read: list[Rule], dialect: Dialect, chosen: RuleIdentity, wanted: tuple[str, ...]) -> Rule:
-    """Find the rule that was chosen: by name and matches, by one of the two, or as the only one with both versions."""
-    known = [(rule, identity_of(rule, dialect)) for rule in read]
-    same = [rule for rule, each in known if each == chosen]
-    named = [rule for rule, each in known if chosen.name and each.name == chosen.name]
-    matching = [rule for rule, each in known if each.matches == chosen.matches and (rule.ours or not wanted)]
-    both = [rule for rule in read if len(wanted) > 1 and set(wanted) <= rule.ours.keys()]
-    for found in (same, named, [rule for rule in matching if rule in both] or matching, both):
+def _readable(rules: list[Object], dialect: Dialect, naming: Naming) -> tuple[list[Rule], list[Refused]]:
+    """Return the rules that can be read, and why the others cannot: they may be nobody's business here."""
+    read: list[Rule] = []
+    refusals: list[Refused] = []
+    for index, each in enumerate(rules):
+        try:
+            read.append(_read(each, index, dialect, naming))
+        except Refused as refused:
+            refusals.append(refused)
+    return read, refusals
+
+
+def _again(rules: list[Object], dialect: Dialect, naming: Naming, chosen: RuleIdentity, wanted: tuple[str, ...]) -> int:
+    """Find the rule that was chosen: by name and matches, or one of the two.
+
+    One that was edited beyond that is the only new one with both versions: none that stood beside it is taken for it.
+    """
+    known = [(index, _name(each), _matches(each, dialect)) for index, each in enumerate(rules)]
+    same = [index for index, name, matches in known if (name, matches) == (chosen.name, chosen.matches)]
+    named = [index for index, name, _ in known if chosen.name and name == chosen.name]
+    matching = [index for index, _, matches in known if matches == chosen.matches]
+    fresh = [index for index, _, matches in known if matches not in chosen.siblings]
+    read = {rule.index: rule for rule in _readable(rules, dialect, naming)[0]}
+    both = [index for index in fresh if len(wanted) > 1 and index in read and set(wanted) <= read[index].ours.keys()]
+    of_ours = [index for index in matching if index not in read or read[index].ours]
+    for found in (same, named, of_ours, both):
         if len(found) == 1:
             return found[0]
     told = f"the rule that was chosen ({chosen.name or 'without a name'}) is not there any more"
@@ -198,10 +231,12 @@ def _backends(raw: Object, dialect: Dialect) -> list[Object]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def _read(raw: Object, index: int, dialect: Dialect, naming: Naming) -> Rule:
+def _read(raw: Object, index: int, dialect: Dialect, naming: Naming, *, twice: bool = False) -> Rule:
+    """Read a rule. twice: whether a Service may be listed twice. Raises Refused."""
     ours: dict[str, Backend] = {}
     others = 0
-    for position, backend in enumerate(raw.get(dialect.backends) or ()):
+    listed = raw.get(dialect.backends)
+    for position, backend in enumerate(listed if isinstance(listed, list) else ()):
         if not isinstance(backend, dict):
             continue
         given = backend.get("weight")
@@ -210,6 +245,9 @@ def _read(raw: Object, index: int, dialect: Dialect, naming: Naming) -> Rule:
         version = naming.version_of(service) if service else None
         if version is None:
             others += weight
+        elif version in ours and twice:
+            first = ours[version]
+            ours[version] = replace(first, weight=first.weight + weight, again=(*first.again, position))
         elif version in ours:
             raise Refused(f"names {service} twice in one rule, so its share cannot be set: merge them into one backend")
         else:

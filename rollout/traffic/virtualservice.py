@@ -65,7 +65,8 @@ def _unsplit(route: Object) -> str:
     """Say why no rule can be split, where the whole object says so."""
     spec = route.get("spec")
     spec = spec if isinstance(spec, dict) else {}
-    rules = [each for each in spec.get("http") or () if isinstance(each, dict)]
+    http = spec.get("http")
+    rules = [each for each in http if isinstance(each, dict)] if isinstance(http, list) else []
     delegates = [each["delegate"] for each in rules if isinstance(each.get("delegate"), dict)]
     if delegates and not any(each.get("route") for each in rules):
         names = ", ".join(str(each.get("name")) for each in delegates)

@@ -61,8 +61,10 @@ class ServiceWorkloads:
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]] = NO_PORTS) -> Mapping[str, str]:
         """Return, by version, an empty text or what is wrong, and what to do. ports: by version, of the routes."""
-        barred = self._not_granted(versions) if versions else ""
-        return {version: barred or self._problem(version, ports.get(version, ())) for version in versions}
+        return {
+            version: self._not_granted((version,)) or self._problem(version, ports.get(version, ()))
+            for version in versions
+        }
 
     def _problem(self, version: str, ports: tuple[int, ...]) -> str:
         """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
@@ -133,15 +135,12 @@ class ServiceWorkloads:
             slices, _ = self._api.list_all(
                 ENDPOINT_SLICE, namespace, labelSelector=f"kubernetes.io/service-name={service}"
             )
-        except ClusterUnavailable as error:
+            endpoints = [each for piece in slices for each in piece.get("endpoints") or ()]
+            names = frozenset(str((each.get("targetRef") or {}).get("name", "")) for each in endpoints) - {""}
+            addresses = frozenset(str(address) for each in endpoints for address in each.get("addresses") or ())
+        except (ClusterUnavailable, AttributeError, TypeError) as error:
             return Pods(service, namespace, problem=f"the endpoints of {namespace}/{service} cannot be read: {error}")
-        endpoints = [each for piece in slices for each in piece.get("endpoints") or () if isinstance(each, dict)]
-        return Pods(
-            service,
-            namespace,
-            frozenset(str((each.get("targetRef") or {}).get("name", "")) for each in endpoints) - {""},
-            frozenset(str(address) for each in endpoints for address in each.get("addresses") or ()),
-        )
+        return Pods(service, namespace, names, addresses)
 
     def _deployment(self, version: str) -> Object | None:
         name = self._naming.deployment(version)
@@ -160,8 +159,10 @@ class ServiceWorkloads:
         except (Forbidden, NotFound) as error:
             return f"perhaps an autoscaler (they cannot be read: {error})"
         for each in every:
-            target = each.get("spec", {}).get("scaleTargetRef") or {}
-            if target.get("kind") == "Deployment" and target.get("name") == deployment["metadata"]["name"]:
+            spec = each.get("spec")
+            target = spec.get("scaleTargetRef") if isinstance(spec, dict) else None
+            wanted = ("Deployment", deployment["metadata"]["name"])
+            if isinstance(target, dict) and (target.get("kind"), target.get("name")) == wanted:
                 return f"the autoscaler {each['metadata']['name']}"
         return ""
 
@@ -203,19 +204,28 @@ def service_urls(api: Api, naming: Naming) -> Callable[[str], list[str]]:
 
 def _ports_of(service: Object) -> list[Object]:
     ports = (service.get("spec") or {}).get("ports") or ()
-    return [each for each in ports if isinstance(each, dict) and isinstance(each.get("port"), int)] or [{"port": None}]
+    return [
+        each for each in ports if isinstance(each, dict) and isinstance(each.get("port"), int) and _is_tcp(each)
+    ] or [{"port": None}]
+
+
+def _is_tcp(port: Object) -> bool:
+    """Whether a port takes what routes send; absent means TCP."""
+    return (port.get("protocol") or "TCP") == "TCP"
 
 
 def not_served(service: Object, ports: Iterable[int], where: str) -> str:
     """Say why a Service does not take requests on a port, or an empty text."""
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
-        return f"the Service {where} is an ExternalName: which has no endpoints: give the version one with a selector"
+        return f"the Service {where} is an ExternalName and has no endpoints: give the version one with a selector"
     served = [each["port"] for each in _ports_of(service)]
     for port in ports:
         if port not in served:
             known = ", ".join(str(each) for each in served if each is not None) or "none"
-            return f"the Service {where} has no port {port}, it has {known}: correct spec.backends.port or the Service"
+            return (
+                f"the Service {where} has no TCP port {port}, it has {known}: correct spec.backends.port or the Service"
+            )
     return ""
 
 
@@ -238,7 +248,7 @@ def not_listening(service: Object, slices: Iterable[Object], ports: Iterable[int
 def _listens(piece: Object, name: str) -> bool:
     """Whether a slice has a ready endpoint on the Service's port of a name."""
     ports = [each for each in piece.get("ports") or () if isinstance(each, dict)]
-    named = any((each.get("name") or "") == name and each.get("port") for each in ports)
+    named = any((each.get("name") or "") == name and each.get("port") and _is_tcp(each) for each in ports)
     return named and any(_is_ready(endpoint) for endpoint in piece.get("endpoints") or ())
 
 

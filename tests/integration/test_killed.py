@@ -35,6 +35,12 @@ def recorded(state) -> str:
     return row.rollout.status.model_dump_json() if row else ""
 
 
+def evidence(state) -> float:
+    """How many outcomes were counted so far."""
+    row = Store(state).get("support-agent")
+    return sum(each.all_c + each.all_s for each in row.rollout.status.evidence.values()) if row else 0.0
+
+
 def test_a_controller_that_is_killed_again_and_again_still_finishes_the_job():
     with stage() as built:
         built.agents({"v1": "good", "v2": "good"})
@@ -49,11 +55,14 @@ def test_a_controller_that_is_killed_again_and_again_still_finishes_the_job():
         chance = random.Random(4)
         step, counted = 0, 0.0
         try:
-            for _ in range(KILLS):
+            for kill in range(KILLS):
                 before = recorded(state)
                 running = rollout(*start, cwd=built.directory)
-                eventually(lambda before=before: recorded(state) != before, 120, "the controller does nothing")
-                time.sleep(chance.uniform(0.0, 2.5))
+                if kill % 2:  # killed once it has counted something, or as soon as it has written anything
+                    eventually(lambda counted=counted: evidence(state) > counted, 240, "nothing is counted")
+                else:
+                    eventually(lambda before=before: recorded(state) != before, 120, "the controller does nothing")
+                time.sleep(chance.uniform(0.0, 1.5))
                 running.send_signal(signal.SIGKILL)
                 running.communicate(timeout=180)
                 status = status_of(built.directory, state)

@@ -255,7 +255,7 @@ def test_nothing_is_written_into_a_route_before_the_candidates_service_and_port_
         port = {"ports": [{"port": 9000}]}
         service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "agent-v2"}, "spec": port}
         world.api.create(SERVICE, "default", service)
-        world.until(lambda status: "has no port 8000, it has 9000" in status.get("message", ""), 120)
+        world.until(lambda status: "has no TCP port 8000, it has 9000" in status.get("message", ""), 120)
         assert world.shares() == {"v1": 100}, "nothing was written yet"
         world.api.merge(SERVICE, "default", "agent-v2", {"spec": {"ports": [{"port": 8000}]}})
         world.phase("Observing", timeout_s=120)

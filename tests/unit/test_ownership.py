@@ -25,6 +25,20 @@ OTHERS = {"namespace": "agents", "pod": "other-v2-xyz"}
         ({"namespace": "agents", "service": "agent-v2"}, Whose.OURS),
         ({"namespace": "agents", "service": "other-v2"}, Whose.FOREIGN),
         ({"instance": "10.0.0.9:8000"}, Whose.UNKNOWN),
+        ({"instance": "agent-v2.agents.svc:8000"}, Whose.OURS),
+        ({"instance": "agent-v2.other.svc:8000"}, Whose.UNKNOWN),
+        # A pod that has just gone is ours by its Service; a collector's own pod says nothing of the agent's.
+        ({"namespace": "agents", "service": "agent-v2", "pod": "agent-v2-gone"}, Whose.OURS),
+        (
+            {
+                "namespace": "monitoring",
+                "pod": "collector-0",
+                "k8s_namespace_name": "agents",
+                "k8s_pod_name": "agent-v2-abc",
+            },
+            Whose.OURS,
+        ),
+        ({"exported_namespace": "agents", "exported_pod": "agent-v2-abc", "namespace": "monitoring"}, Whose.OURS),
         ({"version": "v2"}, Whose.UNKNOWN),
     ],
 )
@@ -52,7 +66,12 @@ def test_series_that_do_not_say_whose_they_are_are_refused(is_preset):
 def test_whoever_names_the_service_has_told_whose_series_are_meant():
     selector = 'tasks{app="$name",version="$version"}'
     assert foreign_problem(selector, [{"version": "v2"}, OTHERS], PODS, is_preset=False) == ("", [True, True])
-    assert foreign_problem('istio_x{v="$version"}', [OTHERS], PODS, is_preset=False) == ("", [True]), "a router's pod"
+
+
+def test_a_router_counts_for_everybody_so_its_counter_must_name_the_service():
+    problem, _ = foreign_problem('istio_x{v="$version"}', [OTHERS], PODS, is_preset=False)
+    assert "for everybody" in problem
+    assert foreign_problem('istio_x{s="$service"}', [OTHERS], PODS, is_preset=False) == ("", [True]), "a router's pod"
 
 
 def test_endpoints_that_cannot_be_read_are_a_problem_and_no_guess():

@@ -26,6 +26,9 @@ _UNIONS = {
 
 _SHARE = "double({0}.weight.substring(0, size({0}.weight) - 1))"
 
+_NAMES_VERSION = r"{0}.matches('(^|[^$])([$][$])*[$](version([^_a-z0-9]|$)|[{{]version[}}])')"
+"""As string.Template reads it: `$version` or `${version}`, and no escaped dollar."""
+
 _RULES: dict[str, tuple[tuple[str, str], ...]] = {
     "Step": (
         (
@@ -54,17 +57,22 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "Prometheus": (
-        ("!has(self.timeout) || duration(self.timeout) <= duration('30s')", "the timeout is 30s at most"),
+        (
+            "!has(self.timeout) || [duration(self.timeout)].all(t, t > duration('0s') && t <= duration('30s'))",
+            "the timeout is 30s at most, and above 0s",
+        ),
         ("!has(self.staleAfter) || duration(self.staleAfter) > duration('0s')", "staleAfter 0s lets no sample count"),
     ),
-    "ConfigMapContract": (("self.name.contains('$version')", "name must have $version in it"),),
+    "ConfigMapContract": ((_NAMES_VERSION.format("self.name"), "name must have $version in it"),),
     "Backends": (
-        ("!has(self.service) || self.service.contains('$version')", "service must have $version in it"),
-        ("!has(self.deployment) || self.deployment.contains('$version')", "deployment must have $version in it"),
+        (f"!has(self.service) || {_NAMES_VERSION.format('self.service')}", "service must have $version in it"),
+        (f"!has(self.deployment) || {_NAMES_VERSION.format('self.deployment')}", "deployment must have $version in it"),
     ),
+    "Evidence": (("!has(self.lookEvery) || duration(self.lookEvery) > duration('0s')", "lookEvery is above 0s"),),
 }
 
 _LISTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "kpis": (("self.all(a, self.exists_one(b, a.name == b.name))", "no two KPIs may have one name"),),
     "steps": (
         (f"self.map(step, {_SHARE.format('step')}).isSorted()", "steps rise: write them in rising order"),
         (
