@@ -124,7 +124,7 @@ class ClusterWorld:
     def want(self, version, name="agent", **spec):
         self.api.merge(ROLLOUT, self.namespace, name, {"spec": {"version": version, **spec}})
 
-    def until(self, holds, timeout_s=25.0):
+    def until(self, holds, timeout_s=90.0):
         """Wait until a status is as wanted; fail with the status otherwise."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
@@ -136,7 +136,7 @@ class ClusterWorld:
             {key: status.get(key) for key in ("phase", "reason", "message", "traffic", "conditions", "step")}
         )
 
-    def phase(self, *phases, timeout_s=25.0):
+    def phase(self, *phases, timeout_s=90.0):
         return self.until(lambda status: status.get("phase") in phases, timeout_s)
 
     def condition(self, of, name="agent"):
