@@ -139,7 +139,8 @@ def _until_back(store: Shelf, name: str) -> int:
             row = None  # asked again: whoever carries it out goes on
         status = row.rollout.status if row is not None else None
         if status is not None and status.phase is not Phase.ROLLING_BACK:
-            typer.echo(f"all traffic is on {status.stable_version}", err=True)
+            back = f"{status.candidate_version or 'the candidate'} gets no traffic any more"
+            typer.echo(f"{back}, {status.stable_version} is stable", err=True)
             return 0
         if status is not None and status.blocked is not None:
             typer.echo(f"{status.blocked.message}; it is tried again\n(exit 5: not all traffic is back)", err=True)

@@ -86,7 +86,7 @@ def rolling_back(draft: Draft) -> None:
     if _stable_has_all(draft) and not (draft.facts.leaving and removable(draft)):
         result = draft.status.result or Result.ROLLED_BACK
         why = draft.status.message
-        draft.go(Event.RESTORED, draft.status.reason, f"all traffic is on {draft.status.stable_version}", result=result)
+        draft.go(Event.RESTORED, draft.status.reason, _restored(draft), result=result)
         draft.update(message=why)
         if result is Result.ROLLED_BACK:
             draft.update(failed=failed_after(draft.status, always=True))
@@ -95,8 +95,15 @@ def rolling_back(draft: Draft) -> None:
 def superseding(draft: Draft) -> None:
     _to_stable(draft)
     if _stable_has_all(draft):
-        message = f"all traffic is back on {draft.status.stable_version}"
-        draft.go(Event.RESTORED, Reason.SUPERSEDED, message, candidate_version=None, traffic=Traffic())
+        draft.go(Event.RESTORED, Reason.SUPERSEDED, _restored(draft), candidate_version=None, traffic=Traffic())
+
+
+def _restored(draft: Draft) -> str:
+    """Say what is back; what a route gives to others than our versions was never this release's to take back."""
+    beside = [f"{route.name}: {route.problem}" for route in draft.facts.routes if route.reachable and route.problem]
+    if not beside:
+        return f"all traffic is back on {draft.status.stable_version}"
+    return f"all that the candidate had is back on {draft.status.stable_version}, but {words.listed(beside)}"
 
 
 def _to_stable(draft: Draft) -> None:

@@ -76,7 +76,7 @@ def test_an_abort_is_seen_through(tmp_path):
         rollout.world.want("v2")
         rollout.world.phase("Observing")
         _, err = rollout("abort", "-r", "enough")
-        assert "all traffic is on v1" in err and rollout.world.shares() == {"v1": 100, "v2": 0}
+        assert "v2 gets no traffic any more, v1 is stable" in err and rollout.world.shares() == {"v1": 100, "v2": 0}
 
 
 def test_a_rollback_that_cannot_be_carried_out_exits_5_with_the_servers_words(tmp_path):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from rollout.cluster.kinds import ENDPOINT_SLICE, HTTP_ROUTE, LEASE, ROLLOUT, SERVICE
+from rollout.records import journal
 from rollout.records.annotations import ABORT, COMMAND
 from tests.fakes import agents
 from tests.fakes.cluster import Refusal
@@ -238,6 +239,9 @@ def test_a_third_backend_that_gets_traffic_in_mid_flight_is_told_and_left_alone(
         abort(world)
         world.phase("RolledBack", timeout_s=120)
         assert world.shares() == {"v1": 100, "v2": 0, "v0": 100}
+        told = [each.message for each in journal.read(world.api, "default", "agent")[0]]
+        assert any("all that the candidate had is back on v1, but" in each and "agent-v0" in each for each in told)
+        assert not any("all traffic is back" in each for each in told)
 
 
 # -- backends that are managed -------------------------------------------------------------------------------------------
