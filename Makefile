@@ -17,7 +17,7 @@ demo: $(VENV)/.demo  ## a guided tour with real agents; or one release: CANDIDAT
 	  || { code=$$?; [ $$code -eq 3 ] && [ "$(CANDIDATE)" != good ]; }
 
 test: $(VENV)/.dev  ## run all tests, in parallel; or those of one subject: make test T=tests/unit/test_routes.py
-	$(BIN)/python -m pytest -n auto --dist loadfile --ignore tests/cluster $(T)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/cluster $(T)
 
 cluster-binaries:  ## build kube-apiserver and its companions from Go modules, once (needs go; some minutes)
 	@tests/cluster/binaries/build.sh

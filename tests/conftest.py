@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -19,6 +20,23 @@ settings.register_profile("fixed", settings.get_profile("suite"), derandomize=Tr
 settings.register_profile("quick", settings.get_profile("suite"), phases=[Phase.explicit, Phase.generate])
 # `make test` draws fresh examples each time; CI sets "fixed", so that it says the same of one commit twice.
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+HEAVY = ("test_demo", "test_killed")
+"""Files of tests/integration that run LangGraph agents. Tests with real parts take turns (see there): those of one turn go
+to one worker, so that none waits idly."""
+
+
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadFileScheduling
+
+    class Turns(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = Path(super()._split_scope(nodeid))
+            turn = "heavy" if file.stem in HEAVY else "light"
+            return turn if file.parent.name == "integration" else str(file)
+
+    return Turns(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

@@ -33,11 +33,11 @@ class Watcher(Protocol):
 
 
 class Lines:
-    """One line per change on stderr, and a heartbeat each minute."""
+    """Where it stands at first, one line per change on stderr, and a heartbeat each minute."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._printed_at = datetime.now(UTC)
+        self._printed_at: datetime | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +52,11 @@ class Lines:
         for decision in plan.decisions:
             if decision.kind != "look":
                 self._print(decision.at, f"{_where(decision.phase, decision.weight_bp)}: {decision.message}")
-        if (now - self._printed_at).total_seconds() >= HEARTBEAT_S:
+        if self._printed_at is None:
+            self._printed_at = now
+            if status.is_active:
+                self._print(now, f"{_where(status.phase, status.traffic.wanted_bp)}: {status.message}")
+        elif (now - self._printed_at).total_seconds() >= HEARTBEAT_S:
             self._print(now, f"{_where(status.phase, status.traffic.wanted_bp)}: still {status.message}")
 
     def _print(self, at: datetime, text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("test_demo", "test_killed")
+from tests.conftest import HEAVY
 
 
 @pytest.fixture(autouse=True)

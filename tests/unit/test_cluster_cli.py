@@ -60,8 +60,8 @@ def last_line(err):
 
 
 def begun(process):
-    """Wait until a process has said something: then it follows what it is about."""
-    assert process.stderr.readline()
+    """Wait until a process has said where its rollout stands: that comes first, long before anything changes."""
+    assert "Observing" in process.stderr.readline()
     return process
 
 
