@@ -191,10 +191,10 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
                 json.dumps(status()),
             )
             assert status()["result"] == "promoted"
-            before = api.get(HTTP_ROUTE, "default", "agent")["metadata"]["resourceVersion"]
+            before = api.get(HTTP_ROUTE, "default", "agent")["spec"]
             asleep.send_signal(signal.SIGCONT)
             assert asleep.wait(120) == 1, "whoever has lost the lease ends, and says so by its exit code"
-            assert api.get(HTTP_ROUTE, "default", "agent")["metadata"]["resourceVersion"] == before
+            assert api.get(HTTP_ROUTE, "default", "agent")["spec"] == before
 
             versions["v1"].failing = 0.6
             time.sleep(1.0)
