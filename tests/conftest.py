@@ -27,6 +27,7 @@ HEAVY = ("test_demo", "test_killed")
 to one worker, so that none waits idly."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import LoadFileScheduling
 

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import log, log1p
 
 import yaml
 
@@ -145,6 +146,19 @@ class FakeRecords:
         self.again = []
 
 
+def binomial(chance: random.Random, trials: int, rate: float) -> int:
+    """Draw how many of `trials` happen at `rate`: from one that happens to the next, as most do not."""
+    if rate > 0.5:
+        return trials - binomial(chance, trials, 1.0 - rate)
+    hits, at = 0, 0
+    while rate > 0.0:
+        at += 1 + int(log(1.0 - chance.random()) / log1p(-rate))
+        if at > trials:
+            break
+        hits += 1
+    return hits
+
+
 @dataclass
 class Behaviour:
     """Chance of a bad outcome by KPI, for one version."""
@@ -169,26 +183,27 @@ class FakeMetrics:
 
     def grow(self, version: str, behaviour: Behaviour, requests: int, now: datetime = EPOCH) -> None:
         for kpi in ("errors", "tasks"):
-            bad = sum(self.random.random() < getattr(behaviour, kpi) for _ in range(requests))
+            bad = binomial(self.random, requests, getattr(behaviour, kpi))
             if kpi == "tasks" and behaviour.late_s:
                 self.coming.append((now + timedelta(seconds=behaviour.late_s), version, bad))
             else:
                 self._add(version, kpi, "bad", bad)
             self._add(version, kpi, "total", requests)
         self._add(version, "spend", "total", requests * behaviour.cost)
-        self._add(version, "cost", "bad", sum(self.random.expovariate(1 / behaviour.cost) for _ in range(requests)))
+        cost = self.random.gammavariate(requests, behaviour.cost) if requests else 0.0  # a sum of exponential ones
+        self._add(version, "cost", "bad", cost)
         self._add(version, "cost", "total", requests)
         if version in self.per_response:  # "tasks" is feedback then: how many respond, and how many of those complain
             respond, complain = self.per_response[version]
-            given = sum(self.random.random() < respond for _ in range(requests))
+            given = binomial(self.random, requests, respond)
             self.totals[version, "tasks", "total"] = self.totals.get((version, "tasks", "given"), 0.0) + given
             self._add(version, "tasks", "given", given)
             self.totals[version, "tasks", "bad"] = self.totals.get((version, "tasks", "said"), 0.0)
-            said = sum(self.random.random() < complain for _ in range(given))
+            said = binomial(self.random, given, complain)
             self._add(version, "tasks", "said", said)
             self.totals[version, "tasks", "bad"] += said
         else:
-            given = sum(self.random.random() < behaviour.answers for _ in range(requests))
+            given = binomial(self.random, requests, behaviour.answers)
         self._add(version, "tasks given", "bad", given)
         self._add(version, "tasks given", "total", requests)
 

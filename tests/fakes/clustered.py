@@ -14,6 +14,7 @@ from rollout.daemon.logs import configure
 from rollout.errors import ClusterUnavailable
 from rollout.metrics import prometheus as prometheus_client
 from rollout.model.conditions import unpacked
+from rollout.records import journal
 from tests.fakes import agents, prometheus
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi
@@ -124,7 +125,7 @@ class ClusterWorld:
     def want(self, version, name="agent", **spec):
         self.api.merge(ROLLOUT, self.namespace, name, {"spec": {"version": version, **spec}})
 
-    def until(self, holds, timeout_s=90.0):
+    def until(self, holds, timeout_s=120.0):
         """Wait until a status is as wanted; fail with the status otherwise."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
@@ -136,11 +137,19 @@ class ClusterWorld:
             {key: status.get(key) for key in ("phase", "reason", "message", "traffic", "conditions", "step")}
         )
 
-    def phase(self, *phases, timeout_s=90.0):
+    def phase(self, *phases, timeout_s=120.0):
         return self.until(lambda status: status.get("phase") in phases, timeout_s)
 
     def condition(self, of, name="agent"):
         return next((each for each in self.status(name).get("conditions", ()) if each["type"] == of), {})
+
+    def decisions(self):
+        """What the journal holds. It is written after the status: wait for what you look for."""
+        return journal.read(self.api, self.namespace, "agent")[0]
+
+    def releases(self):
+        """The finished releases of the journal, the oldest first; written after the status, too."""
+        return journal.read(self.api, self.namespace, "agent")[1]
 
     def events(self):
         return [(each["type"], each["reason"], each["note"]) for each in self.api.list_all(EVENT, self.namespace)[0]]

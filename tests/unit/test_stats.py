@@ -151,6 +151,20 @@ def test_the_upper_bound_covers_at_any_time():
     assert 0.05 < upper_bound(50, 1000, 0.01, 1.0) < 0.09
 
 
+@given(st.integers(1, 10**7), st.floats(0.0, 1.0), st.sampled_from([0.05, 0.01, 1e-4]), st.sampled_from([1.0, 3.0]))
+def test_the_upper_bound_is_the_smallest_one_that_the_mixture_refutes(trials, rate, miss, phi):
+    bad = round(trials * rate)
+
+    def refuted(bound):
+        logs = bound_evidence(bad, trials, bound, phi, PROOF)
+        return sum(share * exp(each) for share, each in zip(PROOF.prior, logs, strict=True)) >= 1 / miss
+
+    bound = upper_bound(bad, trials, miss, phi)
+    smaller = bound * (1 - 2e-6)
+    assert bound == 1.0 or refuted(bound)
+    assert smaller <= bad / trials or not refuted(smaller)
+
+
 def test_wealth_keeps_its_mean_under_any_look_and_is_capped():
     wealth = start(HARM, restarts=True)
     assert wealth.e_value == pytest.approx(1.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from rollout.cluster.kinds import HTTP_ROUTE, ROLLOUT
+from tests.controller.steps import LONG, abort, observing, rules, unnamed
 from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld
-from tests.unit.test_going_back import LONG, abort, observing, rules, unnamed
 
 BACKEND = "/spec/rules/1/backendRefs"
 
@@ -23,7 +23,7 @@ def test_a_rule_that_vanishes_is_not_taken_for_one_that_stood_beside_it_with_bot
         beta = {"op": "replace", "path": "/spec/rules/0/backendRefs", "value": both}
         edit(world, beta, {"op": "remove", "path": "/spec/rules/1"})
         abort(world)
-        world.phase("RolledBack", timeout_s=120)
+        world.phase("RolledBack")
         assert [each["weight"] for each in rules(world)[0]["backendRefs"]] == [0, 1], "beta is nobody's of ours"
 
 
@@ -32,9 +32,9 @@ def test_a_service_that_is_listed_twice_holds_up_a_release_and_no_way_back():
         observing(world)
         again = {"name": "agent-v2", "port": 8000, "weight": 7}
         edit(world, {"op": "add", "path": f"{BACKEND}/-", "value": again})
-        world.until(lambda status: "twice" in status.get("message", ""), 120)
+        world.until(lambda status: "twice" in status.get("message", ""))
         abort(world)
-        world.phase("RolledBack", timeout_s=120)
+        world.phase("RolledBack")
         listed = rules(world)[1]["backendRefs"]
         assert all(each["weight"] == 0 for each in listed if each["name"] == "agent-v2"), listed
         assert next(each["weight"] for each in listed if each["name"] == "agent-v1") > 0
@@ -48,7 +48,7 @@ def test_a_release_whose_own_records_were_made_unreadable_is_rolled_back_by_what
         while world.get()["status"].get("internal") == "{half":
             assert time.monotonic() < end, world.get()["status"]
             time.sleep(0.05)
-        status = world.phase("RolledBack", timeout_s=120)
+        status = world.phase("RolledBack")
         assert world.shares() == {"v1": 100, "v2": 0} and status["stableVersion"] == "v1"
 
 
@@ -61,9 +61,9 @@ def test_a_status_that_cannot_be_written_keeps_no_traffic_on_the_candidate():
         observing(world)
         world.cluster.fault = no_status
         abort(world)
-        world.until(lambda _: world.shares() == {"v1": 100, "v2": 0}, 120)
+        world.until(lambda _: world.shares() == {"v1": 100, "v2": 0})
         world.cluster.fault = None
-        assert world.phase("RolledBack", timeout_s=120)["result"] == "aborted"
+        assert world.phase("RolledBack")["result"] == "aborted"
 
 
 def test_a_managed_backend_whose_adding_fails_once_is_added_and_taken_away_again():
@@ -76,11 +76,11 @@ def test_a_managed_backend_whose_adding_fails_once_is_added_and_taken_away_again
             raise TimeoutError("away")
 
     with ClusterWorld(policy=LONG, versions=("v1",), weights=(100,), routes=managed) as world:
-        world.until(lambda status: status.get("stableVersion") == "v1", 120)
+        world.until(lambda status: status.get("stableVersion") == "v1")
         world.cluster.fault = once
         world.want("v2")
-        world.phase("Observing", timeout_s=120)
+        world.phase("Observing")
         assert failed and set(world.shares()) == {"v1", "v2"}
         abort(world)
-        world.phase("RolledBack", timeout_s=120)
-        world.until(lambda _: world.shares() == {"v1": 100}, 120)
+        world.phase("RolledBack")
+        world.until(lambda _: world.shares() == {"v1": 100})

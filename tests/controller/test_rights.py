@@ -1,0 +1,98 @@
+"""The controller's rights: what the roles grant is what the code calls."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import yaml
+
+from rollout.cluster.kinds import DEPLOYMENT, ROLLOUT
+from tests.controller.steps import LONG, ask, settled
+from tests.fakes import agents
+from tests.fakes.clustered import ClusterWorld
+
+ROOT = Path(__file__).parents[2]
+
+
+def granted(path, kind):
+    """Return what a role allows: (verb, resource, group)."""
+    roles = [each for each in yaml.safe_load_all((ROOT / path).read_text()) if each["kind"] == kind]
+    return {
+        (verb, resource, group)
+        for role in roles
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_the_role_in_one_namespace_is_the_role_in_all():
+    assert granted("manifests/namespaced/role.yaml", "Role") == granted(
+        "manifests/access/controller-role.yaml", "ClusterRole"
+    )
+
+
+def test_the_role_has_what_the_code_calls_and_nothing_more():
+    """Releases by every kind of route, a candidate that is woken up, a deletion in mid-flight: each call under RBAC."""
+    allowed = granted("manifests/access/controller-role.yaml", "ClusterRole")
+    used = set()
+
+    def allows(verb, resource, place):
+        name = threading.current_thread().name
+        if not name.startswith(("worker", "reflect")):
+            return True
+        call = (verb, resource.plural + (f"/{place['sub']}" if place["sub"] else ""), resource.group)
+        used.add(call)
+        return call in allowed
+
+    for kind in ("httpRoute", "grpcRoute", "virtualService"):
+        with ClusterWorld(
+            kind=kind,
+            start=False,
+            policy=LONG,
+            backends={"service": "$name-$version", "deployment": "$name-$version", "port": 8000},
+        ) as world:
+            world.cluster.allowed = allows
+            world.api.merge(DEPLOYMENT, "default", "agent-v2", {"spec": {"replicas": 0}})
+            agents.endpoints(world.api, "v2", ready=0)
+            world.start()
+            settled(world)
+            world.want("v2")
+            world.until(
+                lambda _, world=world: world.api.get(DEPLOYMENT, "default", "agent-v2")["spec"]["replicas"] == 1
+            )
+            agents.endpoints(world.api, "v2")
+            world.phase("Observing")
+            if kind == "httpRoute":
+                ask(world, "pause")
+                ask(world, "resume")
+                again = threading.Thread(
+                    target=world.controller._refresh, args=(world.get(),), name="worker-after-a-conflict"
+                )
+                again.start()
+                again.join()
+            world.api.delete(world.route_kind, "default", "agent")  # then it is read past the cache
+            time.sleep(0.4)
+    with ClusterWorld(
+        start=False, backends={"service": "$name-$version", "port": 8000, "namespace": "elsewhere"}
+    ) as world:
+        world.cluster.allowed = allows
+        claim = {"status": {"controller": "elsewhere/rollout-controller"}}  # whose lease is looked at
+        world.api.merge(ROLLOUT, "default", "agent", claim, sub="status")
+        world.start(lease="default/rollout-controller")
+        world.until(lambda status: status.get("reason") == "StableUnknown")
+    assert used <= allowed, f"the role lacks {used - allowed}"
+    assert allowed <= used, f"the role has more than is used: {allowed - used}"
+
+
+def test_rights_that_are_missing_are_told_and_stop_no_other():
+    with ClusterWorld(start=False) as world:
+        world.cluster.allowed = lambda verb, resource, place: (
+            not (resource.plural == "services" and threading.current_thread().name.startswith("worker"))
+        )
+        world.start()
+        world.until(lambda _: world.condition("Stalled").get("reason") == "Forbidden")
+        assert "cannot get" in world.condition("Stalled")["message"]
