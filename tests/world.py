@@ -5,6 +5,7 @@ The engine itself is the real one, driven through the real reconcile loop; only 
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -355,6 +356,15 @@ class World:
         made = reconciler.look()
         self.plans.append(made)
         return made
+
+    def fork(self) -> World:
+        """Return a world that goes on from here by itself; what was planned so far stays behind."""
+        plans, self.plans = self.plans, []
+        shared = (self.policy, self.records.rollout)  # immutable
+        try:
+            return copy.deepcopy(self, {id(each): each for each in shared})
+        finally:
+            self.plans = plans
 
     def pass_s(self, seconds: float) -> None:
         """Let users talk for a while, split as the router has it."""

@@ -41,12 +41,13 @@ class ClusterWorld:
         self, *, kind="httpRoute", rate=2000, weights=(100, 0), versions=("v1", "v2"), policy=None, start=True, **spec
     ):
         configure(verbose=False)
-        prometheus_client.SHARED_S = 0.02
         self.api = self.connect()
         self.fails = {"v1": 0.02, "v2": 0.02, "v3": 0.02}
         self.rate, self.kind = rate, kind
         self.prometheus = prometheus.FakePrometheus()
         self.close = ExitStack()
+        self.close.callback(setattr, prometheus_client, "SHARED_S", prometheus_client.SHARED_S)
+        prometheus_client.SHARED_S = 0.02
         self.url = self.close.enter_context(prometheus.serving(self.prometheus))
         for each in ("v1", "v2"):
             agents.version(self.api, each, namespace=self.namespace, address=self.address)

@@ -225,7 +225,7 @@ def test_a_split_that_is_not_what_was_asked_for_blocks_promotion_but_rolls_nothi
     world.run(10 * 60, until=Phase.OBSERVING)
     true_share = world.router.share_of
     world.router.share_of = lambda version: true_share(version) * (0.3 if version == "v2" else 1.0)  # type: ignore[method-assign]
-    world.run(3 * HOUR)
+    world.run(3 * HOUR, every_s=5)
     assert world.status.step == 0 and world.status.phase in (Phase.OBSERVING, Phase.PAUSED)
     assert world.status.reason in (Reason.TRAFFIC_NOT_SHIFTING, Reason.SAMPLE_RATIO)
 
@@ -575,8 +575,7 @@ def test_an_advisory_kpi_neither_rolls_back_nor_blocks():
     ]
     world = World(policy(kpis=kpis), rate=50)
     world.behaviour["v2"] = Behaviour(tasks=0.5)
-    world.run(6 * HOUR, until=Phase.STABLE)
-    world.run(6 * HOUR)
+    world.run(6 * HOUR, until=Phase.STABLE, every_s=5)
     assert world.status.result is Result.PROMOTED
 
 

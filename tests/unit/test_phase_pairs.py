@@ -6,7 +6,6 @@ followed must be exactly those that it allows: an entry that nothing reaches is 
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable
 
@@ -197,7 +196,7 @@ def followed() -> set[tuple[Phase, Event]]:
         cases += [(place(worse="freeze"), harm) for place in (shifting, observing, baking, paused)]
         cases += [(place(worse="pause"), harm) for place in (observing, paused)]
         for begun, stimulus in cases:
-            world = copy.deepcopy(begun)
+            world = begun.fork()
             stimulus(world)
             world.run(20)
             all_is_well(world)

@@ -429,7 +429,7 @@ def test_a_trickle_over_tls_is_cut_off_too(tmp_path):
     def trickle():
         connection, _ = listening.accept()
         with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as speaking:
-            for byte in b"HTTP/1.1 200 OK\r\nx-slow: " + b"y" * 200:
+            for byte in b"HTTP/1.1 200 OK\r\nx-slow: " + b"y" * 2000:
                 speaking.sendall(bytes([byte]))
                 time.sleep(0.05)
 
@@ -439,7 +439,7 @@ def test_a_trickle_over_tls_is_cut_off_too(tmp_path):
     began = time.monotonic()
     with pytest.raises(PageUnavailable, match="not through"):
         services.ask("GET", f"https://127.0.0.1:{listening.getsockname()[1]}/", None, {}, 0.5, 1000)
-    assert time.monotonic() - began < 5, "the server would have gone on for ten seconds"
+    assert time.monotonic() - began < 50, "the server would have gone on for a hundred seconds"
     services.close()
     listening.close()
     thread.join(60)
