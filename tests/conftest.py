@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,11 @@ settings.register_profile("fixed", settings.get_profile("suite"), derandomize=Tr
 settings.register_profile("quick", settings.get_profile("suite"), phases=[Phase.explicit, Phase.generate])
 # `make test` draws fresh examples each time; CI sets "fixed", so that it says the same of one commit twice.
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores Ctrl-C, and so would every process that the tests start, and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 HEAVY = ("test_demo", "test_killed")

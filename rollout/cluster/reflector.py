@@ -50,6 +50,7 @@ class Reflector:
         self._api, self._namespace, self._changed = api, namespace, changed
         self._items: dict[str, Object] = {}
         self._gone: dict[str, Object] = {}
+        self._lock = threading.Lock()  # around a change of either: what a write returned comes from another thread
         self._version = ""
         self._watch: Watch | None = None
         self._stopped = threading.Event()
@@ -76,13 +77,15 @@ class Reflector:
 
     def note(self, found: Object) -> None:
         """Take in what a write of ours has returned, unless the watch has seen a newer version already."""
-        known = self._items.get(key_of(found)) or self._gone.get(key_of(found))
-        if known is None or is_newer(found, known):
-            self._items[key_of(found)] = _slim(found)
+        with self._lock:
+            known = self._items.get(key_of(found)) or self._gone.get(key_of(found))
+            if known is None or is_newer(found, known):
+                self._items[key_of(found)] = _slim(found)
 
     def forget(self, found: Object) -> None:
         """Take an object out that the API says is not there."""
-        self._items.pop(key_of(found), None)
+        with self._lock:
+            self._items.pop(key_of(found), None)
         self._changed(found)
 
     def _run(self) -> None:
@@ -124,8 +127,9 @@ class Reflector:
 
     def _list(self) -> None:
         found, version = self._api.list_all(self.kind, self._namespace)
-        before, now = self._items, {key_of(each): _slim(each) for each in found}
-        self._items, self._version = now, version
+        now = {key_of(each): _slim(each) for each in found}
+        with self._lock:
+            before, self._items, self._version = self._items, now, version
         self.problem = ""
         self.synced.set()
         for key, each in now.items():
@@ -147,13 +151,14 @@ class Reflector:
             self._failures, self.problem = 0, ""
 
     def _take(self, kind: str, found: Object) -> None:
-        if kind == "DELETED":
-            self._items.pop(key_of(found), None)
-            self._gone[key_of(found)] = {"metadata": {"resourceVersion": version_of(found)}}
-            if len(self._gone) > GONE_KEPT:
-                del self._gone[next(iter(self._gone))]
-        else:
-            self._items[key_of(found)] = _slim(found)
+        with self._lock:
+            if kind == "DELETED":
+                self._items.pop(key_of(found), None)
+                self._gone[key_of(found)] = {"metadata": {"resourceVersion": version_of(found)}}
+                if len(self._gone) > GONE_KEPT:
+                    del self._gone[next(iter(self._gone))]
+            else:
+                self._items[key_of(found)] = _slim(found)
         self._changed(found)
 
 

@@ -22,8 +22,8 @@ def free_port() -> int:
 class Agent:
     """One version: answers, and counts started and failed tasks. Fails tasks while answering 200."""
 
-    def __init__(self, version: str, failing: float = 0.02) -> None:
-        self.failing = failing
+    def __init__(self, version: str, failing: float = 0.02, host: str = "127.0.0.1") -> None:
+        self.failing, self.host = failing, host
         registry, chance = CollectorRegistry(), random.Random(version)
         started = Counter("agent_tasks_started", "Begun.", ["version"], registry=registry).labels(version)
         failed = Counter("agent_tasks_failed", "Failed.", ["version"], registry=registry).labels(version)
@@ -53,10 +53,11 @@ class Agent:
                 pass
 
         ThreadingHTTPServer.request_queue_size = 256
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.port = self._server.server_address[1]
+        self.url = f"http://{host}:{self.port}"
 
     def close(self) -> None:
         self._server.shutdown()
@@ -134,6 +135,9 @@ CANARY = """
     bake: {for: 2s}
     standby: {for: 10m}
 """
+
+LONG = CANARY.replace("for: 2s", "for: 10m", 1)
+"""Its first step outlasts every test: whoever steers it is in time, however busy the machine is."""
 
 BLUE_GREEN = """
   blueGreen:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,11 +25,9 @@ from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi, kubeconfig, serving
 from tests.integration.agents import Agent, Users, free_port
+from tests.integration.prometheus import Prometheus, needs_prometheus
 from tests.integration.real import eventually, needs_envoy
 
-needs_prometheus = pytest.mark.skipif(
-    shutil.which("prometheus") is None, reason="no Prometheus here: apt-get install prometheus"
-)
 pytestmark = [pytest.mark.real, needs_envoy, needs_prometheus]
 
 POLICY_SPEC = {
@@ -83,43 +80,14 @@ class Stage:
         self.envoy = EnvoyRouter("gw", "x-thread-id", endpoints, self.process)
         self.envoy.apply(SetWeight("agent-v1", "agent-v2", 0))
         eventually(lambda: self.envoy.observe().reachable)
-        self.prometheus = self._prometheus(tmp_path)
-
-    def _prometheus(self, tmp_path):
-        self.port = free_port()
-        targets = [agent.url.removeprefix("http://") for agent in self.agents.values()]
-        admin = self.process.admin().removeprefix("http://")
-        config = {
-            "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
-            "scrape_configs": [
-                {"job_name": "agents", "static_configs": [{"targets": targets}]},
-                {"job_name": "gateway", "metrics_path": "/stats/prometheus", "static_configs": [{"targets": [admin]}]},
-            ],
+        pages = {
+            "agents": ("/metrics", [agent.url.removeprefix("http://") for agent in versions.values()]),
+            "gateway": ("/stats/prometheus", [self.process.admin().removeprefix("http://")]),
         }
-        path = tmp_path / "prometheus.yml"
-        path.write_text(json.dumps(config))
-        self.url = f"http://127.0.0.1:{self.port}"
-        command = [
-            "prometheus",
-            f"--config.file={path}",
-            f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            "--log.level=error",
-        ]
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        eventually(self._is_ready, 30, "Prometheus does not get ready")
-        return process
-
-    def _is_ready(self):
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
+        self.prometheus = Prometheus(tmp_path, pages)
 
     def close(self):
-        self.prometheus.terminate()
-        self.prometheus.wait(20)
+        self.prometheus.close()
         self.process.stop()
         self.pages.close()
 
@@ -168,7 +136,7 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
         "default",
         {"apiVersion": POLICY.api_version, "kind": "RolloutPolicy", "metadata": {"name": "quick"}, "spec": POLICY_SPEC},
     )
-    api.create(ROLLOUT, "default", agents.rollout(stage.url))
+    api.create(ROLLOUT, "default", agents.rollout(stage.prometheus.url))
     status = lambda: api.get(ROLLOUT, "default", "agent").get("status", {})
     port = free_port()
     with (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.agents import BLUE_GREEN, CANARY, Agent, Users, ask, document, free_port
+from tests.integration.agents import BLUE_GREEN, CANARY, LONG, Agent, Users, ask, document, free_port
 from tests.integration.real import eventually, needs_envoy, processes_with, rollout
 
 pytestmark = [pytest.mark.real, needs_envoy]
@@ -204,19 +204,20 @@ def test_two_daemons_never_share_a_place_and_start_follows_the_one_there_is(plac
 def test_a_pipeline_waits_for_what_it_started(place):
     place.add("good", CANARY)
     place.add("bad", CANARY, failing=0.6)
+    place.add("long", LONG)
     for name in place.listen:
         place.run("start", "v1", "--stable", "v1", name=name)
     with Users(place.listen["good"], rate=60), Users(place.listen["bad"], rate=60):
         for name in place.listen:
             place.run("start", "v2", "--detach", name=name)
-        assert "(exit 124" in place.run("wait", "good", "--timeout", "1s", code=124)
-        assert "v2 is promoted" in place.run("wait", "good", "--timeout", "60s")
-        assert "(exit 3" in place.run("wait", "bad", "--timeout", "60s", code=3)
+        assert "(exit 124" in place.run("wait", "long", "--timeout", "1s", code=124)
+        assert "v2 is promoted" in place.run("wait", "good", "--timeout", "240s")
+        assert "(exit 3" in place.run("wait", "bad", "--timeout", "240s", code=3)
         assert "(exit 0" in place.run("wait", "good", "--timeout", "1s"), "it is over already"
 
 
 def test_a_newer_version_declared_in_mid_flight_supersedes_through_the_daemon(place):
-    place.add("good", CANARY.replace("for: 2s", "for: 30s", 1))
+    place.add("good", LONG)
     place.run("start", "v1", "--stable", "v1", name="good")
     with Users(place.listen["good"], rate=50) as users:
         place.run("start", "v2", "--detach", name="good")
@@ -244,14 +245,13 @@ def rollout_started(place: Place, version: str, name: str):
 
 def test_a_daemon_that_ends_for_want_of_work_never_takes_a_rollout_with_it(place):
     """The moment between its last look and its end is when work must not be handed over."""
-    place.add("good", CANARY)
+    place.add("good", LONG)
     place.run("start", "v1", "--stable", "v1", name="good")
     with Users(place.listen["good"], rate=50):
         for version, idle_s in (("v2", 0.0), ("v3", 4.7), ("v2", 5.2)):
             time.sleep(idle_s)
             place.run("start", version, "--detach", name="good")
-            time.sleep(1.0)
-            assert processes_with(f"daemon --state {place.state}"), "nobody watches"
+            eventually(lambda: processes_with(f"daemon --state {place.state}"), 30, "nobody watches")
             eventually(lambda version=version: place.status("good").get("candidateVersion") == version, 10)
             place.run("abort", "good")
             eventually(lambda: over(place.status("good")), 20)

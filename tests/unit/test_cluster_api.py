@@ -14,7 +14,7 @@ from rollout.cluster.claims import Claims
 from rollout.cluster.elector import Elector, Terms
 from rollout.cluster.kinds import HTTP_ROUTE, LEASE, Kind
 from rollout.cluster.merging import merge_patch
-from rollout.cluster.reflector import Reflector
+from rollout.cluster.reflector import Reflector, is_newer
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, Gone, InvalidInput, NotFound, Rejected
 from tests.fakes import patches
 from tests.fakes.cluster import FakeCluster, Refusal
@@ -221,6 +221,24 @@ def reflecting(api, kind=WIDGET, **more):
 
 def names(reflector):
     return sorted(each["metadata"]["name"] for each in reflector.all())
+
+
+def test_a_late_answer_of_a_write_never_replaces_what_the_watch_has_brought_meanwhile(cluster, monkeypatch):
+    """Seen on a busy machine: the status of a route was lost, and its weight waited for ever to be carried out."""
+    of_version = lambda version: {**widget("a"), "metadata": {"name": "a", "resourceVersion": version}}
+    cache = Reflector(FakeApi(cluster), WIDGET, None, lambda _: None)
+    cache.note(of_version("9"))
+    watch = threading.Thread(target=lambda: cache._take("MODIFIED", of_version("11")))
+
+    def newer(one, other):
+        watch.start()
+        watch.join(0.2)  # it comes in between, unless it has to wait
+        return is_newer(one, other)
+
+    monkeypatch.setattr("rollout.cluster.reflector.is_newer", newer)
+    cache.note(of_version("10"))
+    watch.join()
+    assert cache.all()[0]["metadata"]["resourceVersion"] == "11"
 
 
 def test_a_cache_has_what_there_is_and_follows_what_changes(cluster, tmp_path):
