@@ -7,7 +7,7 @@ STRATEGY ?= canary
 
 T ?= tests
 
-.PHONY: help demo test test-cluster cluster-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
+.PHONY: help demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -17,13 +17,20 @@ demo: $(VENV)/.demo  ## a guided tour with real agents; or one release: CANDIDAT
 	  || { code=$$?; [ $$code -eq 3 ] && [ "$(CANDIDATE)" != good ]; }
 
 test: $(VENV)/.dev  ## run all tests, in parallel; or those of one subject: make test T=tests/unit/test_routes.py
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/cluster $(T)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/cluster --ignore tests/mesh $(T)
 
 cluster-binaries:  ## build kube-apiserver and its companions from Go modules, once (needs go; some minutes)
 	@tests/cluster/binaries/build.sh
 
 test-cluster: $(VENV)/.dev  ## run what needs a real API server; see cluster-binaries
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(filter tests,$(T)),tests/cluster tests/integration/test_conformance.py,$(T))
+
+mesh-binaries:  ## build istiod from Go modules, once (needs go; some minutes)
+	@tests/mesh/binaries/build.sh
+
+test-mesh: $(VENV)/.dev  ## run releases through istiod and a gateway's Envoy, in a network of their own; needs both binaries
+	unshare --user --map-root-user --net sh -c \
+	  'ip link set lo up && ip address add 198.18.0.1/24 dev lo && exec $(BIN)/python -m pytest tests/mesh'
 
 lint: $(VENV)/.dev  ## style and the walls between the rooms
 	$(BIN)/ruff check .

@@ -1,0 +1,116 @@
+"""Releases with nothing faked on the way: API server, istiod, the gateway's Envoy, Prometheus, agents, users, the daemon."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from rollout.cluster.kinds import HTTP_ROUTE, POLICY, ROLLOUT, VIRTUAL_SERVICE
+from tests.fakes import agents
+from tests.integration.agents import Agent, Users, free_port
+from tests.integration.prometheus import Prometheus
+from tests.integration.real import eventually
+from tests.integration.test_cluster import POLICY_SPEC
+from tests.mesh.plane import GATEWAY, HOST, ISTIO_GATEWAY, PORT, Plane, istiod, running_pod
+
+pytestmark = pytest.mark.real
+LISTENER = {"name": "http", "port": 80, "protocol": "HTTP"}
+
+
+class Mesh:
+    """An agent in two versions behind an Istio gateway, in a namespace of its own."""
+
+    def __init__(self, server, namespace, path):
+        self.server, self.namespace, self.path = server, namespace, path
+        self.close = ExitStack()
+        self.api = server.api
+        self.agents = {}
+        for each in sorted((istiod() / "definitions").glob("*.yaml")):
+            server.kubectl("apply", "--server-side", "-f", str(each))
+        server.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        self.plane = Plane(server, namespace, path)
+        self.close.callback(self.plane.close)
+        for number, version in enumerate(("v1", "v2"), 11):
+            self.agents[version] = agent = Agent(version, host=f"198.18.0.{number}")
+            self.close.callback(agent.close)
+            running_pod(self.api, namespace, f"agent-{version}", agent.host, {"app": f"agent-{version}"})
+            agents.version(self.api, version, namespace=namespace, address=agent.host, port=agent.port)
+        targets = {
+            "agents": ("/metrics", [f"{each.host}:{each.port}" for each in self.agents.values()]),
+            "gateway": ("/stats/prometheus", [self.plane.admin]),
+        }
+        self.prometheus = Prometheus(path, targets)
+        self.close.callback(self.prometheus.close)
+        policy = {"apiVersion": POLICY.api_version, "kind": "RolloutPolicy", "metadata": {"name": "quick"}}
+        self.api.create(POLICY, namespace, {**policy, "spec": POLICY_SPEC})
+
+    def route(self, kind):
+        """Create the route, and the gateway as users of either API write it."""
+        made, spec = agents.route(kind=kind), {"gatewayClassName": "istio", "listeners": [LISTENER]}
+        if kind == "httpRoute":
+            made["spec"]["rules"][0]["matches"] = [{"path": {"type": "PathPrefix", "value": "/health"}}]
+            spec["addresses"] = [{"type": "Hostname", "value": f"edge.{self.namespace}.svc.cluster.local"}]
+            self._create(GATEWAY, "gateway", spec)
+        else:
+            made["spec"] |= {"hosts": ["*"], "gateways": ["gateway"]}
+            made["spec"]["http"][0]["match"] = [{"uri": {"prefix": "/health"}}]
+            server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+            self._create(ISTIO_GATEWAY, "gateway", {"selector": {"app": "edge"}, "servers": [server]})
+        self.api.create(HTTP_ROUTE if kind == "httpRoute" else VIRTUAL_SERVICE, self.namespace, made)
+        self.api.create(ROLLOUT, self.namespace, agents.rollout(self.prometheus.url, kind=kind))
+
+    def _create(self, kind, name, spec):
+        made = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": spec}
+        self.api.create(kind, self.namespace, made)
+
+    def status(self):
+        return self.api.get(ROLLOUT, self.namespace, "agent").get("status", {})
+
+    def daemon(self):
+        account = self.server.service_account("rollout-system", "rollout-controller")
+        command = [sys.executable, "-m", "rollout.cli.app", "daemon", "--kubeconfig", str(account), "-A"]
+        with (self.path / "daemon.log").open("a") as log:
+            listen = f"127.0.0.1:{free_port()}"
+            process = subprocess.Popen([*command, "--listen", listen], stdout=log, stderr=log)
+        self.close.callback(process.wait, 60)
+        self.close.callback(process.terminate)
+        return process
+
+    def until(self, holds):
+        why = lambda: json.dumps(self.status())
+        try:
+            eventually(lambda: holds(self.status()), 100)
+        except AssertionError:
+            raise AssertionError(why()) from None
+
+
+@pytest.fixture
+def mesh(server, namespace, tmp_path):
+    made = Mesh(server, namespace, tmp_path)
+    with made.close:
+        yield made
+
+
+def settled(version):
+    return lambda status: status.get("stableVersion") == version and status.get("phase") == "Stable"
+
+
+@pytest.mark.parametrize("kind", ["httpRoute", "virtualService"])
+def test_a_good_version_is_promoted_and_a_bad_one_sent_back_through_istio(mesh, kind):
+    mesh.route(kind)
+    eventually(mesh.plane.is_programmed, 120)
+    with Users(f"{HOST}:{PORT}", rate=100) as users:
+        mesh.daemon()
+        mesh.until(settled("v1"))
+        mesh.api.merge(ROLLOUT, mesh.namespace, "agent", {"spec": {"version": "v2"}})
+        mesh.until(settled("v2"))
+        assert mesh.status()["result"] == "promoted"
+        mesh.agents["v1"].failing = 0.6
+        mesh.api.merge(ROLLOUT, mesh.namespace, "agent", {"spec": {"version": "v1"}})
+        mesh.until(lambda status: status.get("phase") == "RolledBack")
+        assert "task-success" in mesh.status()["message"]
+    assert users.lost == [] and users.by_version["v1"] > 100 and users.by_version["v2"] > 100
