@@ -9,10 +9,10 @@ import sys
 import timeit
 from datetime import UTC, datetime, timedelta
 
-from rollout.engine.books import fresh
-from rollout.engine.evidence import Sight, after_look
+from rollout.engine.analysis.evidence import Sight, after_look
+from rollout.engine.analysis.lifecycle import fresh
+from rollout.engine.analysis.verdict import Thresholds, judge
 from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
-from rollout.engine.judge import Thresholds, judge
 from rollout.engine.plan import plan
 from rollout.model.documents import policy_spec
 from rollout.model.resource import Metadata, RolloutSpec

@@ -17,7 +17,7 @@ import numpy as np
 
 from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
 from rollout.engine.plan import is_look_due, plan
-from rollout.engine.route import in_force, wanted_route
+from rollout.engine.routes.wanted import in_force, wanted_route
 from rollout.model.documents import read_files
 from rollout.model.policy import PolicySpec
 from rollout.model.resource import Metadata, RolloutSpec

@@ -17,7 +17,7 @@ import yaml
 from rollout.daemon.reconcile import Reconciler
 from rollout.engine.facts import Calendar, CheckFact, Command, Counters, Reading, Round, RouteFacts, Told
 from rollout.engine.plan import Plan
-from rollout.engine.route import SetWeight
+from rollout.engine.routes.wanted import SetWeight
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.model.documents import policy_spec
 from rollout.model.gating import Gates

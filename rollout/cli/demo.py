@@ -86,7 +86,7 @@ def _playing(built: Stage, flavours: dict[str, str], strategy: Strategy) -> Iter
     from rollout.daemon.local import Machine
     from rollout.daemon.logs import configure
     from rollout.demo.stage import STABLE
-    from rollout.engine.route import SetWeight
+    from rollout.engine.routes.wanted import SetWeight
     from rollout.model.rollout import Rollout
 
     configure(verbose=False)

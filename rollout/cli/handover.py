@@ -32,7 +32,7 @@ def hand_over(
     from rollout.cli.outcome import as_json, exit_code, finish
     from rollout.cli.watch import watcher
     from rollout.daemon.lifetime import ensure
-    from rollout.engine.wanting import starts_by_itself
+    from rollout.engine.eligibility import starts_by_itself
     from rollout.records.sqlite import Store
 
     wanted = checked(target, version, stable, state)
@@ -69,7 +69,7 @@ def hand_over(
 
 def _is_taken(store: Store, name: str, version: str, last: int) -> bool:
     """Whether a controller has the rollout in its hands and has seen what is wanted."""
-    from rollout.engine.wanting import starts_by_itself
+    from rollout.engine.eligibility import starts_by_itself
     from rollout.model.status import Phase
 
     row = store.get(name)

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """List the releases of a rollout that are over, the newest last."""
         from rollout.cli.options import pick
-        from rollout.engine import words
+        from rollout.engine import messages
 
         store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).shelf()
         row = pick(store, name)
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
             return
         typer.echo(f"{'#':<4} {'STARTED':<17} {'TOOK':<7} {'FROM':<10} {'TO':<10} {'RESULT':<16} WHY")
         for number, release in enumerate(releases, first):
-            took = words.span((release.ended_at - release.started_at).total_seconds())
+            took = messages.span((release.ended_at - release.started_at).total_seconds())
             kind = f"{release.result}{' (undo)' if release.undoing and release.result == 'promoted' else ''}"
             typer.echo(
                 f"{number:<4} {release.started_at:%Y-%m-%d %H:%M}Z {took:<7} {release.previous:<10} "

@@ -6,11 +6,11 @@ import textwrap
 from dataclasses import dataclass
 from datetime import datetime
 
-from rollout.engine import words
-from rollout.engine.draft import read_pinned
-from rollout.engine.evidence import harm_evidence, interval, rate_interval
-from rollout.engine.live import settle
-from rollout.engine.way import way_of
+from rollout.engine import messages
+from rollout.engine.analysis.evidence import harm_evidence, interval, rate_interval
+from rollout.engine.context import read_pinned
+from rollout.engine.state.live import settle
+from rollout.engine.strategy import way_of
 from rollout.model.evidence import KpiEvidence
 from rollout.model.kpi import Kpi
 from rollout.model.policy import PolicySpec
@@ -78,7 +78,7 @@ def _head(name: str, status: Status, now: datetime) -> Line:
     if status.candidate_version and (status.is_active or status.phase is Phase.ROLLED_BACK):
         old = status.previous_version if status.phase is Phase.DRAINING else status.stable_version
         versions = f"{old} → {status.candidate_version}"
-    since = f"   {words.span((now - status.started_at).total_seconds())}" if status.started_at else ""
+    since = f"   {messages.span((now - status.started_at).total_seconds())}" if status.started_at else ""
     tries = f"   try {status.retries + 1}" if status.retries and status.is_active else ""
     return Line(
         f"{name}  {versions}   {icon} {status.phase}{tries}{since if status.is_active else ''}", f"bold {style}"
@@ -91,7 +91,7 @@ def _steps(status: Status, policy: PolicySpec) -> Line:
     for index, step in enumerate(way_of(policy, undoing=status.undoing).steps):
         done = index < status.step or past_steps
         mark = "✔" if done else "◌" if index == status.step and status.phase is not Phase.PREFLIGHT else "·"
-        marks.append(f"{mark} {words.weight(step.weight_bp) if step.weight_bp else 'preview'}")
+        marks.append(f"{mark} {messages.weight(step.weight_bp) if step.weight_bp else 'preview'}")
     marks.append("◌ 100 %" if past_steps else "· 100 %")
     return Line("  " + "   ".join(marks))
 
@@ -101,8 +101,8 @@ def _traffic(status: Status) -> str:
     in_force = "in force" if traffic.applied_at is not None else "asked for"
     seen = "no requests counted yet at this weight"
     if reached.share is not None:
-        seen = f"{words.percent(reached.share)} of {reached.everyone:.0f} requests seen, {traffic.effective}"
-    return f"{words.weight(traffic.wanted_bp)} {in_force}; {seen}"
+        seen = f"{messages.percent(reached.share)} of {reached.everyone:.0f} requests seen, {traffic.effective}"
+    return f"{messages.weight(traffic.wanted_bp)} {in_force}; {seen}"
 
 
 def _kpis(status: Status) -> list[Line]:
@@ -116,8 +116,8 @@ def _kpis(status: Status) -> list[Line]:
     head = f"  {'bad outcomes':<{width}} {candidate:<15} {stable:<15}  {'worse?':<6} {'fine?':<6}"
     states = ((kpi, status.evidence.get(kpi.name)) for kpi in policy.kpis)
     rows = [_kpi(kpi, state, width) for kpi, state in states if state is not None]
-    proof = words.evidence(FULL_BP / policy.evidence.false_promotion_bp)
-    text = f"worse at {words.evidence(needed)} (together {words.evidence(status.harm_e)}), fine at {proof}"
+    proof = messages.evidence(FULL_BP / policy.evidence.false_promotion_bp)
+    text = f"worse at {messages.evidence(needed)} (together {messages.evidence(status.harm_e)}), fine at {proof}"
     return [Line(), Line(head, "dim"), *rows, Line(f"  {text}", "dim"), Line()]
 
 
@@ -140,12 +140,13 @@ def _state(status: Status) -> str:
     seen = ""
     if looked is not None:
         seen = (
-            looked.problem or f"{words.conversations(looked.threads)} looked at{'' if looked.complete else ', not all'}"
+            looked.problem
+            or f"{messages.conversations(looked.threads)} looked at{'' if looked.complete else ', not all'}"
         )
         seen = f"; {seen}"
     if state.no_return_at is None:
         return f"{told}{seen}"
-    many = "" if state.affected is None else f", {words.conversations(state.affected)} would not be readable"
+    many = "" if state.affected is None else f", {messages.conversations(state.affected)} would not be readable"
     return f"{told}{seen}; past the point of no return since {state.no_return_at:%H:%M:%S}Z{many}"
 
 
@@ -156,10 +157,10 @@ def _differences(status: Status) -> str:
     for name, state in status.evidence.items():
         low, high = interval(state)
         if low is not None and high is not None and high - low < WIDEST:
-            told.append(f"{name} {words.between(low, high, relative=state.batches is not None)}")
+            told.append(f"{name} {messages.between(low, high, relative=state.batches is not None)}")
         elif low is None and settings and state.frozen_bound is not None and state.all_c > 0 and state.batches is None:
-            own = " to ".join(words.percent(end) for end in rate_interval(state, settings))
-            alone.append(f"{name} {own}, stable was at most {words.percent(state.frozen_bound)}")
+            own = " to ".join(messages.percent(end) for end in rate_interval(state, settings))
+            alone.append(f"{name} {own}, stable was at most {messages.percent(state.frozen_bound)}")
     if alone:
         return f"candidate alone, 95 % at every look: {'; '.join(alone)}"
     return f"candidate less stable, 95 % at every look: {'; '.join(told)}" if told else ""
@@ -183,12 +184,12 @@ def _kpi(kpi: Kpi, state: KpiEvidence, width: int) -> Line:
 
 
 def _evidence(e_value: float) -> str:
-    return ">1000" if e_value >= 1000 else words.evidence(e_value)
+    return ">1000" if e_value >= 1000 else messages.evidence(e_value)
 
 
 def _rate(bad: float, trials: float) -> str:
     """``58/227 26 %``: as narrow as it can be."""
-    return f"{bad:.0f}/{trials:.0f} {words.percent(bad / trials)}" if trials > 0 else "-"
+    return f"{bad:.0f}/{trials:.0f} {messages.percent(bad / trials)}" if trials > 0 else "-"
 
 
 def _mean(total: float, trials: float) -> str:

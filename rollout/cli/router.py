@@ -42,7 +42,7 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
     from rollout.cli.options import files_of
     from rollout.cli.target import read_target
     from rollout.daemon.local import Machine
-    from rollout.engine.route import SetWeight
+    from rollout.engine.routes.wanted import SetWeight
     from rollout.errors import Fault, InvalidInput
     from rollout.model.rollout import Rollout
     from rollout.traffic.envoy_config import own_envoy

@@ -103,7 +103,7 @@ def list_(
 ) -> None:
     """List all rollouts of this machine, or of a cluster."""
     from rollout.cli.outcome import as_json
-    from rollout.engine import words
+    from rollout.engine import messages
     from rollout.model.conditions import PENDING
 
     place = Place(files, state, namespace, all_namespaces, context, kubeconfig)
@@ -115,7 +115,7 @@ def list_(
     for row in rows:
         found = row.rollout.status
         candidate = (found.candidate_version or "-") if found.is_active else "-"
-        weight = words.weight(found.traffic.wanted_bp) if found.is_active else "-"
+        weight = messages.weight(found.traffic.wanted_bp) if found.is_active else "-"
         typer.echo(
             f"{_named(row, wide=all_namespaces):<24} {found.stable_version or '-':<10} {candidate:<10} "
             f"{found.phase if found.stable_version else PENDING:<12} {weight:<8} "
@@ -181,18 +181,18 @@ def _tell_all(decisions: list[Decision]) -> None:
 
 
 def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
-    from rollout.engine import words
+    from rollout.engine import messages
 
     typer.echo(
-        f"{decision.at:%Y-%m-%d %H:%M:%S}Z  {decision.phase:<11} {words.weight(decision.weight_bp):>6}  "
+        f"{decision.at:%Y-%m-%d %H:%M:%S}Z  {decision.phase:<11} {messages.weight(decision.weight_bp):>6}  "
         f"{decision.message}"
     )
     for name, kpi in figures.items():
         if kpi.all_c + kpi.all_s > 0:
-            shown = words.mean if kpi.asymptotic else words.rate
+            shown = messages.mean if kpi.asymptotic else messages.rate
             told = (
                 f"{name}: candidate {shown(kpi.bad_c, kpi.all_c)}, stable {shown(kpi.bad_s, kpi.all_s)}",
-                f"worse {words.evidence(kpi.harm_e)}, no worse {words.evidence(kpi.proof_e)}, phi {kpi.phi:.1f}",
+                f"worse {messages.evidence(kpi.harm_e)}, no worse {messages.evidence(kpi.proof_e)}, phi {kpi.phi:.1f}",
                 kpi.verdict + (" (reference: frozen)" if kpi.reference == "frozen" else ""),
                 *([_excess(kpi)] if kpi.excess_low is not None else []),
             )
@@ -200,9 +200,9 @@ def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
 
 
 def _excess(kpi: KpiFigures) -> str:
-    from rollout.engine import words
+    from rollout.engine import messages
 
     low, high = kpi.excess_low, kpi.excess_high
     assert low is not None
     assert high is not None
-    return f"difference {words.between(low, high, relative=kpi.asymptotic)}"
+    return f"difference {messages.between(low, high, relative=kpi.asymptotic)}"

@@ -22,7 +22,7 @@ class OnPause(StrEnum):
 
 def until_over(on_pause: OnPause, load: Callable[[], Rollout]) -> Callable[[Plan], bool]:
     """Return what says that nothing more will happen by itself; load: the rollout as declared now."""
-    from rollout.engine.wanting import starts_by_itself
+    from rollout.engine.eligibility import starts_by_itself
     from rollout.model.status import Phase
 
     def done(made: Plan) -> bool:
@@ -57,7 +57,7 @@ def until_settled(version: str, on_pause: OnPause, load: Callable[[], Rollout]) 
 
 
 def say_if_declined(rollout: Rollout, version: str, *, pending: bool) -> None:
-    from rollout.engine.wanting import starts_by_itself
+    from rollout.engine.eligibility import starts_by_itself
 
     status = rollout.status
     if (

@@ -19,7 +19,7 @@ def want(shelf: ClusterShelf, version: str, name: str | None, output: Output | N
     import re
 
     from rollout.cli.outcome import as_json
-    from rollout.engine.wanting import starts_by_itself
+    from rollout.engine.eligibility import starts_by_itself
     from rollout.errors import Fault, InvalidInput
     from rollout.model.units import VERSION_PATTERN
 

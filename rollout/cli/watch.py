@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rollout.cli.picture import draw
-from rollout.engine import words
+from rollout.engine import messages
 from rollout.engine.plan import Plan
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Status
@@ -65,7 +65,7 @@ class Lines:
 
 
 def _where(phase: Phase, weight_bp: int) -> str:
-    return str(phase) if phase in (Phase.STABLE, Phase.PREFLIGHT) else f"{phase} {words.weight(weight_bp)}"
+    return str(phase) if phase in (Phase.STABLE, Phase.PREFLIGHT) else f"{phase} {messages.weight(weight_bp)}"
 
 
 class Live:
@@ -123,7 +123,7 @@ def sentence(status: Status) -> str:
         return status.message or "which version is stable is not known yet"
     match status.result:
         case None if status.is_active:
-            return f"{candidate} stays at {words.weight(status.traffic.wanted_bp)}: {status.message}"
+            return f"{candidate} stays at {messages.weight(status.traffic.wanted_bp)}: {status.message}"
         case None:
             return status.message or f"{stable} is stable"
         case "promoted":

@@ -16,7 +16,7 @@ import structlog
 from rollout.daemon.local import Machine, wiring
 from rollout.daemon.queue import WorkQueue
 from rollout.daemon.reconcile import Reconciler
-from rollout.engine.wanting import starts_by_itself
+from rollout.engine.eligibility import starts_by_itself
 from rollout.errors import RolloutError
 from rollout.model.resource import RolloutSpec
 from rollout.model.rollout import Rollout

@@ -13,7 +13,7 @@ from rollout.daemon.clock import CLOCK
 from rollout.daemon.reconcile import Reconciler
 from rollout.engine.facts import RouteFacts
 from rollout.engine.ports import Records, Router
-from rollout.engine.route import LeaveRoute, SetWeight
+from rollout.engine.routes.wanted import LeaveRoute, SetWeight
 from rollout.errors import Fault, InvalidInput, RecordsUnavailable, RouterUnavailable
 from rollout.gates.keeper import Keeper
 from rollout.http import Pages, Services

@@ -11,11 +11,11 @@ from functools import partial
 
 import structlog
 
-from rollout.engine.draft import read_pinned
+from rollout.engine.context import read_pinned
 from rollout.engine.facts import Calendar, Command, Facts, Round, RouteFacts, Told
 from rollout.engine.plan import Plan, is_look_due, plan
 from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, States, Workloads
-from rollout.engine.route import Effect, LeaveRoute, SetWeight, Wake
+from rollout.engine.routes.wanted import Effect, LeaveRoute, SetWeight, Wake
 from rollout.errors import ClusterUnavailable, Forbidden, Rejected, RouterUnavailable, Unavailable
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout

@@ -17,9 +17,9 @@ from rollout.daemon.clock import CLOCK
 from rollout.daemon.cluster_machine import Shared, faults_of, reconciler
 from rollout.daemon.watched import Watched
 from rollout.engine.conditions import Trouble
-from rollout.engine.draft import read_pinned
+from rollout.engine.context import read_pinned
+from rollout.engine.eligibility import starts_by_itself
 from rollout.engine.plan import IDLE_S, Plan
-from rollout.engine.wanting import starts_by_itself
 from rollout.errors import (
     Fault,
     Forbidden,

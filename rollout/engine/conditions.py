@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Literal
 
 from rollout.contracts.words import brief
-from rollout.engine import words
-from rollout.engine.live import settle
-from rollout.engine.wanting import starts_by_itself
+from rollout.engine import messages
+from rollout.engine.eligibility import starts_by_itself
+from rollout.engine.state.live import settle
 from rollout.model.conditions import MESSAGE_MAX, ClusterStatus, Condition, ConditionType
 from rollout.model.state import Axis, Severity
 from rollout.model.status import Phase, Reason, Status
@@ -118,7 +118,7 @@ def _compatible(status: Status) -> Answer:
     settled = settle(state, watched=state.looked is not None)
     told = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
     if state.no_return_at is not None:
-        many = "" if state.affected is None else f" ({words.conversations(state.affected)})"
+        many = "" if state.affected is None else f" ({messages.conversations(state.affected)})"
         return kind, "False", Reason.STATE_INCOMPATIBLE, f"{told}; the point of no return is passed{many}"
     worst = max((settled.backward, settled.forward), key=lambda each: each.rank)
     if worst is Severity.OK:

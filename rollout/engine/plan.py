@@ -10,22 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from rollout.engine import words
-from rollout.engine.adopting import add_backends, leave, note_identities, note_routes, wake
-from rollout.engine.begin import open_window
-from rollout.engine.blocked import note_blocked
-from rollout.engine.checks import follow
-from rollout.engine.commands import carry_all
-from rollout.engine.compatibility import note_state
-from rollout.engine.draft import Draft
+from rollout.engine import messages
+from rollout.engine.analysis.ingest import LOOKING, look, wrong_split
+from rollout.engine.commands.dispatch import carry_all
+from rollout.engine.context import PlanContext
+from rollout.engine.eligibility import failed_after, starts_by_itself
 from rollout.engine.facts import Facts, RouteFacts
-from rollout.engine.looking import LOOKING, look, wrong_split
-from rollout.engine.moves import move
-from rollout.engine.phases import Event, allows
-from rollout.engine.proving import reference_is_known
-from rollout.engine.reacting import react
-from rollout.engine.route import Effect, SetWeight, in_force, is_as_wanted, is_restored, wanted_route
-from rollout.engine.wanting import failed_after, starts_by_itself
+from rollout.engine.gates.checks import follow
+from rollout.engine.gates.evidence import reference_is_known
+from rollout.engine.phases.turns import take_turn
+from rollout.engine.rollback.triggers import react
+from rollout.engine.routes.adoption import add_backends, leave, note_identities, note_routes, wake
+from rollout.engine.routes.blocked import note_blocked
+from rollout.engine.routes.wanted import Effect, SetWeight, in_force, is_as_wanted, is_restored, wanted_route
+from rollout.engine.start import open_window
+from rollout.engine.state.gate import note_state
+from rollout.engine.transitions import Event, allows
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, HeldBy, Phase, Reason, Result, Status
@@ -68,31 +68,31 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     policy: as declared now; once a rollout has begun the pinned one in `rollout.status` is in force instead.
     now: an aware time. Raises nothing: bad facts are facts.
     """
-    draft = Draft(rollout, policy, facts, now)
-    carry_all(draft)
-    _follow_spec(draft)
-    note_routes(draft)
-    note_identities(draft)
-    _follow_traffic(draft)
-    follow(draft)
-    note_state(draft)
-    look(draft)
-    react(draft)
-    move(draft)
-    note_blocked(draft)
-    draft.update(next=_next(draft))
-    effects = _effects(draft)
-    status = draft.finish(effects)
+    context = PlanContext(rollout, policy, facts, now)
+    carry_all(context)
+    _follow_spec(context)
+    note_routes(context)
+    note_identities(context)
+    _follow_traffic(context)
+    follow(context)
+    note_state(context)
+    look(context)
+    react(context)
+    take_turn(context)
+    note_blocked(context)
+    context.update(next=_next(context))
+    effects = _effects(context)
+    status = context.finish(effects)
     again_s = _again_s(rollout.status, status, effects, now, sampling=facts.sampling)
-    return Plan(status, effects, tuple(draft.decisions), again_s)
+    return Plan(status, effects, tuple(context.decisions), again_s)
 
 
-def _follow_spec(draft: Draft) -> None:
+def _follow_spec(context: PlanContext) -> None:
     """React to what is declared: another version, or a pause."""
-    wanted = draft.spec.version
-    if draft.status.declined_version not in (None, wanted):
-        draft.update(declined_version=None)  # somebody has changed their mind: the next time it is wanted anew
-    status = draft.status
+    wanted = context.spec.version
+    if context.status.declined_version not in (None, wanted):
+        context.update(declined_version=None)  # somebody has changed their mind: the next time it is wanted anew
+    status = context.status
     if (
         status.is_active
         and wanted is not None
@@ -101,96 +101,96 @@ def _follow_spec(draft: Draft) -> None:
         and status.phase not in (Phase.SUPERSEDING, Phase.ROLLING_BACK, Phase.DRAINING)
     ):
         message = f"{wanted} is wanted instead of {status.candidate_version}: first back to {status.stable_version}"
-        draft.go(Event.SUPERSEDE, Reason.SUPERSEDED, message, failed=failed_after(status))
-    elif draft.spec.paused and status.phase is not Phase.PAUSED and allows(status.phase, Event.HOLD):
-        draft.hold(HeldBy.SPEC, Reason.PAUSED_BY_HUMAN, "spec.paused is true")
+        context.go(Event.SUPERSEDE, Reason.SUPERSEDED, message, failed=failed_after(status))
+    elif context.spec.paused and status.phase is not Phase.PAUSED and allows(status.phase, Event.HOLD):
+        context.hold(HeldBy.SPEC, Reason.PAUSED_BY_HUMAN, "spec.paused is true")
 
 
-def _follow_traffic(draft: Draft) -> None:
+def _follow_traffic(context: PlanContext) -> None:
     """Notice that a weight came into force, or that somebody else changed it."""
-    wanted, traffic = wanted_route(draft.status), draft.status.traffic
-    if wanted is None or not draft.status.is_active or wanted.candidate is None:
+    wanted, traffic = wanted_route(context.status), context.status.traffic
+    if wanted is None or not context.status.is_active or wanted.candidate is None:
         return
-    if in_force(wanted, draft.facts.routes):
+    if in_force(wanted, context.facts.routes):
         if traffic.applied_at is None:
-            changes = {"applied_at": draft.now, "applied_bp": wanted.candidate_bp, "off_since": None}
-            draft.update(traffic=traffic.model_copy(update=changes))
-            if draft.status.window_since is not None:
-                open_window(draft)
-        elif traffic.off_since is not None and not wrong_split(draft.status):
-            draft.update(traffic=traffic.model_copy(update={"off_since": None}))
-            draft.record("traffic", message=f"the route is as wanted again: {wanted}")
+            changes = {"applied_at": context.now, "applied_bp": wanted.candidate_bp, "off_since": None}
+            context.update(traffic=traffic.model_copy(update=changes))
+            if context.status.window_since is not None:
+                open_window(context)
+        elif traffic.off_since is not None and not wrong_split(context.status):
+            context.update(traffic=traffic.model_copy(update={"off_since": None}))
+            context.record("traffic", message=f"the route is as wanted again: {wanted}")
         return
-    down = [route for route in draft.facts.routes if not route.reachable]
-    foreign = [route for route in draft.facts.routes if route.reachable and not is_as_wanted(wanted, route)]
+    down = [route for route in context.facts.routes if not route.reachable]
+    foreign = [route for route in context.facts.routes if route.reachable and not is_as_wanted(wanted, route)]
     if traffic.off_since is None:
-        traffic = traffic.model_copy(update={"off_since": draft.now})
-        draft.update(traffic=traffic)
+        traffic = traffic.model_copy(update={"off_since": context.now})
+        context.update(traffic=traffic)
         if down:
             says = "does not answer" if down[0].reason is Reason.ROUTER_DOWN else "cannot be used"
-            draft.record("traffic", message=f"the route {down[0].name} {says}: {down[0].problem}")
+            context.record("traffic", message=f"the route {down[0].name} {says}: {down[0].problem}")
     if traffic.applied_at is not None and foreign and not down:
-        _put_back(draft, wanted)
+        _put_back(context, wanted)
 
 
-def _put_back(draft: Draft, wanted: SetWeight) -> None:
+def _put_back(context: PlanContext, wanted: SetWeight) -> None:
     """Answer a foreign edit: put the weight back a few times, then freeze."""
-    traffic = draft.status.traffic
+    traffic = context.status.traffic
     drifts = traffic.drifts + 1
-    draft.update(traffic=traffic.model_copy(update={"applied_at": None, "drifts": drifts}))
-    seen = "; ".join(_seen(route) for route in draft.facts.routes)
+    context.update(traffic=traffic.model_copy(update={"applied_at": None, "drifts": drifts}))
+    seen = "; ".join(_seen(route) for route in context.facts.routes)
     message = f"somebody else changed the route ({seen}); wanted: {wanted}"
-    if drifts > DRIFTS_MAX and allows(draft.status.phase, Event.FREEZE):
-        draft.go(Event.FREEZE, Reason.WEIGHT_DRIFT, f"{message}; put back {DRIFTS_MAX} times in vain")
+    if drifts > DRIFTS_MAX and allows(context.status.phase, Event.FREEZE):
+        context.go(Event.FREEZE, Reason.WEIGHT_DRIFT, f"{message}; put back {DRIFTS_MAX} times in vain")
     else:
-        draft.record("traffic", message=message)
+        context.record("traffic", message=message)
 
 
 def _seen(route: RouteFacts) -> str:
     if route.shares is None:
-        return f"{route.name} has {route.candidate or 'no candidate'} at {words.weight(route.candidate_bp or 0)}"
-    shares = [f"{version} at {words.weight(share)}" for version, share in sorted(route.shares.items())]
-    return f"{route.name} has {words.listed(shares) or 'no version of ours'}"
+        return f"{route.name} has {route.candidate or 'no candidate'} at {messages.weight(route.candidate_bp or 0)}"
+    shares = [f"{version} at {messages.weight(share)}" for version, share in sorted(route.shares.items())]
+    return f"{route.name} has {messages.listed(shares) or 'no version of ours'}"
 
 
-def _effects(draft: Draft) -> tuple[Effect, ...]:
+def _effects(context: PlanContext) -> tuple[Effect, ...]:
     """Return what brings the world to where the status wants it; nothing where it is there already."""
-    woken = wake(draft)
-    wanted = wanted_route(draft.status)
-    if any(route.is_adopted for route in draft.facts.routes) and not draft.status.is_active:
-        return leave(draft, wanted)  # at rest a route belongs to those whose it is
-    return (*woken, *_route_effects(draft, wanted))
+    woken = wake(context)
+    wanted = wanted_route(context.status)
+    if any(route.is_adopted for route in context.facts.routes) and not context.status.is_active:
+        return leave(context, wanted)  # at rest a route belongs to those whose it is
+    return (*woken, *_route_effects(context, wanted))
 
 
-def _route_effects(draft: Draft, wanted: SetWeight | None) -> tuple[Effect, ...]:
+def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
     if wanted is None:
         return ()
-    going_back = draft.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
-    if going_back and draft.status.traffic.asked_at == draft.now:
+    going_back = context.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
+    if going_back and context.status.traffic.asked_at == context.now:
         return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
-    if draft.facts.leaving and draft.status.phase is Phase.ROLLING_BACK:
-        return leave(draft, wanted) if is_restored(wanted, draft.facts.routes, leaving=True) else (wanted,)
-    if in_force(wanted, draft.facts.routes):
+    if context.facts.leaving and context.status.phase is Phase.ROLLING_BACK:
+        return leave(context, wanted) if is_restored(wanted, context.facts.routes, leaving=True) else (wanted,)
+    if in_force(wanted, context.facts.routes):
         return ()
-    if any(route.is_adopted for route in draft.facts.routes):
-        if draft.status.phase is Phase.PREFLIGHT:
-            return add_backends(draft, wanted)
-        if all(route.gone or (route.reachable and is_as_wanted(wanted, route)) for route in draft.facts.routes):
+    if any(route.is_adopted for route in context.facts.routes):
+        if context.status.phase is Phase.PREFLIGHT:
+            return add_backends(context, wanted)
+        if all(route.gone or (route.reachable and is_as_wanted(wanted, route)) for route in context.facts.routes):
             return ()  # written: whoever carries the route out has to take it up
-    frozen_by_drift = draft.status.phase is Phase.FROZEN and all(route.reachable for route in draft.facts.routes)
+    frozen_by_drift = context.status.phase is Phase.FROZEN and all(route.reachable for route in context.facts.routes)
     return () if frozen_by_drift else (wanted,)
 
 
-def _next(draft: Draft) -> str:
+def _next(context: PlanContext) -> str:
     """Say what comes next, for people."""
-    status, steps = draft.status, draft.way.steps
+    status, steps = context.status, context.way.steps
     match status.phase:
         case Phase.PREFLIGHT:
-            return f"then {draft.shown_step}"
-        case Phase.SHIFTING | Phase.OBSERVING if draft.is_last_step:
+            return f"then {context.shown_step}"
+        case Phase.SHIFTING | Phase.OBSERVING if context.is_last_step:
             return f"then all traffic to {status.candidate_version}"
         case Phase.SHIFTING | Phase.OBSERVING:
-            return f"then step {status.step + 2}: {words.weight(steps[status.step + 1].weight_bp)}"
+            return f"then step {status.step + 2}: {messages.weight(steps[status.step + 1].weight_bp)}"
         case Phase.BAKING:
             return f"then {status.candidate_version} is promoted"
         case Phase.PAUSED if status.held_by is HeldBy.APPROVAL:
@@ -202,7 +202,7 @@ def _next(draft: Draft) -> str:
         case Phase.PAUSED if status.reason in (Reason.WORSE, Reason.CANDIDATE_DOWN):
             return "rollout abort, or rollout promote to pass the step knowingly"
         case Phase.PAUSED if (
-            status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and reference_is_known(draft)
+            status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and reference_is_known(context)
         ):  # no time helps
             return "rollout promote to pass it knowingly, or rollout abort"
         case Phase.PAUSED:
@@ -215,9 +215,9 @@ def _next(draft: Draft) -> str:
             return f"start another version, or rollout retry for {status.candidate_version}"
         case Phase.ROLLED_BACK:
             return "rollout retry, or start another version"
-        case Phase.STABLE if draft.spec.version in status.failed:
-            return f"{draft.spec.version} failed before: rollout retry, or declare another version"
-        case Phase.STABLE if draft.is_standby:
+        case Phase.STABLE if context.spec.version in status.failed:
+            return f"{context.spec.version} failed before: rollout retry, or declare another version"
+        case Phase.STABLE if context.is_standby:
             until = f"{status.standby_until:%Y-%m-%d %H:%M}Z"
             return f"{status.previous_version} stays ready until {until}: rollout undo goes back at once"
         case Phase.DRAINING:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rollout.engine.facts import Calendar, CheckFact, Command, Round, RouteFacts, Told
-from rollout.engine.route import LeaveRoute, SetWeight
+from rollout.engine.routes.wanted import LeaveRoute, SetWeight
 from rollout.model.gating import Gates
 from rollout.model.kpi import Kpi
 from rollout.model.rollout import Rollout

@@ -156,7 +156,7 @@ class RuleIdentity(Record):
     siblings: tuple[str, ...] = ()
 
 
-class Blocked(Record):
+class RouteBlock(Record):
     """Why traffic cannot be moved where it must go. since: when that began."""
 
     reason: Reason = Field(description="Why, as one word for programs.")
@@ -275,7 +275,7 @@ class Status(Record):
     bases: dict[str, Base] = Field(default_factory=dict)
     rules: dict[str, RuleIdentity] = Field(default_factory=dict)
     added: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    blocked: Blocked | None = Field(default=None, description="Why traffic cannot be moved where it must go.")
+    blocked: RouteBlock | None = Field(default=None, description="Why traffic cannot be moved where it must go.")
     warnings: tuple[str, ...] = Field(default=(), description="What the preflight found that users should know.")
     identities: dict[str, dict[str, str]] = Field(default_factory=dict)
     identity_drift: str = Field(default="", description="What has changed of a version since the checks began.")

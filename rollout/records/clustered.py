@@ -18,10 +18,10 @@ from rollout.cluster.api import Api
 from rollout.cluster.events import Events
 from rollout.cluster.kinds import ROLLOUT, Object, name_of, namespace_of, version_of
 from rollout.cluster.merging import merge_patch
-from rollout.engine.commands import refused
+from rollout.engine.commands.dispatch import refused
 from rollout.engine.conditions import Trouble, view
 from rollout.engine.facts import Command
-from rollout.engine.history import ended
+from rollout.engine.releases import ended
 from rollout.errors import ClusterUnavailable, Fault, InvalidInput, RecordsUnavailable
 from rollout.model.conditions import PENDING, ClusterStatus, Condition, packed, unpacked
 from rollout.model.documents import rollout_spec

@@ -12,7 +12,7 @@ from typing import IO, cast
 from pydantic import BaseModel
 
 from rollout.engine.facts import Command, Verb
-from rollout.engine.history import ended
+from rollout.engine.releases import ended
 from rollout.errors import RecordsUnavailable
 from rollout.model.resource import RolloutSpec
 from rollout.model.rollout import Rollout

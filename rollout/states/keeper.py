@@ -12,7 +12,7 @@ from rollout.contracts.contract import read
 from rollout.contracts.samples import postgres, sqlite
 from rollout.contracts.samples.assess import only_by, places
 from rollout.contracts.samples.snapshot import Limits, Survey
-from rollout.engine.draft import read_pinned
+from rollout.engine.context import read_pinned
 from rollout.engine.facts import Told
 from rollout.engine.ports import Clock
 from rollout.errors import Unavailable

@@ -10,7 +10,7 @@ from typing import Protocol
 from rollout.cluster.api import Api
 from rollout.cluster.kinds import GRPC_ROUTE, HTTP_ROUTE, VIRTUAL_SERVICE, Kind, Object, version_of
 from rollout.engine.facts import RouteFacts
-from rollout.engine.route import LeaveRoute, SetWeight
+from rollout.engine.routes.wanted import LeaveRoute, SetWeight
 from rollout.errors import (
     ClusterUnavailable,
     Conflict,

@@ -25,7 +25,7 @@ from rollout.traffic.envoy_config import (
 from rollout.traffic.envoy_files import WatchedFiles
 
 if TYPE_CHECKING:
-    from rollout.engine.route import LeaveRoute, SetWeight
+    from rollout.engine.routes.wanted import LeaveRoute, SetWeight
 
 CLUSTER_TIMEOUT_S = 5.0
 _POLL_S = 0.02

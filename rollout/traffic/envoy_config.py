@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rollout.engine.facts import RouteFacts
-from rollout.engine.route import SetWeight
+from rollout.engine.routes.wanted import SetWeight
 from rollout.model.units import FULL_BP
 
 _TYPE = "type.googleapis.com/envoy."

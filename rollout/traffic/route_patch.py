@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rollout.cluster.kinds import Object, version_of
-from rollout.engine.route import SetWeight
+from rollout.engine.routes.wanted import SetWeight
 from rollout.model.naming import Naming
 from rollout.model.status import Reason
 from rollout.model.units import FULL_BP

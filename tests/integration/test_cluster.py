@@ -16,7 +16,7 @@ from contextlib import ExitStack
 import pytest
 
 from rollout.cluster.kinds import HTTP_ROUTE, LEASE, POLICY, ROLLOUT
-from rollout.engine.route import SetWeight
+from rollout.engine.routes.wanted import SetWeight
 from rollout.http import Pages
 from rollout.records import journal
 from rollout.traffic.envoy import EnvoyRouter

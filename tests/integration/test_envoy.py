@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rollout.engine.route import SetWeight
+from rollout.engine.routes.wanted import SetWeight
 from rollout.errors import RouterUnavailable
 from rollout.http import Pages
 from rollout.metrics.scrape import ScrapeSource

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.engine.counters import REQUESTS, SERIES_KEPT, take
+from rollout.engine.analysis.counters import REQUESTS, SERIES_KEPT, take
 from rollout.engine.facts import Counters, Reading, Round
 from rollout.model.evidence import Ledger
 from rollout.stats import Look

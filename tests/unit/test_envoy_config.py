@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.engine.route import SetWeight
+from rollout.engine.routes.wanted import SetWeight
 from rollout.traffic.envoy_config import bootstrap, clusters, read_active, read_routes, routes
 
 

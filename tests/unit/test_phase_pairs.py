@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from rollout.engine.facts import CheckFact
-from rollout.engine.phases import NEVER, TABLE, Event, follow
+from rollout.engine.transitions import NEVER, TABLE, Event, follow
 from rollout.model.status import Phase
 from tests.world import Behaviour, World, policy
 
@@ -191,7 +191,7 @@ def followed() -> set[tuple[Phase, Event]]:
         return phase if TABLE[phase, event] == NEVER else follow(phase, event, paused_from)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rollout.engine.draft.follow", recorded)
+        patch.setattr("rollout.engine.context.follow", recorded)
         cases = list(itertools.product([place() for place in PLACES], STIMULI))
         cases += [(place(worse="freeze"), harm) for place in (shifting, observing, baking, paused)]
         cases += [(place(worse="pause"), harm) for place in (observing, paused)]

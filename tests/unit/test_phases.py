@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from rollout.engine.phases import BACK, NEVER, STAY, TABLE, Event, follow
+from rollout.engine.transitions import BACK, NEVER, STAY, TABLE, Event, follow
 from rollout.model.status import Phase
 
 

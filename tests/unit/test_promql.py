@@ -12,7 +12,7 @@ import pytest
 
 from rollout.cluster.kinds import SECRET
 from rollout.daemon.credentials import Credentials
-from rollout.engine.counters import take
+from rollout.engine.analysis.counters import take
 from rollout.errors import PageUnavailable
 from rollout.metrics.presets import PRESETS
 from rollout.metrics.prometheus import Access, PrometheusClient

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollout.cluster.kinds import GRPC_ROUTE, HTTP_ROUTE, REFERENCE_GRANT, VIRTUAL_SERVICE
-from rollout.engine.route import LeaveRoute, SetWeight, in_force
+from rollout.engine.routes.wanted import LeaveRoute, SetWeight, in_force
 from rollout.errors import RouterUnavailable
 from rollout.model.naming import Naming
 from rollout.model.resource import Backends

@@ -1,0 +1,1 @@
+"""From raw counters to a verdict."""

@@ -1,0 +1,255 @@
+"""What people ask for in mid-flight. Each command is carried out at most once; a stale one is refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from rollout.engine.analysis.lifecycle import fresh
+from rollout.engine.commands.answer import Refused, because
+from rollout.engine.commands.retry import retry, undo
+from rollout.engine.context import PlanContext
+from rollout.engine.eligibility import failed_after, is_harmful
+from rollout.engine.facts import Command
+from rollout.engine.gates import checks
+from rollout.engine.gates.evidence import reference_is_known
+from rollout.engine.start import PREFLIGHT_DEADLINE_S, open_window
+from rollout.engine.transitions import Event, allows
+from rollout.model.evidence import TrafficEvidence
+from rollout.model.status import ANSWERS_KEPT, COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result, Status
+
+Carry = Callable[[PlanContext, Command], str]
+"""Carries a command out and returns what became of it; raises `Refused` with the reason."""
+
+
+_SPEC_PAUSED = "spec.paused is true: set it to false"
+
+
+def carry_all(context: PlanContext) -> None:
+    """Carry out the pending commands, abort before all others, then the oldest first."""
+    waiting = [command for command in context.facts.commands if command.id not in context.status.handled]
+    waiting.sort(key=lambda each: (each.verb != "abort", each.at, each.id))
+    # No more than the ring of handled ids holds: the rest waits for the next look, and none is carried out twice.
+    for command in waiting[:COMMANDS_KEPT]:
+        try:
+            _expected(context, command)
+            message, accepted = _VERBS[command.verb](context, command), True
+        except Refused as refused:
+            message, accepted = str(refused), False
+        outcome = _outcome(command, message, accepted=accepted, at=context.now)
+        context.update(
+            last_command=outcome,
+            answers=(*context.status.answers, outcome)[-ANSWERS_KEPT:],
+            handled=_kept(context, command.id),
+        )
+        said = "" if accepted else "refused: "
+        context.record("command", actor=command.actor, message=f"{command.verb}: {said}{message}")
+
+
+def refused(status: Status, waiting: tuple[Command, ...], why: str, now: datetime) -> Status:
+    """Return a status in which commands are answered with a refusal, where no rollout can be planned at all."""
+    for command in waiting[:COMMANDS_KEPT]:
+        outcome = _outcome(command, why, accepted=False, at=now)
+        changes = {"last_command": outcome, "answers": (*status.answers, outcome)[-ANSWERS_KEPT:]}
+        status = status.model_copy(update={**changes, "handled": (*status.handled, command.id)[-COMMANDS_KEPT:]})
+    return status
+
+
+def _outcome(command: Command, message: str, *, accepted: bool, at: datetime) -> CommandOutcome:
+    return CommandOutcome(
+        id=command.id,
+        verb=command.verb,
+        actor=command.actor,
+        reason=command.reason,
+        accepted=accepted,
+        message=message,
+        at=at,
+    )
+
+
+def _kept(context: PlanContext, newest: str) -> tuple[str, ...]:
+    """Return the ring of handled ids; what is still asked for is forgotten last, or it would be carried out again."""
+    asked = {command.id for command in context.facts.commands}
+    ring = (*context.status.handled, newest)
+    over = max(0, len(ring) - COMMANDS_KEPT)
+    forgotten = [id_ for id_ in ring[:-1] if id_ not in asked][:over]
+    return tuple(id_ for id_ in ring if id_ not in forgotten)[-COMMANDS_KEPT:]
+
+
+def _expected(context: PlanContext, command: Command) -> None:
+    """Refuse a command that was meant for another moment, or an undo for another version. An abort is never late."""
+    if command.verb == "abort":
+        return
+    if command.verb == "undo":
+        if command.version not in (None, context.status.stable_version):
+            raise Refused(
+                f"it was meant to undo {command.version}, but {context.status.stable_version} is stable by now"
+            )
+        return
+    status = context.status
+    if command.phase is not None and command.phase != status.phase:
+        raise Refused(f"it was meant for {command.phase}, but the rollout is {status.phase} by now")
+    if command.plan is not None and status.policy is not None and command.plan != status.policy.digest:
+        raise Refused("it was meant for another rollout: this one goes by another policy")
+    if command.step is not None and command.step != status.step:
+        raise Refused(f"it was meant for step {command.step + 1}, but step {status.step + 1} is in force by now")
+
+
+def _abort(context: PlanContext, command: Command) -> str:
+    if context.status.phase is Phase.ROLLING_BACK:
+        return "already rolling back"
+    if not allows(context.status.phase, Event.ROLL_BACK):
+        raise Refused(_nothing_to_abort(context.status))
+    message = f"aborted {because(command)}"
+    changes = {
+        "result": Result.ABORTED,
+        "declined_version": context.spec.version,
+        "failed": failed_after(context.status),
+    }
+    context.go(Event.ROLL_BACK, Reason.ABORTED, message, actor=command.actor, **changes)
+    return f"all new conversations go back to {context.status.stable_version}"
+
+
+def _nothing_to_abort(status: Status) -> str:
+    if status.result is Result.PROMOTED and status.previous_version:
+        return f"nothing to abort: {status.stable_version} is promoted already; to go back: rollout undo"
+    where = f"all conversations are on {status.stable_version}" if status.stable_version else "no version is stable"
+    return f"nothing to abort: the rollout is {status.phase}, {where}"
+
+
+def _pause(context: PlanContext, command: Command) -> str:
+    if context.status.phase is Phase.PAUSED:
+        raise Refused(f"it is paused already: {context.status.message}")
+    if not allows(context.status.phase, Event.HOLD):
+        raise Refused(f"nothing to pause: the rollout is {context.status.phase}")
+    context.hold(HeldBy.HUMAN, Reason.PAUSED_BY_HUMAN, f"paused {because(command)}", actor=command.actor)
+    return "the weight stays as it is; harm is still watched for"
+
+
+def _resume(context: PlanContext, command: Command) -> str:
+    status = context.status
+    if status.phase is not Phase.PAUSED:
+        raise Refused(f"it is not paused: the rollout is {status.phase}")
+    if status.held_by is HeldBy.APPROVAL:
+        raise Refused("it waits for an approval: use approve")
+    if status.held_by is HeldBy.SPEC:
+        raise Refused(_SPEC_PAUSED)
+    if is_harmful(status):
+        raise Refused("the evidence that it is worse stands: abort it, or promote the step knowingly")
+    if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and reference_is_known(context):
+        raise Refused("time will not tell: promote it knowingly, or abort it")
+    context.go(Event.RESUME, Reason.CHECKING, f"resumed {because(command)}", actor=command.actor)
+    _refresh(context, status.reason)
+    return "goes on"
+
+
+def _refresh(context: PlanContext, held_for: Reason) -> None:
+    """Let what a pause was for begin anew, so that it does not pause again at once for the same past."""
+    status = context.status
+    renewed = {name: state.model_copy(update={"idle_s": 0.0}) for name, state in status.evidence.items()}
+    off_since = context.now if status.traffic.off_since else None
+    traffic = status.traffic.model_copy(update={"off_since": off_since, "effective": "unconfirmed"})
+    context.update(evidence=renewed, trouble=None, trouble_since=None, traffic=traffic)
+    if status.phase is Phase.PREFLIGHT:
+        context.update(deadline=context.later(PREFLIGHT_DEADLINE_S), next_look_at=None)
+    elif held_for is Reason.TRAFFIC_NOT_SHIFTING:
+        context.update(split=TrafficEvidence())
+        open_window(context)
+    elif held_for is Reason.UNDECIDED:
+        context.update(window_since=context.now)
+    elif held_for is Reason.CHECK_LATE:
+        checks.forget_late(context)
+    elif held_for is Reason.RESPONSES_DIFFER:
+        _compare_anew(context)
+    elif held_for is Reason.SPEND:
+        context.update(spend_allowed=context.status.spent)
+
+
+def _compare_anew(context: PlanContext) -> None:
+    """Somebody has seen that users respond unequally: what they said so far counts neither for nor against."""
+    anew = fresh(context.policy)
+    renewed = {
+        name: state.model_copy(
+            update={
+                "responses": None,
+                "per_asked": None,
+                "asked_bad_s": 0.0,
+                "harm": anew[name].harm,
+                "proof": anew[name].proof,
+            }
+        )
+        for name, state in context.status.evidence.items()
+        if state.responses is not None and state.responses.doubtful
+    }
+    context.update(evidence={**context.status.evidence, **renewed})
+
+
+def _approve(context: PlanContext, command: Command) -> str:
+    status = context.status
+    if status.reason is Reason.WINDOW_CLOSED and status.phase in (Phase.SHIFTING, Phase.OBSERVING):
+        move = status.step if status.phase is Phase.SHIFTING else status.steps
+        if move in status.window_waived:
+            raise Refused("the window is waived for this move already")
+        context.update(window_waived=(*status.window_waived, move))
+        return f"the release window is waived for this one move, {because(command)}"
+    if status.phase is not Phase.PAUSED or status.held_by is not HeldBy.APPROVAL:
+        raise Refused("no approval is waited for")
+    what = "the switch" if context.way.switches else f"step {status.step + 1}"
+    message = f"{what} approved {because(command)}"
+    approved = (*status.approved, status.step)
+    context.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor, approved=approved)
+    return message
+
+
+def _promote(context: PlanContext, command: Command) -> str:
+    status = context.status
+    paused = status.phase is Phase.PAUSED
+    where = status.resume_to if paused else status.phase
+    if paused and status.held_by in (HeldBy.APPROVAL, HeldBy.SPEC):
+        raise Refused("it waits for an approval: use approve" if status.held_by is HeldBy.APPROVAL else _SPEC_PAUSED)
+    if status.reason is Reason.WINDOW_CLOSED:
+        raise Refused("it waits for a release window: rollout approve waives that for this move")
+    if status.reason is Reason.STABLE_DOWN and where is Phase.PREFLIGHT:
+        return _promote_past_stable(context, command)
+    harmed = is_harmful(status)
+    if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
+        raise Refused(f"no step to pass: the rollout is {where}")
+    passed = status.steps if where is Phase.BAKING else status.step
+    if where is not Phase.SHIFTING:
+        names = tuple(dict.fromkeys((*status.promoted_by, command.actor)))
+        context.update(passed_by_human=(*status.passed_by_human, passed), promoted_by=names)
+    if paused and status.reason is Reason.RESPONSES_DIFFER:
+        _compare_anew(context)
+    if harmed:
+        context.update(harm_accepted=(*status.harm_accepted, passed))
+    message = f"passed by hand {because(command)}"
+    if paused:
+        context.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)
+    knowingly = ", knowing that it is worse" if harmed else ""
+    return f"this step is passed without waiting for its evidence{knowingly}, {because(command)}"
+
+
+def _promote_past_stable(context: PlanContext, command: Command) -> str:
+    """Stable is down: let the candidate, which may be its fix, have everything. It takes a reason."""
+    status = context.status
+    if not command.reason:
+        raise Refused(f"{status.stable_version} is down: say why {status.candidate_version} may pass it (--reason)")
+    context.update(
+        stable_passed_by=f"{command.actor} ({command.reason})",
+        deadline=context.later(PREFLIGHT_DEADLINE_S),
+        next_look_at=None,
+    )
+    if status.phase is Phase.PAUSED:
+        context.go(Event.RESUME, Reason.CHECKING, f"promoted past stable {because(command)}", actor=command.actor)
+    return f"{status.stable_version} is passed: all traffic goes to {status.candidate_version}, {because(command)}"
+
+
+_VERBS: dict[str, Carry] = {
+    "abort": _abort,
+    "pause": _pause,
+    "resume": _resume,
+    "approve": _approve,
+    "promote": _promote,
+    "retry": retry,
+    "undo": undo,
+}

@@ -1,0 +1,180 @@
+"""A plan while it is being made. It lives inside one call of `plan` and is seen by nobody else."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Literal
+
+from rollout.engine.analysis.evidence import dispersion, harm_evidence, interval
+from rollout.engine.analysis.verdict import Thresholds
+from rollout.engine.facts import Facts
+from rollout.engine.messages import weight
+from rollout.engine.routes.wanted import Effect
+from rollout.engine.strategy import Way, way_of
+from rollout.engine.transitions import BACK, TABLE, Event, follow
+from rollout.model.evidence import KpiEvidence
+from rollout.model.parsing import prune
+from rollout.model.policy import PolicySpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import DECISIONS_KEPT, Decision, HeldBy, KpiFigures, Phase, Reason, Status
+from rollout.model.strategy import Step
+
+
+@lru_cache(maxsize=64)
+def read_pinned(text: str) -> PolicySpec:
+    """Return the policy that a status has pinned, maybe by a newer release. Cached by its text."""
+    return PolicySpec.model_validate(prune(PolicySpec, json.loads(text)))
+
+
+class PlanContext:
+    """Collects the next status and the decisions on the way to it."""
+
+    def __init__(self, rollout: Rollout, declared: PolicySpec, facts: Facts, now: datetime) -> None:
+        self.spec = rollout.spec
+        self.name = rollout.metadata.name
+        self.declared = declared
+        self.facts = facts
+        self.now = now
+        self.status: Status = rollout.status
+        self.decisions: list[Decision] = []
+
+    @property
+    def policy(self) -> PolicySpec:
+        """The policy in force: the pinned one, once a rollout has begun."""
+        return read_pinned(self.status.policy.text) if self.status.policy else self.declared
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds.of(self.policy.evidence, self.status.retries)
+
+    @property
+    def way(self) -> Way:
+        """The way this rollout goes."""
+        return way_of(self.policy, undoing=self.status.undoing)
+
+    @property
+    def step(self) -> Step:
+        """The step in force, or the one being entered."""
+        steps = self.way.steps
+        return steps[min(self.status.step, len(steps) - 1)]
+
+    @property
+    def is_last_step(self) -> bool:
+        return self.status.step >= len(self.way.steps) - 1
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether the candidate can be reached, or is about to be, while no user is on it."""
+        return self.way.switches and self.status.traffic.wanted_bp == 0
+
+    @property
+    def preview_header(self) -> str | None:
+        """The header that a preview answers to; a route that is only borrowed has none."""
+        return None if any(route.is_adopted for route in self.facts.routes) else self.way.preview_header
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether the version before the stable one is still ready to take everything back."""
+        until = self.status.standby_until
+        return self.status.phase is Phase.DRAINING or (until is not None and self.now < until)
+
+    @property
+    def shown_step(self) -> str:
+        """The step in force, in words."""
+        if self.step.weight_bp == 0:
+            return "the preview" if self.way.preview_header else "the switch back"
+        return f"step {self.status.step + 1} of {self.status.steps} ({weight(self.step.weight_bp)})"
+
+    def later(self, seconds: float) -> datetime:
+        return self.now + timedelta(seconds=seconds)
+
+    def since(self, moment: datetime | None) -> float:
+        """Return the seconds since a moment; 0 for one that has not come (a clock may step back)."""
+        return max(0.0, (self.now - moment).total_seconds()) if moment else 0.0
+
+    @property
+    def watched_s(self) -> float:
+        """How long the weight in force was watched, in seconds: gaps do not count."""
+        return max(0.0, self.since(self.status.window_since) - self.status.gap_s)
+
+    def update(self, **changes: Any) -> None:
+        self.status = self.status.model_copy(update=changes)
+
+    def go(self, event: Event, reason: Reason, message: str, *, actor: str = "", **changes: Any) -> None:
+        """Let an event happen: the one place where a phase changes."""
+        phase = follow(self.status.phase, event, self.status.resume_to)
+        if event is Event.HOLD and self.status.phase is not Phase.PAUSED:
+            changes["resume_to"] = self.status.phase
+        if TABLE[self.status.phase, event] == BACK or phase is not Phase.PAUSED:
+            changes = {"resume_to": None, "held_by": None, **changes}
+        if phase is not self.status.phase:
+            changes["phase_since"] = self.now
+        self.update(phase=phase, reason=reason, message=message, **changes)
+        self.record("transition", actor=actor)
+
+    def hold(self, by: HeldBy, reason: Reason, message: str, *, actor: str = "") -> None:
+        """Pause until a human, or whoever holds it, lets go."""
+        self.go(Event.HOLD, reason, message, actor=actor, held_by=by)
+
+    def wait(self, reason: Reason, message: str) -> None:
+        """Say why nothing moves. A change of the reason is worth a decision; new numbers in it are not."""
+        changed = reason is not self.status.reason
+        self.update(reason=reason, message=message)
+        if changed:
+            self.record("transition")
+
+    def record(
+        self,
+        kind: Literal["transition", "command", "look", "traffic", "check"],
+        *,
+        actor: str = "",
+        message: str = "",
+        reason: Reason | None = None,
+    ) -> None:
+        """Write down a decision with the numbers as they stand. reason: where it is not the status's."""
+        status = self.status
+        self.decisions.append(
+            Decision(
+                at=self.now,
+                phase=status.phase,
+                step=status.step,
+                weight_bp=status.traffic.wanted_bp,
+                kind=kind,
+                reason=reason or status.reason,
+                message=message or status.message,
+                harm_e=status.harm_e,
+                threshold_e=self.thresholds.harm,
+                share=status.split.reached.share,
+                kpis={name: self._figures(state) for name, state in status.evidence.items()},
+                actor=actor,
+            )
+        )
+
+    def _figures(self, state: KpiEvidence) -> KpiFigures:
+        low, high = interval(state)
+        return KpiFigures(
+            bad_c=state.bad_c,
+            all_c=state.all_c,
+            bad_s=state.bad_s,
+            all_s=state.all_s,
+            harm_e=harm_evidence(state),
+            proof_e=state.proof.e_value,
+            phi=dispersion(state, self.policy.evidence),
+            verdict=state.verdict,
+            reference="concurrent" if state.frozen_bound is None else "frozen",
+            asymptotic=state.batches is not None,
+            excess_low=low,
+            excess_high=high,
+        )
+
+    def finish(self, effects: tuple[Effect, ...]) -> Status:
+        """Return the next status, with the newest decisions in its ring (looks only go to the full record)."""
+        if self.decisions and effects:
+            named = tuple(str(effect) for effect in effects)
+            self.decisions[-1] = self.decisions[-1].model_copy(update={"effects": named})
+        told = tuple(each for each in self.decisions if each.kind != "look")
+        if told:
+            self.update(decisions=(self.status.decisions + told)[-DECISIONS_KEPT:])
+        return self.status

@@ -1,0 +1,1 @@
+"""Conditions that must hold before a rollout advances."""

@@ -1,0 +1,126 @@
+"""The gates in order: what must hold before a rollout moves on. A chain reads as a table.
+
+A gate answers why it blocks, or None. The first one that blocks is what the rollout waits for.
+"""
+
+from __future__ import annotations
+
+from rollout.engine.gates.approvals import (
+    checks_agree_before_all,
+    checks_agree_before_promotion,
+    checks_agree_before_step,
+    checks_agree_before_traffic,
+    spend_is_granted,
+    step_is_approved,
+    switch_is_approved,
+    window_is_open,
+    window_is_open_for_all,
+)
+from rollout.engine.gates.evidence import evidence_is_in, reference_can_be_frozen, reference_is_known
+from rollout.engine.gates.gate import Gate
+from rollout.engine.gates.progress import (
+    baked_long_enough,
+    candidate_was_seen,
+    held_long_enough,
+    looked_often_enough,
+    no_trouble,
+    nothing_was_cut,
+    outcomes_were_seen,
+    previewed_long_enough,
+    responses_are_alike,
+    sampled_lately,
+    share_is_confirmed,
+    split_is_right,
+    warmed_up,
+)
+from rollout.engine.gates.readiness import (
+    backends_are_listed,
+    candidate_answers,
+    metrics_can_be_read,
+    route_is_in_force,
+    versions_are_ready,
+    versions_have_backends,
+)
+from rollout.engine.state.gate import state_is_compatible
+
+PREFLIGHT: tuple[Gate, ...] = (
+    versions_have_backends,  # both can be reached at all
+    route_is_in_force,  # the router answers and sends everything to stable
+    versions_are_ready,  # both answer
+    state_is_compatible,  # conversations survive the release, and its rollback
+    metrics_can_be_read,  # and can be judged, each by itself
+    backends_are_listed,  # last, for it is the first thing that is written
+)
+
+PREFLIGHT_BETWEEN_LOOKS: tuple[Gate, ...] = (versions_have_backends, route_is_in_force, state_is_compatible)
+"""What can be told without a look: endpoints and metrics are read only when one is due."""
+
+PREVIEW: tuple[Gate, ...] = (
+    route_is_in_force,
+    no_trouble,
+    candidate_answers,
+    checks_agree_before_traffic,  # they run against the preview
+    warmed_up,
+    sampled_lately,
+    previewed_long_enough,  # the policy's `preview.for`
+    looked_often_enough,
+    outcomes_were_seen,  # of stable
+    reference_can_be_frozen,  # or nothing afterwards could show harm
+)
+
+PREVIEW_BY_HAND: tuple[Gate, ...] = (route_is_in_force, candidate_answers, checks_agree_before_traffic)
+"""Passing a preview by hand saves its time, not the checks before the first user."""
+
+STEP: tuple[Gate, ...] = (
+    route_is_in_force,  # what we asked for is what the router does
+    no_trouble,  # environment, source, data: as the policy says
+    split_is_right,  # and the requests show it
+    warmed_up,  # cold caches are no regression
+    sampled_lately,  # what was seen long ago says nothing of now
+    held_long_enough,  # the policy's `for`
+    looked_often_enough,  # at least three looks, after a gap again
+    nothing_was_cut,  # nor is a sample left that said more than one may
+    outcomes_were_seen,  # no data is never success
+    responses_are_alike,  # feedback of one version only is no comparison
+    evidence_is_in,  # `until: evidence`, and always before promotion
+    share_is_confirmed,  # before promotion: the candidate really had its share
+)
+
+BAKE: tuple[Gate, ...] = (
+    route_is_in_force,
+    no_trouble,
+    split_is_right,
+    warmed_up,
+    sampled_lately,
+    baked_long_enough,
+    looked_often_enough,
+    nothing_was_cut,
+    outcomes_were_seen,
+    reference_is_known,
+    share_is_confirmed,
+    checks_agree_before_promotion,
+)
+
+BAKE_PAST_STABLE: tuple[Gate, ...] = (
+    route_is_in_force,
+    no_trouble,
+    warmed_up,
+    sampled_lately,
+    baked_long_enough,
+    candidate_was_seen,
+    checks_agree_before_promotion,
+)
+"""Where stable was down there is nothing to compare with: the candidate must answer, for as long as the bake says."""
+
+BAKE_AFTER_SWITCH: tuple[Gate, ...] = (*BAKE[:-1], evidence_is_in, BAKE[-1])
+"""Where nothing ran side by side, the proof comes from the bake."""
+
+ADVANCE: tuple[Gate, ...] = (spend_is_granted, checks_agree_before_step, step_is_approved, window_is_open)
+"""Before a step's weight is asked for: first what others say, which whoever approves will want to know."""
+
+ADVANCE_TO_ALL: tuple[Gate, ...] = (
+    spend_is_granted,
+    checks_agree_before_all,
+    switch_is_approved,
+    window_is_open_for_all,
+)

@@ -1,0 +1,107 @@
+"""Gates of evidence: is the candidate proved to be no worse, and with what can it be compared?"""
+
+from __future__ import annotations
+
+from math import inf
+
+from rollout.engine import messages
+from rollout.engine.analysis.evidence import dispersion, frozen_limit
+from rollout.engine.analysis.lifecycle import REFERENCE_MAX, frozen
+from rollout.engine.analysis.verdict import must_prove
+from rollout.engine.context import PlanContext
+from rollout.engine.gates.gate import Blocked
+from rollout.model.evidence import KpiEvidence, Verdict
+from rollout.model.kpi import Kpi
+from rollout.model.status import Reason
+from rollout.model.units import FULL_BP
+from rollout.stats import promotion_requests
+
+FAINT = 0.05
+"""Odds of a rate below this say too little to be multiplied."""
+
+
+def evidence_is_in(context: PlanContext) -> Blocked | None:
+    must = context.is_last_step and context.way.proves
+    if context.step.until != "evidence" and not must:
+        return None
+    states = context.status.evidence
+    open_kpis = [kpi for kpi in must_prove(context.policy) if states[kpi.name].verdict is not Verdict.ACCEPTABLE]
+    if not open_kpis:
+        return None
+    told = "; ".join(_still_needed(context, kpi, states[kpi.name]) for kpi in open_kpis)
+    return Blocked(Reason.COLLECTING, f"collects evidence that {context.status.candidate_version} is no worse: {told}")
+
+
+def _still_needed(context: PlanContext, kpi: Kpi, state: KpiEvidence) -> str:
+    text = f"{kpi.name} {messages.evidence(state.proof.e_value)} of {messages.evidence(context.thresholds.proof)}"
+    immature_s = kpi.matures_s - context.since(context.status.window_since)
+    if immature_s > 0:
+        return f"{text} (outcomes mature for {messages.span(immature_s)} more)"
+    margin = kpi.proof_margin
+    uncountable = (
+        margin is None
+        or margin.odds_ratio is not None
+        or kpi.is_mean
+        or state.frozen_bound is not None
+        or kpi.matures_s > 0
+    )
+    if uncountable or margin is None or state.all_s <= 0 or not context.status.traffic.wanted_bp:
+        return text
+    rate = (state.bad_c + state.bad_s) / (state.all_c + state.all_s)
+    share = context.status.traffic.wanted_bp / FULL_BP
+    phi = dispersion(state, context.policy.evidence)
+    needed = promotion_requests(min(rate, 1.0), margin.rate, share, 1.0 / context.thresholds.proof, phi)
+    if needed == inf:
+        return f"{text} (cannot be proved while {messages.percent(rate)} fail: widen promotionMargin)"
+    left = max(1.0, needed - state.all_c)
+    return f"{text} (about {left:.0f} more requests of {context.status.candidate_version})"
+
+
+def reference_is_known(context: PlanContext) -> Blocked | None:
+    """At 100 % the candidate is compared with what stable was at most; that must say something."""
+    if not context.way.proves:
+        return None
+    states = context.status.evidence
+    unknown = [kpi.name for kpi in _compared_alone(context) if not _is_known(context, kpi, states[kpi.name])]
+    if not unknown:
+        return None
+    message = (
+        f"stable was used too little in this rollout to know its rate of {messages.listed(unknown)}, so nothing at"
+    )
+    return Blocked(Reason.UNDECIDED, f"{message} 100 % could show that {context.status.candidate_version} is worse")
+
+
+def reference_can_be_frozen(context: PlanContext) -> Blocked | None:
+    """After the switch nothing runs beside the candidate: what stable does must be known well before."""
+    if not context.way.proves:
+        return None
+    states = frozen(context.status.evidence, context.policy.evidence)
+    unknown = [
+        f"{kpi.name} is at most {messages.percent(states[kpi.name].frozen_bound or 0.0)}"
+        f" ({messages.rate(states[kpi.name].bad_s, states[kpi.name].all_s)} seen)"
+        for kpi in _compared_alone(context)
+        if not _is_known(context, kpi, states[kpi.name])
+    ]
+    if not unknown:
+        return None
+    stable = context.status.stable_version
+    message = f"learns what {stable} does, to compare with after the switch: {messages.listed(unknown)}"
+    return Blocked(Reason.COLLECTING, message)
+
+
+def _compared_alone(context: PlanContext) -> list[Kpi]:
+    return [kpi for kpi in must_prove(context.policy) if not kpi.is_mean]
+
+
+def _is_known(context: PlanContext, kpi: Kpi, state: KpiEvidence) -> bool:
+    """Whether a frozen bound says enough.
+
+    After a canary it only has to show gross harm. After a switch it is all there is: what the bound adds to the rate
+    that was seen may be no more than the margin within which the candidate is to be proved.
+    """
+    bound = 1.0 if state.frozen_bound is None else state.frozen_bound
+    margin = kpi.proof_margin
+    if bound >= REFERENCE_MAX or margin is None:
+        return False
+    seen = min(state.bad_s / state.all_s, 1.0) if state.all_s > 0 else 1.0
+    return not context.way.switches or bound <= frozen_limit(max(seen, FAINT) if margin.odds_ratio else seen, margin)

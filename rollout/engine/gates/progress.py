@@ -1,0 +1,144 @@
+"""Gates while a weight is watched: is it in force, long enough, and is nothing wrong?"""
+
+from __future__ import annotations
+
+from rollout.engine import messages
+from rollout.engine.analysis.ingest import is_gap
+from rollout.engine.context import PlanContext
+from rollout.engine.gates.gate import Blocked
+from rollout.model.status import Reason
+
+LOOKS_MIN = 3
+"""Fewer looks than this are no observation, however long they took."""
+
+
+def split_is_right(context: PlanContext) -> Blocked | None:
+    if context.status.undoing:
+        return None  # what is left may hang, and then its requests are not counted
+    share = context.status.split.reached.share
+    seen = "nothing seen" if share is None else f"{messages.percent(share)} seen"
+    wanted = messages.weight(context.status.traffic.wanted_bp)
+    if context.status.traffic.effective == "refuted":
+        return Blocked(Reason.TRAFFIC_NOT_SHIFTING, f"{wanted} is set but {seen}: the router does not split as told")
+    if context.status.split.ratio.mismatched:
+        return Blocked(Reason.SAMPLE_RATIO, f"{wanted} is set, {seen}: a mismatch this size is no chance")
+    return None
+
+
+def no_trouble(context: PlanContext) -> Blocked | None:
+    if context.status.trouble is None:
+        return None
+    return Blocked(context.status.trouble, context.status.trouble_message)
+
+
+def warmed_up(context: PlanContext) -> Blocked | None:
+    began = context.status.window_since
+    if began is None or began > context.now:
+        left_s = (began - context.now).total_seconds() if began else context.policy.evidence.warm_up_s
+        return Blocked(
+            Reason.WARMING_UP, f"warms up for {messages.span(max(1.0, left_s))} more, before anything counts"
+        )
+    return None
+
+
+def held_long_enough(context: PlanContext) -> Blocked | None:
+    left_s = context.step.for_s - context.watched_s
+    if left_s > 0:
+        return Blocked(Reason.HOLDING, f"holds this weight for {messages.span(left_s)} more")
+    return None
+
+
+def sampled_lately(context: PlanContext) -> Blocked | None:
+    """Let nothing pass on what was seen long ago."""
+    unseen_s = context.since(context.status.looked_at)
+    if not context.way.proves or context.status.looked_at is None or not is_gap(context.policy.evidence, unseen_s):
+        return None
+    return Blocked(Reason.AFTER_GAP, f"no new sample for {messages.span(unseen_s)}")
+
+
+def looked_often_enough(context: PlanContext) -> Blocked | None:
+    if not context.way.proves:
+        return None
+    left, gap_s = LOOKS_MIN - context.status.looks_in_window, context.status.gap_s
+    if left > 0 and gap_s:
+        return Blocked(
+            Reason.AFTER_GAP, f"no sample was taken for {messages.span(gap_s)}: needs {left} more since then"
+        )
+    return Blocked(Reason.HOLDING, f"needs {left} more looks at this weight") if left > 0 else None
+
+
+def nothing_was_cut(context: PlanContext) -> Blocked | None:
+    """Let nothing pass while a sample says more of harm than one sample may."""
+    states = context.status.evidence
+    cut = [
+        kpi.name
+        for kpi in context.policy.kpis
+        if not kpi.advisory and (states[kpi.name].harm.cut or ((bound := states[kpi.name].bound) and bound.cut))
+    ]
+    if not cut or not context.way.proves:
+        return None
+    candidate = context.status.candidate_version
+    return Blocked(
+        Reason.HOLDING, f"waits for another sample: the last one is bad for {candidate} in {messages.listed(cut)}"
+    )
+
+
+def outcomes_were_seen(context: PlanContext) -> Blocked | None:
+    if not context.way.proves:
+        return None
+    binding = [kpi.name for kpi in context.policy.kpis if not kpi.advisory]
+    unseen = [name for name in binding if not context.status.evidence[name].seen]
+    if not unseen:
+        return None
+    of = f"of {context.status.stable_version}" if context.is_preview else "of both versions at this weight"
+    return Blocked(Reason.NO_DATA, f"no outcomes {of} yet for {messages.listed(unseen)}")
+
+
+def candidate_was_seen(context: PlanContext) -> Blocked | None:
+    """Let nothing be promoted that has answered nobody, also where there is nothing to compare it with."""
+    if context.status.split.reached.candidate > 0 or any(state.all_c > 0 for state in context.status.evidence.values()):
+        return None
+    return Blocked(Reason.NO_DATA, f"no outcomes of {context.status.candidate_version} yet")
+
+
+def responses_are_alike(context: PlanContext) -> Blocked | None:
+    """Let nothing pass on outcomes that the users of one version give more often than those of the other."""
+    for kpi in context.policy.kpis if context.way.proves else ():
+        responses = context.status.evidence[kpi.name].responses
+        if responses is not None and responses.differ and not kpi.advisory:
+            total = responses.total
+            told = f"{messages.rate(total.bad_c, total.all_c)} and {messages.rate(total.bad_s, total.all_s)} answered"
+            message = f"{kpi.name} is given too differently to be compared, candidate and stable: {told}"
+            return Blocked(Reason.RESPONSES_DIFFER, message)
+    return None
+
+
+def share_is_confirmed(context: PlanContext) -> Blocked | None:
+    if not context.is_last_step or not context.way.proves or context.status.traffic.effective == "confirmed":
+        return None
+    reached = context.status.split.reached
+    share = "nothing" if reached.share is None else messages.percent(reached.share)
+    message = (
+        f"{messages.weight(context.status.traffic.wanted_bp)} wanted, {share} of {reached.everyone:.0f} requests seen"
+    )
+    return Blocked(Reason.TRAFFIC_NOT_SHIFTING, f"waits until the split is confirmed: {message}")
+
+
+def baked_long_enough(context: PlanContext) -> Blocked | None:
+    binding = [kpi.matures_s for kpi in context.policy.kpis if not kpi.advisory and context.way.proves]
+    matures_s = max(binding, default=0.0)
+    left_s = max(context.way.bake.for_s, matures_s) - context.watched_s
+    if left_s > 0:
+        return Blocked(Reason.BAKING, f"bakes at 100 % for {messages.span(left_s)} more, reference: frozen")
+    return None
+
+
+def previewed_long_enough(context: PlanContext) -> Blocked | None:
+    left_s = context.step.for_s - context.watched_s
+    if left_s <= 0:
+        return None
+    header, candidate = context.status.traffic.preview_header, context.status.candidate_version
+    how = f" by the header {header}: {candidate}" if header else ""
+    return Blocked(
+        Reason.PREVIEWING, f"{candidate} can be previewed{how}; no user is on it for {messages.span(left_s)} more"
+    )

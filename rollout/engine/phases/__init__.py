@@ -1,0 +1,1 @@
+"""What each phase does when it is its turn."""

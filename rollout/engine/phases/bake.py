@@ -1,0 +1,61 @@
+"""The bake: everything is on the candidate, and it is promoted or not."""
+
+from __future__ import annotations
+
+from rollout.engine import messages
+from rollout.engine.context import PlanContext
+from rollout.engine.gates import chains
+from rollout.engine.gates.approvals import checks_agree_before_promotion
+from rollout.engine.gates.gate import first_blocked
+from rollout.engine.gates.readiness import route_is_in_force
+from rollout.engine.phases.waiting import undecided, wait_or_give_up
+from rollout.engine.transitions import Event
+from rollout.model.status import Reason, Result
+
+
+def baking(context: PlanContext) -> None:
+    status = context.status
+    by_hand = status.steps in status.passed_by_human
+    chain = chains.BAKE_AFTER_SWITCH if context.way.switches and context.way.proves else chains.BAKE
+    if status.stable_passed_by:
+        chain = chains.BAKE_PAST_STABLE
+    blocked = first_blocked((route_is_in_force, checks_agree_before_promotion) if by_hand else chain, context)
+    at_most_s = context.way.bake.at_most_s
+    if blocked is None:
+        _promote(context)
+    elif blocked.reason is Reason.COLLECTING and at_most_s and context.watched_s >= at_most_s:
+        undecided(context, blocked, at_most_s)
+    else:
+        wait_or_give_up(context, blocked)
+
+
+def _promote(context: PlanContext) -> None:
+    status, standby_s = context.status, context.way.standby_s
+    new, old = status.candidate_version, status.stable_version
+    context.go(
+        Event.BAKED,
+        Reason.PROMOTED,
+        _promoted(context),
+        stable_version=new,
+        previous_version=old,
+        failed={version: tries for version, tries in status.failed.items() if version != new},
+        result=Result.PROMOTED,
+        deadline=context.later(context.policy.drain.deadline_s),
+        standby_until=context.later(standby_s) if standby_s else None,
+    )
+    for warning in status.warnings:
+        context.record("traffic", message=f"{new} is promoted, and still: {warning}", reason=Reason.PROMOTED)
+
+
+def _promoted(context: PlanContext) -> str:
+    status = context.status
+    candidate, stable = status.candidate_version or "", status.stable_version or ""
+    told = [
+        messages.compared(name, state.model_copy(update={"frozen_bound": None}), candidate, stable)
+        for name, state in status.evidence.items()
+        if state.all_c + state.all_s > 0
+    ]
+    how = f" by hand ({messages.listed(status.promoted_by)})" if status.passed_by_human else ""
+    if status.stable_passed_by:
+        how = f" past {stable}, which was down, by {status.stable_passed_by}"
+    return f"{candidate} is promoted{how}. {'; '.join(told)}".strip()

@@ -1,0 +1,29 @@
+"""The drain: what is under way on the old version ends there."""
+
+from __future__ import annotations
+
+from rollout.engine.context import PlanContext
+from rollout.engine.phases.idle import start_if_wanted
+from rollout.engine.routes.wanted import is_restored, wanted_route
+from rollout.engine.transitions import Event
+from rollout.model.status import Reason, Traffic
+
+
+def draining(context: PlanContext) -> None:
+    if start_if_wanted(context):
+        return
+    status = context.status
+    old = status.previous_version or ""
+    active = sum(route.active.get(old, 0) for route in context.facts.routes)
+    reachable = all(route.reachable for route in context.facts.routes)
+    late = status.deadline is not None and context.now >= status.deadline
+    wanted, adopted = wanted_route(status), any(route.is_adopted for route in context.facts.routes)
+    restored = wanted is None or is_restored(wanted, context.facts.routes, leaving=context.facts.leaving)
+    if late or (active == 0 and (restored if adopted else reachable)):
+        told = f"no request is left on {old}"
+        if active:
+            told = f"the drain's time is over; {active} requests on {old} are left to end"
+        context.go(Event.DRAINED, Reason.PROMOTED, told, traffic=Traffic())
+        context.update(message=status.message)
+    elif active:
+        context.update(reason=Reason.DRAINING, next=f"{active} requests are still under way on {old}")

@@ -1,0 +1,91 @@
+"""Preflight: what is verified before any traffic moves."""
+
+from __future__ import annotations
+
+from rollout.engine import messages
+from rollout.engine.analysis.lifecycle import frozen
+from rollout.engine.context import PlanContext
+from rollout.engine.eligibility import DOWN_LOOKS
+from rollout.engine.gates import chains
+from rollout.engine.gates.approvals import checks_agree_before_traffic
+from rollout.engine.gates.gate import Blocked, first_blocked
+from rollout.engine.start import PREFLIGHT_DEADLINE_S, ask_weight
+from rollout.engine.transitions import Event
+from rollout.model.status import HeldBy, Reason, Result
+from rollout.model.units import FULL_BP
+
+
+def preflight(context: PlanContext) -> None:
+    looked = context.facts.round is not None
+    if looked:
+        _stable_is_back(context)
+    blocked = first_blocked(chains.PREFLIGHT if looked else chains.PREFLIGHT_BETWEEN_LOOKS, context)
+    found_by_looking = (Reason.STABLE_DOWN, Reason.NOT_READY, Reason.WAKING_UP)
+    stands = blocked is None or (blocked.reason is Reason.STATE_UNKNOWN and context.status.reason in found_by_looking)
+    if stands and not looked:
+        return  # what the last look found still stands
+    if blocked is not None and blocked.reason is Reason.STATE_INCOMPATIBLE:
+        context.go(Event.REFUSED, blocked.reason, blocked.message, result=Result.STOPPED)  # no waiting mends that
+        return
+    if blocked is None:
+        context.update(deadline=context.later(PREFLIGHT_DEADLINE_S))  # others' checks have time limits of their own
+        _checked(context)
+    elif blocked.reason is Reason.STABLE_DOWN:
+        _stable_is_down(context, blocked)
+    elif looked and context.status.deadline is not None and context.now >= context.status.deadline:
+        message = (
+            f"the checks before any traffic did not pass in {messages.span(PREFLIGHT_DEADLINE_S)}: {blocked.message}"
+        )
+        context.go(Event.REFUSED, Reason.PREFLIGHT_FAILED, message, result=Result.STOPPED)
+    else:
+        context.wait(blocked.reason, blocked.message)
+
+
+def _stable_is_back(context: PlanContext) -> None:
+    """Take it back that stable may be passed, once it answers again: then the release goes its usual way."""
+    stable = context.status.stable_version or ""
+    if stable in context.facts.asleep or context.facts.ready.get(stable):
+        return
+    if context.status.stable_passed_by:
+        context.record("transition", message=f"{stable} answers again: the release goes its usual way")
+        context.update(stable_passed_by="")
+    if context.status.stable_down_looks:
+        context.update(stable_down_looks=0)
+
+
+def _stable_is_down(context: PlanContext, blocked: Blocked) -> None:
+    """The candidate may be the fix: the policy, or a human, may send everything to it; nobody is locked out."""
+    status = context.status
+    context.update(stable_down_looks=status.stable_down_looks + 1)
+    if context.policy.reactions.stable_down == "promote" and context.status.stable_down_looks >= DOWN_LOOKS:
+        context.update(stable_passed_by="the policy")
+        context.record("transition", message=f"{blocked.message}. The policy says: promote past it")
+    elif status.deadline is not None and context.now >= status.deadline:
+        context.hold(HeldBy.POLICY, blocked.reason, blocked.message)
+    else:
+        context.wait(blocked.reason, blocked.message)
+
+
+def _checked(context: PlanContext) -> None:
+    """Both versions are fit; let others have their word before any traffic, unless they want to see a preview."""
+    skips_preview = context.is_preview and not context.status.stable_passed_by
+    blocked = None if skips_preview else checks_agree_before_traffic(context)
+    if blocked is None and context.status.stable_passed_by:
+        _past_stable(context)
+    elif blocked is None:
+        message = f"{context.status.candidate_version} and {context.status.stable_version} answer and can be told apart"
+        context.go(Event.CHECKED, Reason.CHECKING, message, wiring=context.spec.wiring())
+    elif blocked.reason in (Reason.CHECK_FAILED, Reason.CHECK_LATE):
+        context.go(Event.REFUSED, blocked.reason, blocked.message, result=Result.STOPPED)
+    else:
+        context.wait(blocked.reason, blocked.message)
+
+
+def _past_stable(context: PlanContext) -> None:
+    """Send everything to the candidate: there is no stable version to compare it with, and somebody has said so."""
+    status = context.status
+    message = f"{status.stable_version} is down; all traffic goes to {status.candidate_version}"
+    by = status.stable_passed_by
+    context.go(Event.STABLE_PASSED, Reason.WEIGHT_PENDING, f"{message}, by {by}", wiring=context.spec.wiring())
+    context.update(step=max(0, status.steps - 1), evidence=frozen(context.status.evidence, context.policy.evidence))
+    ask_weight(context, FULL_BP)

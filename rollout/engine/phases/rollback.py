@@ -1,0 +1,53 @@
+"""The way back: all traffic to stable, verified."""
+
+from __future__ import annotations
+
+from rollout.engine import messages
+from rollout.engine.context import PlanContext
+from rollout.engine.eligibility import failed_after
+from rollout.engine.routes.adoption import removable
+from rollout.engine.routes.wanted import is_restored, wanted_route
+from rollout.engine.transitions import Event
+from rollout.model.status import Reason, Result, Traffic
+
+
+def rolling_back(context: PlanContext) -> None:
+    _to_stable(context)
+    if _stable_has_all(context) and not (context.facts.leaving and removable(context)):
+        result = context.status.result or Result.ROLLED_BACK
+        why = context.status.message
+        context.go(Event.RESTORED, context.status.reason, _restored(context), result=result)
+        context.update(message=why)
+        if result is Result.ROLLED_BACK:
+            context.update(failed=failed_after(context.status, always=True))
+
+
+def superseding(context: PlanContext) -> None:
+    _to_stable(context)
+    if _stable_has_all(context):
+        context.go(Event.RESTORED, Reason.SUPERSEDED, _restored(context), candidate_version=None, traffic=Traffic())
+
+
+def _restored(context: PlanContext) -> str:
+    """Say what is back; what a route gives to others than our versions was never this release's to take back."""
+    beside = [f"{route.name}: {route.problem}" for route in context.facts.routes if route.reachable and route.problem]
+    if not beside:
+        return f"all traffic is back on {context.status.stable_version}"
+    return f"all that the candidate had is back on {context.status.stable_version}, but {messages.listed(beside)}"
+
+
+def _to_stable(context: PlanContext) -> None:
+    """Ask for the candidate's weight to be 0. Nothing can stand in the way: no gate, no metrics, no store."""
+    if context.status.traffic.wanted_bp != 0 or context.status.traffic.preview_header is not None:
+        context.update(traffic=Traffic(wanted_bp=0, asked_at=context.now), window_since=None)
+
+
+def _stable_has_all(context: PlanContext) -> bool:
+    """Whether the route sends everything to stable, seen after we asked for it: a weight may still be on its way."""
+    wanted, asked_at = wanted_route(context.status), context.status.traffic.asked_at
+    if wanted is None or asked_at == context.now:
+        return False
+    adopted = any(route.is_adopted for route in context.facts.routes)
+    if adopted and asked_at is None:
+        return True  # it was never moved
+    return is_restored(wanted, context.facts.routes, leaving=context.facts.leaving)

@@ -1,0 +1,66 @@
+"""Steps: a weight is set, watched, and passed."""
+
+from __future__ import annotations
+
+from rollout.engine.analysis.lifecycle import frozen
+from rollout.engine.context import PlanContext
+from rollout.engine.gates import chains
+from rollout.engine.gates.gate import Gate, first_blocked
+from rollout.engine.gates.readiness import route_is_in_force
+from rollout.engine.phases.waiting import undecided, wait_or_give_up
+from rollout.engine.start import ask_weight
+from rollout.engine.transitions import Event
+from rollout.model.status import Reason
+from rollout.model.units import FULL_BP
+
+
+def shifting(context: PlanContext) -> None:
+    status, step = context.status, context.step
+    if status.traffic.asked_at is None or status.traffic.wanted_bp != step.weight_bp:
+        blocked = None if step.weight_bp == 0 else first_blocked(chains.ADVANCE, context)
+        if blocked is not None:
+            wait_or_give_up(context, blocked)
+            return
+        ask_weight(context, step.weight_bp, context.preview_header if step.weight_bp == 0 else None)
+        context.update(reason=Reason.WEIGHT_PENDING, message=f"asks for {context.shown_step}")
+        context.record("traffic")
+    elif status.traffic.applied_at is not None:
+        context.go(Event.WEIGHT_IN_FORCE, Reason.WARMING_UP, f"{context.shown_step} is in force")
+    elif (blocked := route_is_in_force(context)) is not None:
+        wait_or_give_up(context, blocked)
+
+
+def observing(context: PlanContext) -> None:
+    by_hand = context.status.step in context.status.passed_by_human
+    blocked = first_blocked(_chain(context, by_hand=by_hand), context)
+    at_most_s = context.step.at_most_s
+    out_of_time = at_most_s is not None and context.watched_s >= at_most_s
+    if blocked is None:
+        _pass_step(context, "by hand" if by_hand else "")
+    elif blocked.reason is Reason.COLLECTING and at_most_s is not None and out_of_time:
+        if undecided(context, blocked, at_most_s):
+            _pass_step(context, "undecided, as the policy allows")
+    else:
+        wait_or_give_up(context, blocked)
+
+
+def _chain(context: PlanContext, *, by_hand: bool) -> tuple[Gate, ...]:
+    if context.is_preview:
+        return chains.PREVIEW_BY_HAND if by_hand else chains.PREVIEW
+    return (route_is_in_force,) if by_hand else chains.STEP
+
+
+def _pass_step(context: PlanContext, how: str) -> None:
+    """Go on to the next step; after the last one everything moves, once whoever has a say agrees."""
+    status = context.status
+    message = f"{context.shown_step} passed, {how}" if how else f"{context.shown_step} passed"
+    if not context.is_last_step:
+        context.go(Event.STEP_PASSED, Reason.WEIGHT_PENDING, message, step=status.step + 1)
+        return
+    blocked = first_blocked(chains.ADVANCE_TO_ALL, context)
+    if blocked is not None:
+        wait_or_give_up(context, blocked)
+        return
+    context.update(evidence=frozen(context.status.evidence, context.policy.evidence))
+    context.go(Event.LAST_STEP_PASSED, Reason.WEIGHT_PENDING, f"{message}; next is all traffic to the candidate")
+    ask_weight(context, FULL_BP)

@@ -1,0 +1,148 @@
+"""What follows from one look: the reaction to harm, to cost and to trouble, the gravest first."""
+
+from __future__ import annotations
+
+from rollout.engine import messages
+from rollout.engine.context import PlanContext
+from rollout.engine.eligibility import is_down
+from rollout.engine.gates.approvals import spend_is_granted
+from rollout.engine.phases.waiting import stop_spending
+from rollout.engine.rollback.send_back import send_back
+from rollout.engine.state.live import live_harm
+from rollout.engine.transitions import Event, allows
+from rollout.model.evidence import Verdict
+from rollout.model.policy import Escalation
+from rollout.model.status import HeldBy, Phase, Reason
+
+REACTING = (Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED)
+
+GRACE_S = 120.0
+"""A source that is down, or a bad environment, for less than this changes nothing, whatever the reaction."""
+
+
+def react(context: PlanContext) -> None:
+    """Do what the policy says about harm, cost and trouble; at most one thing a look."""
+    if context.status.phase not in REACTING or context.facts.round is None:
+        return
+    if _harm(context):
+        return
+    if (blocked := spend_is_granted(context)) is not None:
+        stop_spending(context, blocked)
+        return
+    _troubles(context)
+
+
+def _harm(context: PlanContext) -> bool:
+    """React to a candidate that is worse; return whether anything was done."""
+    status = context.status
+    candidate, stable = status.candidate_version or "", status.stable_version or ""
+    if status.culprits:
+        needed = context.thresholds.harm
+        message = messages.harmed(status.culprits, status.evidence, candidate, stable, status.harm_e, needed)
+        return _worse(context, Reason.WORSE, message)
+    if is_down(status):
+        what = context.facts.ready.get(candidate, "")
+        message = f"{candidate} did not answer in {status.unready_looks} looks in a row while {stable} did: {what}"
+        return _worse(context, Reason.CANDIDATE_DOWN, message)
+    if message := _silence(context):
+        return _worse(context, Reason.CANDIDATE_DOWN, message)
+    if message := live_harm(context):
+        return _worse(context, Reason.STATE_INCOMPATIBLE, message)
+    return False
+
+
+SILENT_MIN_S = 120.0
+SILENT_EXPECTED = 20.0
+"""So many outcomes that should have been there, and none was: after a switch that is no answer, not no data."""
+
+
+def _silence(context: PlanContext) -> str:
+    """Say that the candidate has everything and no outcomes at all, where stable had plenty; else an empty text."""
+    status, binding = context.status, [kpi for kpi in context.policy.kpis if not kpi.advisory]
+    in_bake = Phase.BAKING in (status.phase, status.resume_to)
+    if not in_bake or not context.way.proves or status.window_since is None or status.started_at is None:
+        return ""
+    states = [status.evidence[kpi.name] for kpi in binding]
+    if any(state.seen or state.problem for state in states) or status.split.reached.candidate > 0:
+        return ""
+    before_s = (status.window_since - status.started_at).total_seconds()
+    expected = context.watched_s * max((state.all_s for state in states), default=0.0) / max(before_s, 1.0)
+    patience_s = max(SILENT_MIN_S, *(kpi.matures_s for kpi in binding))
+    if expected < SILENT_EXPECTED or context.watched_s < patience_s:
+        return ""
+    candidate, stable = status.candidate_version, status.stable_version
+    told = f"{candidate} has all traffic and no outcomes for {messages.span(context.watched_s)}"
+    return f"{told}, though {stable} had enough for {messages.count(expected)}: {candidate} does not answer"
+
+
+def _troubles(context: PlanContext) -> None:
+    """React to what is nobody's fault, or not known to be."""
+    status, reactions = context.status, context.policy.reactions
+    if status.undoing:
+        return  # the way back waits for no metrics
+    spend = context.facts.round.spend if context.facts.round else None
+    if status.environment:
+        message = f"both versions break their bound on {messages.listed(status.environment)}: not the candidate's fault"
+        _trouble(context, Reason.ENVIRONMENT, message, reactions.environment, GRACE_S)
+    elif failing := _with_verdict(context, Verdict.SOURCE_ERROR):
+        message = f"no reading of {messages.listed(failing)}: {status.evidence[failing[0]].problem}"
+        _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
+    elif context.facts.round is not None and (problem := context.facts.round.requests.problem):
+        message = f"no reading of the counter that the split is measured by: {problem}"
+        _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
+    elif spend is not None and spend.problem:
+        message = f"no reading of what {status.candidate_version} costs: {spend.problem}"
+        _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
+    elif silent := _with_verdict(context, Verdict.NO_DATA):
+        message = f"no outcomes of both versions for {messages.listed(silent)}"
+        _trouble(context, Reason.NO_DATA, message, reactions.no_data, 0.0)
+    elif status.trouble is not None:
+        context.update(trouble=None, trouble_since=None, trouble_message="")
+
+
+def _with_verdict(context: PlanContext, verdict: Verdict) -> list[str]:
+    states = context.status.evidence
+    return [kpi.name for kpi in context.policy.kpis if not kpi.advisory and states[kpi.name].verdict is verdict]
+
+
+def _worse(context: PlanContext, reason: Reason, message: str) -> bool:
+    """Do what the policy says of harm. On the way back to a version, nothing but a human leads forward again."""
+    reaction = context.policy.reactions.worse
+    if context.status.undoing and reaction == "rollback":
+        reaction = "pause"
+    stable = context.status.stable_version or ""
+    if reaction == "rollback" and (problem := context.facts.ready.get(stable)):
+        reaction = "pause"
+        message = f"{message}. But {stable} does not answer, so nobody is sent back to it: {problem}"
+    in_bake = Phase.BAKING in (context.status.phase, context.status.resume_to)
+    if (context.status.steps if in_bake else context.status.step) in context.status.harm_accepted:
+        return False  # somebody has seen it and passed this step knowingly
+    if reaction == "rollback":
+        send_back(context, reason, message)
+    elif reaction == "freeze" and allows(context.status.phase, Event.FREEZE):
+        context.go(Event.FREEZE, reason, message)
+    elif reaction == "pause" and not (context.status.phase is Phase.PAUSED and context.status.reason is reason):
+        context.hold(HeldBy.POLICY, reason, message)
+    else:
+        return False
+    return True
+
+
+def _escalated(reaction: str | Escalation, grace_s: float) -> tuple[str, float]:
+    """Return what a reaction comes to, and after how long."""
+    return (reaction.do, reaction.after_s) if isinstance(reaction, Escalation) else (reaction, grace_s)
+
+
+def _trouble(context: PlanContext, reason: Reason, message: str, reaction: str | Escalation, grace_s: float) -> None:
+    if context.status.trouble is not reason:
+        context.update(trouble=reason, trouble_since=context.now)
+    context.update(trouble_message=message)
+    move, after_s = _escalated(reaction, grace_s)
+    lasted_s = context.since(context.status.trouble_since)
+    if move == "hold" or lasted_s < after_s:
+        return
+    message = f"{message}, for {messages.span(lasted_s)}"
+    if move == "rollback":
+        send_back(context, reason, message)
+    elif context.status.phase is not Phase.PAUSED:
+        context.hold(HeldBy.POLICY, reason, message)

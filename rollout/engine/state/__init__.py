@@ -1,0 +1,1 @@
+"""State compatibility: the gate, live conversations, the point of no return."""

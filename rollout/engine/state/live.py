@@ -1,0 +1,67 @@
+"""What a look at live conversations adds to a verdict, or clears."""
+
+from __future__ import annotations
+
+from rollout.contracts.check import verdict
+from rollout.engine import messages
+from rollout.engine.context import PlanContext
+from rollout.engine.state.required import axes_of, gate_of
+from rollout.model.state import Axis, Compatibility, Finding, Looked, Severity, Verdict
+
+
+def settle(state: Compatibility, *, watched: bool) -> Verdict:
+    """Return the verdict with what a look at live conversations adds to it, or clears.
+
+    watched: whether live conversations are looked at all along; then a risk that somebody may come to wait at a new
+    node is watched instead of barred.
+    """
+    assert state.verdict is not None
+    looked = state.looked
+    findings = [_cleared(each, looked, watched=watched) for each in state.verdict.findings]
+    if looked is not None and looked.backward:
+        findings.append(_seen(looked))
+    return verdict(findings, scope=state.verdict.scope)
+
+
+def _cleared(finding: Finding, looked: Looked | None, *, watched: bool) -> Finding:
+    if not finding.clearable or finding.waived_by:
+        return finding
+    if finding.direction is Axis.FORWARD:
+        mild = watched and finding.severity is Severity.RISK
+        return finding.model_copy(update={"severity": Severity.OK}) if mild else finding
+    if looked is None or not looked.complete or looked.problem:
+        return finding
+    places = set(finding.nodes)
+    waiting = sum(looked.waiting.get(place, 0) for place in places) if places else sum(looked.waiting.values())
+    changes = {"affected": waiting, "evidence": "sample"}
+    return finding.model_copy(update=changes if waiting else {**changes, "severity": Severity.OK})
+
+
+def _seen(looked: Looked) -> Finding:
+    """Return what a look at live conversations found itself."""
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in list(looked.backward_reasons.items())[:3])
+    return Finding(
+        code="LIVE_CONVERSATIONS",
+        direction=Axis.BACKWARD,
+        severity=Severity.BREAK,
+        pointer="",
+        old=reasons or "conversations",
+        new="cannot be read, or would be ended",
+        hint="what is stored decides, whatever the contracts say",
+        evidence="sample",
+        affected=looked.backward,
+    )
+
+
+def live_harm(context: PlanContext) -> str:
+    """Say that the candidate cannot go on with conversations that live now, if that is so and is asked about."""
+    gate, state = gate_of(context), context.status.state
+    if gate is None or state is None or state.looked is None or not state.looked.backward:
+        return ""
+    if Axis.BACKWARD not in axes_of(context, gate):
+        return ""
+    finding = _seen(state.looked)
+    many = messages.conversations(state.looked.backward)
+    return (
+        f"{context.status.candidate_version} cannot go on with {many} of {context.status.stable_version}: {finding.old}"
+    )

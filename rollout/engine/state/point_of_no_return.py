@@ -1,0 +1,49 @@
+"""The point of no return: since when a rollback does harm, and to how many."""
+
+from __future__ import annotations
+
+from rollout.engine import messages
+from rollout.engine.context import PlanContext
+from rollout.engine.state.required import gate_of
+from rollout.model.state import Axis, Compatibility, Severity
+
+
+def note_no_return(context: PlanContext, state: Compatibility) -> None:
+    """Notice that the candidate has written what stable cannot read: from then on a rollback does harm."""
+    status, looked = context.status, state.looked
+    served = status.traffic.wanted_bp > 0 and status.traffic.applied_at is not None
+    known = looked is not None and not looked.problem and status.started_at and looked.at >= status.started_at
+    affected, since = state.affected, state.no_return_at
+    if known and looked is not None and looked.forward and (served or since is not None):
+        affected, since = looked.forward, since or context.now
+    elif known and looked is not None and looked.complete and since is not None and affected is None:
+        since = None  # it was feared while nobody could count; nobody is affected
+    elif not known and served and _is_one_way(state):
+        since = since or context.now
+    if (affected, since) == (state.affected, state.no_return_at):
+        return
+    context.update(state=state.model_copy(update={"affected": affected, "no_return_at": since}))
+    if since is not None and state.no_return_at is None:
+        context.record("check", message=no_return(context))
+
+
+def _is_one_way(state: Compatibility) -> bool:
+    """Whether stable is known not to read what the candidate writes, waived or not."""
+    found = state.verdict.findings if state.verdict else ()
+    return any(each.direction is Axis.FORWARD and each.severity is Severity.BREAK for each in found)
+
+
+def no_return(context: PlanContext) -> str:
+    """Say that, and for how many conversations, a rollback would do harm; an empty text where it would not."""
+    state, status = context.status.state, context.status
+    if state is None or state.no_return_at is None:
+        return ""
+    many = "nobody can count how many" if state.affected is None else messages.conversations(state.affected)
+    return f"point of no return: {status.stable_version} cannot read what {status.candidate_version} wrote ({many})"
+
+
+def rollback_harms(context: PlanContext) -> bool:
+    """Whether going back by itself is barred: somebody would lose their conversation."""
+    gate = gate_of(context)
+    past = context.status.state is not None and context.status.state.no_return_at is not None
+    return past and gate is not None and gate.past_no_return == "freeze"
