@@ -172,8 +172,8 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
             eventually(lambda: not api.get(ROLLOUT, "default", "agent")["metadata"].get("finalizers"))
             refs = api.get(HTTP_ROUTE, "default", "agent")["spec"]["rules"][1]["backendRefs"]
             assert [each["weight"] for each in refs] == [0, 100]
-            page = probe(port, "/metrics")[1]
-            assert 'rollout_phase{namespace="default",phase="RolledBack",rollout="agent"} 1.0' in page
+            told = 'rollout_phase{namespace="default",phase="RolledBack",rollout="agent"} 1.0'
+            eventually(lambda: told in probe(port, "/metrics")[1], 30, "the metrics page follows the status")
 
             controller.send_signal(signal.SIGTERM)
             assert controller.wait(120) == 0
