@@ -15,10 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from rollout.cluster.kinds import HTTP_ROUTE, POLICY, ROLLOUT
-from rollout.daemon.controller import Controller, Settings
-from rollout.daemon.logs import configure
-from rollout.records.annotations import ABORT
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT
+from rollout.adapters.storage.command_annotations import ABORT
+from rollout.controller.controller import Controller, Settings
+from rollout.runtime.logs import configure
 from tests.fakes import agents, prometheus
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from rollout.daemon.logs import configure
+from rollout.runtime.logs import configure
 
 settings.register_profile(
     "suite",

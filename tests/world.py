@@ -14,10 +14,9 @@ from math import log, log1p
 
 import yaml
 
-from rollout.daemon.reconcile import Reconciler
+from rollout.engine.effects import SetWeight
 from rollout.engine.facts import Calendar, CheckFact, Command, Counters, Reading, Round, RouteFacts, Told
 from rollout.engine.plan import Plan
-from rollout.engine.routes.wanted import SetWeight
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.model.documents import policy_spec
 from rollout.model.gating import Gates
@@ -27,6 +26,7 @@ from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.state import Looked
 from rollout.model.status import Decision, Status
+from rollout.runtime.reconciler import Reconciler
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -13,10 +13,10 @@ from rollout.cli.place import Place
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rollout.adapters.storage.base import Row, Shelf
+    from rollout.adapters.storage.sqlite import Store
     from rollout.engine.facts import Verb
     from rollout.model.rollout import Rollout
-    from rollout.records.shelf import Row, Shelf
-    from rollout.records.sqlite import Store
 
 Who = Annotated[
     str | None, typer.Option("--actor", envvar="ROLLOUT_ACTOR", help="In whose name [default: the login name].")
@@ -57,8 +57,8 @@ def _command(verb: Verb) -> Callable[..., None]:
         kubeconfig: Kubeconfig = None,
         output: OutputAs = Output.TEXT,
     ) -> None:
+        from rollout.adapters.storage.sqlite import Store
         from rollout.cli.options import pick, state_of
-        from rollout.records.sqlite import Store
 
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         if not place.is_local:
@@ -104,8 +104,8 @@ def ask(store: Shelf, row: Row, verb: Verb, actor: str, reason: str, output: Out
     import time
     from datetime import UTC, datetime
 
+    from rollout.adapters.storage.sqlite import Store
     from rollout.errors import Busy
-    from rollout.records.sqlite import Store
 
     name = row.rollout.metadata.name
     command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status)
@@ -172,11 +172,11 @@ def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output)
     nobody would watch it.
     """
     from rollout.cli.watch import sentence, watcher
-    from rollout.daemon.foreground import run
-    from rollout.daemon.local import Machine
-    from rollout.daemon.logs import configure
     from rollout.engine.plan import Plan
+    from rollout.local.run_one import run
+    from rollout.local.wiring import Machine
     from rollout.model.status import Phase, Result
+    from rollout.runtime.logs import configure
 
     configure(verbose=False)
     metadata = row.rollout.metadata

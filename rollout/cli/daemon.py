@@ -33,8 +33,8 @@ def register(app: typer.Typer) -> None:
         It looks after a cluster in a pod, and where -n, -A, --context or --kubeconfig is given.
         """
         from rollout.cli.place import POD, Place
-        from rollout.daemon.logs import configure
         from rollout.errors import Fault, InvalidInput
+        from rollout.runtime.logs import configure
 
         configure(verbose=verbose, decisions=True)
         place = Place(None, None, namespace, all_namespaces, context, kubeconfig)
@@ -59,9 +59,9 @@ def _cluster(
 ) -> int:
     import threading
 
-    from rollout.daemon.controller import Settings
-    from rollout.daemon.leading import LEASE_NAMESPACE, identity, serve
-    from rollout.daemon.signals import on_stop
+    from rollout.controller.controller import Settings
+    from rollout.controller.manager import LEASE_NAMESPACE, identity, serve
+    from rollout.runtime.signals import on_stop
 
     stopped = threading.Event()
     settings = Settings(namespace, identity(), workers, dry_run)
@@ -92,11 +92,11 @@ def _address(text: str) -> tuple[str, int] | None:
 def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_idle: bool) -> None:
     import threading
 
+    from rollout.adapters.storage.sqlite import Store
     from rollout.cli.options import state_of
-    from rollout.daemon.crew import Crew
-    from rollout.daemon.lifetime import only_one
-    from rollout.daemon.signals import on_stop
-    from rollout.records.sqlite import Store
+    from rollout.local.daemon_lock import only_one
+    from rollout.local.supervisor import Crew
+    from rollout.runtime.signals import on_stop
 
     directory = state_of(state, files)
     store = Store(directory, create=True)

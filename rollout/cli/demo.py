@@ -83,11 +83,11 @@ def _playing(built: Stage, flavours: dict[str, str], strategy: Strategy) -> Iter
     import time
 
     from rollout.cli.target import read_target
-    from rollout.daemon.local import Machine
-    from rollout.daemon.logs import configure
     from rollout.demo.stage import STABLE
-    from rollout.engine.routes.wanted import SetWeight
+    from rollout.engine.effects import SetWeight
+    from rollout.local.wiring import Machine
     from rollout.model.rollout import Rollout
+    from rollout.runtime.logs import configure
 
     configure(verbose=False)
     built.agents(flavours, str(strategy))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from rollout.errors import Forbidden, RecordsUnavailable, RolloutError, Unavailable
 
 if TYPE_CHECKING:
+    from rollout.adapters.storage.base import Row, Shelf
     from rollout.engine.plan import Plan
     from rollout.model.rollout import Rollout
     from rollout.model.status import Status
-    from rollout.records.shelf import Row, Shelf
 
 SURE_AFTER = 2
 """So often in a row the API must say that something is not there, or not allowed, before it is believed."""

@@ -13,9 +13,9 @@ from rollout.cli.starting import OnPause, checked, say_if_declined, until_settle
 from rollout.errors import RecordsUnavailable
 
 if TYPE_CHECKING:
+    from rollout.adapters.storage.sqlite import Store
     from rollout.cli.target import Target
     from rollout.model.status import Status
-    from rollout.records.sqlite import Store
 
 HAND_OVER_TIMEOUT_S = 20.0
 HAND_OVER_POLL_S = 0.1
@@ -27,13 +27,13 @@ def hand_over(
     """Declare what is wanted and let a daemon carry it out; follow it, or return as soon as it is in its hands."""
     import time
 
+    from rollout.adapters.storage.sqlite import Store
     from rollout.cli.follow import Follower
     from rollout.cli.options import pick
     from rollout.cli.outcome import as_json, exit_code, finish
     from rollout.cli.watch import watcher
-    from rollout.daemon.lifetime import ensure
     from rollout.engine.eligibility import starts_by_itself
-    from rollout.records.sqlite import Store
+    from rollout.local.daemon_lock import ensure
 
     wanted = checked(target, version, stable, state)
     store, name = Store(state, create=True), target.metadata.name

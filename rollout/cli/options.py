@@ -11,7 +11,7 @@ import typer
 from rollout.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
-    from rollout.records.shelf import Row, Shelf
+    from rollout.adapters.storage.base import Row, Shelf
 
 
 class Output(StrEnum):

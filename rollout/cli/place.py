@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from rollout.cli.options import DEFAULT_FILE, files_of, state_of
 
 if TYPE_CHECKING:
-    from rollout.records.cluster_shelf import ClusterShelf
-    from rollout.records.shelf import Shelf
+    from rollout.adapters.storage.base import Shelf
+    from rollout.adapters.storage.kubernetes import ClusterShelf
 
 FILE_MAX_CHARACTERS = 1_048_576
 POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -50,15 +50,15 @@ class Place:
     def shelf(self) -> Shelf:
         """Open the place's records. Raises RecordsUnavailable, or InvalidInput where no cluster can be found."""
         if self.is_local:
-            from rollout.records.sqlite import Store
+            from rollout.adapters.storage.sqlite import Store
 
             return Store(state_of(self.state, self.files))
         return self.cluster()
 
     def cluster(self) -> ClusterShelf:
-        from rollout.cluster.api import HttpApi, configured
+        from rollout.adapters.kubernetes.api import HttpApi, configured
+        from rollout.adapters.storage.kubernetes import ClusterShelf
         from rollout.errors import Fault, InvalidInput
-        from rollout.records.cluster_shelf import ClusterShelf
 
         try:
             configuration, usual = configured(self.kubeconfig, self.context)

@@ -18,9 +18,9 @@ def register(app: typer.Typer) -> None:
 
 def status(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
     """Say whether Envoy runs, where it listens and what it has in force."""
+    from rollout.adapters.storage.sqlite import Store
     from rollout.cli.options import pick, state_of
-    from rollout.daemon.local import Machine
-    from rollout.records.sqlite import Store
+    from rollout.local.wiring import Machine
 
     store = Store(state_of(state, files))
     rollout = pick(store, name).rollout
@@ -39,13 +39,13 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
     """Prepare your own Envoy: write the files that it watches, print what its configuration needs."""
     import yaml
 
+    from rollout.adapters.routers.envoy_config import own_envoy
     from rollout.cli.options import files_of
     from rollout.cli.target import read_target
-    from rollout.daemon.local import Machine
-    from rollout.engine.routes.wanted import SetWeight
+    from rollout.engine.effects import SetWeight
     from rollout.errors import Fault, InvalidInput
+    from rollout.local.wiring import Machine
     from rollout.model.rollout import Rollout
-    from rollout.traffic.envoy_config import own_envoy
 
     target = read_target(files_of(files), name)
     spec = target.spec
@@ -65,11 +65,11 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
 
 def stop(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
     """Stop Envoy. Conversations through it end; refused while a controller uses it."""
+    from rollout.adapters.routers.envoy_managed import port_problem
+    from rollout.adapters.storage.sqlite import Store
     from rollout.cli.options import pick, state_of
-    from rollout.daemon.local import Machine
     from rollout.errors import Busy, Fault, InvalidInput, RouterUnavailable
-    from rollout.records.sqlite import Store
-    from rollout.traffic.envoy_process import port_problem
+    from rollout.local.wiring import Machine
 
     store = Store(state_of(state, files))
     row = pick(store, name)

@@ -22,9 +22,9 @@ from rollout.cli.options import (
 from rollout.cli.place import Place
 
 if TYPE_CHECKING:
+    from rollout.adapters.storage.base import Row, Shelf
     from rollout.model.release import Release
     from rollout.model.status import Decision, KpiFigures
-    from rollout.records.shelf import Row, Shelf
 
 
 RELEASES_MAX = 100_000

@@ -42,8 +42,8 @@ def register(app: typer.Typer) -> None:
         from rollout.cli.handover import hand_over
         from rollout.cli.options import files_of, state_of
         from rollout.cli.target import read_target
-        from rollout.daemon.lifetime import running
-        from rollout.daemon.logs import configure
+        from rollout.local.daemon_lock import running
+        from rollout.runtime.logs import configure
 
         configure(verbose=verbose)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
@@ -70,11 +70,11 @@ def carry_out(
     footer: Callable[[], str] = lambda: "",
 ) -> int:
     """Check, hold, run, report; return the exit code. footer: one more line for the live picture."""
+    from rollout.adapters.storage.sqlite import Store
     from rollout.cli.outcome import exit_code, finish
     from rollout.cli.watch import watcher
-    from rollout.daemon.foreground import run
-    from rollout.daemon.local import Machine
-    from rollout.records.sqlite import Store
+    from rollout.local.run_one import run
+    from rollout.local.wiring import Machine
 
     checked(target, version, stable, state)
     # Under the lease it is read once more: somebody may have finished, or aborted, while we checked.

@@ -71,7 +71,7 @@ def say_if_declined(rollout: Rollout, version: str, *, pending: bool) -> None:
 
 def checked(target: Target, version: str, stable: str | None, state: Path) -> Rollout:
     """Return the rollout as it is wanted, everything it depends on tried. Raises InvalidInput with every fault."""
-    from rollout.records.sqlite import Store
+    from rollout.adapters.storage.sqlite import Store
 
     recorded = Store(state).get(target.metadata.name) if (state / "rollouts.db").exists() else None
     wanted = wanted_rollout(target, version, stable, recorded.rollout if recorded else None)
@@ -117,8 +117,8 @@ def _declared_stable(target: Target, version: str) -> str | None:
 
 def _try_out(wanted: Rollout, state: Path) -> None:
     """Try everything a new rollout depends on before anything is changed. Raises InvalidInput with every fault."""
-    from rollout.daemon.local import Machine
     from rollout.errors import InvalidInput
+    from rollout.local.wiring import Machine
 
     stable, version = wanted.status.stable_version, wanted.spec.version or ""
     with Machine(wanted, state) as machine:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rollout.adapters.metrics.queries import unreadable, unreadable_split
 from rollout.cli.adoption import adoption_faults
 from rollout.errors import Fault, InvalidInput
-from rollout.metrics.queries import unreadable, unreadable_split
 from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
 from rollout.model.keeping import SqliteStore, StateStore
 from rollout.model.policy import PolicySpec

@@ -20,11 +20,11 @@ _PAUSE_S = 2.0
 
 def tour(built: Stage, target: Target) -> int:
     """Show it all, one command after the other; return 0 if everything went as told."""
+    from rollout.adapters.storage.sqlite import Store
     from rollout.cli.act import ask
     from rollout.cli.show import explain
     from rollout.cli.start import carry_out
     from rollout.cli.starting import OnPause
-    from rollout.records.sqlite import Store
 
     name = target.metadata.name
     _say("Four versions of a LangGraph agent run here, and an Envoy before them. Users talk to v1, about 60 times a")

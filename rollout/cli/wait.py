@@ -12,8 +12,8 @@ from rollout.cli.place import Place
 from rollout.cli.starting import OnPause, until_settled
 
 if TYPE_CHECKING:
+    from rollout.adapters.storage.base import Row, Shelf
     from rollout.model.rollout import Rollout
-    from rollout.records.shelf import Row, Shelf
 
 TIMED_OUT = 124
 GONE = 4

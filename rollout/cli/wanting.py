@@ -10,8 +10,8 @@ import typer
 from rollout.cli.options import Output, pick
 
 if TYPE_CHECKING:
-    from rollout.records.cluster_shelf import ClusterShelf
-    from rollout.records.shelf import Row
+    from rollout.adapters.storage.base import Row
+    from rollout.adapters.storage.kubernetes import ClusterShelf
 
 
 def want(shelf: ClusterShelf, version: str, name: str | None, output: Output | None) -> Row:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from rollout.engine.analysis.evidence import dispersion, harm_evidence, interval
 from rollout.engine.analysis.verdict import Thresholds
+from rollout.engine.effects import Effect
 from rollout.engine.facts import Facts
 from rollout.engine.messages import weight
-from rollout.engine.routes.wanted import Effect
 from rollout.engine.strategy import Way, way_of
 from rollout.engine.transitions import BACK, TABLE, Event, follow
 from rollout.model.evidence import KpiEvidence

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rollout.engine import messages
-from rollout.engine.analysis.ingest import LOOKING, look, wrong_split
 from rollout.engine.commands.dispatch import carry_all
 from rollout.engine.context import PlanContext
+from rollout.engine.effects import Effect, SetWeight
 from rollout.engine.eligibility import failed_after, starts_by_itself
 from rollout.engine.facts import Facts, RouteFacts
 from rollout.engine.gates.checks import follow
@@ -22,10 +22,11 @@ from rollout.engine.phases.turns import take_turn
 from rollout.engine.rollback.triggers import react
 from rollout.engine.routes.adoption import add_backends, leave, note_identities, note_routes, wake
 from rollout.engine.routes.blocked import note_blocked
-from rollout.engine.routes.wanted import Effect, SetWeight, in_force, is_as_wanted, is_restored, wanted_route
+from rollout.engine.routes.wanted import in_force, is_as_wanted, is_restored, wanted_route
+from rollout.engine.sampling import look, wrong_split
 from rollout.engine.start import open_window
-from rollout.engine.state.gate import note_state
-from rollout.engine.transitions import Event, allows
+from rollout.engine.state.compatibility import note_state
+from rollout.engine.transitions import OBSERVED, Event, allows
 from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Decision, HeldBy, Phase, Reason, Result, Status
@@ -56,7 +57,7 @@ class Plan:
 
 def is_look_due(status: Status, now: datetime) -> bool:
     """Whether counters are to be read now: in time, or because the clock has stepped back."""
-    if status.phase not in LOOKING:
+    if status.phase not in OBSERVED:
         return False
     stepped_back = status.looked_at is not None and now < status.looked_at
     return stepped_back or status.next_look_at is None or now >= status.next_look_at
@@ -231,6 +232,6 @@ def _again_s(before: Status, after: Status, effects: tuple[Effect, ...], now: da
         return AT_ONCE_S
     if effects:
         return IDLE_S / 4
-    if sampling or after.next_look_at is None or after.phase not in LOOKING:
+    if sampling or after.next_look_at is None or after.phase not in OBSERVED:
         return IDLE_S
     return min(IDLE_S, max(AT_ONCE_S, (after.next_look_at - now).total_seconds()))

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.facts import Calendar, CheckFact, Command, Round, RouteFacts, Told
-from rollout.engine.routes.wanted import LeaveRoute, SetWeight
 from rollout.model.gating import Gates
 from rollout.model.kpi import Kpi
 from rollout.model.rollout import Rollout

@@ -76,6 +76,10 @@ TABLE: Final[dict[tuple[Phase, Event], Phase | str]] = {
 }
 
 
+OBSERVED = (Phase.PREFLIGHT, Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED, Phase.FROZEN)
+"""Phases in which counters are read. Judging never stops while a gate, or a human, holds."""
+
+
 def allows(phase: Phase, event: Event) -> bool:
     """Whether the event may happen in this phase at all."""
     return TABLE[phase, event] != NEVER

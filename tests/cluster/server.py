@@ -15,8 +15,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from rollout.cluster.api import HttpApi, configured
-from rollout.cluster.kinds import Kind
+from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.resources import Kind
 from rollout.errors import ClusterUnavailable
 from tests.integration.agents import free_port
 

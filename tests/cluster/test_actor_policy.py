@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from rollout.cluster.kinds import ROLLOUT
+from rollout.adapters.kubernetes.resources import ROLLOUT
+from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from rollout.errors import Rejected
-from rollout.records.annotations import ABORT, COMMAND
 from tests.fakes import agents
 
 pytestmark = pytest.mark.real

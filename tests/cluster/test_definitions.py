@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rollout.cluster.kinds import ROLLOUT
+from rollout.adapters.kubernetes.resources import ROLLOUT
 from rollout.errors import Rejected
 from tests.fakes import agents
 

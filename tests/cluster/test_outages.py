@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from rollout.cluster.kinds import LEASE
+from rollout.adapters.kubernetes.resources import LEASE
 from tests.cluster.world import RealWorld
 from tests.fakes import agents
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rollout.cluster.api import HttpApi, configured
-from rollout.cluster.kinds import Kind
+from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.resources import Kind
 from tests.cluster.server import Server
 from tests.fakes.clustered import ClusterWorld
 

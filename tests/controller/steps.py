@@ -7,8 +7,8 @@ import random
 import time
 from contextlib import contextmanager
 
-from rollout.cluster.kinds import HTTP_ROUTE, ROLLOUT
-from rollout.records.annotations import ABORT, COMMAND
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
+from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
 

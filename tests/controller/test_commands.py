@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from rollout.cluster.kinds import HTTP_ROUTE, ROLLOUT
-from rollout.records.annotations import ABORT, COMMAND
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
+from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from tests.controller.steps import LONG, abort, ask, observing, settled
 from tests.fakes import agents
 from tests.fakes.cluster import Refusal
@@ -56,7 +56,7 @@ def test_spec_paused_holds_without_flapping():
 
 
 def test_an_abort_is_carried_out_while_the_watch_of_routes_is_behind(monkeypatch):
-    monkeypatch.setattr("rollout.cluster.reflector.BACKOFF_S", (0.1, 0.2))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.1, 0.2))
     with ClusterWorld(policy=LONG) as world:
         observing(world)
 

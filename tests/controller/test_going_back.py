@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rollout.cluster.kinds import HTTP_ROUTE, LEASE, ROLLOUT
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, LEASE, ROLLOUT
 from tests.controller.steps import LONG, abort, ask, observing, settled
 from tests.fakes import agents
 from tests.fakes.cluster import Refusal

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from rollout.cluster.kinds import DEPLOYMENT, HTTP_ROUTE, POLICY, ROLLOUT, SECRET
-from rollout.records.annotations import ABORT
+from rollout.adapters.kubernetes.resources import DEPLOYMENT, HTTP_ROUTE, POLICY, ROLLOUT, SECRET
+from rollout.adapters.storage.command_annotations import ABORT
 from tests.controller.steps import LONG, abort, finalizers, gone, observing, push, released, restart, settled
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld

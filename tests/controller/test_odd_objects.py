@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from rollout.cluster.kinds import HTTP_ROUTE, ROLLOUT
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
 from tests.controller.steps import LONG, abort, observing, rules, unnamed
 from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld

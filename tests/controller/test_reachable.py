@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.cluster.kinds import ENDPOINT_SLICE
+from rollout.adapters.kubernetes.resources import ENDPOINT_SLICE
 from tests.controller.steps import settled
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from rollout.cluster.kinds import CONFIG_MAP, DEPLOYMENT, HTTP_ROUTE, POLICY, ROLLOUT
-from rollout.daemon.controller import Controller, Settings
+from rollout.adapters.kubernetes.resources import CONFIG_MAP, DEPLOYMENT, HTTP_ROUTE, POLICY, ROLLOUT
+from rollout.controller.controller import Controller, Settings
 from tests.controller.steps import LONG, abort, ask, finalizers, gone, observing, released, settled
 from tests.fakes import agents
 from tests.fakes.cluster import Refusal

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from rollout.cluster.kinds import DEPLOYMENT, ROLLOUT
+from rollout.adapters.kubernetes.resources import DEPLOYMENT, ROLLOUT
 from tests.controller.steps import LONG, ask, settled
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld

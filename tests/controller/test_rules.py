@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rollout.cluster.kinds import HTTP_ROUTE, ROLLOUT, SERVICE
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT, SERVICE
 from tests.controller.steps import LONG, abort, observing, rules, settled, unnamed
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld

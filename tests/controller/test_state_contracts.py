@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rollout.cluster.kinds import CONFIG_MAP
+from rollout.adapters.kubernetes.resources import CONFIG_MAP
 from tests.controller.steps import released, settled
 from tests.fakes.clustered import ClusterWorld
 

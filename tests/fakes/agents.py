@@ -6,7 +6,7 @@ import contextlib
 import copy
 import threading
 
-from rollout.cluster.kinds import (
+from rollout.adapters.kubernetes.resources import (
     DEPLOYMENT,
     ENDPOINT_SLICE,
     GRPC_ROUTE,

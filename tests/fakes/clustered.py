@@ -8,13 +8,13 @@ import threading
 import time
 from contextlib import ExitStack
 
-from rollout.cluster.kinds import EVENT, HTTP_ROUTE, POLICY, ROLLOUT
-from rollout.daemon.controller import Controller, Settings
-from rollout.daemon.logs import configure
+from rollout.adapters.kubernetes.resources import EVENT, HTTP_ROUTE, POLICY, ROLLOUT
+from rollout.adapters.metrics import prometheus_client
+from rollout.adapters.storage import history_configmap
+from rollout.controller.controller import Controller, Settings
 from rollout.errors import ClusterUnavailable
-from rollout.metrics import prometheus as prometheus_client
 from rollout.model.conditions import unpacked
-from rollout.records import journal
+from rollout.runtime.logs import configure
 from tests.fakes import agents, prometheus
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi
@@ -146,11 +146,11 @@ class ClusterWorld:
 
     def decisions(self):
         """What the journal holds. It is written after the status: wait for what you look for."""
-        return journal.read(self.api, self.namespace, "agent")[0]
+        return history_configmap.read(self.api, self.namespace, "agent")[0]
 
     def releases(self):
         """The finished releases of the journal, the oldest first; written after the status, too."""
-        return journal.read(self.api, self.namespace, "agent")[1]
+        return history_configmap.read(self.api, self.namespace, "agent")[1]
 
     def events(self):
         return [(each["type"], each["reason"], each["note"]) for each in self.api.list_all(EVENT, self.namespace)[0]]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from rollout.metrics.selector import parse
+from rollout.adapters.metrics.selector import parse
 
 TERM = re.compile(
     r'label_replace\((max by\([a-z0-9_,]+\)\(timestamp\()?(.*?)(\)\))?,"rollout_term","(t\d+@?)","",""\)(?: or |$)'

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from rollout.cluster.answers import error_for, lost
+from rollout.adapters.kubernetes.errors import error_for, lost
 from tests.fakes.cluster import FakeCluster, Refusal
 
 UNKNOWN_KIND = "404 page not found"

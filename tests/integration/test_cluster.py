@@ -15,12 +15,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from rollout.cluster.kinds import HTTP_ROUTE, LEASE, POLICY, ROLLOUT
-from rollout.engine.routes.wanted import SetWeight
-from rollout.http import Pages
-from rollout.records import journal
-from rollout.traffic.envoy import EnvoyRouter
-from rollout.traffic.envoy_process import EnvoyProcess
+from rollout.adapters.http import Pages
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, LEASE, POLICY, ROLLOUT
+from rollout.adapters.routers.envoy import EnvoyRouter
+from rollout.adapters.routers.envoy_managed import EnvoyProcess
+from rollout.adapters.storage import history_configmap
+from rollout.engine.effects import SetWeight
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi, kubeconfig, serving
@@ -184,5 +184,8 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
             for process in (asleep, controller):
                 process.kill()
                 process.wait(10)
-    assert [release.result for release in journal.read(api, "default", "agent")[1]] == ["promoted", "rolled-back"]
+    assert [release.result for release in history_configmap.read(api, "default", "agent")[1]] == [
+        "promoted",
+        "rolled-back",
+    ]
     assert users.lost == [] and users.asked > 1000

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from rollout.cluster.api import HttpApi, configured
-from rollout.cluster.elector import Elector, Terms
-from rollout.cluster.kinds import CONFIG_MAP, EVENT, LEASE, POLICY, ROLLOUT, SERVICE
-from rollout.cluster.reflector import Reflector
+from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.elector import Elector, Terms
+from rollout.adapters.kubernetes.reflector import Reflector
+from rollout.adapters.kubernetes.resources import CONFIG_MAP, EVENT, LEASE, POLICY, ROLLOUT, SERVICE
 from rollout.errors import Conflict, NotFound, Rejected
 from rollout.model.crd.definitions import definitions
 from tests.cluster.server import DEFINITION, Server, binaries
@@ -225,9 +225,9 @@ def test_every_policy_we_hand_out_is_taken(server):
 
 def test_a_whole_status_of_ours_comes_back_as_it_was_written(server, name):
     """Nothing that the engine keeps is pruned or refused by the definition."""
+    from rollout.adapters.storage.kubernetes_status import _as_json, status_of
     from rollout.engine.conditions import view
     from rollout.model.status import Status
-    from rollout.records.clustered import _as_json, status_of
     from tests.world import World
 
     world = World()
@@ -285,8 +285,8 @@ def test_leases_are_held_by_one(server, name):
 def test_events_and_journals_are_taken(server, name):
     from datetime import UTC, datetime
 
-    from rollout.cluster.events import Events
-    from rollout.records import journal
+    from rollout.adapters.kubernetes.events import Events
+    from rollout.adapters.storage import history_configmap
     from tests.world import World
 
     made = server.create(ROLLOUT, "default", rollout(name))
@@ -295,9 +295,9 @@ def test_events_and_journals_are_taken(server, name):
     assert [each["note"] for each in mine] == ["v2 is promoted"]
     world = World()
     world.run(60)
-    journal.write(server, made, world.status.decisions, None)
-    journal.write(server, made, world.status.decisions, None)
-    assert len(journal.read(server, "default", name)[0]) == 2 * len(world.status.decisions)
+    history_configmap.write(server, made, world.status.decisions, None)
+    history_configmap.write(server, made, world.status.decisions, None)
+    assert len(history_configmap.read(server, "default", name)[0]) == 2 * len(world.status.decisions)
     assert (
         server.get(CONFIG_MAP, "default", f"{name}-rollout")["metadata"]["ownerReferences"][0]["uid"]
         == made["metadata"]["uid"]

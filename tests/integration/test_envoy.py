@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rollout.engine.routes.wanted import SetWeight
+from rollout.adapters.http import Pages
+from rollout.adapters.metrics.scrape import ScrapeSource
+from rollout.adapters.routers.envoy import EnvoyRouter
+from rollout.adapters.routers.envoy_managed import EnvoyProcess
+from rollout.engine.effects import SetWeight
 from rollout.errors import RouterUnavailable
-from rollout.http import Pages
-from rollout.metrics.scrape import ScrapeSource
 from rollout.model.kpi import Kpi
-from rollout.traffic.envoy import EnvoyRouter
-from rollout.traffic.envoy_process import EnvoyProcess
 from tests.integration.real import eventually, needs_envoy
 
 pytestmark = [pytest.mark.real, needs_envoy]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rollout.adapters.storage.sqlite import Store
 from rollout.demo.stage import Stage, stage
-from rollout.records.sqlite import Store
 from tests.integration.real import eventually, needs_envoy, needs_langgraph, rollout, status_of
 
 pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph]

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 import yaml
 
-from rollout.traffic.envoy_process import find_envoy
+from rollout.adapters.routers.envoy_managed import find_envoy
 from tests.integration.agents import CANARY, Agent, Users, ask, document, free_port
 from tests.integration.real import eventually, needs_envoy, rollout
 

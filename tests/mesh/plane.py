@@ -13,10 +13,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from rollout.cluster.api import Api
-from rollout.cluster.kinds import SERVICE, Kind
+from rollout.adapters.kubernetes.api import Api
+from rollout.adapters.kubernetes.resources import SERVICE, Kind
+from rollout.adapters.routers.envoy_managed import find_envoy
 from rollout.errors import ClusterUnavailable
-from rollout.traffic.envoy_process import find_envoy
 from tests.cluster.server import CACHE, NAMESPACE, Server
 from tests.integration.agents import free_port
 

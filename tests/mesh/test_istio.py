@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from rollout.cluster.kinds import HTTP_ROUTE, POLICY, ROLLOUT, VIRTUAL_SERVICE
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT, VIRTUAL_SERVICE
 from tests.fakes import agents
 from tests.integration.agents import Agent, Users, free_port
 from tests.integration.prometheus import Prometheus

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rollout.engine.analysis.verdict import must_prove
+from rollout.engine.effects import SetWeight
 from rollout.engine.facts import CheckFact
-from rollout.engine.routes.wanted import SetWeight
 from rollout.errors import RolloutError
 from rollout.model.policy import PolicySpec
 from rollout.model.status import Phase, Result, Status

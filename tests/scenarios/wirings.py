@@ -12,14 +12,14 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from rollout.cluster.kinds import ROLLOUT
-from rollout.daemon.crew import Crew
+from rollout.adapters.kubernetes.resources import ROLLOUT
+from rollout.adapters.storage.command_annotations import ABORT, COMMAND
+from rollout.adapters.storage.sqlite import Store
+from rollout.local.supervisor import Crew
 from rollout.model.documents import policy_spec
 from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status import Status
-from rollout.records.annotations import ABORT, COMMAND
-from rollout.records.sqlite import Store
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.http import serving

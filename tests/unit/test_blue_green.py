@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 import yaml
 
+from rollout.engine.effects import SetWeight
 from rollout.engine.facts import CheckFact, Command
-from rollout.engine.routes.wanted import SetWeight
 from rollout.model.rollout import Rollout
 from rollout.model.status import HeldBy, Phase, Reason, Result
 from tests.world import POLICY, Behaviour, World, policy

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rollout.gates.calendar import reading
+from rollout.adapters.checks.release_windows import reading
 from rollout.model.gating import Gates
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"

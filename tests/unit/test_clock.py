@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rollout.daemon.clock import SlewedClock
+from rollout.runtime.clock import SlewedClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

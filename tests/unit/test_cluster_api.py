@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rollout.cluster.api import HttpApi, configured
-from rollout.cluster.claims import Claims
-from rollout.cluster.elector import Elector, Terms
-from rollout.cluster.kinds import HTTP_ROUTE, LEASE, Kind
-from rollout.cluster.merging import merge_patch
-from rollout.cluster.reflector import Reflector, is_newer
+from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.claims import Claims
+from rollout.adapters.kubernetes.elector import Elector, Terms
+from rollout.adapters.kubernetes.merge_patch import merge_patch
+from rollout.adapters.kubernetes.reflector import Reflector, is_newer
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, LEASE, Kind
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, Gone, InvalidInput, NotFound, Rejected
 from tests.fakes import patches
 from tests.fakes.cluster import FakeCluster, Refusal
@@ -72,7 +72,7 @@ def test_objects_are_written_read_and_changed_over_http(cluster, tmp_path):
 
 
 def test_a_list_is_read_page_by_page_and_its_items_say_what_they_are(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("rollout.cluster.api.PAGE_SIZE", 3)
+    monkeypatch.setattr("rollout.adapters.kubernetes.api.PAGE_SIZE", 3)
     with http(cluster, tmp_path) as api:
         for number in range(8):
             api.create(WIDGET, "default", widget(f"w{number}"))
@@ -235,7 +235,7 @@ def test_a_late_answer_of_a_write_never_replaces_what_the_watch_has_brought_mean
         watch.join(0.2)  # it comes in between, unless it has to wait
         return is_newer(one, other)
 
-    monkeypatch.setattr("rollout.cluster.reflector.is_newer", newer)
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.is_newer", newer)
     cache.note(of_version("10"))
     watch.join()
     assert cache.all()[0]["metadata"]["resourceVersion"] == "11"
@@ -256,7 +256,7 @@ def test_a_cache_has_what_there_is_and_follows_what_changes(cluster, tmp_path):
 
 
 def test_a_cache_survives_dropped_streams_an_api_that_is_away_and_compaction(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("rollout.cluster.reflector.BACKOFF_S", (0.05, 0.2))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.05, 0.2))
     with http(cluster, tmp_path) as api, reflecting(api) as cache:
         eventually(cache.synced.is_set)
         local = FakeApi(cluster)
@@ -275,9 +275,9 @@ def test_a_cache_survives_dropped_streams_an_api_that_is_away_and_compaction(clu
 
 
 def test_a_peer_that_falls_silent_is_left_after_the_read_timeout(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("rollout.cluster.reflector.BACKOFF_S", (0.05, 0.2))
-    monkeypatch.setattr("rollout.cluster.reflector.WATCH_S", (1.0, 1.0))
-    monkeypatch.setattr("rollout.cluster.api.READ_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.05, 0.2))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.WATCH_S", (1.0, 1.0))
+    monkeypatch.setattr("rollout.adapters.kubernetes.api.READ_TIMEOUT_S", 0.5)
     with http(cluster, tmp_path) as api, reflecting(api) as cache:
         eventually(cache.synced.is_set)
         cluster.silent = True
@@ -295,7 +295,7 @@ def test_a_stopped_cache_ends_also_while_it_waits_for_an_event(cluster, tmp_path
 
 
 def test_an_api_that_refuses_is_not_hammered(cluster, monkeypatch):
-    monkeypatch.setattr("rollout.cluster.reflector.BACKOFF_S", (0.2, 5.0))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.2, 5.0))
     asked = []
 
     def refuse(method, path):
@@ -310,7 +310,7 @@ def test_an_api_that_refuses_is_not_hammered(cluster, monkeypatch):
 
 
 def test_streams_that_end_at_once_are_not_reopened_at_once(cluster, monkeypatch):
-    monkeypatch.setattr("rollout.cluster.reflector.WATCH_S", (0.0, 0.0))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.WATCH_S", (0.0, 0.0))
     with reflecting(FakeApi(cluster)) as cache:
         eventually(cache.synced.is_set)
         before = len(cluster.calls)
@@ -319,7 +319,7 @@ def test_streams_that_end_at_once_are_not_reopened_at_once(cluster, monkeypatch)
 
 
 def test_a_server_that_answers_gone_to_everything_is_not_hammered(cluster, monkeypatch):
-    monkeypatch.setattr("rollout.cluster.reflector.BACKOFF_S", (0.2, 5.0))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.2, 5.0))
 
     def gone(method, path):
         if method == "WATCH":
@@ -461,7 +461,7 @@ def test_a_leader_that_was_paused_knows_at_once_that_it_leads_no_more(cluster, m
     one = Elector(FakeApi(cluster), "default", "lead", "one", TERMS)
     assert one._try() and one.leads
     later = time.monotonic() + 60
-    monkeypatch.setattr("rollout.cluster.elector.time.monotonic", lambda: later)
+    monkeypatch.setattr("rollout.adapters.kubernetes.elector.time.monotonic", lambda: later)
     assert not one.leads
 
 

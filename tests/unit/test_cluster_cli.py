@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rollout.cluster.kinds import HTTP_ROUTE, ROLLOUT
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
+from rollout.adapters.storage.command_annotations import ABORT, COMMAND, annotation_of, commands_of
+from rollout.adapters.storage.kubernetes import ClusterShelf
 from rollout.errors import Busy, NotFound
 from rollout.model.status import Status
-from rollout.records.annotations import ABORT, COMMAND, annotation_of, commands_of
-from rollout.records.cluster_shelf import ClusterShelf
 from tests.fakes import agents
 from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld

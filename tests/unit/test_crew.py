@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rollout.daemon import crew
-from rollout.daemon.crew import Crew
-from rollout.daemon.lifetime import ENDING, only_one, running
+from rollout.adapters.storage.sqlite import Store
 from rollout.engine.plan import Plan
 from rollout.errors import Busy, RouterUnavailable
+from rollout.local import supervisor
+from rollout.local.daemon_lock import ENDING, only_one, running
+from rollout.local.supervisor import Crew
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Status
-from rollout.records.sqlite import Store
 from tests.world import policy, spec
 
 
@@ -56,14 +56,14 @@ def machines(monkeypatch):
         built.setdefault(name, []).append(made)
         return made
 
-    monkeypatch.setattr(crew, "Machine", build)
+    monkeypatch.setattr(supervisor, "Machine", build)
     for name, value in (
         ("SCAN_EVERY_S", 0.02),
         ("IDLE_AFTER_S", 0.3),
         ("RETRY_AFTER_S", 0.05),
         ("BUG_RETRY_AFTER_S", 0.05),
     ):
-        monkeypatch.setattr(crew, name, value)
+        monkeypatch.setattr(supervisor, name, value)
     built["failures"] = failures  # type: ignore[assignment]
     return built
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollout.engine.routes.wanted import SetWeight
+from rollout.engine.effects import SetWeight
 from rollout.model.evidence import Verdict
 from rollout.model.status import Phase, Reason, Result
 from tests.world import Behaviour, World, policy

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.engine.routes.wanted import SetWeight
-from rollout.traffic.envoy_config import bootstrap, clusters, read_active, read_routes, routes
+from rollout.adapters.routers.envoy_config import bootstrap, clusters, read_active, read_routes, routes
+from rollout.engine.effects import SetWeight
 
 
 def split(weight: SetWeight) -> list[tuple[str, int]]:

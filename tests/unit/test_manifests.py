@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rollout.daemon.leading import LEASE_NAME
-from rollout.records.annotations import ABORT, COMMAND
+from rollout.adapters.storage.command_annotations import ABORT, COMMAND
+from rollout.controller.manager import LEASE_NAME
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests"

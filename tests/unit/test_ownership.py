@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.cluster.pods import Pods
-from rollout.metrics.ownership import Whose, foreign_problem, gateway_problem, whose
+from rollout.adapters.kubernetes.pods import Pods
+from rollout.adapters.metrics.ownership import Whose, foreign_problem, gateway_problem, whose
 
 PODS = Pods("agent-v2", "agents", frozenset({"agent-v2-abc"}), frozenset({"10.0.0.7"}))
 OURS = {"namespace": "agents", "pod": "agent-v2-abc"}

@@ -10,14 +10,14 @@ import time
 
 import pytest
 
-from rollout.cluster.kinds import SECRET
-from rollout.daemon.credentials import Credentials
+from rollout.adapters.kubernetes.resources import SECRET
+from rollout.adapters.metrics.presets import PRESETS
+from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
+from rollout.adapters.metrics.prometheus_source import PrometheusSource
+from rollout.adapters.metrics.queries import resolve, unreadable
+from rollout.controller.secrets import Credentials
 from rollout.engine.analysis.counters import take
 from rollout.errors import PageUnavailable
-from rollout.metrics.presets import PRESETS
-from rollout.metrics.prometheus import Access, PrometheusClient
-from rollout.metrics.promql import PrometheusSource
-from rollout.metrics.queries import resolve, unreadable
 from rollout.model.evidence import Ledger
 from rollout.model.kpi import Kpi
 from rollout.model.sources import Prometheus
@@ -32,7 +32,7 @@ TASKS = Kpi.model_validate({"name": "tasks", "preset": "agent-tasks", "margin": 
 @pytest.fixture
 def server(monkeypatch):
     """A Prometheus whose every answer is a new one."""
-    monkeypatch.setattr("rollout.metrics.prometheus.SHARED_S", 0.0)
+    monkeypatch.setattr("rollout.adapters.metrics.prometheus_client.SHARED_S", 0.0)
     fake = fakes.FakePrometheus()
     with fakes.serving(fake) as url:
         fake.url = url
@@ -200,7 +200,7 @@ def test_a_server_that_is_down_says_so_without_trying_again(server):
 
 
 def test_rollouts_that_ask_the_same_at_one_time_ask_once(server, monkeypatch):
-    monkeypatch.setattr("rollout.metrics.prometheus.SHARED_S", 60.0)
+    monkeypatch.setattr("rollout.adapters.metrics.prometheus_client.SHARED_S", 60.0)
     tasks(server, "v1", 100)
     server.answer = lambda: time.sleep(0.2)
     client = PrometheusClient(Access(server.url))
@@ -217,7 +217,7 @@ def test_rollouts_that_ask_the_same_at_one_time_ask_once(server, monkeypatch):
 
 
 def test_a_long_round_is_asked_in_parts_at_one_time(server, monkeypatch):
-    monkeypatch.setattr("rollout.metrics.promql.QUERY_MAX_CHARACTERS", 300)
+    monkeypatch.setattr("rollout.adapters.metrics.prometheus_source.QUERY_MAX_CHARACTERS", 300)
     tasks(server, "v1", 100, 1)
     tasks(server, "v2", 50, 2)
     read = source(server).read("v1", "v2", (TASKS,))
@@ -405,7 +405,7 @@ def test_two_replicas_that_take_turns_invent_no_outcomes(server):
 
 
 def test_an_answer_without_end_is_cut(server, monkeypatch):
-    monkeypatch.setattr("rollout.metrics.prometheus.ANSWER_MAX_BYTES", 100_000)
+    monkeypatch.setattr("rollout.adapters.metrics.prometheus_client.ANSWER_MAX_BYTES", 100_000)
     server.answer = (200, "application/json", '{"data":"' + "x" * 1_000_000 + '"}')
     assert "take out labels" in source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem
 
@@ -468,7 +468,7 @@ def test_what_lags_is_held_and_what_began_anew_is_counted_once_it_is_sure(case):
 def test_every_spelling_of_a_bound_is_that_bound_and_no_other(bound, written):
     import re
 
-    from rollout.metrics.promql import any_spelling
+    from rollout.adapters.metrics.prometheus_source import any_spelling
 
     pattern = any_spelling(bound).removeprefix('le=~"').removesuffix('"')
     if written != "2.50":

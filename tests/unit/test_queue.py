@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from rollout.daemon.queue import WorkQueue
+from rollout.runtime.workqueue import WorkQueue
 
 
 class Clock:

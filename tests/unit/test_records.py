@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from rollout.adapters.storage.sqlite import Store
+from rollout.adapters.storage.sqlite_lease import COMMANDS_PENDING_MAX, as_json
 from rollout.errors import Busy, InvalidInput, RecordsUnavailable
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import CommandOutcome, Decision, Phase, Reason, Result, Status
-from rollout.records.held import COMMANDS_PENDING_MAX, as_json
-from rollout.records.sqlite import Store
 from tests.world import policy, spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_what_is_declared_first_is_there_with_its_status(store):
 
 
 def test_several_can_open_a_new_store_at_once(tmp_path):
-    code = f"from pathlib import Path; from rollout.records.sqlite import Store; Store(Path({str(tmp_path)!r}) / 's', create=True)"
+    code = f"from pathlib import Path; from rollout.adapters.storage.sqlite import Store; Store(Path({str(tmp_path)!r}) / 's', create=True)"
     for attempt in range(3):
         (tmp_path / "s").exists() and (tmp_path / "s" / "rollouts.db").unlink()
         children = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(5)]
@@ -150,7 +150,7 @@ def test_a_killed_holder_lets_go_of_its_lease(store):
     script = """
         import os, signal, sys
         from pathlib import Path
-        from rollout.records.sqlite import Store
+        from rollout.adapters.storage.sqlite import Store
         from tests.unit.test_records import AGENT, ROLLOUT
         held = Store(Path(sys.argv[1]), create=True).hold(AGENT, lambda _: ROLLOUT)
         os.kill(os.getpid(), signal.SIGKILL)

@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollout.cluster.kinds import GRPC_ROUTE, HTTP_ROUTE, REFERENCE_GRANT, VIRTUAL_SERVICE
-from rollout.engine.routes.wanted import LeaveRoute, SetWeight, in_force
+from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, REFERENCE_GRANT, VIRTUAL_SERVICE
+from rollout.adapters.routers.gateway_api import acceptance
+from rollout.adapters.routers.kubernetes import FLAVOURS, AdoptedRouter
+from rollout.adapters.workloads.services import ServiceWorkloads, identity_of
+from rollout.engine.effects import LeaveRoute, SetWeight
+from rollout.engine.routes.wanted import in_force
 from rollout.errors import RouterUnavailable
 from rollout.model.naming import Naming
 from rollout.model.resource import Backends
 from rollout.model.routes import ClusterRoute
 from rollout.model.status import Reason
-from rollout.traffic.adopted import FLAVOURS, AdoptedRouter
-from rollout.traffic.gateway import acceptance
-from rollout.workloads.services import ServiceWorkloads, identity_of
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.patches import json_patch
@@ -432,7 +433,7 @@ def test_a_sleeping_version_is_woken_to_as_many_replicas_as_the_other_and_never_
 
 
 def test_what_an_autoscaler_owns_is_left_to_it():
-    from rollout.cluster.kinds import AUTOSCALER
+    from rollout.adapters.kubernetes.resources import AUTOSCALER
 
     over, api = workloads()
     agents.version(api, "v2", ready=0, replicas=0)

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from rollout.daemon.queue import WorkQueue
+from rollout.adapters.metrics.sampler import Sampler
 from rollout.engine.facts import Reading, Round
-from rollout.metrics.sampler import Sampler
+from rollout.runtime.workqueue import WorkQueue
 
 ROUND = Round({}, Reading())
 

@@ -6,12 +6,12 @@ import httpx
 import pytest
 import yaml
 
+from rollout.adapters.http import PAGE_MAX_BYTES, Pages
+from rollout.adapters.metrics.queries import resolve, unreadable
+from rollout.adapters.metrics.scrape import SERIES_MAX, ScrapeSource
+from rollout.adapters.metrics.selector import parse
 from rollout.engine.facts import Round
 from rollout.errors import PageUnavailable
-from rollout.http import PAGE_MAX_BYTES, Pages
-from rollout.metrics.queries import resolve, unreadable
-from rollout.metrics.scrape import SERIES_MAX, ScrapeSource
-from rollout.metrics.selector import parse
 from rollout.model.kpi import Kpi
 from tests.world import POLICY, policy
 

@@ -11,18 +11,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import ormsgpack
 import pytest
 
-from rollout.daemon.clock import WallClock
+from rollout.adapters.http import Services
+from rollout.adapters.statecontracts.collector import StateKeeper
+from rollout.adapters.statecontracts.fetch import ContractReader
+from rollout.adapters.workloads.services import service_urls
 from rollout.engine.facts import Told
 from rollout.errors import PageUnavailable
-from rollout.http import Services
 from rollout.model.keeping import ContractSource, StateStore
 from rollout.model.naming import Naming
 from rollout.model.resource import Backends, Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status import Phase, Pinned, Status
-from rollout.states.keeper import StateKeeper
-from rollout.states.sources import ContractReader
-from rollout.workloads.services import service_urls
+from rollout.runtime.clock import WallClock
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi

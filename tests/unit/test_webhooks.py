@@ -20,11 +20,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rollout.adapters.checks import webhooks
+from rollout.adapters.checks.runner import Keeper, asked
+from rollout.adapters.http import Services
 from rollout.engine.facts import CheckFact
 from rollout.errors import PageUnavailable
-from rollout.gates import webhooks
-from rollout.gates.keeper import Keeper, asked
-from rollout.http import Services
 from rollout.model.gating import Gates, Webhook
 from rollout.model.resource import Metadata
 from rollout.model.rollout import Rollout
@@ -205,7 +205,7 @@ def hooked(url: str) -> Gates:
 
 
 def test_a_webhook_that_hangs_holds_nobody_up(keeper, monkeypatch):
-    monkeypatch.setattr("rollout.gates.webhooks.REQUEST_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("rollout.adapters.checks.webhooks.REQUEST_TIMEOUT_S", 0.5)
     release = threading.Event()
     with service(lambda _: release.wait(30)) as url:
         began = time.monotonic()
@@ -217,7 +217,7 @@ def test_a_webhook_that_hangs_holds_nobody_up(keeper, monkeypatch):
 
 
 def test_a_webhook_that_trickles_is_given_up_in_time(keeper, monkeypatch):
-    monkeypatch.setattr("rollout.gates.webhooks.REQUEST_TIMEOUT_S", 0.4)
+    monkeypatch.setattr("rollout.adapters.checks.webhooks.REQUEST_TIMEOUT_S", 0.4)
 
     def trickle(handler):
         handler.send_response(200)
@@ -236,7 +236,7 @@ def test_a_webhook_that_trickles_is_given_up_in_time(keeper, monkeypatch):
 
 def test_a_webhook_that_trickles_its_headers_is_cut_off_too(keeper, monkeypatch):
     """Each read is in time, so nothing but a deadline over all of them ends it."""
-    monkeypatch.setattr("rollout.gates.webhooks.REQUEST_TIMEOUT_S", 0.4)
+    monkeypatch.setattr("rollout.adapters.checks.webhooks.REQUEST_TIMEOUT_S", 0.4)
     over = threading.Event()
 
     def trickle(handler):
@@ -329,7 +329,7 @@ def test_a_command_that_floods_its_output_is_judged_all_the_same(keeper):
 MARK = f"{os.getpid():07}"
 """Tells this run's processes from those of another that runs on the same machine."""
 
-GUARD = (sys.executable, "-m", "rollout.gates.guard")
+GUARD = (sys.executable, "-m", "rollout.adapters.checks.command_supervisor")
 
 
 def guarded(*words: str, seconds: float) -> subprocess.Popen:
@@ -403,7 +403,7 @@ def test_a_fault_of_ours_while_asking_is_told_and_not_lost_on_its_thread(keeper,
     def broken(*_):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("rollout.gates.jobs.ask", broken)
+    monkeypatch.setattr("rollout.adapters.checks.jobs.ask", broken)
     gates = hooked("http://127.0.0.1:1/run")
     assert settled(keeper, under_way(), gates, lambda fact: fact.message).message == "cannot be asked: RuntimeError"
 

@@ -16,6 +16,7 @@ from rollout.engine.gates.approvals import (
     window_is_open,
     window_is_open_for_all,
 )
+from rollout.engine.gates.compatibility import state_is_compatible
 from rollout.engine.gates.evidence import evidence_is_in, reference_can_be_frozen, reference_is_known
 from rollout.engine.gates.gate import Gate
 from rollout.engine.gates.progress import (
@@ -41,7 +42,6 @@ from rollout.engine.gates.readiness import (
     versions_are_ready,
     versions_have_backends,
 )
-from rollout.engine.state.gate import state_is_compatible
 
 PREFLIGHT: tuple[Gate, ...] = (
     versions_have_backends,  # both can be reached at all

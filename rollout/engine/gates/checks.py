@@ -7,9 +7,9 @@ never changes, so that asking twice is asking once. No verdict in time is neithe
 from __future__ import annotations
 
 from rollout.engine import messages
-from rollout.engine.analysis.ingest import LOOKING
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
+from rollout.engine.transitions import OBSERVED
 from rollout.model.status import CheckRun, Reason
 
 CHECKS_KEPT = 40
@@ -23,7 +23,7 @@ BEFORE_PROMOTION = "before-promotion"
 def follow(context: PlanContext) -> None:
     """Take in what is known of the checks under way; where nothing is watched any more they are given up."""
     runs = []
-    if context.status.phase not in LOOKING:
+    if context.status.phase not in OBSERVED:
         kept = tuple(run for run in context.status.checks if run.state != "running")
         if kept != context.status.checks:
             context.update(checks=kept)

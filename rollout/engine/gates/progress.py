@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollout.engine import messages
-from rollout.engine.analysis.ingest import is_gap
+from rollout.engine.analysis.gaps import is_gap
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.model.status import Reason

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
-from rollout.engine.rollback.send_back import send_back
-from rollout.model.status import HeldBy, Phase, Reason, Result
+from rollout.engine.rollback.send_back import send_back, stop_spending
+from rollout.model.status import HeldBy, Reason, Result
 
 TRAFFIC_TIMEOUT_S = 120.0
 """A weight that is not in force, or refuted by the requests, for this long needs a human."""
@@ -34,15 +34,6 @@ def wait_or_give_up(context: PlanContext, blocked: Blocked) -> None:
         context.hold(HeldBy.POLICY, blocked.reason, blocked.message)
     else:
         context.wait(blocked.reason, blocked.message)
-
-
-def stop_spending(context: PlanContext, blocked: Blocked) -> None:
-    """The candidate has cost what it may: go back, or ask. Resuming grants the same sum once more."""
-    cap = context.policy.spend_cap
-    if cap is not None and cap.then == "rollback":
-        send_back(context, blocked.reason, blocked.message)
-    elif context.status.phase is not Phase.PAUSED:
-        context.hold(HeldBy.POLICY, blocked.reason, blocked.message)
 
 
 def undecided(context: PlanContext, blocked: Blocked, after_s: float) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rollout.engine.context import PlanContext
+from rollout.engine.gates.gate import Blocked
 from rollout.engine.state.point_of_no_return import no_return, rollback_harms
 from rollout.engine.transitions import Event, allows
-from rollout.model.status import HeldBy, Reason
+from rollout.model.status import HeldBy, Phase, Reason
 
 
 def send_back(context: PlanContext, reason: Reason, message: str, **changes: Any) -> None:
@@ -21,3 +22,12 @@ def send_back(context: PlanContext, reason: Reason, message: str, **changes: Any
             context.hold(HeldBy.POLICY, reason, told)
         return
     context.go(Event.ROLL_BACK, reason, f"{message}. It costs: {cost}" if cost else message, **changes)
+
+
+def stop_spending(context: PlanContext, blocked: Blocked) -> None:
+    """The candidate has cost what it may: go back, or ask. Resuming grants the same sum once more."""
+    cap = context.policy.spend_cap
+    if cap is not None and cap.then == "rollback":
+        send_back(context, blocked.reason, blocked.message)
+    elif context.status.phase is not Phase.PAUSED:
+        context.hold(HeldBy.POLICY, blocked.reason, blocked.message)

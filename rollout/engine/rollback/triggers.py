@@ -6,8 +6,7 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import is_down
 from rollout.engine.gates.approvals import spend_is_granted
-from rollout.engine.phases.waiting import stop_spending
-from rollout.engine.rollback.send_back import send_back
+from rollout.engine.rollback.send_back import send_back, stop_spending
 from rollout.engine.state.live import live_harm
 from rollout.engine.transitions import Event, allows
 from rollout.model.evidence import Verdict

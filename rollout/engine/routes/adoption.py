@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
+from rollout.engine.effects import Effect, LeaveRoute, SetWeight, Wake
 from rollout.engine.facts import RouteFacts
-from rollout.engine.routes.wanted import Effect, LeaveRoute, SetWeight, Wake, is_as_wanted
+from rollout.engine.routes.wanted import is_as_wanted
 from rollout.model.status import Base, Phase, Reason
 from rollout.model.units import FULL_BP
 

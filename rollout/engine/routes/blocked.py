@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
+from rollout.engine.effects import SetWeight
 from rollout.engine.facts import RouteFacts
-from rollout.engine.routes.wanted import SetWeight, is_as_wanted, wanted_route
+from rollout.engine.routes.wanted import is_as_wanted, wanted_route
 from rollout.model.status import Phase, Reason, RouteBlock
 
 LOUD_AFTER_S = 20.0

@@ -1,0 +1,1 @@
+"""What lies beyond the engine's ports: one room for each."""

@@ -1,0 +1,1 @@
+"""Checks by others: webhooks, commands, release windows."""

@@ -1,0 +1,86 @@
+"""Webhooks: one short request at a time, so that nobody waits for whoever is asked.
+
+    POST url   {"id", "point", "rollout", "namespace", "stable", "candidate", "urls", "preview"}   Idempotency-Key: id
+      200  {"passed": true, "message": "..."}     the verdict
+      202  Location: /where/to/poll               it is being worked on
+    GET  what Location named, every `pollEvery`:  200 with the verdict, or 202
+
+Anything else is no verdict: not a 200 without one, not a redirect, not a page that is too large, not silence. It is
+told, and asked again until the check's time is over. `passed` must be true or false, not a word that looks like it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from rollout.adapters.http import Answer, Services
+from rollout.engine.facts import CheckFact
+from rollout.errors import PageUnavailable
+from rollout.model.gating import Webhook
+
+REQUEST_TIMEOUT_S = 10.0
+ANSWER_MAX_BYTES = 64 * 1024
+MESSAGE_MAX = 500
+
+
+def ask(services: Services, hook: Webhook, question: dict[str, Any], where: str) -> CheckFact:
+    """Ask once: begin the check, or poll `where` if it is known. Never raises: trouble is a fact without verdict."""
+    headers = {"Idempotency-Key": str(question["id"]), "Accept": "application/json"}
+    if hook.auth is not None:
+        token = os.environ.get(hook.auth.bearer.env, "").strip()
+        if not token or not token.isascii() or not token.isprintable():
+            message = f"the variable {hook.auth.bearer.env} is not set to a usable token"
+            return CheckFact(where=where, message=message)
+        headers["Authorization"] = f"Bearer {token}"
+    method, url, body = ("GET", where, None) if where else ("POST", hook.url, question)
+    try:
+        answer = services.ask(method, url, body, headers, REQUEST_TIMEOUT_S, ANSWER_MAX_BYTES)
+    except PageUnavailable as error:
+        return CheckFact(where=where, message=str(error))
+    return read(answer, hook.url, where)
+
+
+def read(answer: Answer, url: str, where: str) -> CheckFact:
+    """Return what an answer says; a `where` that it names must lie at the same origin as `url`."""
+    if answer.status == 202:
+        try:
+            found = urljoin(where or url, answer.location) if answer.location else where
+            elsewhere = urlsplit(found)[:2] != urlsplit(url)[:2] or not found.isprintable()
+        except ValueError:
+            found, elsewhere = answer.location, True
+        if not found:
+            return CheckFact(message="answered 202 without a Location to poll")
+        if elsewhere:
+            return CheckFact(where=where, message=f"answered 202 with a Location elsewhere: {clean(found)}")
+        return CheckFact(where=found, message=_said(answer.text) or "is being worked on")
+    if answer.status != 200:
+        return CheckFact(where=where, message=f"answered {answer.status}, which is no verdict")
+    try:
+        said = json.loads(answer.text)
+    except (ValueError, RecursionError):
+        return CheckFact(where=where, message="answered 200 with something that is not JSON, which is no verdict")
+    passed = said.get("passed") if isinstance(said, dict) else None
+    if not isinstance(passed, bool):
+        message = 'answered 200 without "passed": true or false, which is no verdict'
+        return CheckFact(where=where, message=message)
+    return CheckFact(passed=passed, where=where, message=_said(answer.text))
+
+
+def _said(text: str) -> str:
+    """Return the message in an answer, if it has one."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    message = said.get("message", "") if isinstance(said, dict) else ""
+    return clean(message) if isinstance(message, str) else ""
+
+
+def clean(text: str) -> str:
+    """Return what others say as one short line that can be written down and shown: no control characters."""
+    text = " ".join(text.encode("utf-8", errors="replace").decode("utf-8").split())
+    text = "".join(letter for letter in text if letter.isprintable())
+    return text if len(text) <= MESSAGE_MAX else text[: MESSAGE_MAX - 1] + "…"

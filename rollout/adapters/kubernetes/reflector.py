@@ -1,0 +1,181 @@
+"""A cache of all objects of one kind, kept by listing once and watching on.
+
+Own, because the client's informer cannot watch custom resources and reconnects without a pause while the API is
+down. Back-off is client-go's: 0.8 s doubling to 30 s, with jitter; a stream that ends in less than a second is a
+failure, and only an event or a bookmark ends a row of them.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from rollout.adapters.kubernetes.api import Api, Watch
+from rollout.adapters.kubernetes.resources import Kind, Object, key_of, version_of
+from rollout.errors import ClusterUnavailable, Forbidden, Gone, NotFound
+
+BACKOFF_S = (0.8, 30.0)
+WATCH_S = (240.0, 300.0)
+MISSING_RETRY_S = 60.0
+"""A kind that is not installed, or that we may not read, may become so; asking often helps nobody."""
+
+SHORT_S = 1.0
+GONE_KEPT = 1000
+"""So many deletions are remembered, so that a late answer of a write does not bring the object back."""
+
+
+class Reflector:
+    """Keeps `items` as the cluster has them. changed: is told every object that came, changed or went.
+
+    optional: whether the daemon is ready without it: its kind may not be installed, or be forbidden.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        kind: Kind,
+        namespace: str | None,
+        changed: Callable[[Object], None],
+        *,
+        optional: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.optional = optional
+        self.problem = ""
+        self.synced = threading.Event()
+        self._api, self._namespace, self._changed = api, namespace, changed
+        self._items: dict[str, Object] = {}
+        self._gone: dict[str, Object] = {}
+        self._lock = threading.Lock()  # around a change of either: what a write returned comes from another thread
+        self._version = ""
+        self._watch: Watch | None = None
+        self._stopped = threading.Event()
+        self._failures = 0
+        self._thread = threading.Thread(target=self._run, name=f"reflect-{kind.plural}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if (watch := self._watch) is not None:
+            watch.stop()
+
+    def join(self, timeout_s: float) -> None:
+        self._thread.join(timeout_s)
+
+    def get(self, namespace: str, name: str) -> Object | None:
+        """Return an object as last seen. It is shared: never change it."""
+        return self._items.get(f"{namespace}/{name}")
+
+    def all(self) -> list[Object]:
+        return list(self._items.values())
+
+    def note(self, found: Object) -> None:
+        """Take in what a write of ours has returned, unless the watch has seen a newer version already."""
+        with self._lock:
+            known = self._items.get(key_of(found)) or self._gone.get(key_of(found))
+            if known is None or is_newer(found, known):
+                self._items[key_of(found)] = _slim(found)
+
+    def forget(self, found: Object) -> None:
+        """Take an object out that the API says is not there."""
+        with self._lock:
+            self._items.pop(key_of(found), None)
+        self._changed(found)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            try:
+                if not self._version:
+                    self._list()
+                self._follow()
+                ended_early = time.monotonic() - began < SHORT_S
+                self._failures = self._failures + 1 if ended_early else 0
+            except Gone:
+                self._version = ""
+                self._failures += 1
+            except (Forbidden, NotFound) as error:
+                self._trouble(str(error))
+                self._version = ""
+                self._stopped.wait(MISSING_RETRY_S if self.optional else self._pause_s())
+                continue
+            except ClusterUnavailable as error:
+                self._failures += 1
+                self._trouble(str(error))
+                self._stopped.wait(error.retry_after_s)
+            except Exception as error:  # noqa: BLE001  a cache that stops without a word would blind the daemon
+                self._failures += 1
+                self._version = ""
+                self._trouble(f"a fault of this tool: {error!r}")
+            if self._failures:
+                self._stopped.wait(self._pause_s())
+
+    def _pause_s(self) -> float:
+        least, most = BACKOFF_S
+        return min(most, least * 2.0 ** min(10, self._failures - 1)) * random.uniform(1.0, 2.0)  # noqa: S311
+
+    def _trouble(self, why: str) -> None:
+        if self.problem != why:
+            structlog.get_logger("rollout").warning("the cache falls behind", kind=self.kind.resource, why=why)
+        self.problem = why
+
+    def _list(self) -> None:
+        found, version = self._api.list_all(self.kind, self._namespace)
+        now = {key_of(each): _slim(each) for each in found}
+        with self._lock:
+            before, self._items, self._version = self._items, now, version
+        self.problem = ""
+        self.synced.set()
+        for key, each in now.items():
+            if key not in before or version_of(before[key]) != version_of(each):
+                self._changed(each)
+        for key in before.keys() - now.keys():
+            self._changed(before[key])
+
+    def _follow(self) -> None:
+        watch = self._api.watch(self.kind, self._namespace, self._version, random.uniform(*WATCH_S))  # noqa: S311
+        self._watch = watch
+        if self._stopped.is_set():
+            watch.stop()
+        for event in watch:
+            found = event["object"]
+            if event["type"] != "BOOKMARK":
+                self._take(event["type"], found)
+            self._version = version_of(found)
+            self._failures, self.problem = 0, ""
+
+    def _take(self, kind: str, found: Object) -> None:
+        with self._lock:
+            if kind == "DELETED":
+                self._items.pop(key_of(found), None)
+                self._gone[key_of(found)] = {"metadata": {"resourceVersion": version_of(found)}}
+                if len(self._gone) > GONE_KEPT:
+                    del self._gone[next(iter(self._gone))]
+            else:
+                self._items[key_of(found)] = _slim(found)
+        self._changed(found)
+
+
+def is_newer(one: Object, other: Object) -> bool:
+    """Whether `one` was read after `other`. Versions are numbers in every API server that there is."""
+    try:
+        return int(version_of(one)) >= int(version_of(other))
+    except ValueError:
+        return version_of(one) != version_of(other)
+
+
+def _slim(found: Object) -> Object:
+    """Return the object without what only servers read, half of its size; who manages fields stays, at its place."""
+    kept = [
+        {key: each[key] for key in ("manager", "operation", "subresource") if key in each}
+        for each in found["metadata"].pop("managedFields", None) or ()
+    ]
+    if kept:
+        found["metadata"]["managedFields"] = kept
+    return found

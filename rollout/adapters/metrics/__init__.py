@@ -1,0 +1,1 @@
+"""Counters of both versions: from Prometheus, or from the agents' own pages."""

@@ -1,0 +1,220 @@
+"""The metrics source `scrape`: the agents' own pages and the router's, no Prometheus needed.
+
+One round reads every page once, at the same time, so that both versions are counted over the same span. A KPI is used
+only when every page it needs was read; the counters keep running meanwhile and the next good round counts it all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from rollout.adapters.http import Pages
+from rollout.adapters.metrics.presets import REQUESTS, ROUTER_PREFIX
+from rollout.adapters.metrics.queries import Query, resolve
+from rollout.adapters.metrics.selector import Selector, parse
+from rollout.engine.facts import Counters, Reading, Round
+from rollout.errors import PageUnavailable
+from rollout.model.kpi import Kpi
+from rollout.model.units import expand
+
+SERIES_MAX = 200
+"""More series than this in one arm of one KPI would not fit into a rollout's status."""
+
+ROUTER = "router"
+_BIRTH = "process_start_time_seconds"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page as read: samples by metric name, or what is wrong with it."""
+
+    samples: Mapping[str, list[tuple[Mapping[str, str], float]]] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    problem: str = ""
+
+
+class ScrapeSource:
+    """Reads KPIs from metrics pages.
+
+    pages_of: the metrics pages of a version. router_page: the router's statistics, or None where it has none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pages_of: Callable[[str], tuple[str, ...]],
+        router_page: Callable[[], str | None],
+        http: Pages,
+        timeout_s: float,
+    ) -> None:
+        self._name = name
+        self._pages_of = pages_of
+        self._router_page = router_page
+        self._http = http
+        self._timeout_s = timeout_s
+        self._readers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="scrape")
+
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
+        """Read all pages once and return every KPI's counters for both versions.
+
+        spend: the counter of what a version costs, if that is capped; only the candidate's is read.
+        """
+        queries, faults = resolve(kpis)
+        assert not faults, "documents were checked before anything started"
+        urls = {url: url for version in (stable, candidate) for url in self._pages_of(version)}
+        if router_url := self._router_page():
+            urls[ROUTER] = router_url
+        pages = dict(zip(urls, self._readers.map(self._page, urls.values()), strict=True))
+        births = {
+            url: values[0][1] for url, page in pages.items() if url != ROUTER and (values := page.samples.get(_BIRTH))
+        }
+        requests = Query("requests", REQUESTS, REQUESTS, good=False)
+        return Round(
+            kpis={query.name: self._reading(query, stable, candidate, pages) for query in queries},
+            requests=self._reading(requests, stable, candidate, pages),
+            responses={
+                query.name: self._reading(
+                    Query(query.name, query.total, query.among, good=False), stable, candidate, pages
+                )
+                for query in queries
+                if query.among
+            },
+            spend=self._spend(spend, candidate, pages) if spend else None,
+            births=births,
+            pages=tuple(url for url, page in pages.items() if not page.problem),
+        )
+
+    def close(self) -> None:
+        self._readers.shutdown(wait=False, cancel_futures=True)
+
+    def _page(self, url: str) -> Page:
+        try:
+            return read_page(self._http.get(url, self._timeout_s), url)
+        except PageUnavailable as error:
+            return Page(problem=str(error))
+
+    def _reading(self, query: Query, stable: str, candidate: str, pages: Mapping[str, Page]) -> Reading:
+        arms: list[Counters] = []
+        for version in (stable, candidate):
+            found: dict[str, dict[str, float]] = {}
+            for key, text in (("counted", query.counted), ("total", query.total)):
+                selector = parse(expand(text, name=self._name, version=version, namespace="default"))
+                series = self._series(selector, version, pages, must_exist=key == "total")
+                if isinstance(series, str):
+                    return Reading(problem=series)
+                found[key] = series
+            arms.append(Counters(bad=found["counted"], total=found["total"]))
+        stable_arm, candidate_arm = arms
+        if stable != candidate and (shared := stable_arm.total.keys() & candidate_arm.total.keys()):
+            what = min(shared).partition("|")[2]
+            message = f"{what} is counted for {stable} and for {candidate}: the versions cannot be told apart"
+            return Reading(problem=f'{message}; add a label such as version="$version"')
+        return Reading(stable=stable_arm, candidate=candidate_arm, good=query.good)
+
+    def _spend(self, counter: str, candidate: str, pages: Mapping[str, Page]) -> Reading:
+        selector = parse(expand(counter, name=self._name, version=candidate, namespace="default"))
+        found = self._series(selector, candidate, pages, must_exist=True)
+        return Reading(problem=found) if isinstance(found, str) else Reading(candidate=Counters(total=found))
+
+    def _other_labels(
+        self, selector: Selector, names: tuple[str, ...], pages: Mapping[str, Page]
+    ) -> dict[str, float] | str:
+        """Say which series there are where none of them is meant: usually a label with the other version's name."""
+        others = [labels for name in names for labels, _ in pages[name].samples.get(selector.name, ())]
+        if not others:
+            return {}
+        wanted = {each.label for each in selector.matchers}
+        shown = ", ".join(f'{label}="{value}"' for label, value in sorted(others[0].items()) if label in wanted)
+        return f"{', '.join(names)} has {selector.name}, but only with {shown or 'other labels'}"
+
+    def _series(
+        self, selector: Selector, version: str, pages: Mapping[str, Page], *, must_exist: bool
+    ) -> dict[str, float] | str:
+        """Return the values of the series that are meant, by series; or what is wrong.
+
+        must_exist: whether no series at all, where there are others of that name, is a fault. Failures may not have
+        happened yet; trials that are labelled otherwise are counted for nobody.
+        """
+        routers = selector.name.startswith(ROUTER_PREFIX)
+        names = (ROUTER,) if routers else self._pages_of(version)
+        found: dict[str, float] = {}
+        known: set[str] = set()
+        for name in names:
+            page = pages.get(name, Page(problem="the router has no statistics page"))
+            if page.problem:
+                return page.problem
+            known |= page.names
+            for labels, value in page.samples.get(selector.name, ()):
+                if selector.accepts(labels):
+                    if not math.isfinite(value) or value < 0:
+                        return f"{selector.name} has the value {value} on {name}: that is no counter"
+                    found[f"{name}|{_series_name(selector.name, labels)}"] = value
+            if selector.bound is not None and (problem := _missing_bound(selector, page)):
+                return problem
+        if not routers and selector.name not in known:
+            close = difflib.get_close_matches(selector.name, sorted(known), n=1, cutoff=0.88)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            return f"there is no metric {selector.name} on {', '.join(names)}{hint}"
+        if must_exist and not routers and not found:
+            return self._other_labels(selector, names, pages)
+        if len(found) > SERIES_MAX:
+            return f"{selector.name} has {len(found)} series, more than {SERIES_MAX}: take out a label"
+        return found
+
+
+def read_page(text: str, url: str) -> Page:
+    """Read a metrics page; a page that is something else says so in its `problem`."""
+    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  60 ms at start
+
+    samples: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+    names: set[str] = set()
+    try:
+        for family in text_string_to_metric_families(text):
+            names |= _family_names(family.name, family.type)
+            for sample in family.samples:
+                for name in _sample_names(sample.name, family.type):
+                    samples.setdefault(name, []).append((sample.labels, sample.value))
+    except (ValueError, IndexError, KeyError) as error:
+        return Page(problem=f"{url} is not a metrics page: {str(error)[:80] or 'it cannot be parsed'}")
+    if not samples and not names:
+        return Page(problem=f"{url} is empty: it is not a metrics page")
+    return Page(samples=samples, names=frozenset(names | samples.keys()))
+
+
+def _sample_names(name: str, kind: str) -> tuple[str, ...]:
+    """Return the names a sample may be asked for by.
+
+    The parser appends `_total` to every counter, also to those that are exposed without it, as Envoy's are.
+    """
+    return (name, name.removesuffix("_total")) if kind == "counter" else (name,)
+
+
+def _family_names(name: str, kind: str) -> set[str]:
+    """Return the sample names that a family declares, also when it has no sample yet."""
+    if kind == "counter":
+        return {name, f"{name}_total"}
+    if kind == "histogram":
+        return {f"{name}_bucket", f"{name}_count", f"{name}_sum"}
+    return {name}
+
+
+def _missing_bound(selector: Selector, page: Page) -> str:
+    """Say which bucket bounds there are, where the one asked for is not among them."""
+    bounds = {
+        labels.get("le", "")
+        for labels, _ in page.samples.get(selector.name, ())
+        if selector.accepts(labels, any_bound=True)
+    }
+    if not bounds or any(selector.accepts_bound(bound) for bound in bounds):
+        return ""
+    shown = ", ".join(sorted(bounds, key=float))
+    return f"{selector.name} has no bucket at {selector.bound}; its bounds are {shown}"
+
+
+def _series_name(name: str, labels: Mapping[str, str]) -> str:
+    inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    return f"{name}{{{inside}}}"

@@ -1,0 +1,1 @@
+"""Routes: the rule that is shifted, in Gateway API, Istio and Envoy."""

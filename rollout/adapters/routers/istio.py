@@ -1,0 +1,100 @@
+"""VirtualService of Istio: its words. It tells no dependable status, so only the requests show what is in force.
+
+Versions are told apart by host. Subsets of one host are refused: what a subset selects stands in another object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rollout.adapters.kubernetes.resources import Object
+from rollout.adapters.routers.gateway_api import RETRIES, Acceptance
+from rollout.adapters.routers.rule import Dialect
+from rollout.model.naming import Naming
+
+USUAL_BASE = 100
+"""Weights that add up to 100 are what every version of Istio takes."""
+
+
+def _destination(backend: Object) -> Object:
+    found = backend.get("destination")
+    return found if isinstance(found, dict) else {}
+
+
+def _service_of(backend: Object, naming: Naming) -> str | None:
+    return None if _why_not(backend, naming) else str(_destination(backend).get("host", "")).partition(".")[0]
+
+
+def _why_not(backend: Object, naming: Naming) -> str:
+    destination = _destination(backend)
+    host = str(destination.get("host", ""))
+    if destination.get("subset"):
+        return f"splits {host} by subset {destination['subset']}: give each version a host of its own"
+    service, _, rest = host.partition(".")
+    namespace = rest.partition(".")[0] or naming.namespace
+    if namespace != naming.services_in or (rest.count(".") and not rest.partition(".")[2].startswith("svc")):
+        return f"host {host} is not in the namespace {naming.services_in}"
+    port = destination.get("port")
+    number = port.get("number") if isinstance(port, dict) else None
+    if naming.backends.port is not None and number not in (None, naming.backends.port):
+        return f"host {host} is on port {number}, and spec.backends.port is {naming.backends.port}: correct one of them"
+    if naming.version_of(service) is None:
+        return f"host {host} is not named by spec.backends.service ({naming.backends.service})"
+    return ""
+
+
+def _new_backend(version: str, naming: Naming) -> Object:
+    host = naming.service(version)
+    if naming.services_in != naming.namespace:
+        host = f"{host}.{naming.services_in}.svc.cluster.local"
+    destination: Object = {"host": host}
+    if naming.backends.port is not None:
+        destination["port"] = {"number": naming.backends.port}
+    return {"destination": destination}
+
+
+def _cautions(rule: Object) -> Iterable[str]:
+    if rule.get("mirror") or rule.get("mirrors"):
+        yield "mirrors requests: an agent whose tools have side effects acts twice"
+    retries = rule.get("retries")
+    if isinstance(retries, dict) and retries.get("attempts"):
+        yield RETRIES
+
+
+def _unsplit(route: Object) -> str:
+    """Say why no rule can be split, where the whole object says so."""
+    spec = route.get("spec")
+    spec = spec if isinstance(spec, dict) else {}
+    http = spec.get("http")
+    rules = [each for each in http if isinstance(each, dict)] if isinstance(http, list) else []
+    delegates = [each["delegate"] for each in rules if isinstance(each.get("delegate"), dict)]
+    if delegates and not any(each.get("route") for each in rules):
+        names = ", ".join(str(each.get("name")) for each in delegates)
+        return f"delegates to the VirtualService {names}: name that one in spec.routes"
+    others = [kind for kind in ("tcp", "tls") if spec.get(kind)]
+    if others and not rules:
+        return f"splits {' and '.join(others)}: only http can be split"
+    return ""
+
+
+def acceptance(_: Object) -> Acceptance:
+    """Return that nothing can be told."""
+    return Acceptance()
+
+
+ISTIO = Dialect(
+    rules="http",
+    backends="route",
+    matches="match",
+    target=_destination,
+    target_path="/destination",
+    name_key="host",
+    service_of=_service_of,
+    why_not=_why_not,
+    cautions=_cautions,
+    unsplit=_unsplit,
+    new_backend=_new_backend,
+    usual_base=USUAL_BASE,
+    default_weight=0,
+    alone_gets_all=True,
+)

@@ -1,0 +1,281 @@
+"""A router that is a route in the cluster: read from the watch's cache, written by a JSON patch with tests."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rollout.adapters.kubernetes.api import Api
+from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, VIRTUAL_SERVICE, Kind, Object, version_of
+from rollout.adapters.routers import gateway_api, istio
+from rollout.adapters.routers.gateway_api import GATEWAY, Acceptance
+from rollout.adapters.routers.istio import ISTIO
+from rollout.adapters.routers.route_patch import release_patch, removal_patch, weight_patch
+from rollout.adapters.routers.rule import (
+    Dialect,
+    Refused,
+    Rule,
+    addition,
+    find_rule,
+    identity_of,
+    missing,
+    notes,
+    others_in,
+    ports_of,
+)
+from rollout.engine.effects import LeaveRoute, SetWeight
+from rollout.engine.facts import RouteFacts
+from rollout.errors import (
+    ClusterUnavailable,
+    Conflict,
+    Forbidden,
+    NotFound,
+    NotInstalled,
+    Rejected,
+    RouteRaced,
+    RouterUnavailable,
+    RouteWriteDenied,
+)
+from rollout.model.naming import Naming
+from rollout.model.routes import ClusterRoute, Route
+from rollout.model.status import Reason, RuleIdentity
+
+LEAVE_TRIES = 5
+
+
+class Cache(Protocol):
+    """Objects of one kind as last seen. problem: why they may be old, or missing."""
+
+    @property
+    def problem(self) -> str: ...
+
+    def get(self, namespace: str, name: str) -> Object | None: ...
+
+    def note(self, found: Object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """One kind of route: where it lives, its words, and what says whether it is in force."""
+
+    key: str
+    kind: Kind
+    dialect: Dialect
+    acceptance: Callable[[Object], Acceptance]
+
+
+FLAVOURS = (
+    Flavour("httpRoute", HTTP_ROUTE, GATEWAY, gateway_api.acceptance),
+    Flavour("grpcRoute", GRPC_ROUTE, GATEWAY, gateway_api.acceptance),
+    Flavour("virtualService", VIRTUAL_SERVICE, ISTIO, istio.acceptance),
+)
+
+
+def flavour_of(route: Route) -> tuple[Flavour, ClusterRoute]:
+    """Return what kind of route is meant, and which."""
+    given = (route.http_route, route.grpc_route, route.virtual_service)
+    return next((flavour, each) for flavour, each in zip(FLAVOURS, given, strict=True) if each is not None)
+
+
+def route_name(flavour: Flavour, route: ClusterRoute) -> str:
+    """Return how a route is called in facts, records and messages."""
+    return f"{flavour.key}/{route.name}" + (f"/{route.rule}" if route.rule else "")
+
+
+@dataclass(frozen=True)
+class AdoptedRouter:
+    """One rule of one route.
+
+    versions: those that the rollout is about, stable first. chosen: which rule it is, once that was decided.
+    alone: whether backends of other versions are others, as while a rollout is under way. returning: whether all
+    traffic goes back to stable. denials: by route, the API
+    server's words where it denied the last write; shared between looks.
+    """
+
+    api: Api
+    cache: Cache
+    flavour: Flavour
+    route: ClusterRoute
+    naming: Naming
+    versions: tuple[str, ...]
+    may_write: Callable[[], bool] = field(default=lambda: True)
+    chosen: RuleIdentity | None = None
+    alone: bool = True
+    returning: bool = False
+    denials: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return route_name(self.flavour, self.route)
+
+    def observe(self) -> RouteFacts:
+        """Read the rule as it is in the cache. Never raises."""
+        try:
+            found, rule = self._find()
+        except Refused as refused:
+            gone = refused.reason is Reason.ROUTE_NOT_FOUND
+            told = str(refused)
+            return RouteFacts(
+                self.name, reachable=False, is_adopted=True, gone=gone, problem=told, reason=refused.reason
+            )
+        problem, reason = self._problem(rule)
+        accepted = self.flavour.acceptance(found)
+        dialect = self.flavour.dialect
+        return RouteFacts(
+            self.name,
+            reachable=True,
+            is_adopted=True,
+            problem=problem,
+            reason=reason,
+            rule=identity_of(found, rule, dialect),
+            shares=rule.shares,
+            programmed=accepted.programmed,
+            accepted=accepted.accepted,
+            waiting=accepted.message,
+            denied=self.denials.get(self.name, ""),
+            base=rule.base,
+            usual_base=dialect.usual_base,
+            absent=rule.absent,
+            managed=self.route.manage_backends,
+            missing=tuple(version for version in self.versions if version not in rule.ours),
+            owned=bool(release_patch(found, self.api.manager)),
+            ports=self._ports(rule),
+            notes=self._notes(found, rule, accepted),
+        )
+
+    def apply(self, weight: SetWeight) -> None:
+        """Write the two weights, if they are not there yet. Raises RouterUnavailable; the next look tries again."""
+        try:
+            found, rule = self._find()
+            made = weight_patch(
+                found,
+                rule,
+                self.flavour.dialect,
+                self.naming,
+                weight,
+                name=self.name,
+                manages=self.route.manage_backends,
+            )
+        except Refused as refused:
+            raise RouterUnavailable(f"{self.name} {refused}") from refused
+        self._write(found, made)
+        self.denials.pop(self.name, None)
+
+    def leave(self, effect: LeaveRoute) -> None:
+        """Take out the backends that were added, and let go of the route's fields. Raises RouterUnavailable.
+
+        It is asked for once, and a gateway writes its status just then: who was faster is no reason to leave anything.
+        """
+        for tries_left in reversed(range(LEAVE_TRIES)):
+            try:
+                found, rule = self._find()
+                made = removal_patch(found, rule, self.flavour.dialect, effect.versions, effect.unweighted)
+                found = self._write(found, made)
+                self._write(found, release_patch(found, self.api.manager))
+            except Refused:
+                return  # nothing of ours is in it any more
+            except RouteRaced:
+                if not tries_left:
+                    raise
+            else:
+                return
+
+    def _write(self, found: Object, operations: list[Object]) -> Object:
+        """Carry out a patch; return the route as it is then. Raises RouterUnavailable, by what stood in the way."""
+        if not operations:
+            return found
+        if not self.may_write():
+            raise RouterUnavailable(f"{self.name} is left alone: this controller does not lead any more")
+        try:
+            written = self.api.patch(self.flavour.kind, self.naming.namespace, self.route.name, operations)
+        except (Conflict, Rejected) as error:
+            # A `test` that fails is answered like a refusal. Whether the route has changed tells them apart, and the
+            # watch may be far behind: what it shows would be refused again and again.
+            now = self._read_anew()
+            if isinstance(error, Conflict) or now is None or version_of(now) != version_of(found):
+                raise RouteRaced(f"{self.name} has changed meanwhile: {error}") from error
+            raise self._denied(error) from error
+        except Forbidden as error:
+            raise self._denied(error) from error
+        except ClusterUnavailable as error:
+            raise RouterUnavailable(f"{self.name} was not changed, or we cannot know it: {error}") from error
+        self.cache.note(written)
+        self.denials.pop(self.name, None)
+        return written
+
+    def _denied(self, error: ClusterUnavailable) -> RouteWriteDenied:
+        rights = isinstance(error, Forbidden)
+        remedy = ": grant it, see the controller's role (manifests/access)" if rights else ""
+        self.denials[self.name] = f"{error}{remedy}"
+        return RouteWriteDenied(f"{self.name}: the change was denied: {error}{remedy}")
+
+    def _find(self) -> tuple[Object, Rule]:
+        if self.cache.problem:
+            self._read_anew()
+        found = self.cache.get(self.naming.namespace, self.route.name)
+        if found is None:
+            raise self._absent()
+        dialect, naming = self.flavour.dialect, self.naming
+        try:
+            rule = find_rule(
+                found, dialect, naming, self.route.rule, self.versions, self.chosen, returning=self.returning
+            )
+        except Refused:
+            if self.route.rule is None or self.chosen is None:
+                raise
+            rule = find_rule(  # it may have been renamed
+                found, dialect, naming, None, self.versions, self.chosen, returning=self.returning
+            )
+        return found, rule.only(self.versions) if self.alone else rule
+
+    def _read_anew(self) -> Object | None:
+        """Read the route past the cache; where that fails too, the cache is all there is."""
+        with contextlib.suppress(ClusterUnavailable):
+            found = self.api.get(self.flavour.kind, self.naming.namespace, self.route.name)
+            self.cache.note(found)
+            return found
+        return None
+
+    def _absent(self) -> Refused:
+        """Say why there is no such route: the cache may be empty for many reasons."""
+        where, kind = f"{self.naming.namespace}/{self.route.name}", self.flavour.kind
+        try:
+            self.cache.note(self.api.get(kind, self.naming.namespace, self.route.name))
+        except NotInstalled:
+            told = f"{kind.kind} of {kind.api_version} is not served here: install or upgrade its definitions"
+            return Refused(told, Reason.ROUTE_NOT_FOUND)
+        except NotFound:
+            return Refused(f"there is no {kind.kind} {where}: create it, or correct it", Reason.ROUTE_NOT_FOUND)
+        except Forbidden as error:
+            return Refused(f"{where} may not be read: {error}", Reason.FORBIDDEN)
+        except ClusterUnavailable as error:
+            return Refused(f"{where} cannot be read: {error}", Reason.ROUTER_DOWN)
+        return Refused(f"{where} has just appeared; it is read again", Reason.ROUTER_DOWN)
+
+    def _problem(self, rule: Rule) -> tuple[str, Reason]:
+        if rule.others > 0:
+            kept = {each.index for each in rule.ours.values()}
+            named = others_in(rule, self.flavour.dialect, kept)
+            remedy = "give it weight 0, or a rule of its own"
+            told = f"rule {rule.label} also sends traffic to {named}, no version of this rollout: {remedy}"
+            return told, Reason.ROUTE_REFUSED
+        absent = missing(rule, self.flavour.dialect, self.naming, self.versions)
+        if absent is not None and not (absent.addable and self.route.manage_backends):
+            return absent.message, Reason.BACKEND_NOT_FOUND
+        return "", Reason.ROUTER_DOWN
+
+    def _ports(self, rule: Rule) -> dict[str, int]:
+        """Return, by version, the port of its backend: of one that would be added, the one that would be written."""
+        dialect, ports = self.flavour.dialect, ports_of(rule, self.flavour.dialect)
+        for version in self.versions if self.route.manage_backends else ():
+            port = dialect.target(addition(rule, dialect, self.naming, version)["value"]).get("port")
+            port = port.get("number") if isinstance(port, dict) else port
+            if version not in rule.ours and isinstance(port, int):
+                ports[version] = port
+        return ports
+
+    def _notes(self, found: Object, rule: Rule, accepted: Acceptance) -> tuple[str, ...]:
+        told = notes(found, rule, self.flavour.dialect, self.naming, self.versions)
+        return (*told, accepted.message) if accepted.programmed and accepted.message else told

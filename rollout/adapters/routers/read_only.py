@@ -1,0 +1,29 @@
+"""A router for those who only look: a dry run, or a command that leaves traffic to whoever carries the rollout out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollout.engine.effects import LeaveRoute, SetWeight
+from rollout.engine.facts import RouteFacts
+from rollout.engine.ports import Router
+
+
+@dataclass(frozen=True)
+class ReadOnlyRouter:
+    """A router that is looked at and left alone."""
+
+    router: Router
+
+    @property
+    def name(self) -> str:
+        return self.router.name
+
+    def observe(self) -> RouteFacts:
+        return self.router.observe()
+
+    def apply(self, weight: SetWeight) -> None:
+        """Do nothing: whoever carries the rollout out next does it."""
+
+    def leave(self, effect: LeaveRoute) -> None:
+        """Do nothing, likewise."""

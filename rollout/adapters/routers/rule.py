@@ -1,0 +1,333 @@
+"""One rule of a route that is somebody else's: which one is meant, which backends in it are ours, and what they get.
+
+Pure. Weights are ratios: a user's 1 and 1, or 900 and 100, are read as they are meant. The rule is chosen once; from
+then on it is found by its name, or by what it matches, so that nobody else's rule is ever taken for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from rollout.adapters.kubernetes.resources import Object
+from rollout.model.naming import Naming
+from rollout.model.status import Reason, RuleIdentity
+from rollout.model.units import FULL_BP
+
+CAUSES_MAX = 4
+"""So many causes are told: a route may have hundreds of backends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a kind of route calls things.
+
+    rules, backends, matches: the keys of the lists. target: from a backend to what says which Service it is.
+    usual_base: what weights are written on. default_weight: of a backend that names none. alone_gets_all: whether a
+    backend that is the only one gets everything, also at weight 0. why_not: why a backend is none of ours. cautions:
+    what a rule does besides splitting that matters to an agent. unsplit: why a route has no rule that can be split.
+    """
+
+    rules: str
+    backends: str
+    matches: str
+    target: Callable[[Object], Object]
+    target_path: str
+    name_key: str
+    service_of: Callable[[Object, Naming], str | None]
+    why_not: Callable[[Object, Naming], str]
+    cautions: Callable[[Object], Iterable[str]]
+    unsplit: Callable[[Object], str]
+    new_backend: Callable[[str, Naming], Object]
+    usual_base: int
+    default_weight: int
+    alone_gets_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One of our backends in a rule: where it stands, its weight, and whether it names one.
+
+    again: where else the same Service stands in the rule.
+    """
+
+    index: int
+    weight: int
+    is_named: bool = True
+    again: tuple[int, ...] = ()
+
+
+class Refused(Exception):  # noqa: N818  a name that reads well where it is raised
+    """The route is not one whose weights we would change. reason: for programs."""
+
+    def __init__(self, message: str, reason: Reason = Reason.ROUTE_REFUSED) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The rule that is meant. ours: its backends by version. others: what all the other backends get together."""
+
+    index: int
+    raw: Object
+    ours: Mapping[str, Backend]
+    others: int
+
+    @property
+    def base(self) -> int:
+        return sum(backend.weight for backend in self.ours.values())
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """Return each version's share in basis points."""
+        base = self.base
+        return {version: round(FULL_BP * each.weight / base) if base else 0 for version, each in self.ours.items()}
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The versions whose backend names no weight."""
+        return tuple(version for version, each in self.ours.items() if not each.is_named)
+
+    @property
+    def label(self) -> str:
+        """How people call the rule: by its name, or by its place."""
+        return str(self.raw.get("name") or f"number {self.index + 1}")
+
+    def only(self, versions: Iterable[str]) -> Rule:
+        """Return the rule as one rollout sees it: backends of other versions are others."""
+        kept = set(versions)
+        ours = {version: each for version, each in self.ours.items() if version in kept}
+        others = self.others + sum(each.weight for version, each in self.ours.items() if version not in kept)
+        return Rule(self.index, self.raw, ours, others)
+
+
+def rules_in(route: Object, dialect: Dialect) -> list[Object]:
+    """Return the raw rules of a route; what is no rule is left out."""
+    spec = route.get("spec")
+    raw = spec.get(dialect.rules) if isinstance(spec, dict) else None
+    return [each for each in raw if isinstance(each, dict)] if isinstance(raw, list) else []
+
+
+def identity_of(route: Object, rule: Rule, dialect: Dialect) -> RuleIdentity:
+    """Return by what a rule is found again."""
+    others = [each for index, each in enumerate(rules_in(route, dialect)) if index != rule.index]
+    siblings = tuple(dict.fromkeys(_matches(each, dialect) for each in others))
+    return RuleIdentity(name=_name(rule.raw), matches=_matches(rule.raw, dialect), siblings=siblings)
+
+
+def _name(raw: Object) -> str:
+    name = raw.get("name")
+    return name if isinstance(name, str) else ""
+
+
+def _matches(raw: Object, dialect: Dialect) -> str:
+    text = json.dumps(raw.get(dialect.matches) or [], sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def find_rule(
+    route: Object,
+    dialect: Dialect,
+    naming: Naming,
+    named: str | None,
+    versions: Iterable[str],
+    chosen: RuleIdentity | None = None,
+    *,
+    returning: bool = False,
+) -> Rule:
+    """Return the rule that is meant. Raises Refused where that cannot be told, or the rule is not ours to change.
+
+    named: by the spec. chosen: which one it was; then no other one is. versions: that the rule should have. returning:
+    whether all traffic goes back to stable, which a Service that is listed twice does not stand in the way of.
+    """
+    rules, wanted = rules_in(route, dialect), tuple(versions)
+    if named is not None:
+        index = _named(rules, named)
+        return _read(rules[index], index, dialect, naming, twice=returning)
+    if chosen is not None:
+        index = _again(rules, dialect, naming, chosen, wanted)
+        return _read(rules[index], index, dialect, naming, twice=returning)
+    read, refusals = _readable(rules, dialect, naming)
+    having = [rule for rule in read if (set(wanted) & rule.ours.keys() if wanted else rule.ours)]
+    whole = [rule for rule in having if set(wanted) <= rule.ours.keys()]
+    candidates = whole or having
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates and refusals:
+        raise refusals[0]
+    if not candidates:
+        raise Refused(_no_rule(route, rules, dialect, naming, wanted))
+    labels = ", ".join(rule.label for rule in candidates)
+    raise Refused(
+        f"has {len(candidates)} rules that name our versions ({labels}): say which with `rule`, after naming it in the "
+        "route"
+    )
+
+
+def _named(rules: list[Object], named: str) -> int:
+    found = [index for index, each in enumerate(rules) if each.get("name") == named]
+    if not found:
+        known = ", ".join(str(each["name"]) for each in rules if each.get("name")) or "none with a name"
+        raise Refused(f"has no rule called {named}; there is {known}")
+    if len(found) > 1:
+        raise Refused(f"has {len(found)} rules called {named}, so which one is meant cannot be told: rename one")
+    return found[0]
+
+
+def _readable(rules: list[Object], dialect: Dialect, naming: Naming) -> tuple[list[Rule], list[Refused]]:
+    """Return the rules that can be read, and why the others cannot: they may be nobody's business here."""
+    read: list[Rule] = []
+    refusals: list[Refused] = []
+    for index, each in enumerate(rules):
+        try:
+            read.append(_read(each, index, dialect, naming))
+        except Refused as refused:
+            refusals.append(refused)
+    return read, refusals
+
+
+def _again(rules: list[Object], dialect: Dialect, naming: Naming, chosen: RuleIdentity, wanted: tuple[str, ...]) -> int:
+    """Find the rule that was chosen: by name and matches, or one of the two.
+
+    One that was edited beyond that is the only new one with both versions: none that stood beside it is taken for it.
+    """
+    known = [(index, _name(each), _matches(each, dialect)) for index, each in enumerate(rules)]
+    same = [index for index, name, matches in known if (name, matches) == (chosen.name, chosen.matches)]
+    named = [index for index, name, _ in known if chosen.name and name == chosen.name]
+    matching = [index for index, _, matches in known if matches == chosen.matches]
+    fresh = [index for index, _, matches in known if matches not in chosen.siblings]
+    read = {rule.index: rule for rule in _readable(rules, dialect, naming)[0]}
+    both = [index for index in fresh if len(wanted) > 1 and index in read and set(wanted) <= read[index].ours.keys()]
+    of_ours = [index for index in matching if index not in read or read[index].ours]
+    for found in (same, named, of_ours, both):
+        if len(found) == 1:
+            return found[0]
+    told = f"the rule that was chosen ({chosen.name or 'without a name'}) is not there any more"
+    raise Refused(told, Reason.ROUTE_NOT_FOUND)
+
+
+def _no_rule(route: Object, rules: list[Object], dialect: Dialect, naming: Naming, versions: tuple[str, ...]) -> str:
+    """Say what was found instead of a rule with our versions."""
+    if told := dialect.unsplit(route):
+        return told
+    causes = []
+    for index, each in enumerate(rules):
+        label = each.get("name") or f"number {index + 1}"
+        reasons = (dialect.why_not(backend, naming) for backend in _backends(each, dialect))
+        causes += [f"rule {label}: {reason}" for reason in reasons if reason]
+    example = naming.service(min(versions, default="v1"))
+    told = f"has no rule with a backend such as {example}"
+    if not causes:
+        return f"{told}: add one, or correct backends.service"
+    more = f", and {len(causes) - CAUSES_MAX} more" if len(causes) > CAUSES_MAX else ""
+    return f"{told}. {'; '.join(causes[:CAUSES_MAX])}{more}"
+
+
+def _backends(raw: Object, dialect: Dialect) -> list[Object]:
+    found = raw.get(dialect.backends)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _read(raw: Object, index: int, dialect: Dialect, naming: Naming, *, twice: bool = False) -> Rule:
+    """Read a rule. twice: whether a Service may be listed twice. Raises Refused."""
+    ours: dict[str, Backend] = {}
+    others = 0
+    listed = raw.get(dialect.backends)
+    for position, backend in enumerate(listed if isinstance(listed, list) else ()):
+        if not isinstance(backend, dict):
+            continue
+        given = backend.get("weight")
+        weight = given if isinstance(given, int) and not isinstance(given, bool) else dialect.default_weight
+        service = dialect.service_of(backend, naming)
+        version = naming.version_of(service) if service else None
+        if version is None:
+            others += weight
+        elif version in ours and twice:
+            first = ours[version]
+            ours[version] = replace(first, weight=first.weight + weight, again=(*first.again, position))
+        elif version in ours:
+            raise Refused(f"names {service} twice in one rule, so its share cannot be set: merge them into one backend")
+        else:
+            ours[version] = Backend(position, weight, is_named=given is not None)
+    if dialect.alone_gets_all and len(ours) == 1 and not others and not any(each.weight for each in ours.values()):
+        # One backend alone gets everything, whatever its weight says.
+        ours = {version: Backend(each.index, dialect.usual_base, each.is_named) for version, each in ours.items()}
+    return Rule(index, raw, ours, others)
+
+
+def others_in(rule: Rule, dialect: Dialect, ours: Collection[int]) -> str:
+    """Return the names of the backends that get traffic and are none of ours. ours: the places of those that are."""
+    names = [
+        str(dialect.target(each).get(dialect.name_key))
+        for index, each in enumerate(rule.raw.get(dialect.backends) or ())
+        if index not in ours and isinstance(each, dict) and each.get("weight", dialect.default_weight)
+    ]
+    return ", ".join(names[:CAUSES_MAX])
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A version that has no backend in a rule. message: why, and what to do. addable: whether adding one mends it."""
+
+    message: str
+    addable: bool = False
+
+
+def missing(rule: Rule, dialect: Dialect, naming: Naming, versions: tuple[str, ...]) -> Missing | None:
+    """Return the first version that has no backend in the rule, if one lacks it. versions: stable first."""
+    for version in versions:
+        if version in rule.ours:
+            continue
+        service = naming.service(version)
+        alike = [each for each in _backends(rule.raw, dialect) if service in str(dialect.target(each))]
+        causes = [cause for each in alike if (cause := dialect.why_not(each, naming))]
+        if causes:
+            return Missing(f"has no backend for {version}: {causes[0]}")
+        if version == versions[0] and len(versions) > 1:
+            return Missing(f"has no backend for {version}, which is stable: put it back")
+        patch = json.dumps([addition(rule, dialect, naming, version)])
+        remedy = f"add it at weight 0 with kubectl patch --type=json -p '{patch}', or set manageBackends: true"
+        return Missing(f"has no backend for {version}: {remedy}", addable=True)
+    return None
+
+
+def addition(rule: Rule, dialect: Dialect, naming: Naming, version: str) -> Object:
+    """Return the operation of a JSON patch that adds a version's backend at weight 0."""
+    path = f"/spec/{dialect.rules}/{rule.index}/{dialect.backends}/-"
+    made = {**dialect.new_backend(version, naming), "weight": 0}
+    if naming.backends.port is None and rule.ours:  # nobody says which: the one that the others are on
+        first = rule.raw[dialect.backends][next(iter(rule.ours.values())).index]
+        if (port := dialect.target(first).get("port")) is not None:
+            dialect.target(made)["port"] = port
+    return {"op": "add", "path": path, "value": made}
+
+
+def ports_of(rule: Rule, dialect: Dialect) -> dict[str, int]:
+    """Return, by version, the port that its backend names."""
+    found = {}
+    for version, each in rule.ours.items():
+        port = dialect.target(rule.raw[dialect.backends][each.index]).get("port")
+        port = port.get("number") if isinstance(port, dict) else port
+        if isinstance(port, int):
+            found[version] = port
+    return found
+
+
+def notes(route: Object, rule: Rule, dialect: Dialect, naming: Naming, versions: Iterable[str]) -> tuple[str, ...]:
+    """Return what users should know of a rule before traffic moves: what else it does, and who else sends traffic."""
+    told = [f"rule {rule.label} {caution}" for caution in dialect.cautions(rule.raw)]
+    services = {naming.service(version): version for version in versions}
+    for index, each in enumerate(rules_in(route, dialect)):
+        if index == rule.index:
+            continue
+        named = {dialect.service_of(backend, naming) for backend in _backends(each, dialect)}
+        for service in sorted(str(each) for each in named & services.keys()):
+            label = each.get("name") or f"number {index + 1}"
+            told.append(
+                f"rule {label} sends other requests to {service}: they are in its counters too, so measure the split "
+                "by a counter of this rule alone (spec.metrics.prometheus.requests); they stay there afterwards"
+            )
+    return tuple(told)

@@ -1,0 +1,1 @@
+"""State contracts of versions, and the census of live conversations."""

@@ -1,0 +1,89 @@
+"""Contracts of versions, from wherever a rollout says: the agent itself, a file, a ConfigMap, or the rollout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rollout.adapters.http import Services
+from rollout.adapters.kubernetes.api import Api
+from rollout.adapters.kubernetes.resources import CONFIG_MAP
+from rollout.engine.facts import Told
+from rollout.errors import PageUnavailable, Unavailable
+from rollout.model.keeping import ConfigMapContract, HttpContract
+from rollout.model.rollout import Rollout
+from rollout.model.units import expand
+
+CONTRACT_MAX_BYTES = 1024 * 1024
+OK = 200
+
+Addresses = Callable[[str], Sequence[str]]
+"""Where a version answers, by version."""
+
+
+class ContractReader:
+    """Reads the contract of a version. addresses: where it answers; api: where there is a cluster."""
+
+    def __init__(self, services: Services, addresses: Addresses, api: Api | None = None) -> None:
+        self._services, self.addresses, self._api = services, addresses, api
+
+    def read(self, rollout: Rollout, version: str) -> Told:
+        """Return what a version's contract says, or why it cannot be had."""
+        source = rollout.spec.contract
+        if source is None:
+            return Told(problem="the rollout does not say where it is: declare spec.contract")
+        try:
+            if source.inline is not None:
+                return _inline(source.inline, version)
+            if source.file is not None:
+                return _file(Path(_filled(source.file, rollout, version)))
+            if source.config_map is not None:
+                return self._config_map(source.config_map, rollout, version)
+            return self._http(source.http or HttpContract(), version)
+        except Unavailable as error:
+            return Told(problem=str(error))
+
+    def _http(self, source: HttpContract, version: str) -> Told:
+        """Ask the agent: the first address that answers. Redirects are not followed, and a page is bounded."""
+        problem = f"{version} has no address"
+        for address in self.addresses(version):
+            url = address.rstrip("/") + source.path
+            try:
+                answer = self._services.ask("GET", url, None, {}, source.timeout_s, CONTRACT_MAX_BYTES)
+            except PageUnavailable as error:
+                problem = str(error)
+                continue
+            if answer.status == OK:
+                return Told(text=answer.text)
+            problem = f"{url} answered {answer.status}: serve the contract there (docs/state.md)"
+        return Told(problem=problem)
+
+    def _config_map(self, source: ConfigMapContract, rollout: Rollout, version: str) -> Told:
+        name, namespace = _filled(source.name, rollout, version), rollout.metadata.namespace
+        assert self._api is not None, "documents were checked before"
+        data = self._api.get(CONFIG_MAP, namespace, name).get("data") or {}
+        if source.key not in data:
+            return Told(problem=f"the ConfigMap {namespace}/{name} has no key {source.key}")
+        return Told(text=str(data[source.key]))
+
+
+def _inline(contracts: dict[str, object], version: str) -> Told:
+    if version not in contracts:
+        return Told(problem=f"spec.contract.inline has none for {version}: add it")
+    found = contracts[version]
+    return Told(text=found if isinstance(found, str) else json.dumps(found))
+
+
+def _file(path: Path) -> Told:
+    try:
+        if path.stat().st_size > CONTRACT_MAX_BYTES:
+            return Told(problem=f"{path} is larger than 1 MiB")
+        return Told(text=path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        return Told(problem=f"{path} cannot be read: {why}")
+
+
+def _filled(template: str, rollout: Rollout, version: str) -> str:
+    return expand(template, name=rollout.metadata.name, version=version, namespace=rollout.metadata.namespace)

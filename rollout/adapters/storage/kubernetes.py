@@ -1,0 +1,146 @@
+"""The rollouts of a cluster, for people: read from the resources, asked by annotations. No command writes status."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from rollout.adapters.kubernetes.api import Api
+from rollout.adapters.kubernetes.resources import ROLLOUT, Kind, Object, name_of, version_of
+from rollout.adapters.storage import history_configmap
+from rollout.adapters.storage.base import Row
+from rollout.adapters.storage.command_annotations import ABORT, annotation_of, commands_of
+from rollout.adapters.storage.kubernetes_status import metadata_of, spec_of, status_of
+from rollout.engine.facts import Command, Verb
+from rollout.errors import Busy, ClusterUnavailable, Conflict, InvalidInput, NotFound, NotInstalled
+from rollout.model.release import Release
+from rollout.model.resource import RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import Decision, Status
+
+TRIES_MAX = 5
+_SELF = Kind("SelfSubjectReview", "selfsubjectreviews", "authentication.k8s.io")
+
+
+class ClusterShelf:
+    """The rollouts of one namespace, or of all (None)."""
+
+    poll_s = 2.0
+
+    def __init__(self, api: Api, namespace: str | None) -> None:
+        self._api, self._namespace = api, namespace
+
+    def all(self) -> list[Row]:
+        found, _ = self._api.list_all(ROLLOUT, self._namespace)
+        return [row_of(each) for each in found]
+
+    def get(self, name: str) -> Row | None:
+        try:
+            return row_of(self._api.get(ROLLOUT, self._one_namespace(), name))
+        except NotInstalled:
+            raise
+        except NotFound:
+            return None
+
+    def decisions(self, name: str, *, looks: bool, limit: int, of: Release | None = None) -> list[Decision]:
+        """Return what the journal has, or the status's last ones. looks: they are in the controller's log only."""
+        del looks
+        kept, _ = history_configmap.read(self._api, self._one_namespace(), name)
+        row = self.get(name)
+        known = {decision.at for decision in kept}
+        ring = row.rollout.status.decisions if row else ()
+        every = sorted([*kept, *(each for each in ring if each.at not in known)], key=lambda each: each.at)
+        if of is not None:
+            every = [each for each in every if of.started_at <= each.at <= of.ended_at]
+        return every[-limit:]
+
+    def decisions_after(self, name: str, last: int) -> list[tuple[int, Decision]]:
+        row = self.get(name)
+        ring = row.rollout.status.decisions if row else ()
+        return [(number(each), each) for each in ring if number(each) > last]
+
+    def last_decision(self, name: str) -> int:
+        return max((each for each, _ in self.decisions_after(name, -1)), default=-1)
+
+    def releases(self, name: str, limit: int) -> list[Release]:
+        return history_configmap.read(self._api, self._one_namespace(), name)[1][-limit:]
+
+    def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
+        """Write a command's annotation over the version that was read.
+
+        Raises Busy while another command waits for its answer; an abort has a place of its own and never waits.
+        """
+        policy = status.policy.digest if status.policy and status.is_active else None
+        phase, step = (None, None) if verb in ("abort", "undo") else (str(status.phase), status.step)
+        command = Command(uuid.uuid4().hex, verb, actor, reason, at, phase, step, status.stable_version, policy)
+        key, text = annotation_of(command)
+        for _ in range(TRIES_MAX):
+            found = self._api.get(ROLLOUT, self._one_namespace(), name)
+            if verb != "abort":
+                _refuse_while_pending(found)
+            patch = {"metadata": {"resourceVersion": version_of(found), "annotations": {key: text}}}
+            try:
+                self._api.merge(ROLLOUT, self._one_namespace(), name, patch)
+            except Conflict:
+                continue
+            return command.id
+        raise Busy(f"{name} changes faster than a command can be noted: try again")
+
+    def declare(self, name: str, version: str) -> Row:
+        """Want another version; return the rollout as it is declared then."""
+        return row_of(self._api.merge(ROLLOUT, self._one_namespace(), name, {"spec": {"version": version}}))
+
+    def is_held(self, name: str) -> bool:  # noqa: ARG002  the shelf's
+        """Return True: only a controller in the cluster answers."""
+        return True
+
+    def who(self) -> str | None:
+        """Return the name that the cluster knows us by, if it says so."""
+        try:
+            review = self._api.create(_SELF, "", {"apiVersion": _SELF.api_version, "kind": _SELF.kind})
+        except ClusterUnavailable:
+            return None
+        return ((review.get("status") or {}).get("userInfo") or {}).get("username")
+
+    def _one_namespace(self) -> str:
+        assert self._namespace is not None, "verbs about one rollout name its namespace"
+        return self._namespace
+
+
+def row_of(found: Object) -> Row:
+    """Return a Rollout resource as listed; one that cannot be read says so in its `problem`."""
+    problem = ""
+    try:
+        spec = spec_of(found)
+    except InvalidInput as error:
+        problem = str(error)
+        given = found.get("spec")
+        version = given.get("version") if isinstance(given, dict) else None
+        construct: Any = RolloutSpec.model_construct  # only to be shown
+        spec = construct(version=version if isinstance(version, str) else None)
+    try:
+        status = status_of(found)
+    except InvalidInput as error:
+        problem, status = problem or str(error), Status()
+    metadata: dict[str, Any] = found["metadata"]
+    raw = found.get("status") or {}
+    seen = raw.get("observedGeneration", 0) >= metadata.get("generation", 0)
+    stalled: dict[str, Any] = next((each for each in raw.get("conditions", ()) if each.get("type") == "Stalled"), {})
+    if not problem and stalled.get("status") == "True" and stalled.get("reason") != status.reason:
+        problem = f"{stalled.get('reason')}: {stalled.get('message', '')}"
+    holder = "the cluster's controller" if seen else ""
+    return Row(Rollout(metadata_of(found), spec, status), holder, metadata.get("uid", ""), seen, problem)
+
+
+def _refuse_while_pending(found: Object) -> None:
+    handled = status_of(found).handled
+    pending = [command for command in commands_of(found) if command.verb != "abort" and command.id not in handled]
+    if pending:
+        message = f"another command waits for its answer ({pending[0].verb}): is the controller running?"
+        raise Busy(f"{name_of(found)}: {message} The annotation {ABORT} works all the same")
+
+
+def number(decision: Decision) -> int:
+    """Return a decision's number: the time it was made, in microseconds."""
+    return int(decision.at.timestamp() * 1_000_000)

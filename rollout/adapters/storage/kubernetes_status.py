@@ -1,0 +1,285 @@
+"""The records of a rollout in a cluster: the Rollout resource itself.
+
+Every write carries the resourceVersion it was decided on: what a deposed leader still sends is refused. The finalizer
+stands only while traffic is not where it was found, so that an uninstalled controller blocks nothing for ever.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from rollout.adapters.kubernetes.api import Api
+from rollout.adapters.kubernetes.events import Events
+from rollout.adapters.kubernetes.merge_patch import merge_patch
+from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of, namespace_of, version_of
+from rollout.adapters.storage import history_configmap
+from rollout.adapters.storage.command_annotations import ABORT, COMMAND, commands_of
+from rollout.engine.commands.dispatch import refused
+from rollout.engine.conditions import Trouble, view
+from rollout.engine.facts import Command
+from rollout.engine.releases import ended
+from rollout.errors import ClusterUnavailable, Fault, InvalidInput, RecordsUnavailable
+from rollout.model.conditions import PENDING, ClusterStatus, Condition, packed, unpacked
+from rollout.model.documents import rollout_spec
+from rollout.model.release import Release
+from rollout.model.resource import Metadata, RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import Decision, Phase, Reason, Status, Traffic
+
+FINALIZER = "rollout.dev/traffic"
+
+_WARNINGS = {
+    Reason.WORSE, Reason.CANDIDATE_DOWN, Reason.TRAFFIC_NOT_SHIFTING, Reason.WEIGHT_DRIFT, Reason.SAMPLE_RATIO,
+    Reason.SOURCE_ERROR, Reason.ENVIRONMENT, Reason.PREFLIGHT_FAILED, Reason.CHECK_FAILED, Reason.CHECK_LATE,
+    Reason.SPEND, Reason.ROUTER_DOWN, Reason.RESPONSES_DIFFER, Reason.ROUTE_NOT_FOUND, Reason.ROUTE_REFUSED,
+    Reason.ROUTE_NOT_ACCEPTED, Reason.BACKEND_NOT_FOUND, Reason.NOT_READY, Reason.STABLE_UNKNOWN,
+    Reason.STABLE_DOWN, Reason.ROUTE_WRITE_DENIED,
+}  # fmt: skip
+
+
+def status_of(found: Object) -> Status:
+    """Return an object's status. Raises InvalidInput where somebody has made it unreadable."""
+    try:
+        return Status.model_validate(unpacked(found.get("status") or {}))
+    except (ValueError, RecursionError) as error:  # pydantic's are ValueErrors too
+        loc = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("internal",)
+        where = ".".join(map(str, loc))
+        remedy = "restore it; the controller goes on by the rest of the status, and sends all traffic back to stable"
+        raise InvalidInput([Fault(f"status.{where}", "cannot be read", remedy)]) from error
+
+
+def mended_status(found: Object) -> dict[str, Any] | None:
+    """Return a status to go on from, where what only the controller goes by cannot be read; None if nothing can."""
+    shown = {key: value for key, value in (found.get("status") or {}).items() if key != "internal"}
+    if shown.get("phase") == PENDING:
+        shown["phase"] = Phase.STABLE
+    try:
+        status = Status.model_validate(shown)
+    except ValidationError:
+        return None
+    if status.is_active and status.stable_version is not None:
+        told = "what was known of this release cannot be read any more, so it cannot be judged"
+        back = Traffic(wanted_bp=0, asked_at=status.phase_since, off_since=status.phase_since)
+        changes = {"phase": Phase.ROLLING_BACK, "reason": Reason.FAULT, "message": told, "traffic": back}
+        status = status.model_copy(update=changes)
+    return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def spec_of(found: Object) -> RolloutSpec:
+    """Return an object's spec; fields that this release does not know are passed over. Raises InvalidInput."""
+    spec, faults = rollout_spec(copy.deepcopy(found.get("spec")), lenient=True)
+    if spec is not None and spec.is_local:
+        remedy = "use backends.service, or carry it out on a machine with `rollout start -f`"
+        faults.append(Fault("spec.backends.endpoints", "are for rollouts on one machine", remedy))
+    if faults or spec is None:
+        raise InvalidInput(faults)
+    return spec
+
+
+def metadata_of(found: Object) -> Metadata:
+    return Metadata.model_construct(name=name_of(found), namespace=namespace_of(found))
+
+
+class ClusterRecords:
+    """One Rollout resource as it was last seen: the `Records` port of the engine, for one look."""
+
+    def __init__(
+        self,
+        api: Api,
+        found: Object,
+        spec: RolloutSpec | None,
+        *,
+        trouble: Trouble | None = None,
+        events: Events,
+        now: Callable[[], datetime],
+        may_write: Callable[[], bool],
+        note: Callable[[Object], None],
+        controller: str = "",
+    ) -> None:
+        """spec: to go by; None where there is none, and nothing but the conditions can be told. trouble: what was
+        known to be wrong before the look, so that conditions do not flap in it. note: hears every write.
+        """
+        self._api, self._found, self._events = api, found, events
+        self._now, self._may_write, self._note = now, may_write, note
+        self._spec, self._trouble, self._controller = spec, trouble, controller
+        self._wanted = wanted_of(found)
+        self._status = status_of(found)
+        self._untold: list[Decision] = []
+        self._release: Release | None = None
+        self._stalled = {each.reason for each in self._conditions() if each.type == "Stalled" and each.status == "True"}
+
+    def load(self) -> Rollout:
+        assert self._spec is not None, "a spec that cannot be read is carried out by nobody"
+        return Rollout(metadata_of(self._found), self._spec, self._status)
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return what the annotations ask for; a deletion in mid-flight asks for all traffic to go back to stable."""
+        given = commands_of(self._found)
+        if not is_deleted(self._found):
+            return given
+        uid = self._found["metadata"].get("uid", "")
+        return (*given, Command(f"deleted-{uid}", "abort", "kubernetes", "the Rollout is deleted", self._now()))
+
+    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+        """Write the status over the version that was read. Raises RecordsUnavailable; then nothing was written."""
+        before = self._status
+        told = [decision for decision in decisions if decision.kind != "look"]
+        if needs_finalizer(status) and not is_deleted(self._found):
+            self._set_finalizer(wanted=True)
+        self._write(status, self._trouble)
+        self._untold = told
+        self._release = ended(before, status, decisions[-1].at) if decisions else None
+
+    def tell(self) -> None:
+        """Write events and the journal: nothing that moves traffic waits for them."""
+        told, self._untold = self._untold, []
+        release, self._release = self._release, None
+        for decision in told:
+            self._tell(decision)
+        if told or release:
+            try:
+                history_configmap.write(self._api, self._found, told, release)
+            except ClusterUnavailable as error:
+                _log().warning("the journal was not written; the status has the last decisions", why=str(error))
+
+    def refuse(self, why: str) -> None:
+        """Answer the commands that wait, where there is nothing to carry them out by."""
+        waiting = tuple(command for command in self.commands() if command.id not in self._status.handled)
+        if waiting:
+            self._write(refused(self._status, waiting, f"{why}; mend that first", self._now()), self._trouble)
+
+    def publish(self, trouble: Trouble | None) -> None:
+        """Bring what others read up to date: conditions, finalizer, answered commands. Writes nothing in vain.
+
+        trouble: what is wrong after the look.
+        """
+        self._write(self._status, trouble)
+        if trouble is not None and trouble.reason not in self._stalled:
+            self._events.tell(self._found, "Warning", trouble.reason, "Reconcile", trouble.message)
+        self._drop_answered()
+        if not needs_finalizer(self._status):
+            self._set_finalizer(wanted=False)
+
+    def _write(self, status: Status, trouble: Trouble | None) -> None:
+        generation = int(self._found["metadata"].get("generation", 0))
+        shown = view(
+            status,
+            self._wanted,
+            self._conditions(),
+            generation=generation,
+            now=self._now(),
+            trouble=trouble,
+            controller=self._controller,
+        )
+        patch = merge_patch(self._found.get("status") or {}, _as_json(shown))
+        if patch:
+            self._send({"status": patch}, sub="status")
+        self._status = status
+
+    def _conditions(self) -> tuple[Condition, ...]:
+        try:
+            return ClusterStatus.model_validate(
+                {"conditions": (self._found.get("status") or {}).get("conditions", ())}
+            ).conditions
+        except ValidationError:
+            return ()
+
+    def _send(self, patch: Object, sub: str = "") -> None:
+        if not self._may_write():
+            raise RecordsUnavailable("this controller does not lead any more: it stops writing")
+        body = {"metadata": {"resourceVersion": version_of(self._found)}}
+        for key, value in patch.items():
+            body[key] = {**body[key], **value} if key == "metadata" else value
+        self._found = self._api.merge(ROLLOUT, namespace_of(self._found), name_of(self._found), body, sub=sub)
+        self._note(self._found)
+
+    def _set_finalizer(self, *, wanted: bool) -> None:
+        present = self._found["metadata"].get("finalizers") or []
+        if (FINALIZER in present) == wanted:
+            return
+        kept = [each for each in present if each != FINALIZER]
+        self._send({"metadata": {"finalizers": [*kept, FINALIZER] if wanted else kept or None}})
+
+    def _drop_answered(self) -> None:
+        """Take out annotations that were answered, so that the next command finds its place free."""
+        annotations = self._found["metadata"].get("annotations") or {}
+        answered = {command.id for command in commands_of(self._found)} & set(self._status.handled)
+        done = {
+            key: None
+            for key, command in _by_annotation(self._found).items()
+            if key in annotations and command.id in answered
+        }
+        if done and not is_deleted(self._found):
+            self._send({"metadata": {"annotations": done}})
+
+    def _tell(self, decision: Decision) -> None:
+        kind = "Warning" if decision.reason in _WARNINGS or decision.phase is Phase.ROLLING_BACK else "Normal"
+        action = {"command": "Command", "traffic": "Shift", "check": "Check"}.get(decision.kind, str(decision.phase))
+        self._events.tell(self._found, kind, decision.reason, action, decision.message)
+
+
+class DryRecords(ClusterRecords):
+    """Records that are read and never written."""
+
+    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+        """Keep nothing: the plan is logged by whoever made it."""
+
+    def tell(self) -> None:
+        """Tell nobody."""
+
+    def refuse(self, why: str) -> None:
+        """Answer nobody."""
+
+    def publish(self, trouble: Trouble | None) -> None:
+        """Tell nobody."""
+
+
+def _by_annotation(found: Object) -> dict[str, Command]:
+    return {ABORT if command.verb == "abort" else COMMAND: command for command in commands_of(found)}
+
+
+def needs_finalizer(status: Status) -> bool:
+    """Whether traffic may be elsewhere than it was found, or a route has a backend that was added to it."""
+    return status.is_active and (status.traffic.asked_at is not None or any(status.added.values()))
+
+
+def wanted_of(found: Object) -> str | None:
+    """Return the version that is declared, whatever else is wrong with the spec."""
+    spec = found.get("spec")
+    version = spec.get("version") if isinstance(spec, dict) else None
+    return version if isinstance(version, str) else None
+
+
+def is_urgent(found: Object) -> bool:
+    """Whether all traffic is to go back to stable: by an abort, a deletion, or a rollback that is under way."""
+    status = found.get("status")
+    phase = status.get("phase") if isinstance(status, dict) else None
+    if phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING):
+        return True
+    under_way = phase not in (None, Phase.STABLE, Phase.ROLLED_BACK)
+    return ABORT in (found["metadata"].get("annotations") or {}) or (under_way and is_deleted(found))
+
+
+def claim_of(found: Object) -> str:
+    """Return the lease of the controller that carries a Rollout out, if one does."""
+    status = found.get("status")
+    claim = status.get("controller") if isinstance(status, dict) else None
+    return claim if isinstance(claim, str) else ""
+
+
+def is_deleted(found: Object) -> bool:
+    return bool(found["metadata"].get("deletionTimestamp"))
+
+
+def _as_json(status: ClusterStatus) -> dict[str, Any]:
+    return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _log() -> structlog.typing.FilteringBoundLogger:
+    return structlog.get_logger("rollout")  # type: ignore[no-any-return]

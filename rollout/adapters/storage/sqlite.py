@@ -1,0 +1,212 @@
+"""Rollouts, decisions and commands in one SQLite file: durable (WAL, synchronous FULL), one writer of state.
+
+Whoever carries a rollout out holds its lease: a lock on a file, which the system lets go of when the process dies,
+however it dies. Anybody may append a command; only the holder writes state, and every write carries the holder's epoch,
+so that a late write of a former holder fails instead of undoing newer state.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
+
+from rollout.adapters.storage.base import Row
+from rollout.adapters.storage.sqlite_lease import COMMANDS_PENDING_MAX, Held, as_json
+from rollout.adapters.storage.sqlite_schema import Database
+from rollout.engine.facts import Verb
+from rollout.errors import Busy, RecordsUnavailable
+from rollout.model.release import Release
+from rollout.model.resource import Metadata, RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import Decision, Status
+
+_LOCK_TRIES = 10
+_LOCK_PAUSE_S = 0.02
+
+
+class Store:
+    """The file with all rollouts of one state directory."""
+
+    poll_s = 0.2
+
+    def __init__(self, directory: Path, *, create: bool = False) -> None:
+        """Open the store. Raises RecordsUnavailable, or InvalidInput where a newer release has written it."""
+        self.directory = directory
+        self.path = directory / "rollouts.db"
+        if not create and not self.path.exists():
+            raise RecordsUnavailable(
+                f"there are no records in {directory}: nothing was started there. Start a rollout, or name --state"
+            )
+        self._file = Database(self.path)
+
+    def all(self) -> list[Row]:
+        """Return all rollouts by name."""
+        with self._file.reading() as database:
+            rows = database.execute("SELECT name, namespace, spec, status, holder FROM rollouts ORDER BY name")
+            return [_row(self.path, row, self.is_held(row[0])) for row in rows.fetchall()]
+
+    def names(self) -> list[str]:
+        """Return the names of all rollouts, without reading them."""
+        with self._file.reading() as database:
+            return [name for (name,) in database.execute("SELECT name FROM rollouts ORDER BY name").fetchall()]
+
+    def get(self, name: str) -> Row | None:
+        """Return one rollout, or None."""
+        with self._file.reading() as database:
+            query = "SELECT name, namespace, spec, status, holder FROM rollouts WHERE name = ?"
+            row = database.execute(query, (name,)).fetchone()
+        return _row(self.path, row, self.is_held(name)) if row else None
+
+    def decisions(self, name: str, *, looks: bool, limit: int, of: Release | None = None) -> list[Decision]:
+        """Return the newest decisions of a rollout, oldest first; with or without those of mere looks.
+
+        of: only those of one release that is over.
+        """
+        where = "" if looks else " AND kind != 'look'"
+        span = (of.started_at.isoformat(), of.ended_at.isoformat()) if of else ("", "~")
+        with self._file.reading() as database:
+            query = (
+                f"SELECT body FROM decisions WHERE rollout = ?{where} AND at >= ? AND at <= ?"  # noqa: S608  constant text
+                " ORDER BY id DESC LIMIT ?"
+            )
+            rows = database.execute(query, (name, *span, limit)).fetchall()
+        return [Decision.model_validate_json(body) for (body,) in reversed(rows)]
+
+    def decisions_after(self, name: str, last: int) -> list[tuple[int, Decision]]:
+        """Return the decisions written after the one numbered `last`, each with its number, oldest first."""
+        with self._file.reading() as database:
+            query = "SELECT id, body FROM decisions WHERE rollout = ? AND id > ? ORDER BY id LIMIT 1000"
+            rows = database.execute(query, (name, last)).fetchall()
+        return [(number, Decision.model_validate_json(body)) for number, body in rows]
+
+    def last_decision(self, name: str) -> int:
+        """Return the number of the newest decision; 0 if there is none."""
+        with self._file.reading() as database:
+            query = "SELECT max(id) FROM decisions WHERE rollout = ?"
+            return int(database.execute(query, (name,)).fetchone()[0] or 0)
+
+    def releases(self, name: str, limit: int) -> list[Release]:
+        """Return the newest releases of a rollout that are over, oldest first."""
+        with self._file.reading() as database:
+            query = "SELECT body FROM releases WHERE rollout = ? ORDER BY started_at DESC LIMIT ?"
+            rows = database.execute(query, (name, limit)).fetchall()
+        return [Release.model_validate_json(body) for (body,) in reversed(rows)]
+
+    def declare(self, rollout: Rollout) -> None:
+        """Write what is wanted of a rollout; whoever holds it, or comes to hold it, sees it at its next look.
+
+        Its status is only written where there is none yet.
+        """
+        with self._file.writing() as database:
+            database.execute(
+                "INSERT INTO rollouts (name, namespace, spec, status) VALUES (?,?,?,?) ON CONFLICT (name) DO UPDATE"
+                " SET namespace = excluded.namespace, spec = excluded.spec",
+                (rollout.metadata.name, rollout.metadata.namespace, as_json(rollout.spec), as_json(rollout.status)),
+            )
+
+    def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
+        """Append a command, meant for the phase and step of `status`; return its id.
+
+        An abort is always taken. Other verbs are refused while too many wait for an answer.
+        """
+        command = uuid.uuid4().hex
+        with self._file.writing() as database:
+            pending = database.execute(
+                "SELECT count(*) FROM commands WHERE rollout = ? AND NOT handled", (name,)
+            ).fetchone()[0]
+            if verb != "abort" and pending >= COMMANDS_PENDING_MAX:
+                raise Busy(f"{pending} commands for {name} wait already: is a controller running? See rollout status")
+            database.execute(
+                "INSERT INTO commands (id, rollout, verb, actor, reason, at, phase, step, version)"
+                " VALUES (?,?,?,?,?,?,?,?,?)",
+                (
+                    *(command, name, verb, _clean(actor), _clean(reason), at.isoformat()),
+                    *(status.phase, status.step, status.stable_version),
+                ),
+            )
+        return command
+
+    def is_held(self, name: str) -> bool:
+        """Whether a controller carries this rollout out right now."""
+        path = self._lock_path(name)
+        if not path.exists():
+            return False
+        with path.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+            return False
+
+    def _lock_path(self, name: str) -> Path:
+        return self.directory / f"{name}.lock"
+
+    def hold(self, metadata: Metadata, change: Callable[[Rollout | None], Rollout]) -> Held:
+        """Take a rollout's lease and write what `change` makes of it. Raises Busy while another controller has it.
+
+        metadata: which rollout. change: gets what is recorded (None at first) and returns what is to be.
+        """
+        lock = self._lock(metadata.name)
+        try:
+            with self._file.writing() as database:
+                query = "SELECT name, namespace, spec, status, '' FROM rollouts WHERE name = ?"
+                found = database.execute(query, (metadata.name,)).fetchone()
+                rollout = change(_row(self.path, found, held=False).rollout if found else None)
+                database.execute(
+                    "INSERT INTO rollouts (name, namespace, spec, status) VALUES (?,?,?,?) ON CONFLICT (name) DO UPDATE"
+                    " SET namespace = excluded.namespace, spec = excluded.spec, status = excluded.status",
+                    (metadata.name, metadata.namespace, as_json(rollout.spec), as_json(rollout.status)),
+                )
+                database.execute(
+                    "UPDATE rollouts SET epoch = epoch + 1, holder = ? WHERE name = ?",
+                    (f"pid {os.getpid()}", metadata.name),
+                )
+                epoch = database.execute("SELECT epoch FROM rollouts WHERE name = ?", (metadata.name,)).fetchone()[0]
+        except BaseException:
+            lock.close()
+            raise
+        return Held(self._file, rollout, epoch, lock)
+
+    def _lock(self, name: str) -> IO[str]:
+        lock = self._lock_path(name).open("a")
+        for _ in range(_LOCK_TRIES):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(_LOCK_PAUSE_S)  # somebody may only be asking whether it is held
+            else:
+                return lock
+        lock.close()
+        row = self.get(name)
+        who = f" ({row.holder})" if row and row.holder else ""
+        raise Busy(
+            f"another controller{who} carries out {name} already. Follow it with rollout status, steer it with"
+            " rollout pause, promote or abort, or stop it first"
+        )
+
+
+def _clean(text: str) -> str:
+    """Return text that can be written: a terminal may send bytes that are no text."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _row(path: Path, row: tuple[str, str, str, str, str], held: bool) -> Row:
+    name, namespace, spec, status, holder = row
+    try:
+        rollout = Rollout(
+            Metadata(name=name, namespace=namespace),
+            RolloutSpec.model_validate_json(spec),
+            Status.model_validate_json(status),
+        )
+    except ValidationError as error:
+        message = f"holds a record of {name} that this release cannot read: {error.error_count()} faults"
+        raise RecordsUnavailable(f"{path} {message}. Upgrade agent-rollout, or name another --state") from error
+    return Row(rollout, holder if held else "")

@@ -1,0 +1,105 @@
+"""One rollout, held by whoever carries it out: the only writer of its status.
+
+Anybody may declare another spec, or append a command; both are read again at every look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import IO, cast
+
+from pydantic import BaseModel
+
+from rollout.adapters.storage.sqlite_schema import Database
+from rollout.engine.facts import Command, Verb
+from rollout.engine.releases import ended
+from rollout.errors import RecordsUnavailable
+from rollout.model.resource import RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status import Decision, Status
+
+DECISIONS_MAX = 50_000
+"""The full record keeps this many decisions a rollout: two weeks of looks every 30 s."""
+
+COMMANDS_PENDING_MAX = 100
+
+
+class Held:
+    """One rollout, held: the `Records` port of the engine."""
+
+    def __init__(self, file: Database, rollout: Rollout, epoch: int, lock: IO[str]) -> None:
+        self._file = file
+        self._rollout = rollout
+        self._epoch = epoch
+        self._lock = lock
+        self._spec = as_json(rollout.spec)
+        self._saves = 0
+
+    def load(self) -> Rollout:
+        """Return the rollout: its status as this holder last wrote it, and what is declared for it now."""
+        with self._file.reading() as database:
+            query = "SELECT spec FROM rollouts WHERE name = ?"
+            found = database.execute(query, (self._rollout.metadata.name,)).fetchone()
+        if found is not None and found[0] != self._spec:
+            self._rollout = replace(self._rollout, spec=RolloutSpec.model_validate_json(found[0]))
+            self._spec = found[0]
+        return self._rollout
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return the commands that nobody has answered yet, oldest first."""
+        with self._file.reading() as database:
+            rows = database.execute(
+                "SELECT id, verb, actor, reason, at, phase, step, version FROM commands"
+                " WHERE rollout = ? AND NOT handled ORDER BY verb != 'abort', at, id LIMIT ?",
+                (self._rollout.metadata.name, COMMANDS_PENDING_MAX),
+            ).fetchall()
+        return tuple(
+            Command(id_, cast("Verb", verb), actor, reason, datetime.fromisoformat(at), phase, step, version)
+            for id_, verb, actor, reason, at, phase, step, version in rows
+        )
+
+    def tell(self) -> None:
+        """Nothing is left to tell: decisions are saved with the status."""
+
+    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+        """Write status and decisions in one transaction and close the commands it has handled.
+
+        Raises RecordsUnavailable, also when this is no longer the holder: then nothing was written.
+        """
+        name = self._rollout.metadata.name
+        with self._file.writing() as database:
+            changed = database.execute(
+                "UPDATE rollouts SET status = ? WHERE name = ? AND epoch = ?", (as_json(status), name, self._epoch)
+            )
+            if changed.rowcount != 1:
+                raise RecordsUnavailable(f"{name} is held by another controller since: this one stops writing")
+            database.executemany(
+                "INSERT INTO decisions (rollout, at, kind, body) VALUES (?,?,?,?)",
+                [(name, each.at.isoformat(), each.kind, as_json(each)) for each in decisions],
+            )
+            database.executemany(
+                "UPDATE commands SET handled = 1 WHERE id = ? AND rollout = ?", [(id_, name) for id_ in status.handled]
+            )
+            if decisions and (release := ended(self._rollout.status, status, decisions[-1].at)) is not None:
+                database.execute(
+                    "INSERT OR REPLACE INTO releases (rollout, started_at, body) VALUES (?,?,?)",
+                    (name, release.started_at.isoformat(), as_json(release)),
+                )
+            if self._saves % 500 == 0:
+                database.execute(
+                    "DELETE FROM decisions WHERE rollout = ? AND id <= (SELECT id FROM decisions WHERE rollout = ?"
+                    " ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                    (name, name, DECISIONS_MAX),
+                )
+        self._saves += 1
+        self._rollout = Rollout(self._rollout.metadata, self._rollout.spec, status)
+
+    def release(self) -> None:
+        """Let go of the lease."""
+        self._lock.close()
+
+
+def as_json(record: BaseModel) -> str:
+    """Return a record as it is stored."""
+    return record.model_dump_json(by_alias=True, exclude_none=True)

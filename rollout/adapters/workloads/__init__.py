@@ -1,0 +1,1 @@
+"""Whether versions answer, and what they are made of."""

@@ -1,0 +1,305 @@
+"""Versions that are Services in a cluster: are they there, ready, asleep, and what are they made of?
+
+Read afresh at every look, never from a cache: there are few, and what is wrong with them decides whether users are sent
+there. Raises ClusterUnavailable where the API does not answer: that says nothing of a version, so nothing is decided.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from rollout.adapters.kubernetes.api import Api
+from rollout.adapters.kubernetes.pods import Pods
+from rollout.adapters.kubernetes.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    REFERENCE_GRANT,
+    REFERENCE_GRANT_V1,
+    SERVICE,
+    Object,
+    version_of,
+)
+from rollout.errors import ClusterUnavailable, Forbidden, NotFound
+from rollout.model.naming import Naming
+
+CORE = (None, "", "core")
+"""How the group of Services is written."""
+
+NO_PORTS: Mapping[str, tuple[int, ...]] = {}
+
+_IGNORED_ANNOTATIONS = ("kubectl.kubernetes.io/",)
+"""A restart is no other version."""
+
+
+class ServiceWorkloads:
+    """Services and Deployments of one rollout. route_kinds: the kinds of routes that refer to them."""
+
+    def __init__(
+        self, api: Api, naming: Naming, route_kinds: tuple[str, ...], may_write: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
+
+    @property
+    def no_backend(self) -> str:
+        example, where = self._naming.backends.service, self._naming.services_in
+        return f"has no Service in {where}: create it, or correct backends.service ({example})"
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        return self._naming.services_in != self._naming.namespace
+
+    def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those that have a Service. Of another namespace nothing is told before it grants it; see `ready`."""
+        if self._is_elsewhere and self._not_granted(versions):
+            return versions
+        return tuple(version for version in versions if self._get(SERVICE, self._naming.service(version)) is not None)
+
+    def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]] = NO_PORTS) -> Mapping[str, str]:
+        """Return, by version, an empty text or what is wrong, and what to do. ports: by version, of the routes."""
+        return {
+            version: self._not_granted((version,)) or self._problem(version, ports.get(version, ()))
+            for version in versions
+        }
+
+    def _problem(self, version: str, ports: tuple[int, ...]) -> str:
+        """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
+        service = self._naming.service(version)
+        where = f"{self._naming.services_in}/{service}"
+        found = self._get(SERVICE, service)
+        if found is None:
+            return f"there is no Service {where}: create it"
+        if problem := not_served(found, self._wanted(ports), where):
+            return problem
+        slices, _ = self._api.list_all(
+            ENDPOINT_SLICE, self._naming.services_in, labelSelector=f"kubernetes.io/service-name={service}"
+        )
+        endpoints = [endpoint for each in slices for endpoint in each.get("endpoints") or () if _is_ready(endpoint)]
+        if endpoints:
+            return not_listening(found, slices, self._wanted(ports), where)
+        deployment = self._deployment(version)
+        if deployment is not None and _replicas(deployment) == 0:
+            owner = self._autoscaler(deployment) or "whoever scales it"
+            return f"{where} has no ready endpoint: its Deployment is at 0 replicas, which {owner} owns; scale it up"
+        return f"{where} has no ready endpoint: look at its pods, and whether the Service selects them"
+
+    def _wanted(self, ports: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the ports that requests come to: those that the routes name, else the one that is declared."""
+        declared = self._naming.backends.port
+        return ports or (() if declared is None else (declared,))
+
+    def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
+        """Return those whose Deployment is at 0 replicas and that no autoscaler owns.
+
+        None in another namespace: a grant to route to Services is no right to scale what is behind them.
+        """
+        if self._is_elsewhere:
+            return frozenset()
+        found = set()
+        for version in versions:
+            deployment = self._deployment(version)
+            if deployment is not None and _replicas(deployment) == 0 and not self._autoscaler(deployment):
+                found.add(version)
+        return frozenset(found)
+
+    def wake(self, version: str, like: str) -> None:
+        """Scale a sleeping version up to as many replicas as another one has. Nothing is ever scaled down."""
+        if self._is_elsewhere:
+            return
+        deployment, model = self._deployment(version), self._deployment(like)
+        if deployment is None or _replicas(deployment) > 0 or not self._may_write():
+            return
+        replicas = max(1, _replicas(model) if model is not None else 1)
+        patch = {"metadata": {"resourceVersion": version_of(deployment)}, "spec": {"replicas": replicas}}
+        self._api.merge(DEPLOYMENT, self._naming.services_in, deployment["metadata"]["name"], patch)
+
+    def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+        """Return the fingerprints of what each version's pods are made of, by its Deployment in our namespace."""
+        found: dict[str, Mapping[str, str]] = {}
+        if self._is_elsewhere:
+            return found
+        for version in versions:
+            deployment = self._deployment(version)
+            if deployment is not None:
+                found[version] = identity_of(deployment)
+        return found
+
+    def pods(self, version: str) -> Pods:
+        """Return what is behind a version's Service, ready or not. Never raises: what cannot be asked is a problem."""
+        service, namespace = self._naming.service(version), self._naming.services_in
+        try:
+            slices, _ = self._api.list_all(
+                ENDPOINT_SLICE, namespace, labelSelector=f"kubernetes.io/service-name={service}"
+            )
+            endpoints = [each for piece in slices for each in piece.get("endpoints") or ()]
+            names = frozenset(str((each.get("targetRef") or {}).get("name", "")) for each in endpoints) - {""}
+            addresses = frozenset(str(address) for each in endpoints for address in each.get("addresses") or ())
+        except (ClusterUnavailable, AttributeError, TypeError) as error:
+            return Pods(service, namespace, problem=f"the endpoints of {namespace}/{service} cannot be read: {error}")
+        return Pods(service, namespace, names, addresses)
+
+    def _deployment(self, version: str) -> Object | None:
+        name = self._naming.deployment(version)
+        return self._get(DEPLOYMENT, name) if name else None
+
+    def _get(self, kind: Any, name: str) -> Object | None:
+        try:
+            return self._api.get(kind, self._naming.services_in, name)
+        except NotFound:
+            return None
+
+    def _autoscaler(self, deployment: Object) -> str:
+        """Return who scales a Deployment, in words; empty if nobody does (KEDA works by an autoscaler too)."""
+        try:
+            every, _ = self._api.list_all(AUTOSCALER, self._naming.services_in)
+        except (Forbidden, NotFound) as error:
+            return f"perhaps an autoscaler (they cannot be read: {error})"
+        for each in every:
+            spec = each.get("spec")
+            target = spec.get("scaleTargetRef") if isinstance(spec, dict) else None
+            wanted = ("Deployment", deployment["metadata"]["name"])
+            if isinstance(target, dict) and (target.get("kind"), target.get("name")) == wanted:
+                return f"the autoscaler {each['metadata']['name']}"
+        return ""
+
+    def _grants(self) -> list[Object]:
+        """Return the grants there are; newer clusters may have done away with the older version."""
+        for kind in (REFERENCE_GRANT, REFERENCE_GRANT_V1):
+            try:
+                return self._api.list_all(kind, self._naming.services_in)[0]
+            except NotFound:
+                continue
+        return []
+
+    def _not_granted(self, versions: tuple[str, ...]) -> str:
+        """Say which grant is missing where the Services are in another namespace than the routes."""
+        naming = self._naming
+        if not self._is_elsewhere:
+            return ""
+        grants = self._grants()
+        for kind in self._route_kinds:
+            for service in map(naming.service, versions):
+                if not any(_grants(each, kind, naming.namespace, service) for each in grants):
+                    told = f"no ReferenceGrant in {naming.services_in} lets a {kind} of {naming.namespace} refer to"
+                    return f"{told} the Service {service}: create one there"
+        return ""
+
+
+def service_urls(api: Api, naming: Naming) -> Callable[[str], list[str]]:
+    """Return where versions answer inside a cluster: at their Services, on the port declared, else the first."""
+
+    def urls(version: str) -> list[str]:
+        service, port = naming.service(version), naming.backends.port
+        if port is None:
+            with contextlib.suppress(ClusterUnavailable):
+                port = _ports_of(api.get(SERVICE, naming.services_in, service))[0]["port"]
+        return [f"http://{service}.{naming.services_in}.svc{f':{port}' if port is not None else ''}"]
+
+    return urls
+
+
+def _ports_of(service: Object) -> list[Object]:
+    ports = (service.get("spec") or {}).get("ports") or ()
+    return [
+        each for each in ports if isinstance(each, dict) and isinstance(each.get("port"), int) and _is_tcp(each)
+    ] or [{"port": None}]
+
+
+def _is_tcp(port: Object) -> bool:
+    """Whether a port takes what routes send; absent means TCP."""
+    return (port.get("protocol") or "TCP") == "TCP"
+
+
+def not_served(service: Object, ports: Iterable[int], where: str) -> str:
+    """Say why a Service does not take requests on a port, or an empty text."""
+    spec = service.get("spec") or {}
+    if spec.get("type") == "ExternalName":
+        return f"the Service {where} is an ExternalName and has no endpoints: give the version one with a selector"
+    served = [each["port"] for each in _ports_of(service)]
+    for port in ports:
+        if port not in served:
+            known = ", ".join(str(each) for each in served if each is not None) or "none"
+            return (
+                f"the Service {where} has no TCP port {port}, it has {known}: correct spec.backends.port or the Service"
+            )
+    return ""
+
+
+def not_listening(service: Object, slices: Iterable[Object], ports: Iterable[int], where: str) -> str:
+    """Say on which port no ready endpoint listens, or an empty text: each is ready for the ports of its slice."""
+    slices = list(slices)
+    declared = [each for each in _ports_of(service) if each["port"] is not None]
+    wanted = [each for each in declared if each["port"] in set(ports)] or declared
+    for port in wanted:
+        name = port.get("name") or ""
+        if not any(_listens(each, name) for each in slices):
+            target = port.get("targetPort", port["port"])
+            told = f"no ready endpoint of the Service {where} listens on its port {port['port']} (target {target})"
+            return f"{told}: compare the Service's targetPort with the ports of its pods"
+        if not ports:
+            return ""  # nobody says which port it is: one that is served is enough
+    return ""
+
+
+def _listens(piece: Object, name: str) -> bool:
+    """Whether a slice has a ready endpoint on the Service's port of a name."""
+    ports = [each for each in piece.get("ports") or () if isinstance(each, dict)]
+    named = any((each.get("name") or "") == name and each.get("port") and _is_tcp(each) for each in ports)
+    return named and any(_is_ready(endpoint) for endpoint in piece.get("endpoints") or ())
+
+
+def _is_ready(endpoint: Object) -> bool:
+    """Whether an endpoint takes new requests; unknown counts as ready, as EndpointSlice says.
+
+    `ready` is true of one that is ending where the Service publishes addresses that are not ready.
+    """
+    conditions = endpoint.get("conditions") or {}
+    is_up = conditions.get("ready") is not False and conditions.get("serving") is not False
+    return is_up and conditions.get("terminating") is not True
+
+
+def _replicas(deployment: Object) -> int:
+    found = deployment.get("spec", {}).get("replicas")
+    return 1 if found is None else int(found)
+
+
+def _grants(grant: Object, kind: str, namespace: str, service: str) -> bool:
+    spec = grant.get("spec") or {}
+    group = "gateway.networking.k8s.io"
+    allowed = any(
+        (each.get("group"), each.get("kind"), each.get("namespace")) == (group, kind, namespace)
+        for each in spec.get("from") or ()
+    )
+    return allowed and any(
+        each.get("group") in CORE and each.get("kind") == "Service" and each.get("name") in (None, "", service)
+        for each in spec.get("to") or ()
+    )
+
+
+def identity_of(deployment: Object) -> dict[str, str]:
+    """Return a version's fingerprint by part: images, environment, configuration, annotations (model, prompt)."""
+    template = deployment.get("spec", {}).get("template") or {}
+    spec = template.get("spec") or {}
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    parts: dict[str, Any] = {
+        "images": [[each.get("name"), each.get("image")] for each in containers],
+        "environment": [
+            [each.get("name"), each.get("env"), each.get("command"), each.get("args")] for each in containers
+        ],
+        "configuration": [
+            [[each.get("name"), each.get("envFrom")] for each in containers],
+            [volume for volume in spec.get("volumes") or () if {"configMap", "secret", "projected"} & volume.keys()],
+        ],
+        "annotations": {key: value for key, value in annotations.items() if not key.startswith(_IGNORED_ANNOTATIONS)},
+    }
+    return {part: _digest(value) for part, value in parts.items()}
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""The daemon in a cluster: informers, workers, leadership, health, its own metrics."""

@@ -1,0 +1,196 @@
+"""The controller in a cluster: caches fill a queue, workers look at rollouts, only the leader writes.
+
+What is wrong with one Rollout (a malformed spec, no policy, no rights) is told in its conditions and events, and stops
+no other. Everything it knows is in the resources: it may be killed at any time.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from rollout.adapters.kubernetes.api import Api
+from rollout.adapters.kubernetes.claims import Claims
+from rollout.adapters.kubernetes.events import Events
+from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of
+from rollout.adapters.metrics.sampler import Sampler
+from rollout.adapters.storage.kubernetes_status import is_urgent
+from rollout.controller.informers import Watched
+from rollout.controller.metrics import Figures
+from rollout.controller.rollout_reconciler import Reconciliation
+from rollout.controller.wiring import Shared
+from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, RolloutError
+from rollout.runtime.clock import CLOCK
+from rollout.runtime.workqueue import WorkQueue
+
+URGENT_WORKERS = 2
+"""Workers for aborts and rollbacks alone: however many others there are, and however slow, these do not wait."""
+
+SAMPLERS = 16
+"""Threads that wait for Prometheus."""
+
+RESYNC_S = 600.0
+READY_POLL_S = 0.1
+WEDGED_S = 900.0
+"""Twice what a look may take at worst: some twenty calls of 20 s, and a Prometheus that uses up its timeout."""
+
+STOP_TIMEOUT_S = 20.0
+BACKOFF_S = (1.0, 60.0)
+BUG_RETRY_S = 60.0
+FORBIDDEN_RETRY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a controller works. namespace: the only one it looks after; None for all. lease: by which it leads."""
+
+    namespace: str | None = None
+    identity: str = "rollout"
+    workers: int = 8
+    dry_run: bool = False
+    lease: str = ""
+
+
+class Controller:
+    """Workers around one queue. `lead` lets them begin; before that the caches are kept warm."""
+
+    def __init__(self, api: Api, settings: Settings, may_write: Callable[[], bool]) -> None:
+        self.figures = Figures()
+        self._api, self._settings = api, settings
+        self._queue = WorkQueue(share_max=max(1, settings.workers - 1))
+        self.figures.depth.labels("rollout").set_function(self._queue.depth)
+        self.watched = Watched(api, settings.namespace, self._enqueue)
+        sampler = Sampler(WorkQueue(share_max=SAMPLERS // 4), self._enqueue, SAMPLERS)
+        claims = Claims(api, settings.lease)
+        self._shared = Shared(api, self.watched.routes, may_write, sampler, claims, dry_run=settings.dry_run)
+        events = Events(api, settings.identity, CLOCK.now, self._shared.may_write)
+        self._reconciliation = Reconciliation(self._shared, self.watched, events)
+        self._stopped = threading.Event()
+        self._failures: dict[str, int] = {}
+        self._busy: dict[str, float] = {}
+        self._threads = [
+            threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(settings.workers)
+        ] + [
+            threading.Thread(target=self._work, name=f"worker-urgent-{n}", args=(True,), daemon=True)
+            for n in range(URGENT_WORKERS)
+        ]
+
+    def start(self) -> None:
+        """Fill the caches."""
+        self.watched.start()
+
+    def lead(self) -> None:
+        """Let the workers begin."""
+        self.figures.leads.labels("rollout").set(1)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let every look end; whoever comes next goes on from the resources. It may be called twice."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        self._queue.close()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
+        self.watched.stop(1.0)
+        self._shared.close()
+
+    def not_alive(self) -> str:
+        """Say whether a worker is stuck. It never depends on the API: a restart would not mend that."""
+        now = time.monotonic()
+        stuck = [key for key, since in list(self._busy.items()) if now - since > WEDGED_S]
+        return f"a look at {stuck[0]} does not end" if stuck else ""
+
+    def not_ready(self) -> str:
+        return self.watched.not_ready()
+
+    def _enqueue(self, key: str) -> None:
+        """Let a Rollout be looked at; one that goes back to stable goes before all others."""
+        found = self.watched.rollouts.get(*key.split("/", 1))
+        self._queue.add(key, urgent=found is not None and is_urgent(found))
+
+    def _work(self, urgent_only: bool = False) -> None:
+        while self.watched.not_ready() and not self._stopped.wait(READY_POLL_S):
+            pass  # half-filled caches would tell that things are missing which are there
+        while (key := self._queue.take(urgent_only=urgent_only)) is not None:
+            self._busy[key] = began = time.monotonic()
+            try:
+                with structlog.contextvars.bound_contextvars(rollout=key):
+                    after_s, result = self._look(key)
+                if after_s is not None:
+                    found = self.watched.rollouts.get(*key.split("/", 1))
+                    self._queue.add_after(key, after_s, urgent=found is not None and is_urgent(found))
+            finally:
+                self._busy.pop(key, None)
+                self._queue.done(key)
+            self.figures.took.observe(time.monotonic() - began)
+            self.figures.reconciled.labels(result).inc()
+
+    def _look(self, key: str) -> tuple[float | None, str]:
+        """Take one look; return when to come again, and how it ended. Never raises."""
+        namespace, _, name = key.partition("/")
+        found = self.watched.rollouts.get(namespace, name)
+        if found is None:
+            self._shared.forget(key)
+            self._reconciliation.forget(key)
+            self.figures.forget(namespace, name)
+            self._failures.pop(key, None)
+            return None, "gone"
+        try:
+            seen = self._reconciliation.look(found)
+        except Conflict:
+            self._refresh(found)
+            return self._again(key, 0.1), "conflict"
+        except NotFound:
+            self._refresh(found)
+            return self._again(key, BACKOFF_S[0]), "error"
+        except Forbidden as error:
+            self._warn(key, error)
+            return FORBIDDEN_RETRY_S, "error"
+        except ClusterUnavailable as error:
+            self._warn(key, error)
+            return self._again(key, max(BACKOFF_S[0], error.retry_after_s)), "error"
+        except RolloutError as error:
+            self._warn(key, error)
+            return self._again(key, BACKOFF_S[0]), "error"
+        except Exception:  # noqa: BLE001  one rollout must not take the others down
+            _log().exception("a fault of this tool: please report it; other rollouts go on")
+            return BUG_RETRY_S, "fault"
+        self._failures.pop(key, None)
+        if seen.status is not None:
+            self.figures.show(namespace, name, seen.status)
+            for verdict in seen.verdicts:
+                self.figures.verdicts.labels(verdict).inc()
+        after_s = RESYNC_S * random.uniform(0.9, 1.1) if seen.again_s is None else seen.again_s  # noqa: S311
+        return after_s, "done"
+
+    def _again(self, key: str, least_s: float) -> float:
+        """Return when to try again: later and later, so that what is down is not kept down by us."""
+        tries = self._failures[key] = self._failures.get(key, 0) + 1
+        return min(BACKOFF_S[1], least_s * 2.0 ** min(tries - 1, 10)) * random.uniform(1.0, 1.3)  # noqa: S311
+
+    def _refresh(self, found: Object) -> None:
+        """Read a Rollout past the cache: what we knew of it is old."""
+        try:
+            self.watched.rollouts.note(self._api.get(ROLLOUT, found["metadata"]["namespace"], name_of(found)))
+        except NotFound:
+            self.watched.rollouts.forget(found)
+        except ClusterUnavailable as error:
+            _log().debug("it could not be read again; the watch brings it", why=str(error))
+
+    def _warn(self, key: str, error: Exception) -> None:
+        if self._failures.get(key, 0) in (0, 5):
+            _log().warning("cannot be carried out now; it is tried again", why=str(error))
+        self._failures.setdefault(key, 1)
+
+
+def _log() -> structlog.typing.FilteringBoundLogger:
+    return structlog.get_logger("rollout")  # type: ignore[no-any-return]

@@ -1,0 +1,83 @@
+"""A controller's life: warm caches, the lease, the workers, the probes, and an orderly end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.elector import Elector, Terms
+from rollout.controller.controller import Controller, Settings
+from rollout.controller.healthz import HealthServer
+from rollout.errors import Fault, InvalidInput
+
+AGENT = "rollout-controller"
+LEASE_NAME = "rollout-controller"
+LEASE_NAMESPACE = "rollout-system"
+"""One place for all who look after a whole cluster, from wherever they do it: so that one leads."""
+
+
+def lease_name(namespace: str | None) -> str:
+    """Return the name of the lease for one namespace, or for the whole cluster: two scopes are two leases."""
+    return LEASE_NAME if namespace is None else f"{LEASE_NAME}-{namespace}"
+
+
+def identity() -> str:
+    """Return who we are: the pod, and a part that a restart changes."""
+    return f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+
+
+def serve(
+    settings: Settings,
+    stopped: threading.Event,
+    *,
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    lease_namespace: str | None = None,
+    listen: tuple[str, int] | None = None,
+    terms: Terms = Terms(),  # noqa: B008  frozen
+) -> int:
+    """Carry rollouts out until stopped (0), or until the lease is lost (1): then the process must end.
+
+    lease_namespace: where the lease is; None: where we run. listen: where probes are answered, if anywhere.
+    """
+    configuration, here = configured(kubeconfig, context)
+    api = HttpApi(configuration, agent=AGENT)
+    # Its requests end within a retry period: a renewal that hangs must not outlive the lease.
+    leases = HttpApi(configured(kubeconfig, context)[0], agent=AGENT, read_timeout_s=terms.retry_s)
+    place, name = lease_namespace or here, lease_name(settings.namespace)
+    elector = Elector(leases, place, name, settings.identity, terms)
+    settings = settings if settings.dry_run else replace(settings, lease=f"{place}/{name}")
+    controller = Controller(api, settings, (lambda: True) if settings.dry_run else lambda: elector.leads)
+    health = None
+    try:
+        if listen is not None:
+            health = HealthServer(
+                listen, controller.not_alive, lambda: controller.not_ready() or elector.problem, controller.figures.page
+            )
+    except OSError as error:
+        where = f"{listen[0]}:{listen[1]}" if listen else ""
+        remedy = "choose another address with --listen"
+        raise InvalidInput([Fault("--listen", f"{where} cannot be used: {error.strerror}", remedy)]) from error
+    controller.start()
+    orderly = False
+    try:
+        if settings.dry_run:  # it writes nothing, so it needs no lease
+            controller.lead()
+            orderly = stopped.wait()
+        else:
+            orderly = elector.run(stopped, controller.lead, controller.stop)
+    finally:
+        controller.stop()
+        if orderly and not settings.dry_run:
+            elector.release()
+        if health is not None:
+            health.close()
+    structlog.get_logger("rollout").info("ended", orderly=orderly)
+    return 0 if orderly else 1

@@ -1,0 +1,246 @@
+"""Wiring for one rollout in a cluster: its routes, its Services, its Prometheus."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from rollout.adapters.checks.release_windows import reading
+from rollout.adapters.checks.runner import Keeper
+from rollout.adapters.http import Services
+from rollout.adapters.kubernetes.api import Api
+from rollout.adapters.kubernetes.claims import Claims
+from rollout.adapters.kubernetes.pods import Pods
+from rollout.adapters.metrics.prometheus_source import PrometheusSource
+from rollout.adapters.metrics.queries import unreadable
+from rollout.adapters.metrics.sampler import Sampler
+from rollout.adapters.routers.kubernetes import AdoptedRouter, Cache, flavour_of, route_name
+from rollout.adapters.routers.read_only import ReadOnlyRouter
+from rollout.adapters.statecontracts.collector import StateKeeper
+from rollout.adapters.statecontracts.fetch import ContractReader
+from rollout.adapters.workloads.services import ServiceWorkloads, service_urls
+from rollout.controller.secrets import Credentials
+from rollout.engine.facts import Calendar, CheckFact, Reading, Round
+from rollout.engine.ports import MetricsSource, Records, Router
+from rollout.errors import Fault, Unavailable
+from rollout.model.gating import Gates
+from rollout.model.keeping import StateStore
+from rollout.model.kpi import Kpi
+from rollout.model.naming import Naming
+from rollout.model.policy import PolicySpec
+from rollout.model.resource import Metadata
+from rollout.model.rollout import Rollout
+from rollout.model.sources import FromSecret, Prometheus
+from rollout.model.status import Phase, Status
+from rollout.runtime.clock import CLOCK
+from rollout.runtime.reconciler import Reconciler
+
+ENVIRONMENT_PREFIX = "ROLLOUT_GATE_"
+"""Whoever may write a policy must not be able to read any variable of the controller by sending it somewhere."""
+
+
+def faults_of(policy: PolicySpec) -> list[Fault]:
+    """Return what cannot be carried out of a policy in a cluster."""
+    faults = unreadable(policy, "cluster")
+    for index, command in enumerate(policy.gates.commands):
+        message = "would run a program inside the controller, with its rights"
+        remedy = "let a service run it, and ask that by gates.webhooks"
+        faults.append(Fault(f"gates.commands[{index}]", message, remedy, command.name))
+    for index, hook in enumerate(policy.gates.webhooks):
+        name = hook.auth.bearer.env if hook.auth else ENVIRONMENT_PREFIX
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            message = "is a variable of the controller that policies may not send away"
+            remedy = f"call it {ENVIRONMENT_PREFIX}…"
+            faults.append(Fault(f"gates.webhooks[{index}].auth.bearer.env", message, remedy, name))
+    return faults
+
+
+class Shared:
+    """What all rollouts of one controller share. caches: routes by the key of their kind in a spec. Close it.
+
+    sampler: takes samples of counters for all of them. claims: tells whose a Rollout is.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        caches: Mapping[str, Cache],
+        may_write: Callable[[], bool],
+        sampler: Sampler,
+        claims: Claims,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        self.sampler, self.claims = sampler, claims
+        self.api, self.caches, self.dry_run = api, caches, dry_run
+        self.may_write: Callable[[], bool] = (lambda: False) if dry_run else may_write
+        self._services = Services()
+        self._directory = tempfile.TemporaryDirectory(prefix="rollout-")
+        self.credentials = Credentials(api, Path(self._directory.name))
+        self._keepers: dict[str, Keeper] = {}
+        self._states: dict[str, StateKeeper] = {}
+        self._readers: dict[str, ContractReader] = {}
+        self.denials: dict[str, dict[str, str]] = {}
+
+    def keeper_of(self, metadata: Metadata, naming: Naming) -> Keeper:
+        """Return who carries out one rollout's checks."""
+        key = f"{metadata.namespace}/{metadata.name}"
+        addresses = service_urls(self.api, naming)
+        keeper = self._keepers.setdefault(key, Keeper(self._services, Path(self._directory.name), CLOCK, addresses))
+        keeper.addresses = addresses
+        return keeper
+
+    def states_of(self, metadata: Metadata, naming: Naming) -> StateKeeper:
+        """Return who knows of the state of one rollout's versions."""
+        key = f"{metadata.namespace}/{metadata.name}"
+        addresses = service_urls(self.api, naming)
+        if key not in self._states:
+            reader = self._readers[key] = ContractReader(self._services, addresses, self.api)
+            self._states[key] = StateKeeper(reader.read, partial(self._address_of, metadata.namespace), CLOCK)
+        self._readers[key].addresses = addresses
+        return self._states[key]
+
+    def _address_of(self, namespace: str, store: StateStore) -> str:
+        assert store.postgres is not None
+        assert store.postgres.secret_key_ref is not None, "documents were checked before"
+        source = FromSecret(secret_key_ref=store.postgres.secret_key_ref)
+        return self.credentials.value(source, namespace, "spec.stateStore.postgres")
+
+    def forget(self, key: str) -> None:
+        """Give up what is under way for a rollout that is gone."""
+        self._states.pop(key, None)
+        self._readers.pop(key, None)
+        self.denials.pop(key, None)
+        self.sampler.forget(key)
+        if (keeper := self._keepers.pop(key, None)) is not None:
+            keeper.close()
+
+    def close(self) -> None:
+        for key in list(self._keepers):
+            self.forget(key)
+        self.sampler.close()
+        self._services.close()
+        self._directory.cleanup()
+
+
+def reconciler(
+    shared: Shared,
+    rollout: Rollout,
+    policy: PolicySpec,
+    records: Records,
+    *,
+    leaving: bool,
+    barred: bool,
+    warned: set[str],
+) -> Reconciler:
+    """Return the loop's body for one look at a rollout. Cheap: everything that lasts is shared."""
+    spec, metadata = rollout.spec, rollout.metadata
+    naming = Naming(metadata.name, metadata.namespace, spec.backends)
+    status = rollout.status
+    versions = versions_of(status, spec.version)
+    key = f"{metadata.namespace}/{metadata.name}"
+    denials = shared.denials.setdefault(key, {})
+    routers: list[Router] = []
+    route_kinds = []
+    for route in spec.routes:
+        flavour, named = flavour_of(route)
+        cache = shared.caches[flavour.key]
+        router = AdoptedRouter(
+            shared.api,
+            cache,
+            flavour,
+            named,
+            naming,
+            versions,
+            shared.may_write,
+            chosen=None if status.phase is Phase.PREFLIGHT else status.rules.get(route_name(flavour, named)),
+            alone=status.is_active,
+            returning=status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING),
+            denials=denials,
+        )
+        routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
+        route_kinds.append(flavour.kind.kind)
+    assert spec.metrics.prometheus is not None, "documents were checked before"
+    workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write)
+    return Reconciler(
+        policy_of=lambda _: policy,
+        records=records,
+        routers=tuple(routers),
+        metrics=shared.sampler.of(key, _source(shared, naming, spec.metrics.prometheus, workloads.pods)),
+        workloads=workloads,
+        gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata, naming),
+        clock=CLOCK,
+        states=shared.states_of(metadata, naming),
+        leaving=leaving,
+        barred=barred,
+        warned=warned,
+    )
+
+
+def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:
+    """Return the versions that a rule must name: stable first, then the one that is released, or would be."""
+    if status.phase is Phase.DRAINING:
+        return tuple(version for version in (status.previous_version, status.stable_version) if version)
+    candidate = status.candidate_version if status.is_active else wanted
+    return tuple(dict.fromkeys(version for version in (status.stable_version, candidate) if version))
+
+
+def _source(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
+    """Return the metrics source; it is built where it is read: no Secret stands between an abort and its route."""
+    return _Lazy(lambda: _built(shared, naming, declared, pods_of))
+
+
+def _built(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
+    try:
+        client = shared.credentials.client(declared, naming.namespace)
+    except Unavailable as error:
+        return _Unread(str(error))
+    return PrometheusSource(
+        client,
+        naming.name,
+        naming.services_in,
+        naming.service,
+        requests=declared.requests,
+        stale_after_s=declared.stale_after_s,
+        now=time.time,
+        clock=CLOCK.now,
+        pods_of=pods_of,
+    )
+
+
+@dataclass(frozen=True)
+class _Lazy:
+    """A metrics source that is built when it is read, on the thread that reads it."""
+
+    build: Callable[[], MetricsSource]
+
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round | None:
+        return self.build().read(stable, candidate, kpis, spend)
+
+
+@dataclass(frozen=True)
+class _Unread:
+    """A metrics source that cannot be asked."""
+
+    why: str
+
+    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
+        del stable, candidate
+        problem = Reading(problem=self.why)
+        return Round({kpi.name: problem for kpi in kpis}, problem, spend=problem if spend else None)
+
+
+class _Idle:
+    """A gatekeeper for a dry run: it reads the calendar and asks nobody."""
+
+    def calendar(self, gates: Gates) -> Calendar:
+        return reading(gates, datetime.now(UTC))
+
+    def checks(self, rollout: Rollout, gates: Gates) -> Mapping[str, CheckFact]:
+        del rollout, gates
+        return {}

@@ -1,1 +1,0 @@
-"""Wiring and running: the loop around the engine."""

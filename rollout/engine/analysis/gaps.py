@@ -1,0 +1,16 @@
+"""Time in which nobody looked: what happened then is not known, so nothing is made of it."""
+
+from __future__ import annotations
+
+from rollout.model.policy import Evidence
+
+GAP_LOOKS = 3
+
+GAP_MIN_S = 20.0
+"""No sample for so many looks, and so long, is a gap: the controller, the API or the source was away, or overloaded."""
+
+
+def is_gap(settings: Evidence, unseen_s: float) -> bool:
+    """Whether it is too long since the last sample to take what it says for what is."""
+    every_s = settings.look_every_s
+    return unseen_s > every_s + max(GAP_LOOKS * every_s, GAP_MIN_S)

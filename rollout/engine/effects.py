@@ -1,0 +1,69 @@
+"""What a plan may ask for: a weight, a route to be left, a version to be woken. Idempotent, each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollout.model.units import FULL_BP
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeight:
+    """The one effect on traffic: split between two versions, the candidate getting `candidate_bp` of 10000.
+
+    Without a candidate everything goes to `stable`. Weights always add up to 10000, so they are never all zero.
+    preview_header: requests that carry it with the candidate's version go to the candidate, whatever the weight, as
+    does the route's preview listener; None where there is no preview. bases: by route, what weights add up to, where
+    it was not ours to choose; restores: whether they must, because nothing of ours is to be left.
+    """
+
+    stable: str
+    candidate: str | None = None
+    candidate_bp: int = 0
+    preview_header: str | None = None
+    bases: tuple[tuple[str, int], ...] = ()
+    restores: bool = False
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.candidate_bp <= FULL_BP
+        assert self.candidate is not None or self.candidate_bp == 0
+
+    def base_of(self, route: str) -> int | None:
+        return next((base for name, base in self.bases if name == route), None)
+
+    def __str__(self) -> str:
+        if self.candidate is None:
+            return f"all traffic to {self.stable}"
+        preview = ", to be previewed" if self.preview_header else ""
+        return f"{self.candidate} at {self.candidate_bp / 100:g} %, {self.stable} the rest{preview}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRoute:
+    """Leave a route that is somebody else's: take out the backends that were added, and let go of its fields.
+
+    versions: those whose backends were added and get no traffic any more. unweighted: those whose backend named no
+    weight, and names none again once it is alone.
+    """
+
+    route: str
+    versions: tuple[str, ...] = ()
+    unweighted: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        took = f"take the backend of {', '.join(self.versions)} out of it, and " if self.versions else ""
+        return f"leave {self.route}: {took}let go of its fields"
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """The one effect on workloads: let a version that sleeps at 0 replicas run as many as the other one."""
+
+    version: str
+    like: str
+
+    def __str__(self) -> str:
+        return f"wake {self.version} up, as many replicas as {self.like}"
+
+
+Effect = SetWeight | LeaveRoute | Wake

@@ -1,0 +1,49 @@
+"""The state gate: no traffic before it is known that conversations survive the release, and its rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rollout.contracts.words import brief, reason, remedy
+from rollout.engine.context import PlanContext
+from rollout.engine.gates.gate import Blocked
+from rollout.engine.state.live import settle
+from rollout.engine.state.required import axes_of, gate_of
+from rollout.model.state import Axis, Severity, Verdict
+from rollout.model.status import Reason
+
+
+def state_is_compatible(context: PlanContext) -> Blocked | None:
+    """Let no traffic move before the state of both versions is known to go together, as far as the policy asks."""
+    gate = gate_of(context)
+    if gate is None:
+        return None
+    state = context.status.state
+    if state is None or state.verdict is None:
+        return Blocked(Reason.CHECKING, "reads the state contracts of both versions")
+    if context.spec.state_store is not None and state.looked is None:
+        return Blocked(Reason.CHECKING, "looks at live conversations")
+    looked, axes = state.looked, axes_of(context, gate)
+    settled = settle(state, watched=context.spec.state_store is not None)
+    bad = [axis for axis in axes if settled.of(axis) in (Severity.BREAK, Severity.RISK)]
+    if bad:
+        return Blocked(Reason.STATE_INCOMPATIBLE, _told(context, settled, bad))
+    unknown = [axis for axis in axes if settled.of(axis) is Severity.UNKNOWN]
+    trouble = state.problem or (looked.problem if looked else "")
+    if gate.on_unknown == "block" and (unknown or trouble) and not context.status.stable_passed_by:
+        told = trouble or brief(settled, unknown)
+        return Blocked(Reason.STATE_UNKNOWN, f"whether the state goes together cannot be told: {told}")
+    return None
+
+
+def _told(context: PlanContext, settled: Verdict, axes: Iterable[Axis]) -> str:
+    status = context.status
+    old, new = status.stable_version, status.candidate_version
+    meaning = {
+        Axis.BACKWARD: f"{new} cannot safely go on with conversations of {old}",
+        Axis.FORWARD: f"{old} could not go on with conversations of {new} after a rollback",
+        Axis.HOP: f"a conversation that goes to {new} and back would lose something",
+    }
+    axes = list(axes)
+    told = "; ".join(f"{meaning[axis]}: {reason(settled, axis)}" for axis in axes)
+    return f"{told}. What helps: {remedy(settled, axes[0])}"

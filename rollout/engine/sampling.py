@@ -1,0 +1,149 @@
+"""One look: counters in, evidence out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from rollout.engine.analysis.counters import REQUESTS, SPEND, Increment, responses_of, take
+from rollout.engine.analysis.evidence import Sight, after_look
+from rollout.engine.analysis.gaps import is_gap
+from rollout.engine.analysis.lifecycle import split_after
+from rollout.engine.analysis.verdict import judge, with_verdicts
+from rollout.engine.context import PlanContext
+from rollout.engine.facts import Round
+from rollout.engine.start import open_window
+from rollout.engine.transitions import OBSERVED
+from rollout.model.status import Status
+from rollout.stats import Look, Reached
+
+
+def look(context: PlanContext) -> None:
+    """Take one round of counters into the evidence."""
+    round_ = context.facts.round
+    if round_ is None or context.status.phase not in OBSERVED or not context.status.evidence:
+        return
+    if context.status.looked_at is not None and context.now < context.status.looked_at:
+        open_window(context)  # the clock stepped back: how long anything took is unknown
+    if _has_nothing_new(context, round_):
+        context.update(
+            next_look_at=context.later(context.policy.evidence.look_every_s),
+            unready_looks=context.status.unready_looks + 1 if _candidate_down(context) else 0,
+        )
+        return
+    _note_gap(context)
+    status, policy = context.status, context.policy
+    ledger, increments = take(status.counters, round_, context.now)
+    elapsed_s = context.since(status.looked_at)
+    looks = {name: each.look for name, each in increments.items() if _in_window(context, each.since)}
+    evidence = after_look(status.evidence, policy, _sight(context, increments, elapsed_s))
+    split = status.split
+    if status.traffic.applied_at is not None:
+        turns = context.spec.conversations.turns
+        split = split_after(split, looks.get(REQUESTS), status.traffic.wanted_bp, turns, elapsed_s)
+    judgement = judge(policy, evidence, context.thresholds)
+    context.update(
+        counters=ledger,
+        evidence=with_verdicts(policy, evidence, judgement, context.thresholds, round_),
+        split=split,
+        harm_e=judgement.harm_e,
+        culprits=judgement.culprits,
+        environment=judgement.environment,
+        looked_at=context.now,
+        next_look_at=context.later(policy.evidence.look_every_s),
+        looks_in_window=status.looks_in_window + (1 if looks else 0),
+        unready_looks=status.unready_looks + 1 if _candidate_down(context) else 0,
+        traffic=status.traffic.model_copy(update={"effective": _effective(split.reached)}),
+        spent=status.spent + (increments[SPEND].look.all_c if SPEND in increments else 0.0),
+    )
+    if wrong_split(context.status) and context.status.traffic.off_since is None and not context.status.undoing:
+        context.update(traffic=context.status.traffic.model_copy(update={"off_since": context.now}))
+    context.record(
+        "look",
+        message=_tell(looks, {kpi.name for kpi in policy.kpis})
+        if looks
+        else "nothing counts yet: no steady weight since the last look",
+    )
+
+
+def _has_nothing_new(context: PlanContext, round_: Round) -> bool:
+    """Whether a round has the very samples of the one before: then nothing was seen of what happened since."""
+    readings = [*round_.kpis.values(), *round_.responses.values(), round_.requests]
+    readable = not any(reading.problem for reading in readings)
+    return readable and round_.mark != "" and round_.mark == context.status.counters.mark
+
+
+def _note_gap(context: PlanContext) -> None:
+    """After a time in which nobody looked, nothing of it counts as time at this weight, and sampling begins anew.
+
+    What happened meanwhile is counted as evidence all the same: one sample may raise it only so far.
+    """
+    status, every_s = context.status, context.policy.evidence.look_every_s
+    unseen_s = context.since(status.looked_at) - every_s
+    if (
+        status.looked_at is None
+        or status.window_since is None
+        or not is_gap(context.policy.evidence, unseen_s + every_s)
+    ):
+        return
+    at_this_weight_s = min(unseen_s, context.since(status.window_since))
+    context.update(gap_s=status.gap_s + at_this_weight_s, looks_in_window=0)
+    context.record("look", message=f"no sample was taken for {unseen_s + every_s:.0f} s, though one was due")
+
+
+def _sight(context: PlanContext, increments: Mapping[str, Increment], elapsed_s: float) -> Sight:
+    """Return what may count: increments that lie wholly in the window; they prove something once they are mature."""
+    counted = {name: each for name, each in increments.items() if _in_window(context, each.since)}
+    began = context.status.window_since
+    mature = frozenset(
+        kpi.name
+        for kpi in context.policy.kpis
+        if began is not None
+        and kpi.name in counted
+        and (counted[kpi.name].since - began).total_seconds() >= kpi.matures_s
+    )
+    return Sight(
+        looks={name: each.look for name, each in counted.items()},
+        elapsed_s=elapsed_s,
+        responses={
+            kpi.name: counted[responses_of(kpi.name)].look
+            for kpi in context.policy.kpis
+            if responses_of(kpi.name) in counted
+        },
+        mature=mature,
+        preview=context.is_preview,
+        proves_alone=context.way.switches,
+    )
+
+
+def _in_window(context: PlanContext, since: datetime) -> bool:
+    """Whether an increment that began at `since` lies wholly inside the window in which the weight is steady."""
+    began = context.status.window_since
+    return began is not None and since >= began
+
+
+def wrong_split(status: Status) -> bool:
+    """Whether the requests contradict the weight that is in force."""
+    return status.traffic.effective == "refuted" or status.split.ratio.mismatched
+
+
+def _effective(reached: Reached) -> str:
+    if reached.refuted:
+        return "refuted"
+    return "confirmed" if reached.confirmed else "unconfirmed"
+
+
+def _candidate_down(context: PlanContext) -> bool:
+    status, ready = context.status, context.facts.ready
+    candidate, stable = status.candidate_version or "", status.stable_version or ""
+    used = status.traffic.wanted_bp > 0 or context.is_preview
+    return used and bool(ready.get(candidate)) and not ready.get(stable)
+
+
+def _tell(looks: Mapping[str, Look], names: set[str]) -> str:
+    parts = [
+        f"{name} {look.bad_c:g}/{look.all_c:g} {look.bad_s:g}/{look.all_s:g}"
+        for name, look in looks.items()
+        if name in names
+    ]
+    return "candidate, stable: " + ", ".join(parts) if parts else "no counter could be read"

@@ -1,1 +1,0 @@
-"""What gates ask outside: the calendar, webhooks, commands. The decisions are the engine's."""

@@ -1,0 +1,1 @@
+"""One machine: a supervisor of many rollouts, or one in the foreground."""

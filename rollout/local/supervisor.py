@@ -1,0 +1,182 @@
+"""The local daemon: carries out all rollouts of one state directory, each under its own lease.
+
+A scan finds rollouts that nobody holds; workers look at them, one worker a rollout at a time; timers only enqueue. What
+goes wrong with one rollout is told and tried again, and stops no other.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from rollout.adapters.storage.sqlite import Store
+from rollout.adapters.storage.sqlite_lease import Held
+from rollout.engine.eligibility import starts_by_itself
+from rollout.errors import RolloutError
+from rollout.local.wiring import Machine, wiring
+from rollout.model.resource import RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.runtime.reconciler import Reconciler
+from rollout.runtime.workqueue import WorkQueue
+
+SCAN_EVERY_S = 0.5
+RETRY_AFTER_S = 2.0
+BUG_RETRY_AFTER_S = 30.0
+"""A fault of ours is not mended by trying at once; other rollouts go on."""
+
+OVERDUE_S = 5.0
+IDLE_AFTER_S = 5.0
+STOP_TIMEOUT_S = 15.0
+_SCAN = ""
+
+
+@dataclass
+class Charge:
+    """One rollout in our care: its lease, and what was built to carry it out."""
+
+    held: Held
+    wiring: RolloutSpec
+    machine: Machine
+    reconciler: Reconciler
+    active: bool = True
+
+
+class Crew:
+    """Workers around one queue. Run it from the main thread."""
+
+    def __init__(self, store: Store, *, workers: int = 4) -> None:
+        self._store = store
+        self._queue = WorkQueue()
+        self._charges: dict[str, Charge] = {}
+        self._warned: dict[str, str] = {}
+        self._due: dict[str, float] = {}
+        self._idle_since = time.monotonic()
+        self._threads = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)]
+
+    def run(self, stopped: threading.Event, ending: Callable[[bool], None] | None = None) -> None:
+        """Work until `stopped`, or, with `ending`, until nothing is under way any more.
+
+        ending: is told True before the last look at the records, so that nobody hands us anything any more, and False
+        if something had come in just before.
+        """
+        for thread in self._threads:
+            thread.start()
+        try:
+            while not stopped.wait(SCAN_EVERY_S):
+                self._queue.add(_SCAN)
+                if ending is not None and time.monotonic() - self._idle_since > IDLE_AFTER_S:
+                    ending(True)
+                    if not any(_has_work(row.rollout) for row in self._store.all()):
+                        break
+                    ending(False)
+                    self._idle_since = time.monotonic()
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Let every look end, then let go of the leases; whoever comes next goes on from the records."""
+        self._queue.close()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for name in list(self._charges):
+            self._drop(name)
+
+    def _work(self) -> None:
+        while (key := self._queue.take()) is not None:
+            try:
+                if key == _SCAN:
+                    self._scan()
+                else:
+                    with structlog.contextvars.bound_contextvars(rollout=key):
+                        self._again(key, self._look(key))
+            except RolloutError as error:
+                self._warn(key, str(error))
+                self._again(key, RETRY_AFTER_S)
+            except Exception:  # noqa: BLE001  one rollout must not take the others down
+                _log().exception("a fault of this tool: please report it; other rollouts go on", rollout=key)
+                self._drop(key)  # the next look begins anew, from the records
+                self._again(key, BUG_RETRY_AFTER_S)
+            finally:
+                self._queue.done(key)
+
+    def _again(self, key: str, after_s: float) -> None:
+        self._due[key] = time.monotonic() + after_s
+        if key != _SCAN:
+            self._queue.add_after(key, after_s)
+
+    def _scan(self) -> None:
+        """Find rollouts that nobody holds, and those whose look is overdue."""
+        now = time.monotonic()
+        for name in self._store.names():
+            ours, due = name in self._charges, self._due.get(name, 0.0)
+            if (ours and now > due + OVERDUE_S) or (not ours and now >= due and not self._store.is_held(name)):
+                self._queue.add(name)
+        if any(charge.active for charge in list(self._charges.values())):
+            self._idle_since = now
+
+    def _look(self, name: str) -> float:
+        """Take one look at a rollout; return when to come again."""
+        charge = self._charges.get(name)
+        if charge is None:
+            charge = self._charges[name] = self._take(name)
+            self._idle_since = time.monotonic()
+        try:
+            spec = charge.held.load().spec
+            if wiring(spec) != charge.wiring:
+                self._rebuild(charge)
+            made = charge.reconciler.look()
+        except RolloutError:
+            self._drop(name)  # the next look begins anew, from the records
+            raise
+        self._warned.pop(name, None)
+        charge.active = bool(made.effects) or _has_work(Rollout(charge.held.load().metadata, spec, made.status))
+        if charge.active:
+            self._idle_since = time.monotonic()
+        return made.again_s
+
+    def _take(self, name: str) -> Charge:
+        row = self._store.get(name)
+        if row is None:
+            raise RolloutError(f"{name} is not recorded any more")
+        held = self._store.hold(row.rollout.metadata, lambda recorded: recorded or row.rollout)
+        try:
+            machine = Machine(held.load(), self._store.directory)
+        except BaseException:
+            held.release()
+            raise
+        _log().info("carries it out", rollout=name, phase=held.load().status.phase)
+        return Charge(held, wiring(held.load().spec), machine, machine.reconciler(held))
+
+    def _rebuild(self, charge: Charge) -> None:
+        """Follow a change of endpoints, router or metrics pages."""
+        machine = Machine(charge.held.load(), self._store.directory)
+        charge.machine.close()
+        charge.wiring, charge.machine = wiring(charge.held.load().spec), machine
+        charge.reconciler = machine.reconciler(charge.held)
+
+    def _drop(self, name: str) -> None:
+        charge = self._charges.pop(name, None)
+        if charge is not None:
+            charge.machine.close()
+            charge.held.release()
+
+    def _warn(self, name: str, why: str) -> None:
+        """Warn when a trouble begins, not at each of the tries that follow."""
+        if self._warned.get(name) != why:
+            self._idle_since = time.monotonic()
+            self._warned[name] = why
+            _log().warning("cannot be carried out now; it is tried again", rollout=name, why=why)
+
+
+def _has_work(rollout: Rollout) -> bool:
+    """Whether a rollout is under way, or wanted."""
+    return rollout.status.is_active or starts_by_itself(rollout.status, rollout.spec.version)
+
+
+def _log() -> structlog.typing.FilteringBoundLogger:
+    return structlog.get_logger("rollout")  # type: ignore[no-any-return]

@@ -1,0 +1,165 @@
+"""Wiring for one machine: a recorded rollout, its Envoy, its metrics pages."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rollout.adapters.checks.runner import Keeper
+from rollout.adapters.http import Pages, Services
+from rollout.adapters.metrics.presets import ROUTER_PREFIX
+from rollout.adapters.metrics.queries import resolve, unreadable
+from rollout.adapters.metrics.scrape import ScrapeSource
+from rollout.adapters.routers.envoy import EnvoyRouter
+from rollout.adapters.routers.envoy_external import OwnEnvoy
+from rollout.adapters.routers.envoy_managed import EnvoyProcess, find_envoy, port_problem
+from rollout.adapters.routers.read_only import ReadOnlyRouter
+from rollout.adapters.statecontracts.collector import StateKeeper
+from rollout.adapters.statecontracts.fetch import ContractReader
+from rollout.adapters.workloads.endpoints import EndpointWorkloads, problem_of
+from rollout.engine.ports import Records
+from rollout.errors import Fault, InvalidInput, RecordsUnavailable, RouterUnavailable
+from rollout.model.keeping import StateStore
+from rollout.model.policy import PolicySpec
+from rollout.model.resource import RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.runtime.clock import CLOCK
+from rollout.runtime.reconciler import Reconciler
+
+
+def declared_policy(rollout: Rollout) -> PolicySpec:
+    """Return the policy that is recorded inline. Records always hold it whole."""
+    if rollout.spec.policy is None:
+        raise InvalidInput([Fault("spec.policy", "is not recorded", "start the rollout again with its policy")])
+    return rollout.spec.policy
+
+
+def _address_of(store: StateStore) -> str:
+    """Return where a PostgreSQL is, from the variable that says so. Raises RecordsUnavailable without it."""
+    name = (store.postgres.env if store.postgres else None) or ""
+    address = os.environ.get(name, "")
+    if not address:
+        raise RecordsUnavailable(f"the variable {name} is not set: the agents' store is named by it")
+    return address
+
+
+def wiring(spec: RolloutSpec) -> RolloutSpec:
+    """Return what a machine is built from: the rest of a spec may change under it."""
+    return spec.model_copy(update={"version": None, "paused": False, "policy": None})
+
+
+def _envoy_of(rollout: Rollout, directory: Path, http: Pages) -> EnvoyProcess | OwnEnvoy:
+    name, envoy = rollout.metadata.name, rollout.spec.envoy
+    if envoy.listen is not None:
+        return EnvoyProcess(name, envoy.listen, directory / name, http, envoy.preview)
+    assert envoy.admin is not None
+    assert envoy.directory is not None
+    return OwnEnvoy(envoy.admin, Path(envoy.directory), http)
+
+
+class Machine:
+    """Everything one local rollout needs, built from what is recorded about it. Close it after use."""
+
+    def __init__(self, rollout: Rollout, directory: Path) -> None:
+        spec, self._name = rollout.spec, rollout.metadata.name
+        self._rollout = rollout
+        self._close = ExitStack()
+        http, services = Pages(), Services()
+        self._close.callback(http.close)
+        self._close.callback(services.close)
+        if faults := unreadable(declared_policy(rollout)):
+            raise InvalidInput(fault.within("spec.policy.") for fault in faults)
+        self.envoy = _envoy_of(rollout, directory.resolve(), http)
+        endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
+        self.router = EnvoyRouter(self._name, spec.conversations.pin_by.header, endpoints, self.envoy)
+        self.metrics = ScrapeSource(self._name, self._pages_of, self.router.stats_page, http, spec.scrape.timeout_s)
+        self._close.callback(self.metrics.close)
+        preview = f"http://{spec.envoy.preview}" if spec.envoy.preview else ""
+        self.keeper = Keeper(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
+        self._close.callback(self.keeper.close)
+        self._states = StateKeeper(ContractReader(services, spec.backends.of).read, _address_of, CLOCK)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what it holds; Envoy goes on."""
+        self._close.close()
+
+    def _pages_of(self, version: str) -> tuple[str, ...]:
+        path = self._rollout.spec.scrape.path
+        return tuple(url.rstrip("/") + path for url in self._rollout.spec.backends.of(version))
+
+    def reconciler(self, records: Records, *, moves_traffic: bool = True) -> Reconciler:
+        """Return the loop's body over this machine's parts; without `moves_traffic` it decides but applies nothing."""
+        return Reconciler(
+            policy_of=declared_policy,
+            records=records,
+            routers=(self.router if moves_traffic else ReadOnlyRouter(self.router),),
+            metrics=self.metrics,
+            workloads=EndpointWorkloads(self._rollout.spec.backends),
+            gatekeeper=self.keeper,
+            clock=CLOCK,
+            states=self._states,
+        )
+
+    def probe(self, stable: str, candidate: str) -> list[Fault]:
+        """Try everything that a start depends on, before anything is changed; return every fault."""
+        faults = []
+        for index, endpoint in enumerate(self._rollout.spec.backends.endpoints):
+            if endpoint.version in (stable, candidate) and (problem := problem_of(endpoint.url)):
+                remedy = f"start {endpoint.version} there, or correct the address"
+                faults.append(Fault(f"spec.backends.endpoints[{index}].url", problem, remedy))
+        faults += self._probe_envoy()
+        return faults or self._probe_metrics(stable, candidate)
+
+    def _probe_envoy(self) -> list[Fault]:
+        where, envoy = "spec.routes[0].envoy", self._rollout.spec.envoy
+        if not isinstance(self.envoy, EnvoyProcess):
+            try:
+                self.envoy.ensure()
+            except RouterUnavailable as error:
+                return [Fault(f"{where}.admin", str(error), "start your Envoy, or correct the address")]
+            other = self.envoy.shared_with(self._name)
+            remedy = "give each rollout a directory of its own; one would delete the other's versions"
+            return [Fault(f"{where}.directory", f"is used by the rollout {other}", remedy)] if other else []
+        faults = []
+        try:
+            find_envoy()
+        except RouterUnavailable as error:
+            faults.append(Fault(where, str(error), "install it, then start again"))
+        if self.envoy.admin() is None:
+            for key, address in (("listen", envoy.listen), ("preview", envoy.preview)):
+                if address is not None and (problem := port_problem(address)):
+                    remedy = "stop what listens there, or choose another address"
+                    faults.append(Fault(f"{where}.{key}", f"{address} cannot be used: {problem}", remedy))
+        return faults
+
+    def _probe_metrics(self, stable: str, candidate: str) -> list[Fault]:
+        policy = declared_policy(self._rollout)
+        cap = policy.spend_cap
+        round_ = self.metrics.read(stable, candidate, policy.kpis, cap.counter if cap else None)
+        faults: dict[str, Fault] = {}
+        if round_.spend is not None and round_.spend.problem:
+            remedy = "correct the counter, or what the agents export (docs/kpis.md)"
+            faults[""] = Fault("policy: spendCap.counter", round_.spend.problem, remedy)
+        for index, query in enumerate(resolve(policy.kpis)[0]):
+            given = round_.responses.get(query.name)
+            problem = round_.kpis[query.name].problem or (given.problem if given else "")
+            if not problem or (query.total.startswith(ROUTER_PREFIX) and self.envoy.admin() is None):
+                continue
+            if problem.startswith("http"):  # the page itself, not what is looked for on it
+                remedy = "correct the path, or the address in spec.backends.endpoints"
+                faults.setdefault(problem, Fault("spec.metrics.scrape.path", problem, remedy))
+            else:
+                remedy = "correct the KPI's selectors, or what the agents export (docs/kpis.md)"
+                faults.setdefault(problem, Fault(f"policy: kpis[{index}] ({query.name})", problem, remedy))
+        return list(faults.values())

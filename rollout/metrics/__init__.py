@@ -1,1 +1,0 @@
-"""Metrics sources: one file per kind; presets as data."""

@@ -1,1 +1,0 @@
-"""Where rollouts and their decisions live."""

@@ -1,0 +1,1 @@
+"""What both wirings share: the loop, the work queue, clock, logs, signals."""

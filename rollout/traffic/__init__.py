@@ -1,1 +1,0 @@
-"""Routers: one file per kind."""

@@ -1,1 +1,0 @@
-"""Whether versions are there and ready."""
