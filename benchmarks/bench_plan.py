@@ -14,10 +14,11 @@ from rollout.engine.analysis.lifecycle import fresh
 from rollout.engine.analysis.verdict import Thresholds, judge
 from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
 from rollout.engine.plan import plan
+from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import policy_spec
-from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase
 from rollout.stats import Look
 
 KPIS = 5

@@ -18,11 +18,12 @@ import numpy as np
 from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
 from rollout.engine.plan import is_look_due, plan
 from rollout.engine.routes.wanted import in_force, wanted_route
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import read_files
-from rollout.model.policy import PolicySpec
-from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import HeldBy, Phase, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import HeldBy, Phase
 
 POLICIES = Path(__file__).parents[1] / "policies"
 STEP_S = 10.0

@@ -18,14 +18,15 @@ from rollout.engine.effects import SetWeight
 from rollout.engine.facts import Calendar, CheckFact, Command, Counters, Reading, Round, RouteFacts, Told
 from rollout.engine.plan import Plan
 from rollout.errors import RecordsUnavailable, RouterUnavailable
+from rollout.model.agent_state import Census
+from rollout.model.api.gates import Gates
+from rollout.model.api.kpi import Kpi
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import policy_spec
-from rollout.model.gating import Gates
-from rollout.model.kpi import Kpi
-from rollout.model.policy import PolicySpec
-from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.state import Looked
-from rollout.model.status import Decision, Status
+from rollout.model.status.decision import Decision
+from rollout.model.status.status import Status
 from rollout.runtime.reconciler import Reconciler
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -290,12 +291,12 @@ class FakeStates:
 
     clock: FakeClock
     texts: dict[str, Told] = field(default_factory=dict)
-    seen: Looked | None = None
+    seen: Census | None = None
 
     def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> dict[str, Told]:
         return {version: self.texts.get(version, Told(problem="nothing answers")) for version in versions}
 
-    def looked(self, rollout: Rollout) -> Looked | None:
+    def looked(self, rollout: Rollout) -> Census | None:
         return None if self.seen is None else self.seen.model_copy(update={"at": self.clock.at})
 
 
@@ -353,7 +354,7 @@ class World:
             self.clock,
             self.states,
         )
-        made = reconciler.look()
+        made = reconciler.reconcile()
         self.plans.append(made)
         return made
 

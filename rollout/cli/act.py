@@ -13,7 +13,7 @@ from rollout.cli.place import Place
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rollout.adapters.storage.base import Row, Shelf
+    from rollout.adapters.storage.base import RolloutStore, Row
     from rollout.adapters.storage.sqlite import Store
     from rollout.engine.facts import Verb
     from rollout.model.rollout import Rollout
@@ -99,7 +99,7 @@ def _login() -> str:
         return "unknown"
 
 
-def ask(store: Shelf, row: Row, verb: Verb, actor: str, reason: str, output: Output) -> int:
+def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, output: Output) -> int:
     import contextlib
     import time
     from datetime import UTC, datetime
@@ -124,12 +124,12 @@ def ask(store: Shelf, row: Row, verb: Verb, actor: str, reason: str, output: Out
     raise Busy(f"{told}: is it running? rollout status shows when it has")
 
 
-def _until_back(store: Shelf, name: str) -> int:
+def _until_back(store: RolloutStore, name: str) -> int:
     """See an abort through: 0 once nothing of the candidate is left, 5 where the traffic cannot be moved back."""
     import time
 
     from rollout.errors import Unavailable
-    from rollout.model.status import Phase
+    from rollout.model.status.vocabulary import Phase
 
     deadline = time.monotonic() + ABORT_TIMEOUT_S
     while time.monotonic() < deadline:
@@ -175,7 +175,7 @@ def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output)
     from rollout.engine.plan import Plan
     from rollout.local.run_one import run
     from rollout.local.wiring import Machine
-    from rollout.model.status import Phase, Result
+    from rollout.model.status.vocabulary import Phase, Result
     from rollout.runtime.logs import configure
 
     configure(verbose=False)

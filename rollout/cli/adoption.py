@@ -24,7 +24,7 @@ def adoption_faults(documents: Documents) -> list[Fault]:
 def _of(rollout: RolloutDocument, others: list[dict[str, Any]]) -> Iterator[Fault]:
     from rollout.adapters.routers.kubernetes import flavour_of
     from rollout.adapters.routers.rule import Refused, find_rule, missing
-    from rollout.model.naming import Naming
+    from rollout.model.api.naming import Naming
 
     metadata, spec = rollout.metadata, rollout.spec
     naming = Naming(metadata.name, metadata.namespace, spec.backends)

@@ -13,7 +13,7 @@ from rollout.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
     from rollout.contracts.contract import Contract
-    from rollout.model.state import Verdict, Waiver
+    from rollout.model.agent_state import Verdict, Waiver
 
 STOPPED = 3
 
@@ -56,7 +56,7 @@ def check(
     from datetime import UTC, datetime
 
     from rollout.contracts import check as checker
-    from rollout.model.state import Axis, Severity
+    from rollout.model.agent_state import Axis, Severity
 
     wanted = {
         "none": (), "backward": (Axis.BACKWARD,), "forward": (Axis.FORWARD,), "full": (Axis.BACKWARD, Axis.FORWARD),
@@ -109,8 +109,8 @@ def _read(path: Path) -> Contract:
 def _waivers(path: Path) -> tuple[Waiver, ...]:
     import yaml
 
+    from rollout.model.agent_state import Waiver
     from rollout.model.parsing import parse
-    from rollout.model.state import Waiver
 
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))

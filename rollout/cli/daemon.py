@@ -95,7 +95,7 @@ def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_
     from rollout.adapters.storage.sqlite import Store
     from rollout.cli.options import state_of
     from rollout.local.daemon_lock import only_one
-    from rollout.local.supervisor import Crew
+    from rollout.local.supervisor import Supervisor
     from rollout.runtime.signals import on_stop
 
     directory = state_of(state, files)
@@ -103,5 +103,5 @@ def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_
     stopped = threading.Event()
     with on_stop(stopped.set), only_one(directory) as ending:
         typer.echo(f"carries out the rollouts in {directory}; Ctrl-C ends it, Envoys go on", err=True)
-        Crew(store, workers=workers).run(stopped, ending if until_idle else None)
+        Supervisor(store, workers=workers).run(stopped, ending if until_idle else None)
     typer.echo("ended; rollout daemon, or rollout start, goes on from here", err=True)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from rollout.errors import Forbidden, RecordsUnavailable, RolloutError, Unavailable
 
 if TYPE_CHECKING:
-    from rollout.adapters.storage.base import Row, Shelf
+    from rollout.adapters.storage.base import RolloutStore, Row
     from rollout.engine.plan import Plan
     from rollout.model.rollout import Rollout
-    from rollout.model.status import Status
+    from rollout.model.status.status import Status
 
 SURE_AFTER = 2
 """So often in a row the API must say that something is not there, or not allowed, before it is believed."""
@@ -35,7 +35,7 @@ class Gone(RolloutError):  # noqa: N818
 class Follower:
     """Reads one rollout again and again; `load` gives it as it was last read."""
 
-    def __init__(self, store: Shelf, row: Row, last: int | None = None) -> None:
+    def __init__(self, store: RolloutStore, row: Row, last: int | None = None) -> None:
         """Follow from the decision numbered `last` on, else from now on."""
         self._store = store
         self._rollout = row.rollout

@@ -15,7 +15,7 @@ from rollout.errors import RecordsUnavailable
 if TYPE_CHECKING:
     from rollout.adapters.storage.sqlite import Store
     from rollout.cli.target import Target
-    from rollout.model.status import Status
+    from rollout.model.status.status import Status
 
 HAND_OVER_TIMEOUT_S = 20.0
 HAND_OVER_POLL_S = 0.1
@@ -70,7 +70,7 @@ def hand_over(
 def _is_taken(store: Store, name: str, version: str, last: int) -> bool:
     """Whether a controller has the rollout in its hands and has seen what is wanted."""
     from rollout.engine.eligibility import starts_by_itself
-    from rollout.model.status import Phase
+    from rollout.model.status.vocabulary import Phase
 
     row = store.get(name)
     if row is None or not row.holder:

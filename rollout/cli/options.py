@@ -11,7 +11,7 @@ import typer
 from rollout.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
-    from rollout.adapters.storage.base import Row, Shelf
+    from rollout.adapters.storage.base import RolloutStore, Row
 
 
 class Output(StrEnum):
@@ -57,7 +57,7 @@ def state_of(state: Path | None, files: list[Path] | None) -> Path:
     return state or (files or [DEFAULT_FILE])[0].parent / ".rollout"
 
 
-def pick(store: Shelf, name: str | None) -> Row:
+def pick(store: RolloutStore, name: str | None) -> Row:
     """Return the rollout that is meant. Raises InvalidInput with the names there are."""
     import difflib
 

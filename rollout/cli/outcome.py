@@ -11,7 +11,8 @@ from typing import Any
 from rollout.cli.options import Output
 from rollout.cli.watch import sentence
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase, Result, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Result
 
 
 def meaning(code: int, status: Status, superseded_by: str = "") -> str:

@@ -10,13 +10,14 @@ from rollout.engine import messages
 from rollout.engine.analysis.evidence import harm_evidence, interval, rate_interval
 from rollout.engine.context import read_pinned
 from rollout.engine.state.live import settle
-from rollout.engine.strategy import way_of
-from rollout.model.evidence import KpiEvidence
-from rollout.model.kpi import Kpi
-from rollout.model.policy import PolicySpec
+from rollout.engine.strategy import strategy_of
+from rollout.model.agent_state import Axis
+from rollout.model.api.kpi import Kpi
+from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
-from rollout.model.state import Axis
-from rollout.model.status import Phase, Result, Status
+from rollout.model.status.evidence import KpiEvidence
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Result
 from rollout.model.units import FULL_BP
 
 _ICONS = {
@@ -88,7 +89,7 @@ def _head(name: str, status: Status, now: datetime) -> Line:
 def _steps(status: Status, policy: PolicySpec) -> Line:
     marks = []
     past_steps = status.phase in (Phase.BAKING, Phase.DRAINING) or status.resume_to is Phase.BAKING
-    for index, step in enumerate(way_of(policy, undoing=status.undoing).steps):
+    for index, step in enumerate(strategy_of(policy, undoing=status.undoing).steps):
         done = index < status.step or past_steps
         mark = "✔" if done else "◌" if index == status.step and status.phase is not Phase.PREFLIGHT else "·"
         marks.append(f"{mark} {messages.weight(step.weight_bp) if step.weight_bp else 'preview'}")

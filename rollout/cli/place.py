@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from rollout.cli.options import DEFAULT_FILE, files_of, state_of
 
 if TYPE_CHECKING:
-    from rollout.adapters.storage.base import Shelf
-    from rollout.adapters.storage.kubernetes import ClusterShelf
+    from rollout.adapters.storage.base import RolloutStore
+    from rollout.adapters.storage.kubernetes import KubernetesStore
 
 FILE_MAX_CHARACTERS = 1_048_576
 POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -47,7 +47,7 @@ class Place:
             return "endpoints" in declared and "service" not in declared
         return bool(self.files) or (state_of(None, None) / "rollouts.db").exists()
 
-    def shelf(self) -> Shelf:
+    def shelf(self) -> RolloutStore:
         """Open the place's records. Raises RecordsUnavailable, or InvalidInput where no cluster can be found."""
         if self.is_local:
             from rollout.adapters.storage.sqlite import Store
@@ -55,9 +55,9 @@ class Place:
             return Store(state_of(self.state, self.files))
         return self.cluster()
 
-    def cluster(self) -> ClusterShelf:
+    def cluster(self) -> KubernetesStore:
         from rollout.adapters.kubernetes.api import HttpApi, configured
-        from rollout.adapters.storage.kubernetes import ClusterShelf
+        from rollout.adapters.storage.kubernetes import KubernetesStore
         from rollout.errors import Fault, InvalidInput
 
         try:
@@ -69,7 +69,7 @@ class Place:
             message = f"there is no {DEFAULT_FILE} here with endpoints, no records, and no cluster is configured"
             raise InvalidInput([Fault(str(Path.cwd()), message, remedy), *error.faults]) from error
         namespace = None if self.all_namespaces else self.namespace or usual
-        return ClusterShelf(HttpApi(configuration, agent="rollout-cli", strict=True), namespace)
+        return KubernetesStore(HttpApi(configuration, agent="rollout-cli", strict=True), namespace)
 
 
 def _backends(path: Path) -> list[str]:

@@ -22,9 +22,9 @@ from rollout.cli.options import (
 from rollout.cli.place import Place
 
 if TYPE_CHECKING:
-    from rollout.adapters.storage.base import Row, Shelf
-    from rollout.model.release import Release
-    from rollout.model.status import Decision, KpiFigures
+    from rollout.adapters.storage.base import RolloutStore, Row
+    from rollout.model.status.decision import Decision, KpiFigures
+    from rollout.model.status.release import Release
 
 
 RELEASES_MAX = 100_000
@@ -72,7 +72,7 @@ def status(
         _styled(f"  who    {row.holder} carries it out" if row.holder else _NOBODY, "dim" if row.holder else "yellow")
 
 
-def _follow(store: Shelf, row: Row) -> None:
+def _follow(store: RolloutStore, row: Row) -> None:
     """Show every change until nothing is under way any more."""
     from rollout.cli.follow import Follower
     from rollout.cli.watch import watcher
@@ -104,7 +104,7 @@ def list_(
     """List all rollouts of this machine, or of a cluster."""
     from rollout.cli.outcome import as_json
     from rollout.engine import messages
-    from rollout.model.conditions import PENDING
+    from rollout.model.status.conditions import PENDING
 
     place = Place(files, state, namespace, all_namespaces, context, kubeconfig)
     rows = place.shelf().all()
@@ -157,7 +157,7 @@ def explain(
     typer.echo(f"\n{of.message if of else sentence(row.rollout.status)}")
 
 
-def _release(store: Shelf, name: str, number: int) -> Release:
+def _release(store: RolloutStore, name: str, number: int) -> Release:
     """Return a release by its number in history. Raises InvalidInput with the numbers there are."""
     from rollout.errors import Fault, InvalidInput
 

@@ -23,7 +23,7 @@ class OnPause(StrEnum):
 def until_over(on_pause: OnPause, load: Callable[[], Rollout]) -> Callable[[Plan], bool]:
     """Return what says that nothing more will happen by itself; load: the rollout as declared now."""
     from rollout.engine.eligibility import starts_by_itself
-    from rollout.model.status import Phase
+    from rollout.model.status.vocabulary import Phase
 
     def done(made: Plan) -> bool:
         status, wanted = made.status, load().spec.version
@@ -43,7 +43,7 @@ def until_settled(version: str, on_pause: OnPause, load: Callable[[], Rollout]) 
     Unlike whoever carries it out, whoever follows need not see the drain through, nor another version that is wanted
     instead by now. load: the rollout as declared now.
     """
-    from rollout.model.status import Phase, Result
+    from rollout.model.status.vocabulary import Phase, Result
 
     over = until_over(on_pause, load)
 
@@ -84,7 +84,7 @@ def wanted_rollout(target: Target, version: str, stable: str | None, recorded: R
     """Return the rollout as it is to be recorded. Raises InvalidInput with every fault."""
     from rollout.errors import Fault, InvalidInput
     from rollout.model.rollout import Rollout
-    from rollout.model.status import Status
+    from rollout.model.status.status import Status
 
     faults = []
     versions = target.spec.backends.versions

@@ -9,10 +9,10 @@ from typing import Literal
 from rollout.adapters.metrics.queries import unreadable, unreadable_split
 from rollout.cli.adoption import adoption_faults
 from rollout.errors import Fault, InvalidInput
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.rollout import Metadata, RolloutSpec
+from rollout.model.api.state_sources import SqliteStore, StateStore
 from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
-from rollout.model.keeping import SqliteStore, StateStore
-from rollout.model.policy import PolicySpec
-from rollout.model.resource import Metadata, RolloutSpec
 
 Place = Literal["machine", "cluster", ""]
 

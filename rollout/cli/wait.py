@@ -12,7 +12,7 @@ from rollout.cli.place import Place
 from rollout.cli.starting import OnPause, until_settled
 
 if TYPE_CHECKING:
-    from rollout.adapters.storage.base import Row, Shelf
+    from rollout.adapters.storage.base import RolloutStore, Row
     from rollout.model.rollout import Rollout
 
 TIMED_OUT = 124
@@ -48,7 +48,7 @@ def seconds(text: str) -> float:
         raise InvalidInput([Fault("--timeout", str(error), "write it like 30m or 2h", text)]) from error
 
 
-def _wait(store: Shelf, name: str | None, timeout_s: float, on_pause: OnPause, output: Output) -> int:
+def _wait(store: RolloutStore, name: str | None, timeout_s: float, on_pause: OnPause, output: Output) -> int:
     began = time.monotonic()
     row = _found(store, name, began + timeout_s)
     if row is None:
@@ -57,7 +57,7 @@ def _wait(store: Shelf, name: str | None, timeout_s: float, on_pause: OnPause, o
 
 
 def follow(
-    store: Shelf, row: Row, timeout_s: float, on_pause: OnPause, output: Output, began: float | None = None
+    store: RolloutStore, row: Row, timeout_s: float, on_pause: OnPause, output: Output, began: float | None = None
 ) -> int:
     """Follow one rollout, this very one and the version it wants now, to its end; return the exit code."""
     from rollout.cli.follow import Follower, Gone, TimedOut
@@ -100,7 +100,7 @@ def _timed_out(timeout_s: float, what: str) -> int:
     return TIMED_OUT
 
 
-def _found(store: Shelf, name: str | None, deadline: float) -> Row | None:
+def _found(store: RolloutStore, name: str | None, deadline: float) -> Row | None:
     """Return the rollout that is meant; an API that is away is waited for, and None if that takes too long."""
     from rollout.cli.options import pick
     from rollout.errors import ClusterUnavailable, Forbidden, NotFound, Rejected

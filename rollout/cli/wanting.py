@@ -11,10 +11,10 @@ from rollout.cli.options import Output, pick
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import Row
-    from rollout.adapters.storage.kubernetes import ClusterShelf
+    from rollout.adapters.storage.kubernetes import KubernetesStore
 
 
-def want(shelf: ClusterShelf, version: str, name: str | None, output: Output | None) -> Row:
+def want(shelf: KubernetesStore, version: str, name: str | None, output: Output | None) -> Row:
     """Declare a version; return the rollout as declared then. output: how to tell it, or None for not at all."""
     import re
 

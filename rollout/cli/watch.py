@@ -12,7 +12,8 @@ from rollout.cli.picture import draw
 from rollout.engine import messages
 from rollout.engine.plan import Plan
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase
 
 HEARTBEAT_S = 60.0
 """On a pipe something is printed at least this often, so that no CI takes us for dead."""

@@ -14,7 +14,7 @@ from rollout.contracts.shapes import shape
 from rollout.contracts.surroundings import surroundings
 from rollout.contracts.topology import topology
 from rollout.contracts.waivers import waived
-from rollout.model.state import Axis, Finding, Severity, Verdict, Waiver
+from rollout.model.agent_state import Axis, Finding, Severity, Verdict, Waiver
 
 
 def check(

@@ -9,7 +9,7 @@ from rollout.contracts.codes import HINTS
 from rollout.contracts.contract import Contract, Graph
 from rollout.contracts.schema.document import Document
 from rollout.contracts.schema.relation import Budget, Options
-from rollout.model.state import Axis, Finding, Severity
+from rollout.model.agent_state import Axis, Finding, Severity
 
 SHOWN_MAX = 120
 

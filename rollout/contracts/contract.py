@@ -15,9 +15,9 @@ from pydantic import ConfigDict, Field
 
 from rollout.contracts.schema.walk import faults_of
 from rollout.errors import Fault, InvalidInput
+from rollout.model.api.policy import digest
 from rollout.model.base import Document as Written
 from rollout.model.parsing import parse
-from rollout.model.policy import digest
 
 TEXT_MAX_BYTES = 16 * 1024 * 1024
 DIGITS_MAX = 400

@@ -7,7 +7,7 @@ from typing import Any
 from rollout.contracts.checking import Side
 from rollout.contracts.contract import Channel
 from rollout.contracts.schema.scalars import PYTHON_TYPE
-from rollout.model.state import Severity
+from rollout.model.agent_state import Severity
 
 DELTA = "DeltaChannel"
 

@@ -16,7 +16,7 @@ from rollout.contracts.schema.document import Document, Node
 from rollout.contracts.schema.problems import Problem, What
 from rollout.contracts.schema.relation import compare
 from rollout.contracts.schema.scalars import PYTHON_TYPE
-from rollout.model.state import Axis, Severity
+from rollout.model.agent_state import Axis, Severity
 
 ROOT = "__root__"
 """The channel of a state that is no mapping of declared keys."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rollout.contracts.checking import Side
-from rollout.model.state import Axis, Severity
+from rollout.model.agent_state import Axis, Severity
 
 READABLE_SINCE = (0, 6)
 """Checkpoints of LangGraph 1.x were seen to be read by 0.6 and later, and not by 0.2."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollout.contracts.checking import Side
 from rollout.contracts.contract import Graph
-from rollout.model.state import Severity
+from rollout.model.agent_state import Severity
 
 
 def topology(side: Side) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from rollout.contracts.codes import UNSAFE
-from rollout.model.state import Finding, Waiver
-from rollout.model.state_rules import UNWAIVABLE
+from rollout.model.agent_state import Finding, Waiver
+from rollout.model.validation.state import UNWAIVABLE
 
 
 def waived(finding: Finding, waivers: tuple[Waiver, ...], today: date) -> Finding:

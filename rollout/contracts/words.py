@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rollout.model.state import Axis, Finding, Severity, Verdict
+from rollout.model.agent_state import Axis, Finding, Severity, Verdict
 
 QUESTIONS = {
     Axis.BACKWARD: "the new version reads what the old one wrote",

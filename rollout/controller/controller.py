@@ -20,9 +20,9 @@ from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of
 from rollout.adapters.metrics.sampler import Sampler
 from rollout.adapters.storage.kubernetes_status import is_urgent
-from rollout.controller.informers import Watched
-from rollout.controller.metrics import Figures
-from rollout.controller.rollout_reconciler import Reconciliation
+from rollout.controller.informers import Informers
+from rollout.controller.metrics import ControllerMetrics
+from rollout.controller.rollout_reconciler import RolloutReconciler
 from rollout.controller.wiring import Shared
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, RolloutError
 from rollout.runtime.clock import CLOCK
@@ -60,16 +60,16 @@ class Controller:
     """Workers around one queue. `lead` lets them begin; before that the caches are kept warm."""
 
     def __init__(self, api: Api, settings: Settings, may_write: Callable[[], bool]) -> None:
-        self.figures = Figures()
+        self.figures = ControllerMetrics()
         self._api, self._settings = api, settings
         self._queue = WorkQueue(share_max=max(1, settings.workers - 1))
         self.figures.depth.labels("rollout").set_function(self._queue.depth)
-        self.watched = Watched(api, settings.namespace, self._enqueue)
+        self.watched = Informers(api, settings.namespace, self._enqueue)
         sampler = Sampler(WorkQueue(share_max=SAMPLERS // 4), self._enqueue, SAMPLERS)
         claims = Claims(api, settings.lease)
         self._shared = Shared(api, self.watched.routes, may_write, sampler, claims, dry_run=settings.dry_run)
         events = Events(api, settings.identity, CLOCK.now, self._shared.may_write)
-        self._reconciliation = Reconciliation(self._shared, self.watched, events)
+        self._reconciler = RolloutReconciler(self._shared, self.watched, events)
         self._stopped = threading.Event()
         self._failures: dict[str, int] = {}
         self._busy: dict[str, float] = {}
@@ -140,12 +140,12 @@ class Controller:
         found = self.watched.rollouts.get(namespace, name)
         if found is None:
             self._shared.forget(key)
-            self._reconciliation.forget(key)
+            self._reconciler.forget(key)
             self.figures.forget(namespace, name)
             self._failures.pop(key, None)
             return None, "gone"
         try:
-            seen = self._reconciliation.look(found)
+            seen = self._reconciler.reconcile(found)
         except Conflict:
             self._refresh(found)
             return self._again(key, 0.1), "conflict"

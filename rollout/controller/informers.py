@@ -15,7 +15,7 @@ Reference = tuple[str, str, str]
 """Kind, namespace and name of something that a rollout refers to."""
 
 
-class Watched:
+class Informers:
     """The caches of a controller. enqueue: is told the key of each rollout that something has changed for."""
 
     def __init__(self, api: Api, namespace: str | None, enqueue: Callable[[str], None]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from rollout.model.status import Phase, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase
 from rollout.model.units import FULL_BP
 
 ROLLOUTS_MAX = 2000
 """More rollouts than this get no series of their own."""
 
 
-class Figures:
+class ControllerMetrics:
     """What a controller counts. Names have the shape of controller-runtime's, so that dashboards know them."""
 
     def __init__(self) -> None:

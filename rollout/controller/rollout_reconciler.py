@@ -18,8 +18,8 @@ from rollout.adapters.routers.kubernetes import flavour_of
 from rollout.adapters.routers.rule import Refused
 from rollout.adapters.storage.command_annotations import unreadable
 from rollout.adapters.storage.kubernetes_status import (
-    ClusterRecords,
-    DryRecords,
+    DryRunStatus,
+    KubernetesStatus,
     claim_of,
     is_deleted,
     mended_status,
@@ -27,7 +27,7 @@ from rollout.adapters.storage.kubernetes_status import (
     status_of,
     wanted_of,
 )
-from rollout.controller.informers import Watched
+from rollout.controller.informers import Informers
 from rollout.controller.wiring import Shared, faults_of, reconciler
 from rollout.engine.conditions import Trouble
 from rollout.engine.context import read_pinned
@@ -43,13 +43,14 @@ from rollout.errors import (
     RouteWriteDenied,
     Unavailable,
 )
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.rollout import WIRING, RolloutSpec
+from rollout.model.api.routes import Route
 from rollout.model.documents import policy_spec
 from rollout.model.parsing import prune
-from rollout.model.policy import PolicySpec
-from rollout.model.resource import WIRING, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.routes import Route
-from rollout.model.status import Phase, Reason, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Reason
 from rollout.runtime.clock import CLOCK
 
 ACTIVE_MAX_S = 2.0
@@ -71,10 +72,10 @@ class Seen:
     verdicts: tuple[str, ...] = ()
 
 
-class Reconciliation:
+class RolloutReconciler:
     """Carries out what a Rollout resource says. It remembers nothing but what failed last, and what it warned of."""
 
-    def __init__(self, shared: Shared, watched: Watched, events: Events) -> None:
+    def __init__(self, shared: Shared, watched: Informers, events: Events) -> None:
         self._shared, self._watched, self._events = shared, watched, events
         self._warned: dict[str, set[str]] = {}
         self._failed: dict[str, Trouble] = {}
@@ -86,7 +87,7 @@ class Reconciliation:
         self._failed.pop(key, None)
         self._tries.pop(key, None)
 
-    def look(self, found: Object) -> Seen:
+    def reconcile(self, found: Object) -> Seen:
         """Take one look. Raises ClusterUnavailable and its children; nothing is half done then."""
         if other := self._shared.claims.held_by_another(claim_of(found), version_of(found)):
             return self._leave_to(found, other)
@@ -148,7 +149,7 @@ class Reconciliation:
         warned = self._warned.setdefault(key, set())
         loop = reconciler(self._shared, rollout, policy, records, leaving=leaving, barred=barred, warned=warned)
         try:
-            made = loop.look()
+            made = loop.reconcile()
         except (Forbidden, Rejected) as error:
             self._failed[key] = _refused(error)
             if str(error) not in warned:
@@ -170,8 +171,8 @@ class Reconciliation:
             return Seen(made.status, min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(tries - 1, 10)))
         return Seen(made.status, again_s(made, rollout), tuple(_verdicts(made)))
 
-    def _records(self, found: Object, spec: RolloutSpec | None, trouble: Trouble | None) -> ClusterRecords:
-        kind = DryRecords if self._shared.dry_run else ClusterRecords
+    def _records(self, found: Object, spec: RolloutSpec | None, trouble: Trouble | None) -> KubernetesStatus:
+        kind = DryRunStatus if self._shared.dry_run else KubernetesStatus
         return kind(
             self._shared.api,
             copy.deepcopy(found),

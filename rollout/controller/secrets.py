@@ -13,7 +13,7 @@ from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import SECRET
 from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
 from rollout.errors import Forbidden, NotFound, PageUnavailable
-from rollout.model.sources import FromSecret, Prometheus
+from rollout.model.api.metrics import FromSecret, Prometheus
 
 KEPT_S = 60.0
 """So soon a changed secret is used."""

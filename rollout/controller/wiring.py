@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from rollout.adapters.checks.release_windows import reading
-from rollout.adapters.checks.runner import Keeper
+from rollout.adapters.checks.runner import CheckRunner
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
@@ -19,24 +19,25 @@ from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.queries import unreadable
 from rollout.adapters.metrics.sampler import Sampler
-from rollout.adapters.routers.kubernetes import AdoptedRouter, Cache, flavour_of, route_name
+from rollout.adapters.routers.kubernetes import Cache, KubernetesRouter, flavour_of, route_name
 from rollout.adapters.routers.read_only import ReadOnlyRouter
-from rollout.adapters.statecontracts.collector import StateKeeper
+from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.services import ServiceWorkloads, service_urls
 from rollout.controller.secrets import Credentials
 from rollout.engine.facts import Calendar, CheckFact, Reading, Round
 from rollout.engine.ports import MetricsSource, Records, Router
 from rollout.errors import Fault, Unavailable
-from rollout.model.gating import Gates
-from rollout.model.keeping import StateStore
-from rollout.model.kpi import Kpi
-from rollout.model.naming import Naming
-from rollout.model.policy import PolicySpec
-from rollout.model.resource import Metadata
+from rollout.model.api.gates import Gates
+from rollout.model.api.kpi import Kpi
+from rollout.model.api.metrics import FromSecret, Prometheus
+from rollout.model.api.naming import Naming
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.rollout import Metadata
+from rollout.model.api.state_sources import StateStore
 from rollout.model.rollout import Rollout
-from rollout.model.sources import FromSecret, Prometheus
-from rollout.model.status import Phase, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase
 from rollout.runtime.clock import CLOCK
 from rollout.runtime.reconciler import Reconciler
 
@@ -82,26 +83,28 @@ class Shared:
         self._services = Services()
         self._directory = tempfile.TemporaryDirectory(prefix="rollout-")
         self.credentials = Credentials(api, Path(self._directory.name))
-        self._keepers: dict[str, Keeper] = {}
-        self._states: dict[str, StateKeeper] = {}
+        self._keepers: dict[str, CheckRunner] = {}
+        self._states: dict[str, StateCollector] = {}
         self._readers: dict[str, ContractReader] = {}
         self.denials: dict[str, dict[str, str]] = {}
 
-    def keeper_of(self, metadata: Metadata, naming: Naming) -> Keeper:
+    def keeper_of(self, metadata: Metadata, naming: Naming) -> CheckRunner:
         """Return who carries out one rollout's checks."""
         key = f"{metadata.namespace}/{metadata.name}"
         addresses = service_urls(self.api, naming)
-        keeper = self._keepers.setdefault(key, Keeper(self._services, Path(self._directory.name), CLOCK, addresses))
+        keeper = self._keepers.setdefault(
+            key, CheckRunner(self._services, Path(self._directory.name), CLOCK, addresses)
+        )
         keeper.addresses = addresses
         return keeper
 
-    def states_of(self, metadata: Metadata, naming: Naming) -> StateKeeper:
+    def states_of(self, metadata: Metadata, naming: Naming) -> StateCollector:
         """Return who knows of the state of one rollout's versions."""
         key = f"{metadata.namespace}/{metadata.name}"
         addresses = service_urls(self.api, naming)
         if key not in self._states:
             reader = self._readers[key] = ContractReader(self._services, addresses, self.api)
-            self._states[key] = StateKeeper(reader.read, partial(self._address_of, metadata.namespace), CLOCK)
+            self._states[key] = StateCollector(reader.read, partial(self._address_of, metadata.namespace), CLOCK)
         self._readers[key].addresses = addresses
         return self._states[key]
 
@@ -150,7 +153,7 @@ def reconciler(
     for route in spec.routes:
         flavour, named = flavour_of(route)
         cache = shared.caches[flavour.key]
-        router = AdoptedRouter(
+        router = KubernetesRouter(
             shared.api,
             cache,
             flavour,

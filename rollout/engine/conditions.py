@@ -11,9 +11,10 @@ from rollout.contracts.words import brief
 from rollout.engine import messages
 from rollout.engine.eligibility import starts_by_itself
 from rollout.engine.state.live import settle
-from rollout.model.conditions import MESSAGE_MAX, ClusterStatus, Condition, ConditionType
-from rollout.model.state import Axis, Severity
-from rollout.model.status import Phase, Reason, Status
+from rollout.model.agent_state import Axis, Severity
+from rollout.model.status.conditions import MESSAGE_MAX, ClusterStatus, Condition, ConditionType
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Reason
 from rollout.model.units import format_percent
 
 Truth = Literal["True", "False", "Unknown"]

@@ -12,14 +12,16 @@ from rollout.engine.analysis.verdict import Thresholds
 from rollout.engine.effects import Effect
 from rollout.engine.facts import Facts
 from rollout.engine.messages import weight
-from rollout.engine.strategy import Way, way_of
+from rollout.engine.strategy import ReleaseStrategy, strategy_of
 from rollout.engine.transitions import BACK, TABLE, Event, follow
-from rollout.model.evidence import KpiEvidence
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.strategy import Step
 from rollout.model.parsing import prune
-from rollout.model.policy import PolicySpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import DECISIONS_KEPT, Decision, HeldBy, KpiFigures, Phase, Reason, Status
-from rollout.model.strategy import Step
+from rollout.model.status.decision import Decision, KpiFigures
+from rollout.model.status.evidence import KpiEvidence
+from rollout.model.status.status import DECISIONS_KEPT, Status
+from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 
 
 @lru_cache(maxsize=64)
@@ -50,29 +52,29 @@ class PlanContext:
         return Thresholds.of(self.policy.evidence, self.status.retries)
 
     @property
-    def way(self) -> Way:
+    def strategy(self) -> ReleaseStrategy:
         """The way this rollout goes."""
-        return way_of(self.policy, undoing=self.status.undoing)
+        return strategy_of(self.policy, undoing=self.status.undoing)
 
     @property
     def step(self) -> Step:
         """The step in force, or the one being entered."""
-        steps = self.way.steps
+        steps = self.strategy.steps
         return steps[min(self.status.step, len(steps) - 1)]
 
     @property
     def is_last_step(self) -> bool:
-        return self.status.step >= len(self.way.steps) - 1
+        return self.status.step >= len(self.strategy.steps) - 1
 
     @property
     def is_preview(self) -> bool:
         """Whether the candidate can be reached, or is about to be, while no user is on it."""
-        return self.way.switches and self.status.traffic.wanted_bp == 0
+        return self.strategy.switches and self.status.traffic.wanted_bp == 0
 
     @property
     def preview_header(self) -> str | None:
         """The header that a preview answers to; a route that is only borrowed has none."""
-        return None if any(route.is_adopted for route in self.facts.routes) else self.way.preview_header
+        return None if any(route.is_adopted for route in self.facts.routes) else self.strategy.preview_header
 
     @property
     def is_standby(self) -> bool:
@@ -84,7 +86,7 @@ class PlanContext:
     def shown_step(self) -> str:
         """The step in force, in words."""
         if self.step.weight_bp == 0:
-            return "the preview" if self.way.preview_header else "the switch back"
+            return "the preview" if self.strategy.preview_header else "the switch back"
         return f"step {self.status.step + 1} of {self.status.steps} ({weight(self.step.weight_bp)})"
 
     def later(self, seconds: float) -> datetime:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollout.model.status import Phase, Result, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Result
 
 FAILED_KEPT = 20
 """So many failed versions are kept in mind."""

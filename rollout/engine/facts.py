@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from rollout.model.state import Looked
-from rollout.model.status import Reason, RuleIdentity
+from rollout.model.agent_state import Census
+from rollout.model.status.traffic import RuleIdentity
+from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
 
 Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"]
@@ -187,4 +188,4 @@ class Facts:
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)
     contracts: Mapping[str, Told] = field(default_factory=dict)
-    looked: Looked | None = None
+    looked: Census | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rollout.model.evidence import KpiEvidence
+from rollout.model.status.evidence import KpiEvidence
 from rollout.model.units import format_percent
 
 

@@ -27,9 +27,11 @@ from rollout.engine.sampling import look, wrong_split
 from rollout.engine.start import open_window
 from rollout.engine.state.compatibility import note_state
 from rollout.engine.transitions import OBSERVED, Event, allows
-from rollout.model.policy import PolicySpec
+from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, HeldBy, Phase, Reason, Result, Status
+from rollout.model.status.decision import Decision
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 
 DRIFTS_MAX = 5
 """A foreign edit of our weights is put back this often, then the rollout freezes: somebody means it."""
@@ -184,7 +186,7 @@ def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effe
 
 def _next(context: PlanContext) -> str:
     """Say what comes next, for people."""
-    status, steps = context.status, context.way.steps
+    status, steps = context.status, context.strategy.steps
     match status.phase:
         case Phase.PREFLIGHT:
             return f"then {context.shown_step}"

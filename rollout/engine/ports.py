@@ -12,11 +12,12 @@ from typing import Protocol
 
 from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.facts import Calendar, CheckFact, Command, Round, RouteFacts, Told
-from rollout.model.gating import Gates
-from rollout.model.kpi import Kpi
+from rollout.model.agent_state import Census
+from rollout.model.api.gates import Gates
+from rollout.model.api.kpi import Kpi
 from rollout.model.rollout import Rollout
-from rollout.model.state import Looked
-from rollout.model.status import Decision, Status
+from rollout.model.status.decision import Decision
+from rollout.model.status.status import Status
 
 
 class Clock(Protocol):
@@ -108,7 +109,7 @@ class States(Protocol):
         """Return what each version's contract says, or why it cannot be had."""
         ...
 
-    def looked(self, rollout: Rollout) -> Looked | None:
+    def looked(self, rollout: Rollout) -> Census | None:
         """Return the newest look at conversations, by the contracts in `rollout.status`; begin one if it is time."""
         ...
 

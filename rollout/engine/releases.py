@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rollout.model.release import Release
-from rollout.model.status import Phase, Result, Status
+from rollout.model.status.release import Release
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Result
 
 _ENDED_AT = {
     Phase.DRAINING: Result.PROMOTED,

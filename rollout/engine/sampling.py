@@ -14,7 +14,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.facts import Round
 from rollout.engine.start import open_window
 from rollout.engine.transitions import OBSERVED
-from rollout.model.status import Status
+from rollout.model.status.status import Status
 from rollout.stats import Look, Reached
 
 
@@ -112,7 +112,7 @@ def _sight(context: PlanContext, increments: Mapping[str, Increment], elapsed_s:
         },
         mature=mature,
         preview=context.is_preview,
-        proves_alone=context.way.switches,
+        proves_alone=context.strategy.switches,
     )
 
 

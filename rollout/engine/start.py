@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from rollout.engine.analysis.lifecycle import fresh, interrupted, split_restarted
 from rollout.engine.context import PlanContext
-from rollout.engine.strategy import way_of
+from rollout.engine.strategy import strategy_of
 from rollout.engine.transitions import Event
-from rollout.model.evidence import Ledger, TrafficEvidence
-from rollout.model.policy import digest
-from rollout.model.status import Pinned, Reason, Traffic
+from rollout.model.api.policy import digest
+from rollout.model.status.evidence import Ledger, TrafficEvidence
+from rollout.model.status.status import Pinned
+from rollout.model.status.traffic import Traffic
+from rollout.model.status.vocabulary import Reason
 
 PREFLIGHT_DEADLINE_S = 600.0
 """Checks that have not passed by then stop the rollout: nothing has moved, nothing is lost."""
@@ -41,7 +43,7 @@ def begin(
         standby_until=None,
         policy=Pinned(text=text, digest=digest(text)),
         wiring=context.spec.wiring(),
-        steps=len(way_of(policy, undoing=undoing).steps),
+        steps=len(strategy_of(policy, undoing=undoing).steps),
         step=0,
         started_at=context.now,
         deadline=context.later(PREFLIGHT_DEADLINE_S),

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rollout.model.policy import PolicySpec
-from rollout.model.strategy import Bake, Step
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.strategy import Bake, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ReleaseStrategy:
     """Steps, then everything, then the bake.
 
     preview_header: by which the candidate is reached in a preview. switch_approval: whether somebody must approve the
@@ -33,19 +33,19 @@ class Way:
         return self.steps[0].weight_bp == 0
 
 
-def way_of(policy: PolicySpec, *, undoing: bool = False) -> Way:
+def strategy_of(policy: PolicySpec, *, undoing: bool = False) -> ReleaseStrategy:
     """Return the way that a policy declares, for a release or for the quick way back."""
     strategy = policy.canary or policy.blue_green
     assert strategy is not None, "documents were checked before anything started"
     standby_s = strategy.standby.for_s
     if undoing and policy.undo is not None:
         steps = policy.undo.steps or (_unseen(0.0),)
-        return Way(steps, policy.undo.bake, standby_s=standby_s, proves=False)
+        return ReleaseStrategy(steps, policy.undo.bake, standby_s=standby_s, proves=False)
     if policy.canary is not None:
-        return Way(policy.canary.steps, policy.canary.bake, standby_s=standby_s, proves=not undoing)
+        return ReleaseStrategy(policy.canary.steps, policy.canary.bake, standby_s=standby_s, proves=not undoing)
     assert policy.blue_green is not None
     preview, switch = policy.blue_green.preview, policy.blue_green.switch
-    return Way(
+    return ReleaseStrategy(
         (_unseen(preview.for_s, preview.at_most_s),),
         policy.blue_green.bake,
         preview_header=preview.header,

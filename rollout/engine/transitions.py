@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from rollout.model.status import Phase
+from rollout.model.status.vocabulary import Phase
 
 
 class Event(StrEnum):

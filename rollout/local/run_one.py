@@ -10,7 +10,7 @@ import structlog
 
 from rollout.engine.plan import Plan
 from rollout.errors import Unavailable
-from rollout.model.status import Status
+from rollout.model.status.status import Status
 from rollout.runtime.reconciler import Reconciler
 from rollout.runtime.signals import on_stop
 
@@ -30,7 +30,7 @@ def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | 
     with on_stop(lambda: stops.put(None)), structlog.contextvars.bound_contextvars(rollout=key):
         while True:
             try:
-                made = reconciler.look()
+                made = reconciler.reconcile()
             except Unavailable as error:
                 structlog.get_logger("rollout").warning(str(error))
                 again_s = RETRY_AFTER_S

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import structlog
 
 from rollout.adapters.storage.sqlite import Store
-from rollout.adapters.storage.sqlite_lease import Held
+from rollout.adapters.storage.sqlite_lease import SqliteLease
 from rollout.engine.eligibility import starts_by_itself
 from rollout.errors import RolloutError
 from rollout.local.wiring import Machine, wiring
-from rollout.model.resource import RolloutSpec
+from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.runtime.reconciler import Reconciler
 from rollout.runtime.workqueue import WorkQueue
@@ -38,14 +38,14 @@ _SCAN = ""
 class Charge:
     """One rollout in our care: its lease, and what was built to carry it out."""
 
-    held: Held
+    held: SqliteLease
     wiring: RolloutSpec
     machine: Machine
     reconciler: Reconciler
     active: bool = True
 
 
-class Crew:
+class Supervisor:
     """Workers around one queue. Run it from the main thread."""
 
     def __init__(self, store: Store, *, workers: int = 4) -> None:
@@ -129,7 +129,7 @@ class Crew:
             spec = charge.held.load().spec
             if wiring(spec) != charge.wiring:
                 self._rebuild(charge)
-            made = charge.reconciler.look()
+            made = charge.reconciler.reconcile()
         except RolloutError:
             self._drop(name)  # the next look begins anew, from the records
             raise

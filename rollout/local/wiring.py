@@ -8,23 +8,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rollout.adapters.checks.runner import Keeper
+from rollout.adapters.checks.runner import CheckRunner
 from rollout.adapters.http import Pages, Services
 from rollout.adapters.metrics.presets import ROUTER_PREFIX
 from rollout.adapters.metrics.queries import resolve, unreadable
 from rollout.adapters.metrics.scrape import ScrapeSource
 from rollout.adapters.routers.envoy import EnvoyRouter
-from rollout.adapters.routers.envoy_external import OwnEnvoy
-from rollout.adapters.routers.envoy_managed import EnvoyProcess, find_envoy, port_problem
+from rollout.adapters.routers.envoy_external import ExternalEnvoy
+from rollout.adapters.routers.envoy_managed import ManagedEnvoy, find_envoy, port_problem
 from rollout.adapters.routers.read_only import ReadOnlyRouter
-from rollout.adapters.statecontracts.collector import StateKeeper
+from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.endpoints import EndpointWorkloads, problem_of
 from rollout.engine.ports import Records
 from rollout.errors import Fault, InvalidInput, RecordsUnavailable, RouterUnavailable
-from rollout.model.keeping import StateStore
-from rollout.model.policy import PolicySpec
-from rollout.model.resource import RolloutSpec
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.rollout import RolloutSpec
+from rollout.model.api.state_sources import StateStore
 from rollout.model.rollout import Rollout
 from rollout.runtime.clock import CLOCK
 from rollout.runtime.reconciler import Reconciler
@@ -51,13 +51,13 @@ def wiring(spec: RolloutSpec) -> RolloutSpec:
     return spec.model_copy(update={"version": None, "paused": False, "policy": None})
 
 
-def _envoy_of(rollout: Rollout, directory: Path, http: Pages) -> EnvoyProcess | OwnEnvoy:
+def _envoy_of(rollout: Rollout, directory: Path, http: Pages) -> ManagedEnvoy | ExternalEnvoy:
     name, envoy = rollout.metadata.name, rollout.spec.envoy
     if envoy.listen is not None:
-        return EnvoyProcess(name, envoy.listen, directory / name, http, envoy.preview)
+        return ManagedEnvoy(name, envoy.listen, directory / name, http, envoy.preview)
     assert envoy.admin is not None
     assert envoy.directory is not None
-    return OwnEnvoy(envoy.admin, Path(envoy.directory), http)
+    return ExternalEnvoy(envoy.admin, Path(envoy.directory), http)
 
 
 class Machine:
@@ -78,9 +78,9 @@ class Machine:
         self.metrics = ScrapeSource(self._name, self._pages_of, self.router.stats_page, http, spec.scrape.timeout_s)
         self._close.callback(self.metrics.close)
         preview = f"http://{spec.envoy.preview}" if spec.envoy.preview else ""
-        self.keeper = Keeper(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
+        self.keeper = CheckRunner(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
         self._close.callback(self.keeper.close)
-        self._states = StateKeeper(ContractReader(services, spec.backends.of).read, _address_of, CLOCK)
+        self._states = StateCollector(ContractReader(services, spec.backends.of).read, _address_of, CLOCK)
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +123,7 @@ class Machine:
 
     def _probe_envoy(self) -> list[Fault]:
         where, envoy = "spec.routes[0].envoy", self._rollout.spec.envoy
-        if not isinstance(self.envoy, EnvoyProcess):
+        if not isinstance(self.envoy, ManagedEnvoy):
             try:
                 self.envoy.ensure()
             except RouterUnavailable as error:

@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 
 from rollout.errors import Fault
-from rollout.model.notbuilt import strip_policy, strip_rollout
+from rollout.model.api.policy import PINNED_MAX_BYTES, PolicySpec
+from rollout.model.api.rollout import API_VERSION, Metadata, RolloutSpec
 from rollout.model.parsing import MISSING, parse, prune, unknown
-from rollout.model.policy import PINNED_MAX_BYTES, PolicySpec
-from rollout.model.policy_rules import POLICY_RULES
-from rollout.model.resource import API_VERSION, Metadata, RolloutSpec
-from rollout.model.rollout_rules import ROLLOUT_RULES
-from rollout.model.rules import mapping
+from rollout.model.validation.not_built import strip_policy, strip_rollout
+from rollout.model.validation.policy import POLICY_RULES
+from rollout.model.validation.rollout import ROLLOUT_RULES
+from rollout.model.validation.rules import mapping
 
 FILE_MAX_BYTES = 1024 * 1024
 

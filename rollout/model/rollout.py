@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rollout.model.resource import Metadata, RolloutSpec
-from rollout.model.status import Status
+from rollout.model.api.rollout import Metadata, RolloutSpec
+from rollout.model.status.status import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from rollout.engine.facts import Calendar, Command, Facts, Round, RouteFacts, To
 from rollout.engine.plan import Plan, is_look_due, plan
 from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, States, Workloads
 from rollout.errors import ClusterUnavailable, Forbidden, Rejected, RouterUnavailable, Unavailable
-from rollout.model.policy import PolicySpec
+from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase, Reason
+from rollout.model.status.vocabulary import Phase, Reason
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Reconciler:
     failures: list[Unavailable] = field(default_factory=list, compare=False)
     warned: set[str] = field(default_factory=set, compare=False)
 
-    def look(self) -> Plan:
+    def reconcile(self) -> Plan:
         """Take one look and return what followed. Raises RecordsUnavailable: without records nothing may move."""
         self.failures.clear()
         rollout = self.records.load()

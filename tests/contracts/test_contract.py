@@ -20,7 +20,7 @@ from rollout.contracts.contract import Contract, load, read
 from rollout.contracts.export import ServeContract, export
 from rollout.contracts.export.models import schema_of
 from rollout.errors import InvalidInput
-from rollout.model.state import Waiver
+from rollout.model.agent_state import Waiver
 
 GRAPH = {"contractVersion": 1, "framework": {"name": "langgraph"}, "nodes": {"a": {"interruptCalls": []}}}
 

@@ -18,7 +18,7 @@ import pytest
 from rollout.adapters.http import Pages
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, LEASE, POLICY, ROLLOUT
 from rollout.adapters.routers.envoy import EnvoyRouter
-from rollout.adapters.routers.envoy_managed import EnvoyProcess
+from rollout.adapters.routers.envoy_managed import ManagedEnvoy
 from rollout.adapters.storage import history_configmap
 from rollout.engine.effects import SetWeight
 from tests.fakes import agents
@@ -75,7 +75,7 @@ class Stage:
         self.agents = versions
         self.address = f"127.0.0.1:{free_port()}"
         self.pages = Pages()
-        self.process = EnvoyProcess("gw", self.address, tmp_path / "envoy", self.pages)
+        self.process = ManagedEnvoy("gw", self.address, tmp_path / "envoy", self.pages)
         endpoints = {f"agent-{name}": (agent.url,) for name, agent in versions.items()}
         self.envoy = EnvoyRouter("gw", "x-thread-id", endpoints, self.process)
         self.envoy.apply(SetWeight("agent-v1", "agent-v2", 0))

@@ -227,7 +227,7 @@ def test_a_whole_status_of_ours_comes_back_as_it_was_written(server, name):
     """Nothing that the engine keeps is pruned or refused by the definition."""
     from rollout.adapters.storage.kubernetes_status import _as_json, status_of
     from rollout.engine.conditions import view
-    from rollout.model.status import Status
+    from rollout.model.status.status import Status
     from tests.world import World
 
     world = World()

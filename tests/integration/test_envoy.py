@@ -14,10 +14,10 @@ import pytest
 from rollout.adapters.http import Pages
 from rollout.adapters.metrics.scrape import ScrapeSource
 from rollout.adapters.routers.envoy import EnvoyRouter
-from rollout.adapters.routers.envoy_managed import EnvoyProcess
+from rollout.adapters.routers.envoy_managed import ManagedEnvoy
 from rollout.engine.effects import SetWeight
 from rollout.errors import RouterUnavailable
-from rollout.model.kpi import Kpi
+from rollout.model.api.kpi import Kpi
 from tests.integration.real import eventually, needs_envoy
 
 pytestmark = [pytest.mark.real, needs_envoy]
@@ -76,7 +76,7 @@ def listen():
 
 @pytest.fixture
 def process(tmp_path, listen, http_pages):
-    made = EnvoyProcess("agent", listen, tmp_path / "envoy", http_pages)
+    made = ManagedEnvoy("agent", listen, tmp_path / "envoy", http_pages)
     yield made
     made.stop()
 
@@ -162,7 +162,7 @@ def test_no_request_is_lost_while_the_weight_moves(router, listen):
 def test_envoy_outlives_its_controller_and_is_found_again(router, process, tmp_path, listen, http_pages, backends):
     put(router, SetWeight("v1", "v2", 3000))
     pid_line = process.admin()
-    other = EnvoyProcess("agent", listen, tmp_path / "envoy", http_pages)
+    other = ManagedEnvoy("agent", listen, tmp_path / "envoy", http_pages)
     again = EnvoyRouter("agent", "x-thread-id", backends, other)
     assert other.admin() == pid_line
     facts = again.observe()
@@ -182,7 +182,7 @@ def test_a_restarted_envoy_has_the_same_weights(router, process, listen):
 
 def test_somebody_elses_process_is_never_taken_for_ours(router, process, tmp_path, listen, http_pages):
     put(router, SetWeight("v1"))
-    stranger = EnvoyProcess("other", "127.0.0.1:1", tmp_path / "other", http_pages)
+    stranger = ManagedEnvoy("other", "127.0.0.1:1", tmp_path / "other", http_pages)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "admin.txt").write_text((tmp_path / "envoy" / "admin.txt").read_text())
     assert stranger.admin() is None
@@ -207,7 +207,7 @@ def test_an_envoy_whose_admin_page_hangs_is_left_to_serve(router, process, tmp_p
 
 def test_a_directory_that_cannot_be_written_is_told_as_such(backends, tmp_path, http_pages, listen):
     (tmp_path / "file").write_text("")
-    router = EnvoyRouter("agent", "x", backends, EnvoyProcess("agent", listen, tmp_path / "file", http_pages))
+    router = EnvoyRouter("agent", "x", backends, ManagedEnvoy("agent", listen, tmp_path / "file", http_pages))
     with pytest.raises(RouterUnavailable, match="cannot be written"):
         router.apply(SetWeight("v1"))
 
@@ -217,7 +217,7 @@ def test_a_port_in_use_is_told_with_what_to_do(backends, tmp_path, http_pages):
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         listen = f"127.0.0.1:{busy.getsockname()[1]}"
-        router = EnvoyRouter("agent", "x", backends, EnvoyProcess("agent", listen, tmp_path, http_pages))
+        router = EnvoyRouter("agent", "x", backends, ManagedEnvoy("agent", listen, tmp_path, http_pages))
         with pytest.raises(RouterUnavailable, match=r"cannot listen .* in use.* change `listen`"):
             router.apply(SetWeight("v1"))
 

@@ -10,8 +10,9 @@ from rollout.engine.analysis.verdict import must_prove
 from rollout.engine.effects import SetWeight
 from rollout.engine.facts import CheckFact
 from rollout.errors import RolloutError
-from rollout.model.policy import PolicySpec
-from rollout.model.status import Phase, Result, Status
+from rollout.model.api.policy import PolicySpec
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Result
 from tests.world import POLICY, Behaviour, World, policy
 
 STEPS = [

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from rollout.adapters.kubernetes.resources import ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from rollout.adapters.storage.sqlite import Store
-from rollout.local.supervisor import Crew
+from rollout.local.supervisor import Supervisor
+from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import policy_spec
-from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Status
+from rollout.model.status.status import Status
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.http import serving
@@ -115,7 +115,7 @@ class Machine(Steering):
         self.store = Store(path / "state", create=True)
         self.store.declare(Rollout(Metadata(name="agent"), declared, Status(stable_version="v1")))
         self._stop = threading.Event()
-        crew = threading.Thread(target=Crew(self.store, workers=2).run, args=(self._stop,), daemon=True)
+        crew = threading.Thread(target=Supervisor(self.store, workers=2).run, args=(self._stop,), daemon=True)
         users = threading.Thread(target=self._users, daemon=True)
         for each in (crew, users):
             each.start()

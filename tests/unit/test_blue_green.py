@@ -10,7 +10,7 @@ import yaml
 from rollout.engine.effects import SetWeight
 from rollout.engine.facts import CheckFact, Command
 from rollout.model.rollout import Rollout
-from rollout.model.status import HeldBy, Phase, Reason, Result
+from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 from tests.world import POLICY, Behaviour, World, policy
 
 BLUE_GREEN = {

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rollout.adapters.checks.release_windows import reading
-from rollout.model.gating import Gates
+from rollout.model.api.gates import Gates
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 

@@ -24,9 +24,10 @@ from rollout.cli.watch import sentence
 from rollout.engine.plan import Plan
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.local import wiring
-from rollout.model.resource import Metadata
+from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase, Result, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Result
 from tests.world import POLICY as WORLD_POLICY
 from tests.world import Behaviour, World, policy, spec
 

@@ -15,9 +15,9 @@ import pytest
 
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND, annotation_of, commands_of
-from rollout.adapters.storage.kubernetes import ClusterShelf
+from rollout.adapters.storage.kubernetes import KubernetesStore
 from rollout.errors import Busy, NotFound
-from rollout.model.status import Status
+from rollout.model.status.status import Status
 from tests.fakes import agents
 from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld
@@ -248,7 +248,7 @@ def world():
 
 
 def test_a_command_waits_for_the_one_before_and_an_abort_never_does(world):
-    shelf, now = ClusterShelf(FakeApi(world.cluster, "rollout-cli"), "default"), datetime.now(UTC)
+    shelf, now = KubernetesStore(FakeApi(world.cluster, "rollout-cli"), "default"), datetime.now(UTC)
     first = shelf.append("agent", "pause", "ada", "because", now, Status())
     with pytest.raises(Busy, match="another command waits"):
         shelf.append("agent", "resume", "ada", "", now, Status())

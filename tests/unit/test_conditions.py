@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 
 from rollout.engine.conditions import Trouble, view
-from rollout.model.conditions import MESSAGE_MAX, ConditionType
-from rollout.model.status import Phase, Reason, Result, Status, Traffic
+from rollout.model.status.conditions import MESSAGE_MAX, ConditionType
+from rollout.model.status.status import Status
+from rollout.model.status.traffic import Traffic
+from rollout.model.status.vocabulary import Phase, Reason, Result
 from tests.world import World
 
 NOW = World().clock.at

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rollout.engine.analysis.counters import REQUESTS, SERIES_KEPT, take
 from rollout.engine.facts import Counters, Reading, Round
-from rollout.model.evidence import Ledger
+from rollout.model.status.evidence import Ledger
 from rollout.stats import Look
 from tests.world import EPOCH
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from rollout.model.conditions import ConditionType
 from rollout.model.crd.definitions import definitions
 from rollout.model.crd.structural import Bounds, structural
 from rollout.model.documents import policy_spec, rollout_spec
-from rollout.model.status import Reason
+from rollout.model.status.conditions import ConditionType
+from rollout.model.status.vocabulary import Reason
 from tests.fakes import agents, schemas
 
 ROOT = Path(__file__).parents[2]

@@ -13,10 +13,11 @@ from rollout.engine.plan import Plan
 from rollout.errors import Busy, RouterUnavailable
 from rollout.local import supervisor
 from rollout.local.daemon_lock import ENDING, only_one, running
-from rollout.local.supervisor import Crew
-from rollout.model.resource import Metadata
+from rollout.local.supervisor import Supervisor
+from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase
 from tests.world import policy, spec
 
 
@@ -34,7 +35,7 @@ class FakeMachine:
         self.records = records
         return self
 
-    def look(self) -> Plan:
+    def reconcile(self) -> Plan:
         self.looks += 1
         if self.failing is not None:
             raise self.failing
@@ -78,7 +79,7 @@ class Running:
 
     def __init__(self, store: Store, ending=None) -> None:
         self.stopped = threading.Event()
-        self._thread = threading.Thread(target=Crew(store, workers=2).run, args=(self.stopped, ending))
+        self._thread = threading.Thread(target=Supervisor(store, workers=2).run, args=(self.stopped, ending))
 
     def __enter__(self):
         self._thread.start()

@@ -3,8 +3,8 @@
 import pytest
 
 from rollout.engine.effects import SetWeight
-from rollout.model.evidence import Verdict
-from rollout.model.status import Phase, Reason, Result
+from rollout.model.status.evidence import Verdict
+from rollout.model.status.vocabulary import Phase, Reason, Result
 from tests.world import Behaviour, World, policy
 
 HOUR = 3600.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.model.status import Phase, Reason
+from rollout.model.status.vocabulary import Phase, Reason
 from rollout.stats import HARM, PROOF, Look, RateMargin, rate_evidence, start
 from tests.world import Behaviour, World, policy
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from rollout.engine.facts import CheckFact
-from rollout.model.status import Phase, Reason, Result
+from rollout.model.status.vocabulary import Phase, Reason, Result
 from tests.world import Behaviour, World, policy
 
 CHECK = {"name": "evals", "url": "http://evals/run", "timeout": "5m"}

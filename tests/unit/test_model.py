@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rollout.cli.target import check
 from rollout.errors import Fault
+from rollout.model.api.policy import PolicySpec, digest
 from rollout.model.documents import Documents, policy_spec, read_files, read_text, rollout_spec
-from rollout.model.policy import PolicySpec, digest
 from rollout.model.units import duration_s, expand, format_duration, format_percent, percent_bp
 
 POLICIES = Path(__file__).parents[2] / "policies"

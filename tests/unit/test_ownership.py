@@ -1,11 +1,11 @@
-"""Whose numbers: a Prometheus has the series of many agents, and every one of them has a v1."""
+"""Owner numbers: a Prometheus has the series of many agents, and every one of them has a v1."""
 
 from __future__ import annotations
 
 import pytest
 
 from rollout.adapters.kubernetes.pods import Pods
-from rollout.adapters.metrics.ownership import Whose, foreign_problem, gateway_problem, whose
+from rollout.adapters.metrics.ownership import Owner, foreign_problem, gateway_problem, whose
 
 PODS = Pods("agent-v2", "agents", frozenset({"agent-v2-abc"}), frozenset({"10.0.0.7"}))
 OURS = {"namespace": "agents", "pod": "agent-v2-abc"}
@@ -15,20 +15,20 @@ OTHERS = {"namespace": "agents", "pod": "other-v2-xyz"}
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (OURS, Whose.OURS),
-        (OTHERS, Whose.FOREIGN),
-        ({"namespace": "elsewhere", "pod": "agent-v2-abc"}, Whose.FOREIGN),
-        ({"pod": "agent-v2-abc"}, Whose.OURS),
-        ({"k8s_namespace_name": "agents", "k8s_pod_name": "agent-v2-abc"}, Whose.OURS),
-        ({"instance": "10.0.0.7:8000"}, Whose.OURS),
-        ({"instance": "[10.0.0.7]:8000"}, Whose.OURS),
-        ({"namespace": "agents", "service": "agent-v2"}, Whose.OURS),
-        ({"namespace": "agents", "service": "other-v2"}, Whose.FOREIGN),
-        ({"instance": "10.0.0.9:8000"}, Whose.UNKNOWN),
-        ({"instance": "agent-v2.agents.svc:8000"}, Whose.OURS),
-        ({"instance": "agent-v2.other.svc:8000"}, Whose.UNKNOWN),
+        (OURS, Owner.OURS),
+        (OTHERS, Owner.FOREIGN),
+        ({"namespace": "elsewhere", "pod": "agent-v2-abc"}, Owner.FOREIGN),
+        ({"pod": "agent-v2-abc"}, Owner.OURS),
+        ({"k8s_namespace_name": "agents", "k8s_pod_name": "agent-v2-abc"}, Owner.OURS),
+        ({"instance": "10.0.0.7:8000"}, Owner.OURS),
+        ({"instance": "[10.0.0.7]:8000"}, Owner.OURS),
+        ({"namespace": "agents", "service": "agent-v2"}, Owner.OURS),
+        ({"namespace": "agents", "service": "other-v2"}, Owner.FOREIGN),
+        ({"instance": "10.0.0.9:8000"}, Owner.UNKNOWN),
+        ({"instance": "agent-v2.agents.svc:8000"}, Owner.OURS),
+        ({"instance": "agent-v2.other.svc:8000"}, Owner.UNKNOWN),
         # A pod that has just gone is ours by its Service; a collector's own pod says nothing of the agent's.
-        ({"namespace": "agents", "service": "agent-v2", "pod": "agent-v2-gone"}, Whose.OURS),
+        ({"namespace": "agents", "service": "agent-v2", "pod": "agent-v2-gone"}, Owner.OURS),
         (
             {
                 "namespace": "monitoring",
@@ -36,10 +36,10 @@ OTHERS = {"namespace": "agents", "pod": "other-v2-xyz"}
                 "k8s_namespace_name": "agents",
                 "k8s_pod_name": "agent-v2-abc",
             },
-            Whose.OURS,
+            Owner.OURS,
         ),
-        ({"exported_namespace": "agents", "exported_pod": "agent-v2-abc", "namespace": "monitoring"}, Whose.OURS),
-        ({"version": "v2"}, Whose.UNKNOWN),
+        ({"exported_namespace": "agents", "exported_pod": "agent-v2-abc", "namespace": "monitoring"}, Owner.OURS),
+        ({"version": "v2"}, Owner.UNKNOWN),
     ],
 )
 def test_a_series_is_told_by_its_pod_its_address_or_its_service(labels, said):

@@ -13,7 +13,7 @@ import pytest
 
 from rollout.engine.facts import CheckFact
 from rollout.engine.transitions import NEVER, TABLE, Event, follow
-from rollout.model.status import Phase
+from rollout.model.status.vocabulary import Phase
 from tests.world import Behaviour, World, policy
 
 CANARY = {

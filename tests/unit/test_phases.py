@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from rollout.engine.transitions import BACK, NEVER, STAY, TABLE, Event, follow
-from rollout.model.status import Phase
+from rollout.model.status.vocabulary import Phase
 
 
 def test_every_pair_of_phase_and_event_is_in_the_table():

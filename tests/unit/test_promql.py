@@ -18,9 +18,9 @@ from rollout.adapters.metrics.queries import resolve, unreadable
 from rollout.controller.secrets import Credentials
 from rollout.engine.analysis.counters import take
 from rollout.errors import PageUnavailable
-from rollout.model.evidence import Ledger
-from rollout.model.kpi import Kpi
-from rollout.model.sources import Prometheus
+from rollout.model.api.kpi import Kpi
+from rollout.model.api.metrics import Prometheus
+from rollout.model.status.evidence import Ledger
 from tests.fakes import prometheus as fakes
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi

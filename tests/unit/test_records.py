@@ -12,9 +12,11 @@ import pytest
 from rollout.adapters.storage.sqlite import Store
 from rollout.adapters.storage.sqlite_lease import COMMANDS_PENDING_MAX, as_json
 from rollout.errors import Busy, InvalidInput, RecordsUnavailable
-from rollout.model.resource import Metadata
+from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
-from rollout.model.status import CommandOutcome, Decision, Phase, Reason, Result, Status
+from rollout.model.status.decision import CommandOutcome, Decision
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Reason, Result
 from tests.world import policy, spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

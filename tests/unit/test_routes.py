@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, REFERENCE_GRANT, VIRTUAL_SERVICE
 from rollout.adapters.routers.gateway_api import acceptance
-from rollout.adapters.routers.kubernetes import FLAVOURS, AdoptedRouter
+from rollout.adapters.routers.kubernetes import FLAVOURS, KubernetesRouter
 from rollout.adapters.workloads.services import ServiceWorkloads, identity_of
 from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.routes.wanted import in_force
 from rollout.errors import RouterUnavailable
-from rollout.model.naming import Naming
-from rollout.model.resource import Backends
-from rollout.model.routes import ClusterRoute
-from rollout.model.status import Reason
+from rollout.model.api.naming import Naming
+from rollout.model.api.rollout import Backends
+from rollout.model.api.routes import ClusterRoute
+from rollout.model.status.vocabulary import Reason
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.patches import json_patch
@@ -65,7 +65,7 @@ def router(
             agents.Gateway(api)._take_up(KINDS[kind], api.get(KINDS[kind], "default", "agent"))
     flavour = next(each for each in FLAVOURS if each.key == kind)
     route = ClusterRoute(name="agent", rule=rule, manage_backends=manages)
-    return AdoptedRouter(api, LiveCache(api, KINDS[kind]), flavour, route, naming, versions), api
+    return KubernetesRouter(api, LiveCache(api, KINDS[kind]), flavour, route, naming, versions), api
 
 
 def weights(api, kind="httpRoute"):

@@ -12,7 +12,7 @@ from rollout.adapters.metrics.scrape import SERIES_MAX, ScrapeSource
 from rollout.adapters.metrics.selector import parse
 from rollout.engine.facts import Round
 from rollout.errors import PageUnavailable
-from rollout.model.kpi import Kpi
+from rollout.model.api.kpi import Kpi
 from tests.world import POLICY, policy
 
 AGENT = """\

@@ -9,14 +9,14 @@ import pytest
 
 from rollout.engine.conditions import view
 from rollout.engine.facts import Told
-from rollout.model.state import Looked
-from rollout.model.status import Phase, Reason, Result
+from rollout.model.agent_state import Census
+from rollout.model.status.vocabulary import Phase, Reason, Result
 from tests.world import World, policy
 
 MODEL = {"type": "object", "properties": {"topic": {"type": "string"}}}
 
 
-NOBODY = Looked(at="2026-01-01T00:00:00Z", threads=9, complete=True)
+NOBODY = Census(at="2026-01-01T00:00:00Z", threads=9, complete=True)
 
 
 def contract(nodes=("plan", "approve"), properties=None, asks="approve", **more):

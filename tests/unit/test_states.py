@@ -12,16 +12,17 @@ import ormsgpack
 import pytest
 
 from rollout.adapters.http import Services
-from rollout.adapters.statecontracts.collector import StateKeeper
+from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.services import service_urls
 from rollout.engine.facts import Told
 from rollout.errors import PageUnavailable
-from rollout.model.keeping import ContractSource, StateStore
-from rollout.model.naming import Naming
-from rollout.model.resource import Backends, Metadata
+from rollout.model.api.naming import Naming
+from rollout.model.api.rollout import Backends, Metadata
+from rollout.model.api.state_sources import ContractSource, StateStore
 from rollout.model.rollout import Rollout
-from rollout.model.status import Phase, Pinned, Status
+from rollout.model.status.status import Pinned, Status
+from rollout.model.status.vocabulary import Phase
 from rollout.runtime.clock import WallClock
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
@@ -166,7 +167,7 @@ def no_secret(store):
 
 
 def keeper(contract_of=same):
-    return StateKeeper(contract_of, no_secret, WallClock())
+    return StateCollector(contract_of, no_secret, WallClock())
 
 
 def test_a_slow_agent_holds_up_no_look():

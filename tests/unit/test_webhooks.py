@@ -21,14 +21,15 @@ import httpx
 import pytest
 
 from rollout.adapters.checks import webhooks
-from rollout.adapters.checks.runner import Keeper, asked
+from rollout.adapters.checks.runner import CheckRunner, asked
 from rollout.adapters.http import Services
 from rollout.engine.facts import CheckFact
 from rollout.errors import PageUnavailable
-from rollout.model.gating import Gates, Webhook
-from rollout.model.resource import Metadata
+from rollout.model.api.gates import Gates, Webhook
+from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
-from rollout.model.status import CheckRun, Phase, Status
+from rollout.model.status.status import CheckRun, Status
+from rollout.model.status.vocabulary import Phase
 from tests.world import EPOCH, FakeClock, policy, spec
 
 HOOK = Webhook.model_validate({"name": "evals", "url": "http://evals:8000/run", "timeout": "10m"})
@@ -181,7 +182,7 @@ def service(handle):
         server.server_close()
 
 
-def settled(keeper: Keeper, rollout: Rollout, gates: Gates, until, timeout_s: float = 60.0) -> CheckFact:
+def settled(keeper: CheckRunner, rollout: Rollout, gates: Gates, until, timeout_s: float = 60.0) -> CheckFact:
     deadline = time.monotonic() + timeout_s
     while True:
         (fact,) = keeper.checks(rollout, gates).values()
@@ -194,7 +195,7 @@ def settled(keeper: Keeper, rollout: Rollout, gates: Gates, until, timeout_s: fl
 @pytest.fixture
 def keeper(tmp_path):
     services = Services()
-    made = Keeper(services, tmp_path, FakeClock(), under_way().spec.backends.of)
+    made = CheckRunner(services, tmp_path, FakeClock(), under_way().spec.backends.of)
     yield made
     made.close()
     services.close()
@@ -387,7 +388,7 @@ def test_files_beside_the_rollout_do_not_stand_in_for_ours(tmp_path):
     for name in ("rollout.py", "selectors.py", "json.py"):
         (tmp_path / name).write_text("raise SystemExit('not ours')")
     services = Services()
-    made = Keeper(services, tmp_path, FakeClock(), under_way().spec.backends.of)
+    made = CheckRunner(services, tmp_path, FakeClock(), under_way().spec.backends.of)
     assert settled(made, under_way(), command("true"), lambda fact: fact.passed is not None).passed is True
     made.close()
 

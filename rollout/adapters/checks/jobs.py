@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from rollout.adapters.checks.webhooks import ask, clean
 from rollout.adapters.http import Services
 from rollout.engine.facts import CheckFact
-from rollout.model.gating import CommandGate, Webhook
+from rollout.model.api.gates import CommandGate, Webhook
 
 _SUPERVISOR = "rollout.adapters.checks.command_supervisor"
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 
 from rollout.engine.facts import Calendar
-from rollout.model.gating import Gates, Window
+from rollout.model.api.gates import Gates, Window
 
 _BEGINNINGS_MAX = 200
 """Windows that overlap are followed this far to say when they end."""

@@ -12,15 +12,15 @@ from rollout.adapters.checks.release_windows import reading
 from rollout.adapters.http import Services
 from rollout.engine.facts import Calendar, CheckFact
 from rollout.engine.ports import Clock
-from rollout.model.gating import CommandGate, Gates, Webhook
+from rollout.model.api.gates import CommandGate, Gates, Webhook
 from rollout.model.rollout import Rollout
-from rollout.model.status import CheckRun
+from rollout.model.status.status import CheckRun
 
 Addresses = Callable[[str], Sequence[str]]
 """Where a version answers, by version."""
 
 
-class Keeper:
+class CheckRunner:
     """Carries out the checks of one rollout. Close it after use.
 
     directory: where commands run. addresses: where versions answer. preview: where a candidate answers that is

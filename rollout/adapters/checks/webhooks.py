@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from rollout.adapters.http import Answer, Services
 from rollout.engine.facts import CheckFact
 from rollout.errors import PageUnavailable
-from rollout.model.gating import Webhook
+from rollout.model.api.gates import Webhook
 
 REQUEST_TIMEOUT_S = 10.0
 ANSWER_MAX_BYTES = 64 * 1024

@@ -1,4 +1,4 @@
-"""Whose numbers are these? One Prometheus has the series of many agents, and versions are called v1 and v2 everywhere.
+"""Owner numbers are these? One Prometheus has the series of many agents, and versions are called v1 and v2 everywhere.
 
 A series is a version's if its pod, its address or its Service is one that the version's Service has. Series of others
 are left out; where nothing tells, the reading is refused, with the label to add. Series of a router are told by the
@@ -32,28 +32,28 @@ ROUTER_PREFIXES = ("envoy_", "istio_", "traefik_", "nginx_", "haproxy_", "kong_"
 """Metrics that a router counts: their pod is the router's."""
 
 
-class Whose(Enum):
-    """Whose a series is."""
+class Owner(Enum):
+    """Owner a series is."""
 
     OURS = "ours"
     FOREIGN = "another's"
     UNKNOWN = "not known"
 
 
-def whose(labels: Labels, pods: Pods) -> Whose:
+def whose(labels: Labels, pods: Pods) -> Owner:
     """Return whose a series is that an agent counts itself: ours if anything says so that nothing contradicts."""
     told = [
         (labels.get(namespace, ""), labels[pod]) for namespace, pod in PAIRS if labels.get(pod)
     ]  # one series may carry a pod's labels and those of who passes its numbers on
     if any(name in pods.names and namespace in ("", pods.namespace) for namespace, name in told):
-        return Whose.OURS
+        return Owner.OURS
     spaces = [labels[namespace] for namespace, _ in PAIRS if labels.get(namespace)]
     elsewhere = bool(spaces) and spaces[0] != pods.namespace
     host = _host(labels.get("instance", ""))
     service = next((labels[name] for name in SERVICE_LABELS if labels.get(name)), None)
     if not elsewhere and (host in pods.addresses or service == pods.service or _is_service(host, pods)):
-        return Whose.OURS
-    return Whose.FOREIGN if told or elsewhere or service is not None else Whose.UNKNOWN
+        return Owner.OURS
+    return Owner.FOREIGN if told or elsewhere or service is not None else Owner.UNKNOWN
 
 
 def _is_service(host: str, pods: Pods) -> bool:
@@ -90,13 +90,13 @@ def foreign_problem(selector: str, found: Iterable[Labels], pods: Pods, *, is_pr
     if series and pods.problem:
         return pods.problem, []
     said = [whose(labels, pods) for labels in series]
-    if Whose.UNKNOWN in said:
+    if Owner.UNKNOWN in said:
         add = "pod, service or instance"
         return f"{selector} has series that do not say which agent they are of: add one of the labels {add}", []
-    if Whose.FOREIGN in said and not is_preset:
+    if Owner.FOREIGN in said and not is_preset:
         example = 'namespace="$namespace",service="$service"'
         return f"{selector} also counts another agent: add labels that tell this one's, such as {example}", []
-    return "", [each is Whose.OURS for each in said]
+    return "", [each is Owner.OURS for each in said]
 
 
 def gateway_problem(clusters: Iterable[str], service: str, namespace: str) -> tuple[str, list[bool]]:

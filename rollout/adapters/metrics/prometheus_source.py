@@ -22,7 +22,7 @@ from rollout.adapters.metrics.queries import Query, resolve
 from rollout.adapters.metrics.scrape import SERIES_MAX
 from rollout.adapters.metrics.selector import parse
 from rollout.engine.facts import Counters, Reading, Round
-from rollout.model.kpi import Kpi
+from rollout.model.api.kpi import Kpi
 from rollout.model.units import expand
 
 LABEL = "rollout_term"

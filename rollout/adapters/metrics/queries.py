@@ -12,8 +12,8 @@ from typing import Literal
 from rollout.adapters.metrics import selector
 from rollout.adapters.metrics.presets import PRESETS, ROUTER_PREFIX
 from rollout.errors import Fault
-from rollout.model.kpi import Kpi
-from rollout.model.policy import PolicySpec
+from rollout.model.api.kpi import Kpi
+from rollout.model.api.policy import PolicySpec
 from rollout.model.units import duration_s, expand, template_names
 
 

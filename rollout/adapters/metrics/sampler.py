@@ -16,7 +16,7 @@ import structlog
 
 from rollout.engine.facts import Reading, Round
 from rollout.engine.ports import MetricsSource
-from rollout.model.kpi import Kpi
+from rollout.model.api.kpi import Kpi
 
 Question = tuple[str, str, tuple[Kpi, ...], str | None]
 

@@ -18,7 +18,7 @@ from rollout.adapters.metrics.queries import Query, resolve
 from rollout.adapters.metrics.selector import Selector, parse
 from rollout.engine.facts import Counters, Reading, Round
 from rollout.errors import PageUnavailable
-from rollout.model.kpi import Kpi
+from rollout.model.api.kpi import Kpi
 from rollout.model.units import expand
 
 SERIES_MAX = 200

@@ -13,7 +13,7 @@ from rollout.errors import PageUnavailable, RouterUnavailable
 ADMIN_TIMEOUT_S = 2.0
 
 
-class OwnEnvoy:
+class ExternalEnvoy:
     """The same to the router as one that we start, but never started or stopped. admin: host and port."""
 
     has_preview_listener = False

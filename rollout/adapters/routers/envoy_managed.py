@@ -51,7 +51,7 @@ def port_problem(listen: str) -> str:
     return ""
 
 
-class EnvoyProcess:
+class ManagedEnvoy:
     """One Envoy and the directory it lives in."""
 
     def __init__(self, rollout: str, listen: str, directory: Path, http: Pages, preview: str | None = None) -> None:

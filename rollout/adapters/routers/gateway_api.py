@@ -8,7 +8,7 @@ from typing import Any
 
 from rollout.adapters.kubernetes.resources import Object
 from rollout.adapters.routers.rule import Dialect
-from rollout.model.naming import Naming
+from rollout.model.api.naming import Naming
 
 USUAL_BASE = 1000
 """Allows steps of 0.1 %."""

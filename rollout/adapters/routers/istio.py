@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from rollout.adapters.kubernetes.resources import Object
 from rollout.adapters.routers.gateway_api import RETRIES, Acceptance
 from rollout.adapters.routers.rule import Dialect
-from rollout.model.naming import Naming
+from rollout.model.api.naming import Naming
 
 USUAL_BASE = 100
 """Weights that add up to 100 are what every version of Istio takes."""

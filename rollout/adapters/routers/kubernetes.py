@@ -38,9 +38,10 @@ from rollout.errors import (
     RouterUnavailable,
     RouteWriteDenied,
 )
-from rollout.model.naming import Naming
-from rollout.model.routes import ClusterRoute, Route
-from rollout.model.status import Reason, RuleIdentity
+from rollout.model.api.naming import Naming
+from rollout.model.api.routes import ClusterRoute, Route
+from rollout.model.status.traffic import RuleIdentity
+from rollout.model.status.vocabulary import Reason
 
 LEAVE_TRIES = 5
 
@@ -85,7 +86,7 @@ def route_name(flavour: Flavour, route: ClusterRoute) -> str:
 
 
 @dataclass(frozen=True)
-class AdoptedRouter:
+class KubernetesRouter:
     """One rule of one route.
 
     versions: those that the rollout is about, stable first. chosen: which rule it is, once that was decided.

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from rollout.adapters.kubernetes.resources import Object, version_of
 from rollout.adapters.routers.rule import Dialect, Refused, Rule, addition
 from rollout.engine.effects import SetWeight
-from rollout.model.naming import Naming
-from rollout.model.status import Reason
+from rollout.model.api.naming import Naming
+from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from rollout.adapters.kubernetes.resources import Object
-from rollout.model.naming import Naming
-from rollout.model.status import Reason, RuleIdentity
+from rollout.model.api.naming import Naming
+from rollout.model.status.traffic import RuleIdentity
+from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
 
 CAUSES_MAX = 4

@@ -16,10 +16,10 @@ from rollout.engine.context import read_pinned
 from rollout.engine.facts import Told
 from rollout.engine.ports import Clock
 from rollout.errors import Unavailable
-from rollout.model.keeping import StateStore
+from rollout.model.agent_state import Census, StateGate
+from rollout.model.api.state_sources import StateStore
 from rollout.model.rollout import Rollout
-from rollout.model.state import Looked, StateGate
-from rollout.model.status import Phase
+from rollout.model.status.vocabulary import Phase
 
 FRESH_S = 5.0
 """So long a contract that was fetched is not fetched again."""
@@ -30,7 +30,7 @@ Secret = Callable[[StateStore], str]
 """The address of a PostgreSQL store. Raises Unavailable, with no secret in its words."""
 
 
-class StateKeeper:
+class StateCollector:
     """What is known of the state of one rollout's versions. It fetches at most one thing of each kind at a time."""
 
     def __init__(self, contract_of: Callable[[Rollout, str], Told], secret: Secret, clock: Clock) -> None:
@@ -39,7 +39,7 @@ class StateKeeper:
         self._fetching: threading.Thread | None = None
         self._looking: threading.Thread | None = None
         self._told: tuple[tuple[str, ...], float, Mapping[str, Told]] = ((), 0.0, {})
-        self._looked: tuple[tuple[str, ...], Looked | None] = ((), None)
+        self._looked: tuple[tuple[str, ...], Census | None] = ((), None)
         self._look_at = 0.0
 
     def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, Told]:
@@ -57,7 +57,7 @@ class StateKeeper:
             found = dict.fromkeys(versions, Told(problem=f"cannot be fetched: {type(error).__name__}"))
         self._told = (versions, time.monotonic(), found)
 
-    def looked(self, rollout: Rollout) -> Looked | None:
+    def looked(self, rollout: Rollout) -> Census | None:
         """Return the newest look by the contracts in force; begin another if it is time."""
         status, store = rollout.status, rollout.spec.state_store
         pair = tuple(version for version in (status.stable_version, status.candidate_version) if version)
@@ -65,7 +65,7 @@ class StateKeeper:
         if store is None or status.phase not in _LOOKING or len(texts) < len(pair):
             return None
         if not all(texts):
-            return Looked(
+            return Census(
                 at=self._clock.now(), problem="a contract is too large to be kept, so nothing can be judged by it"
             )
         gate = (read_pinned(status.policy.text).gates.state if status.policy else None) or StateGate()
@@ -82,17 +82,17 @@ class StateKeeper:
         try:
             found = self._seen(store, texts, limits, now)
         except Unavailable as error:
-            found = Looked(at=now, problem=str(error))
+            found = Census(at=now, problem=str(error))
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
-            found = Looked(at=now, problem=f"live conversations cannot be looked at: {type(error).__name__}")
+            found = Census(at=now, problem=f"live conversations cannot be looked at: {type(error).__name__}")
         self._looked = (texts, found)
 
-    def _seen(self, store: StateStore, texts: tuple[str, ...], limits: Limits, now: datetime) -> Looked:
+    def _seen(self, store: StateStore, texts: tuple[str, ...], limits: Limits, now: datetime) -> Census:
         old, new = (read(text) for text in texts)
         survey = self._survey(store, limits)
         backward = only_by(survey.snapshots, new, old)
         forward = only_by(survey.snapshots, old, new)
-        return Looked(
+        return Census(
             at=now,
             threads=survey.threads,
             complete=survey.complete,

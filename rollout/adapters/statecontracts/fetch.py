@@ -11,7 +11,7 @@ from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import CONFIG_MAP
 from rollout.engine.facts import Told
 from rollout.errors import PageUnavailable, Unavailable
-from rollout.model.keeping import ConfigMapContract, HttpContract
+from rollout.model.api.state_sources import ConfigMapContract, HttpContract
 from rollout.model.rollout import Rollout
 from rollout.model.units import expand
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Protocol
 
 from rollout.engine.facts import Verb
-from rollout.model.release import Release
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Status
+from rollout.model.status.decision import Decision
+from rollout.model.status.release import Release
+from rollout.model.status.status import Status
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Row:
     problem: str = ""
 
 
-class Shelf(Protocol):
+class RolloutStore(Protocol):
     """All rollouts of one place. Raises Unavailable where it cannot be read or written."""
 
     @property

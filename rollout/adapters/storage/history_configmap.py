@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import CONFIG_MAP, Object, name_of, namespace_of, version_of
 from rollout.errors import Conflict, NotFound, Rejected
-from rollout.model.release import Release
-from rollout.model.status import Decision
+from rollout.model.status.decision import Decision
+from rollout.model.status.release import Release
 
 RELEASES_KEPT = 50
 DECISIONS_MAX_BYTES = 256 * 1024

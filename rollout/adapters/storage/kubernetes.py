@@ -14,16 +14,17 @@ from rollout.adapters.storage.command_annotations import ABORT, annotation_of, c
 from rollout.adapters.storage.kubernetes_status import metadata_of, spec_of, status_of
 from rollout.engine.facts import Command, Verb
 from rollout.errors import Busy, ClusterUnavailable, Conflict, InvalidInput, NotFound, NotInstalled
-from rollout.model.release import Release
-from rollout.model.resource import RolloutSpec
+from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Status
+from rollout.model.status.decision import Decision
+from rollout.model.status.release import Release
+from rollout.model.status.status import Status
 
 TRIES_MAX = 5
 _SELF = Kind("SelfSubjectReview", "selfsubjectreviews", "authentication.k8s.io")
 
 
-class ClusterShelf:
+class KubernetesStore:
     """The rollouts of one namespace, or of all (None)."""
 
     poll_s = 2.0

@@ -25,12 +25,15 @@ from rollout.engine.conditions import Trouble, view
 from rollout.engine.facts import Command
 from rollout.engine.releases import ended
 from rollout.errors import ClusterUnavailable, Fault, InvalidInput, RecordsUnavailable
-from rollout.model.conditions import PENDING, ClusterStatus, Condition, packed, unpacked
+from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import rollout_spec
-from rollout.model.release import Release
-from rollout.model.resource import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Phase, Reason, Status, Traffic
+from rollout.model.status.conditions import PENDING, ClusterStatus, Condition, packed, unpacked
+from rollout.model.status.decision import Decision
+from rollout.model.status.release import Release
+from rollout.model.status.status import Status
+from rollout.model.status.traffic import Traffic
+from rollout.model.status.vocabulary import Phase, Reason
 
 FINALIZER = "rollout.dev/traffic"
 
@@ -86,7 +89,7 @@ def metadata_of(found: Object) -> Metadata:
     return Metadata.model_construct(name=name_of(found), namespace=namespace_of(found))
 
 
-class ClusterRecords:
+class KubernetesStatus:
     """One Rollout resource as it was last seen: the `Records` port of the engine, for one look."""
 
     def __init__(
@@ -224,7 +227,7 @@ class ClusterRecords:
         self._events.tell(self._found, kind, decision.reason, action, decision.message)
 
 
-class DryRecords(ClusterRecords):
+class DryRunStatus(KubernetesStatus):
     """Records that are read and never written."""
 
     def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:

@@ -19,14 +19,15 @@ from typing import IO
 from pydantic import ValidationError
 
 from rollout.adapters.storage.base import Row
-from rollout.adapters.storage.sqlite_lease import COMMANDS_PENDING_MAX, Held, as_json
+from rollout.adapters.storage.sqlite_lease import COMMANDS_PENDING_MAX, SqliteLease, as_json
 from rollout.adapters.storage.sqlite_schema import Database
 from rollout.engine.facts import Verb
 from rollout.errors import Busy, RecordsUnavailable
-from rollout.model.release import Release
-from rollout.model.resource import Metadata, RolloutSpec
+from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Status
+from rollout.model.status.decision import Decision
+from rollout.model.status.release import Release
+from rollout.model.status.status import Status
 
 _LOCK_TRIES = 10
 _LOCK_PAUSE_S = 0.02
@@ -149,7 +150,7 @@ class Store:
     def _lock_path(self, name: str) -> Path:
         return self.directory / f"{name}.lock"
 
-    def hold(self, metadata: Metadata, change: Callable[[Rollout | None], Rollout]) -> Held:
+    def hold(self, metadata: Metadata, change: Callable[[Rollout | None], Rollout]) -> SqliteLease:
         """Take a rollout's lease and write what `change` makes of it. Raises Busy while another controller has it.
 
         metadata: which rollout. change: gets what is recorded (None at first) and returns what is to be.
@@ -173,7 +174,7 @@ class Store:
         except BaseException:
             lock.close()
             raise
-        return Held(self._file, rollout, epoch, lock)
+        return SqliteLease(self._file, rollout, epoch, lock)
 
     def _lock(self, name: str) -> IO[str]:
         lock = self._lock_path(name).open("a")

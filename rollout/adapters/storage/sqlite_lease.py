@@ -15,9 +15,10 @@ from rollout.adapters.storage.sqlite_schema import Database
 from rollout.engine.facts import Command, Verb
 from rollout.engine.releases import ended
 from rollout.errors import RecordsUnavailable
-from rollout.model.resource import RolloutSpec
+from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status import Decision, Status
+from rollout.model.status.decision import Decision
+from rollout.model.status.status import Status
 
 DECISIONS_MAX = 50_000
 """The full record keeps this many decisions a rollout: two weeks of looks every 30 s."""
@@ -25,7 +26,7 @@ DECISIONS_MAX = 50_000
 COMMANDS_PENDING_MAX = 100
 
 
-class Held:
+class SqliteLease:
     """One rollout, held: the `Records` port of the engine."""
 
     def __init__(self, file: Database, rollout: Rollout, epoch: int, lock: IO[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from urllib.parse import urlsplit
 
-from rollout.model.resource import Backends
+from rollout.model.api.rollout import Backends
 
 CONNECT_TIMEOUT_S = 1.0
 

@@ -25,7 +25,7 @@ from rollout.adapters.kubernetes.resources import (
     version_of,
 )
 from rollout.errors import ClusterUnavailable, Forbidden, NotFound
-from rollout.model.naming import Naming
+from rollout.model.api.naming import Naming
 
 CORE = (None, "", "core")
 """How the group of Services is written."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rollout.engine.facts import Counters, Reading, Round
-from rollout.model.evidence import Ledger
+from rollout.model.status.evidence import Ledger
 from rollout.stats import Look
 
 SERIES_KEPT = 1000

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
-from rollout.model.evidence import KpiEvidence
-from rollout.model.kpi import Kpi, Margin
-from rollout.model.policy import Evidence, PolicySpec
+from rollout.model.api.kpi import Kpi, Margin
+from rollout.model.api.policy import Evidence, PolicySpec
+from rollout.model.status.evidence import KpiEvidence
 from rollout.model.units import FULL_BP
 from rollout.stats import (
     HARM,

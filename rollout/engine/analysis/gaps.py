@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollout.model.policy import Evidence
+from rollout.model.api.policy import Evidence
 
 GAP_LOOKS = 3
 

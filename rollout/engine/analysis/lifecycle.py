@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rollout.engine.analysis.evidence import dispersion, grids
-from rollout.model.evidence import KpiEvidence, TrafficEvidence
-from rollout.model.kpi import Kpi
-from rollout.model.policy import Evidence, PolicySpec
+from rollout.model.api.kpi import Kpi
+from rollout.model.api.policy import Evidence, PolicySpec
+from rollout.model.status.evidence import KpiEvidence, TrafficEvidence
 from rollout.model.units import FULL_BP
 from rollout.stats import HARM, MEANS_HARM, MEANS_PROOF, Batches, Look, Reached, start, upper_bound
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from rollout.engine.analysis.evidence import harm_evidence
 from rollout.engine.facts import Round
-from rollout.model.evidence import KpiEvidence, Verdict
-from rollout.model.kpi import Kpi
-from rollout.model.policy import Evidence, PolicySpec
+from rollout.model.api.kpi import Kpi
+from rollout.model.api.policy import Evidence, PolicySpec
+from rollout.model.status.evidence import KpiEvidence, Verdict
 from rollout.model.units import FULL_BP
 from rollout.stats import Weighted, average, culprits
 

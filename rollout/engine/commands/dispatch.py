@@ -15,8 +15,10 @@ from rollout.engine.gates import checks
 from rollout.engine.gates.evidence import reference_is_known
 from rollout.engine.start import PREFLIGHT_DEADLINE_S, open_window
 from rollout.engine.transitions import Event, allows
-from rollout.model.evidence import TrafficEvidence
-from rollout.model.status import ANSWERS_KEPT, COMMANDS_KEPT, CommandOutcome, HeldBy, Phase, Reason, Result, Status
+from rollout.model.status.decision import CommandOutcome
+from rollout.model.status.evidence import TrafficEvidence
+from rollout.model.status.status import ANSWERS_KEPT, COMMANDS_KEPT, Status
+from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 
 Carry = Callable[[PlanContext, Command], str]
 """Carries a command out and returns what became of it; raises `Refused` with the reason."""
@@ -194,7 +196,7 @@ def _approve(context: PlanContext, command: Command) -> str:
         return f"the release window is waived for this one move, {because(command)}"
     if status.phase is not Phase.PAUSED or status.held_by is not HeldBy.APPROVAL:
         raise Refused("no approval is waited for")
-    what = "the switch" if context.way.switches else f"step {status.step + 1}"
+    what = "the switch" if context.strategy.switches else f"step {status.step + 1}"
     message = f"{what} approved {because(command)}"
     approved = (*status.approved, status.step)
     context.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor, approved=approved)

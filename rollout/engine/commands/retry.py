@@ -11,8 +11,9 @@ from rollout.engine.facts import Command
 from rollout.engine.messages import weight
 from rollout.engine.start import ask_weight, begin
 from rollout.engine.transitions import Event
-from rollout.model.evidence import TrafficEvidence
-from rollout.model.status import Phase, Reason, Result, Traffic
+from rollout.model.status.evidence import TrafficEvidence
+from rollout.model.status.traffic import Traffic
+from rollout.model.status.vocabulary import Phase, Reason, Result
 
 
 def retry(context: PlanContext, command: Command) -> str:
@@ -46,7 +47,7 @@ def _thaw(context: PlanContext, command: Command) -> str:
         evidence=fresh(context.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=(), harm_accepted=()
     )
     context.update(split=TrafficEvidence(), unready_looks=0)
-    if context.way.switches:
+    if context.strategy.switches:
         context.update(approved=(), window_waived=(), checks=(), check_tries=context.status.check_tries + 1)
     message, retries = f"thawed {because(command)}", context.status.retries + 1
     context.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, retries=retries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollout.engine.context import PlanContext
 from rollout.engine.gates import checks
 from rollout.engine.gates.gate import Blocked
-from rollout.model.status import Reason
+from rollout.model.status.vocabulary import Reason
 
 
 def checks_agree_before_step(context: PlanContext) -> Blocked | None:
@@ -33,7 +33,7 @@ def step_is_approved(context: PlanContext) -> Blocked | None:
 
 
 def switch_is_approved(context: PlanContext) -> Blocked | None:
-    if not context.way.switch_approval or context.status.step in context.status.approved:
+    if not context.strategy.switch_approval or context.status.step in context.status.approved:
         return None
     return Blocked(Reason.APPROVAL, f"the switch to {context.status.candidate_version} waits for an approval")
 

@@ -10,7 +10,8 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.transitions import OBSERVED
-from rollout.model.status import CheckRun, Reason
+from rollout.model.status.status import CheckRun
+from rollout.model.status.vocabulary import Reason
 
 CHECKS_KEPT = 40
 """Finished runs beyond this are forgotten, the oldest first."""

@@ -9,8 +9,8 @@ from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.state.live import settle
 from rollout.engine.state.required import axes_of, gate_of
-from rollout.model.state import Axis, Severity, Verdict
-from rollout.model.status import Reason
+from rollout.model.agent_state import Axis, Severity, Verdict
+from rollout.model.status.vocabulary import Reason
 
 
 def state_is_compatible(context: PlanContext) -> Blocked | None:

@@ -10,9 +10,9 @@ from rollout.engine.analysis.lifecycle import REFERENCE_MAX, frozen
 from rollout.engine.analysis.verdict import must_prove
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
-from rollout.model.evidence import KpiEvidence, Verdict
-from rollout.model.kpi import Kpi
-from rollout.model.status import Reason
+from rollout.model.api.kpi import Kpi
+from rollout.model.status.evidence import KpiEvidence, Verdict
+from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
 from rollout.stats import promotion_requests
 
@@ -21,7 +21,7 @@ FAINT = 0.05
 
 
 def evidence_is_in(context: PlanContext) -> Blocked | None:
-    must = context.is_last_step and context.way.proves
+    must = context.is_last_step and context.strategy.proves
     if context.step.until != "evidence" and not must:
         return None
     states = context.status.evidence
@@ -59,7 +59,7 @@ def _still_needed(context: PlanContext, kpi: Kpi, state: KpiEvidence) -> str:
 
 def reference_is_known(context: PlanContext) -> Blocked | None:
     """At 100 % the candidate is compared with what stable was at most; that must say something."""
-    if not context.way.proves:
+    if not context.strategy.proves:
         return None
     states = context.status.evidence
     unknown = [kpi.name for kpi in _compared_alone(context) if not _is_known(context, kpi, states[kpi.name])]
@@ -73,7 +73,7 @@ def reference_is_known(context: PlanContext) -> Blocked | None:
 
 def reference_can_be_frozen(context: PlanContext) -> Blocked | None:
     """After the switch nothing runs beside the candidate: what stable does must be known well before."""
-    if not context.way.proves:
+    if not context.strategy.proves:
         return None
     states = frozen(context.status.evidence, context.policy.evidence)
     unknown = [
@@ -104,4 +104,6 @@ def _is_known(context: PlanContext, kpi: Kpi, state: KpiEvidence) -> bool:
     if bound >= REFERENCE_MAX or margin is None:
         return False
     seen = min(state.bad_s / state.all_s, 1.0) if state.all_s > 0 else 1.0
-    return not context.way.switches or bound <= frozen_limit(max(seen, FAINT) if margin.odds_ratio else seen, margin)
+    return not context.strategy.switches or bound <= frozen_limit(
+        max(seen, FAINT) if margin.odds_ratio else seen, margin
+    )

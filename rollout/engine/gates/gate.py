@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollout.engine.context import PlanContext
-from rollout.model.status import Reason
+from rollout.model.status.vocabulary import Reason
 
 
 @dataclass(frozen=True, slots=True)

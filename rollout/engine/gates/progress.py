@@ -6,7 +6,7 @@ from rollout.engine import messages
 from rollout.engine.analysis.gaps import is_gap
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
-from rollout.model.status import Reason
+from rollout.model.status.vocabulary import Reason
 
 LOOKS_MIN = 3
 """Fewer looks than this are no observation, however long they took."""
@@ -51,13 +51,13 @@ def held_long_enough(context: PlanContext) -> Blocked | None:
 def sampled_lately(context: PlanContext) -> Blocked | None:
     """Let nothing pass on what was seen long ago."""
     unseen_s = context.since(context.status.looked_at)
-    if not context.way.proves or context.status.looked_at is None or not is_gap(context.policy.evidence, unseen_s):
+    if not context.strategy.proves or context.status.looked_at is None or not is_gap(context.policy.evidence, unseen_s):
         return None
     return Blocked(Reason.AFTER_GAP, f"no new sample for {messages.span(unseen_s)}")
 
 
 def looked_often_enough(context: PlanContext) -> Blocked | None:
-    if not context.way.proves:
+    if not context.strategy.proves:
         return None
     left, gap_s = LOOKS_MIN - context.status.looks_in_window, context.status.gap_s
     if left > 0 and gap_s:
@@ -75,7 +75,7 @@ def nothing_was_cut(context: PlanContext) -> Blocked | None:
         for kpi in context.policy.kpis
         if not kpi.advisory and (states[kpi.name].harm.cut or ((bound := states[kpi.name].bound) and bound.cut))
     ]
-    if not cut or not context.way.proves:
+    if not cut or not context.strategy.proves:
         return None
     candidate = context.status.candidate_version
     return Blocked(
@@ -84,7 +84,7 @@ def nothing_was_cut(context: PlanContext) -> Blocked | None:
 
 
 def outcomes_were_seen(context: PlanContext) -> Blocked | None:
-    if not context.way.proves:
+    if not context.strategy.proves:
         return None
     binding = [kpi.name for kpi in context.policy.kpis if not kpi.advisory]
     unseen = [name for name in binding if not context.status.evidence[name].seen]
@@ -103,7 +103,7 @@ def candidate_was_seen(context: PlanContext) -> Blocked | None:
 
 def responses_are_alike(context: PlanContext) -> Blocked | None:
     """Let nothing pass on outcomes that the users of one version give more often than those of the other."""
-    for kpi in context.policy.kpis if context.way.proves else ():
+    for kpi in context.policy.kpis if context.strategy.proves else ():
         responses = context.status.evidence[kpi.name].responses
         if responses is not None and responses.differ and not kpi.advisory:
             total = responses.total
@@ -114,7 +114,7 @@ def responses_are_alike(context: PlanContext) -> Blocked | None:
 
 
 def share_is_confirmed(context: PlanContext) -> Blocked | None:
-    if not context.is_last_step or not context.way.proves or context.status.traffic.effective == "confirmed":
+    if not context.is_last_step or not context.strategy.proves or context.status.traffic.effective == "confirmed":
         return None
     reached = context.status.split.reached
     share = "nothing" if reached.share is None else messages.percent(reached.share)
@@ -125,9 +125,9 @@ def share_is_confirmed(context: PlanContext) -> Blocked | None:
 
 
 def baked_long_enough(context: PlanContext) -> Blocked | None:
-    binding = [kpi.matures_s for kpi in context.policy.kpis if not kpi.advisory and context.way.proves]
+    binding = [kpi.matures_s for kpi in context.policy.kpis if not kpi.advisory and context.strategy.proves]
     matures_s = max(binding, default=0.0)
-    left_s = max(context.way.bake.for_s, matures_s) - context.watched_s
+    left_s = max(context.strategy.bake.for_s, matures_s) - context.watched_s
     if left_s > 0:
         return Blocked(Reason.BAKING, f"bakes at 100 % for {messages.span(left_s)} more, reference: frozen")
     return None

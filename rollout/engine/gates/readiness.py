@@ -6,7 +6,7 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.routes.wanted import in_force, wanted_route
-from rollout.model.status import Phase, Reason
+from rollout.model.status.vocabulary import Phase, Reason
 
 
 def versions_have_backends(context: PlanContext) -> Blocked | None:

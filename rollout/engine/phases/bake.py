@@ -10,17 +10,17 @@ from rollout.engine.gates.gate import first_blocked
 from rollout.engine.gates.readiness import route_is_in_force
 from rollout.engine.phases.waiting import undecided, wait_or_give_up
 from rollout.engine.transitions import Event
-from rollout.model.status import Reason, Result
+from rollout.model.status.vocabulary import Reason, Result
 
 
 def baking(context: PlanContext) -> None:
     status = context.status
     by_hand = status.steps in status.passed_by_human
-    chain = chains.BAKE_AFTER_SWITCH if context.way.switches and context.way.proves else chains.BAKE
+    chain = chains.BAKE_AFTER_SWITCH if context.strategy.switches and context.strategy.proves else chains.BAKE
     if status.stable_passed_by:
         chain = chains.BAKE_PAST_STABLE
     blocked = first_blocked((route_is_in_force, checks_agree_before_promotion) if by_hand else chain, context)
-    at_most_s = context.way.bake.at_most_s
+    at_most_s = context.strategy.bake.at_most_s
     if blocked is None:
         _promote(context)
     elif blocked.reason is Reason.COLLECTING and at_most_s and context.watched_s >= at_most_s:
@@ -30,7 +30,7 @@ def baking(context: PlanContext) -> None:
 
 
 def _promote(context: PlanContext) -> None:
-    status, standby_s = context.status, context.way.standby_s
+    status, standby_s = context.status, context.strategy.standby_s
     new, old = status.candidate_version, status.stable_version
     context.go(
         Event.BAKED,

@@ -6,7 +6,8 @@ from rollout.engine.context import PlanContext
 from rollout.engine.phases.idle import start_if_wanted
 from rollout.engine.routes.wanted import is_restored, wanted_route
 from rollout.engine.transitions import Event
-from rollout.model.status import Reason, Traffic
+from rollout.model.status.traffic import Traffic
+from rollout.model.status.vocabulary import Reason
 
 
 def draining(context: PlanContext) -> None:

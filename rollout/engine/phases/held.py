@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollout.engine.context import PlanContext
 from rollout.engine.transitions import Event
-from rollout.model.status import HeldBy, Reason
+from rollout.model.status.vocabulary import HeldBy, Reason
 
 
 def paused(context: PlanContext) -> None:

@@ -7,7 +7,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import starts_by_itself
 from rollout.engine.start import begin
 from rollout.engine.transitions import Event
-from rollout.model.status import Reason
+from rollout.model.status.vocabulary import Reason
 
 
 def stable(context: PlanContext) -> None:

@@ -11,7 +11,7 @@ from rollout.engine.gates.approvals import checks_agree_before_traffic
 from rollout.engine.gates.gate import Blocked, first_blocked
 from rollout.engine.start import PREFLIGHT_DEADLINE_S, ask_weight
 from rollout.engine.transitions import Event
-from rollout.model.status import HeldBy, Reason, Result
+from rollout.model.status.vocabulary import HeldBy, Reason, Result
 from rollout.model.units import FULL_BP
 
 

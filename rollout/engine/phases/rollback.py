@@ -8,7 +8,8 @@ from rollout.engine.eligibility import failed_after
 from rollout.engine.routes.adoption import removable
 from rollout.engine.routes.wanted import is_restored, wanted_route
 from rollout.engine.transitions import Event
-from rollout.model.status import Reason, Result, Traffic
+from rollout.model.status.traffic import Traffic
+from rollout.model.status.vocabulary import Reason, Result
 
 
 def rolling_back(context: PlanContext) -> None:

@@ -10,7 +10,7 @@ from rollout.engine.gates.readiness import route_is_in_force
 from rollout.engine.phases.waiting import undecided, wait_or_give_up
 from rollout.engine.start import ask_weight
 from rollout.engine.transitions import Event
-from rollout.model.status import Reason
+from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
 
 

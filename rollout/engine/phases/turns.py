@@ -1,4 +1,4 @@
-"""Whose turn it is: one function a phase, at most one event each time."""
+"""Owner turn it is: one function a phase, at most one event each time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rollout.engine.context import PlanContext
 from rollout.engine.phases import bake, drain, held, idle, preflight, rollback, steps
-from rollout.model.status import Phase
+from rollout.model.status.vocabulary import Phase
 
 
 def take_turn(context: PlanContext) -> None:

@@ -6,7 +6,7 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.rollback.send_back import send_back, stop_spending
-from rollout.model.status import HeldBy, Reason, Result
+from rollout.model.status.vocabulary import HeldBy, Reason, Result
 
 TRAFFIC_TIMEOUT_S = 120.0
 """A weight that is not in force, or refuted by the requests, for this long needs a human."""

@@ -8,7 +8,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.state.point_of_no_return import no_return, rollback_harms
 from rollout.engine.transitions import Event, allows
-from rollout.model.status import HeldBy, Phase, Reason
+from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 
 
 def send_back(context: PlanContext, reason: Reason, message: str, **changes: Any) -> None:

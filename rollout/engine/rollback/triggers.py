@@ -9,9 +9,9 @@ from rollout.engine.gates.approvals import spend_is_granted
 from rollout.engine.rollback.send_back import send_back, stop_spending
 from rollout.engine.state.live import live_harm
 from rollout.engine.transitions import Event, allows
-from rollout.model.evidence import Verdict
-from rollout.model.policy import Escalation
-from rollout.model.status import HeldBy, Phase, Reason
+from rollout.model.api.policy import Escalation
+from rollout.model.status.evidence import Verdict
+from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 
 REACTING = (Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED)
 
@@ -59,7 +59,7 @@ def _silence(context: PlanContext) -> str:
     """Say that the candidate has everything and no outcomes at all, where stable had plenty; else an empty text."""
     status, binding = context.status, [kpi for kpi in context.policy.kpis if not kpi.advisory]
     in_bake = Phase.BAKING in (status.phase, status.resume_to)
-    if not in_bake or not context.way.proves or status.window_since is None or status.started_at is None:
+    if not in_bake or not context.strategy.proves or status.window_since is None or status.started_at is None:
         return ""
     states = [status.evidence[kpi.name] for kpi in binding]
     if any(state.seen or state.problem for state in states) or status.split.reached.candidate > 0:

@@ -11,7 +11,8 @@ from rollout.engine.context import PlanContext
 from rollout.engine.effects import Effect, LeaveRoute, SetWeight, Wake
 from rollout.engine.facts import RouteFacts
 from rollout.engine.routes.wanted import is_as_wanted
-from rollout.model.status import Base, Phase, Reason
+from rollout.model.status.traffic import Base
+from rollout.model.status.vocabulary import Phase, Reason
 from rollout.model.units import FULL_BP
 
 FINEST_BASE = FULL_BP
@@ -49,7 +50,7 @@ def note_routes(context: PlanContext) -> None:
 
 def _note_bases(context: PlanContext, adopted: Iterable[RouteFacts]) -> None:
     status = context.status
-    weights = [step.weight_bp for step in context.way.steps]
+    weights = [step.weight_bp for step in context.strategy.steps]
     bases = dict(status.bases)
     for route in adopted:
         if not route.base:

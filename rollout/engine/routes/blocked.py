@@ -9,7 +9,8 @@ from rollout.engine.context import PlanContext
 from rollout.engine.effects import SetWeight
 from rollout.engine.facts import RouteFacts
 from rollout.engine.routes.wanted import is_as_wanted, wanted_route
-from rollout.model.status import Phase, Reason, RouteBlock
+from rollout.model.status.traffic import RouteBlock
+from rollout.model.status.vocabulary import Phase, Reason
 
 LOUD_AFTER_S = 20.0
 """A weight that is still on its way after so long, where it must not wait, is worth a word."""

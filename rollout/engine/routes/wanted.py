@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from rollout.engine.effects import SetWeight
 from rollout.engine.facts import RouteFacts
-from rollout.model.status import Phase, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase
 from rollout.model.units import FULL_BP
 
 _RESTORING = (Phase.DRAINING, Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.STABLE, Phase.ROLLED_BACK)

@@ -16,8 +16,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.state.point_of_no_return import note_no_return
 from rollout.engine.state.required import gate_of
 from rollout.errors import InvalidInput
-from rollout.model.policy import digest
-from rollout.model.state import (
+from rollout.model.agent_state import (
     FINDINGS_KEPT,
     Axis,
     Compatibility,
@@ -26,7 +25,9 @@ from rollout.model.state import (
     Verdict,
     Waiver,
 )
-from rollout.model.status import Phase, Pinned
+from rollout.model.api.policy import digest
+from rollout.model.status.status import Pinned
+from rollout.model.status.vocabulary import Phase
 
 TEXT_KEPT = 60_000
 """A contract longer than this is not kept in the status, only its digest."""

@@ -6,7 +6,7 @@ from rollout.contracts.check import verdict
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.state.required import axes_of, gate_of
-from rollout.model.state import Axis, Compatibility, Finding, Looked, Severity, Verdict
+from rollout.model.agent_state import Axis, Census, Compatibility, Finding, Severity, Verdict
 
 
 def settle(state: Compatibility, *, watched: bool) -> Verdict:
@@ -23,7 +23,7 @@ def settle(state: Compatibility, *, watched: bool) -> Verdict:
     return verdict(findings, scope=state.verdict.scope)
 
 
-def _cleared(finding: Finding, looked: Looked | None, *, watched: bool) -> Finding:
+def _cleared(finding: Finding, looked: Census | None, *, watched: bool) -> Finding:
     if not finding.clearable or finding.waived_by:
         return finding
     if finding.direction is Axis.FORWARD:
@@ -37,7 +37,7 @@ def _cleared(finding: Finding, looked: Looked | None, *, watched: bool) -> Findi
     return finding.model_copy(update=changes if waiting else {**changes, "severity": Severity.OK})
 
 
-def _seen(looked: Looked) -> Finding:
+def _seen(looked: Census) -> Finding:
     """Return what a look at live conversations found itself."""
     reasons = ", ".join(f"{reason} ({count})" for reason, count in list(looked.backward_reasons.items())[:3])
     return Finding(

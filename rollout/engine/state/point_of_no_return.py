@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.state.required import gate_of
-from rollout.model.state import Axis, Compatibility, Severity
+from rollout.model.agent_state import Axis, Compatibility, Severity
 
 
 def note_no_return(context: PlanContext, state: Compatibility) -> None:

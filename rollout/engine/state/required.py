@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollout.engine.context import PlanContext
-from rollout.model.state import Axis, StateGate
+from rollout.model.agent_state import Axis, StateGate
 
 _REQUIRED = {
     "none": (),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout.model.conditions import INTERNAL, INTERNAL_MAX, PENDING, ClusterStatus
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.rollout import API_VERSION, RolloutSpec
 from rollout.model.crd.structural import Bounds, Schema, structural
-from rollout.model.policy import PolicySpec
-from rollout.model.resource import API_VERSION, RolloutSpec
+from rollout.model.status.conditions import INTERNAL, INTERNAL_MAX, PENDING, ClusterStatus
 from rollout.model.units import NAME_PATTERN
 
 GROUP, _, VERSION = API_VERSION.partition("/")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from rollout.model.rules import UNION
+from rollout.model.validation.rules import UNION
 
 Rule = dict[str, str]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollout.errors import Fault
-from rollout.model.gate_rules import gates
-from rollout.model.kpi_rules import kpis
-from rollout.model.rules import Raw, Rule, exactly_one, items, mapping, number, template
-from rollout.model.state_rules import state_gate
 from rollout.model.units import duration_s, percent_bp
+from rollout.model.validation.gates import gates
+from rollout.model.validation.kpi import kpis
+from rollout.model.validation.rules import Raw, Rule, exactly_one, items, mapping, number, template
+from rollout.model.validation.state import state_gate
 
 
 def strategy(raw: Raw) -> Iterator[Fault]:

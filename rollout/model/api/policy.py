@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic.config import JsonDict
 
+from rollout.model.api.gates import Gates
+from rollout.model.api.kpi import Kpi, Selector
+from rollout.model.api.strategy import BlueGreen, Canary, Undo
 from rollout.model.base import Document
-from rollout.model.gating import Gates
-from rollout.model.kpi import Kpi, Selector
-from rollout.model.strategy import BlueGreen, Canary, Undo
 from rollout.model.units import Duration, Percent
 
 PINNED_MAX_BYTES = 16 * 1024

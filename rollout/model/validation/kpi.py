@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollout.errors import Fault
-from rollout.model.rules import Raw, exactly_one, items, mapping, number, template
 from rollout.model.units import duration_s, percent_bp
+from rollout.model.validation.rules import Raw, exactly_one, items, mapping, number, template
 
 COUNTERS = ("bad", "good", "sum", "total")
 MATURES_MAX_S = 7 * 86_400.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rollout.model.resource import Backends
+from rollout.model.api.rollout import Backends
 from rollout.model.units import VERSION_PATTERN, expand
 
 _VERSION = VERSION_PATTERN.strip("^$")

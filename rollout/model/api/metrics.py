@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, StringConstraints
 
+from rollout.model.api.kpi import Selector
 from rollout.model.base import Document
-from rollout.model.kpi import Selector
 from rollout.model.units import Duration
 
 ServerUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$", max_length=500)]

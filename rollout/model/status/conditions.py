@@ -10,7 +10,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rollout.model.base import Record
-from rollout.model.status import Phase, Reason, Status
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Reason
 
 MESSAGE_MAX = 1024
 """Longer messages are cut: the whole one is in `status.message` and in the full record."""

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from rollout.model.agent_state import StateGate
 from rollout.model.base import Document
-from rollout.model.state import StateGate
 from rollout.model.units import Duration, Name
 
 When = Literal["before-traffic", "before-step", "before-promotion"]

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rollout.errors import Fault
-from rollout.model.rules import Raw, Rule, exactly_one, items, mapping, number, template
-from rollout.model.state_rules import contract, state_store
 from rollout.model.units import TEMPLATE_NAMES, duration_s, template_names
+from rollout.model.validation.rules import Raw, Rule, exactly_one, items, mapping, number, template
+from rollout.model.validation.state import contract, state_store
 
 CLUSTER_KINDS = {"httpRoute", "grpcRoute", "virtualService"}
 

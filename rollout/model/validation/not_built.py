@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rollout.errors import Fault
-from rollout.model.rules import mapping
+from rollout.model.validation.rules import mapping
 
 _ROLLOUT: dict[str, str] = {}
 _BACKENDS = {"subset": "subsets of one Istio host"}

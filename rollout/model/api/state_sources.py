@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 from pydantic.config import JsonDict
 
+from rollout.model.api.metrics import SecretKey, SecretKeyRef
 from rollout.model.base import Document
-from rollout.model.sources import SecretKey, SecretKeyRef
 from rollout.model.units import Duration
 
 ANY_OBJECT: JsonDict = {"x-kubernetes-preserve-unknown-fields": True, "type": "object"}

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, StringConstraints
 
+from rollout.model.api.metrics import Metrics, Scrape
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.routes import EnvoyRoute, Route
+from rollout.model.api.state_sources import ContractSource, StateStore
 from rollout.model.base import Document
-from rollout.model.keeping import ContractSource, StateStore
-from rollout.model.policy import PolicySpec
-from rollout.model.routes import EnvoyRoute, Route
-from rollout.model.sources import Metrics, Scrape
 from rollout.model.units import Count, Name, Version
 
 API_VERSION = "rollout.dev/v1alpha1"

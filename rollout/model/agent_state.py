@@ -77,7 +77,7 @@ class Verdict(Record):
         return tuple(each for each in mine if each.severity is self.of(axis))
 
 
-class Looked(Record):
+class Census(Record):
     """A look at live conversations. complete: whether all were counted. waiting: how many wait, by where.
 
     backward: how many the candidate cannot read or would end, though stable can; forward: the other way round. Counts
@@ -106,7 +106,7 @@ class Compatibility(Record):
     verdict: Verdict | None = None
     digests: dict[str, str] = Field(default_factory=dict)
     problem: str = ""
-    looked: Looked | None = None
+    looked: Census | None = None
     no_return_at: datetime | None = None
     affected: int | None = None
 

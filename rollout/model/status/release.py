@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from rollout.model.base import Record
-from rollout.model.status import Reason, Result
+from rollout.model.status.vocabulary import Reason, Result
 
 
 class Release(Record):

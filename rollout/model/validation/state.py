@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from rollout.errors import Fault
-from rollout.model.rules import Raw, exactly_one, items, mapping, number, template
 from rollout.model.units import duration_s, template_names
+from rollout.model.validation.rules import Raw, exactly_one, items, mapping, number, template
 
 TIMEOUT_MAX_S = 30.0
 EVERY_MIN_S = 5.0

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo, available_timezones
 
 from rollout.errors import Fault
-from rollout.model.rules import Raw, items, mapping, number
 from rollout.model.units import duration_s
+from rollout.model.validation.rules import Raw, items, mapping, number
 
 _FIELDS = ("minute", "hour", "day of month", "month", "day of week")
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))

@@ -1,0 +1,1 @@
+"""What people write: Rollout and RolloutPolicy, field by field."""

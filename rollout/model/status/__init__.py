@@ -1,0 +1,1 @@
+"""What the controller writes: where a rollout is, and why."""

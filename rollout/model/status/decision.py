@@ -1,0 +1,58 @@
+"""Decisions with the numbers that made them, and what became of commands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from rollout.model.base import Record
+from rollout.model.status.vocabulary import Phase, Reason
+
+
+class KpiFigures(Record):
+    """One KPI as it stood at a decision: counts over the whole rollout, e-values, verdict."""
+
+    bad_c: float
+    all_c: float
+    bad_s: float
+    all_s: float
+    harm_e: float
+    proof_e: float
+    phi: float
+    verdict: str
+    reference: Literal["concurrent", "frozen"] = "concurrent"
+    asymptotic: bool = False
+    excess_low: float | None = None
+    excess_high: float | None = None
+
+
+class Decision(Record):
+    """One decision with the numbers that made it."""
+
+    at: datetime
+    phase: Phase
+    step: int
+    weight_bp: int
+    kind: Literal["transition", "command", "look", "traffic", "check"]
+    reason: Reason
+    message: str
+    harm_e: float = 1.0
+    threshold_e: float = 0.0
+    share: float | None = None
+    kpis: dict[str, KpiFigures] = Field(default_factory=dict)
+    effects: tuple[str, ...] = ()
+    actor: str = ""
+
+
+class CommandOutcome(Record):
+    """What became of the last command."""
+
+    id: str = Field(description="The command's id.")
+    verb: str = Field(description="What was asked for.")
+    actor: str = Field(description="Who asked.")
+    reason: str = Field(description="Why.")
+    accepted: bool = Field(description="Whether it was carried out.")
+    message: str = Field(description="What became of it.")
+    at: datetime = Field(description="When it was answered.")

@@ -1,0 +1,66 @@
+"""What the status holds of traffic: the candidate's share, and the routes that were borrowed for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from rollout.model.base import Record
+from rollout.model.status.vocabulary import Reason
+
+
+class Traffic(Record):
+    """The candidate's share of new conversations: wanted, in force, and seen.
+
+    drifts counts the foreign edits that were put back since the weight was last changed. off_since: since when the
+    route is not as wanted, or the requests refute it. preview_header: by which header the candidate can be reached
+    before any user is on it; None where there is no preview.
+    """
+
+    wanted_bp: int = Field(default=0, description="The wanted weight, in basis points.")
+    applied_bp: int | None = Field(default=None, description="The weight that came into force last, in basis points.")
+    applied_at: datetime | None = Field(default=None, description="When it came into force.")
+    asked_at: datetime | None = Field(default=None, description="When it was asked for.")
+    off_since: datetime | None = Field(
+        default=None, description="Since when the route is not as wanted, or the requests refute it."
+    )
+    drifts: int = Field(default=0, description="How often somebody else's edit was put back.")
+    effective: Literal["confirmed", "unconfirmed", "refuted"] = Field(
+        default="unconfirmed", description="Whether the requests show the weight."
+    )
+    preview_header: str | None = Field(
+        default=None, description="The header by which a candidate that is previewed is reached."
+    )
+
+
+class Base(Record):
+    """What the two weights of a route add up to: as found before the rollout, and as used in it.
+
+    absent: the versions whose backend named no weight.
+    """
+
+    original: int
+    used: int
+    absent: tuple[str, ...] = ()
+
+
+class RuleIdentity(Record):
+    """Which rule of a route was chosen.
+
+    matches: a digest of what the rule matches; name: the rule's, if it has one. siblings: digests of the rules that
+    stood beside it then: none of them is ever taken for it.
+    """
+
+    name: str = ""
+    matches: str = ""
+    siblings: tuple[str, ...] = ()
+
+
+class RouteBlock(Record):
+    """Why traffic cannot be moved where it must go. since: when that began."""
+
+    reason: Reason = Field(description="Why, as one word for programs.")
+    message: str = Field(description="Why, in which route, and in the API server's words.")
+    since: datetime = Field(description="Since when.")
