@@ -7,6 +7,7 @@ no other. Everything it knows is in the resources: it may be killed at any time.
 from __future__ import annotations
 
 import random
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from rollout.controller.wiring import Shared
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, RolloutError
 from rollout.runtime.clock import CLOCK
 from rollout.runtime.workqueue import WorkQueue
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 URGENT_WORKERS = 2
 """Workers for aborts and rollbacks alone: however many others there are, and however slow, these do not wait."""
@@ -64,12 +67,12 @@ class Controller:
         self._api, self._settings = api, settings
         self._queue = WorkQueue(share_max=max(1, settings.workers - 1))
         self.figures.depth.labels("rollout").set_function(self._queue.depth)
-        self.watched = Informers(api, settings.namespace, self._enqueue)
+        self.informers = Informers(api, settings.namespace, self._enqueue)
         sampler = Sampler(WorkQueue(share_max=SAMPLERS // 4), self._enqueue, SAMPLERS)
         claims = Claims(api, settings.lease)
-        self._shared = Shared(api, self.watched.routes, may_write, sampler, claims, dry_run=settings.dry_run)
+        self._shared = Shared(api, self.informers.routes, may_write, sampler, claims, dry_run=settings.dry_run)
         events = Events(api, settings.identity, CLOCK.now, self._shared.may_write)
-        self._reconciler = RolloutReconciler(self._shared, self.watched, events)
+        self._reconciler = RolloutReconciler(self._shared, self.informers, events)
         self._stopped = threading.Event()
         self._failures: dict[str, int] = {}
         self._busy: dict[str, float] = {}
@@ -82,7 +85,7 @@ class Controller:
 
     def start(self) -> None:
         """Fill the caches."""
-        self.watched.start()
+        self.informers.start()
 
     def lead(self) -> None:
         """Let the workers begin."""
@@ -100,7 +103,7 @@ class Controller:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
-        self.watched.stop(1.0)
+        self.informers.stop(1.0)
         self._shared.close()
 
     def not_alive(self) -> str:
@@ -110,23 +113,23 @@ class Controller:
         return f"a look at {stuck[0]} does not end" if stuck else ""
 
     def not_ready(self) -> str:
-        return self.watched.not_ready()
+        return self.informers.not_ready()
 
     def _enqueue(self, key: str) -> None:
         """Let a Rollout be looked at; one that goes back to stable goes before all others."""
-        found = self.watched.rollouts.get(*key.split("/", 1))
+        found = self.informers.rollouts.get(*key.split("/", 1))
         self._queue.add(key, urgent=found is not None and is_urgent(found))
 
     def _work(self, urgent_only: bool = False) -> None:
-        while self.watched.not_ready() and not self._stopped.wait(READY_POLL_S):
+        while self.informers.not_ready() and not self._stopped.wait(READY_POLL_S):
             pass  # half-filled caches would tell that things are missing which are there
         while (key := self._queue.take(urgent_only=urgent_only)) is not None:
             self._busy[key] = began = time.monotonic()
             try:
-                with structlog.contextvars.bound_contextvars(rollout=key):
-                    after_s, result = self._look(key)
+                with structlog.contextvars.bound_contextvars(rollout=key, reconcile=secrets.token_hex(4)):
+                    after_s, result = self._reconcile(key)
                 if after_s is not None:
-                    found = self.watched.rollouts.get(*key.split("/", 1))
+                    found = self.informers.rollouts.get(*key.split("/", 1))
                     self._queue.add_after(key, after_s, urgent=found is not None and is_urgent(found))
             finally:
                 self._busy.pop(key, None)
@@ -134,10 +137,10 @@ class Controller:
             self.figures.took.observe(time.monotonic() - began)
             self.figures.reconciled.labels(result).inc()
 
-    def _look(self, key: str) -> tuple[float | None, str]:
-        """Take one look; return when to come again, and how it ended. Never raises."""
+    def _reconcile(self, key: str) -> tuple[float | None, str]:
+        """Reconcile one Rollout; return when to come again, and how it ended. Never raises."""
         namespace, _, name = key.partition("/")
-        found = self.watched.rollouts.get(namespace, name)
+        found = self.informers.rollouts.get(namespace, name)
         if found is None:
             self._shared.forget(key)
             self._reconciler.forget(key)
@@ -145,7 +148,7 @@ class Controller:
             self._failures.pop(key, None)
             return None, "gone"
         try:
-            seen = self._reconciler.reconcile(found)
+            result = self._reconciler.reconcile(found)
         except Conflict:
             self._refresh(found)
             return self._again(key, 0.1), "conflict"
@@ -162,14 +165,14 @@ class Controller:
             self._warn(key, error)
             return self._again(key, BACKOFF_S[0]), "error"
         except Exception:  # noqa: BLE001  one rollout must not take the others down
-            _log().exception("a fault of this tool: please report it; other rollouts go on")
+            _LOG.exception("a fault of this tool: please report it; other rollouts go on")
             return BUG_RETRY_S, "fault"
         self._failures.pop(key, None)
-        if seen.status is not None:
-            self.figures.show(namespace, name, seen.status)
-            for verdict in seen.verdicts:
+        if result.status is not None:
+            self.figures.show(namespace, name, result.status)
+            for verdict in result.verdicts:
                 self.figures.verdicts.labels(verdict).inc()
-        after_s = RESYNC_S * random.uniform(0.9, 1.1) if seen.again_s is None else seen.again_s  # noqa: S311
+        after_s = RESYNC_S * random.uniform(0.9, 1.1) if result.again_s is None else result.again_s  # noqa: S311
         return after_s, "done"
 
     def _again(self, key: str, least_s: float) -> float:
@@ -180,17 +183,13 @@ class Controller:
     def _refresh(self, found: Object) -> None:
         """Read a Rollout past the cache: what we knew of it is old."""
         try:
-            self.watched.rollouts.note(self._api.get(ROLLOUT, found["metadata"]["namespace"], name_of(found)))
+            self.informers.rollouts.note(self._api.get(ROLLOUT, found["metadata"]["namespace"], name_of(found)))
         except NotFound:
-            self.watched.rollouts.forget(found)
+            self.informers.rollouts.forget(found)
         except ClusterUnavailable as error:
-            _log().debug("it could not be read again; the watch brings it", why=str(error))
+            _LOG.debug("it could not be read again; the watch brings it", why=str(error))
 
     def _warn(self, key: str, error: Exception) -> None:
         if self._failures.get(key, 0) in (0, 5):
-            _log().warning("cannot be carried out now; it is tried again", why=str(error))
+            _LOG.warning("cannot be carried out now; it is tried again", why=str(error))
         self._failures.setdefault(key, 1)
-
-
-def _log() -> structlog.typing.FilteringBoundLogger:
-    return structlog.get_logger("rollout")  # type: ignore[no-any-return]

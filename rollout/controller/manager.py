@@ -17,6 +17,8 @@ from rollout.controller.controller import Controller, Settings
 from rollout.controller.healthz import HealthServer
 from rollout.errors import Fault, InvalidInput
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 AGENT = "rollout-controller"
 LEASE_NAME = "rollout-controller"
 LEASE_NAMESPACE = "rollout-system"
@@ -79,5 +81,5 @@ def serve(
             elector.release()
         if health is not None:
             health.close()
-    structlog.get_logger("rollout").info("ended", orderly=orderly)
+    _LOG.info("ended", orderly=orderly)
     return 0 if orderly else 1

@@ -14,6 +14,8 @@ from rollout.model.status.status import Status
 from rollout.runtime.reconciler import Reconciler
 from rollout.runtime.signals import on_stop
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 RETRY_AFTER_S = 1.0
 """How soon to try again when the records cannot be written."""
 
@@ -32,7 +34,7 @@ def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | 
             try:
                 made = reconciler.reconcile()
             except Unavailable as error:
-                structlog.get_logger("rollout").warning(str(error))
+                _LOG.warning(str(error))
                 again_s = RETRY_AFTER_S
             else:
                 watch(made)

@@ -23,6 +23,8 @@ from rollout.model.rollout import Rollout
 from rollout.runtime.reconciler import Reconciler
 from rollout.runtime.workqueue import WorkQueue
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 SCAN_EVERY_S = 0.5
 RETRY_AFTER_S = 2.0
 BUG_RETRY_AFTER_S = 30.0
@@ -98,7 +100,7 @@ class Supervisor:
                 self._warn(key, str(error))
                 self._again(key, RETRY_AFTER_S)
             except Exception:  # noqa: BLE001  one rollout must not take the others down
-                _log().exception("a fault of this tool: please report it; other rollouts go on", rollout=key)
+                _LOG.exception("a fault of this tool: please report it; other rollouts go on", rollout=key)
                 self._drop(key)  # the next look begins anew, from the records
                 self._again(key, BUG_RETRY_AFTER_S)
             finally:
@@ -149,7 +151,7 @@ class Supervisor:
         except BaseException:
             held.release()
             raise
-        _log().info("carries it out", rollout=name, phase=held.load().status.phase)
+        _LOG.info("carries it out", rollout=name, phase=held.load().status.phase)
         return Charge(held, wiring(held.load().spec), machine, machine.reconciler(held))
 
     def _rebuild(self, charge: Charge) -> None:
@@ -170,13 +172,9 @@ class Supervisor:
         if self._warned.get(name) != why:
             self._idle_since = time.monotonic()
             self._warned[name] = why
-            _log().warning("cannot be carried out now; it is tried again", rollout=name, why=why)
+            _LOG.warning("cannot be carried out now; it is tried again", rollout=name, why=why)
 
 
 def _has_work(rollout: Rollout) -> bool:
     """Whether a rollout is under way, or wanted."""
     return rollout.status.is_active or starts_by_itself(rollout.status, rollout.spec.version)
-
-
-def _log() -> structlog.typing.FilteringBoundLogger:
-    return structlog.get_logger("rollout")  # type: ignore[no-any-return]

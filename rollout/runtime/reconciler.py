@@ -21,6 +21,8 @@ from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.vocabulary import Phase, Reason
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True)
 class Reconciler:
@@ -88,14 +90,14 @@ class Reconciler:
             self.failures.append(error)
             self._warn_once(effect, str(error))
         except Exception as error:  # noqa: BLE001  one effect's fault must not keep the others from their routes
-            _log().exception("a fault of this tool: please report it", effect=effect)
+            _LOG.exception("a fault of this tool: please report it", effect=effect)
             self.failures.append(RouterUnavailable(f"a fault of this tool: {type(error).__name__}"))
 
     def _warn_once(self, effect: str, why: str) -> None:
         """Warn of a failure when it begins, not at each of the many tries that follow."""
         if why not in self.warned:
             self.warned.add(why)
-            _log().warning("an effect was not carried out; it is tried again", effect=effect, why=why)
+            _LOG.warning("an effect was not carried out; it is tried again", effect=effect, why=why)
 
     def _observe(self, rollout: Rollout, declared: PolicySpec) -> Facts:
         status, now = rollout.status, self.clock.now()
@@ -137,7 +139,7 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001  a malformed object of somebody else's must not hold up the other routes
             if "observe" not in self.warned:
                 self.warned.add("observe")
-                _log().exception("a fault of this tool: please report it", route=router.name)
+                _LOG.exception("a fault of this tool: please report it", route=router.name)
             told = f"it cannot be read: a fault of this tool ({type(error).__name__})"
             return RouteFacts(router.name, reachable=False, is_adopted=True, problem=told, reason=Reason.FAULT)
 
@@ -179,7 +181,7 @@ class Reconciler:
     def _tell(self, made: Plan) -> None:
         for decision in made.decisions:
             level = "debug" if decision.kind == "look" else "info"
-            getattr(_log(), level)(
+            getattr(_LOG, level)(
                 decision.message, kind=decision.kind, phase=decision.phase, reason=decision.reason, step=decision.step
             )
 
@@ -191,7 +193,3 @@ def _ports(routes: tuple[RouteFacts, ...]) -> Mapping[str, tuple[int, ...]]:
         for version, port in route.ports.items():
             named[version] = tuple(dict.fromkeys((*named.get(version, ()), port)))
     return named
-
-
-def _log() -> structlog.typing.FilteringBoundLogger:
-    return structlog.get_logger("rollout")  # type: ignore[no-any-return]

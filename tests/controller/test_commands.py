@@ -65,9 +65,9 @@ def test_an_abort_is_carried_out_while_the_watch_of_routes_is_behind(monkeypatch
                 raise Refusal(500, "InternalError", "no list, no watch")
 
         world.cluster.fault = fault
-        stream = world.controller.watched.routes["httpRoute"]._watch
+        stream = world.controller.informers.routes["httpRoute"]._watch
         stream.stop()
-        world.until(lambda _: world.controller.watched.routes["httpRoute"].problem != "")
+        world.until(lambda _: world.controller.informers.routes["httpRoute"].problem != "")
         world.api.merge(HTTP_ROUTE, "default", "agent", {"metadata": {"labels": {"new": "label"}}})
         abort(world)
         world.phase("RolledBack")

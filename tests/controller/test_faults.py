@@ -117,13 +117,13 @@ def test_a_deposed_leader_that_wakes_up_late_is_refused_by_the_version_it_knew()
             lambda _: finalizers(world) == [] and ABORT not in (world.get()["metadata"].get("annotations") or {})
         )
         late = Controller(frozen, Settings(identity="late", workers=1), lambda: True)
-        late.watched.rollouts._items["default/agent"] = old_rollout
-        late.watched.routes["httpRoute"]._items["default/agent"] = old_route
-        late.watched.policies._items["default/quick"] = world.api.get(POLICY, "default", "quick")
-        late.watched.rollouts.note = lambda found: None
+        late.informers.rollouts._items["default/agent"] = old_rollout
+        late.informers.routes["httpRoute"]._items["default/agent"] = old_route
+        late.informers.policies._items["default/quick"] = world.api.get(POLICY, "default", "quick")
+        late.informers.rollouts.note = lambda found: None
         before = world.get()["metadata"]["resourceVersion"]
         for _ in range(3):
-            late._look("default/agent")
+            late._reconcile("default/agent")
         late._queue.close()
         late._shared.close()
         assert world.get()["metadata"]["resourceVersion"] == before

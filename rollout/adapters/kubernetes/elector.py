@@ -19,6 +19,8 @@ from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import LEASE, Object
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -64,13 +66,13 @@ class Elector:
         while not stopped.is_set() and not self._try():
             stopped.wait(self._terms.retry_s)
         if not stopped.is_set():
-            structlog.get_logger("rollout").info("leads", identity=self.identity)
+            _LOG.info("leads", identity=self.identity)
             lead()
         while not stopped.wait(self._terms.retry_s):
             self._try()
             if not self.leads:
                 self._renewed_at = None
-                structlog.get_logger("rollout").error("the lease is lost: another controller may lead by now")
+                _LOG.error("the lease is lost: another controller may lead by now")
                 drain()
                 return False
         draining = threading.Thread(target=drain, name="drain", daemon=True)
@@ -91,7 +93,7 @@ class Elector:
             if lease["spec"].get("holderIdentity") == self.identity:
                 self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
         except (ClusterUnavailable, KeyError) as error:
-            structlog.get_logger("rollout").info("the lease could not be released; it runs out", why=str(error))
+            _LOG.info("the lease could not be released; it runs out", why=str(error))
 
     def _try(self) -> bool:
         """Take or renew the lease if it is ours or free; whether it is ours now."""
@@ -118,7 +120,7 @@ class Elector:
         else:
             told = f"{where} cannot be reached: {error}"
         if told != self.problem:
-            structlog.get_logger("rollout").warning("does not lead", why=told)
+            _LOG.warning("does not lead", why=told)
         self.problem = told
 
     def _acquire(self, began: float) -> bool:

@@ -14,6 +14,8 @@ from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import EVENT, Object, key_of, name_of, namespace_of
 from rollout.errors import ClusterUnavailable
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 CONTROLLER = "rollout.dev/controller"
 NOTE_MAX = 1024
 BURST = 25
@@ -62,7 +64,7 @@ class Events:
         try:
             self._api.create(EVENT, namespace_of(about), body)
         except ClusterUnavailable as error:
-            structlog.get_logger("rollout").debug("an event could not be written", why=str(error))
+            _LOG.debug("an event could not be written", why=str(error))
 
     def _has_token(self, key: str) -> bool:
         now = time.monotonic()

@@ -18,6 +18,8 @@ from rollout.adapters.kubernetes.api import Api, Watch
 from rollout.adapters.kubernetes.resources import Kind, Object, key_of, version_of
 from rollout.errors import ClusterUnavailable, Forbidden, Gone, NotFound
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 BACKOFF_S = (0.8, 30.0)
 WATCH_S = (240.0, 300.0)
 MISSING_RETRY_S = 60.0
@@ -122,7 +124,7 @@ class Reflector:
 
     def _trouble(self, why: str) -> None:
         if self.problem != why:
-            structlog.get_logger("rollout").warning("the cache falls behind", kind=self.kind.resource, why=why)
+            _LOG.warning("the cache falls behind", kind=self.kind.resource, why=why)
         self.problem = why
 
     def _list(self) -> None:

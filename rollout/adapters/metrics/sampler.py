@@ -18,6 +18,8 @@ from rollout.engine.facts import Reading, Round
 from rollout.engine.ports import MetricsSource
 from rollout.model.api.kpi import Kpi
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 Question = tuple[str, str, tuple[Kpi, ...], str | None]
 
 KEPT_S = 60.0
@@ -101,7 +103,7 @@ class Sampler:
         try:
             taken = sample.source.read(stable, candidate, kpis, spend)
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
-            structlog.get_logger("rollout").exception("a fault of this tool: please report it", rollout=key)
+            _LOG.exception("a fault of this tool: please report it", rollout=key)
             reading = Reading(problem=f"the counters cannot be read: {type(error).__name__}")
             taken = Round({kpi.name: reading for kpi in kpis}, reading, spend=reading if spend else None)
         with self._lock:

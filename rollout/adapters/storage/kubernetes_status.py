@@ -35,6 +35,8 @@ from rollout.model.status.status import Status
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase, Reason
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 FINALIZER = "rollout.dev/traffic"
 
 _WARNINGS = {
@@ -149,7 +151,7 @@ class KubernetesStatus:
             try:
                 history_configmap.write(self._api, self._found, told, release)
             except ClusterUnavailable as error:
-                _log().warning("the journal was not written; the status has the last decisions", why=str(error))
+                _LOG.warning("the journal was not written; the status has the last decisions", why=str(error))
 
     def refuse(self, why: str) -> None:
         """Answer the commands that wait, where there is nothing to carry them out by."""
@@ -282,7 +284,3 @@ def is_deleted(found: Object) -> bool:
 
 def _as_json(status: ClusterStatus) -> dict[str, Any]:
     return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))
-
-
-def _log() -> structlog.typing.FilteringBoundLogger:
-    return structlog.get_logger("rollout")  # type: ignore[no-any-return]

@@ -1,0 +1,162 @@
+"""What a Rollout resource declares: whether it can be read, by which policy, and whether its rule is free."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+
+from rollout.adapters.kubernetes.resources import Object, name_of, namespace_of
+from rollout.adapters.metrics.queries import unreadable_split
+from rollout.adapters.routers.kubernetes import flavour_of
+from rollout.adapters.storage.kubernetes_status import (
+    spec_of,
+    status_of,
+    wanted_of,
+)
+from rollout.controller.informers import Informers
+from rollout.controller.wiring import faults_of
+from rollout.engine.conditions import Trouble
+from rollout.engine.context import read_pinned
+from rollout.errors import (
+    Fault,
+    InvalidInput,
+)
+from rollout.model.api.policy import PolicySpec
+from rollout.model.api.rollout import WIRING, RolloutSpec
+from rollout.model.api.routes import Route
+from rollout.model.documents import policy_spec
+from rollout.model.parsing import prune
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase, Reason
+
+FAULTS_TOLD_MAX = 8
+
+
+def readable(found: Object) -> tuple[RolloutSpec | None, Trouble | None]:
+    try:
+        spec = spec_of(found)
+    except InvalidInput as error:
+        return None, Trouble(Reason.INVALID_SPEC, told(error.faults))
+    requests = spec.metrics.prometheus.requests if spec.metrics.prometheus else None
+    if faults := [fault.within("spec.") for fault in unreadable_split(requests)]:
+        return None, Trouble(Reason.INVALID_SPEC, told(faults))
+    return spec, None
+
+
+def declared_policy(informers: Informers, found: Object, spec: RolloutSpec) -> tuple[PolicySpec | None, Trouble | None]:
+    """Return the declared policy, or why there is none."""
+    policy, prefix = spec.policy, "spec.policy."
+    if spec.policy_ref is not None:
+        name, prefix = spec.policy_ref.name, f"RolloutPolicy {spec.policy_ref.name}: spec."
+        raw = informers.policies.get(namespace_of(found), name)
+        if raw is None:
+            remedy = "create it, or correct spec.policyRef"
+            return None, Trouble(Reason.POLICY_NOT_FOUND, f"there is no RolloutPolicy {name} here: {remedy}")
+        policy, faults = policy_spec(copy.deepcopy(raw.get("spec")), lenient=True)
+        if faults or policy is None:
+            return None, Trouble(Reason.INVALID_SPEC, told(fault.within(prefix) for fault in faults))
+    assert policy is not None, "exactly one of policy and policyRef is given"
+    if faults := faults_of(policy):
+        return None, Trouble(Reason.INVALID_SPEC, told(fault.within(prefix) for fault in faults))
+    return policy, None
+
+
+def in_force(
+    found: Object, spec: RolloutSpec | None, policy: PolicySpec | None, status: Status, trouble: Trouble | None
+) -> tuple[RolloutSpec | None, PolicySpec | None]:
+    """Return the spec and the policy to go by.
+
+    What is under way goes by what it began with: its wiring and its policy are pinned, whatever is edited, broken or
+    deleted meanwhile. At rest, with something wrong, nothing starts; but commands are answered by the last policy.
+    """
+    pinned = read_pinned(status.policy.text) if status.policy else None
+    if status.is_active and status.wiring is not None:
+        if spec is None:
+            return read_wiring(status.wiring, _still_wanted(found, status)), pinned
+        if status.phase is not Phase.PREFLIGHT:  # until then nothing has been touched, and mending is what is asked for
+            with contextlib.suppress(InvalidInput):  # then what is declared is all there is
+                wiring = read_wiring(status.wiring, None)
+                spec = spec.model_copy(update={name: getattr(wiring, name) for name in WIRING})
+        return spec, policy or pinned
+    return spec, policy or (pinned if trouble is not None else None)
+
+
+def _still_wanted(found: Object, status: Status) -> str | None:
+    """Return the version that a broken spec is taken to want: nobody has changed their mind that we could read."""
+    wanted, known = wanted_of(found), (status.declined_version, status.candidate_version)
+    return wanted if wanted in known else status.declined_version or status.candidate_version
+
+
+@lru_cache(maxsize=256)
+def read_wiring(text: str, version: str | None) -> RolloutSpec:
+    """Return the spec of a rollout under way from what its status has pinned, maybe by a newer release of this tool.
+
+    Raises InvalidInput where somebody has made it unreadable.
+    """
+    try:
+        raw = {**json.loads(text), "version": version, "policyRef": {"name": "pinned"}}
+        return RolloutSpec.model_validate(prune(RolloutSpec, raw))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(
+            [Fault("status.internal", "has a wiring that cannot be read", "abort, or restore it")]
+        ) from error
+
+
+def taken_rule(informers: Informers, found: Object, spec: RolloutSpec, status: Status) -> Trouble | None:
+    """Refuse a rule that another Rollout shifts: two would undo each other's weights.
+
+    Who is shifting keeps it; else the older one has it.
+    """
+    if _is_shifting(status):
+        return None
+    for other in informers.sharing(found):
+        has_it = _shifts(other) or _age(other) < _age(found)
+        if has_it and any(_overlap(one, two) for one in _rules_of(other) for two in map(_rule, spec.routes)):
+            remedy = "give each a rule of its own, or delete one"
+            told = f"the Rollout {name_of(other)} shifts the same rule: {remedy}"
+            return Trouble(Reason.ROUTE_REFUSED, told)
+    return None
+
+
+def _rule(route: Route) -> tuple[str, str, str]:
+    flavour, named = flavour_of(route)
+    return flavour.key, named.name, named.rule or ""
+
+
+def _overlap(one: tuple[str, str, str], two: tuple[str, str, str]) -> bool:
+    """Whether two may mean the same rule: who names none may mean any."""
+    return one[:2] == two[:2] and (one[2] == two[2] or not one[2] or not two[2])
+
+
+def _rules_of(found: Object) -> set[tuple[str, str, str]]:
+    """Return the rules that a Rollout has, or would have: what it shifts, else what it declares."""
+    spec, _ = readable(found)
+    if _shifts(found) and (wiring := status_of(found).wiring) is not None:
+        with contextlib.suppress(InvalidInput):  # its own condition says so
+            spec = read_wiring(wiring, None)
+    return {_rule(route) for route in spec.routes} if spec else set()
+
+
+def _shifts(found: Object) -> bool:
+    try:
+        return _is_shifting(status_of(found))
+    except InvalidInput:
+        return False
+
+
+def _is_shifting(status: Status) -> bool:
+    return status.is_active and status.phase is not Phase.PREFLIGHT
+
+
+def _age(found: Object) -> tuple[str, str]:
+    return str(found["metadata"].get("creationTimestamp", "")), name_of(found)
+
+
+def told(faults: Iterable[Fault]) -> str:
+    """Return faults for a condition: the first few, and how many more there are."""
+    every = [f"{fault.path}: {fault.message} -> {fault.remedy}" for fault in faults]
+    more = f" (and {len(every) - FAULTS_TOLD_MAX} more: rollout lint)" if len(every) > FAULTS_TOLD_MAX else ""
+    return "; ".join(every[:FAULTS_TOLD_MAX]) + more
