@@ -23,7 +23,8 @@ def adoption_faults(documents: Documents) -> list[Fault]:
 
 def _of(rollout: RolloutDocument, others: list[dict[str, Any]]) -> Iterator[Fault]:
     from rollout.adapters.routers.kubernetes import flavour_of
-    from rollout.adapters.routers.rule import Refused, find_rule, missing
+    from rollout.adapters.routers.rule import Refused, missing
+    from rollout.adapters.routers.rule_choice import find_rule
     from rollout.model.api.naming import Naming
 
     metadata, spec = rollout.metadata, rollout.spec

@@ -468,7 +468,7 @@ def test_what_lags_is_held_and_what_began_anew_is_counted_once_it_is_sure(case):
 def test_every_spelling_of_a_bound_is_that_bound_and_no_other(bound, written):
     import re
 
-    from rollout.adapters.metrics.prometheus_source import any_spelling
+    from rollout.adapters.metrics.terms import any_spelling
 
     pattern = any_spelling(bound).removeprefix('le=~"').removesuffix('"')
     if written != "2.50":

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, REFERENCE_GRANT, VIRTUAL_SERVICE
 from rollout.adapters.routers.gateway_api import acceptance
 from rollout.adapters.routers.kubernetes import FLAVOURS, KubernetesRouter
-from rollout.adapters.workloads.services import ServiceWorkloads, identity_of
+from rollout.adapters.workloads.identity import identity_of
+from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.routes.wanted import in_force
 from rollout.errors import RouterUnavailable

@@ -18,13 +18,13 @@ from rollout.adapters.routers.rule import (
     Refused,
     Rule,
     addition,
-    find_rule,
     identity_of,
     missing,
     notes,
     others_in,
     ports_of,
 )
+from rollout.adapters.routers.rule_choice import find_rule
 from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.facts import RouteFacts
 from rollout.errors import (

@@ -7,9 +7,7 @@ there. Raises ClusterUnavailable where the API does not answer: that says nothin
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rollout.adapters.kubernetes.api import Api
@@ -24,6 +22,8 @@ from rollout.adapters.kubernetes.resources import (
     Object,
     version_of,
 )
+from rollout.adapters.workloads.identity import identity_of
+from rollout.adapters.workloads.ports import is_ready, not_listening, not_served, ports_of
 from rollout.errors import ClusterUnavailable, Forbidden, NotFound
 from rollout.model.api.naming import Naming
 
@@ -31,9 +31,6 @@ CORE = (None, "", "core")
 """How the group of Services is written."""
 
 NO_PORTS: Mapping[str, tuple[int, ...]] = {}
-
-_IGNORED_ANNOTATIONS = ("kubectl.kubernetes.io/",)
-"""A restart is no other version."""
 
 
 class ServiceWorkloads:
@@ -78,7 +75,7 @@ class ServiceWorkloads:
         slices, _ = self._api.list_all(
             ENDPOINT_SLICE, self._naming.services_in, labelSelector=f"kubernetes.io/service-name={service}"
         )
-        endpoints = [endpoint for each in slices for endpoint in each.get("endpoints") or () if _is_ready(endpoint)]
+        endpoints = [endpoint for each in slices for endpoint in each.get("endpoints") or () if is_ready(endpoint)]
         if endpoints:
             return not_listening(found, slices, self._wanted(ports), where)
         deployment = self._deployment(version)
@@ -196,70 +193,10 @@ def service_urls(api: Api, naming: Naming) -> Callable[[str], list[str]]:
         service, port = naming.service(version), naming.backends.port
         if port is None:
             with contextlib.suppress(ClusterUnavailable):
-                port = _ports_of(api.get(SERVICE, naming.services_in, service))[0]["port"]
+                port = ports_of(api.get(SERVICE, naming.services_in, service))[0]["port"]
         return [f"http://{service}.{naming.services_in}.svc{f':{port}' if port is not None else ''}"]
 
     return urls
-
-
-def _ports_of(service: Object) -> list[Object]:
-    ports = (service.get("spec") or {}).get("ports") or ()
-    return [
-        each for each in ports if isinstance(each, dict) and isinstance(each.get("port"), int) and _is_tcp(each)
-    ] or [{"port": None}]
-
-
-def _is_tcp(port: Object) -> bool:
-    """Whether a port takes what routes send; absent means TCP."""
-    return (port.get("protocol") or "TCP") == "TCP"
-
-
-def not_served(service: Object, ports: Iterable[int], where: str) -> str:
-    """Say why a Service does not take requests on a port, or an empty text."""
-    spec = service.get("spec") or {}
-    if spec.get("type") == "ExternalName":
-        return f"the Service {where} is an ExternalName and has no endpoints: give the version one with a selector"
-    served = [each["port"] for each in _ports_of(service)]
-    for port in ports:
-        if port not in served:
-            known = ", ".join(str(each) for each in served if each is not None) or "none"
-            return (
-                f"the Service {where} has no TCP port {port}, it has {known}: correct spec.backends.port or the Service"
-            )
-    return ""
-
-
-def not_listening(service: Object, slices: Iterable[Object], ports: Iterable[int], where: str) -> str:
-    """Say on which port no ready endpoint listens, or an empty text: each is ready for the ports of its slice."""
-    slices = list(slices)
-    declared = [each for each in _ports_of(service) if each["port"] is not None]
-    wanted = [each for each in declared if each["port"] in set(ports)] or declared
-    for port in wanted:
-        name = port.get("name") or ""
-        if not any(_listens(each, name) for each in slices):
-            target = port.get("targetPort", port["port"])
-            told = f"no ready endpoint of the Service {where} listens on its port {port['port']} (target {target})"
-            return f"{told}: compare the Service's targetPort with the ports of its pods"
-        if not ports:
-            return ""  # nobody says which port it is: one that is served is enough
-    return ""
-
-
-def _listens(piece: Object, name: str) -> bool:
-    """Whether a slice has a ready endpoint on the Service's port of a name."""
-    ports = [each for each in piece.get("ports") or () if isinstance(each, dict)]
-    named = any((each.get("name") or "") == name and each.get("port") and _is_tcp(each) for each in ports)
-    return named and any(_is_ready(endpoint) for endpoint in piece.get("endpoints") or ())
-
-
-def _is_ready(endpoint: Object) -> bool:
-    """Whether an endpoint takes new requests; unknown counts as ready, as EndpointSlice says.
-
-    `ready` is true of one that is ending where the Service publishes addresses that are not ready.
-    """
-    conditions = endpoint.get("conditions") or {}
-    is_up = conditions.get("ready") is not False and conditions.get("serving") is not False
-    return is_up and conditions.get("terminating") is not True
 
 
 def _replicas(deployment: Object) -> int:
@@ -278,28 +215,3 @@ def _grants(grant: Object, kind: str, namespace: str, service: str) -> bool:
         each.get("group") in CORE and each.get("kind") == "Service" and each.get("name") in (None, "", service)
         for each in spec.get("to") or ()
     )
-
-
-def identity_of(deployment: Object) -> dict[str, str]:
-    """Return a version's fingerprint by part: images, environment, configuration, annotations (model, prompt)."""
-    template = deployment.get("spec", {}).get("template") or {}
-    spec = template.get("spec") or {}
-    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
-    annotations = (template.get("metadata") or {}).get("annotations") or {}
-    parts: dict[str, Any] = {
-        "images": [[each.get("name"), each.get("image")] for each in containers],
-        "environment": [
-            [each.get("name"), each.get("env"), each.get("command"), each.get("args")] for each in containers
-        ],
-        "configuration": [
-            [[each.get("name"), each.get("envFrom")] for each in containers],
-            [volume for volume in spec.get("volumes") or () if {"configMap", "secret", "projected"} & volume.keys()],
-        ],
-        "annotations": {key: value for key, value in annotations.items() if not key.startswith(_IGNORED_ANNOTATIONS)},
-    }
-    return {part: _digest(value) for part, value in parts.items()}
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

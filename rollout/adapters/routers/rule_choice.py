@@ -1,0 +1,119 @@
+"""Which rule of a route is shifted: chosen once, by name or as the only one, and then found by its identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rollout.adapters.kubernetes.resources import Object
+from rollout.adapters.routers.rule import (
+    CAUSES_MAX,
+    Dialect,
+    Refused,
+    Rule,
+    backends_in,
+    matches_digest,
+    name_in,
+    read_rule,
+    rules_in,
+)
+from rollout.model.api.naming import Naming
+from rollout.model.status.traffic import RuleIdentity
+from rollout.model.status.vocabulary import Reason
+
+
+def find_rule(
+    route: Object,
+    dialect: Dialect,
+    naming: Naming,
+    named: str | None,
+    versions: Iterable[str],
+    chosen: RuleIdentity | None = None,
+    *,
+    returning: bool = False,
+) -> Rule:
+    """Return the rule that is meant. Raises Refused where that cannot be told, or the rule is not ours to change.
+
+    named: by the spec. chosen: which one it was; then no other one is. versions: that the rule should have. returning:
+    whether all traffic goes back to stable, which a Service that is listed twice does not stand in the way of.
+    """
+    rules, wanted = rules_in(route, dialect), tuple(versions)
+    if named is not None:
+        index = _named(rules, named)
+        return read_rule(rules[index], index, dialect, naming, twice=returning)
+    if chosen is not None:
+        index = _again(rules, dialect, naming, chosen, wanted)
+        return read_rule(rules[index], index, dialect, naming, twice=returning)
+    read, refusals = _readable(rules, dialect, naming)
+    having = [rule for rule in read if (set(wanted) & rule.ours.keys() if wanted else rule.ours)]
+    whole = [rule for rule in having if set(wanted) <= rule.ours.keys()]
+    candidates = whole or having
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates and refusals:
+        raise refusals[0]
+    if not candidates:
+        raise Refused(_no_rule(route, rules, dialect, naming, wanted))
+    labels = ", ".join(rule.label for rule in candidates)
+    raise Refused(
+        f"has {len(candidates)} rules that name our versions ({labels}): say which with `rule`, after naming it in the "
+        "route"
+    )
+
+
+def _named(rules: list[Object], named: str) -> int:
+    found = [index for index, each in enumerate(rules) if each.get("name") == named]
+    if not found:
+        known = ", ".join(str(each["name"]) for each in rules if each.get("name")) or "none with a name"
+        raise Refused(f"has no rule called {named}; there is {known}")
+    if len(found) > 1:
+        raise Refused(f"has {len(found)} rules called {named}, so which one is meant cannot be told: rename one")
+    return found[0]
+
+
+def _readable(rules: list[Object], dialect: Dialect, naming: Naming) -> tuple[list[Rule], list[Refused]]:
+    """Return the rules that can be read, and why the others cannot: they may be nobody's business here."""
+    read: list[Rule] = []
+    refusals: list[Refused] = []
+    for index, each in enumerate(rules):
+        try:
+            read.append(read_rule(each, index, dialect, naming))
+        except Refused as refused:
+            refusals.append(refused)
+    return read, refusals
+
+
+def _again(rules: list[Object], dialect: Dialect, naming: Naming, chosen: RuleIdentity, wanted: tuple[str, ...]) -> int:
+    """Find the rule that was chosen: by name and matches, or one of the two.
+
+    One that was edited beyond that is the only new one with both versions: none that stood beside it is taken for it.
+    """
+    known = [(index, name_in(each), matches_digest(each, dialect)) for index, each in enumerate(rules)]
+    same = [index for index, name, matches in known if (name, matches) == (chosen.name, chosen.matches)]
+    named = [index for index, name, _ in known if chosen.name and name == chosen.name]
+    matching = [index for index, _, matches in known if matches == chosen.matches]
+    fresh = [index for index, _, matches in known if matches not in chosen.siblings]
+    read = {rule.index: rule for rule in _readable(rules, dialect, naming)[0]}
+    both = [index for index in fresh if len(wanted) > 1 and index in read and set(wanted) <= read[index].ours.keys()]
+    of_ours = [index for index in matching if index not in read or read[index].ours]
+    for found in (same, named, of_ours, both):
+        if len(found) == 1:
+            return found[0]
+    told = f"the rule that was chosen ({chosen.name or 'without a name'}) is not there any more"
+    raise Refused(told, Reason.ROUTE_NOT_FOUND)
+
+
+def _no_rule(route: Object, rules: list[Object], dialect: Dialect, naming: Naming, versions: tuple[str, ...]) -> str:
+    """Say what was found instead of a rule with our versions."""
+    if told := dialect.unsplit(route):
+        return told
+    causes = []
+    for index, each in enumerate(rules):
+        label = each.get("name") or f"number {index + 1}"
+        reasons = (dialect.why_not(backend, naming) for backend in backends_in(each, dialect))
+        causes += [f"rule {label}: {reason}" for reason in reasons if reason]
+    example = naming.service(min(versions, default="v1"))
+    told = f"has no rule with a backend such as {example}"
+    if not causes:
+        return f"{told}: add one, or correct backends.service"
+    more = f", and {len(causes) - CAUSES_MAX} more" if len(causes) > CAUSES_MAX else ""
+    return f"{told}. {'; '.join(causes[:CAUSES_MAX])}{more}"
