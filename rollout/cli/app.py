@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from rollout.cli import act, contract, crd, daemon, demo, history, init, lint, router, show, start, wait
+from rollout.cli.commands import contract, crd, daemon, demo, history, init, lint, router, show, start, steer, wait
 from rollout.errors import InvalidInput, RolloutError
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ start.register(app)
 daemon.register(app)
 show.register(app)
 history.register(app)
-act.register(app)
+steer.register(app)
 wait.register(app)
 lint.register(app)
 demo.register(app)

@@ -18,7 +18,7 @@ def want(shelf: KubernetesStore, version: str, name: str | None, output: Output 
     """Declare a version; return the rollout as declared then. output: how to tell it, or None for not at all."""
     import re
 
-    from rollout.cli.outcome import as_json
+    from rollout.cli.render.result import as_json
     from rollout.engine.eligibility import starts_by_itself
     from rollout.errors import Fault, InvalidInput
     from rollout.model.units import VERSION_PATTERN

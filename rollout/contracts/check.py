@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from rollout.contracts.checking import Side
-from rollout.contracts.codes import HINTS
+from rollout.contracts.channels import keeping
+from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Contract
-from rollout.contracts.keeping import keeping
+from rollout.contracts.finding_codes import HINTS
+from rollout.contracts.runtime import surroundings
 from rollout.contracts.schema.relation import Options
 from rollout.contracts.shapes import shape
-from rollout.contracts.surroundings import surroundings
 from rollout.contracts.topology import topology
 from rollout.contracts.waivers import waived
 from rollout.model.agent_state import Axis, Finding, Severity, Verdict, Waiver

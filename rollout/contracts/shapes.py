@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-from rollout.contracts.checking import Side
-from rollout.contracts.losses import lost
+from rollout.contracts.comparison import Side
+from rollout.contracts.dropped_fields import lost
 from rollout.contracts.schema.atoms import type_of
 from rollout.contracts.schema.document import Document, Node
 from rollout.contracts.schema.problems import Problem, What

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollout.contracts.checking import Side
+from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Graph
 from rollout.model.agent_state import Severity
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from rollout.contracts.codes import UNSAFE
+from rollout.contracts.finding_codes import UNSAFE
 from rollout.model.agent_state import Finding, Waiver
 from rollout.model.validation.state import UNWAIVABLE
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from rollout.contracts.words import brief
+from rollout.contracts.report import brief
 from rollout.engine import messages
 from rollout.engine.eligibility import starts_by_itself
 from rollout.engine.state.live import settle

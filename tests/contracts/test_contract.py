@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from rollout.cli.app import app
 from rollout.contracts.check import check
-from rollout.contracts.codes import HINTS
 from rollout.contracts.contract import Contract, load, read
 from rollout.contracts.export import ServeContract, export
 from rollout.contracts.export.models import schema_of
+from rollout.contracts.finding_codes import HINTS
 from rollout.errors import InvalidInput
 from rollout.model.agent_state import Waiver
 

@@ -159,7 +159,7 @@ def test_why_stable_is_not_known_is_told_and_not_guessed(spec, told):
     ],
 )
 def test_lint_tells_why_a_route_beside_the_rollout_could_not_be_adopted(tmp_path, change, told):
-    from rollout.cli.target import check
+    from rollout.cli.documents import check
     from rollout.model.documents import read_files
 
     documents = [agents.rollout("http://p:9090", **change), agents.policy(), agents.route()]

@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from rollout.adapters.storage.sqlite import Store
-from rollout.cli.follow import Follower, TimedOut
-from rollout.cli.outcome import exit_code, meaning
-from rollout.cli.picture import draw
-from rollout.cli.starting import OnPause, until_over
-from rollout.cli.target import read_target
-from rollout.cli.watch import sentence
+from rollout.cli.documents import read_target
+from rollout.cli.follow.follower import Follower, TimedOut
+from rollout.cli.follow.until import OnPause, until_over
+from rollout.cli.render.live import sentence
+from rollout.cli.render.result import exit_code, meaning
+from rollout.cli.render.status import draw
 from rollout.engine.plan import Plan
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.local import wiring

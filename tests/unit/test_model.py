@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.cli.target import check
+from rollout.cli.documents import check
 from rollout.errors import Fault
 from rollout.model.api.policy import PolicySpec, digest
 from rollout.model.documents import Documents, policy_spec, read_files, read_text, rollout_spec

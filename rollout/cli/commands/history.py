@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from rollout.cli.commands.show import RELEASES_MAX
+from rollout.cli.location import Place
 from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
-from rollout.cli.place import Place
-from rollout.cli.show import RELEASES_MAX
 
 
 def register(app: typer.Typer) -> None:

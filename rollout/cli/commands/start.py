@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli.follow.until import OnPause, checked, say_if_declined, until_over, wanted_rollout
+from rollout.cli.location import Place
 from rollout.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputAs, StateDir
-from rollout.cli.place import Place
-from rollout.cli.starting import OnPause, checked, say_if_declined, until_over, wanted_rollout
 
 if TYPE_CHECKING:
-    from rollout.cli.target import Target
+    from rollout.cli.documents import Target
 
 
 def register(app: typer.Typer) -> None:
@@ -39,16 +39,16 @@ def register(app: typer.Typer) -> None:
         In the foreground, unless a daemon runs: then that carries it out and this follows. In a cluster its controller
         carries it out, and this returns at once, or with --wait at the end.
         """
-        from rollout.cli.handover import hand_over
+        from rollout.cli.documents import read_target
+        from rollout.cli.follow.local_handover import hand_over
         from rollout.cli.options import files_of, state_of
-        from rollout.cli.target import read_target
         from rollout.local.daemon_lock import running
         from rollout.runtime.logs import configure
 
         configure(verbose=verbose)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         if not place.is_local:
-            from rollout.cli.wait import follow, seconds
+            from rollout.cli.commands.wait import follow, seconds
             from rollout.cli.wanting import want
 
             shelf, timeout_s = place.cluster(), seconds(timeout)
@@ -71,8 +71,8 @@ def carry_out(
 ) -> int:
     """Check, hold, run, report; return the exit code. footer: one more line for the live picture."""
     from rollout.adapters.storage.sqlite import Store
-    from rollout.cli.outcome import exit_code, finish
-    from rollout.cli.watch import watcher
+    from rollout.cli.render.live import watcher
+    from rollout.cli.render.result import exit_code, finish
     from rollout.local.run_one import run
     from rollout.local.wiring import Machine
 

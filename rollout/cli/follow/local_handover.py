@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rollout.cli.follow.until import OnPause, checked, say_if_declined, until_settled
 from rollout.cli.options import Output
-from rollout.cli.starting import OnPause, checked, say_if_declined, until_settled
 from rollout.errors import RecordsUnavailable
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.sqlite import Store
-    from rollout.cli.target import Target
+    from rollout.cli.documents import Target
     from rollout.model.status.status import Status
 
 HAND_OVER_TIMEOUT_S = 20.0
@@ -28,10 +28,10 @@ def hand_over(
     import time
 
     from rollout.adapters.storage.sqlite import Store
-    from rollout.cli.follow import Follower
+    from rollout.cli.follow.follower import Follower
     from rollout.cli.options import pick
-    from rollout.cli.outcome import as_json, exit_code, finish
-    from rollout.cli.watch import watcher
+    from rollout.cli.render.live import watcher
+    from rollout.cli.render.result import as_json, exit_code, finish
     from rollout.engine.eligibility import starts_by_itself
     from rollout.local.daemon_lock import ensure
 

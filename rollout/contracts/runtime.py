@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rollout.contracts.checking import Side
+from rollout.contracts.comparison import Side
 from rollout.model.agent_state import Axis, Severity
 
 READABLE_SINCE = (0, 6)

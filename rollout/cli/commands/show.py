@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli.location import Place
 from rollout.cli.options import (
     AllNamespaces,
     Context,
@@ -19,7 +20,6 @@ from rollout.cli.options import (
     OutputAs,
     StateDir,
 )
-from rollout.cli.place import Place
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
@@ -53,8 +53,8 @@ def status(
     from datetime import UTC, datetime
 
     from rollout.cli.options import pick
-    from rollout.cli.outcome import as_json
-    from rollout.cli.picture import draw
+    from rollout.cli.render.result import as_json
+    from rollout.cli.render.status import draw
 
     store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).shelf()
     row = pick(store, name)
@@ -74,8 +74,8 @@ def status(
 
 def _follow(store: RolloutStore, row: Row) -> None:
     """Show every change until nothing is under way any more."""
-    from rollout.cli.follow import Follower
-    from rollout.cli.watch import watcher
+    from rollout.cli.follow.follower import Follower
+    from rollout.cli.render.live import watcher
 
     follower = Follower(store, row)
     with watcher(row.rollout.metadata.name, follower.load) as watching:
@@ -102,7 +102,7 @@ def list_(
     output: OutputAs = Output.TEXT,
 ) -> None:
     """List all rollouts of this machine, or of a cluster."""
-    from rollout.cli.outcome import as_json
+    from rollout.cli.render.result import as_json
     from rollout.engine import messages
     from rollout.model.status.conditions import PENDING
 
@@ -142,7 +142,7 @@ def explain(
 ) -> None:
     """Say why: the decisions of a rollout, each with the numbers that made it."""
     from rollout.cli.options import pick
-    from rollout.cli.watch import sentence
+    from rollout.cli.render.live import sentence
 
     store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).shelf()
     row = pick(store, name)

@@ -19,8 +19,8 @@ def register(app: typer.Typer) -> None:
         """Check documents: every fault at once, with its place and its remedy (exit 2)."""
         import json
 
+        from rollout.cli.documents import check
         from rollout.cli.options import files_of
-        from rollout.cli.target import check
         from rollout.model.documents import read_files
 
         documents = read_files(files_of(files))

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
         It looks after a cluster in a pod, and where -n, -A, --context or --kubeconfig is given.
         """
-        from rollout.cli.place import POD, Place
+        from rollout.cli.location import POD, Place
         from rollout.errors import Fault, InvalidInput
         from rollout.runtime.logs import configure
 

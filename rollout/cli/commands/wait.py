@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli.follow.until import OnPause, until_settled
+from rollout.cli.location import Place
 from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
-from rollout.cli.place import Place
-from rollout.cli.starting import OnPause, until_settled
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
@@ -60,9 +60,9 @@ def follow(
     store: RolloutStore, row: Row, timeout_s: float, on_pause: OnPause, output: Output, began: float | None = None
 ) -> int:
     """Follow one rollout, this very one and the version it wants now, to its end; return the exit code."""
-    from rollout.cli.follow import Follower, Gone, TimedOut
-    from rollout.cli.outcome import exit_code, finish
-    from rollout.cli.watch import watcher
+    from rollout.cli.follow.follower import Follower, Gone, TimedOut
+    from rollout.cli.render.live import watcher
+    from rollout.cli.render.result import exit_code, finish
 
     follower = Follower(store, row)
     version = row.rollout.spec.version or row.rollout.status.stable_version or ""
@@ -89,7 +89,7 @@ def _tell(rollout: Rollout, sentence: str, code: int, output: Output) -> None:
     """Put the result on stdout, as a sentence or as a document."""
     import json
 
-    from rollout.cli.outcome import as_json
+    from rollout.cli.render.result import as_json
 
     document = {**as_json(rollout), "exitCode": code, "sentence": sentence}
     typer.echo(json.dumps(document, indent=2, sort_keys=True) if output is Output.JSON else sentence)

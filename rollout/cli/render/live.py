@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-from rollout.cli.picture import draw
+from rollout.cli.render.status import draw
 from rollout.engine import messages
 from rollout.engine.plan import Plan
 from rollout.model.rollout import Rollout

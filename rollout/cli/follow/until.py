@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from rollout.cli.target import Target
+    from rollout.cli.documents import Target
     from rollout.engine.plan import Plan
     from rollout.model.rollout import Rollout
 

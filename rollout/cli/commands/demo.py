@@ -14,7 +14,7 @@ import typer
 from rollout.cli.options import Output, OutputAs
 
 if TYPE_CHECKING:
-    from rollout.cli.target import Target
+    from rollout.cli.documents import Target
     from rollout.demo.stage import Stage
 
 LOAD_PER_S = 60.0
@@ -64,7 +64,7 @@ def perform(candidate: Candidate | None, strategy: Strategy, output: Output) -> 
     with _interruptible(), stage() as built:
         try:
             if candidate is None:
-                from rollout.cli.tour import FLAVOURS, tour
+                from rollout.cli.commands.tour import FLAVOURS, tour
 
                 with _playing(built, FLAVOURS, strategy) as target:
                     return tour(built, target)
@@ -82,7 +82,7 @@ def _playing(built: Stage, flavours: dict[str, str], strategy: Strategy) -> Iter
     """Let agents serve and users talk to the stable one, through a real Envoy; stop Envoy afterwards."""
     import time
 
-    from rollout.cli.target import read_target
+    from rollout.cli.documents import read_target
     from rollout.demo.stage import STABLE
     from rollout.engine.effects import SetWeight
     from rollout.local.wiring import Machine
@@ -103,8 +103,8 @@ def _playing(built: Stage, flavours: dict[str, str], strategy: Strategy) -> Iter
 
 
 def _release(built: Stage, target: Target, output: Output) -> int:
-    from rollout.cli.start import carry_out
-    from rollout.cli.starting import OnPause
+    from rollout.cli.commands.start import carry_out
+    from rollout.cli.follow.until import OnPause
     from rollout.demo.stage import CANDIDATE, STABLE
 
     typer.echo(f"Envoy listens, users talk to {STABLE}; now: rollout start {CANDIDATE}", err=True)

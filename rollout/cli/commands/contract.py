@@ -135,6 +135,6 @@ def as_json(verdict: Verdict) -> dict[str, object]:
 
 def told(verdict: Verdict) -> list[str]:
     """Return a verdict as people read it: the answer first, then each finding once, the worst first."""
-    from rollout.contracts.words import finding_lines, verdict_lines
+    from rollout.contracts.report import finding_lines, verdict_lines
 
     return [*verdict_lines(verdict), *finding_lines(verdict.findings)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from rollout.contracts.codes import HINTS
 from rollout.contracts.contract import Contract, Graph
+from rollout.contracts.finding_codes import HINTS
 from rollout.contracts.schema.document import Document
 from rollout.contracts.schema.relation import Budget, Options
 from rollout.model.agent_state import Axis, Finding, Severity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout.contracts.checking import Side
+from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Channel
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.model.agent_state import Severity

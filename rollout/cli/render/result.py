@@ -9,7 +9,7 @@ import textwrap
 from typing import Any
 
 from rollout.cli.options import Output
-from rollout.cli.watch import sentence
+from rollout.cli.render.live import sentence
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result

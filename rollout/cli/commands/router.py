@@ -40,8 +40,8 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
     import yaml
 
     from rollout.adapters.routers.envoy_config import own_envoy
+    from rollout.cli.documents import read_target
     from rollout.cli.options import files_of
-    from rollout.cli.target import read_target
     from rollout.engine.effects import SetWeight
     from rollout.errors import Fault, InvalidInput
     from rollout.local.wiring import Machine

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli.location import Place
 from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
-from rollout.cli.place import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,9 +78,9 @@ def _declare_anew(store: Store, row: Row, files: list[Path] | None) -> None:
 
     An undo never does: going back must not depend on what somebody is editing.
     """
+    from rollout.cli.documents import read_target
+    from rollout.cli.follow.until import wanted_rollout
     from rollout.cli.options import files_of, state_of
-    from rollout.cli.starting import wanted_rollout
-    from rollout.cli.target import read_target
 
     name, paths = row.rollout.metadata.name, files_of(files)
     at_hand = paths[0].exists() and state_of(None, files).resolve() == store.directory.resolve()
@@ -171,7 +171,7 @@ def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output)
     An abort, or an undo, is seen through to its end. Any other verb is decided and written down, but moves no traffic:
     nobody would watch it.
     """
-    from rollout.cli.watch import sentence, watcher
+    from rollout.cli.render.live import sentence, watcher
     from rollout.engine.plan import Plan
     from rollout.local.run_one import run
     from rollout.local.wiring import Machine

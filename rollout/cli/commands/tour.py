@@ -10,7 +10,7 @@ import typer
 from rollout.cli.options import Output
 
 if TYPE_CHECKING:
-    from rollout.cli.target import Target
+    from rollout.cli.documents import Target
     from rollout.demo.stage import Stage
 
 FLAVOURS = {"v1": "good", "v2": "good", "v3": "worse", "v4": "incompatible"}
@@ -21,10 +21,10 @@ _PAUSE_S = 2.0
 def tour(built: Stage, target: Target) -> int:
     """Show it all, one command after the other; return 0 if everything went as told."""
     from rollout.adapters.storage.sqlite import Store
-    from rollout.cli.act import ask
-    from rollout.cli.show import explain
-    from rollout.cli.start import carry_out
-    from rollout.cli.starting import OnPause
+    from rollout.cli.commands.show import explain
+    from rollout.cli.commands.start import carry_out
+    from rollout.cli.commands.steer import ask
+    from rollout.cli.follow.until import OnPause
 
     name = target.metadata.name
     _say("Four versions of a LangGraph agent run here, and an Envoy before them. Users talk to v1, about 60 times a")

@@ -1,0 +1,1 @@
+"""Following a release to its end, whoever carries it out."""

@@ -1,0 +1,1 @@
+"""What people see: a status, a live screen, a result."""
