@@ -165,7 +165,7 @@ class Controller:
             self._warn(key, error)
             return self._again(key, BACKOFF_S[0]), "error"
         except Exception:  # noqa: BLE001  one rollout must not take the others down
-            _LOG.exception("a fault of this tool: please report it; other rollouts go on")
+            _LOG.exception("internal error: please report it; other rollouts go on")
             return BUG_RETRY_S, "fault"
         self._failures.pop(key, None)
         if result.status is not None:

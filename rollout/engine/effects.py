@@ -63,7 +63,7 @@ class Wake:
     like: str
 
     def __str__(self) -> str:
-        return f"wake {self.version} up, as many replicas as {self.like}"
+        return f"scale {self.version} up to the replicas of {self.like}"
 
 
 Effect = SetWeight | LeaveRoute | Wake

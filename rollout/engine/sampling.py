@@ -62,7 +62,7 @@ def look(context: PlanContext) -> None:
         "look",
         message=_tell(looks, {kpi.name for kpi in policy.kpis})
         if looks
-        else "nothing counts yet: no steady weight since the last look",
+        else "nothing counted: the weight was not steady since the last sample",
     )
 
 

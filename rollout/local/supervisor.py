@@ -100,7 +100,7 @@ class Supervisor:
                 self._warn(key, str(error))
                 self._again(key, RETRY_AFTER_S)
             except Exception:  # noqa: BLE001  one rollout must not take the others down
-                _LOG.exception("a fault of this tool: please report it; other rollouts go on", rollout=key)
+                _LOG.exception("internal error: please report it; other rollouts go on", rollout=key)
                 self._drop(key)  # the next look begins anew, from the records
                 self._again(key, BUG_RETRY_AFTER_S)
             finally:

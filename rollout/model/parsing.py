@@ -143,4 +143,4 @@ def unknown(path: str, name: str, known: tuple[str, ...]) -> Fault:
     """Return the fault of a field that does not exist, with the nearest one that does."""
     close = difflib.get_close_matches(name, known, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}" if known else "remove it"
-    return Fault(path, "is no field that is known here", remedy)
+    return Fault(path, "unknown field", remedy)

@@ -90,8 +90,8 @@ class Reconciler:
             self.failures.append(error)
             self._warn_once(effect, str(error))
         except Exception as error:  # noqa: BLE001  one effect's fault must not keep the others from their routes
-            _LOG.exception("a fault of this tool: please report it", effect=effect)
-            self.failures.append(RouterUnavailable(f"a fault of this tool: {type(error).__name__}"))
+            _LOG.exception("internal error: please report it", effect=effect)
+            self.failures.append(RouterUnavailable(f"internal error: {type(error).__name__}"))
 
     def _warn_once(self, effect: str, why: str) -> None:
         """Warn of a failure when it begins, not at each of the many tries that follow."""
@@ -139,8 +139,8 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001  a malformed object of somebody else's must not hold up the other routes
             if "observe" not in self.warned:
                 self.warned.add("observe")
-                _LOG.exception("a fault of this tool: please report it", route=router.name)
-            told = f"it cannot be read: a fault of this tool ({type(error).__name__})"
+                _LOG.exception("internal error: please report it", route=router.name)
+            told = f"it cannot be read: an internal error ({type(error).__name__})"
             return RouteFacts(router.name, reachable=False, is_adopted=True, problem=told, reason=Reason.FAULT)
 
     def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, Told]:

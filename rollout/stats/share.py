@@ -34,7 +34,7 @@ GRID = Grid(bets=(*_FACTORS, *(1.0 / factor for factor in _FACTORS)), prior=(0.1
 
 @dataclass(frozen=True, slots=True)
 class SampleRatio:
-    """Evidence, over the whole rollout, that the router does not split as told."""
+    """Evidence, over the whole rollout, that the route does not split as written."""
 
     wealth: Wealth = start(GRID, restarts=True)
 

@@ -225,7 +225,7 @@ def test_what_is_mended_during_the_checks_is_gone_by_at_once(mended):
 def test_conditions_do_not_flap_between_looks():
     with ClusterWorld(policy=LONG) as world:
         observing(world)
-        world.until(lambda status: status["reason"] == "Holding" and "holds this weight" in status["message"])
+        world.until(lambda status: status["reason"] == "Holding" and "holding this weight" in status["message"])
         world.api.delete(POLICY, "default", "quick")
         world.until(lambda _: world.condition("Stalled").get("status") == "True")
         world.until(lambda _: any(reason == "PolicyNotFound" for _, reason, _ in world.events()))

@@ -107,7 +107,7 @@ def test_verbs_steer_a_running_controller_and_an_abort_works_without_one():
             assert status_of(built.directory, state)["phase"] == "Paused"
             refused = rollout("approve", "--state", str(state), cwd=built.directory)
             out, _ = refused.communicate(timeout=180)
-            assert refused.returncode == 2 and "no approval is waited for" in out
+            assert refused.returncode == 2 and "no approval is pending" in out
             running.send_signal(signal.SIGINT)
             out, err = running.communicate(timeout=180)
             assert running.returncode == 130 and "stays at" in out, err

@@ -261,7 +261,7 @@ def test_without_a_store_the_point_of_no_return_is_the_first_traffic_and_nobody_
     found.run(5)
     assert found.status.state.no_return_at is not None and found.status.state.affected is None
     found.behaviour["v2"].tasks = 0.6
-    assert "nobody can count" in found.run(20_000, until=Phase.FROZEN).message
+    assert "their number is not known" in found.run(20_000, until=Phase.FROZEN).message
 
 
 def test_what_nobody_can_count_any_more_is_feared_and_cleared_by_the_next_count():

@@ -114,7 +114,7 @@ class Reflector:
             except Exception as error:  # noqa: BLE001  a cache that stops without a word would blind the daemon
                 self._failures += 1
                 self._version = ""
-                self._trouble(f"a fault of this tool: {error!r}")
+                self._trouble(f"internal error: {error!r}")
             if self._failures:
                 self._stopped.wait(self._pause_s())
 

@@ -219,7 +219,7 @@ def _read_whole(answer: Any, deadline: float) -> None:
 def _refusal(heard: Mapping[str, Any]) -> str:
     code, said = heard.get("code"), str(heard.get("error", ""))[:300]
     if code in (401, 403):
-        return f"does not let us in (HTTP {code}): correct spec.metrics.prometheus.auth"
+        return f"authentication failed (HTTP {code}): correct spec.metrics.prometheus.auth"
     if code in (400, 422):
         return f"cannot evaluate the query: {said or f'HTTP {code}'}"
     return f"answered HTTP {code}{f': {said}' if said else ''}"

@@ -103,7 +103,7 @@ class Sampler:
         try:
             taken = sample.source.read(stable, candidate, kpis, spend)
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
-            _LOG.exception("a fault of this tool: please report it", rollout=key)
+            _LOG.exception("internal error: please report it", rollout=key)
             reading = Reading(problem=f"the counters cannot be read: {type(error).__name__}")
             taken = Round({kpi.name: reading for kpi in kpis}, reading, spend=reading if spend else None)
         with self._lock:

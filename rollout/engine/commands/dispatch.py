@@ -139,7 +139,7 @@ def _resume(context: PlanContext, command: Command) -> str:
     if is_harmful(status):
         raise Refused("the evidence that it is worse stands: abort it, or promote the step knowingly")
     if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and reference_is_known(context):
-        raise Refused("time will not tell: promote it knowingly, or abort it")
+        raise Refused("waiting longer will not decide it: promote it knowingly, or abort it")
     context.go(Event.RESUME, Reason.CHECKING, f"resumed {because(command)}", actor=command.actor)
     _refresh(context, status.reason)
     return "goes on"
@@ -195,7 +195,7 @@ def _approve(context: PlanContext, command: Command) -> str:
         context.update(window_waived=(*status.window_waived, move))
         return f"the release window is waived for this one move, {because(command)}"
     if status.phase is not Phase.PAUSED or status.held_by is not HeldBy.APPROVAL:
-        raise Refused("no approval is waited for")
+        raise Refused("no approval is pending")
     what = "the switch" if context.strategy.switches else f"step {status.step + 1}"
     message = f"{what} approved {because(command)}"
     approved = (*status.approved, status.step)

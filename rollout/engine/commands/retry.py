@@ -49,7 +49,7 @@ def _thaw(context: PlanContext, command: Command) -> str:
     context.update(split=TrafficEvidence(), unready_looks=0)
     if context.strategy.switches:
         context.update(approved=(), window_waived=(), checks=(), check_tries=context.status.check_tries + 1)
-    message, retries = f"thawed {because(command)}", context.status.retries + 1
+    message, retries = f"unfrozen {because(command)}", context.status.retries + 1
     context.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, retries=retries)
     ask_weight(context, weight_bp, preview)
     where = f"at {weight(weight_bp)}" if weight_bp else f"with all users on {context.status.stable_version}"

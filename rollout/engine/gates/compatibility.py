@@ -20,9 +20,9 @@ def state_is_compatible(context: PlanContext) -> Blocked | None:
         return None
     state = context.status.state
     if state is None or state.verdict is None:
-        return Blocked(Reason.CHECKING, "reads the state contracts of both versions")
+        return Blocked(Reason.CHECKING, "reading the state contracts of both versions")
     if context.spec.state_store is not None and state.looked is None:
-        return Blocked(Reason.CHECKING, "looks at live conversations")
+        return Blocked(Reason.CHECKING, "counting live conversations")
     looked, axes = state.looked, axes_of(context, gate)
     settled = settle(state, watched=context.spec.state_store is not None)
     bad = [axis for axis in axes if settled.of(axis) in (Severity.BREAK, Severity.RISK)]

@@ -29,7 +29,9 @@ def evidence_is_in(context: PlanContext) -> Blocked | None:
     if not open_kpis:
         return None
     told = "; ".join(_still_needed(context, kpi, states[kpi.name]) for kpi in open_kpis)
-    return Blocked(Reason.COLLECTING, f"collects evidence that {context.status.candidate_version} is no worse: {told}")
+    return Blocked(
+        Reason.COLLECTING, f"collecting evidence that {context.status.candidate_version} is no worse: {told}"
+    )
 
 
 def _still_needed(context: PlanContext, kpi: Kpi, state: KpiEvidence) -> str:
@@ -85,7 +87,7 @@ def reference_can_be_frozen(context: PlanContext) -> Blocked | None:
     if not unknown:
         return None
     stable = context.status.stable_version
-    message = f"learns what {stable} does, to compare with after the switch: {messages.listed(unknown)}"
+    message = f"measuring {stable}, to compare with after the switch: {messages.listed(unknown)}"
     return Blocked(Reason.COLLECTING, message)
 
 

@@ -19,9 +19,9 @@ def split_is_right(context: PlanContext) -> Blocked | None:
     seen = "nothing seen" if share is None else f"{messages.percent(share)} seen"
     wanted = messages.weight(context.status.traffic.wanted_bp)
     if context.status.traffic.effective == "refuted":
-        return Blocked(Reason.TRAFFIC_NOT_SHIFTING, f"{wanted} is set but {seen}: the router does not split as told")
+        return Blocked(Reason.TRAFFIC_NOT_SHIFTING, f"{wanted} is set but {seen}: the route does not split as written")
     if context.status.split.ratio.mismatched:
-        return Blocked(Reason.SAMPLE_RATIO, f"{wanted} is set, {seen}: a mismatch this size is no chance")
+        return Blocked(Reason.SAMPLE_RATIO, f"{wanted} is set, {seen}: a mismatch of this size is not chance")
     return None
 
 
@@ -35,16 +35,14 @@ def warmed_up(context: PlanContext) -> Blocked | None:
     began = context.status.window_since
     if began is None or began > context.now:
         left_s = (began - context.now).total_seconds() if began else context.policy.evidence.warm_up_s
-        return Blocked(
-            Reason.WARMING_UP, f"warms up for {messages.span(max(1.0, left_s))} more, before anything counts"
-        )
+        return Blocked(Reason.WARMING_UP, f"warming up for {messages.span(max(1.0, left_s))} more")
     return None
 
 
 def held_long_enough(context: PlanContext) -> Blocked | None:
     left_s = context.step.for_s - context.watched_s
     if left_s > 0:
-        return Blocked(Reason.HOLDING, f"holds this weight for {messages.span(left_s)} more")
+        return Blocked(Reason.HOLDING, f"holding this weight for {messages.span(left_s)} more")
     return None
 
 
@@ -64,7 +62,7 @@ def looked_often_enough(context: PlanContext) -> Blocked | None:
         return Blocked(
             Reason.AFTER_GAP, f"no sample was taken for {messages.span(gap_s)}: needs {left} more since then"
         )
-    return Blocked(Reason.HOLDING, f"needs {left} more looks at this weight") if left > 0 else None
+    return Blocked(Reason.HOLDING, f"needs {left} more samples at this weight") if left > 0 else None
 
 
 def nothing_was_cut(context: PlanContext) -> Blocked | None:
@@ -79,7 +77,7 @@ def nothing_was_cut(context: PlanContext) -> Blocked | None:
         return None
     candidate = context.status.candidate_version
     return Blocked(
-        Reason.HOLDING, f"waits for another sample: the last one is bad for {candidate} in {messages.listed(cut)}"
+        Reason.HOLDING, f"waiting for another sample: the last one is bad for {candidate} in {messages.listed(cut)}"
     )
 
 
@@ -121,7 +119,7 @@ def share_is_confirmed(context: PlanContext) -> Blocked | None:
     message = (
         f"{messages.weight(context.status.traffic.wanted_bp)} wanted, {share} of {reached.everyone:.0f} requests seen"
     )
-    return Blocked(Reason.TRAFFIC_NOT_SHIFTING, f"waits until the split is confirmed: {message}")
+    return Blocked(Reason.TRAFFIC_NOT_SHIFTING, f"waiting for the requests to confirm the split: {message}")
 
 
 def baked_long_enough(context: PlanContext) -> Blocked | None:
@@ -129,7 +127,7 @@ def baked_long_enough(context: PlanContext) -> Blocked | None:
     matures_s = max(binding, default=0.0)
     left_s = max(context.strategy.bake.for_s, matures_s) - context.watched_s
     if left_s > 0:
-        return Blocked(Reason.BAKING, f"bakes at 100 % for {messages.span(left_s)} more, reference: frozen")
+        return Blocked(Reason.BAKING, f"baking at 100 % for {messages.span(left_s)} more, reference: frozen")
     return None
 
 

@@ -21,10 +21,10 @@ def versions_are_ready(context: PlanContext) -> Blocked | None:
     status = context.status
     candidate, stable = status.candidate_version or "", status.stable_version or ""
     if candidate in context.facts.asleep:
-        return Blocked(Reason.WAKING_UP, f"{candidate} sleeps at 0 replicas: it is woken up")
+        return Blocked(Reason.WAKING_UP, f"{candidate} is scaled to 0: scaling it up")
     if problem := context.facts.ready.get(candidate):
         return Blocked(Reason.NOT_READY, f"{candidate} is not ready: {problem}")
-    problem = "it is at 0 replicas" if stable in context.facts.asleep else context.facts.ready.get(stable)
+    problem = "it is scaled to 0" if stable in context.facts.asleep else context.facts.ready.get(stable)
     if problem and not status.undoing and not status.stable_passed_by:
         remedy = f"mend {stable}, or send everything to {candidate}: rollout promote --reason …"
         return Blocked(Reason.STABLE_DOWN, f"{stable}, which is stable, is not ready: {problem}. {remedy}")
@@ -53,7 +53,7 @@ def route_is_in_force(context: PlanContext) -> Blocked | None:
     denied = [
         f". {route.name}: the change was denied: {route.denied}" for route in context.facts.routes if route.denied
     ]
-    return Blocked(Reason.WEIGHT_PENDING, f"waits for the router to carry out: {wanted}{''.join(denied)}")
+    return Blocked(Reason.WEIGHT_PENDING, f"waiting for the route to take effect: {wanted}{''.join(denied)}")
 
 
 def backends_are_listed(context: PlanContext) -> Blocked | None:
@@ -63,7 +63,7 @@ def backends_are_listed(context: PlanContext) -> Blocked | None:
     if not lacking:
         return None
     return Blocked(
-        Reason.BACKEND_UNLISTED, f"adds a backend for {candidate}, at weight 0, to {messages.listed(lacking)}"
+        Reason.BACKEND_UNLISTED, f"adding a backend for {candidate}, at weight 0, to {messages.listed(lacking)}"
     )
 
 
@@ -71,7 +71,7 @@ def metrics_can_be_read(context: PlanContext) -> Blocked | None:
     if context.status.undoing or context.status.stable_passed_by:
         return None  # what is gone back to was in use before, and may be all that works; who is passed cannot answer
     if context.facts.round is None:
-        return Blocked(Reason.CHECKING, "reads the metrics once before any traffic moves")
+        return Blocked(Reason.CHECKING, "reading the metrics once before any traffic moves")
     round_ = context.facts.round
     readings = [*round_.kpis.items(), *round_.responses.items(), ("the counter of requests", round_.requests)]
     readings += [("spendCap", round_.spend)] if round_.spend is not None else []

@@ -21,9 +21,9 @@ def draining(context: PlanContext) -> None:
     wanted, adopted = wanted_route(status), any(route.is_adopted for route in context.facts.routes)
     restored = wanted is None or is_restored(wanted, context.facts.routes, leaving=context.facts.leaving)
     if late or (active == 0 and (restored if adopted else reachable)):
-        told = f"no request is left on {old}"
+        told = f"{old} is drained"
         if active:
-            told = f"the drain's time is over; {active} requests on {old} are left to end"
+            told = f"the drain deadline has passed; {active} requests on {old} are still under way"
         context.go(Event.DRAINED, Reason.PROMOTED, told, traffic=Traffic())
         context.update(message=status.message)
     elif active:

@@ -73,7 +73,7 @@ def _checked(context: PlanContext) -> None:
     if blocked is None and context.status.stable_passed_by:
         _past_stable(context)
     elif blocked is None:
-        message = f"{context.status.candidate_version} and {context.status.stable_version} answer and can be told apart"
+        message = f"preflight passed: {context.status.candidate_version} and {context.status.stable_version} are ready"
         context.go(Event.CHECKED, Reason.CHECKING, message, wiring=context.spec.wiring())
     elif blocked.reason in (Reason.CHECK_FAILED, Reason.CHECK_LATE):
         context.go(Event.REFUSED, blocked.reason, blocked.message, result=Result.STOPPED)

@@ -22,10 +22,10 @@ def shifting(context: PlanContext) -> None:
             wait_or_give_up(context, blocked)
             return
         ask_weight(context, step.weight_bp, context.preview_header if step.weight_bp == 0 else None)
-        context.update(reason=Reason.WEIGHT_PENDING, message=f"asks for {context.shown_step}")
+        context.update(reason=Reason.WEIGHT_PENDING, message=f"setting the weight: {context.shown_step}")
         context.record("traffic")
     elif status.traffic.applied_at is not None:
-        context.go(Event.WEIGHT_IN_FORCE, Reason.WARMING_UP, f"{context.shown_step} is in force")
+        context.go(Event.WEIGHT_IN_FORCE, Reason.WARMING_UP, f"the weight is set: {context.shown_step}")
     elif (blocked := route_is_in_force(context)) is not None:
         wait_or_give_up(context, blocked)
 

@@ -41,7 +41,7 @@ def _harm(context: PlanContext) -> bool:
         return _worse(context, Reason.WORSE, message)
     if is_down(status):
         what = context.facts.ready.get(candidate, "")
-        message = f"{candidate} did not answer in {status.unready_looks} looks in a row while {stable} did: {what}"
+        message = f"{candidate} did not answer {status.unready_looks} times in a row, while {stable} did: {what}"
         return _worse(context, Reason.CANDIDATE_DOWN, message)
     if message := _silence(context):
         return _worse(context, Reason.CANDIDATE_DOWN, message)
@@ -84,13 +84,13 @@ def _troubles(context: PlanContext) -> None:
         message = f"both versions break their bound on {messages.listed(status.environment)}: not the candidate's fault"
         _trouble(context, Reason.ENVIRONMENT, message, reactions.environment, GRACE_S)
     elif failing := _with_verdict(context, Verdict.SOURCE_ERROR):
-        message = f"no reading of {messages.listed(failing)}: {status.evidence[failing[0]].problem}"
+        message = f"cannot read {messages.listed(failing)}: {status.evidence[failing[0]].problem}"
         _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
     elif context.facts.round is not None and (problem := context.facts.round.requests.problem):
-        message = f"no reading of the counter that the split is measured by: {problem}"
+        message = f"cannot read the counter that the split is measured by: {problem}"
         _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
     elif spend is not None and spend.problem:
-        message = f"no reading of what {status.candidate_version} costs: {spend.problem}"
+        message = f"cannot read what {status.candidate_version} costs: {spend.problem}"
         _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
     elif silent := _with_verdict(context, Verdict.NO_DATA):
         message = f"no outcomes of both versions for {messages.listed(silent)}"
@@ -112,7 +112,7 @@ def _worse(context: PlanContext, reason: Reason, message: str) -> bool:
     stable = context.status.stable_version or ""
     if reaction == "rollback" and (problem := context.facts.ready.get(stable)):
         reaction = "pause"
-        message = f"{message}. But {stable} does not answer, so nobody is sent back to it: {problem}"
+        message = f"{message}. But {stable} does not answer, so no traffic goes back to it: {problem}"
     in_bake = Phase.BAKING in (context.status.phase, context.status.resume_to)
     if (context.status.steps if in_bake else context.status.step) in context.status.harm_accepted:
         return False  # somebody has seen it and passed this step knowingly

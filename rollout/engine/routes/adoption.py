@@ -96,7 +96,7 @@ def wake(context: PlanContext) -> tuple[Effect, ...]:
         return ()
     if status.woken != candidate:
         context.update(woken=candidate)
-        context.record("traffic", message=f"{candidate} sleeps at 0 replicas and is woken up")
+        context.record("traffic", message=f"{candidate} was scaled to 0 and is scaled up")
     return (Wake(candidate, stable),)
 
 

@@ -38,7 +38,7 @@ def no_return(context: PlanContext) -> str:
     state, status = context.status.state, context.status
     if state is None or state.no_return_at is None:
         return ""
-    many = "nobody can count how many" if state.affected is None else messages.conversations(state.affected)
+    many = "their number is not known" if state.affected is None else messages.conversations(state.affected)
     return f"point of no return: {status.stable_version} cannot read what {status.candidate_version} wrote ({many})"
 
 
