@@ -3,7 +3,7 @@ FROM python:3.12-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 RUN python -m venv /opt/rollout
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY policies policies
 COPY rollout rollout
 # Bytecode is compiled here: the root of the image is read-only, and each start would compile anew.
