@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 from rollout.engine.analysis.evidence import dispersion, harm_evidence, interval
 from rollout.engine.analysis.verdict import Thresholds
@@ -18,6 +18,7 @@ from rollout.model.api.policy import PolicySpec
 from rollout.model.api.strategy import Step
 from rollout.model.parsing import prune
 from rollout.model.rollout import Rollout
+from rollout.model.status.changes import ReleaseChanges, StatusChanges
 from rollout.model.status.decision import Decision, KpiFigures
 from rollout.model.status.evidence import KpiEvidence
 from rollout.model.status.status import DECISIONS_KEPT, Status
@@ -101,16 +102,20 @@ class PlanContext:
         """How long the weight in force was watched, in seconds: gaps do not count."""
         return max(0.0, self.since(self.status.window_since) - self.status.gap_s)
 
-    def update(self, **changes: Any) -> None:
+    def update(self, **changes: Unpack[StatusChanges]) -> None:
+        """Change fields of the status."""
         self.status = self.status.model_copy(update=changes)
 
-    def go(self, event: Event, reason: Reason, message: str, *, actor: str = "", **changes: Any) -> None:
+    def go(
+        self, event: Event, reason: Reason, message: str, *, actor: str = "", **changes: Unpack[ReleaseChanges]
+    ) -> None:
         """Let an event happen: the one place where a phase changes."""
         phase = follow(self.status.phase, event, self.status.resume_to)
         if event is Event.HOLD and self.status.phase is not Phase.PAUSED:
             changes["resume_to"] = self.status.phase
         if TABLE[self.status.phase, event] == BACK or phase is not Phase.PAUSED:
-            changes = {"resume_to": None, "held_by": None, **changes}
+            released: ReleaseChanges = {"resume_to": None, "held_by": None}
+            changes = {**released, **changes}
         if phase is not self.status.phase:
             changes["phase_since"] = self.now
         self.update(phase=phase, reason=reason, message=message, **changes)

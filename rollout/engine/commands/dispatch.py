@@ -103,12 +103,15 @@ def _abort(context: PlanContext, command: Command) -> str:
     if not allows(context.status.phase, Event.ROLL_BACK):
         raise Refused(_nothing_to_abort(context.status))
     message = f"aborted {because(command)}"
-    changes = {
-        "result": Result.ABORTED,
-        "declined_version": context.spec.version,
-        "failed": failed_after(context.status),
-    }
-    context.go(Event.ROLL_BACK, Reason.ABORTED, message, actor=command.actor, **changes)
+    context.go(
+        Event.ROLL_BACK,
+        Reason.ABORTED,
+        message,
+        actor=command.actor,
+        result=Result.ABORTED,
+        declined_version=context.spec.version,
+        failed=failed_after(context.status),
+    )
     return f"all new conversations go back to {context.status.stable_version}"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rollout.engine.analysis.lifecycle import fresh
 from rollout.engine.commands.answer import Refused, because
 from rollout.engine.context import PlanContext
@@ -11,6 +9,7 @@ from rollout.engine.facts import Command
 from rollout.engine.messages import weight
 from rollout.engine.start import ask_weight, begin
 from rollout.engine.transitions import Event
+from rollout.model.status.changes import ReleaseChanges
 from rollout.model.status.evidence import TrafficEvidence
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase, Reason, Result
@@ -72,7 +71,7 @@ def undo(context: PlanContext, command: Command) -> str:
     if not asleep and (problem := context.facts.ready.get(back)):
         raise Refused(f"{back} does not answer, so nothing is sent there: {problem}")
     if status.phase is not Phase.ROLLED_BACK and context.is_standby and not asleep:
-        changes: dict[str, Any] = {"stable_version": back, "candidate_version": new}
+        changes: ReleaseChanges = {"stable_version": back, "candidate_version": new}
         changes |= {"previous_version": None, "standby_until": None}
         changes |= {"result": Result.UNDONE, "declined_version": _turned_down(context, new)}
         changes |= {

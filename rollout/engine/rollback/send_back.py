@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.state.point_of_no_return import no_return, rollback_harms
 from rollout.engine.transitions import Event, allows
+from rollout.model.status.changes import ReleaseChanges
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 
 
-def send_back(context: PlanContext, reason: Reason, message: str, **changes: Any) -> None:
+def send_back(context: PlanContext, reason: Reason, message: str, **changes: Unpack[ReleaseChanges]) -> None:
     """Roll back; or, where that would end conversations that only the candidate can read, freeze and say so."""
     cost = no_return(context)
     if cost and rollback_harms(context):
