@@ -199,7 +199,8 @@ def test_lint_tells_faults_as_text_and_as_json(tmp_path):
     faults = json.loads(done.stdout)["faults"]
     assert faults[0]["path"] == "rollout.yaml#2: spec.canary.steps[0].weight" and faults[0]["remedy"]
     write(tmp_path, v1=1, v2=2, listen=3)
-    assert run("lint", "rollout.yaml", cwd=tmp_path).returncode == 0
+    done = run("lint", "rollout.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "rollout.yaml: OK (1 Rollout, 1 RolloutPolicy)\n")
 
 
 @pytest.fixture

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from rollout.cli.options import Output, OutputAs
 from rollout.errors import Fault, InvalidInput
+
+if TYPE_CHECKING:
+    from rollout.model.documents import Documents
 
 
 def register(app: typer.Typer) -> None:
@@ -31,8 +36,22 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(2 if faults else 0)
         if faults:
             raise InvalidInput(faults)
-        count = len(documents.rollouts) + len(documents.policies)
-        if not count:
+        if not documents.rollouts and not documents.policies:
             where = ", ".join(map(str, files_of(files)))
             raise InvalidInput([Fault(where, "holds no document", "name files with a Rollout or a RolloutPolicy")])
-        typer.echo(f"{count} {'document is' if count == 1 else 'documents are'} right")
+        for line in _summary(documents):
+            typer.echo(line)
+
+
+def _summary(documents: Documents) -> list[str]:
+    """Return a line for each file: ``rollout.yaml: OK (1 Rollout, 1 RolloutPolicy)``."""
+    kinds: dict[str, Counter[str]] = {}
+    for kind, found in (("Rollout", documents.rollouts), ("RolloutPolicy", documents.policies)):
+        for document in found:
+            kinds.setdefault(document.where.partition("#")[0], Counter())[kind] += 1
+    return [f"{where}: OK ({', '.join(_counted(kind, n) for kind, n in of.items())})" for where, of in kinds.items()]
+
+
+def _counted(kind: str, number: int) -> str:
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    return f"{number} {kind if number == 1 else plural}"
