@@ -50,7 +50,7 @@ def check(documents: Documents) -> list[Fault]:
         if names.count((rollout.metadata.namespace, rollout.metadata.name)) > 1:
             message = "is the name of another Rollout too"
             faults.append(Fault(f"{rollout.where}: metadata.name", message, "rename one", rollout.metadata.name))
-    return faults
+    return [documents.located(fault) for fault in faults]
 
 
 def _references(rollout: RolloutDocument, documents: Documents) -> list[Fault]:

@@ -14,6 +14,7 @@ from rollout.errors import Fault
 from rollout.model.api.policy import PINNED_MAX_BYTES, PolicySpec
 from rollout.model.api.rollout import API_VERSION, Metadata, RolloutSpec
 from rollout.model.parsing import MISSING, parse, prune, unknown
+from rollout.model.positions import position_of
 from rollout.model.validation.not_built import strip_policy, strip_rollout
 from rollout.model.validation.policy import POLICY_RULES
 from rollout.model.validation.rollout import ROLLOUT_RULES
@@ -38,12 +39,26 @@ class PolicyDocument:
 
 @dataclass
 class Documents:
-    """What was read, and everything that is wrong with it. others: documents of other kinds, as they are."""
+    """What was read, and everything that is wrong with it.
+
+    others: documents of other kinds, as they are. nodes: by a document's `where`, its text as YAML parsed it.
+    """
 
     rollouts: list[RolloutDocument] = field(default_factory=list)
     policies: list[PolicyDocument] = field(default_factory=list)
     others: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    nodes: dict[str, yaml.Node] = field(default_factory=dict)
+
+    def located(self, fault: Fault) -> Fault:
+        """Return a fault with the place in its file: ``rollout.yaml:14:7: spec.canary.steps[1].weight``."""
+        where, _, path = fault.path.partition(": ")
+        node = self.nodes.get(where)
+        if node is None:
+            return fault
+        line, column = position_of(node, path)
+        place = f"{where.partition('#')[0]}:{line}:{column}"
+        return Fault(f"{place}: {path}" if path else place, fault.message, fault.remedy, fault.value)
 
 
 class _Loader(yaml.SafeLoader):
@@ -85,8 +100,7 @@ def read_files(paths: Iterable[Path]) -> Documents:
 def read_text(text: str, where: str, documents: Documents) -> None:
     """Read every document in a YAML text into `documents`."""
     try:
-        # _Loader is a SafeLoader: it builds plain data only.
-        raws = [raw for raw in yaml.load_all(text, Loader=_Loader) if raw is not None]
+        parsed = _load_all(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
@@ -95,17 +109,32 @@ def read_text(text: str, where: str, documents: Documents) -> None:
     except (yaml.YAMLError, RecursionError) as error:
         documents.faults.append(Fault(where, f"is not YAML: {str(error).splitlines()[0]}", "mend the file"))
         return
-    if not raws:
+    if not parsed:
         documents.faults.append(Fault(where, "holds no document", "write a Rollout or a RolloutPolicy"))
-    for index, raw in enumerate(raws):
-        prefix = where if len(raws) == 1 else f"{where}#{index + 1}"
+    for index, (node, raw) in enumerate(parsed):
+        prefix = where if len(parsed) == 1 else f"{where}#{index + 1}"
+        documents.nodes[prefix] = node
         _read_document(raw, prefix, documents)
+
+
+def _load_all(text: str) -> list[tuple[yaml.Node, Any]]:
+    """Return each document as it was parsed, and as plain data: _Loader is a SafeLoader, and builds nothing else."""
+    loader, found = _Loader(text), []
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            raw = loader.construct_document(node)
+            if node is not None and raw is not None:
+                found.append((node, raw))
+    finally:
+        loader.dispose()
+    return found
 
 
 def _read_document(raw: Any, where: str, documents: Documents) -> None:
     faults: list[Fault] = []
     if not isinstance(raw, dict):
-        documents.faults.append(Fault(where, "is no mapping", "write apiVersion, kind, metadata and spec"))
+        documents.faults.append(Fault(where, "must be a mapping", "write apiVersion, kind, metadata and spec"))
         return
     kind = raw.get("kind")
     group = str(raw.get("apiVersion", "")).partition("/")[0]

@@ -83,25 +83,25 @@ def _fault(error: Any, model: type[BaseModel], prefix: str) -> Fault:
     if kind in ("percent", "duration"):
         return Fault(path, str(context["reason"]), str(context["remedy"]), value)
     if kind == "string_type":
-        return Fault(path, "is no text", "put it in quotes, as it stands in the file", value)
+        return Fault(path, "must be a string", f'quote it: "{value}"', value)
     if kind == "string_pattern_mismatch":
         return Fault(path, "is not of the right form", f"it must match {context.get('pattern')}", value)
     if kind == "literal_error":
-        return Fault(path, "is none of the known words", f"use {context.get('expected')}", value)
+        return Fault(path, f"must be one of {context.get('expected')}", "write one of them", value)
     if kind in ("int_type", "int_from_float", "float_type"):
         written = str(value).strip() if isinstance(value, str) else ""
         remedy = f"write {written}, without quotes" if written.replace(".", "", 1).isdigit() else "write digits only"
-        return Fault(path, "is no number", remedy, value)
+        return Fault(path, "must be a number", remedy, value)
     if kind == "bool_type":
-        return Fault(path, "is neither true nor false", "write true or false, without quotes", value)
+        return Fault(path, "must be a boolean", "write true or false, without quotes", value)
     if kind in ("tuple_type", "list_type"):
-        return Fault(path, "is no list", "write its items below it, each with a dash", value)
+        return Fault(path, "must be a list", "write its items below it, each with a dash", value)
     if kind == "too_short":
         return Fault(path, f"needs at least {context.get('min_length')}", "add one", None)
     if kind == "too_long":
         return Fault(path, f"may have at most {context.get('max_length')}", "remove some", None)
     if kind in ("model_type", "dict_type"):
-        return Fault(path or "spec", "is no mapping", "write its fields below it", value)
+        return Fault(path or "spec", "must be a mapping", "write its fields below it", value)
     return Fault(path or "spec", str(error["msg"]).lower(), "see the reference in docs/", value)
 
 

@@ -197,7 +197,10 @@ def test_lint_tells_faults_as_text_and_as_json(tmp_path):
     done = run("lint", "rollout.yaml", "-o", "json", cwd=tmp_path)
     assert done.returncode == 2
     faults = json.loads(done.stdout)["faults"]
-    assert faults[0]["path"] == "rollout.yaml#2: spec.canary.steps[0].weight" and faults[0]["remedy"]
+    lines = (tmp_path / "rollout.yaml").read_text().splitlines()
+    line = next(number for number, each in enumerate(lines, 1) if "150%" in each)
+    column = lines[line - 1].index("weight") + 1
+    assert faults[0]["path"] == f"rollout.yaml:{line}:{column}: spec.canary.steps[0].weight" and faults[0]["remedy"]
     write(tmp_path, v1=1, v2=2, listen=3)
     done = run("lint", "rollout.yaml", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "rollout.yaml: OK (1 Rollout, 1 RolloutPolicy)\n")

@@ -63,7 +63,7 @@ def check(
         "hop": tuple(Axis),
     }  # fmt: skip
     if require not in wanted:
-        raise InvalidInput([Fault("--require", "is none of the known words", f"use {', '.join(wanted)}", require)])
+        raise InvalidInput([Fault("--require", f"must be one of {', '.join(wanted)}", "write one of them", require)])
     first, second = _both(old, new)
     given = _waivers(waivers) if waivers else ()
     today = datetime.now(UTC).date()
@@ -117,7 +117,7 @@ def _waivers(path: Path) -> tuple[Waiver, ...]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput([Fault(str(path), f"cannot be read: {error}", "write a YAML list")]) from error
     if not isinstance(raw, list):
-        raise InvalidInput([Fault(str(path), "is no list", "write a list of waivers, each with a dash")])
+        raise InvalidInput([Fault(str(path), "must be a list", "write a list of waivers, each with a dash")])
     found, faults = [], []
     for index, each in enumerate(raw):
         waiver, wrong = parse(Waiver, each, f"{path}[{index}]")

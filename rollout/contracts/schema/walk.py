@@ -36,13 +36,13 @@ def faults_of(root: Any, path: str) -> list[Fault]:
 
 
 _COUNT = ("is no count", "write a whole number, 0 or more")
-_NUMBER = ("is no number", "write a number")
-_ABOVE_0 = ("is no number above 0", "write one")
-_TEXT = ("is no text", "write a text")
-_LIST = ("is no list", "write a list of values")
-_TRUTH = ("is neither true nor false", "write true or false")
-_NAMES = ("is no list of names", "write a list of property names")
-_MAPPING = ("is no mapping", "write names and schemas")
+_NUMBER = ("must be a number", "write a number")
+_ABOVE_0 = ("must be a number above 0", "write one")
+_TEXT = ("must be a string", "write a string")
+_LIST = ("must be a list", "write a list of values")
+_TRUTH = ("must be a boolean", "write true or false")
+_NAMES = ("must be a list of names", "write a list of property names")
+_MAPPING = ("must be a mapping", "write names and schemas")
 _SCHEMAS = ("is no list of schemas", "write at least one schema")
 
 
