@@ -542,7 +542,7 @@ def test_requests_that_outlast_the_drain_are_told_as_such():
     world.router.active = {"v1": 2}
     world.run(6 * HOUR, until=Phase.DRAINING)
     world.run(HOUR, until=Phase.STABLE)
-    assert any("2 requests on v1 are left to end" in decision.message for decision in world.records.decisions)
+    assert any("2 requests on v1 are still under way" in decision.message for decision in world.records.decisions)
 
 
 def test_worse_can_freeze_or_pause_instead_of_rolling_back():
