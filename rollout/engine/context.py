@@ -54,7 +54,7 @@ class PlanContext:
 
     @property
     def strategy(self) -> ReleaseStrategy:
-        """The way this rollout goes."""
+        """The strategy of this release."""
         return strategy_of(self.policy, undoing=self.status.undoing)
 
     @property

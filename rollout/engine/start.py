@@ -1,4 +1,4 @@
-"""Beginnings: of a rollout, which opens fresh books, and of a weight, which opens a fresh window on them."""
+"""The start of a release, with fresh evidence, and of a weight, with a fresh evidence window."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def begin(
     undoing: bool = False,
     actor: str = "",
 ) -> None:
-    """Start a rollout of a version: pin the policy, open fresh books.
+    """Start a release of a version: pin the policy, begin with fresh evidence.
 
     undoing: whether it is the way back to the version before; then what was turned down stays so.
     """

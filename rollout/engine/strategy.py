@@ -1,4 +1,4 @@
-"""The way a rollout goes: canary, blue-green and undo as one shape, so that the phases need not know which it is.
+"""The strategy of a release: canary, blue-green and undo as one shape, so that no phase needs to know which it is.
 
 A step of weight 0 is a preview: the candidate can be reached, and no user is on it. After it comes the switch.
 """
@@ -34,7 +34,7 @@ class ReleaseStrategy:
 
 
 def strategy_of(policy: PolicySpec, *, undoing: bool = False) -> ReleaseStrategy:
-    """Return the way that a policy declares, for a release or for the quick way back."""
+    """Return the strategy that a policy declares, for a release or for an undo."""
     strategy = policy.canary or policy.blue_green
     assert strategy is not None, "documents were checked before anything started"
     standby_s = strategy.standby.for_s

@@ -1,4 +1,4 @@
-"""The books of evidence: opened at a start, interrupted at a change of weight, frozen when everything moves. Pure."""
+"""The life of evidence: begun at a start, interrupted at a change of weight, frozen when everything moves. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REFERENCE_MAX = 0.5
 
 
 def fresh(policy: PolicySpec) -> dict[str, KpiEvidence]:
-    """Open the books of every KPI."""
+    """Begin the evidence of every KPI."""
     return {kpi.name: _fresh(kpi) for kpi in policy.kpis}
 
 
