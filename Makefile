@@ -30,7 +30,7 @@ mesh-binaries:  ## build istiod from Go modules, once (needs go; some minutes)
 
 test-mesh: $(VENV)/.dev  ## run releases through istiod and a gateway's Envoy, in a network of their own; needs both binaries
 	unshare --user --map-root-user --net sh -c \
-	  'ip link set lo up && ip address add 198.18.0.1/24 dev lo && exec $(BIN)/python -m pytest tests/mesh'
+	  'ip link set lo up && ip address add 198.18.0.1/24 dev lo && exec $(BIN)/python -m pytest --basetemp .pytest_cache/mesh tests/mesh'
 
 lint: $(VENV)/.dev  ## style and the walls between the rooms
 	$(BIN)/ruff check .
