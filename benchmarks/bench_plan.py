@@ -63,7 +63,7 @@ def main() -> None:
     def facts() -> Facts:
         arm = Counters(bad={"p|bad": count * 6}, total={"p|total": count * 120})
         reading = Reading(stable=arm, candidate=Counters({"q|bad": count * 6}, {"q|total": count * 120}))
-        bp = rollout.status.traffic.wanted_bp
+        bp = rollout.status.latest.traffic.wanted_bp
         candidate = rollout.status.candidate_version
         route = RouteFacts("route", True, "v1", candidate, bp if candidate else None)
         kpis = {kpi.name: reading for kpi in policy.kpis}

@@ -85,8 +85,8 @@ def carry_out(case: Case, seed: int) -> tuple[str, float]:
         if made.status.held_by is HeldBy.APPROVAL:
             rollout = Rollout(rollout.metadata, spec, approved(made.status))
             continue
-        if made.status.result is not None or made.status.phase in (Phase.PAUSED, Phase.FROZEN):
-            return str(made.status.result or made.status.reason), (now - begun).total_seconds() / 60
+        if made.status.latest.result is not None or made.status.phase in (Phase.PAUSED, Phase.FROZEN):
+            return str(made.status.latest.result or made.status.reason), (now - begun).total_seconds() / 60
         serve(case, policy, totals, (route.candidate_bp or 0) / 10_000, rng)
         now += timedelta(seconds=STEP_S)
     return "still waits", LIMIT_S / 60
@@ -94,12 +94,8 @@ def carry_out(case: Case, seed: int) -> tuple[str, float]:
 
 def approved(status: Status) -> Status:
     """Give the approval that is waited for, as somebody at hand would."""
-    changes = {
-        "approved": (*status.approved, status.step),
-        "phase": status.resume_to,
-        "resume_to": None,
-        "held_by": None,
-    }
+    release = status.latest.model_copy(update={"approved": (*status.latest.approved, status.latest.step)})
+    changes = {"phase": status.resume_to, "resume_to": None, "held_by": None, "release": release}
     return status.model_copy(update=changes)
 
 

@@ -278,7 +278,7 @@ class FakeGatekeeper:
 
     def checks(self, rollout: Rollout, gates: Gates) -> dict[str, CheckFact]:
         found = {}
-        for run in rollout.status.checks:
+        for run in rollout.status.latest.checks:
             if run.state == "running":
                 self.asked[run.id] = self.asked.get(run.id, 0) + 1
                 found[run.id] = self.verdicts.get(run.name, CheckFact())

@@ -72,13 +72,13 @@ def in_force(
     What is under way goes by what it began with: its wiring and its policy are pinned, whatever is edited, broken or
     deleted meanwhile. At rest, with something wrong, nothing starts; but commands are answered by the last policy.
     """
-    pinned = read_pinned(status.policy.text) if status.policy else None
-    if status.is_active and status.wiring is not None:
+    pinned = read_pinned(status.latest.policy.text) if status.latest.policy else None
+    if status.is_active and status.latest.wiring is not None:
         if spec is None:
-            return read_wiring(status.wiring, _still_wanted(found, status)), pinned
+            return read_wiring(status.latest.wiring, _still_wanted(found, status)), pinned
         if status.phase is not Phase.PREFLIGHT:  # until then nothing has been touched, and mending is what is asked for
             with contextlib.suppress(InvalidInput):  # then what is declared is all there is
-                wiring = read_wiring(status.wiring, None)
+                wiring = read_wiring(status.latest.wiring, None)
                 spec = spec.model_copy(update={name: getattr(wiring, name) for name in WIRING})
         return spec, policy or pinned
     return spec, policy or (pinned if trouble is not None else None)
@@ -134,7 +134,7 @@ def _overlap(one: tuple[str, str, str], two: tuple[str, str, str]) -> bool:
 def _rules_of(found: Object) -> set[tuple[str, str, str]]:
     """Return the rules that a Rollout has, or would have: what it shifts, else what it declares."""
     spec, _ = readable(found)
-    if _shifts(found) and (wiring := status_of(found).wiring) is not None:
+    if _shifts(found) and (wiring := status_of(found).latest.wiring) is not None:
         with contextlib.suppress(InvalidInput):  # its own condition says so
             spec = read_wiring(wiring, None)
     return {_rule(route) for route in spec.routes} if spec else set()

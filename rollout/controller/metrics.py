@@ -42,7 +42,7 @@ class ControllerMetrics:
             self._phase.remove(namespace, name, before)
         self._known[key] = status.phase
         self._phase.labels(namespace, name, status.phase).set(1)
-        share = status.traffic.wanted_bp / FULL_BP if status.is_active else 0.0
+        share = status.latest.traffic.wanted_bp / FULL_BP if status.is_active else 0.0
         self._weight.labels(namespace, name).set(share)
 
     def forget(self, namespace: str, name: str) -> None:

@@ -60,8 +60,8 @@ def view(
         **dict(status),
         observed_generation=generation,
         controller=controller,
-        weight=format_percent(status.traffic.wanted_bp) if active else "",
-        step_label=f"{min(status.step + 1, status.steps)}/{status.steps}" if active else "",
+        weight=format_percent(status.latest.traffic.wanted_bp) if active else "",
+        step_label=f"{min(status.latest.step + 1, status.latest.steps)}/{status.latest.steps}" if active else "",
         conditions=tuple(made),
     )
 
@@ -93,16 +93,16 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
     yield ConditionType.PAUSED, _truth(status.phase is Phase.PAUSED), reason, message
     yield _effective(status)
     yield _compatible(status)
-    drift = status.identity_drift
+    drift = status.latest.identity_drift
     told = f"not what it was when the checks began: {drift}" if drift else "the versions are what they were"
     yield ConditionType.IDENTITY_DRIFT, _truth(bool(drift)), Reason.IDENTITY_CHANGED if drift else Reason.SETTLED, told
 
 
 def _effective(status: Status) -> Answer:
-    kind, effective = ConditionType.TRAFFIC_EFFECTIVE, status.traffic.effective
-    if not status.is_active or status.traffic.wanted_bp == 0:
+    kind, effective = ConditionType.TRAFFIC_EFFECTIVE, status.latest.traffic.effective
+    if not status.is_active or status.latest.traffic.wanted_bp == 0:
         return kind, "Unknown", Reason.SETTLED, "no traffic is being shifted"
-    wanted = format_percent(status.traffic.wanted_bp)
+    wanted = format_percent(status.latest.traffic.wanted_bp)
     if status.reason in (Reason.ROUTE_NOT_FOUND, Reason.ROUTE_REFUSED, Reason.BACKEND_NOT_FOUND):
         return kind, "Unknown", status.reason, status.message
     if effective == "confirmed":
@@ -113,7 +113,7 @@ def _effective(status: Status) -> Answer:
 
 
 def _compatible(status: Status) -> Answer:
-    kind, state = ConditionType.STATE_COMPATIBLE, status.state
+    kind, state = ConditionType.STATE_COMPATIBLE, status.latest.state
     if state is None or state.verdict is None:
         return kind, "Unknown", Reason.NOT_CHECKED, "no state contract was checked"
     settled = settle(state, watched=state.looked is not None)

@@ -18,9 +18,10 @@ from rollout.model.api.policy import PolicySpec
 from rollout.model.api.strategy import Step
 from rollout.model.parsing import prune
 from rollout.model.rollout import Rollout
-from rollout.model.status.changes import ReleaseChanges, StatusChanges
+from rollout.model.status.changes import PhaseChanges, ReleaseChanges, StatusChanges
 from rollout.model.status.decision import Decision, KpiFigures
 from rollout.model.status.evidence import KpiEvidence
+from rollout.model.status.release import Release
 from rollout.model.status.status import DECISIONS_KEPT, Status
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 
@@ -44,33 +45,38 @@ class PlanContext:
         self.decisions: list[Decision] = []
 
     @property
+    def release(self) -> Release:
+        """The release under way, or the last one; one without anything where there was none."""
+        return self.status.latest
+
+    @property
     def policy(self) -> PolicySpec:
         """The policy in force: the pinned one, once a rollout has begun."""
-        return read_pinned(self.status.policy.text) if self.status.policy else self.declared
+        return read_pinned(self.release.policy.text) if self.release.policy else self.declared
 
     @property
     def thresholds(self) -> Thresholds:
-        return Thresholds.of(self.policy.evidence, self.status.retries)
+        return Thresholds.of(self.policy.evidence, self.release.retries)
 
     @property
     def strategy(self) -> ReleaseStrategy:
         """The strategy of this release."""
-        return strategy_of(self.policy, undoing=self.status.undoing)
+        return strategy_of(self.policy, undoing=self.release.undoing)
 
     @property
     def step(self) -> Step:
         """The step in force, or the one being entered."""
         steps = self.strategy.steps
-        return steps[min(self.status.step, len(steps) - 1)]
+        return steps[min(self.release.step, len(steps) - 1)]
 
     @property
     def is_last_step(self) -> bool:
-        return self.status.step >= len(self.strategy.steps) - 1
+        return self.release.step >= len(self.strategy.steps) - 1
 
     @property
     def is_preview(self) -> bool:
         """Whether the candidate can be reached, or is about to be, while no user is on it."""
-        return self.strategy.switches and self.status.traffic.wanted_bp == 0
+        return self.strategy.switches and self.release.traffic.wanted_bp == 0
 
     @property
     def preview_header(self) -> str | None:
@@ -88,7 +94,7 @@ class PlanContext:
         """The step in force, in words."""
         if self.step.weight_bp == 0:
             return "the preview" if self.strategy.preview_header else "the switch back"
-        return f"step {self.status.step + 1} of {self.status.steps} ({weight(self.step.weight_bp)})"
+        return f"step {self.release.step + 1} of {self.release.steps} ({weight(self.step.weight_bp)})"
 
     def later(self, seconds: float) -> datetime:
         return self.now + timedelta(seconds=seconds)
@@ -100,21 +106,30 @@ class PlanContext:
     @property
     def watched_s(self) -> float:
         """How long the weight in force was watched, in seconds: gaps do not count."""
-        return max(0.0, self.since(self.status.window_since) - self.status.gap_s)
+        return max(0.0, self.since(self.release.window_since) - self.release.gap_s)
 
     def update(self, **changes: Unpack[StatusChanges]) -> None:
         """Change fields of the status."""
         self.status = self.status.model_copy(update=changes)
 
+    def update_release(self, **changes: Unpack[ReleaseChanges]) -> None:
+        """Change fields of the release."""
+        self.update(release=self.changed(**changes))
+
+    def changed(self, **changes: Unpack[ReleaseChanges]) -> Release:
+        """Return the release with other fields, for what changes together with a phase."""
+        assert self.status.release is not None, "nothing is changed of a release that never began"
+        return self.status.release.model_copy(update=changes)
+
     def go(
-        self, event: Event, reason: Reason, message: str, *, actor: str = "", **changes: Unpack[ReleaseChanges]
+        self, event: Event, reason: Reason, message: str, *, actor: str = "", **changes: Unpack[PhaseChanges]
     ) -> None:
         """Let an event happen: the one place where a phase changes."""
         phase = follow(self.status.phase, event, self.status.resume_to)
         if event is Event.HOLD and self.status.phase is not Phase.PAUSED:
             changes["resume_to"] = self.status.phase
         if TABLE[self.status.phase, event] == BACK or phase is not Phase.PAUSED:
-            released: ReleaseChanges = {"resume_to": None, "held_by": None}
+            released: PhaseChanges = {"resume_to": None, "held_by": None}
             changes = {**released, **changes}
         if phase is not self.status.phase:
             changes["phase_since"] = self.now
@@ -146,15 +161,15 @@ class PlanContext:
             Decision(
                 at=self.now,
                 phase=status.phase,
-                step=status.step,
-                weight_bp=status.traffic.wanted_bp,
+                step=status.latest.step,
+                weight_bp=status.latest.traffic.wanted_bp,
                 kind=kind,
                 reason=reason or status.reason,
                 message=message or status.message,
-                harm_e=status.harm_e,
+                harm_e=status.latest.harm_e,
                 threshold_e=self.thresholds.harm,
-                share=status.split.reached.share,
-                kpis={name: self._figures(state) for name, state in status.evidence.items()},
+                share=status.latest.split.reached.share,
+                kpis={name: self._figures(state) for name, state in status.latest.evidence.items()},
                 actor=actor,
             )
         )

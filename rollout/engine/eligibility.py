@@ -14,12 +14,12 @@ DOWN_LOOKS = 3
 
 def is_down(status: Status) -> bool:
     """Whether the candidate has users and does not answer, while stable does."""
-    return status.unready_looks >= DOWN_LOOKS and status.traffic.wanted_bp > 0
+    return status.latest.unready_samples >= DOWN_LOOKS and status.latest.traffic.wanted_bp > 0
 
 
 def is_harmful(status: Status) -> bool:
     """Whether the evidence that the candidate is worse stands."""
-    return bool(status.culprits) or is_down(status)
+    return bool(status.latest.culprits) or is_down(status)
 
 
 def starts_by_itself(status: Status, wanted: str | None) -> bool:
@@ -30,7 +30,7 @@ def starts_by_itself(status: Status, wanted: str | None) -> bool:
     """
     if wanted is None or wanted in (status.stable_version, status.declined_version, *status.failed):
         return False
-    stopped = status.phase is Phase.ROLLED_BACK and status.result is not Result.UNDONE
+    stopped = status.phase is Phase.ROLLED_BACK and status.latest.result is not Result.UNDONE
     return not (stopped and wanted == status.candidate_version)
 
 
@@ -41,7 +41,7 @@ def failed_after(status: Status, *, always: bool = False) -> dict[str, int]:
     always: whether it was rolled back; otherwise it failed if it was known to be worse, or had failed before.
     """
     candidate = status.candidate_version
-    if candidate is None or status.undoing or not (always or is_harmful(status) or status.retries):
+    if candidate is None or status.latest.undoing or not (always or is_harmful(status) or status.latest.retries):
         return status.failed
     others = [(version, tries) for version, tries in status.failed.items() if version != candidate]
-    return {**dict(others[-FAILED_KEPT + 1 :]), candidate: status.retries}
+    return {**dict(others[-FAILED_KEPT + 1 :]), candidate: status.latest.retries}

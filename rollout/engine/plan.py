@@ -61,8 +61,8 @@ def is_look_due(status: Status, now: datetime) -> bool:
     """Whether counters are to be read now: in time, or because the clock has stepped back."""
     if status.phase not in OBSERVED:
         return False
-    stepped_back = status.looked_at is not None and now < status.looked_at
-    return stepped_back or status.next_look_at is None or now >= status.next_look_at
+    stepped_back = status.latest.sampled_at is not None and now < status.latest.sampled_at
+    return stepped_back or status.latest.next_sample_at is None or now >= status.latest.next_sample_at
 
 
 def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> Plan:
@@ -100,7 +100,7 @@ def _follow_spec(context: PlanContext) -> None:
         status.is_active
         and wanted is not None
         and wanted not in (status.candidate_version, status.declined_version)
-        and (not status.undoing or starts_by_itself(status, wanted))
+        and (not context.release.undoing or starts_by_itself(status, wanted))
         and status.phase not in (Phase.SUPERSEDING, Phase.ROLLING_BACK, Phase.DRAINING)
     ):
         message = f"{wanted} is wanted instead of {status.candidate_version}: first back to {status.stable_version}"
@@ -111,24 +111,24 @@ def _follow_spec(context: PlanContext) -> None:
 
 def _follow_traffic(context: PlanContext) -> None:
     """Notice that a weight came into force, or that somebody else changed it."""
-    wanted, traffic = wanted_route(context.status), context.status.traffic
+    wanted, traffic = wanted_route(context.status), context.release.traffic
     if wanted is None or not context.status.is_active or wanted.candidate is None:
         return
     if in_force(wanted, context.facts.routes):
         if traffic.applied_at is None:
             changes = {"applied_at": context.now, "applied_bp": wanted.candidate_bp, "off_since": None}
-            context.update(traffic=traffic.model_copy(update=changes))
-            if context.status.window_since is not None:
+            context.update_release(traffic=traffic.model_copy(update=changes))
+            if context.release.window_since is not None:
                 open_window(context)
         elif traffic.off_since is not None and not wrong_split(context.status):
-            context.update(traffic=traffic.model_copy(update={"off_since": None}))
+            context.update_release(traffic=traffic.model_copy(update={"off_since": None}))
             context.record("traffic", message=f"the route is as wanted again: {wanted}")
         return
     down = [route for route in context.facts.routes if not route.reachable]
     foreign = [route for route in context.facts.routes if route.reachable and not is_as_wanted(wanted, route)]
     if traffic.off_since is None:
         traffic = traffic.model_copy(update={"off_since": context.now})
-        context.update(traffic=traffic)
+        context.update_release(traffic=traffic)
         if down:
             says = "does not answer" if down[0].reason is Reason.ROUTER_DOWN else "cannot be used"
             context.record("traffic", message=f"the route {down[0].name} {says}: {down[0].problem}")
@@ -138,9 +138,9 @@ def _follow_traffic(context: PlanContext) -> None:
 
 def _put_back(context: PlanContext, wanted: SetWeight) -> None:
     """Answer a foreign edit: put the weight back a few times, then freeze."""
-    traffic = context.status.traffic
+    traffic = context.release.traffic
     drifts = traffic.drifts + 1
-    context.update(traffic=traffic.model_copy(update={"applied_at": None, "drifts": drifts}))
+    context.update_release(traffic=traffic.model_copy(update={"applied_at": None, "drifts": drifts}))
     seen = "; ".join(_seen(route) for route in context.facts.routes)
     message = f"somebody else changed the route ({seen}); wanted: {wanted}"
     if drifts > DRIFTS_MAX and allows(context.status.phase, Event.FREEZE):
@@ -169,7 +169,7 @@ def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effe
     if wanted is None:
         return ()
     going_back = context.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
-    if going_back and context.status.traffic.asked_at == context.now:
+    if going_back and context.release.traffic.asked_at == context.now:
         return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
     if context.facts.leaving and context.status.phase is Phase.ROLLING_BACK:
         return leave(context, wanted) if is_restored(wanted, context.facts.routes, leaving=True) else (wanted,)
@@ -186,14 +186,14 @@ def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effe
 
 def _next(context: PlanContext) -> str:
     """Say what comes next, for people."""
-    status, steps = context.status, context.strategy.steps
+    status, steps, release = context.status, context.strategy.steps, context.release
     match status.phase:
         case Phase.PREFLIGHT:
             return f"then {context.shown_step}"
         case Phase.SHIFTING | Phase.OBSERVING if context.is_last_step:
             return f"then all traffic to {status.candidate_version}"
         case Phase.SHIFTING | Phase.OBSERVING:
-            return f"then step {status.step + 2}: {messages.weight(steps[status.step + 1].weight_bp)}"
+            return f"then step {release.step + 2}: {messages.weight(steps[release.step + 1].weight_bp)}"
         case Phase.BAKING:
             return f"then {status.candidate_version} is promoted"
         case Phase.PAUSED if status.held_by is HeldBy.APPROVAL:
@@ -214,7 +214,7 @@ def _next(context: PlanContext) -> str:
             return "rollout abort, or rollout retry"
         case Phase.ROLLING_BACK | Phase.SUPERSEDING:
             return f"all new conversations go to {status.stable_version}"
-        case Phase.ROLLED_BACK if status.result is Result.UNDONE:
+        case Phase.ROLLED_BACK if release.result is Result.UNDONE:
             return f"start another version, or rollout retry for {status.candidate_version}"
         case Phase.ROLLED_BACK:
             return "rollout retry, or start another version"
@@ -230,10 +230,10 @@ def _next(context: PlanContext) -> str:
 
 
 def _again_s(before: Status, after: Status, effects: tuple[Effect, ...], now: datetime, *, sampling: bool) -> float:
-    if before.phase is not after.phase or before.traffic.wanted_bp != after.traffic.wanted_bp:
+    if before.phase is not after.phase or before.latest.traffic.wanted_bp != after.latest.traffic.wanted_bp:
         return AT_ONCE_S
     if effects:
         return IDLE_S / 4
-    if sampling or after.next_look_at is None or after.phase not in OBSERVED:
+    if sampling or after.latest.next_sample_at is None or after.phase not in OBSERVED:
         return IDLE_S
-    return min(IDLE_S, max(AT_ONCE_S, (after.next_look_at - now).total_seconds()))
+    return min(IDLE_S, max(AT_ONCE_S, (after.latest.next_sample_at - now).total_seconds()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rollout.model.status.release import Release
+from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
 
@@ -15,29 +15,31 @@ _ENDED_AT = {
 }
 
 
-def ended(before: Status, after: Status, now: datetime) -> Release | None:
+def ended(before: Status, after: Status, now: datetime) -> FinishedRelease | None:
     """Return the release that ended between two statuses; None if none did.
 
     A promotion is an end as soon as it is written down, before the drain. An undo ends no release of its own: it is
     told as one, from the moment it was asked for.
     """
     candidate, stable = after.candidate_version, after.stable_version
-    if after.phase is before.phase or candidate is None or stable is None or after.started_at is None:
+    if after.phase is before.phase or candidate is None or stable is None or after.latest.started_at is None:
         return None
     if after.phase not in _ENDED_AT:
         return None
-    undone = after.result is Result.UNDONE
-    result = _ENDED_AT[after.phase] if after.phase is Phase.SUPERSEDING else after.result or _ENDED_AT[after.phase]
+    undone = after.latest.result is Result.UNDONE
+    result = (
+        _ENDED_AT[after.phase] if after.phase is Phase.SUPERSEDING else after.latest.result or _ENDED_AT[after.phase]
+    )
     promoted = after.phase is Phase.DRAINING
-    return Release(
+    return FinishedRelease(
         candidate=stable if undone else candidate,
         previous=candidate if undone else (after.previous_version or stable) if promoted else stable,
         result=result,
         reason=after.reason,
         message=after.message,
-        started_at=(before.phase_since or now) if undone else after.started_at,
+        started_at=(before.phase_since or now) if undone else after.latest.started_at,
         ended_at=now,
-        retries=after.retries,
-        undoing=after.undoing or undone,
-        policy_digest=after.policy.digest if after.policy else "",
+        retries=after.latest.retries,
+        undoing=after.latest.undoing or undone,
+        policy_digest=after.latest.policy.digest if after.latest.policy else "",
     )

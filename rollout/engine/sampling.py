@@ -21,43 +21,43 @@ from rollout.stats import Look, Reached
 def look(context: PlanContext) -> None:
     """Take one round of counters into the evidence."""
     round_ = context.facts.round
-    if round_ is None or context.status.phase not in OBSERVED or not context.status.evidence:
+    if round_ is None or context.status.phase not in OBSERVED or not context.release.evidence:
         return
-    if context.status.looked_at is not None and context.now < context.status.looked_at:
+    if context.release.sampled_at is not None and context.now < context.release.sampled_at:
         open_window(context)  # the clock stepped back: how long anything took is unknown
     if _has_nothing_new(context, round_):
-        context.update(
-            next_look_at=context.later(context.policy.evidence.look_every_s),
-            unready_looks=context.status.unready_looks + 1 if _candidate_down(context) else 0,
+        context.update_release(
+            next_sample_at=context.later(context.policy.evidence.look_every_s),
+            unready_samples=context.release.unready_samples + 1 if _candidate_down(context) else 0,
         )
         return
     _note_gap(context)
-    status, policy = context.status, context.policy
-    ledger, increments = take(status.counters, round_, context.now)
-    elapsed_s = context.since(status.looked_at)
+    policy = context.policy
+    ledger, increments = take(context.release.counters, round_, context.now)
+    elapsed_s = context.since(context.release.sampled_at)
     looks = {name: each.look for name, each in increments.items() if _in_window(context, each.since)}
-    evidence = after_look(status.evidence, policy, _sight(context, increments, elapsed_s))
-    split = status.split
-    if status.traffic.applied_at is not None:
+    evidence = after_look(context.release.evidence, policy, _sight(context, increments, elapsed_s))
+    split = context.release.split
+    if context.release.traffic.applied_at is not None:
         turns = context.spec.conversations.turns
-        split = split_after(split, looks.get(REQUESTS), status.traffic.wanted_bp, turns, elapsed_s)
+        split = split_after(split, looks.get(REQUESTS), context.release.traffic.wanted_bp, turns, elapsed_s)
     judgement = judge(policy, evidence, context.thresholds)
-    context.update(
+    context.update_release(
         counters=ledger,
         evidence=with_verdicts(policy, evidence, judgement, context.thresholds, round_),
         split=split,
         harm_e=judgement.harm_e,
         culprits=judgement.culprits,
         environment=judgement.environment,
-        looked_at=context.now,
-        next_look_at=context.later(policy.evidence.look_every_s),
-        looks_in_window=status.looks_in_window + (1 if looks else 0),
-        unready_looks=status.unready_looks + 1 if _candidate_down(context) else 0,
-        traffic=status.traffic.model_copy(update={"effective": _effective(split.reached)}),
-        spent=status.spent + (increments[SPEND].look.all_c if SPEND in increments else 0.0),
+        sampled_at=context.now,
+        next_sample_at=context.later(policy.evidence.look_every_s),
+        samples_in_window=context.release.samples_in_window + (1 if looks else 0),
+        unready_samples=context.release.unready_samples + 1 if _candidate_down(context) else 0,
+        traffic=context.release.traffic.model_copy(update={"effective": _effective(split.reached)}),
+        spent=context.release.spent + (increments[SPEND].look.all_c if SPEND in increments else 0.0),
     )
-    if wrong_split(context.status) and context.status.traffic.off_since is None and not context.status.undoing:
-        context.update(traffic=context.status.traffic.model_copy(update={"off_since": context.now}))
+    if wrong_split(context.status) and context.release.traffic.off_since is None and not context.release.undoing:
+        context.update_release(traffic=context.release.traffic.model_copy(update={"off_since": context.now}))
     context.record(
         "look",
         message=_tell(looks, {kpi.name for kpi in policy.kpis})
@@ -70,7 +70,7 @@ def _has_nothing_new(context: PlanContext, round_: Round) -> bool:
     """Whether a round has the very samples of the one before: then nothing was seen of what happened since."""
     readings = [*round_.kpis.values(), *round_.responses.values(), round_.requests]
     readable = not any(reading.problem for reading in readings)
-    return readable and round_.mark != "" and round_.mark == context.status.counters.mark
+    return readable and round_.mark != "" and round_.mark == context.release.counters.mark
 
 
 def _note_gap(context: PlanContext) -> None:
@@ -78,23 +78,23 @@ def _note_gap(context: PlanContext) -> None:
 
     What happened meanwhile is counted as evidence all the same: one sample may raise it only so far.
     """
-    status, every_s = context.status, context.policy.evidence.look_every_s
-    unseen_s = context.since(status.looked_at) - every_s
+    release, every_s = context.release, context.policy.evidence.look_every_s
+    unseen_s = context.since(release.sampled_at) - every_s
     if (
-        status.looked_at is None
-        or status.window_since is None
+        release.sampled_at is None
+        or release.window_since is None
         or not is_gap(context.policy.evidence, unseen_s + every_s)
     ):
         return
-    at_this_weight_s = min(unseen_s, context.since(status.window_since))
-    context.update(gap_s=status.gap_s + at_this_weight_s, looks_in_window=0)
+    at_this_weight_s = min(unseen_s, context.since(release.window_since))
+    context.update_release(gap_s=release.gap_s + at_this_weight_s, samples_in_window=0)
     context.record("look", message=f"no sample was taken for {unseen_s + every_s:.0f} s, though one was due")
 
 
 def _sight(context: PlanContext, increments: Mapping[str, Increment], elapsed_s: float) -> Sight:
     """Return what may count: increments that lie wholly in the window; they prove something once they are mature."""
     counted = {name: each for name, each in increments.items() if _in_window(context, each.since)}
-    began = context.status.window_since
+    began = context.release.window_since
     mature = frozenset(
         kpi.name
         for kpi in context.policy.kpis
@@ -118,13 +118,13 @@ def _sight(context: PlanContext, increments: Mapping[str, Increment], elapsed_s:
 
 def _in_window(context: PlanContext, since: datetime) -> bool:
     """Whether an increment that began at `since` lies wholly inside the window in which the weight is steady."""
-    began = context.status.window_since
+    began = context.release.window_since
     return began is not None and since >= began
 
 
 def wrong_split(status: Status) -> bool:
     """Whether the requests contradict the weight that is in force."""
-    return status.traffic.effective == "refuted" or status.split.ratio.mismatched
+    return status.latest.traffic.effective == "refuted" or status.latest.split.ratio.mismatched
 
 
 def _effective(reached: Reached) -> str:
@@ -136,7 +136,7 @@ def _effective(reached: Reached) -> str:
 def _candidate_down(context: PlanContext) -> bool:
     status, ready = context.status, context.facts.ready
     candidate, stable = status.candidate_version or "", status.stable_version or ""
-    used = status.traffic.wanted_bp > 0 or context.is_preview
+    used = context.release.traffic.wanted_bp > 0 or context.is_preview
     return used and bool(ready.get(candidate)) and not ready.get(stable)
 
 

@@ -7,8 +7,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.strategy import strategy_of
 from rollout.engine.transitions import Event
 from rollout.model.api.policy import digest
-from rollout.model.status.evidence import Ledger, TrafficEvidence
-from rollout.model.status.status import Pinned
+from rollout.model.status.release import Pinned, Release
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Reason
 
@@ -26,62 +25,32 @@ def begin(
     undoing: bool = False,
     actor: str = "",
 ) -> None:
-    """Start a release of a version: pin the policy, begin with fresh evidence.
+    """Start a release of a version: pin the policy and the wiring, begin with fresh evidence.
 
     undoing: whether it is the way back to the version before; then what was turned down stays so.
     """
     policy = context.declared
     text = policy.canonical()
+    release = Release(
+        candidate_version=candidate,
+        retries=retries,
+        undoing=undoing,
+        policy=Pinned(text=text, digest=digest(text)),
+        wiring=context.spec.wiring(),
+        steps=len(strategy_of(policy, undoing=undoing).steps),
+        started_at=context.now,
+        deadline=context.later(PREFLIGHT_DEADLINE_S),
+        evidence=fresh(policy),
+    )
     context.go(
         event,
         Reason.CHECKING,
         message,
         actor=actor,
-        candidate_version=candidate,
-        retries=retries,
-        undoing=undoing,
+        release=release,
         standby_until=None,
-        policy=Pinned(text=text, digest=digest(text)),
-        wiring=context.spec.wiring(),
-        steps=len(strategy_of(policy, undoing=undoing).steps),
-        step=0,
-        started_at=context.now,
-        deadline=context.later(PREFLIGHT_DEADLINE_S),
-        window_since=None,
-        looked_at=None,
-        next_look_at=None,
-        looks_in_window=0,
-        gap_s=0.0,
-        traffic=Traffic(),
-        identities={},
-        identity_drift="",
-        woken=None,
-        counters=Ledger(),
-        evidence=fresh(policy),
-        split=TrafficEvidence(),
-        harm_e=1.0,
-        culprits=(),
-        environment=(),
-        passed_by_human=(),
-        promoted_by=(),
-        harm_accepted=(),
         declined_version=context.status.declined_version if undoing else None,
-        approved=(),
-        window_waived=(),
-        state=None,
-        checks=(),
-        check_tries=0,
-        spent=0.0,
-        spend_allowed=None,
-        unready_looks=0,
-        stable_passed_by="",
-        stable_down_looks=0,
         blocked=None,
-        warnings=(),
-        trouble=None,
-        trouble_since=None,
-        trouble_message="",
-        result=None,
         last_command=None,
     )
 
@@ -89,16 +58,16 @@ def begin(
 def ask_weight(context: PlanContext, weight_bp: int, preview_header: str | None = None) -> None:
     """Ask for a weight: nothing counts as evidence for it until it is in force and warmed up."""
     traffic = Traffic(wanted_bp=weight_bp, asked_at=context.now, off_since=context.now, preview_header=preview_header)
-    context.update(traffic=traffic)
+    context.update_release(traffic=traffic)
     open_window(context)
 
 
 def open_window(context: PlanContext) -> None:
     """Begin to watch the weight in force anew: after the warm-up, with nothing seen of it yet. Harm is kept."""
-    context.update(
-        evidence=interrupted(context.status.evidence),
-        split=split_restarted(context.status.split),
+    context.update_release(
+        evidence=interrupted(context.release.evidence),
+        split=split_restarted(context.release.split),
         window_since=context.later(context.policy.evidence.warm_up_s),
-        looks_in_window=0,
+        samples_in_window=0,
         gap_s=0.0,
     )

@@ -103,7 +103,7 @@ class Reconciler:
         status, now = rollout.status, self.clock.now()
         stable, candidate = status.stable_version, status.candidate_version
         both = tuple(version for version in (stable, candidate) if version)
-        in_force = read_pinned(status.policy.text) if status.policy else declared
+        in_force = read_pinned(status.latest.policy.text) if status.latest.policy else declared
         commands = self.records.commands()
         routes = tuple(map(self._route, self.routers))
         going_back = status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)

@@ -238,7 +238,7 @@ def test_a_whole_status_of_ours_comes_back_as_it_was_written(server, name):
     server.create(ROLLOUT, "default", rollout(name))
     shown = view(status, "v2", (), generation=1, now=world.clock.at)
     server.merge(ROLLOUT, "default", name, {"status": _as_json(shown)}, sub="status")
-    assert status.evidence and status.decisions and status.counters.values
+    assert status.latest.evidence and status.decisions and status.latest.counters.values
     assert status_of(server.get(ROLLOUT, "default", name)) == Status.model_validate_json(
         status.model_dump_json(by_alias=True)
     )

@@ -38,7 +38,7 @@ def recorded(state) -> str:
 def evidence(state) -> float:
     """How many outcomes were counted so far."""
     row = Store(state).get("support-agent")
-    return sum(each.all_c + each.all_s for each in row.rollout.status.evidence.values()) if row else 0.0
+    return sum(each.all_c + each.all_s for each in row.rollout.status.latest.evidence.values()) if row else 0.0
 
 
 def test_a_controller_that_is_killed_again_and_again_still_finishes_the_job():

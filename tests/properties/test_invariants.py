@@ -83,7 +83,7 @@ class Releases(RuleBasedStateMachine):
     )
     def a_command(self, verb: str, stale: bool) -> None:
         phase = self.world.status.phase
-        self.world.command(verb, phase="Baking" if stale else phase, step=self.world.status.step)
+        self.world.command(verb, phase="Baking" if stale else phase, step=self.world.status.latest.step)
 
     @precondition(lambda self: self.world.records.pending)
     @rule(data=st.data())
@@ -172,18 +172,18 @@ class Releases(RuleBasedStateMachine):
 
     def _more_traffic_had_its_gates_open(self, before: Status, after: Status) -> None:
         """No version gets more while the window is closed, unless somebody waived it; none at all before its checks."""
-        raised = after.traffic.wanted_bp > before.traffic.wanted_bp
-        if raised and after.phase is not Phase.ROLLING_BACK and not after.undoing:
-            move = before.steps if after.phase is Phase.BAKING else before.step
-            assert not self.world.gatekeeper.closed or move in after.window_waived
-            states = {run.state for run in after.checks if run.point == "before-traffic"}
+        raised = after.latest.traffic.wanted_bp > before.latest.traffic.wanted_bp
+        if raised and after.phase is not Phase.ROLLING_BACK and not after.latest.undoing:
+            move = before.latest.steps if after.phase is Phase.BAKING else before.latest.step
+            assert not self.world.gatekeeper.closed or move in after.latest.window_waived
+            states = {run.state for run in after.latest.checks if run.point == "before-traffic"}
             assert states == {"passed"}, states
 
     def _weights_are_allowed(self, status: Status) -> None:
         """A version gets no more share than its step allows, none before its gates; approvals are respected."""
         for weight in self.world.router.applied[self.seen_weights :]:
             assert 0 <= weight.candidate_bp <= 10_000
-            assert weight.candidate_bp <= self._allowed(status), (weight, status.phase, status.step)
+            assert weight.candidate_bp <= self._allowed(status), (weight, status.phase, status.latest.step)
             assert {weight.stable, weight.candidate} <= {
                 status.stable_version,
                 status.previous_version,
@@ -202,29 +202,29 @@ class Releases(RuleBasedStateMachine):
         ):
             return 0
         at_full = status.phase in (Phase.BAKING, Phase.DRAINING) or status.resume_to is Phase.BAKING
-        if at_full or (status.phase is Phase.FROZEN and status.traffic.wanted_bp == 10_000):
+        if at_full or (status.phase is Phase.FROZEN and status.latest.traffic.wanted_bp == 10_000):
             return 10_000
-        reached = max((i for i in range(status.step + 1) if i != 1 or 1 in status.approved), default=0)
+        reached = max((i for i in range(status.latest.step + 1) if i != 1 or 1 in status.latest.approved), default=0)
         return WEIGHTS[reached]
 
     def _promotion_had_evidence(self, before: Status, after: Status) -> None:
         """Promotion requires positive evidence, or a human who passed the last step by name."""
         if after.phase is Phase.BAKING and before.phase is not Phase.BAKING and before.resume_to is not Phase.BAKING:
-            by_human = 2 in after.passed_by_human
-            proved = all(after.evidence[kpi.name].proof.e_value >= 20 for kpi in must_prove(self.world.policy))
-            assert by_human or proved or after.undoing
+            by_human = 2 in after.latest.passed_by_human
+            proved = all(after.latest.evidence[kpi.name].proof.e_value >= 20 for kpi in must_prove(self.world.policy))
+            assert by_human or proved or after.latest.undoing
             assert (
                 by_human
-                or after.undoing
-                or all(state.all_c > 0 and state.all_s > 0 for state in after.evidence.values())
+                or after.latest.undoing
+                or all(state.all_c > 0 and state.all_s > 0 for state in after.latest.evidence.values())
             )
-        if after.stable_version != before.stable_version and after.result is Result.UNDONE:
+        if after.stable_version != before.stable_version and after.latest.result is Result.UNDONE:
             assert before.phase in (Phase.STABLE, Phase.DRAINING) and after.stable_version == before.previous_version
             told = [each.message for each in self.world.plans[-1].decisions if each.kind == "command"]
             assert {message.partition(":")[0] for message in told} & {"undo", "abort"}, "several may come in one look"
         elif after.stable_version != before.stable_version:
             # A pause in the bake may be ended and the bake passed in one look: both by a human's word.
-            assert Phase.BAKING in (before.phase, before.resume_to) and after.result is Result.PROMOTED
+            assert Phase.BAKING in (before.phase, before.resume_to) and after.latest.result is Result.PROMOTED
             assert after.stable_version == before.candidate_version
 
     def _commands_are_carried_out_at_most_once(self, before: Status, after: Status) -> None:
@@ -284,15 +284,15 @@ class Switches(Releases):
 
     def _allowed(self, status: Status) -> int:
         allowed = super()._allowed(status)
-        return allowed if allowed in (0, 10_000) else 5000 if status.undoing else 0
+        return allowed if allowed in (0, 10_000) else 5000 if status.latest.undoing else 0
 
     def _promotion_had_evidence(self, before: Status, after: Status) -> None:
-        if after.stable_version == before.stable_version or after.result is Result.UNDONE or after.undoing:
+        if after.stable_version == before.stable_version or after.latest.result is Result.UNDONE or after.latest.undoing:
             return
-        assert 1 in after.passed_by_human or all(
-            after.evidence[kpi.name].proof.e_value >= 20 for kpi in must_prove(self.world.policy)
+        assert 1 in after.latest.passed_by_human or all(
+            after.latest.evidence[kpi.name].proof.e_value >= 20 for kpi in must_prove(self.world.policy)
         )
-        assert 0 in after.approved or not before.traffic.wanted_bp, "the switch was approved"
+        assert 0 in after.latest.approved or not before.latest.traffic.wanted_bp, "the switch was approved"
 
 
 TestReleases = Releases.TestCase

@@ -11,6 +11,7 @@ from rollout.engine.effects import SetWeight
 from rollout.engine.facts import CheckFact, Command
 from rollout.model.rollout import Rollout
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
+from tests.statuses import status_with
 from tests.world import POLICY, Behaviour, World, policy
 
 BLUE_GREEN = {
@@ -38,7 +39,7 @@ def shares(world: World) -> list[int]:
 
 def promoted(world: World) -> World:
     world.run(4000, until=Phase.DRAINING)
-    assert world.status.result is Result.PROMOTED, world.status.message
+    assert world.status.latest.result is Result.PROMOTED, world.status.message
     world.run(5)
     return world
 
@@ -46,7 +47,7 @@ def promoted(world: World) -> World:
 def test_a_good_version_is_previewed_switched_to_and_promoted():
     world = blue_green()
     world.run(4000, until=Phase.DRAINING)
-    assert world.status.stable_version == "v2" and world.status.result is Result.PROMOTED
+    assert world.status.stable_version == "v2" and world.status.latest.result is Result.PROMOTED
     assert shares(world) == [0, 10_000]
     assert SetWeight("v1", "v2", 0, "x-rollout-preview") in world.router.applied
     assert world.router.applied[-1].preview_header is None
@@ -66,7 +67,7 @@ def test_synthetic_requests_of_the_preview_are_no_evidence():
         world.look()
         world.metrics.grow("v2", Behaviour(errors=1.0, tasks=1.0), 5)
         world.pass_s(1)
-    assert world.status.evidence["tasks"].all_c == 0 and world.status.evidence["tasks"].all_s > 0
+    assert world.status.latest.evidence["tasks"].all_c == 0 and world.status.latest.evidence["tasks"].all_s > 0
     assert world.status.phase is Phase.OBSERVING
 
 
@@ -74,7 +75,7 @@ def test_a_worse_version_is_found_after_the_switch_and_sent_back():
     world = blue_green()
     world.behaviour["v2"] = Behaviour(tasks=0.4)
     world.run(4000, until=Phase.ROLLED_BACK)
-    assert world.status.result is Result.ROLLED_BACK and "frozen at most" in world.status.message
+    assert world.status.latest.result is Result.ROLLED_BACK and "frozen at most" in world.status.message
     assert shares(world) == [0, 10_000, 0]
 
 
@@ -86,7 +87,7 @@ def test_promotion_after_a_switch_needs_proof_against_the_frozen_reference():
     assert world.status.phase is Phase.BAKING
     world.rate = 20.0
     world.run(1800, until=Phase.DRAINING)
-    assert all(state.proof.e_value >= 20 for state in world.status.evidence.values())
+    assert all(state.proof.e_value >= 20 for state in world.status.latest.evidence.values())
 
 
 def test_a_candidate_without_any_outcome_after_the_switch_does_not_answer():
@@ -100,11 +101,11 @@ def test_a_candidate_without_any_outcome_after_the_switch_does_not_answer():
 def test_little_traffic_before_the_switch_makes_silence_after_it_no_sign_of_anything():
     world = blue_green({"preview": {"for": "1m"}})
     world.run(300, until=Phase.BAKING)
-    seen = {name: state.model_copy(update={"all_s": 3.0}) for name, state in world.status.evidence.items()}
+    seen = {name: state.model_copy(update={"all_s": 3.0}) for name, state in world.status.latest.evidence.items()}
     world.records.rollout = Rollout(
         world.records.rollout.metadata,
         world.records.rollout.spec,
-        world.status.model_copy(update={"evidence": seen, "started_at": world.clock.at - timedelta(hours=1)}),
+        status_with(world.status, evidence=seen, started_at=world.clock.at - timedelta(hours=1)),
     )
     world.rate = 0.0
     world.run(600)
@@ -116,11 +117,11 @@ def test_too_little_traffic_after_the_switch_is_undecided_when_the_bakes_time_is
     world.run(1000, until=Phase.BAKING)
     world.rate = 0.05
     world.run(3600, until=Phase.PAUSED)
-    assert world.status.reason is Reason.UNDECIDED and world.status.traffic.wanted_bp == 10_000
+    assert world.status.reason is Reason.UNDECIDED and world.status.latest.traffic.wanted_bp == 10_000
     world.rate = 20.0
     world.command("resume")
     world.run(1800, until=Phase.DRAINING)
-    assert world.status.result is Result.PROMOTED
+    assert world.status.latest.result is Result.PROMOTED
 
 
 def test_the_switch_waits_until_stable_is_known_well_enough_to_compare_with():
@@ -168,7 +169,7 @@ def test_checks_before_traffic_run_against_the_preview():
     assert world.status.phase is Phase.OBSERVING and world.status.reason is Reason.CHECK_RUNNING
     world.gatekeeper.verdicts["evals"] = CheckFact(passed=False, message="41 of 50 answers right, 45 needed")
     world.run(60)
-    assert world.status.phase is Phase.ROLLED_BACK and world.status.result is Result.STOPPED
+    assert world.status.phase is Phase.ROLLED_BACK and world.status.latest.result is Result.STOPPED
     assert "41 of 50" in world.status.message
     assert shares(world) == [0]
 
@@ -189,7 +190,7 @@ def test_undo_within_standby_switches_back_at_once():
     assert "rollout undo" in world.status.next
     world.command("undo")
     world.run(3)
-    assert world.status.phase is Phase.ROLLED_BACK and world.status.result is Result.UNDONE
+    assert world.status.phase is Phase.ROLLED_BACK and world.status.latest.result is Result.UNDONE
     assert world.status.stable_version == "v1" and world.router.share_of("v1") == 1.0
 
 
@@ -208,9 +209,9 @@ def test_undo_after_standby_is_a_rollout_by_the_quick_way():
     world.run(3700, every_s=10)
     world.command("undo")
     world.run(600, until=Phase.DRAINING)
-    assert world.status.stable_version == "v1" and world.status.result is Result.PROMOTED
+    assert world.status.stable_version == "v1" and world.status.latest.result is Result.PROMOTED
     assert shares(world)[-2:] == [5000, 10_000]
-    assert world.clock.at - world.status.started_at < timedelta(minutes=5)
+    assert world.clock.at - world.status.latest.started_at < timedelta(minutes=5)
     world.run(60)
     assert world.status.phase is Phase.STABLE and world.router.share_of("v1") == 1.0
 
@@ -249,7 +250,7 @@ def test_a_canary_can_be_undone_at_once_while_stable_is_kept_ready():
     world.run(20)
     world.command("undo")
     world.run(3)
-    assert world.status.result is Result.UNDONE and world.router.share_of("v1") == 1.0
+    assert world.status.latest.result is Result.UNDONE and world.router.share_of("v1") == 1.0
 
 
 def test_a_preview_with_little_traffic_is_no_reference_for_a_worse_version():
@@ -288,9 +289,9 @@ def frozen_after_switch() -> World:
 
 def test_what_is_frozen_after_the_switch_is_still_counted():
     world = frozen_after_switch()
-    counted = world.status.evidence["tasks"].all_c
+    counted = world.status.latest.evidence["tasks"].all_c
     world.run(120)
-    assert world.status.evidence["tasks"].all_c > counted + 1000
+    assert world.status.latest.evidence["tasks"].all_c > counted + 1000
 
 
 def test_retrying_a_frozen_switch_goes_back_to_the_preview_with_its_gates():
@@ -321,7 +322,7 @@ def test_an_undo_that_was_aborted_is_retried_as_an_undo():
     world.run(10)
     world.command("retry")
     world.run(3000, until=Phase.DRAINING)
-    assert world.status.stable_version == "v1" and world.status.result is Result.PROMOTED
+    assert world.status.stable_version == "v1" and world.status.latest.result is Result.PROMOTED
     assert all(weight.stable != weight.candidate for weight in world.router.applied)
 
 
@@ -349,7 +350,7 @@ def test_an_undo_after_a_newer_version_failed_goes_back_and_leaves_that_one_turn
     world.behaviour["v3"] = Behaviour(tasks=0.6)
     world.declare(version="v3")
     world.run(3000, until=Phase.ROLLED_BACK)
-    assert world.status.result is Result.ROLLED_BACK
+    assert world.status.latest.result is Result.ROLLED_BACK
     world.command("undo")
     world.run(600, until=Phase.DRAINING)
     assert world.status.stable_version == "v1" and world.status.last_command is not None
@@ -409,7 +410,7 @@ def test_after_a_switch_too_nothing_is_proved_by_outcomes_that_are_not_mature():
     world.run(4000, until=Phase.BAKING)
     began = world.clock.at
     world.run(1000)
-    assert world.status.evidence["tasks"].proof.e_value == pytest.approx(1.0)
+    assert world.status.latest.evidence["tasks"].proof.e_value == pytest.approx(1.0)
     world.run(3000, until=Phase.DRAINING)
     assert world.clock.at - began > timedelta(minutes=20)
 
@@ -423,7 +424,7 @@ def test_a_check_before_promotion_is_not_skipped_by_passing_the_bake_by_hand():
     assert world.status.phase is Phase.BAKING and world.status.reason is Reason.CHECK_RUNNING
     world.gatekeeper.verdicts["evals"] = CheckFact(passed=True)
     world.run(10, until=Phase.DRAINING)
-    assert world.status.result is Result.PROMOTED
+    assert world.status.latest.result is Result.PROMOTED
 
 
 def test_thawing_halves_the_budget_for_false_rollbacks():
@@ -431,7 +432,7 @@ def test_thawing_halves_the_budget_for_false_rollbacks():
     before = world.plans[-1].decisions[-1].threshold_e
     world.command("retry")
     world.run(20)
-    assert world.status.retries == 1 and world.records.decisions[-1].threshold_e == 2 * before
+    assert world.status.latest.retries == 1 and world.records.decisions[-1].threshold_e == 2 * before
 
 
 def test_a_preview_that_never_learns_enough_is_undecided_when_its_time_is_over():
@@ -499,7 +500,7 @@ def test_a_failed_version_can_be_retried_while_the_one_before_drains():
     world.run(5)
     world.command("retry")
     world.run(3)
-    assert world.status.candidate_version == "v2" and world.status.retries == 1
+    assert world.status.candidate_version == "v2" and world.status.latest.retries == 1
 
 
 def test_an_undo_meant_for_another_version_is_refused():
@@ -531,7 +532,7 @@ def test_what_was_undone_starts_again_once_it_is_declared_anew_or_retried():
             world.command("retry")
         world.run(5)
         assert world.status.candidate_version == "v2" and world.status.is_active
-        assert world.status.retries == 0, "nothing was found against it"
+        assert world.status.latest.retries == 0, "nothing was found against it"
 
 
 def test_a_candidate_that_is_down_before_any_user_is_no_harm_that_must_be_accepted():

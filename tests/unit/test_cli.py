@@ -28,6 +28,7 @@ from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
+from tests.statuses import status_with
 from tests.world import POLICY as WORLD_POLICY
 from tests.world import Behaviour, World, policy, spec
 
@@ -273,13 +274,13 @@ def test_starting_the_stable_version_is_done_whatever_happened_to_another(record
     ("status", "code"),
     [
         (None, 130),
-        (Status(phase=Phase.STABLE, result=Result.PROMOTED), 0),
-        (Status(phase=Phase.STABLE), 0),
-        (Status(phase=Phase.ROLLED_BACK, result=Result.ROLLED_BACK), 3),
-        (Status(phase=Phase.ROLLED_BACK, result=Result.STOPPED), 3),
-        (Status(phase=Phase.ROLLED_BACK, result=Result.ABORTED), 4),
-        (Status(phase=Phase.PAUSED), 4),
-        (Status(phase=Phase.FROZEN), 4),
+        (status_with(phase=Phase.STABLE, result=Result.PROMOTED), 0),
+        (status_with(phase=Phase.STABLE), 0),
+        (status_with(phase=Phase.ROLLED_BACK, result=Result.ROLLED_BACK), 3),
+        (status_with(phase=Phase.ROLLED_BACK, result=Result.STOPPED), 3),
+        (status_with(phase=Phase.ROLLED_BACK, result=Result.ABORTED), 4),
+        (status_with(phase=Phase.PAUSED), 4),
+        (status_with(phase=Phase.FROZEN), 4),
     ],
 )
 def test_exit_codes_mean_what_the_design_says(status, code):
@@ -287,22 +288,22 @@ def test_exit_codes_mean_what_the_design_says(status, code):
 
 
 def test_what_was_superseded_is_no_success_of_the_version_that_was_asked_for():
-    promoted = Status(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v3")
+    promoted = status_with(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v3")
     assert exit_code(promoted, "v3", "v2") == 4
     assert exit_code(promoted, "v3", "v3") == 0
     assert "superseded by v3" in meaning(4, promoted, "v3")
 
 
 def test_a_version_that_failed_before_and_did_not_start_is_no_success():
-    after = Status(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v3", failed={"v2": 0})
+    after = status_with(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v3", failed={"v2": 0})
     assert exit_code(after, "v2", "v2") == 3
     assert exit_code(after.model_copy(update={"result": None}), "v2", "v2") == 3
-    undone = Status(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v1", declined_version="v2")
+    undone = status_with(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v1", declined_version="v2")
     assert exit_code(undone, "v2", "v2") == 4
 
 
 def test_following_ends_once_another_version_is_wanted():
-    now = Rollout(Metadata(name="a"), spec("v3", policy()), Status(stable_version="v3", result=Result.PROMOTED))
+    now = Rollout(Metadata(name="a"), spec("v3", policy()), status_with(stable_version="v3", result=Result.PROMOTED))
     done = until_over(OnPause.WAIT, lambda: now)
     assert done(Plan(now.status, (), (), 1.0))
     assert not done(Plan(now.status.model_copy(update={"phase": Phase.SUPERSEDING}), (), (), 1.0))

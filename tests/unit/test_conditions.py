@@ -11,6 +11,7 @@ from rollout.model.status.conditions import MESSAGE_MAX, ConditionType
 from rollout.model.status.status import Status
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase, Reason, Result
+from tests.statuses import status_with
 from tests.world import World
 
 NOW = World().clock.at
@@ -34,39 +35,32 @@ CASES = {
     "nothing is wanted but what is stable": (BASE, "v1", ("True", "False", "False", "False")),
     "another version is wanted and about to start": (BASE, "v2", ("False", "True", "False", "False")),
     "it is under way": (
-        BASE.model_copy(update={"phase": Phase.OBSERVING, "candidate_version": "v2"}),
+        status_with(BASE, phase=Phase.OBSERVING, candidate_version="v2"),
         "v2",
         ("False", "True", "False", "False"),
     ),
     "it waits for a human": (
-        BASE.model_copy(update={"phase": Phase.PAUSED, "candidate_version": "v2"}),
+        status_with(BASE, phase=Phase.PAUSED, candidate_version="v2"),
         "v2",
         ("False", "False", "False", "True"),
     ),
     "it is frozen": (
-        BASE.model_copy(update={"phase": Phase.FROZEN, "candidate_version": "v2"}),
+        status_with(BASE, phase=Phase.FROZEN, candidate_version="v2"),
         "v2",
         ("False", "False", "True", "False"),
     ),
     "it was rolled back": (
-        BASE.model_copy(
-            update={
-                "phase": Phase.ROLLED_BACK,
-                "candidate_version": "v2",
-                "result": Result.ROLLED_BACK,
-                "failed": {"v2": 0},
-            }
-        ),
+        status_with(BASE, phase=Phase.ROLLED_BACK, candidate_version="v2", result=Result.ROLLED_BACK, failed={"v2": 0}),
         "v2",
         ("False", "False", "True", "False"),
     ),
     "it is promoted and drains": (
-        BASE.model_copy(update={"phase": Phase.DRAINING, "stable_version": "v2", "candidate_version": "v2"}),
+        status_with(BASE, phase=Phase.DRAINING, stable_version="v2", candidate_version="v2"),
         "v2",
         ("True", "False", "False", "False"),
     ),
     "it was rolled back, and the stable version is wanted again": (
-        BASE.model_copy(update={"phase": Phase.ROLLED_BACK, "candidate_version": "v2", "failed": {"v2": 0}}),
+        status_with(BASE, phase=Phase.ROLLED_BACK, candidate_version="v2", failed={"v2": 0}),
         "v1",
         ("True", "False", "False", "False"),
     ),
@@ -89,7 +83,7 @@ def test_a_fault_in_the_spec_is_stalled_and_keeps_what_is_ready():
 def test_times_move_only_when_the_answer_does():
     shown, _ = told(BASE)
     later = NOW + timedelta(hours=1)
-    again, by = told(BASE.model_copy(update={"message": "other words"}), before=shown.conditions, now=later)
+    again, by = told(status_with(BASE, message="other words"), before=shown.conditions, now=later)
     assert {each.last_transition_time for each in again.conditions} == {NOW} and by[
         ConditionType.READY
     ].message == "other words"
@@ -103,27 +97,21 @@ def test_times_move_only_when_the_answer_does():
 )
 def test_whether_traffic_is_where_it_should_be_is_what_the_requests_show(effective, expected):
     traffic = Traffic(wanted_bp=1000, effective=effective)
-    status = BASE.model_copy(update={"phase": Phase.OBSERVING, "candidate_version": "v2", "traffic": traffic})
+    status = status_with(BASE, phase=Phase.OBSERVING, candidate_version="v2", traffic=traffic)
     assert told(status, "v2")[1][ConditionType.TRAFFIC_EFFECTIVE].status == expected
     assert told(BASE)[1][ConditionType.TRAFFIC_EFFECTIVE].status == "Unknown"
 
 
 def test_every_condition_is_about_the_generation_that_was_seen_and_no_message_is_too_long():
-    shown, _ = told(BASE.model_copy(update={"message": "x" * 5000}))
+    shown, _ = told(status_with(BASE, message="x" * 5000))
     assert {each.observed_generation for each in shown.conditions} == {3} and shown.observed_generation == 3
     assert max(len(each.message) for each in shown.conditions) <= MESSAGE_MAX
     assert {each.type for each in shown.conditions} == set(ConditionType)
 
 
 def test_people_see_the_candidates_share_and_its_step():
-    status = BASE.model_copy(
-        update={
-            "phase": Phase.OBSERVING,
-            "candidate_version": "v2",
-            "steps": 3,
-            "step": 1,
-            "traffic": Traffic(wanted_bp=1050),
-        }
+    status = status_with(
+        BASE, phase=Phase.OBSERVING, candidate_version="v2", steps=3, step=1, traffic=Traffic(wanted_bp=1050)
     )
     shown, _ = told(status, "v2")
     assert (shown.weight, shown.step_label) == ("10.5%", "2/3")

@@ -18,6 +18,7 @@ from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
+from tests.statuses import status_with
 from tests.world import policy, spec
 
 
@@ -70,7 +71,7 @@ def machines(monkeypatch):
 
 
 def declared(store: Store, name: str, phase: Phase = Phase.OBSERVING) -> None:
-    status = Status(phase=phase, stable_version="v1", candidate_version="v2")
+    status = status_with(phase=phase, stable_version="v1", candidate_version="v2")
     store.declare(Rollout(Metadata(name=name), spec("v2", policy()), status))
 
 

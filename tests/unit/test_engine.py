@@ -22,9 +22,9 @@ def weights(world: World) -> list[int]:
 def test_a_good_candidate_climbs_every_step_and_is_promoted():
     world = World()
     status = world.run(4 * HOUR, until=Phase.STABLE)
-    while world.status.phase is not Phase.STABLE or world.status.result is None:
+    while world.status.phase is not Phase.STABLE or world.status.latest.result is None:
         status = world.run(2 * HOUR)
-    assert status.result is Result.PROMOTED
+    assert status.latest.result is Result.PROMOTED
     assert status.stable_version == "v2" and status.previous_version == "v1"
     assert weights(world) == [0, 1000, 2500, 5000, 10_000]
     assert world.router.in_force == SetWeight("v2")
@@ -37,9 +37,9 @@ def test_a_candidate_that_fails_tasks_while_answering_is_rolled_back_with_the_nu
     world = World()
     world.behaviour["v2"] = Behaviour(tasks=0.20)
     status = world.run(4 * HOUR, until=Phase.ROLLED_BACK)
-    assert status.result is Result.ROLLED_BACK and status.reason is Reason.WORSE
-    assert status.culprits == ("tasks",)
-    bad, all_ = status.evidence["tasks"].bad_c, status.evidence["tasks"].all_c
+    assert status.latest.result is Result.ROLLED_BACK and status.reason is Reason.WORSE
+    assert status.latest.culprits == ("tasks",)
+    bad, all_ = status.latest.evidence["tasks"].bad_c, status.latest.evidence["tasks"].all_c
     assert f"v2 {bad:.0f} of {all_:.0f}" in status.message and "Evidence" in status.message
     assert world.router.in_force == SetWeight("v1", "v2", 0)
 
@@ -57,7 +57,7 @@ def test_a_regression_that_begins_at_full_traffic_is_found_against_the_frozen_re
     world.run(4 * HOUR, until=Phase.BAKING)
     world.behaviour["v2"] = Behaviour(tasks=0.3)
     status = world.run(HOUR, until=Phase.ROLLED_BACK)
-    assert status.result is Result.ROLLED_BACK
+    assert status.latest.result is Result.ROLLED_BACK
     assert "reference: frozen" in status.message
     assert status.stable_version == "v1"
 
@@ -75,9 +75,9 @@ def test_undecided_reacts_as_declared_but_never_into_promotion(undecided, phase)
     world = World(policy(reactions={"undecided": undecided}), rate=0.05)
     status = world.run(8 * HOUR, until=phase, every_s=5)
     assert status.phase is phase
-    assert status.result is not Result.PROMOTED
+    assert status.latest.result is not Result.PROMOTED
     if undecided == "advance":
-        assert status.step == 2, "the step before the last was passed, the last was not"
+        assert status.latest.step == 2, "the step before the last was passed, the last was not"
 
 
 def test_a_weight_is_asked_for_in_the_status_before_it_is_written_to_the_router():
@@ -112,7 +112,7 @@ def test_harm_is_still_judged_while_a_step_waits_for_an_approval():
     world.run(HOUR, until=Phase.PAUSED)
     world.behaviour["v2"] = Behaviour(tasks=0.5)
     status = world.run(HOUR, until=Phase.ROLLED_BACK)
-    assert status.result is Result.ROLLED_BACK
+    assert status.latest.result is Result.ROLLED_BACK
 
 
 def test_abort_works_with_metrics_and_candidate_down_and_reaches_zero():
@@ -122,7 +122,7 @@ def test_abort_works_with_metrics_and_candidate_down_and_reaches_zero():
     world.workloads.down = {"v2"}
     world.command("abort", phase="Preflight", step=9)
     status = world.run(60, until=Phase.ROLLED_BACK)
-    assert status.result is Result.ABORTED
+    assert status.latest.result is Result.ABORTED
     assert world.router.in_force == SetWeight("v1", "v2", 0)
     assert "ada" in status.message and "because" in status.message
 
@@ -134,7 +134,7 @@ def test_a_stale_command_is_refused_with_the_reason():
     world.look()
     outcome = world.status.last_command
     assert outcome and not outcome.accepted and "step 3" in outcome.message
-    assert world.status.step == 0
+    assert world.status.latest.step == 0
 
 
 def test_a_command_seen_twice_is_carried_out_once():
@@ -153,13 +153,13 @@ def test_a_command_seen_twice_is_carried_out_once():
 def test_promote_passes_a_step_by_hand_and_says_so():
     world = World(rate=0.2)
     for _ in range(4):
-        world.run(HOUR, until=Phase.OBSERVING if world.status.step < 2 else None, every_s=1)
+        world.run(HOUR, until=Phase.OBSERVING if world.status.latest.step < 2 else None, every_s=1)
         if world.status.phase not in (Phase.OBSERVING, Phase.PAUSED, Phase.BAKING):
             break
         world.command("promote")
         world.run(2)
     world.run(HOUR)
-    assert world.status.result is Result.PROMOTED
+    assert world.status.latest.result is Result.PROMOTED
     assert "by hand" in world.status.message
 
 
@@ -172,8 +172,8 @@ def test_a_retried_version_has_half_the_budget_and_fresh_books():
     assert world.status.phase is Phase.ROLLED_BACK, "nothing starts by itself"
     world.command("retry")
     world.look()
-    assert world.status.phase is Phase.PREFLIGHT and world.status.retries == 1
-    assert world.status.evidence["tasks"].all_c == 0
+    assert world.status.phase is Phase.PREFLIGHT and world.status.latest.retries == 1
+    assert world.status.latest.evidence["tasks"].all_c == 0
     world.run(2 * HOUR, until=Phase.ROLLED_BACK)
     assert world.plans[-1].decisions[-1].threshold_e == pytest.approx(2 * threshold)
 
@@ -185,7 +185,7 @@ def test_another_version_in_mid_flight_first_goes_back_to_stable():
     world.run(120, until=Phase.PREFLIGHT)
     back = world.router.applied.index(SetWeight("v1", "v2", 0), 2)
     assert all(weight.candidate != "v3" for weight in world.router.applied[: back + 1])
-    assert world.status.candidate_version == "v3" and world.status.evidence["tasks"].all_c == 0
+    assert world.status.candidate_version == "v3" and world.status.latest.evidence["tasks"].all_c == 0
     world.run(60, until=Phase.OBSERVING)
     assert world.router.in_force == SetWeight("v1", "v3", 1000)
 
@@ -226,7 +226,7 @@ def test_a_split_that_is_not_what_was_asked_for_blocks_promotion_but_rolls_nothi
     true_share = world.router.share_of
     world.router.share_of = lambda version: true_share(version) * (0.3 if version == "v2" else 1.0)  # type: ignore[method-assign]
     world.run(3 * HOUR, every_s=5)
-    assert world.status.step == 0 and world.status.phase in (Phase.OBSERVING, Phase.PAUSED)
+    assert world.status.latest.step == 0 and world.status.phase in (Phase.OBSERVING, Phase.PAUSED)
     assert world.status.reason in (Reason.TRAFFIC_NOT_SHIFTING, Reason.SAMPLE_RATIO)
 
 
@@ -250,16 +250,16 @@ def test_a_source_that_is_down_holds_and_what_happened_meanwhile_is_counted_late
     world = World(rate=50)
     world.run(10 * 60, until=Phase.OBSERVING)
     world.run(60)
-    before = world.status.evidence["tasks"].all_c
+    before = world.status.latest.evidence["tasks"].all_c
     world.metrics.failing = {"tasks"}
     world.run(10 * 60)
-    assert world.status.phase is Phase.OBSERVING and world.status.step == 0
+    assert world.status.phase is Phase.OBSERVING and world.status.latest.step == 0
     assert world.status.reason is Reason.SOURCE_ERROR
-    assert world.status.evidence["tasks"].verdict is Verdict.SOURCE_ERROR
-    assert world.status.evidence["tasks"].all_c == before
+    assert world.status.latest.evidence["tasks"].verdict is Verdict.SOURCE_ERROR
+    assert world.status.latest.evidence["tasks"].all_c == before
     world.metrics.failing = set()
     world.run(11)
-    assert world.status.evidence["tasks"].all_c > before + 50 * 600 * 0.1 * 0.8
+    assert world.status.latest.evidence["tasks"].all_c > before + 50 * 600 * 0.1 * 0.8
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_no_outcomes_is_no_data_and_never_success():
     world.run(10 * 60, until=Phase.OBSERVING)
     world.rate = 0.0
     world.run(HOUR)
-    assert world.status.reason is Reason.NO_DATA and world.status.step == 0
+    assert world.status.reason is Reason.NO_DATA and world.status.latest.step == 0
 
 
 def test_a_bound_that_both_versions_break_is_the_environment():
@@ -308,7 +308,7 @@ def test_a_bound_that_only_the_candidate_breaks_rolls_back():
     world = World(policy(kpis=kpis), rate=50)
     world.behaviour["v2"] = Behaviour(errors=0.15)
     status = world.run(2 * HOUR, until=Phase.ROLLED_BACK)
-    assert status.culprits == ("errors",)
+    assert status.latest.culprits == ("errors",)
 
 
 def test_a_step_passed_by_hand_without_any_reference_stops_before_promotion():
@@ -349,7 +349,7 @@ def test_requests_before_the_weight_came_into_force_say_nothing_about_the_split(
     world.run(100)
     world.router.deaf = False
     world.run(200)
-    assert world.status.phase is Phase.OBSERVING and world.status.traffic.effective != "refuted"
+    assert world.status.phase is Phase.OBSERVING and world.status.latest.traffic.effective != "refuted"
 
 
 def test_a_pause_for_a_wrong_split_can_be_left_once_the_router_is_mended():
@@ -362,7 +362,7 @@ def test_a_pause_for_a_wrong_split_can_be_left_once_the_router_is_mended():
     del world.router.share_of
     world.command("resume")
     world.run(20 * 60, until=Phase.SHIFTING)
-    assert world.status.step == 1
+    assert world.status.latest.step == 1
 
 
 def test_a_pause_because_of_harm_can_be_left_knowingly_or_when_the_harm_is_over():
@@ -380,10 +380,10 @@ def test_a_pause_because_of_harm_can_be_left_knowingly_or_when_the_harm_is_over(
     assert world.status.phase is Phase.OBSERVING
     world.behaviour["v2"] = Behaviour(tasks=0.5)
     world.run(HOUR, until=Phase.PAUSED)
-    step = world.status.step
+    step = world.status.latest.step
     world.command("promote")
     world.run(30)
-    assert world.status.step == step + 1 or world.status.phase is Phase.BAKING
+    assert world.status.latest.step == step + 1 or world.status.phase is Phase.BAKING
     assert "knowing that it is worse" in world.status.last_command.message
 
 
@@ -398,7 +398,7 @@ def test_harm_in_the_bake_can_be_passed_knowingly_also_when_a_look_is_due():
     world.pass_s(30)
     world.command("promote")
     world.run(10, until=Phase.DRAINING)
-    assert world.status.result is Result.PROMOTED and "by hand" in world.status.message
+    assert world.status.latest.result is Result.PROMOTED and "by hand" in world.status.message
 
 
 def test_a_bake_without_a_reference_advises_what_can_help():
@@ -413,7 +413,7 @@ def test_a_bake_without_a_reference_advises_what_can_help():
     assert "promote it knowingly" in world.status.last_command.message
     world.command("promote")
     world.run(60, until=Phase.STABLE)
-    assert world.status.result is Result.PROMOTED
+    assert world.status.latest.result is Result.PROMOTED
 
 
 def test_a_weight_that_is_still_on_its_way_is_called_back_by_an_abort():
@@ -509,7 +509,7 @@ def test_what_happened_in_the_warm_up_is_no_evidence_even_if_it_was_read_late():
     world.run(5)
     world.metrics.failing = set()
     world.run(20)
-    assert world.status.evidence["tasks"].bad_c < 20
+    assert world.status.latest.evidence["tasks"].bad_c < 20
 
 
 def test_an_edit_of_a_kpi_in_mid_flight_does_not_blind_the_rollout():
@@ -518,7 +518,7 @@ def test_an_edit_of_a_kpi_in_mid_flight_does_not_blind_the_rollout():
     kpis = [{"name": "renamed", "bad": "a", "total": "b", "margin": {"absolute": "3%"}}]
     world.policy = policy(kpis=kpis)
     world.run(60)
-    assert all(state.verdict is not Verdict.SOURCE_ERROR for state in world.status.evidence.values())
+    assert all(state.verdict is not Verdict.SOURCE_ERROR for state in world.status.latest.evidence.values())
 
 
 def test_an_abort_holds_also_for_the_version_that_was_about_to_begin():
@@ -576,14 +576,14 @@ def test_an_advisory_kpi_neither_rolls_back_nor_blocks():
     world = World(policy(kpis=kpis), rate=50)
     world.behaviour["v2"] = Behaviour(tasks=0.5)
     world.run(6 * HOUR, until=Phase.STABLE, every_s=5)
-    assert world.status.result is Result.PROMOTED
+    assert world.status.latest.result is Result.PROMOTED
 
 
 def test_checks_that_never_pass_stop_the_rollout_before_any_traffic():
     world = World()
     world.metrics.failing = {"tasks"}
     status = world.run(HOUR, until=Phase.ROLLED_BACK)
-    assert status.result is Result.STOPPED and status.reason is Reason.PREFLIGHT_FAILED
+    assert status.latest.result is Result.STOPPED and status.reason is Reason.PREFLIGHT_FAILED
     assert all(weight.candidate_bp == 0 for weight in world.router.applied)
 
 

@@ -19,7 +19,7 @@ def observing(**changes):
     world = World(policy(canary=STEPS, **changes), rate=20)
     world.run(400, until=Phase.OBSERVING)
     world.run(60)
-    assert world.status.phase is Phase.OBSERVING and world.status.step == 0
+    assert world.status.phase is Phase.OBSERVING and world.status.latest.step == 0
     return world
 
 
@@ -33,8 +33,8 @@ def test_a_gap_is_no_time_at_a_weight_and_three_samples_must_follow_it():
     world = observing()
     gap(world, 600)
     world.run(15)
-    assert world.status.step == 0 and world.status.reason in (Reason.HOLDING, Reason.AFTER_GAP)
-    assert world.status.looks_in_window <= 2
+    assert world.status.latest.step == 0 and world.status.reason in (Reason.HOLDING, Reason.AFTER_GAP)
+    assert world.status.latest.samples_in_window <= 2
     at = world.clock.at
     world.run(300, until=Phase.SHIFTING)
     assert (world.clock.at - at).total_seconds() > 20, "it was watched for a while longer"
@@ -46,7 +46,7 @@ def test_a_candidate_that_fails_in_a_gap_is_rolled_back_and_passes_nothing():
     gap(world, 120)
     steps = set()
     for _ in range(120):
-        steps.add(world.look().status.step)
+        steps.add(world.look().status.latest.step)
         world.pass_s(1)
         if world.status.phase is Phase.ROLLED_BACK:
             break
@@ -68,13 +68,13 @@ def test_the_same_samples_again_are_no_look():
     read = world.metrics.read
     world.metrics.read = lambda *given: replace(read(*given), mark="the same")
     world.run(11)
-    looks, counted = world.status.looks_in_window, world.status.evidence["tasks"].all_c
+    looks, counted = world.status.latest.samples_in_window, world.status.latest.evidence["tasks"].all_c
     world.run(200)
-    assert world.status.looks_in_window == looks and world.status.evidence["tasks"].all_c == counted
-    assert world.status.step == 0, "nothing passes on what was seen before"
+    assert world.status.latest.samples_in_window == looks and world.status.latest.evidence["tasks"].all_c == counted
+    assert world.status.latest.step == 0, "nothing passes on what was seen before"
     world.metrics.read = read
     world.run(600, until=Phase.SHIFTING)
-    assert world.status.step == 1
+    assert world.status.latest.step == 1
 
 
 def test_a_candidate_that_is_down_is_noticed_also_while_its_samples_are_old():
@@ -96,7 +96,7 @@ def test_a_sample_counts_from_when_it_was_taken_not_from_when_it_was_read():
 
     world.metrics.read = late
     world.run(11)
-    assert world.status.counters.read_at["tasks"] <= taken
+    assert world.status.latest.counters.read_at["tasks"] <= taken
 
 
 @given(*(st.floats(min_value=0.0, allow_nan=False, allow_infinity=True) for _ in range(4)))

@@ -17,6 +17,7 @@ from rollout.model.rollout import Rollout
 from rollout.model.status.decision import CommandOutcome, Decision
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Reason, Result
+from tests.statuses import status_with
 from tests.world import policy, spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,7 +52,7 @@ def decision(kind: str = "transition", message: str = "because") -> Decision:
 
 def test_what_is_saved_is_there_for_whoever_comes_next(store):
     held = store.hold(AGENT, lambda _: ROLLOUT)
-    status = Status(stable_version="v1", candidate_version="v2", phase=Phase.OBSERVING, harm_e=1.2345678901234567)
+    status = status_with(stable_version="v1", candidate_version="v2", phase=Phase.OBSERVING, harm_e=1.2345678901234567)
     held.save(status, (decision(), decision("look")))
     held.release()
     again = Store(store.directory)
@@ -122,9 +123,11 @@ def test_records_of_the_release_before_are_brought_up_to_date(tmp_path):
 def test_a_release_that_ends_twice_is_told_once_by_its_last_end(store):
     """Superseded, and aborted before everything was back on stable."""
     held = store.hold(AGENT, lambda _: ROLLOUT)
-    begun = Status(stable_version="v1", candidate_version="v2", phase=Phase.OBSERVING, started_at=NOW, phase_since=NOW)
+    begun = status_with(
+        stable_version="v1", candidate_version="v2", phase=Phase.OBSERVING, started_at=NOW, phase_since=NOW
+    )
     for phase, result in ((Phase.OBSERVING, None), (Phase.SUPERSEDING, None), (Phase.ROLLED_BACK, Result.ABORTED)):
-        held.save(begun.model_copy(update={"phase": phase, "result": result}), (decision(),))
+        held.save(status_with(begun, phase=phase, result=result), (decision(),))
     assert [each.result for each in store.releases("agent", 10)] == [Result.ABORTED]
     held.release()
 

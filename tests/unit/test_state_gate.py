@@ -56,21 +56,21 @@ def served(found):
 
 def test_versions_that_go_together_are_released_and_the_contract_is_kept():
     found = world(SAME, SAME)
-    assert found.run(20_000, until=Phase.DRAINING).result is Result.PROMOTED
-    assert found.status.contracts["v2"].text and found.status.state.verdict.backward == "ok"
+    assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED
+    assert found.status.contracts["v2"].text and found.status.latest.state.verdict.backward == "ok"
 
 
 @pytest.mark.parametrize("require", ["full", "backward"])
 def test_a_renamed_node_is_stopped_at_once_and_before_any_traffic(require):
     found = world(SAME, RENAMED, {"require": require})
     status = found.run(60, until=Phase.ROLLED_BACK)
-    assert status.result is Result.STOPPED and status.reason is Reason.STATE_INCOMPATIBLE
+    assert status.latest.result is Result.STOPPED and status.reason is Reason.STATE_INCOMPATIBLE
     assert "NODE_REMOVED /nodes/approve" in status.message and not served(found)
 
 
 def test_what_is_not_asked_for_does_not_block():
     found = world(KIND, WIDER, {"require": "backward"})
-    assert found.run(20_000, until=Phase.DRAINING).result is Result.PROMOTED
+    assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED
 
 
 @pytest.mark.parametrize(
@@ -89,24 +89,24 @@ def test_a_contract_that_cannot_be_had_blocks_and_is_no_pass(missing):
     found = world(SAME, missing)
     found.run(300)
     assert found.status.phase is Phase.PREFLIGHT and found.status.reason is Reason.STATE_UNKNOWN and not served(found)
-    assert found.run(600, until=Phase.ROLLED_BACK).result is Result.STOPPED
+    assert found.run(600, until=Phase.ROLLED_BACK).latest.result is Result.STOPPED
 
 
 def test_a_contract_that_comes_late_lets_the_rollout_go_on():
     found = world(SAME, None)
     found.run(60)
     found.states.texts["v2"] = Told(text=json.dumps(SAME))
-    assert found.run(20_000, until=Phase.DRAINING).result is Result.PROMOTED
+    assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED
 
 
 def test_what_cannot_be_told_passes_where_the_policy_says_so():
     found = world(SAME, None, {"onUnknown": "warn"})
-    assert found.run(20_000, until=Phase.DRAINING).result is Result.PROMOTED
+    assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED
 
 
 def test_without_a_contract_declared_nothing_is_checked():
     found = World()
-    assert found.run(20_000, until=Phase.DRAINING).result is Result.PROMOTED and found.status.state is None
+    assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED and found.status.latest.state is None
 
 
 @pytest.mark.parametrize("stable", [SAME, MODEL])
@@ -166,7 +166,7 @@ def test_nothing_gets_lost_among_many_findings(require):
 def test_a_look_that_finds_nobody_waiting_clears_a_node_that_went():
     found = world(SAME, RENAMED, {"require": "backward"}, store=True)
     found.states.seen = NOBODY
-    assert found.run(20_000, until=Phase.DRAINING).result is Result.PROMOTED
+    assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_no_traffic_moves_before_live_conversations_were_looked_at():
     found.run(120)
     assert found.status.phase is Phase.PREFLIGHT and "live conversations" in found.status.message
     found.states.seen = NOBODY
-    assert found.run(20_000, until=Phase.DRAINING).result is Result.PROMOTED
+    assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED
 
 
 def test_a_store_that_is_down_blocks_before_traffic_and_stops_no_rollout_under_way():
@@ -196,14 +196,14 @@ def test_a_store_that_is_down_blocks_before_traffic_and_stops_no_rollout_under_w
     found.states.seen = NOBODY
     found.run(2_000, until=Phase.OBSERVING)
     found.states.seen = down
-    assert found.run(20_000, until=Phase.DRAINING).result is Result.PROMOTED
+    assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED
 
 
 def test_conversations_that_the_candidate_cannot_read_stop_it_whatever_the_contracts_say():
     found = world(SAME, SAME, store=True)
     found.states.seen = NOBODY.model_copy(update={"backward": 3, "backward_reasons": {"value of topic": 3}})
     status = found.run(60, until=Phase.ROLLED_BACK)
-    assert status.result is Result.STOPPED and "value of topic (3)" in status.message and not served(found)
+    assert status.latest.result is Result.STOPPED and "value of topic (3)" in status.message and not served(found)
 
 
 def test_conversations_that_come_to_wait_where_the_candidate_has_no_node_send_it_back():
@@ -212,7 +212,7 @@ def test_conversations_that_come_to_wait_where_the_candidate_has_no_node_send_it
     found.run(2_000, until=Phase.OBSERVING)
     found.states.seen = NOBODY.model_copy(update={"backward": 1, "backward_reasons": {"node approve": 1}})
     status = found.run(100, until=Phase.ROLLED_BACK)
-    assert status.reason is Reason.STATE_INCOMPATIBLE and status.result is Result.ROLLED_BACK
+    assert status.reason is Reason.STATE_INCOMPATIBLE and status.latest.result is Result.ROLLED_BACK
 
 
 # -- the point of no return --------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def past_no_return(gate, **behaviour):
     found = world(KIND, WIDER, {"require": "backward", **gate}, store=True)
     found.states.seen = NOBODY
     found.run(2_000, until=Phase.OBSERVING)
-    assert found.status.state.no_return_at is None
+    assert found.status.latest.state.no_return_at is None
     found.states.seen = NOBODY.model_copy(update={"forward": 7, "forward_reasons": {"value of kind": 7}})
     found.run(30)
     for name, share in behaviour.items():
@@ -232,7 +232,7 @@ def past_no_return(gate, **behaviour):
 
 def test_the_point_of_no_return_is_told_with_how_many_it_concerns():
     found = past_no_return({})
-    state = found.status.state
+    state = found.status.latest.state
     assert state.no_return_at is not None and state.affected == 7
     told = [each.message for each in found.records.decisions if "point of no return" in each.message]
     assert len(told) == 1 and "7 conversations" in told[0]
@@ -246,20 +246,24 @@ def test_a_worse_candidate_that_cannot_be_taken_back_without_harm_is_frozen():
     status = found.run(20_000, until=Phase.FROZEN)
     assert status.phase is Phase.FROZEN and "7 conversations" in status.message and "Not rolled back" in status.message
     found.command("abort")
-    assert found.run(100, until=Phase.ROLLED_BACK).result is Result.ABORTED
+    assert found.run(100, until=Phase.ROLLED_BACK).latest.result is Result.ABORTED
 
 
 def test_a_worse_candidate_is_taken_back_at_a_price_where_the_policy_says_so():
     found = past_no_return({"pastNoReturn": "rollback"}, tasks=0.6)
     status = found.run(20_000, until=Phase.ROLLED_BACK)
-    assert status.result is Result.ROLLED_BACK and "It costs" in status.message and "7 conversations" in status.message
+    assert (
+        status.latest.result is Result.ROLLED_BACK
+        and "It costs" in status.message
+        and "7 conversations" in status.message
+    )
 
 
 def test_without_a_store_the_point_of_no_return_is_the_first_traffic_and_nobody_can_count():
     found = world(KIND, WIDER, {"require": "backward"})
     found.run(2_000, until=Phase.OBSERVING)
     found.run(5)
-    assert found.status.state.no_return_at is not None and found.status.state.affected is None
+    assert found.status.latest.state.no_return_at is not None and found.status.latest.state.affected is None
     found.behaviour["v2"].tasks = 0.6
     assert "their number is not known" in found.run(20_000, until=Phase.FROZEN).message
 
@@ -270,10 +274,10 @@ def test_what_nobody_can_count_any_more_is_feared_and_cleared_by_the_next_count(
     found.run(2_000, until=Phase.OBSERVING)
     found.states.seen = NOBODY.model_copy(update={"problem": "the store is down"})
     found.run(5)
-    assert found.status.state.no_return_at is not None and found.status.state.affected is None
+    assert found.status.latest.state.no_return_at is not None and found.status.latest.state.affected is None
     found.states.seen = NOBODY
     found.run(5)
-    assert found.status.state.no_return_at is None
+    assert found.status.latest.state.no_return_at is None
 
 
 def test_a_contract_that_is_edited_away_in_mid_flight_leaves_the_gate_in_force():

@@ -21,12 +21,14 @@ from rollout.model.api.naming import Naming
 from rollout.model.api.rollout import Backends, Metadata
 from rollout.model.api.state_sources import ContractSource, StateStore
 from rollout.model.rollout import Rollout
-from rollout.model.status.status import Pinned, Status
+from rollout.model.status.release import Pinned
+from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
 from rollout.runtime.clock import WallClock
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi
+from tests.statuses import status_with
 from tests.world import policy, spec
 
 CONTRACT = json.dumps(
@@ -214,7 +216,7 @@ def under_way(path, old=CONTRACT, new=OTHER):
         update={"state_store": StateStore.model_validate({"sqlite": {"path": str(path)}})}
     )
     contracts = {"v1": Pinned(text=old, digest="1"), "v2": Pinned(text=new, digest="2")}
-    status = Status(stable_version="v1", candidate_version="v2", phase=Phase.PREFLIGHT, contracts=contracts)
+    status = status_with(stable_version="v1", candidate_version="v2", phase=Phase.PREFLIGHT, contracts=contracts)
     return Rollout(Metadata(name="shop"), changed, status)
 
 

@@ -1,11 +1,19 @@
-"""What may be changed of a status is what a status has, with the same types."""
+"""What may be changed of a status, and of its release, is what each of them has, with the same types."""
 
 from typing import get_type_hints
 
-from rollout.model.status.changes import StatusChanges
+import pytest
+
+from rollout.model.status.changes import ReleaseChanges, StatusChanges
+from rollout.model.status.release import Release
 from rollout.model.status.status import Status
 
 
-def test_a_change_can_name_every_field_of_a_status_and_no_other():
-    fields = {name: field.annotation for name, field in Status.model_fields.items()}
-    assert get_type_hints(StatusChanges) == fields
+@pytest.mark.parametrize(("changes", "model"), [(StatusChanges, Status), (ReleaseChanges, Release)])
+def test_a_change_can_name_every_field_of_its_model_and_no_other(changes, model):
+    fields = {name: field.annotation for name, field in model.model_fields.items()}
+    assert get_type_hints(changes) == fields
+
+
+def test_no_field_of_a_release_is_called_like_one_of_the_status_since_both_are_written_side_by_side():
+    assert not Release.model_fields.keys() & Status.model_fields.keys()

@@ -28,8 +28,9 @@ from rollout.errors import PageUnavailable
 from rollout.model.api.gates import Gates, Webhook
 from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
-from rollout.model.status.status import CheckRun, Status
+from rollout.model.status.release import CheckRun
 from rollout.model.status.vocabulary import Phase
+from tests.statuses import status_with
 from tests.world import EPOCH, FakeClock, policy, spec
 
 HOOK = Webhook.model_validate({"name": "evals", "url": "http://evals:8000/run", "timeout": "10m"})
@@ -151,12 +152,12 @@ def under_way(name: str = "evals") -> Rollout:
     run = CheckRun(
         id=f"agent/v2/{name}", name=name, point="before-traffic", asked_at=EPOCH, deadline=EPOCH + timedelta(seconds=60)
     )
-    status = Status(phase=Phase.PREFLIGHT, stable_version="v1", candidate_version="v2", checks=(run,))
+    status = status_with(phase=Phase.PREFLIGHT, stable_version="v1", candidate_version="v2", checks=(run,))
     return Rollout(Metadata(name="agent"), spec("v2", policy()), status)
 
 
 def over(rollout: Rollout) -> Rollout:
-    return Rollout(rollout.metadata, rollout.spec, rollout.status.model_copy(update={"checks": ()}))
+    return Rollout(rollout.metadata, rollout.spec, status_with(rollout.status, checks=()))
 
 
 @contextmanager
@@ -282,8 +283,8 @@ def test_after_a_restart_the_place_to_poll_is_not_asked_for_again(keeper):
 
     with service(evaluate) as url:
         rollout = under_way()
-        run = rollout.status.checks[0].model_copy(update={"where": f"{url}/7"})
-        known = Rollout(rollout.metadata, rollout.spec, rollout.status.model_copy(update={"checks": (run,)}))
+        run = rollout.status.latest.checks[0].model_copy(update={"where": f"{url}/7"})
+        known = Rollout(rollout.metadata, rollout.spec, status_with(rollout.status, checks=(run,)))
         settled(keeper, known, hooked(url), lambda fact: fact.passed)
     assert asks == ["GET"]
 
@@ -448,7 +449,7 @@ def test_a_trickle_over_tls_is_cut_off_too(tmp_path):
 
 def test_what_a_check_is_told_is_plain_data():
     rollout = under_way()
-    told = asked(rollout.status.checks[0], rollout, rollout.spec.backends.of, "")
+    told = asked(rollout.status.latest.checks[0], rollout, rollout.spec.backends.of, "")
     assert json.loads(json.dumps(told)) == told
     assert told["urls"] == {"stable": "http://v1:80", "candidate": "http://v2:80"} and told["preview"] == ""
 

@@ -14,7 +14,7 @@ from rollout.engine.facts import Calendar, CheckFact
 from rollout.engine.ports import Clock
 from rollout.model.api.gates import CommandGate, Gates, Webhook
 from rollout.model.rollout import Rollout
-from rollout.model.status.status import CheckRun
+from rollout.model.status.release import CheckRun
 
 Addresses = Callable[[str], Sequence[str]]
 """Where a version answers, by version."""
@@ -43,7 +43,7 @@ class CheckRunner:
 
     def checks(self, rollout: Rollout, gates: Gates) -> Mapping[str, CheckFact]:
         """Return what is known of each check under way; begin the new ones, give up those that are over."""
-        under_way = {run.id: run for run in rollout.status.checks if run.state == "running"}
+        under_way = {run.id: run for run in rollout.status.latest.checks if run.state == "running"}
         if not rollout.status.is_active:
             under_way = {}
         for gone in self._jobs.keys() - under_way.keys():

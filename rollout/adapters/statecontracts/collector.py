@@ -68,7 +68,7 @@ class StateCollector:
             return Census(
                 at=self._clock.now(), problem="a contract is too large to be kept, so nothing can be judged by it"
             )
-        gate = (read_pinned(status.policy.text).gates.state if status.policy else None) or StateGate()
+        gate = (read_pinned(status.latest.policy.text).gates.state if status.latest.policy else None) or StateGate()
         known, found = self._looked
         due = known != texts or time.monotonic() >= self._look_at
         if due and not _is_busy(self._looking):

@@ -9,7 +9,7 @@ from typing import Protocol
 from rollout.engine.facts import Verb
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
-from rollout.model.status.release import Release
+from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
 
 
@@ -40,7 +40,7 @@ class RolloutStore(Protocol):
 
     def get(self, name: str) -> Row | None: ...
 
-    def decisions(self, name: str, *, looks: bool, limit: int, of: Release | None = None) -> list[Decision]:
+    def decisions(self, name: str, *, looks: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
         """Return the newest decisions, oldest first; of: only those of one release."""
         ...
 
@@ -50,7 +50,7 @@ class RolloutStore(Protocol):
 
     def last_decision(self, name: str) -> int: ...
 
-    def releases(self, name: str, limit: int) -> list[Release]: ...
+    def releases(self, name: str, limit: int) -> list[FinishedRelease]: ...
 
     def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
         """Ask for something, meant for the moment that `status` shows; return the command's id."""

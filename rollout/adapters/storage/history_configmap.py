@@ -15,7 +15,7 @@ from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import CONFIG_MAP, Object, name_of, namespace_of, version_of
 from rollout.errors import Conflict, NotFound, Rejected
 from rollout.model.status.decision import Decision
-from rollout.model.status.release import Release
+from rollout.model.status.finished_release import FinishedRelease
 
 RELEASES_KEPT = 50
 DECISIONS_MAX_BYTES = 256 * 1024
@@ -26,7 +26,7 @@ def journal_name(rollout: str) -> str:
     return f"{rollout}-rollout"
 
 
-def write(api: Api, owner: Object, decisions: Iterable[Decision], release: Release | None) -> None:
+def write(api: Api, owner: Object, decisions: Iterable[Decision], release: FinishedRelease | None) -> None:
     """Add to a rollout's journal. Raises ClusterUnavailable; then status still has the last decisions."""
     lines = [_line(decision) for decision in decisions]
     for _ in range(TRIES_MAX):
@@ -37,7 +37,7 @@ def write(api: Api, owner: Object, decisions: Iterable[Decision], release: Relea
         return
 
 
-def _write(api: Api, owner: Object, lines: list[str], release: Release | None) -> None:
+def _write(api: Api, owner: Object, lines: list[str], release: FinishedRelease | None) -> None:
     namespace, name = namespace_of(owner), journal_name(name_of(owner))
     try:
         found = api.get(CONFIG_MAP, namespace, name)
@@ -75,13 +75,13 @@ def _is_ours(found: Object, owner: Object) -> bool:
     return any(each.get("uid") == owner["metadata"].get("uid") for each in references)
 
 
-def read(api: Api, namespace: str, rollout: str) -> tuple[list[Decision], list[Release]]:
+def read(api: Api, namespace: str, rollout: str) -> tuple[list[Decision], list[FinishedRelease]]:
     """Return the decisions and releases of a journal, the oldest first; none where there is none."""
     try:
         data = api.get(CONFIG_MAP, namespace, journal_name(rollout)).get("data") or {}
     except NotFound:
         return [], []
-    return _read(Decision, data.get("decisions", "")), _read(Release, data.get("releases", ""))
+    return _read(Decision, data.get("decisions", "")), _read(FinishedRelease, data.get("releases", ""))
 
 
 def _read(model: type[Any], text: str) -> list[Any]:

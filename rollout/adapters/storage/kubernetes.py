@@ -17,7 +17,7 @@ from rollout.errors import Busy, ClusterUnavailable, Conflict, InvalidInput, Not
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
-from rollout.model.status.release import Release
+from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
 
 TRIES_MAX = 5
@@ -44,7 +44,7 @@ class KubernetesStore:
         except NotFound:
             return None
 
-    def decisions(self, name: str, *, looks: bool, limit: int, of: Release | None = None) -> list[Decision]:
+    def decisions(self, name: str, *, looks: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
         """Return what the journal has, or the status's last ones. looks: they are in the controller's log only."""
         del looks
         kept, _ = history_configmap.read(self._api, self._one_namespace(), name)
@@ -64,7 +64,7 @@ class KubernetesStore:
     def last_decision(self, name: str) -> int:
         return max((each for each, _ in self.decisions_after(name, -1)), default=-1)
 
-    def releases(self, name: str, limit: int) -> list[Release]:
+    def releases(self, name: str, limit: int) -> list[FinishedRelease]:
         return history_configmap.read(self._api, self._one_namespace(), name)[1][-limit:]
 
     def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
@@ -72,8 +72,8 @@ class KubernetesStore:
 
         Raises Busy while another command waits for its answer; an abort has a place of its own and never waits.
         """
-        policy = status.policy.digest if status.policy and status.is_active else None
-        phase, step = (None, None) if verb in ("abort", "undo") else (str(status.phase), status.step)
+        policy = status.latest.policy.digest if status.latest.policy and status.is_active else None
+        phase, step = (None, None) if verb in ("abort", "undo") else (str(status.phase), status.latest.step)
         command = Command(uuid.uuid4().hex, verb, actor, reason, at, phase, step, status.stable_version, policy)
         key, text = annotation_of(command)
         for _ in range(TRIES_MAX):

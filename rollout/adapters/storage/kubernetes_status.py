@@ -30,7 +30,7 @@ from rollout.model.documents import rollout_spec
 from rollout.model.rollout import Rollout
 from rollout.model.status.conditions import PENDING, ClusterStatus, Condition, packed, unpacked
 from rollout.model.status.decision import Decision
-from rollout.model.status.release import Release
+from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase, Reason
@@ -64,6 +64,8 @@ def mended_status(found: Object) -> dict[str, Any] | None:
     shown = {key: value for key, value in (found.get("status") or {}).items() if key != "internal"}
     if shown.get("phase") == PENDING:
         shown["phase"] = Phase.STABLE
+    if not shown.get("candidateVersion"):
+        shown["candidateVersion"] = wanted_of(found)
     try:
         status = Status.model_validate(shown)
     except ValidationError:
@@ -71,8 +73,9 @@ def mended_status(found: Object) -> dict[str, Any] | None:
     if status.is_active and status.stable_version is not None:
         told = "what was known of this release cannot be read any more, so it cannot be judged"
         back = Traffic(wanted_bp=0, asked_at=status.phase_since, off_since=status.phase_since)
-        changes = {"phase": Phase.ROLLING_BACK, "reason": Reason.FAULT, "message": told, "traffic": back}
-        status = status.model_copy(update=changes)
+        changes = {"phase": Phase.ROLLING_BACK, "reason": Reason.FAULT, "message": told}
+        release = status.latest.model_copy(update={"traffic": back})
+        status = status.model_copy(update={**changes, "release": release})
     return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
@@ -116,7 +119,7 @@ class KubernetesStatus:
         self._wanted = wanted_of(found)
         self._status = status_of(found)
         self._untold: list[Decision] = []
-        self._release: Release | None = None
+        self._release: FinishedRelease | None = None
         self._stalled = {each.reason for each in self._conditions() if each.type == "Stalled" and each.status == "True"}
 
     def load(self) -> Rollout:
@@ -251,7 +254,7 @@ def _by_annotation(found: Object) -> dict[str, Command]:
 
 def needs_finalizer(status: Status) -> bool:
     """Whether traffic may be elsewhere than it was found, or a route has a backend that was added to it."""
-    return status.is_active and (status.traffic.asked_at is not None or any(status.added.values()))
+    return status.is_active and (status.latest.traffic.asked_at is not None or any(status.added.values()))
 
 
 def wanted_of(found: Object) -> str | None:

@@ -26,7 +26,7 @@ from rollout.errors import Busy, RecordsUnavailable
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
-from rollout.model.status.release import Release
+from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
 
 _LOCK_TRIES = 10
@@ -66,7 +66,7 @@ class Store:
             row = database.execute(query, (name,)).fetchone()
         return _row(self.path, row, self.is_held(name)) if row else None
 
-    def decisions(self, name: str, *, looks: bool, limit: int, of: Release | None = None) -> list[Decision]:
+    def decisions(self, name: str, *, looks: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
         """Return the newest decisions of a rollout, oldest first; with or without those of mere looks.
 
         of: only those of one release that is over.
@@ -94,12 +94,12 @@ class Store:
             query = "SELECT max(id) FROM decisions WHERE rollout = ?"
             return int(database.execute(query, (name,)).fetchone()[0] or 0)
 
-    def releases(self, name: str, limit: int) -> list[Release]:
+    def releases(self, name: str, limit: int) -> list[FinishedRelease]:
         """Return the newest releases of a rollout that are over, oldest first."""
         with self._file.reading() as database:
             query = "SELECT body FROM releases WHERE rollout = ? ORDER BY started_at DESC LIMIT ?"
             rows = database.execute(query, (name, limit)).fetchall()
-        return [Release.model_validate_json(body) for (body,) in reversed(rows)]
+        return [FinishedRelease.model_validate_json(body) for (body,) in reversed(rows)]
 
     def declare(self, rollout: Rollout) -> None:
         """Write what is wanted of a rollout; whoever holds it, or comes to hold it, sees it at its next look.
@@ -130,7 +130,7 @@ class Store:
                 " VALUES (?,?,?,?,?,?,?,?,?)",
                 (
                     *(command, name, verb, _clean(actor), _clean(reason), at.isoformat()),
-                    *(status.phase, status.step, status.stable_version),
+                    *(status.phase, status.latest.step, status.stable_version),
                 ),
             )
         return command

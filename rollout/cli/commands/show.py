@@ -24,7 +24,7 @@ from rollout.cli.options import (
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
     from rollout.model.status.decision import Decision, KpiFigures
-    from rollout.model.status.release import Release
+    from rollout.model.status.finished_release import FinishedRelease
 
 
 RELEASES_MAX = 100_000
@@ -115,7 +115,7 @@ def list_(
     for row in rows:
         found = row.rollout.status
         candidate = (found.candidate_version or "-") if found.is_active else "-"
-        weight = messages.weight(found.traffic.wanted_bp) if found.is_active else "-"
+        weight = messages.weight(found.latest.traffic.wanted_bp) if found.is_active else "-"
         typer.echo(
             f"{_named(row, wide=all_namespaces):<24} {found.stable_version or '-':<10} {candidate:<10} "
             f"{found.phase if found.stable_version else PENDING:<12} {weight:<8} "
@@ -157,7 +157,7 @@ def explain(
     typer.echo(f"\n{of.message if of else sentence(row.rollout.status)}")
 
 
-def _release(store: RolloutStore, name: str, number: int) -> Release:
+def _release(store: RolloutStore, name: str, number: int) -> FinishedRelease:
     """Return a release by its number in history. Raises InvalidInput with the numbers there are."""
     from rollout.errors import Fault, InvalidInput
 

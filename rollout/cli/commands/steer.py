@@ -208,7 +208,7 @@ def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output)
             return 4
         if verb == "undo" and code == 0:
             typer.echo(sentence(ended), err=True)
-            return 0 if ended.result in (Result.UNDONE, Result.PROMOTED) else 3
+            return 0 if ended.latest.result in (Result.UNDONE, Result.PROMOTED) else 3
         if code == 0 and ended.is_active:
             typer.echo("no controller runs: rollout start goes on from here", err=True)
         return code

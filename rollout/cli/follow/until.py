@@ -48,7 +48,7 @@ def until_settled(version: str, on_pause: OnPause, load: Callable[[], Rollout]) 
     over = until_over(on_pause, load)
 
     def settled(made: Plan) -> bool:
-        promoted = made.status.stable_version == version and made.status.result is Result.PROMOTED
+        promoted = made.status.stable_version == version and made.status.latest.result is Result.PROMOTED
         going_back = made.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
         stuck = made.status.blocked is not None and going_back
         return load().spec.version != version or promoted or stuck or over(made)

@@ -56,9 +56,9 @@ class Lines:
         if self._printed_at is None:
             self._printed_at = now
             if status.is_active:
-                self._print(now, f"{_where(status.phase, status.traffic.wanted_bp)}: {status.message}")
+                self._print(now, f"{_where(status.phase, status.latest.traffic.wanted_bp)}: {status.message}")
         elif (now - self._printed_at).total_seconds() >= HEARTBEAT_S:
-            self._print(now, f"{_where(status.phase, status.traffic.wanted_bp)}: still {status.message}")
+            self._print(now, f"{_where(status.phase, status.latest.traffic.wanted_bp)}: still {status.message}")
 
     def _print(self, at: datetime, text: str) -> None:
         print(f"{at:%H:%M:%S} {self._name} {text}", file=sys.stderr, flush=True)  # noqa: T201
@@ -122,9 +122,9 @@ def sentence(status: Status) -> str:
         return status.blocked.message
     if stable is None:
         return status.message or "which version is stable is not known yet"
-    match status.result:
+    match status.latest.result:
         case None if status.is_active:
-            return f"{candidate} stays at {messages.weight(status.traffic.wanted_bp)}: {status.message}"
+            return f"{candidate} stays at {messages.weight(status.latest.traffic.wanted_bp)}: {status.message}"
         case None:
             return status.message or f"{stable} is stable"
         case "promoted":

@@ -25,11 +25,11 @@ def meaning(code: int, status: Status, superseded_by: str = "") -> str:
         return f"superseded by {superseded_by}"
     if code == 4:
         ended = {Result.ABORTED: "aborted by a human", Result.UNDONE: "undone by a human"}
-        if status.declined_version is not None and not status.is_active and status.result not in ended:
+        if status.declined_version is not None and not status.is_active and status.latest.result not in ended:
             return "turned down by a human"
-        return ended.get(status.result, "waiting for a human") if status.result else "waiting for a human"
+        return ended.get(status.latest.result, "waiting for a human") if status.latest.result else "waiting for a human"
     if code == 0:
-        return "promoted" if status.result is Result.PROMOTED else "done"
+        return "promoted" if status.latest.result is Result.PROMOTED else "done"
     known = {3: "rolled back, or stopped by a gate", 130: "interrupted"}
     return known.get(code, "an unexpected error")
 
@@ -55,9 +55,9 @@ def exit_code(status: Status | None, declared: str | None = None, wanted: str | 
         return 3
     if wanted is not None and wanted == status.declined_version:
         return 4
-    if status.result is Result.PROMOTED or (status.result is None and status.phase is Phase.STABLE):
+    if status.latest.result is Result.PROMOTED or (status.latest.result is None and status.phase is Phase.STABLE):
         return 0
-    if status.result in (Result.ROLLED_BACK, Result.STOPPED):
+    if status.latest.result in (Result.ROLLED_BACK, Result.STOPPED):
         return 3
     return 4
 
@@ -78,7 +78,7 @@ def finish(rollout: Rollout, code: int, output: Output, wanted: str | None = Non
     status, declared = rollout.status, rollout.spec.version or ""
     superseded_by = declared if wanted not in (None, declared) else ""
     last = sentence(status)
-    if code == 0 and status.result is not Result.PROMOTED and status.blocked is None:
+    if code == 0 and status.latest.result is not Result.PROMOTED and status.blocked is None:
         last = f"{status.stable_version} is stable and has all conversations"
     if output is Output.JSON:
         document = {**as_json(rollout), "exitCode": code, "sentence": last}

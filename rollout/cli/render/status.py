@@ -42,10 +42,10 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
     """Return the whole picture of a rollout; no line is wider than `width`, but for a table that needs 80."""
     status, name = rollout.status, rollout.metadata.name
     lines = [_head(name, status, now)]
-    if status.is_active and status.policy is not None:
-        policy = read_pinned(status.policy.text)
+    if status.is_active and status.latest.policy is not None:
+        policy = read_pinned(status.latest.policy.text)
         lines += [_steps(status, policy), *_said("share", _traffic(status), width)]
-    if status.result is not None or status.is_active:
+    if status.latest.result is not None or status.is_active:
         lines += _kpis(status)
         lines += _said("diff", _differences(status), width, "dim")
         lines += _said("spend", _spend(status), width, "dim")
@@ -58,7 +58,7 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
         last = status.last_command
         said = "" if last.accepted else "refused: "
         lines += _said("last", f"{last.verb} by {last.actor}: {said}{last.message}", width, "dim")
-    for warning in status.warnings if status.is_active else ():
+    for warning in status.latest.warnings if status.is_active else ():
         lines += _said("note", warning, width)
     if status.blocked is not None:
         lines += _said("stuck", status.blocked.message, width, "bold red")
@@ -79,8 +79,8 @@ def _head(name: str, status: Status, now: datetime) -> Line:
     if status.candidate_version and (status.is_active or status.phase is Phase.ROLLED_BACK):
         old = status.previous_version if status.phase is Phase.DRAINING else status.stable_version
         versions = f"{old} → {status.candidate_version}"
-    since = f"   {messages.span((now - status.started_at).total_seconds())}" if status.started_at else ""
-    tries = f"   try {status.retries + 1}" if status.retries and status.is_active else ""
+    since = f"   {messages.span((now - status.latest.started_at).total_seconds())}" if status.latest.started_at else ""
+    tries = f"   try {status.latest.retries + 1}" if status.latest.retries and status.is_active else ""
     return Line(
         f"{name}  {versions}   {icon} {status.phase}{tries}{since if status.is_active else ''}", f"bold {style}"
     )
@@ -89,16 +89,16 @@ def _head(name: str, status: Status, now: datetime) -> Line:
 def _steps(status: Status, policy: PolicySpec) -> Line:
     marks = []
     past_steps = status.phase in (Phase.BAKING, Phase.DRAINING) or status.resume_to is Phase.BAKING
-    for index, step in enumerate(strategy_of(policy, undoing=status.undoing).steps):
-        done = index < status.step or past_steps
-        mark = "✔" if done else "◌" if index == status.step and status.phase is not Phase.PREFLIGHT else "·"
+    for index, step in enumerate(strategy_of(policy, undoing=status.latest.undoing).steps):
+        done = index < status.latest.step or past_steps
+        mark = "✔" if done else "◌" if index == status.latest.step and status.phase is not Phase.PREFLIGHT else "·"
         marks.append(f"{mark} {messages.weight(step.weight_bp) if step.weight_bp else 'preview'}")
     marks.append("◌ 100 %" if past_steps else "· 100 %")
     return Line("  " + "   ".join(marks))
 
 
 def _traffic(status: Status) -> str:
-    traffic, reached = status.traffic, status.split.reached
+    traffic, reached = status.latest.traffic, status.latest.split.reached
     in_force = "in force" if traffic.applied_at is not None else "asked for"
     seen = "no requests counted yet at this weight"
     if reached.share is not None:
@@ -108,31 +108,31 @@ def _traffic(status: Status) -> str:
 
 def _kpis(status: Status) -> list[Line]:
     """Return the table of evidence; it stays after the end, until the next rollout."""
-    if status.policy is None or not status.evidence:
+    if status.latest.policy is None or not status.latest.evidence:
         return []
-    policy, candidate = read_pinned(status.policy.text), status.candidate_version or ""
-    stable = (status.previous_version if status.result is Result.PROMOTED else status.stable_version) or ""
+    policy, candidate = read_pinned(status.latest.policy.text), status.candidate_version or ""
+    stable = (status.previous_version if status.latest.result is Result.PROMOTED else status.stable_version) or ""
     width = max(12, *(len(kpi.name) for kpi in policy.kpis))
-    needed = FULL_BP / policy.evidence.false_rollback_bp * 2.0**status.retries
+    needed = FULL_BP / policy.evidence.false_rollback_bp * 2.0**status.latest.retries
     head = f"  {'bad outcomes':<{width}} {candidate:<15} {stable:<15}  {'worse?':<6} {'fine?':<6}"
-    states = ((kpi, status.evidence.get(kpi.name)) for kpi in policy.kpis)
+    states = ((kpi, status.latest.evidence.get(kpi.name)) for kpi in policy.kpis)
     rows = [_kpi(kpi, state, width) for kpi, state in states if state is not None]
     proof = messages.evidence(FULL_BP / policy.evidence.false_promotion_bp)
-    text = f"worse at {messages.evidence(needed)} (together {messages.evidence(status.harm_e)}), fine at {proof}"
+    text = f"worse at {messages.evidence(needed)} (together {messages.evidence(status.latest.harm_e)}), fine at {proof}"
     return [Line(), Line(head, "dim"), *rows, Line(f"  {text}", "dim"), Line()]
 
 
 def _spend(status: Status) -> str:
-    cap = read_pinned(status.policy.text).spend_cap if status.policy else None
-    if cap is None or status.undoing:
+    cap = read_pinned(status.latest.policy.text).spend_cap if status.latest.policy else None
+    if cap is None or status.latest.undoing:
         return ""
-    granted = cap.at_most + (status.spend_allowed or 0.0)
-    return f"{status.spent:g} of {granted:g} that {status.candidate_version} may cost before promotion"
+    granted = cap.at_most + (status.latest.spend_allowed or 0.0)
+    return f"{status.latest.spent:g} of {granted:g} that {status.candidate_version} may cost before promotion"
 
 
 def _state(status: Status) -> str:
     """Say whether conversations can go over and back, and whether that is over."""
-    state = status.state
+    state = status.latest.state
     if state is None or state.verdict is None:
         return ""
     settled = settle(state, watched=state.looked is not None)
@@ -154,8 +154,8 @@ def _state(status: Status) -> str:
 def _differences(status: Status) -> str:
     """Say how much more fails in the candidate, or costs, with the uncertainty; nothing while nothing was compared."""
     told, alone = [], []
-    settings = read_pinned(status.policy.text).evidence if status.policy else None
-    for name, state in status.evidence.items():
+    settings = read_pinned(status.latest.policy.text).evidence if status.latest.policy else None
+    for name, state in status.latest.evidence.items():
         low, high = interval(state)
         if low is not None and high is not None and high - low < WIDEST:
             told.append(f"{name} {messages.between(low, high, relative=state.batches is not None)}")
@@ -203,7 +203,7 @@ def _harm(state: KpiEvidence) -> float:
 
 
 def _policy_changed(rollout: Rollout) -> bool:
-    declared, pinned = rollout.spec.policy, rollout.status.policy
+    declared, pinned = rollout.spec.policy, rollout.status.latest.policy
     if not (rollout.status.is_active and declared and pinned):
         return False
     # Read anew, both have the defaults of this release: an upgrade is no edit.

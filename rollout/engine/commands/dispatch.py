@@ -88,13 +88,13 @@ def _expected(context: PlanContext, command: Command) -> None:
                 f"it was meant to undo {command.version}, but {context.status.stable_version} is stable by now"
             )
         return
-    status = context.status
+    status, release = context.status, context.release
     if command.phase is not None and command.phase != status.phase:
         raise Refused(f"it was meant for {command.phase}, but the rollout is {status.phase} by now")
-    if command.plan is not None and status.policy is not None and command.plan != status.policy.digest:
+    if command.plan is not None and release.policy is not None and command.plan != release.policy.digest:
         raise Refused("it was meant for another rollout: this one goes by another policy")
-    if command.step is not None and command.step != status.step:
-        raise Refused(f"it was meant for step {command.step + 1}, but step {status.step + 1} is in force by now")
+    if command.step is not None and command.step != release.step:
+        raise Refused(f"it was meant for step {command.step + 1}, but step {release.step + 1} is in force by now")
 
 
 def _abort(context: PlanContext, command: Command) -> str:
@@ -108,7 +108,7 @@ def _abort(context: PlanContext, command: Command) -> str:
         Reason.ABORTED,
         message,
         actor=command.actor,
-        result=Result.ABORTED,
+        release=context.changed(result=Result.ABORTED),
         declined_version=context.spec.version,
         failed=failed_after(context.status),
     )
@@ -116,7 +116,7 @@ def _abort(context: PlanContext, command: Command) -> str:
 
 
 def _nothing_to_abort(status: Status) -> str:
-    if status.result is Result.PROMOTED and status.previous_version:
+    if status.latest.result is Result.PROMOTED and status.previous_version:
         return f"nothing to abort: {status.stable_version} is promoted already; to go back: rollout undo"
     where = f"all conversations are on {status.stable_version}" if status.stable_version else "no version is stable"
     return f"nothing to abort: the rollout is {status.phase}, {where}"
@@ -151,23 +151,23 @@ def _resume(context: PlanContext, command: Command) -> str:
 def _refresh(context: PlanContext, held_for: Reason) -> None:
     """Let what a pause was for begin anew, so that it does not pause again at once for the same past."""
     status = context.status
-    renewed = {name: state.model_copy(update={"idle_s": 0.0}) for name, state in status.evidence.items()}
-    off_since = context.now if status.traffic.off_since else None
-    traffic = status.traffic.model_copy(update={"off_since": off_since, "effective": "unconfirmed"})
-    context.update(evidence=renewed, trouble=None, trouble_since=None, traffic=traffic)
+    renewed = {name: state.model_copy(update={"idle_s": 0.0}) for name, state in context.release.evidence.items()}
+    off_since = context.now if context.release.traffic.off_since else None
+    traffic = context.release.traffic.model_copy(update={"off_since": off_since, "effective": "unconfirmed"})
+    context.update_release(evidence=renewed, trouble=None, trouble_since=None, traffic=traffic)
     if status.phase is Phase.PREFLIGHT:
-        context.update(deadline=context.later(PREFLIGHT_DEADLINE_S), next_look_at=None)
+        context.update_release(deadline=context.later(PREFLIGHT_DEADLINE_S), next_sample_at=None)
     elif held_for is Reason.TRAFFIC_NOT_SHIFTING:
-        context.update(split=TrafficEvidence())
+        context.update_release(split=TrafficEvidence())
         open_window(context)
     elif held_for is Reason.UNDECIDED:
-        context.update(window_since=context.now)
+        context.update_release(window_since=context.now)
     elif held_for is Reason.CHECK_LATE:
         checks.forget_late(context)
     elif held_for is Reason.RESPONSES_DIFFER:
         _compare_anew(context)
     elif held_for is Reason.SPEND:
-        context.update(spend_allowed=context.status.spent)
+        context.update_release(spend_allowed=context.release.spent)
 
 
 def _compare_anew(context: PlanContext) -> None:
@@ -183,26 +183,26 @@ def _compare_anew(context: PlanContext) -> None:
                 "proof": anew[name].proof,
             }
         )
-        for name, state in context.status.evidence.items()
+        for name, state in context.release.evidence.items()
         if state.responses is not None and state.responses.doubtful
     }
-    context.update(evidence={**context.status.evidence, **renewed})
+    context.update_release(evidence={**context.release.evidence, **renewed})
 
 
 def _approve(context: PlanContext, command: Command) -> str:
     status = context.status
     if status.reason is Reason.WINDOW_CLOSED and status.phase in (Phase.SHIFTING, Phase.OBSERVING):
-        move = status.step if status.phase is Phase.SHIFTING else status.steps
-        if move in status.window_waived:
+        move = context.release.step if status.phase is Phase.SHIFTING else context.release.steps
+        if move in context.release.window_waived:
             raise Refused("the window is waived for this move already")
-        context.update(window_waived=(*status.window_waived, move))
+        context.update_release(window_waived=(*context.release.window_waived, move))
         return f"the release window is waived for this one move, {because(command)}"
     if status.phase is not Phase.PAUSED or status.held_by is not HeldBy.APPROVAL:
         raise Refused("no approval is pending")
-    what = "the switch" if context.strategy.switches else f"step {status.step + 1}"
+    what = "the switch" if context.strategy.switches else f"step {context.release.step + 1}"
     message = f"{what} approved {because(command)}"
-    approved = (*status.approved, status.step)
-    context.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor, approved=approved)
+    approved = (*context.release.approved, context.release.step)
+    context.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor, release=context.changed(approved=approved))
     return message
 
 
@@ -219,14 +219,14 @@ def _promote(context: PlanContext, command: Command) -> str:
     harmed = is_harmful(status)
     if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
         raise Refused(f"no step to pass: the rollout is {where}")
-    passed = status.steps if where is Phase.BAKING else status.step
+    passed = context.release.steps if where is Phase.BAKING else context.release.step
     if where is not Phase.SHIFTING:
-        names = tuple(dict.fromkeys((*status.promoted_by, command.actor)))
-        context.update(passed_by_human=(*status.passed_by_human, passed), promoted_by=names)
+        names = tuple(dict.fromkeys((*context.release.promoted_by, command.actor)))
+        context.update_release(passed_by_human=(*context.release.passed_by_human, passed), promoted_by=names)
     if paused and status.reason is Reason.RESPONSES_DIFFER:
         _compare_anew(context)
     if harmed:
-        context.update(harm_accepted=(*status.harm_accepted, passed))
+        context.update_release(harm_accepted=(*context.release.harm_accepted, passed))
     message = f"passed by hand {because(command)}"
     if paused:
         context.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)
@@ -239,10 +239,10 @@ def _promote_past_stable(context: PlanContext, command: Command) -> str:
     status = context.status
     if not command.reason:
         raise Refused(f"{status.stable_version} is down: say why {status.candidate_version} may pass it (--reason)")
-    context.update(
+    context.update_release(
         stable_passed_by=f"{command.actor} ({command.reason})",
         deadline=context.later(PREFLIGHT_DEADLINE_S),
-        next_look_at=None,
+        next_sample_at=None,
     )
     if status.phase is Phase.PAUSED:
         context.go(Event.RESUME, Reason.CHECKING, f"promoted past stable {because(command)}", actor=command.actor)

@@ -9,7 +9,6 @@ from rollout.engine.facts import Command
 from rollout.engine.messages import weight
 from rollout.engine.start import ask_weight, begin
 from rollout.engine.transitions import Event
-from rollout.model.status.changes import ReleaseChanges
 from rollout.model.status.evidence import TrafficEvidence
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase, Reason, Result
@@ -19,9 +18,9 @@ def retry(context: PlanContext, command: Command) -> str:
     status, wanted = context.status, context.spec.version
     if status.phase is Phase.FROZEN:
         return _thaw(context, command)
-    if status.phase is Phase.ROLLED_BACK and status.undoing and wanted in (None, status.stable_version):
+    if status.phase is Phase.ROLLED_BACK and context.release.undoing and wanted in (None, status.stable_version):
         assert status.candidate_version is not None
-        back, retries = status.candidate_version, status.retries + 1
+        back, retries = status.candidate_version, context.release.retries + 1
         message = f"tried again {because(command)}"
         begin(context, Event.RETRY, message, candidate=back, retries=retries, undoing=True, actor=command.actor)
         return f"the way back to {back} begins again"
@@ -31,7 +30,7 @@ def retry(context: PlanContext, command: Command) -> str:
     stopped = status.phase is Phase.ROLLED_BACK and wanted == status.candidate_version
     if not stopped and wanted != status.declined_version and wanted not in status.failed:
         raise Refused(f"{status.candidate_version} is not the wanted version any more")
-    before = status.retries if stopped and status.result is Result.ROLLED_BACK else -1
+    before = context.release.retries if stopped and context.release.result is Result.ROLLED_BACK else -1
     retries = status.failed.get(wanted, before) + 1
     event = Event.RETRY if status.phase is Phase.ROLLED_BACK else Event.START
     begin(context, event, f"tried again {because(command)}", candidate=wanted, retries=retries, actor=command.actor)
@@ -40,16 +39,16 @@ def retry(context: PlanContext, command: Command) -> str:
 
 def _thaw(context: PlanContext, command: Command) -> str:
     """Go on from a freeze with fresh evidence; what moves everything at once goes back to its preview first."""
-    weight_bp = min(context.step.weight_bp, context.status.traffic.wanted_bp)
+    weight_bp = min(context.step.weight_bp, context.release.traffic.wanted_bp)
     preview = context.preview_header if weight_bp == 0 else None
-    context.update(
+    context.update_release(
         evidence=fresh(context.policy), harm_e=1.0, culprits=(), environment=(), passed_by_human=(), harm_accepted=()
     )
-    context.update(split=TrafficEvidence(), unready_looks=0)
+    context.update_release(split=TrafficEvidence(), unready_samples=0)
     if context.strategy.switches:
-        context.update(approved=(), window_waived=(), checks=(), check_tries=context.status.check_tries + 1)
-    message, retries = f"unfrozen {because(command)}", context.status.retries + 1
-    context.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, retries=retries)
+        context.update_release(approved=(), window_waived=(), checks=(), check_tries=context.release.check_tries + 1)
+    message, retries = f"unfrozen {because(command)}", context.release.retries + 1
+    context.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, release=context.changed(retries=retries))
     ask_weight(context, weight_bp, preview)
     where = f"at {weight(weight_bp)}" if weight_bp else f"with all users on {context.status.stable_version}"
     return f"goes on {where} with fresh evidence and half the budget for false rollbacks"
@@ -61,7 +60,7 @@ def undo(context: PlanContext, command: Command) -> str:
     back, new = status.previous_version, status.stable_version
     if status.phase not in (Phase.STABLE, Phase.DRAINING, Phase.ROLLED_BACK):
         raise Refused(f"{status.candidate_version} is not promoted yet: rollout abort sends everything back")
-    if back is None and status.result is Result.UNDONE:
+    if back is None and context.release.result is Result.UNDONE:
         raise Refused(f"it was undone already: {new} is stable")
     if back is None or new is None:
         raise Refused("no version was promoted here before, so there is none to go back to")
@@ -71,13 +70,18 @@ def undo(context: PlanContext, command: Command) -> str:
     if not asleep and (problem := context.facts.ready.get(back)):
         raise Refused(f"{back} does not answer, so nothing is sent there: {problem}")
     if status.phase is not Phase.ROLLED_BACK and context.is_standby and not asleep:
-        changes: ReleaseChanges = {"stable_version": back, "candidate_version": new}
-        changes |= {"previous_version": None, "standby_until": None}
-        changes |= {"result": Result.UNDONE, "declined_version": _turned_down(context, new)}
-        changes |= {
-            "traffic": Traffic(asked_at=context.now, off_since=context.now)
-        }  # everything is where it must not stay
-        context.go(Event.UNDO, Reason.UNDONE, f"undone {because(command)}", actor=command.actor, **changes)
+        traffic = Traffic(asked_at=context.now, off_since=context.now)  # everything is where it must not stay
+        context.go(
+            Event.UNDO,
+            Reason.UNDONE,
+            f"undone {because(command)}",
+            actor=command.actor,
+            stable_version=back,
+            previous_version=None,
+            standby_until=None,
+            declined_version=_turned_down(context, new),
+            release=context.changed(candidate_version=new, result=Result.UNDONE, traffic=traffic),
+        )
         return f"all new conversations go back to {back} at once"
     message = f"back from {new} to {back}, {because(command)}"
     declined = _turned_down(context, new)

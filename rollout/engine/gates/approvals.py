@@ -10,12 +10,12 @@ from rollout.model.status.vocabulary import Reason
 
 def checks_agree_before_step(context: PlanContext) -> Blocked | None:
     """Ask what must agree before the step in force begins."""
-    return checks.agree(context, checks.BEFORE_STEP, f"{checks.BEFORE_STEP}-{context.status.step + 1}")
+    return checks.agree(context, checks.BEFORE_STEP, f"{checks.BEFORE_STEP}-{context.release.step + 1}")
 
 
 def checks_agree_before_all(context: PlanContext) -> Blocked | None:
     """Ask what must agree before everything moves: the step after the last."""
-    return checks.agree(context, checks.BEFORE_STEP, f"{checks.BEFORE_STEP}-{context.status.steps + 1}")
+    return checks.agree(context, checks.BEFORE_STEP, f"{checks.BEFORE_STEP}-{context.release.steps + 1}")
 
 
 def checks_agree_before_traffic(context: PlanContext) -> Blocked | None:
@@ -27,29 +27,29 @@ def checks_agree_before_promotion(context: PlanContext) -> Blocked | None:
 
 
 def step_is_approved(context: PlanContext) -> Blocked | None:
-    if context.step.approval != "required" or context.status.step in context.status.approved:
+    if context.step.approval != "required" or context.release.step in context.release.approved:
         return None
     return Blocked(Reason.APPROVAL, f"{context.shown_step} waits for an approval")
 
 
 def switch_is_approved(context: PlanContext) -> Blocked | None:
-    if not context.strategy.switch_approval or context.status.step in context.status.approved:
+    if not context.strategy.switch_approval or context.release.step in context.release.approved:
         return None
     return Blocked(Reason.APPROVAL, f"the switch to {context.status.candidate_version} waits for an approval")
 
 
 def window_is_open(context: PlanContext) -> Blocked | None:
     """Let no traffic move outside the release windows; a human may waive that, for one move."""
-    return _window(context, context.status.step)
+    return _window(context, context.release.step)
 
 
 def window_is_open_for_all(context: PlanContext) -> Blocked | None:
-    return _window(context, context.status.steps)
+    return _window(context, context.release.steps)
 
 
 def _window(context: PlanContext, move: int) -> Blocked | None:
     calendar, status = context.facts.calendar, context.status
-    if calendar.is_open or move in status.window_waived or status.undoing:
+    if calendar.is_open or move in status.latest.window_waived or status.latest.undoing:
         return None
     return Blocked(Reason.WINDOW_CLOSED, f"waits for a release window: {calendar.message}")
 
@@ -57,7 +57,11 @@ def _window(context: PlanContext, move: int) -> Blocked | None:
 def spend_is_granted(context: PlanContext) -> Blocked | None:
     """Let the candidate cost what the policy grants until its promotion; the way back may cost what it will."""
     cap, status = context.policy.spend_cap, context.status
-    if cap is None or status.undoing or status.spent - (status.spend_allowed or 0.0) <= cap.at_most:
+    if (
+        cap is None
+        or status.latest.undoing
+        or status.latest.spent - (status.latest.spend_allowed or 0.0) <= cap.at_most
+    ):
         return None
     granted = f"the policy grants {cap.at_most:g} before promotion"
-    return Blocked(Reason.SPEND, f"{status.candidate_version} has cost {status.spent:g}; {granted}")
+    return Blocked(Reason.SPEND, f"{status.candidate_version} has cost {status.latest.spent:g}; {granted}")

@@ -10,7 +10,7 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.transitions import OBSERVED
-from rollout.model.status.status import CheckRun
+from rollout.model.status.release import CheckRun
 from rollout.model.status.vocabulary import Reason
 
 CHECKS_KEPT = 40
@@ -25,17 +25,17 @@ def follow(context: PlanContext) -> None:
     """Take in what is known of the checks under way; where nothing is watched any more they are given up."""
     runs = []
     if context.status.phase not in OBSERVED:
-        kept = tuple(run for run in context.status.checks if run.state != "running")
-        if kept != context.status.checks:
-            context.update(checks=kept)
+        kept = tuple(run for run in context.release.checks if run.state != "running")
+        if kept != context.release.checks:
+            context.update_release(checks=kept)
         return
-    for run in context.status.checks:
+    for run in context.release.checks:
         after = _followed(context, run) if run.state == "running" else run
         if after.state != run.state:
             context.record("check", message=f"check {run.name} ({run.point}): {_told(after)}")
         runs.append(after)
-    if tuple(runs) != context.status.checks:
-        context.update(checks=tuple(runs))
+    if tuple(runs) != context.release.checks:
+        context.update_release(checks=tuple(runs))
 
 
 def _followed(context: PlanContext, run: CheckRun) -> CheckRun:
@@ -57,9 +57,9 @@ def _told(run: CheckRun) -> str:
 
 def agree(context: PlanContext, when: str, point: str) -> Blocked | None:
     """Ask for the checks of a point that were not asked for yet; return why it blocks, None once all agree."""
-    if context.status.undoing:
+    if context.release.undoing:
         return None  # who goes back has decided, and the version was checked when it was released
-    asked = {run.name: run for run in context.status.checks if run.point == point}
+    asked = {run.name: run for run in context.release.checks if run.point == point}
     for check in context.policy.gates.checks(when):
         if check.name not in asked:
             asked[check.name] = _ask(context, check.name, point, check.timeout_s)
@@ -76,9 +76,9 @@ def agree(context: PlanContext, when: str, point: str) -> Blocked | None:
 
 
 def _ask(context: PlanContext, name: str, point: str, timeout_s: float) -> CheckRun:
-    status = context.status
-    began = int(status.started_at.timestamp()) if status.started_at else 0
-    tries = status.check_tries
+    status, release = context.status, context.release
+    began = int(release.started_at.timestamp()) if release.started_at else 0
+    tries = release.check_tries
     run = CheckRun(
         id=f"{context.name}/{status.candidate_version}/{began}/{point}/{name}/{tries}",
         name=name,
@@ -86,15 +86,16 @@ def _ask(context: PlanContext, name: str, point: str, timeout_s: float) -> Check
         asked_at=context.now,
         deadline=context.later(timeout_s),
     )
-    running = [each for each in status.checks if each.state == "running"]
-    done = [each for each in status.checks if each.state != "running"]
-    context.update(checks=(*done[-CHECKS_KEPT:], *running, run))
+    running = [each for each in release.checks if each.state == "running"]
+    done = [each for each in release.checks if each.state != "running"]
+    context.update_release(checks=(*done[-CHECKS_KEPT:], *running, run))
     context.record("check", message=f"check {name} is asked ({point}), {messages.span(timeout_s)} at most")
     return run
 
 
 def forget_late(context: PlanContext) -> None:
     """Let checks that gave no verdict in time be asked once more."""
-    kept = tuple(run for run in context.status.checks if run.state != "late")
-    if kept != context.status.checks:
-        context.update(checks=kept, check_tries=context.status.check_tries + 1)
+    release = context.release
+    kept = tuple(run for run in release.checks if run.state != "late")
+    if kept != release.checks:
+        context.update_release(checks=kept, check_tries=release.check_tries + 1)

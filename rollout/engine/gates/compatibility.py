@@ -18,7 +18,7 @@ def state_is_compatible(context: PlanContext) -> Blocked | None:
     gate = gate_of(context)
     if gate is None:
         return None
-    state = context.status.state
+    state = context.release.state
     if state is None or state.verdict is None:
         return Blocked(Reason.CHECKING, "reading the state contracts of both versions")
     if context.spec.state_store is not None and state.looked is None:
@@ -30,7 +30,7 @@ def state_is_compatible(context: PlanContext) -> Blocked | None:
         return Blocked(Reason.STATE_INCOMPATIBLE, _told(context, settled, bad))
     unknown = [axis for axis in axes if settled.of(axis) is Severity.UNKNOWN]
     trouble = state.problem or (looked.problem if looked else "")
-    if gate.on_unknown == "block" and (unknown or trouble) and not context.status.stable_passed_by:
+    if gate.on_unknown == "block" and (unknown or trouble) and not context.release.stable_passed_by:
         told = trouble or brief(settled, unknown)
         return Blocked(Reason.STATE_UNKNOWN, f"whether the state goes together cannot be told: {told}")
     return None

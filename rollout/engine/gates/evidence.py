@@ -24,7 +24,7 @@ def evidence_is_in(context: PlanContext) -> Blocked | None:
     must = context.is_last_step and context.strategy.proves
     if context.step.until != "evidence" and not must:
         return None
-    states = context.status.evidence
+    states = context.release.evidence
     open_kpis = [kpi for kpi in must_prove(context.policy) if states[kpi.name].verdict is not Verdict.ACCEPTABLE]
     if not open_kpis:
         return None
@@ -35,8 +35,9 @@ def evidence_is_in(context: PlanContext) -> Blocked | None:
 
 
 def _still_needed(context: PlanContext, kpi: Kpi, state: KpiEvidence) -> str:
+    release = context.release
     text = f"{kpi.name} {messages.evidence(state.proof.e_value)} of {messages.evidence(context.thresholds.proof)}"
-    immature_s = kpi.matures_s - context.since(context.status.window_since)
+    immature_s = kpi.matures_s - context.since(release.window_since)
     if immature_s > 0:
         return f"{text} (outcomes mature for {messages.span(immature_s)} more)"
     margin = kpi.proof_margin
@@ -47,10 +48,10 @@ def _still_needed(context: PlanContext, kpi: Kpi, state: KpiEvidence) -> str:
         or state.frozen_bound is not None
         or kpi.matures_s > 0
     )
-    if uncountable or margin is None or state.all_s <= 0 or not context.status.traffic.wanted_bp:
+    if uncountable or margin is None or state.all_s <= 0 or not release.traffic.wanted_bp:
         return text
     rate = (state.bad_c + state.bad_s) / (state.all_c + state.all_s)
-    share = context.status.traffic.wanted_bp / FULL_BP
+    share = release.traffic.wanted_bp / FULL_BP
     phi = dispersion(state, context.policy.evidence)
     needed = promotion_requests(min(rate, 1.0), margin.rate, share, 1.0 / context.thresholds.proof, phi)
     if needed == inf:
@@ -63,7 +64,7 @@ def reference_is_known(context: PlanContext) -> Blocked | None:
     """At 100 % the candidate is compared with what stable was at most; that must say something."""
     if not context.strategy.proves:
         return None
-    states = context.status.evidence
+    states = context.release.evidence
     unknown = [kpi.name for kpi in _compared_alone(context) if not _is_known(context, kpi, states[kpi.name])]
     if not unknown:
         return None
@@ -77,7 +78,7 @@ def reference_can_be_frozen(context: PlanContext) -> Blocked | None:
     """After the switch nothing runs beside the candidate: what stable does must be known well before."""
     if not context.strategy.proves:
         return None
-    states = frozen(context.status.evidence, context.policy.evidence)
+    states = frozen(context.release.evidence, context.policy.evidence)
     unknown = [
         f"{kpi.name} is at most {messages.percent(states[kpi.name].frozen_bound or 0.0)}"
         f" ({messages.rate(states[kpi.name].bad_s, states[kpi.name].all_s)} seen)"

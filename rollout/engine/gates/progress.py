@@ -13,26 +13,28 @@ LOOKS_MIN = 3
 
 
 def split_is_right(context: PlanContext) -> Blocked | None:
-    if context.status.undoing:
+    release = context.release
+    if release.undoing:
         return None  # what is left may hang, and then its requests are not counted
-    share = context.status.split.reached.share
+    share = release.split.reached.share
     seen = "nothing seen" if share is None else f"{messages.percent(share)} seen"
-    wanted = messages.weight(context.status.traffic.wanted_bp)
-    if context.status.traffic.effective == "refuted":
+    wanted = messages.weight(release.traffic.wanted_bp)
+    if release.traffic.effective == "refuted":
         return Blocked(Reason.TRAFFIC_NOT_SHIFTING, f"{wanted} is set but {seen}: the route does not split as written")
-    if context.status.split.ratio.mismatched:
+    if release.split.ratio.mismatched:
         return Blocked(Reason.SAMPLE_RATIO, f"{wanted} is set, {seen}: a mismatch of this size is not chance")
     return None
 
 
 def no_trouble(context: PlanContext) -> Blocked | None:
-    if context.status.trouble is None:
+    release = context.release
+    if release.trouble is None:
         return None
-    return Blocked(context.status.trouble, context.status.trouble_message)
+    return Blocked(release.trouble, release.trouble_message)
 
 
 def warmed_up(context: PlanContext) -> Blocked | None:
-    began = context.status.window_since
+    began = context.release.window_since
     if began is None or began > context.now:
         left_s = (began - context.now).total_seconds() if began else context.policy.evidence.warm_up_s
         return Blocked(Reason.WARMING_UP, f"warming up for {messages.span(max(1.0, left_s))} more")
@@ -48,8 +50,12 @@ def held_long_enough(context: PlanContext) -> Blocked | None:
 
 def sampled_lately(context: PlanContext) -> Blocked | None:
     """Let nothing pass on what was seen long ago."""
-    unseen_s = context.since(context.status.looked_at)
-    if not context.strategy.proves or context.status.looked_at is None or not is_gap(context.policy.evidence, unseen_s):
+    unseen_s = context.since(context.release.sampled_at)
+    if (
+        not context.strategy.proves
+        or context.release.sampled_at is None
+        or not is_gap(context.policy.evidence, unseen_s)
+    ):
         return None
     return Blocked(Reason.AFTER_GAP, f"no new sample for {messages.span(unseen_s)}")
 
@@ -57,7 +63,7 @@ def sampled_lately(context: PlanContext) -> Blocked | None:
 def looked_often_enough(context: PlanContext) -> Blocked | None:
     if not context.strategy.proves:
         return None
-    left, gap_s = LOOKS_MIN - context.status.looks_in_window, context.status.gap_s
+    left, gap_s = LOOKS_MIN - context.release.samples_in_window, context.release.gap_s
     if left > 0 and gap_s:
         return Blocked(
             Reason.AFTER_GAP, f"no sample was taken for {messages.span(gap_s)}: needs {left} more since then"
@@ -67,7 +73,7 @@ def looked_often_enough(context: PlanContext) -> Blocked | None:
 
 def nothing_was_cut(context: PlanContext) -> Blocked | None:
     """Let nothing pass while a sample says more of harm than one sample may."""
-    states = context.status.evidence
+    states = context.release.evidence
     cut = [
         kpi.name
         for kpi in context.policy.kpis
@@ -85,7 +91,7 @@ def outcomes_were_seen(context: PlanContext) -> Blocked | None:
     if not context.strategy.proves:
         return None
     binding = [kpi.name for kpi in context.policy.kpis if not kpi.advisory]
-    unseen = [name for name in binding if not context.status.evidence[name].seen]
+    unseen = [name for name in binding if not context.release.evidence[name].seen]
     if not unseen:
         return None
     of = f"of {context.status.stable_version}" if context.is_preview else "of both versions at this weight"
@@ -94,7 +100,9 @@ def outcomes_were_seen(context: PlanContext) -> Blocked | None:
 
 def candidate_was_seen(context: PlanContext) -> Blocked | None:
     """Let nothing be promoted that has answered nobody, also where there is nothing to compare it with."""
-    if context.status.split.reached.candidate > 0 or any(state.all_c > 0 for state in context.status.evidence.values()):
+    if context.release.split.reached.candidate > 0 or any(
+        state.all_c > 0 for state in context.release.evidence.values()
+    ):
         return None
     return Blocked(Reason.NO_DATA, f"no outcomes of {context.status.candidate_version} yet")
 
@@ -102,7 +110,7 @@ def candidate_was_seen(context: PlanContext) -> Blocked | None:
 def responses_are_alike(context: PlanContext) -> Blocked | None:
     """Let nothing pass on outcomes that the users of one version give more often than those of the other."""
     for kpi in context.policy.kpis if context.strategy.proves else ():
-        responses = context.status.evidence[kpi.name].responses
+        responses = context.release.evidence[kpi.name].responses
         if responses is not None and responses.differ and not kpi.advisory:
             total = responses.total
             told = f"{messages.rate(total.bad_c, total.all_c)} and {messages.rate(total.bad_s, total.all_s)} answered"
@@ -112,13 +120,12 @@ def responses_are_alike(context: PlanContext) -> Blocked | None:
 
 
 def share_is_confirmed(context: PlanContext) -> Blocked | None:
-    if not context.is_last_step or not context.strategy.proves or context.status.traffic.effective == "confirmed":
+    release = context.release
+    if not context.is_last_step or not context.strategy.proves or release.traffic.effective == "confirmed":
         return None
-    reached = context.status.split.reached
+    reached = release.split.reached
     share = "nothing" if reached.share is None else messages.percent(reached.share)
-    message = (
-        f"{messages.weight(context.status.traffic.wanted_bp)} wanted, {share} of {reached.everyone:.0f} requests seen"
-    )
+    message = f"{messages.weight(release.traffic.wanted_bp)} wanted, {share} of {reached.everyone:.0f} requests seen"
     return Blocked(Reason.TRAFFIC_NOT_SHIFTING, f"waiting for the requests to confirm the split: {message}")
 
 
@@ -135,7 +142,7 @@ def previewed_long_enough(context: PlanContext) -> Blocked | None:
     left_s = context.step.for_s - context.watched_s
     if left_s <= 0:
         return None
-    header, candidate = context.status.traffic.preview_header, context.status.candidate_version
+    header, candidate = context.release.traffic.preview_header, context.status.candidate_version
     how = f" by the header {header}: {candidate}" if header else ""
     return Blocked(
         Reason.PREVIEWING, f"{candidate} can be previewed{how}; no user is on it for {messages.span(left_s)} more"

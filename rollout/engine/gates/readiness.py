@@ -25,7 +25,7 @@ def versions_are_ready(context: PlanContext) -> Blocked | None:
     if problem := context.facts.ready.get(candidate):
         return Blocked(Reason.NOT_READY, f"{candidate} is not ready: {problem}")
     problem = "it is scaled to 0" if stable in context.facts.asleep else context.facts.ready.get(stable)
-    if problem and not status.undoing and not status.stable_passed_by:
+    if problem and not context.release.undoing and not context.release.stable_passed_by:
         remedy = f"mend {stable}, or send everything to {candidate}: rollout promote --reason …"
         return Blocked(Reason.STABLE_DOWN, f"{stable}, which is stable, is not ready: {problem}. {remedy}")
     return None
@@ -68,7 +68,7 @@ def backends_are_listed(context: PlanContext) -> Blocked | None:
 
 
 def metrics_can_be_read(context: PlanContext) -> Blocked | None:
-    if context.status.undoing or context.status.stable_passed_by:
+    if context.release.undoing or context.release.stable_passed_by:
         return None  # what is gone back to was in use before, and may be all that works; who is passed cannot answer
     if context.facts.round is None:
         return Blocked(Reason.CHECKING, "reading the metrics once before any traffic moves")
@@ -82,6 +82,6 @@ def metrics_can_be_read(context: PlanContext) -> Blocked | None:
 
 
 def candidate_answers(context: PlanContext) -> Blocked | None:
-    if not context.status.unready_looks:
+    if not context.release.unready_samples:
         return None
     return Blocked(Reason.NOT_READY, f"{context.status.candidate_version} does not answer: no user is sent there")

@@ -14,10 +14,10 @@ from rollout.model.status.vocabulary import Reason, Result
 
 
 def baking(context: PlanContext) -> None:
-    status = context.status
-    by_hand = status.steps in status.passed_by_human
+    release = context.release
+    by_hand = release.steps in release.passed_by_human
     chain = chains.BAKE_AFTER_SWITCH if context.strategy.switches and context.strategy.proves else chains.BAKE
-    if status.stable_passed_by:
+    if release.stable_passed_by:
         chain = chains.BAKE_PAST_STABLE
     blocked = first_blocked((route_is_in_force, checks_agree_before_promotion) if by_hand else chain, context)
     at_most_s = context.strategy.bake.at_most_s
@@ -39,23 +39,22 @@ def _promote(context: PlanContext) -> None:
         stable_version=new,
         previous_version=old,
         failed={version: tries for version, tries in status.failed.items() if version != new},
-        result=Result.PROMOTED,
-        deadline=context.later(context.policy.drain.deadline_s),
+        release=context.changed(result=Result.PROMOTED, deadline=context.later(context.policy.drain.deadline_s)),
         standby_until=context.later(standby_s) if standby_s else None,
     )
-    for warning in status.warnings:
+    for warning in context.release.warnings:
         context.record("traffic", message=f"{new} is promoted, and still: {warning}", reason=Reason.PROMOTED)
 
 
 def _promoted(context: PlanContext) -> str:
-    status = context.status
+    status, release = context.status, context.release
     candidate, stable = status.candidate_version or "", status.stable_version or ""
     told = [
         messages.compared(name, state.model_copy(update={"frozen_bound": None}), candidate, stable)
-        for name, state in status.evidence.items()
+        for name, state in release.evidence.items()
         if state.all_c + state.all_s > 0
     ]
-    how = f" by hand ({messages.listed(status.promoted_by)})" if status.passed_by_human else ""
-    if status.stable_passed_by:
-        how = f" past {stable}, which was down, by {status.stable_passed_by}"
+    how = f" by hand ({messages.listed(release.promoted_by)})" if release.passed_by_human else ""
+    if release.stable_passed_by:
+        how = f" past {stable}, which was down, by {release.stable_passed_by}"
     return f"{candidate} is promoted{how}. {'; '.join(told)}".strip()

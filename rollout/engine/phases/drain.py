@@ -17,14 +17,14 @@ def draining(context: PlanContext) -> None:
     old = status.previous_version or ""
     active = sum(route.active.get(old, 0) for route in context.facts.routes)
     reachable = all(route.reachable for route in context.facts.routes)
-    late = status.deadline is not None and context.now >= status.deadline
+    late = context.release.deadline is not None and context.now >= context.release.deadline
     wanted, adopted = wanted_route(status), any(route.is_adopted for route in context.facts.routes)
     restored = wanted is None or is_restored(wanted, context.facts.routes, leaving=context.facts.leaving)
     if late or (active == 0 and (restored if adopted else reachable)):
         told = f"{old} is drained"
         if active:
             told = f"the drain deadline has passed; {active} requests on {old} are still under way"
-        context.go(Event.DRAINED, Reason.PROMOTED, told, traffic=Traffic())
+        context.go(Event.DRAINED, Reason.PROMOTED, told, release=context.changed(traffic=Traffic()))
         context.update(message=status.message)
     elif active:
         context.update(reason=Reason.DRAINING, next=f"{active} requests are still under way on {old}")

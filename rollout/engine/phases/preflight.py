@@ -25,18 +25,22 @@ def preflight(context: PlanContext) -> None:
     if stands and not looked:
         return  # what the last look found still stands
     if blocked is not None and blocked.reason is Reason.STATE_INCOMPATIBLE:
-        context.go(Event.REFUSED, blocked.reason, blocked.message, result=Result.STOPPED)  # no waiting mends that
+        context.go(
+            Event.REFUSED, blocked.reason, blocked.message, release=context.changed(result=Result.STOPPED)
+        )  # no waiting mends that
         return
     if blocked is None:
-        context.update(deadline=context.later(PREFLIGHT_DEADLINE_S))  # others' checks have time limits of their own
+        context.update_release(
+            deadline=context.later(PREFLIGHT_DEADLINE_S)
+        )  # others' checks have time limits of their own
         _checked(context)
     elif blocked.reason is Reason.STABLE_DOWN:
         _stable_is_down(context, blocked)
-    elif looked and context.status.deadline is not None and context.now >= context.status.deadline:
+    elif looked and context.release.deadline is not None and context.now >= context.release.deadline:
         message = (
             f"the checks before any traffic did not pass in {messages.span(PREFLIGHT_DEADLINE_S)}: {blocked.message}"
         )
-        context.go(Event.REFUSED, Reason.PREFLIGHT_FAILED, message, result=Result.STOPPED)
+        context.go(Event.REFUSED, Reason.PREFLIGHT_FAILED, message, release=context.changed(result=Result.STOPPED))
     else:
         context.wait(blocked.reason, blocked.message)
 
@@ -46,21 +50,20 @@ def _stable_is_back(context: PlanContext) -> None:
     stable = context.status.stable_version or ""
     if stable in context.facts.asleep or context.facts.ready.get(stable):
         return
-    if context.status.stable_passed_by:
+    if context.release.stable_passed_by:
         context.record("transition", message=f"{stable} answers again: the release goes its usual way")
-        context.update(stable_passed_by="")
-    if context.status.stable_down_looks:
-        context.update(stable_down_looks=0)
+        context.update_release(stable_passed_by="")
+    if context.release.stable_down_samples:
+        context.update_release(stable_down_samples=0)
 
 
 def _stable_is_down(context: PlanContext, blocked: Blocked) -> None:
     """The candidate may be the fix: the policy, or a human, may send everything to it; nobody is locked out."""
-    status = context.status
-    context.update(stable_down_looks=status.stable_down_looks + 1)
-    if context.policy.reactions.stable_down == "promote" and context.status.stable_down_looks >= DOWN_LOOKS:
-        context.update(stable_passed_by="the policy")
+    context.update_release(stable_down_samples=context.release.stable_down_samples + 1)
+    if context.policy.reactions.stable_down == "promote" and context.release.stable_down_samples >= DOWN_LOOKS:
+        context.update_release(stable_passed_by="the policy")
         context.record("transition", message=f"{blocked.message}. The policy says: promote past it")
-    elif status.deadline is not None and context.now >= status.deadline:
+    elif context.release.deadline is not None and context.now >= context.release.deadline:
         context.hold(HeldBy.POLICY, blocked.reason, blocked.message)
     else:
         context.wait(blocked.reason, blocked.message)
@@ -68,15 +71,15 @@ def _stable_is_down(context: PlanContext, blocked: Blocked) -> None:
 
 def _checked(context: PlanContext) -> None:
     """Both versions are fit; let others have their word before any traffic, unless they want to see a preview."""
-    skips_preview = context.is_preview and not context.status.stable_passed_by
+    skips_preview = context.is_preview and not context.release.stable_passed_by
     blocked = None if skips_preview else checks_agree_before_traffic(context)
-    if blocked is None and context.status.stable_passed_by:
+    if blocked is None and context.release.stable_passed_by:
         _past_stable(context)
     elif blocked is None:
         message = f"preflight passed: {context.status.candidate_version} and {context.status.stable_version} are ready"
-        context.go(Event.CHECKED, Reason.CHECKING, message, wiring=context.spec.wiring())
+        context.go(Event.CHECKED, Reason.CHECKING, message, release=context.changed(wiring=context.spec.wiring()))
     elif blocked.reason in (Reason.CHECK_FAILED, Reason.CHECK_LATE):
-        context.go(Event.REFUSED, blocked.reason, blocked.message, result=Result.STOPPED)
+        context.go(Event.REFUSED, blocked.reason, blocked.message, release=context.changed(result=Result.STOPPED))
     else:
         context.wait(blocked.reason, blocked.message)
 
@@ -85,7 +88,14 @@ def _past_stable(context: PlanContext) -> None:
     """Send everything to the candidate: there is no stable version to compare it with, and somebody has said so."""
     status = context.status
     message = f"{status.stable_version} is down; all traffic goes to {status.candidate_version}"
-    by = status.stable_passed_by
-    context.go(Event.STABLE_PASSED, Reason.WEIGHT_PENDING, f"{message}, by {by}", wiring=context.spec.wiring())
-    context.update(step=max(0, status.steps - 1), evidence=frozen(context.status.evidence, context.policy.evidence))
+    by = context.release.stable_passed_by
+    context.go(
+        Event.STABLE_PASSED,
+        Reason.WEIGHT_PENDING,
+        f"{message}, by {by}",
+        release=context.changed(wiring=context.spec.wiring()),
+    )
+    context.update_release(
+        step=max(0, context.release.steps - 1), evidence=frozen(context.release.evidence, context.policy.evidence)
+    )
     ask_weight(context, FULL_BP)

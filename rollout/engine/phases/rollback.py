@@ -15,9 +15,9 @@ from rollout.model.status.vocabulary import Reason, Result
 def rolling_back(context: PlanContext) -> None:
     _to_stable(context)
     if _stable_has_all(context) and not (context.facts.leaving and removable(context)):
-        result = context.status.result or Result.ROLLED_BACK
+        result = context.release.result or Result.ROLLED_BACK
         why = context.status.message
-        context.go(Event.RESTORED, context.status.reason, _restored(context), result=result)
+        context.go(Event.RESTORED, context.status.reason, _restored(context), release=context.changed(result=result))
         context.update(message=why)
         if result is Result.ROLLED_BACK:
             context.update(failed=failed_after(context.status, always=True))
@@ -26,7 +26,7 @@ def rolling_back(context: PlanContext) -> None:
 def superseding(context: PlanContext) -> None:
     _to_stable(context)
     if _stable_has_all(context):
-        context.go(Event.RESTORED, Reason.SUPERSEDED, _restored(context), candidate_version=None, traffic=Traffic())
+        context.go(Event.RESTORED, Reason.SUPERSEDED, _restored(context), release=None)
 
 
 def _restored(context: PlanContext) -> str:
@@ -39,13 +39,13 @@ def _restored(context: PlanContext) -> str:
 
 def _to_stable(context: PlanContext) -> None:
     """Ask for the candidate's weight to be 0. Nothing can stand in the way: no gate, no metrics, no store."""
-    if context.status.traffic.wanted_bp != 0 or context.status.traffic.preview_header is not None:
-        context.update(traffic=Traffic(wanted_bp=0, asked_at=context.now), window_since=None)
+    if context.release.traffic.wanted_bp != 0 or context.release.traffic.preview_header is not None:
+        context.update_release(traffic=Traffic(wanted_bp=0, asked_at=context.now), window_since=None)
 
 
 def _stable_has_all(context: PlanContext) -> bool:
     """Whether the route sends everything to stable, seen after we asked for it: a weight may still be on its way."""
-    wanted, asked_at = wanted_route(context.status), context.status.traffic.asked_at
+    wanted, asked_at = wanted_route(context.status), context.release.traffic.asked_at
     if wanted is None or asked_at == context.now:
         return False
     adopted = any(route.is_adopted for route in context.facts.routes)

@@ -15,8 +15,8 @@ from rollout.model.units import FULL_BP
 
 
 def shifting(context: PlanContext) -> None:
-    status, step = context.status, context.step
-    if status.traffic.asked_at is None or status.traffic.wanted_bp != step.weight_bp:
+    step = context.step
+    if context.release.traffic.asked_at is None or context.release.traffic.wanted_bp != step.weight_bp:
         blocked = None if step.weight_bp == 0 else first_blocked(chains.ADVANCE, context)
         if blocked is not None:
             wait_or_give_up(context, blocked)
@@ -24,14 +24,14 @@ def shifting(context: PlanContext) -> None:
         ask_weight(context, step.weight_bp, context.preview_header if step.weight_bp == 0 else None)
         context.update(reason=Reason.WEIGHT_PENDING, message=f"setting the weight: {context.shown_step}")
         context.record("traffic")
-    elif status.traffic.applied_at is not None:
+    elif context.release.traffic.applied_at is not None:
         context.go(Event.WEIGHT_IN_FORCE, Reason.WARMING_UP, f"the weight is set: {context.shown_step}")
     elif (blocked := route_is_in_force(context)) is not None:
         wait_or_give_up(context, blocked)
 
 
 def observing(context: PlanContext) -> None:
-    by_hand = context.status.step in context.status.passed_by_human
+    by_hand = context.release.step in context.release.passed_by_human
     blocked = first_blocked(_chain(context, by_hand=by_hand), context)
     at_most_s = context.step.at_most_s
     out_of_time = at_most_s is not None and context.watched_s >= at_most_s
@@ -52,15 +52,16 @@ def _chain(context: PlanContext, *, by_hand: bool) -> tuple[Gate, ...]:
 
 def _pass_step(context: PlanContext, how: str) -> None:
     """Go on to the next step; after the last one everything moves, once whoever has a say agrees."""
-    status = context.status
     message = f"{context.shown_step} passed, {how}" if how else f"{context.shown_step} passed"
     if not context.is_last_step:
-        context.go(Event.STEP_PASSED, Reason.WEIGHT_PENDING, message, step=status.step + 1)
+        context.go(
+            Event.STEP_PASSED, Reason.WEIGHT_PENDING, message, release=context.changed(step=context.release.step + 1)
+        )
         return
     blocked = first_blocked(chains.ADVANCE_TO_ALL, context)
     if blocked is not None:
         wait_or_give_up(context, blocked)
         return
-    context.update(evidence=frozen(context.status.evidence, context.policy.evidence))
+    context.update_release(evidence=frozen(context.release.evidence, context.policy.evidence))
     context.go(Event.LAST_STEP_PASSED, Reason.WEIGHT_PENDING, f"{message}; next is all traffic to the candidate")
     ask_weight(context, FULL_BP)

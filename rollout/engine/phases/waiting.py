@@ -20,8 +20,8 @@ _OFF = (
 
 def wait_or_give_up(context: PlanContext, blocked: Blocked) -> None:
     """Wait at a gate that blocks; ask a human, or go back, where waiting is of no use."""
-    lasted_s = context.since(context.status.traffic.off_since)
-    if blocked.reason in _OFF and context.status.traffic.off_since is not None and lasted_s >= TRAFFIC_TIMEOUT_S:
+    lasted_s = context.since(context.release.traffic.off_since)
+    if blocked.reason in _OFF and context.release.traffic.off_since is not None and lasted_s >= TRAFFIC_TIMEOUT_S:
         message = f"{blocked.message}, for {messages.span(lasted_s)}"
         context.hold(HeldBy.POLICY, Reason.TRAFFIC_NOT_SHIFTING, message)
     elif blocked.reason is Reason.APPROVAL:
@@ -40,7 +40,7 @@ def undecided(context: PlanContext, blocked: Blocked, after_s: float) -> bool:
     """The time is over and the evidence is not in: do what the policy says. Return whether to advance all the same."""
     reaction = context.policy.reactions.undecided
     message = f"undecided after {messages.span(after_s)}: {blocked.message}"
-    if reaction == "rollback" and not context.status.undoing:
+    if reaction == "rollback" and not context.release.undoing:
         send_back(context, Reason.UNDECIDED, message)
     elif reaction == "advance" and not context.is_last_step:
         return True

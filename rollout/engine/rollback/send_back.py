@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.state.point_of_no_return import no_return, rollback_harms
 from rollout.engine.transitions import Event, allows
-from rollout.model.status.changes import ReleaseChanges
-from rollout.model.status.vocabulary import HeldBy, Phase, Reason
+from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 
 
-def send_back(context: PlanContext, reason: Reason, message: str, **changes: Unpack[ReleaseChanges]) -> None:
-    """Roll back; or, where that would end conversations that only the candidate can read, freeze and say so."""
+def send_back(context: PlanContext, reason: Reason, message: str, *, result: Result | None = None) -> None:
+    """Roll back; or, where that would end conversations that only the candidate can read, freeze and say so.
+
+    result: how the release ends then, where it is not a plain rollback.
+    """
     cost = no_return(context)
     if cost and rollback_harms(context):
         told = f"{message}. Not rolled back: {cost}"
@@ -22,7 +22,8 @@ def send_back(context: PlanContext, reason: Reason, message: str, **changes: Unp
         else:
             context.hold(HeldBy.POLICY, reason, told)
         return
-    context.go(Event.ROLL_BACK, reason, f"{message}. It costs: {cost}" if cost else message, **changes)
+    release = context.changed(result=result) if result else context.release
+    context.go(Event.ROLL_BACK, reason, f"{message}. It costs: {cost}" if cost else message, release=release)
 
 
 def stop_spending(context: PlanContext, blocked: Blocked) -> None:

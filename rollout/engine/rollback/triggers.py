@@ -35,13 +35,17 @@ def _harm(context: PlanContext) -> bool:
     """React to a candidate that is worse; return whether anything was done."""
     status = context.status
     candidate, stable = status.candidate_version or "", status.stable_version or ""
-    if status.culprits:
+    if context.release.culprits:
         needed = context.thresholds.harm
-        message = messages.harmed(status.culprits, status.evidence, candidate, stable, status.harm_e, needed)
+        message = messages.harmed(
+            context.release.culprits, context.release.evidence, candidate, stable, context.release.harm_e, needed
+        )
         return _worse(context, Reason.WORSE, message)
     if is_down(status):
         what = context.facts.ready.get(candidate, "")
-        message = f"{candidate} did not answer {status.unready_looks} times in a row, while {stable} did: {what}"
+        message = (
+            f"{candidate} did not answer {context.release.unready_samples} times in a row, while {stable} did: {what}"
+        )
         return _worse(context, Reason.CANDIDATE_DOWN, message)
     if message := _silence(context):
         return _worse(context, Reason.CANDIDATE_DOWN, message)
@@ -57,14 +61,14 @@ SILENT_EXPECTED = 20.0
 
 def _silence(context: PlanContext) -> str:
     """Say that the candidate has everything and no outcomes at all, where stable had plenty; else an empty text."""
-    status, binding = context.status, [kpi for kpi in context.policy.kpis if not kpi.advisory]
+    status, binding, release = context.status, [kpi for kpi in context.policy.kpis if not kpi.advisory], context.release
     in_bake = Phase.BAKING in (status.phase, status.resume_to)
-    if not in_bake or not context.strategy.proves or status.window_since is None or status.started_at is None:
+    if not in_bake or not context.strategy.proves or release.window_since is None or release.started_at is None:
         return ""
-    states = [status.evidence[kpi.name] for kpi in binding]
-    if any(state.seen or state.problem for state in states) or status.split.reached.candidate > 0:
+    states = [release.evidence[kpi.name] for kpi in binding]
+    if any(state.seen or state.problem for state in states) or release.split.reached.candidate > 0:
         return ""
-    before_s = (status.window_since - status.started_at).total_seconds()
+    before_s = (release.window_since - release.started_at).total_seconds()
     expected = context.watched_s * max((state.all_s for state in states), default=0.0) / max(before_s, 1.0)
     patience_s = max(SILENT_MIN_S, *(kpi.matures_s for kpi in binding))
     if expected < SILENT_EXPECTED or context.watched_s < patience_s:
@@ -77,14 +81,15 @@ def _silence(context: PlanContext) -> str:
 def _troubles(context: PlanContext) -> None:
     """React to what is nobody's fault, or not known to be."""
     status, reactions = context.status, context.policy.reactions
-    if status.undoing:
+    if context.release.undoing:
         return  # the way back waits for no metrics
     spend = context.facts.round.spend if context.facts.round else None
-    if status.environment:
-        message = f"both versions break their bound on {messages.listed(status.environment)}: not the candidate's fault"
+    if context.release.environment:
+        broken = messages.listed(context.release.environment)
+        message = f"both versions break their bound on {broken}: not the candidate's fault"
         _trouble(context, Reason.ENVIRONMENT, message, reactions.environment, GRACE_S)
     elif failing := _with_verdict(context, Verdict.SOURCE_ERROR):
-        message = f"cannot read {messages.listed(failing)}: {status.evidence[failing[0]].problem}"
+        message = f"cannot read {messages.listed(failing)}: {context.release.evidence[failing[0]].problem}"
         _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
     elif context.facts.round is not None and (problem := context.facts.round.requests.problem):
         message = f"cannot read the counter that the split is measured by: {problem}"
@@ -95,26 +100,27 @@ def _troubles(context: PlanContext) -> None:
     elif silent := _with_verdict(context, Verdict.NO_DATA):
         message = f"no outcomes of both versions for {messages.listed(silent)}"
         _trouble(context, Reason.NO_DATA, message, reactions.no_data, 0.0)
-    elif status.trouble is not None:
-        context.update(trouble=None, trouble_since=None, trouble_message="")
+    elif context.release.trouble is not None:
+        context.update_release(trouble=None, trouble_since=None, trouble_message="")
 
 
 def _with_verdict(context: PlanContext, verdict: Verdict) -> list[str]:
-    states = context.status.evidence
+    states = context.release.evidence
     return [kpi.name for kpi in context.policy.kpis if not kpi.advisory and states[kpi.name].verdict is verdict]
 
 
 def _worse(context: PlanContext, reason: Reason, message: str) -> bool:
     """Do what the policy says of harm. On the way back to a version, nothing but a human leads forward again."""
+    release = context.release
     reaction = context.policy.reactions.worse
-    if context.status.undoing and reaction == "rollback":
+    if release.undoing and reaction == "rollback":
         reaction = "pause"
     stable = context.status.stable_version or ""
     if reaction == "rollback" and (problem := context.facts.ready.get(stable)):
         reaction = "pause"
         message = f"{message}. But {stable} does not answer, so no traffic goes back to it: {problem}"
     in_bake = Phase.BAKING in (context.status.phase, context.status.resume_to)
-    if (context.status.steps if in_bake else context.status.step) in context.status.harm_accepted:
+    if (release.steps if in_bake else release.step) in release.harm_accepted:
         return False  # somebody has seen it and passed this step knowingly
     if reaction == "rollback":
         send_back(context, reason, message)
@@ -133,11 +139,11 @@ def _escalated(reaction: str | Escalation, grace_s: float) -> tuple[str, float]:
 
 
 def _trouble(context: PlanContext, reason: Reason, message: str, reaction: str | Escalation, grace_s: float) -> None:
-    if context.status.trouble is not reason:
-        context.update(trouble=reason, trouble_since=context.now)
-    context.update(trouble_message=message)
+    if context.release.trouble is not reason:
+        context.update_release(trouble=reason, trouble_since=context.now)
+    context.update_release(trouble_message=message)
     move, after_s = _escalated(reaction, grace_s)
-    lasted_s = context.since(context.status.trouble_since)
+    lasted_s = context.since(context.release.trouble_since)
     if move == "hold" or lasted_s < after_s:
         return
     message = f"{message}, for {messages.span(lasted_s)}"

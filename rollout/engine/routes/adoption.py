@@ -42,8 +42,8 @@ def note_routes(context: PlanContext) -> None:
     if status.phase is Phase.PREFLIGHT:
         _note_bases(context, adopted)
         notes = tuple(f"{route.name}: {note}" for route in adopted for note in route.notes)[:WARNINGS_KEPT]
-        if notes != status.warnings:
-            context.update(warnings=notes)
+        if notes != context.release.warnings:
+            context.update_release(warnings=notes)
             for note in notes:
                 context.record("traffic", message=note)
 
@@ -94,8 +94,8 @@ def wake(context: PlanContext) -> tuple[Effect, ...]:
         return ()
     if candidate not in context.facts.asleep:
         return ()
-    if status.woken != candidate:
-        context.update(woken=candidate)
+    if context.release.woken != candidate:
+        context.update_release(woken=candidate)
         context.record("traffic", message=f"{candidate} was scaled to 0 and is scaled up")
     return (Wake(candidate, stable),)
 
@@ -105,20 +105,20 @@ def note_identities(context: PlanContext) -> None:
     status, found = context.status, context.facts.identities
     if status.phase is Phase.PREFLIGHT:
         fresh = {version: dict(parts) for version, parts in found.items()}
-        if fresh and fresh != status.identities:
-            context.update(identities=fresh, identity_drift="")
+        if fresh and fresh != context.release.identities:
+            context.update_release(identities=fresh, identity_drift="")
         return
     if not status.is_active or not found:
         return
     changed = []
     for version, parts in found.items():
-        before = status.identities.get(version)
+        before = context.release.identities.get(version)
         if before is not None and before != dict(parts):
             named = sorted(part for part in {*before, *parts} if before.get(part) != parts.get(part))
             changed.append(f"{version}: {messages.listed(named)}")
     drift = "; ".join(changed)
-    if drift != status.identity_drift:
-        context.update(identity_drift=drift)
+    if drift != context.release.identity_drift:
+        context.update_release(identity_drift=drift)
         told = f"a version is not what it was when the checks began: {drift}" if drift else "the versions are as before"
         context.record("traffic", message=told)
 

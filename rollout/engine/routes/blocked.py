@@ -44,7 +44,7 @@ def _found(context: PlanContext, wanted: SetWeight) -> tuple[Reason, str] | None
         return _changed_at_rest(context, adopted)
     if status.phase is Phase.PREFLIGHT:
         return None  # nothing has moved: the gates say what is wrong
-    asked_at = status.traffic.asked_at
+    asked_at = context.release.traffic.asked_at
     late = status.phase in _RETURNING and context.since(asked_at or status.phase_since) >= LOUD_AFTER_S
     wrong = {route.name: told for route in context.facts.routes if (told := _trouble(route, wanted, late=late))}
     if not wrong:

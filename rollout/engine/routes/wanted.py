@@ -23,7 +23,7 @@ def wanted_route(status: Status) -> SetWeight | None:
         return SetWeight(status.previous_version, status.stable_version, FULL_BP, bases=bases, restores=True)
     if status.phase is Phase.STABLE or status.candidate_version is None:
         return SetWeight(status.stable_version, bases=bases, restores=restores)
-    traffic = status.traffic
+    traffic = status.latest.traffic
     if traffic.wanted_bp == 0 and not restores:
         bases = ()  # nothing has moved yet: whatever they add up to is as it was found
     header, candidate = traffic.preview_header, status.candidate_version

@@ -26,7 +26,7 @@ from rollout.model.agent_state import (
     Waiver,
 )
 from rollout.model.api.policy import digest
-from rollout.model.status.status import Pinned
+from rollout.model.status.release import Pinned
 from rollout.model.status.vocabulary import Phase
 
 TEXT_KEPT = 60_000
@@ -49,12 +49,12 @@ def note_state(context: PlanContext) -> None:
         return
     if context.status.phase is Phase.PREFLIGHT and context.facts.contracts:
         _note_contracts(context, gate)
-    state, looked = context.status.state, context.facts.looked
+    state, looked = context.release.state, context.facts.looked
     if state is None:
         return
     if looked is not None and (state.looked is None or looked.at > state.looked.at):
         state = state.model_copy(update={"looked": looked})
-        context.update(state=state)
+        context.update_release(state=state)
     note_no_return(context, state)
 
 
@@ -93,11 +93,11 @@ def _few(found: Verdict, axis: Axis) -> list[Finding]:
 
 def _keep(context: PlanContext, found: Compatibility) -> None:
     """Write a verdict down; what was seen of live conversations stays."""
-    before = context.status.state
+    before = context.release.state
     if before is not None:
         found = found.model_copy(update={"looked": before.looked})
     if found != before:
-        context.update(state=found)
+        context.update_release(state=found)
 
 
 def _kept(text: str) -> str:

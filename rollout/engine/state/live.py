@@ -55,7 +55,7 @@ def _seen(looked: Census) -> Finding:
 
 def live_harm(context: PlanContext) -> str:
     """Say that the candidate cannot go on with conversations that live now, if that is so and is asked about."""
-    gate, state = gate_of(context), context.status.state
+    gate, state = gate_of(context), context.release.state
     if gate is None or state is None or state.looked is None or not state.looked.backward:
         return ""
     if Axis.BACKWARD not in axes_of(context, gate):

@@ -10,9 +10,9 @@ from rollout.model.agent_state import Axis, Compatibility, Severity
 
 def note_no_return(context: PlanContext, state: Compatibility) -> None:
     """Notice that the candidate has written what stable cannot read: from then on a rollback does harm."""
-    status, looked = context.status, state.looked
-    served = status.traffic.wanted_bp > 0 and status.traffic.applied_at is not None
-    known = looked is not None and not looked.problem and status.started_at and looked.at >= status.started_at
+    release, looked = context.release, state.looked
+    served = release.traffic.wanted_bp > 0 and release.traffic.applied_at is not None
+    known = looked is not None and not looked.problem and release.started_at and looked.at >= release.started_at
     affected, since = state.affected, state.no_return_at
     if known and looked is not None and looked.forward and (served or since is not None):
         affected, since = looked.forward, since or context.now
@@ -22,7 +22,7 @@ def note_no_return(context: PlanContext, state: Compatibility) -> None:
         since = since or context.now
     if (affected, since) == (state.affected, state.no_return_at):
         return
-    context.update(state=state.model_copy(update={"affected": affected, "no_return_at": since}))
+    context.update_release(state=state.model_copy(update={"affected": affected, "no_return_at": since}))
     if since is not None and state.no_return_at is None:
         context.record("check", message=no_return(context))
 
@@ -35,7 +35,7 @@ def _is_one_way(state: Compatibility) -> bool:
 
 def no_return(context: PlanContext) -> str:
     """Say that, and for how many conversations, a rollback would do harm; an empty text where it would not."""
-    state, status = context.status.state, context.status
+    state, status = context.release.state, context.status
     if state is None or state.no_return_at is None:
         return ""
     many = "their number is not known" if state.affected is None else messages.conversations(state.affected)
@@ -45,5 +45,5 @@ def no_return(context: PlanContext) -> str:
 def rollback_harms(context: PlanContext) -> bool:
     """Whether going back by itself is barred: somebody would lose their conversation."""
     gate = gate_of(context)
-    past = context.status.state is not None and context.status.state.no_return_at is not None
+    past = context.release.state is not None and context.release.state.no_return_at is not None
     return past and gate is not None and gate.past_no_return == "freeze"

@@ -15,12 +15,12 @@ _REQUIRED = {
 
 def gate_of(context: PlanContext) -> StateGate | None:
     """Return the gate in force: the policy's; the strict one where only a contract is declared; else none."""
-    if context.status.undoing:
+    if context.release.undoing:
         return None  # who goes back has decided
     if context.policy.gates.state is not None:
         return None if context.policy.gates.state.require == "none" else context.policy.gates.state
     declared = (
-        context.spec.contract is not None or context.status.state is not None
+        context.spec.contract is not None or context.release.state is not None
     )  # also if it was edited away meanwhile
     return StateGate() if declared else None
 

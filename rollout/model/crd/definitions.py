@@ -8,6 +8,7 @@ from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import API_VERSION, RolloutSpec
 from rollout.model.crd.structural import Bounds, Schema, structural
 from rollout.model.status.conditions import INTERNAL, INTERNAL_MAX, PENDING, ClusterStatus
+from rollout.model.status.release import Release
 from rollout.model.units import NAME_PATTERN
 
 GROUP, _, VERSION = API_VERSION.partition("/")
@@ -37,6 +38,8 @@ _POLICY_COLUMNS = (("Age", "date", ".metadata.creationTimestamp", 0),)
 def definitions() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the definitions of Rollout and RolloutPolicy, ready to be applied."""
     status = structural(ClusterStatus, _KEPT)
+    del status["properties"]["release"]  # written down, its fields stand beside those of the status
+    status["properties"] |= structural(Release, _KEPT)["properties"]
     for name in INTERNAL:
         del status["properties"][name]
     status["properties"]["phase"]["enum"] = [PENDING, *status["properties"]["phase"]["enum"]]

@@ -1,4 +1,7 @@
-"""Changes to a status, field by field, so that a type checker sees a misspelt name and a value of another type."""
+"""Changes to a status, field by field, so that a type checker sees a misspelt name and a value of another type.
+
+Tests keep them equal to the models.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,17 @@ from typing import TypedDict
 from rollout.model.agent_state import Compatibility
 from rollout.model.status.decision import CommandOutcome, Decision
 from rollout.model.status.evidence import KpiEvidence, Ledger, TrafficEvidence
-from rollout.model.status.status import CheckRun, Pinned
+from rollout.model.status.release import CheckRun, Pinned, Release
 from rollout.model.status.traffic import Base, RouteBlock, RuleIdentity, Traffic
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 
 
 class ReleaseChanges(TypedDict, total=False):
-    """Fields of a `Status` that an event may change beside the phase, the reason and the message."""
+    """Fields of a `Release` with new values."""
 
-    next: str
-    phase_since: datetime | None
-    stable_version: str | None
-    candidate_version: str | None
-    previous_version: str | None
+    candidate_version: str
     retries: int
     undoing: bool
-    standby_until: datetime | None
     policy: Pinned | None
     wiring: str | None
     steps: int
@@ -31,15 +29,11 @@ class ReleaseChanges(TypedDict, total=False):
     started_at: datetime | None
     window_since: datetime | None
     deadline: datetime | None
-    looked_at: datetime | None
-    next_look_at: datetime | None
-    looks_in_window: int
+    sampled_at: datetime | None
+    next_sample_at: datetime | None
+    samples_in_window: int
     gap_s: float
     traffic: Traffic
-    bases: dict[str, Base]
-    rules: dict[str, RuleIdentity]
-    added: dict[str, tuple[str, ...]]
-    blocked: RouteBlock | None
     warnings: tuple[str, ...]
     identities: dict[str, dict[str, str]]
     identity_drift: str
@@ -49,37 +43,52 @@ class ReleaseChanges(TypedDict, total=False):
     split: TrafficEvidence
     harm_e: float
     culprits: tuple[str, ...]
+    environment: tuple[str, ...]
     passed_by_human: tuple[int, ...]
     promoted_by: tuple[str, ...]
     harm_accepted: tuple[int, ...]
-    declined_version: str | None
-    failed: dict[str, int]
     approved: tuple[int, ...]
     window_waived: tuple[int, ...]
-    contracts: dict[str, Pinned]
     state: Compatibility | None
     checks: tuple[CheckRun, ...]
     check_tries: int
     spent: float
     spend_allowed: float | None
+    unready_samples: int
+    stable_down_samples: int
+    stable_passed_by: str
+    trouble: Reason | None
+    trouble_since: datetime | None
+    trouble_message: str
+    result: Result | None
+
+
+class PhaseChanges(TypedDict, total=False):
+    """Fields of a `Status` that an event may change beside the phase, the reason and the message."""
+
+    next: str
+    phase_since: datetime | None
+    stable_version: str | None
+    previous_version: str | None
+    standby_until: datetime | None
+    declined_version: str | None
+    failed: dict[str, int]
+    release: Release | None
     resume_to: Phase | None
     held_by: HeldBy | None
-    unready_looks: int
-    stable_down_looks: int
-    stable_passed_by: str
-    trouble_since: datetime | None
-    trouble: Reason | None
-    trouble_message: str
-    environment: tuple[str, ...]
-    result: Result | None
+    blocked: RouteBlock | None
+    bases: dict[str, Base]
+    rules: dict[str, RuleIdentity]
+    added: dict[str, tuple[str, ...]]
+    contracts: dict[str, Pinned]
     last_command: CommandOutcome | None
     answers: tuple[CommandOutcome, ...]
     handled: tuple[str, ...]
     decisions: tuple[Decision, ...]
 
 
-class StatusChanges(ReleaseChanges, total=False):
-    """Fields of a `Status` with new values. A test keeps the two equal."""
+class StatusChanges(PhaseChanges, total=False):
+    """Fields of a `Status` with new values."""
 
     phase: Phase
     reason: Reason

@@ -42,9 +42,10 @@ class Condition(Record):
 
 INTERNAL = (
     "policy", "wiring", "counters", "evidence", "split", "contracts", "decisions", "checks", "bases", "rules", "added",
-    "state", "handled", "answers", "identities", "windowSince", "lookedAt", "nextLookAt", "looksInWindow", "woken",
+    "state", "handled", "answers", "identities", "windowSince", "sampledAt", "nextSampleAt", "samplesInWindow",
+    "woken",
     "passedByHuman", "promotedBy", "harmAccepted", "approved", "windowWaived", "checkTries", "gapS", "spendAllowed",
-    "stableDownLooks", "resumeTo", "unreadyLooks", "troubleSince", "trouble", "troubleMessage",
+    "stableDownSamples", "resumeTo", "unreadySamples", "troubleSince", "trouble", "troubleMessage",
 )  # fmt: skip
 """Fields of a status that only the controller goes by: in a cluster they are one text, so that people see theirs."""
 
