@@ -287,7 +287,11 @@ class Switches(Releases):
         return allowed if allowed in (0, 10_000) else 5000 if status.latest.undoing else 0
 
     def _promotion_had_evidence(self, before: Status, after: Status) -> None:
-        if after.stable_version == before.stable_version or after.latest.result is Result.UNDONE or after.latest.undoing:
+        if (
+            after.stable_version == before.stable_version
+            or after.latest.result is Result.UNDONE
+            or after.latest.undoing
+        ):
             return
         assert 1 in after.latest.passed_by_human or all(
             after.latest.evidence[kpi.name].proof.e_value >= 20 for kpi in must_prove(self.world.policy)

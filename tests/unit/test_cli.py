@@ -297,7 +297,7 @@ def test_what_was_superseded_is_no_success_of_the_version_that_was_asked_for():
 def test_a_version_that_failed_before_and_did_not_start_is_no_success():
     after = status_with(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v3", failed={"v2": 0})
     assert exit_code(after, "v2", "v2") == 3
-    assert exit_code(after.model_copy(update={"result": None}), "v2", "v2") == 3
+    assert exit_code(status_with(after, result=None), "v2", "v2") == 3
     undone = status_with(phase=Phase.STABLE, result=Result.PROMOTED, stable_version="v1", declined_version="v2")
     assert exit_code(undone, "v2", "v2") == 4
 

@@ -106,7 +106,9 @@ def test_what_cannot_be_told_passes_where_the_policy_says_so():
 
 def test_without_a_contract_declared_nothing_is_checked():
     found = World()
-    assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED and found.status.latest.state is None
+    assert (
+        found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED and found.status.latest.state is None
+    )
 
 
 @pytest.mark.parametrize("stable", [SAME, MODEL])
