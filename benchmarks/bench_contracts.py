@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rollout.contracts.schema.document import Document
+from rollout.contracts.schema.document import SchemaDocument
 from rollout.contracts.schema.relation import Options, compare
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     for name, schema in SCHEMAS.items():
         narrower = {**schema, "minProperties": 1, "title": "other"}
         began = time.perf_counter()
-        found = compare(Document(schema), Document(narrower), Options())
+        found = compare(SchemaDocument(schema), SchemaDocument(narrower), Options())
         took = time.perf_counter() - began
         print(f"{name:<40} {took:8.3f}  {found[0].what if found else 'safe'}")
 

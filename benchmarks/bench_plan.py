@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from rollout.engine.analysis.evidence import Sight, after_look
 from rollout.engine.analysis.lifecycle import fresh
 from rollout.engine.analysis.verdict import Thresholds, judge
-from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
+from rollout.engine.facts import Counters, Facts, KpiReading, Round, RouteFacts
 from rollout.engine.plan import plan
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import policy_spec
@@ -62,7 +62,7 @@ def main() -> None:
 
     def facts() -> Facts:
         arm = Counters(bad={"p|bad": count * 6}, total={"p|total": count * 120})
-        reading = Reading(stable=arm, candidate=Counters({"q|bad": count * 6}, {"q|total": count * 120}))
+        reading = KpiReading(stable=arm, candidate=Counters({"q|bad": count * 6}, {"q|total": count * 120}))
         bp = rollout.status.latest.traffic.wanted_bp
         candidate = rollout.status.candidate_version
         route = RouteFacts("route", True, "v1", candidate, bp if candidate else None)

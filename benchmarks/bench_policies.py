@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rollout.engine.facts import Counters, Facts, Reading, Round, RouteFacts
+from rollout.engine.facts import Counters, Facts, KpiReading, Round, RouteFacts
 from rollout.engine.plan import is_look_due, plan
 from rollout.engine.routes.wanted import in_force, wanted_route
 from rollout.model.api.policy import PolicySpec
@@ -112,9 +112,9 @@ def reading(policy: PolicySpec, totals: dict) -> Round:
     def arm(which: str, kpi: str) -> Counters:
         return Counters({f"{which}|bad": totals[which, kpi, "bad"]}, {f"{which}|all": totals[which, kpi, "all"]})
 
-    kpis = {kpi.name: Reading(stable=arm("s", kpi.name), candidate=arm("c", kpi.name)) for kpi in policy.kpis}
+    kpis = {kpi.name: KpiReading(stable=arm("s", kpi.name), candidate=arm("c", kpi.name)) for kpi in policy.kpis}
     spent = {"c|spent": COST * totals["c", policy.kpis[0].name, "all"]}
-    spend = Reading(candidate=Counters(total=spent)) if policy.spend_cap else None
+    spend = KpiReading(candidate=Counters(total=spent)) if policy.spend_cap else None
     return Round(kpis=kpis, requests=kpis[policy.kpis[0].name], spend=spend)
 
 

@@ -91,7 +91,11 @@ class RouteWriteDenied(RouterUnavailable):
 
 
 class PageUnavailable(Unavailable):
-    """A request brought no usable page."""
+    """A request brought no usable page. status: the HTTP status it was answered with; None without an answer."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class RecordsUnavailable(Unavailable):
@@ -133,5 +137,5 @@ class Rejected(ClusterUnavailable):
     """The request is wrong, or denied by a policy, a webhook or a quota (400, 403, 415, 422). Nothing was written."""
 
 
-class Gone(ClusterUnavailable):
+class Expired(ClusterUnavailable):
     """The version asked for is too old (410)."""

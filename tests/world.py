@@ -15,7 +15,7 @@ from math import log, log1p
 import yaml
 
 from rollout.engine.effects import SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, Counters, Reading, Round, RouteFacts, Told
+from rollout.engine.facts import Calendar, CheckFact, Command, Counters, KpiReading, Round, RouteFacts, Told
 from rollout.engine.plan import Plan
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.model.agent_state import Census
@@ -227,10 +227,10 @@ class FakeMetrics:
             spend=self._reading("spend", stable, candidate) if spend else None,
         )
 
-    def _reading(self, kpi: str, stable: str, candidate: str) -> Reading:
+    def _reading(self, kpi: str, stable: str, candidate: str) -> KpiReading:
         if kpi in self.failing:
-            return Reading(problem=f"the page of {kpi} did not answer")
-        return Reading(stable=self._counters(stable, kpi), candidate=self._counters(candidate, kpi))
+            return KpiReading(problem=f"the page of {kpi} did not answer")
+        return KpiReading(stable=self._counters(stable, kpi), candidate=self._counters(candidate, kpi))
 
     def _counters(self, version: str, kpi: str) -> Counters:
         series = f"{version}|{kpi}"

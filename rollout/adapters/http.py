@@ -42,7 +42,7 @@ class Pages:
         answer = _exchange(self._client, method, url, timeout_s=timeout_s, max_bytes=PAGE_MAX_BYTES)
         if answer.status != httpx.codes.OK:
             phrase = httpx.codes.get_reason_phrase(answer.status)
-            raise PageUnavailable(f"{url} answered {answer.status} {phrase}".rstrip())
+            raise PageUnavailable(f"{url} answered {answer.status} {phrase}".rstrip(), answer.status)
         return answer.text
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What a service answered: status, where it points (empty if nowhere), and its text."""
 
     status: int
@@ -68,7 +68,7 @@ class Services:
 
     def ask(
         self, method: str, url: str, body: Any, headers: dict[str, str], timeout_s: float, max_bytes: int
-    ) -> Answer:
+    ) -> Response:
         """Return the answer, whatever its status; redirects are not followed. Raises PageUnavailable without one."""
         with self._lock:  # made when it is first needed: building one loads all certificates
             if self._client is None:
@@ -97,7 +97,7 @@ def _exchange(
     timeout_s: float,
     max_bytes: int,
     raw: bool = False,
-) -> Answer:
+) -> Response:
     """Send a request and read its answer, bounded in time and size. Raises PageUnavailable.
 
     httpx bounds each read; whoever sends a byte now and then could still hold us for ever. So the connection is cut
@@ -121,7 +121,7 @@ def _exchange(
             if cut.is_over:  # a body that was cut looks like one that has ended
                 raise PageUnavailable(f"{url} was not through after {timeout_s:g} s")
             text = body.decode("utf-8", errors="replace")
-            return Answer(response.status_code, response.headers.get("location", ""), text)
+            return Response(response.status_code, response.headers.get("location", ""), text)
     except httpx.TimeoutException as error:
         raise PageUnavailable(f"{url} did not answer within {timeout_s:g} s") from error
     except httpx.LocalProtocolError as error:  # it may quote what we sent, and that may be a secret

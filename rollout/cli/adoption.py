@@ -22,8 +22,8 @@ def adoption_faults(documents: Documents) -> list[Fault]:
 
 
 def _of(rollout: RolloutDocument, others: list[dict[str, Any]]) -> Iterator[Fault]:
-    from rollout.adapters.routers.kubernetes import flavour_of
-    from rollout.adapters.routers.rule import Refused, missing
+    from rollout.adapters.routers.kubernetes import route_kind_of
+    from rollout.adapters.routers.rule import RuleRefused, missing
     from rollout.adapters.routers.rule_choice import find_rule
     from rollout.model.api.naming import Naming
 
@@ -31,13 +31,13 @@ def _of(rollout: RolloutDocument, others: list[dict[str, Any]]) -> Iterator[Faul
     naming = Naming(metadata.name, metadata.namespace, spec.backends)
     versions = (spec.version,) if spec.version else ()
     for index, route in enumerate(spec.routes):
-        flavour, named = flavour_of(route)
+        flavour, named = route_kind_of(route)
         path = f"spec.routes[{index}].{flavour.key}"
         for raw in others:
             if _is(raw, flavour.kind.kind, metadata.namespace, named.name):
                 try:
                     rule = find_rule(raw, flavour.dialect, naming, named.rule, versions)
-                except Refused as refused:
+                except RuleRefused as refused:
                     yield Fault(path, str(refused), "correct the route, or the Rollout", named.name)
                     continue
                 absent = missing(rule, flavour.dialect, naming, versions)

@@ -50,9 +50,9 @@ class Place:
     def shelf(self) -> RolloutStore:
         """Open the place's records. Raises RecordsUnavailable, or InvalidInput where no cluster can be found."""
         if self.is_local:
-            from rollout.adapters.storage.sqlite import Store
+            from rollout.adapters.storage.sqlite import SqliteStore
 
-            return Store(state_of(self.state, self.files))
+            return SqliteStore(state_of(self.state, self.files))
         return self.cluster()
 
     def cluster(self) -> KubernetesStore:

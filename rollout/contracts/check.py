@@ -14,7 +14,7 @@ from rollout.contracts.schema.relation import Options
 from rollout.contracts.shapes import shape
 from rollout.contracts.topology import topology
 from rollout.contracts.waivers import waived
-from rollout.model.agent_state import Axis, Finding, Severity, Verdict, Waiver
+from rollout.model.agent_state import Axis, CompatibilityVerdict, Finding, Severity, Waiver
 
 
 def check(
@@ -24,7 +24,7 @@ def check(
     closed_writer: bool = True,
     waivers: Iterable[Waiver] = (),
     today: date | None = None,
-) -> Verdict:
+) -> CompatibilityVerdict:
     """Return what a candidate with `new` means for conversations of a stable version with `old`.
 
     closed_writer: whether versions write only what they declare; False is plain containment of schemas. today: by
@@ -69,13 +69,13 @@ def unknown(code: str, axis: Axis) -> Finding:
     return Finding(code=code, direction=axis, severity=Severity.UNKNOWN, pointer="", hint=HINTS[code])
 
 
-def verdict(found: Iterable[Finding], scope: str = "whole") -> Verdict:
+def verdict(found: Iterable[Finding], scope: str = "whole") -> CompatibilityVerdict:
     """Return what findings come to. Whoever hops reads in both directions: it is no safer than either."""
     findings = tuple(sorted(found, key=lambda each: (-each.severity.rank, each.direction, each.pointer, each.code)))
     open_ = [each for each in findings if not each.waived_by]
     backward, forward = (_worst(open_, axis) for axis in (Axis.BACKWARD, Axis.FORWARD))
     hop = max(_worst(open_, Axis.HOP), backward, forward, key=lambda each: each.rank)
-    return Verdict.model_validate(
+    return CompatibilityVerdict.model_validate(
         {"backward": backward, "forward": forward, "hop": hop, "scope": scope, "findings": findings}
     )
 
@@ -84,6 +84,6 @@ def _worst(found: Iterable[Finding], axis: Axis) -> Severity:
     return max((each.severity for each in found if each.direction is axis), key=lambda s: s.rank, default=Severity.OK)
 
 
-def missing() -> Verdict:
+def missing() -> CompatibilityVerdict:
     """Return the verdict where a version has no contract: nothing is known, which is not nothing wrong."""
     return verdict([unknown("NO_CONTRACT", axis) for axis in (Axis.BACKWARD, Axis.FORWARD)])

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from rollout.contracts.contract import Contract, Graph
 from rollout.contracts.finding_codes import HINTS
-from rollout.contracts.schema.document import Document
+from rollout.contracts.schema.document import SchemaDocument
 from rollout.contracts.schema.relation import Budget, Options
 from rollout.model.agent_state import Axis, Finding, Severity
 
@@ -33,14 +33,14 @@ class Side:
     found: list[Finding] = field(default_factory=list)
 
     @cached_property
-    def written(self) -> Document:
+    def written(self) -> SchemaDocument:
         """The schema by which the writer writes."""
-        return Document(self.writer.state.writer)
+        return SchemaDocument(self.writer.state.writer)
 
     @cached_property
-    def read(self) -> Document:
+    def read(self) -> SchemaDocument:
         """The schema by which the reader reads."""
-        return Document(self.reader.state.reader)
+        return SchemaDocument(self.reader.state.reader)
 
     @property
     def is_backward(self) -> bool:

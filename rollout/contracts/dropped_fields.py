@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollout.contracts.schema.atoms import Array, Object
-from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.document import SchemaNode
 from rollout.contracts.schema.expand import TooMany
 from rollout.contracts.schema.relation import Budget, Options, Relation
 
@@ -11,7 +11,9 @@ LOSSES_MAX = 50
 DEPTH_MAX = 12
 
 
-def lost(writer: Node, reader: Node, options: Options, budget: Budget | None = None) -> list[tuple[str, str]]:
+def lost(
+    writer: SchemaNode, reader: SchemaNode, options: Options, budget: Budget | None = None
+) -> list[tuple[str, str]]:
     """Return pointers into the writer's schema and the names there that the reader does not keep."""
     walk = _Walk(Relation(writer.document, options, budget))
     try:
@@ -24,10 +26,10 @@ def lost(writer: Node, reader: Node, options: Options, budget: Budget | None = N
 class _Walk:
     def __init__(self, relation: Relation) -> None:
         self._relation = relation
-        self._seen: set[tuple[frozenset[Node], frozenset[Node]]] = set()
+        self._seen: set[tuple[frozenset[SchemaNode], frozenset[SchemaNode]]] = set()
         self.found: list[tuple[str, str]] = []
 
-    def go(self, writer: frozenset[Node], reader: frozenset[Node], depth: int) -> None:
+    def go(self, writer: frozenset[SchemaNode], reader: frozenset[SchemaNode], depth: int) -> None:
         if (writer, reader) in self._seen or depth > DEPTH_MAX or not writer or not reader:
             return
         self._seen.add((writer, reader))

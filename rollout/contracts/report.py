@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rollout.model.agent_state import Axis, Finding, Severity, Verdict
+from rollout.model.agent_state import Axis, CompatibilityVerdict, Finding, Severity
 
 QUESTIONS = {
     Axis.BACKWARD: "the new version reads what the old one wrote",
@@ -20,7 +20,7 @@ ANSWERS = {
 FINDINGS_SHOWN = 30
 
 
-def verdict_lines(verdict: Verdict) -> list[str]:
+def verdict_lines(verdict: CompatibilityVerdict) -> list[str]:
     """Return the three answers, a line each."""
     lines = [f"{axis:<9} {verdict.of(axis):<8} {QUESTIONS[axis]}: {ANSWERS[verdict.of(axis)]}" for axis in Axis]
     if verdict.scope == "shape":
@@ -51,7 +51,7 @@ def _affected(finding: Finding) -> str:
     return f"{finding.affected} live {'conversation is' if finding.affected == 1 else 'conversations are'} affected"
 
 
-def reason(verdict: Verdict, axis: Axis) -> str:
+def reason(verdict: CompatibilityVerdict, axis: Axis) -> str:
     """Say in a few words what makes a direction what it is: the worst finding, and how many more there are."""
     worst = sorted(verdict.worst(axis), key=lambda each: (not each.pointer, -(each.affected or 0)))
     if not worst:
@@ -63,13 +63,13 @@ def reason(verdict: Verdict, axis: Axis) -> str:
     return f"{first.code}{' ' + first.pointer if first.pointer else ''}{changed}{affected}{more}"
 
 
-def remedy(verdict: Verdict, axis: Axis) -> str:
+def remedy(verdict: CompatibilityVerdict, axis: Axis) -> str:
     """Return what to do about the worst finding of a direction."""
     worst = sorted(verdict.worst(axis), key=lambda each: (not each.pointer, -(each.affected or 0)))
     return worst[0].hint if worst else ""
 
 
-def brief(verdict: Verdict, axes: Iterable[Axis]) -> str:
+def brief(verdict: CompatibilityVerdict, axes: Iterable[Axis]) -> str:
     """Say in one sentence what is wrong, direction by direction."""
     told = [(axis, verdict.of(axis)) for axis in axes if verdict.of(axis) is not Severity.OK]
     return "; ".join(f"{axis} {severity}: {reason(verdict, axis)}" for axis, severity in told)

@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from rollout.contracts.comparison import Side
 from rollout.contracts.dropped_fields import lost
 from rollout.contracts.schema.atoms import type_of
-from rollout.contracts.schema.document import Document, Node
+from rollout.contracts.schema.document import SchemaDocument, SchemaNode
 from rollout.contracts.schema.problems import Problem, What
 from rollout.contracts.schema.relation import compare
 from rollout.contracts.schema.scalars import PYTHON_TYPE
@@ -52,7 +52,7 @@ def _undeclared(side: Side) -> None:
         side.find("UNDECIDABLE", Severity.UNKNOWN, "/state/reader", "no keys are declared", "and the code has changed")
 
 
-def _losses(side: Side, writer: Node, reader: Node) -> None:
+def _losses(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
     """A reader that does not know a key drops it when it writes: on the way back it is gone."""
     for pointer, name in lost(writer, reader, side.options, side.budget):
         code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
@@ -60,7 +60,7 @@ def _losses(side: Side, writer: Node, reader: Node) -> None:
         side.find(code, Severity.RISK, f"/state/writer{pointer}/properties/{name}", *told, axis=Axis.HOP)
 
 
-def _by_key(side: Side, writer: Node, reader: Node) -> None:
+def _by_key(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
     """Compare a state that is kept key by key: unknown keys never reach the reader, absent ones were never written."""
     written, known = writer.named("properties"), reader.named("properties")
     for name in sorted(written.keys() & known.keys()):
@@ -82,14 +82,14 @@ def _by_key(side: Side, writer: Node, reader: Node) -> None:
         side.find(code, severity, f"/state/reader/properties/{name}", wrote, "is required")
 
 
-def _inputs(side: Side, writer: Node) -> None:
+def _inputs(side: Side, writer: SchemaNode) -> None:
     """What a node reads may be checked more strictly than the state: what is new in that counts."""
     for name in sorted(side.writer.nodes.keys() & side.reader.nodes.keys()):
         before, after = side.writer.nodes[name].input, side.reader.nodes[name].input
         if after is None or before == after:
             continue
-        node, written = Document(after.reader).node, writer.named("properties")
-        old = Document(before.reader).node if before is not None else None
+        node, written = SchemaDocument(after.reader).node, writer.named("properties")
+        old = SchemaDocument(before.reader).node if before is not None else None
         where = f"/nodes/{name}/input/reader"
         soft = Severity.RISK if after.kind == "typeddict" else Severity.BREAK
         known = set(old.keywords.get("required", ())) if old is not None else set()
@@ -115,7 +115,9 @@ def _kinds(side: Side) -> None:
         side.find("CHECKS_CHANGED", Severity.UNKNOWN, "/state/checks", one.checks or "none", two.checks or "none")
 
 
-def _renamed(side: Side, written: dict[str, Node], known: dict[str, Node]) -> list[tuple[str, str, Severity]]:
+def _renamed(
+    side: Side, written: dict[str, SchemaNode], known: dict[str, SchemaNode]
+) -> list[tuple[str, str, Severity]]:
     """Return the keys that look renamed: one gone, one new, of the same schema."""
     gone, new = sorted(written.keys() - known.keys())[:RENAMED_MAX], sorted(known.keys() - written.keys())[:RENAMED_MAX]
     found = []
@@ -129,7 +131,7 @@ def _renamed(side: Side, written: dict[str, Node], known: dict[str, Node]) -> li
     return found
 
 
-def _say_the_same(side: Side, one: Node, two: Node) -> bool:
+def _say_the_same(side: Side, one: SchemaNode, two: SchemaNode) -> bool:
     return not (compare(one, two, side.options, side.budget) or compare(two, one, side.options, side.budget))
 
 
@@ -159,7 +161,7 @@ def _code(side: Side, problem: Problem) -> str:
     match problem.what:
         case What.TYPE:
             return _typed(side, problem)
-        case What.REQUIRED if "may leave" in problem.wrote:
+        case What.OPTIONAL:
             return "REQUIREDNESS"
         case What.REQUIRED:
             return "REQUIRED_KEY_ADDED" if side.is_backward else "KEY_REMOVED"
@@ -191,7 +193,7 @@ def _typed(side: Side, problem: Problem) -> str:
     return "TYPE_CHANGED"
 
 
-def _types(node: Node) -> set[str | None]:
+def _types(node: SchemaNode) -> set[str | None]:
     """Return the types a schema speaks of, one level of alternatives included; None for any."""
     if not isinstance(node.schema, dict):
         return {None}
@@ -204,7 +206,7 @@ def _types(node: Node) -> set[str | None]:
     return found or {None}
 
 
-def _values(node: Node) -> Iterable[object]:
+def _values(node: SchemaNode) -> Iterable[object]:
     keywords = node.keywords
     return [keywords["const"]] if "const" in keywords else keywords.get("enum", ())
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from rollout.adapters.kubernetes.resources import Object, name_of, namespace_of
 from rollout.adapters.metrics.queries import unreadable_split
-from rollout.adapters.routers.kubernetes import flavour_of
+from rollout.adapters.routers.kubernetes import route_kind_of
 from rollout.adapters.storage.kubernetes_status import (
     spec_of,
     status_of,
@@ -122,7 +122,7 @@ def taken_rule(informers: Informers, found: Object, spec: RolloutSpec, status: S
 
 
 def _rule(route: Route) -> tuple[str, str, str]:
-    flavour, named = flavour_of(route)
+    flavour, named = route_kind_of(route)
     return flavour.key, named.name, named.rule or ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.reflector import Reflector
 from rollout.adapters.kubernetes.resources import POLICY, ROLLOUT, Object, key_of, name_of, namespace_of
-from rollout.adapters.routers.kubernetes import FLAVOURS
+from rollout.adapters.routers.kubernetes import ROUTE_KINDS
 
 Reference = tuple[str, str, str]
 """Kind, namespace and name of something that a rollout refers to."""
@@ -27,7 +27,7 @@ class Informers:
         self.policies = Reflector(api, POLICY, namespace, self._referred_changed)
         self.routes: Mapping[str, Reflector] = {
             flavour.key: Reflector(api, flavour.kind, namespace, self._referred_changed, optional=True)
-            for flavour in FLAVOURS
+            for flavour in ROUTE_KINDS
         }
         self.all = (self.rollouts, self.policies, *self.routes.values())
 
@@ -90,7 +90,7 @@ def references_of(found: Object) -> set[Reference]:
         made.add((POLICY.kind, namespace, name))
     routes = spec.get("routes")
     for route in routes if isinstance(routes, list) else ():
-        for flavour in FLAVOURS:
+        for flavour in ROUTE_KINDS:
             if isinstance(route, dict) and (name := _name(route.get(flavour.key))) is not None:
                 made.add((flavour.kind.kind, namespace, name))
     return made

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from rollout.adapters.kubernetes.api import HttpApi, configured
-from rollout.adapters.kubernetes.elector import Elector, Terms
+from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
 from rollout.controller.controller import Controller, Settings
 from rollout.controller.healthz import HealthServer
 from rollout.errors import Fault, InvalidInput
@@ -43,7 +43,7 @@ def serve(
     context: str | None = None,
     lease_namespace: str | None = None,
     listen: tuple[str, int] | None = None,
-    terms: Terms = Terms(),  # noqa: B008  frozen
+    terms: LeaseTimings = LeaseTimings(),  # noqa: B008  frozen
 ) -> int:
     """Carry rollouts out until stopped (0), or until the lease is lost (1): then the process must end.
 

@@ -11,7 +11,7 @@ import structlog
 
 from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, key_of, name_of, namespace_of, version_of
-from rollout.adapters.routers.rule import Refused
+from rollout.adapters.routers.rule import RuleRefused
 from rollout.adapters.storage.command_annotations import unreadable
 from rollout.adapters.storage.kubernetes_status import (
     DryRunStatus,
@@ -185,7 +185,7 @@ def _refused(error: Exception) -> Trouble:
     cause = error.__cause__
     if isinstance(error, Forbidden) or isinstance(cause, Forbidden):
         return Trouble(Reason.FORBIDDEN, f"{error}: see the controller's role (manifests/access)")
-    if isinstance(cause, Refused):
+    if isinstance(cause, RuleRefused):
         return Trouble(cause.reason, str(error))
     return Trouble(Reason.ROUTER_DOWN if isinstance(error, RouterUnavailable) else Reason.WRITE_DENIED, str(error))
 
@@ -211,5 +211,5 @@ def again_s(made: Plan, before: Rollout) -> float | None:
 
 def _verdicts(made: Plan) -> Iterable[str]:
     for decision in made.decisions:
-        if decision.kind == "look":
+        if decision.kind == "sample":
             yield from (figures.verdict for figures in decision.kpis.values())

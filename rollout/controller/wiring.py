@@ -19,13 +19,13 @@ from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.queries import unreadable
 from rollout.adapters.metrics.sampler import Sampler
-from rollout.adapters.routers.kubernetes import Cache, KubernetesRouter, flavour_of, route_name
+from rollout.adapters.routers.kubernetes import Cache, KubernetesRouter, route_kind_of, route_name
 from rollout.adapters.routers.read_only import ReadOnlyRouter
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.services import ServiceWorkloads, service_urls
 from rollout.controller.secrets import Credentials
-from rollout.engine.facts import Calendar, CheckFact, Reading, Round
+from rollout.engine.facts import Calendar, CheckFact, KpiReading, Round
 from rollout.engine.ports import MetricsSource, Records, Router
 from rollout.errors import Fault, Unavailable
 from rollout.model.api.gates import Gates
@@ -151,7 +151,7 @@ def reconciler(
     routers: list[Router] = []
     route_kinds = []
     for route in spec.routes:
-        flavour, named = flavour_of(route)
+        flavour, named = route_kind_of(route)
         cache = shared.caches[flavour.key]
         router = KubernetesRouter(
             shared.api,
@@ -234,7 +234,7 @@ class _Unread:
 
     def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
         del stable, candidate
-        problem = Reading(problem=self.why)
+        problem = KpiReading(problem=self.why)
         return Round({kpi.name: problem for kpi in kpis}, problem, spend=problem if spend else None)
 
 

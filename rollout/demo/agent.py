@@ -28,7 +28,7 @@ from rollout.demo.orphan import end_with_parent
 
 
 @dataclass(frozen=True, slots=True)
-class Flavour:
+class Behaviour:
     """How a version behaves: shares of turns that fail their task, answer 500, or take long.
 
     approval: what it calls the node at which a human is asked. Conversations wait there, under that name.
@@ -42,12 +42,12 @@ class Flavour:
     approval: str = "approve"
 
 
-FLAVOURS = {
-    "good": Flavour(),
-    "worse": Flavour(failing=0.25),
-    "slow": Flavour(slow=0.30),
-    "erroring": Flavour(erroring=0.20),
-    "incompatible": Flavour(approval="confirm"),
+BEHAVIOURS = {
+    "good": Behaviour(),
+    "worse": Behaviour(failing=0.25),
+    "slow": Behaviour(slow=0.30),
+    "erroring": Behaviour(erroring=0.20),
+    "incompatible": Behaviour(approval="confirm"),
 }
 
 
@@ -55,7 +55,7 @@ REFUND = "refund"
 """Whoever asks for one waits until a human has answered."""
 
 
-class State(TypedDict):
+class AgentState(TypedDict):
     """What the agent keeps of a conversation."""
 
     messages: Annotated[list[str], operator.add]
@@ -66,7 +66,7 @@ class State(TypedDict):
 class ScriptedModel:
     """Answers like a model would: mostly well, sometimes wrongly, always politely."""
 
-    def __init__(self, version: str, flavour: Flavour, seed: int) -> None:
+    def __init__(self, version: str, flavour: Behaviour, seed: int) -> None:
         self._version = version
         self._flavour = flavour
         self._random = random.Random(seed)
@@ -95,19 +95,19 @@ def graph_of(model: ScriptedModel) -> Any:
     from langgraph.graph import END, START, StateGraph
     from langgraph.types import interrupt
 
-    def plan(state: State) -> dict[str, Any]:
+    def plan(state: AgentState) -> dict[str, Any]:
         return {"plan": model.plan(state["messages"][-1])}
 
-    def ask(state: State) -> dict[str, Any]:
+    def ask(state: AgentState) -> dict[str, Any]:
         if REFUND not in state["messages"][-1]:
             return {}
         return {"plan": f"{state['plan']} ({interrupt('approve the refund?')})"}
 
-    def act(state: State) -> dict[str, Any]:
+    def act(state: AgentState) -> dict[str, Any]:
         text, solved = model.answer(state["plan"])
         return {"messages": [text], "solved": solved}
 
-    graph = StateGraph(State)
+    graph = StateGraph(AgentState)
     graph.add_node("plan", plan)
     graph.add_node(model.approval, ask)
     graph.add_node("act", act)
@@ -198,12 +198,12 @@ def main() -> None:
     """Serve one version on a free port of loopback, and print the port."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--version", required=True)
-    parser.add_argument("--flavour", choices=FLAVOURS, default="good")
+    parser.add_argument("--flavour", choices=BEHAVIOURS, default="good")
     parser.add_argument("--database", required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    model = ScriptedModel(given.version, FLAVOURS[given.flavour], given.seed)
+    model = ScriptedModel(given.version, BEHAVIOURS[given.flavour], given.seed)
     graph = graph_of(model)
     turn = build(graph, given.database)
     contract = export(graph, agent="support-agent", version=given.version, store="sqlite")

@@ -149,11 +149,13 @@ class PlanContext:
 
     def record(
         self,
-        kind: Literal["transition", "command", "look", "traffic", "check"],
+        kind: Literal["transition", "command", "sample", "traffic", "check"],
         *,
         actor: str = "",
         message: str = "",
         reason: Reason | None = None,
+        verb: str = "",
+        refused: bool = False,
     ) -> None:
         """Write down a decision with the numbers as they stand. reason: where it is not the status's."""
         status = self.status
@@ -171,6 +173,8 @@ class PlanContext:
                 share=status.latest.split.reached.share,
                 kpis={name: self._figures(state) for name, state in status.latest.evidence.items()},
                 actor=actor,
+                verb=verb,
+                refused=refused,
             )
         )
 
@@ -192,11 +196,11 @@ class PlanContext:
         )
 
     def finish(self, effects: tuple[Effect, ...]) -> Status:
-        """Return the next status, with the newest decisions in its ring (looks only go to the full record)."""
+        """Return the next status, with the newest decisions in its ring (samples only go to the full record)."""
         if self.decisions and effects:
             named = tuple(str(effect) for effect in effects)
             self.decisions[-1] = self.decisions[-1].model_copy(update={"effects": named})
-        told = tuple(each for each in self.decisions if each.kind != "look")
+        told = tuple(each for each in self.decisions if each.kind != "sample")
         if told:
             self.update(decisions=(self.status.decisions + told)[-DECISIONS_KEPT:])
         return self.status

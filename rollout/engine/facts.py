@@ -127,16 +127,18 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class KpiReading:
     """One KPI in one round, for both versions at one time. With a `problem` the counters are not to be used.
 
-    good: whether `bad` holds the *good* outcomes instead (bad = total - good), as latency buckets do.
+    good: whether `bad` holds the *good* outcomes instead (bad = total - good), as latency buckets do. unreachable:
+    whether the problem is the page itself, not what is looked for on it.
     """
 
     stable: Counters = Counters()
     candidate: Counters = Counters()
     good: bool = False
     problem: str = ""
+    unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +153,10 @@ class Round:
     that fell a little is no new beginning.
     """
 
-    kpis: Mapping[str, Reading]
-    requests: Reading
-    responses: Mapping[str, Reading] = field(default_factory=dict)
-    spend: Reading | None = None
+    kpis: Mapping[str, KpiReading]
+    requests: KpiReading
+    responses: Mapping[str, KpiReading] = field(default_factory=dict)
+    spend: KpiReading | None = None
     births: Mapping[str, float] = field(default_factory=dict)
     lagging: bool = False
     pages: tuple[str, ...] = ()

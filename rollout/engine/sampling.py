@@ -59,7 +59,7 @@ def look(context: PlanContext) -> None:
     if wrong_split(context.status) and context.release.traffic.off_since is None and not context.release.undoing:
         context.update_release(traffic=context.release.traffic.model_copy(update={"off_since": context.now}))
     context.record(
-        "look",
+        "sample",
         message=_tell(looks, {kpi.name for kpi in policy.kpis})
         if looks
         else "nothing counted: the weight was not steady since the last sample",
@@ -88,7 +88,7 @@ def _note_gap(context: PlanContext) -> None:
         return
     at_this_weight_s = min(unseen_s, context.since(release.window_since))
     context.update_release(gap_s=release.gap_s + at_this_weight_s, samples_in_window=0)
-    context.record("look", message=f"no sample was taken for {unseen_s + every_s:.0f} s, though one was due")
+    context.record("sample", message=f"no sample was taken for {unseen_s + every_s:.0f} s, though one was due")
 
 
 def _sight(context: PlanContext, increments: Mapping[str, Increment], elapsed_s: float) -> Sight:

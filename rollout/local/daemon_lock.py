@@ -9,16 +9,28 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rollout.errors import Busy, RecordsUnavailable
 
 LOCK, LOG = "daemon.lock", "daemon.log"
-STARTING, ENDING = "starting", "ending"
+ENDING = "ending"
 LOG_MAX_BYTES = 10 * 1024 * 1024
 START_TIMEOUT_S = 15.0
 _POLL_S = 0.05
 _LOCK_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDaemon:
+    """The daemon that has a state directory in its care. pid: None while it starts or ends: ask again in a moment."""
+
+    pid: int | None
+    ending: bool = False
+
+    def __str__(self) -> str:
+        return f"pid {self.pid}" if self.pid is not None else "ending" if self.ending else "starting"
 
 
 @contextmanager
@@ -45,31 +57,30 @@ def only_one(directory: Path) -> Iterator[Callable[[bool], None]]:
         yield ending
 
 
-def running(directory: Path) -> str:
-    """Return which daemon has a state directory in its care, as ``pid 4711``; empty if none has.
-
-    `ENDING`, or nothing readable yet, means: wait a moment and ask again.
-    """
+def running(directory: Path) -> RunningDaemon | None:
+    """Return which daemon has a state directory in its care; None if none has."""
     try:
         with (directory / LOCK).open("r") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                return lock.read() or STARTING
-            return ""
+                written = lock.read()
+                pid = written.removeprefix("pid ")
+                return RunningDaemon(int(pid) if pid.isdigit() else None, ending=written == ENDING)
+            return None
     except OSError:
-        return ""
+        return None
 
 
-def ensure(directory: Path) -> str:
+def ensure(directory: Path) -> RunningDaemon:
     """See that a daemon runs and return which: the one there is, or one in the background that ends once nothing is
     under way. It logs into a file. Raises RecordsUnavailable if none comes up.
     """
     deadline = time.monotonic() + START_TIMEOUT_S
-    while (found := running(directory)) in (STARTING, ENDING) and time.monotonic() < deadline:
+    while (daemon := running(directory)) is not None and daemon.pid is None and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-    if found:
-        return found
+    if daemon is not None:
+        return daemon
     log = directory / LOG
     if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
         log.replace(log.with_suffix(".log.1"))
@@ -79,10 +90,10 @@ def ensure(directory: Path) -> str:
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
     while time.monotonic() < deadline:
-        found = running(directory)
-        if found.startswith("pid"):
-            return found
-        if child.poll() is not None and not found:
+        daemon = running(directory)
+        if daemon is not None and daemon.pid is not None:
+            return daemon
+        if child.poll() is not None and daemon is None:
             break
         time.sleep(_POLL_S)
     raise RecordsUnavailable(f"no daemon came up; its last words are in {log}")

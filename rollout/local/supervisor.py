@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from rollout.adapters.storage.sqlite import Store
+from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.adapters.storage.sqlite_lease import SqliteLease
 from rollout.engine.eligibility import starts_by_itself
 from rollout.errors import RolloutError
-from rollout.local.wiring import Machine, wiring
+from rollout.local.wiring import LocalWiring, wiring
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.runtime.reconciler import Reconciler
@@ -42,7 +42,7 @@ class Charge:
 
     held: SqliteLease
     wiring: RolloutSpec
-    machine: Machine
+    machine: LocalWiring
     reconciler: Reconciler
     active: bool = True
 
@@ -50,7 +50,7 @@ class Charge:
 class Supervisor:
     """Workers around one queue. Run it from the main thread."""
 
-    def __init__(self, store: Store, *, workers: int = 4) -> None:
+    def __init__(self, store: SqliteStore, *, workers: int = 4) -> None:
         self._store = store
         self._queue = WorkQueue()
         self._charges: dict[str, Charge] = {}
@@ -147,7 +147,7 @@ class Supervisor:
             raise RolloutError(f"{name} is not recorded any more")
         held = self._store.hold(row.rollout.metadata, lambda recorded: recorded or row.rollout)
         try:
-            machine = Machine(held.load(), self._store.directory)
+            machine = LocalWiring(held.load(), self._store.directory)
         except BaseException:
             held.release()
             raise
@@ -156,7 +156,7 @@ class Supervisor:
 
     def _rebuild(self, charge: Charge) -> None:
         """Follow a change of endpoints, router or metrics pages."""
-        machine = Machine(charge.held.load(), self._store.directory)
+        machine = LocalWiring(charge.held.load(), self._store.directory)
         charge.machine.close()
         charge.wiring, charge.machine = wiring(charge.held.load().spec), machine
         charge.reconciler = machine.reconciler(charge.held)

@@ -60,7 +60,7 @@ def _envoy_of(rollout: Rollout, directory: Path, http: Pages) -> ManagedEnvoy | 
     return ExternalEnvoy(envoy.admin, Path(envoy.directory), http)
 
 
-class Machine:
+class LocalWiring:
     """Everything one local rollout needs, built from what is recorded about it. Close it after use."""
 
     def __init__(self, rollout: Rollout, directory: Path) -> None:
@@ -152,14 +152,14 @@ class Machine:
             remedy = "correct the counter, or what the agents export (docs/kpis.md)"
             faults[""] = Fault("policy: spendCap.counter", round_.spend.problem, remedy)
         for index, query in enumerate(resolve(policy.kpis)[0]):
-            given = round_.responses.get(query.name)
-            problem = round_.kpis[query.name].problem or (given.problem if given else "")
-            if not problem or (query.total.startswith(ROUTER_PREFIX) and self.envoy.admin() is None):
+            readings = (round_.kpis[query.name], round_.responses.get(query.name))
+            reading = next((reading for reading in readings if reading is not None and reading.problem), None)
+            if reading is None or (query.total.startswith(ROUTER_PREFIX) and self.envoy.admin() is None):
                 continue
-            if problem.startswith("http"):  # the page itself, not what is looked for on it
-                remedy = "correct the path, or the address in spec.backends.endpoints"
-                faults.setdefault(problem, Fault("spec.metrics.scrape.path", problem, remedy))
+            if reading.unreachable:
+                where, remedy = "spec.metrics.scrape.path", "correct it, or the address in spec.backends.endpoints"
             else:
+                where = f"policy: kpis[{index}] ({query.name})"
                 remedy = "correct the KPI's selectors, or what the agents export (docs/kpis.md)"
-                faults.setdefault(problem, Fault(f"policy: kpis[{index}] ({query.name})", problem, remedy))
+            faults.setdefault(reading.problem, Fault(where, reading.problem, remedy))
         return list(faults.values())

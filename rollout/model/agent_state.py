@@ -59,7 +59,7 @@ class Finding(Record):
     waived_by: str = ""
 
 
-class Verdict(Record):
+class CompatibilityVerdict(Record):
     """What all findings come to, by direction. scope: whether graphs were compared too, or shapes of state only."""
 
     backward: Severity
@@ -103,7 +103,7 @@ class Compatibility(Record):
     read; affected: how many conversations that concerns, None where nobody can count them.
     """
 
-    verdict: Verdict | None = None
+    verdict: CompatibilityVerdict | None = None
     digests: dict[str, str] = Field(default_factory=dict)
     problem: str = ""
     looked: Census | None = None

@@ -180,7 +180,7 @@ class Reconciler:
 
     def _tell(self, made: Plan) -> None:
         for decision in made.decisions:
-            level = "debug" if decision.kind == "look" else "info"
+            level = "debug" if decision.kind == "sample" else "info"
             getattr(_LOG, level)(
                 decision.message, kind=decision.kind, phase=decision.phase, reason=decision.reason, step=decision.step
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rollout.contracts.contract import load
-from rollout.contracts.schema.document import Document
+from rollout.contracts.schema.document import SchemaDocument
 from rollout.contracts.schema.relation import Options, compare
 
 CORPUS = Path(__file__).parents[3] / "shared" / "data" / "jsoncompat"
@@ -40,7 +40,7 @@ def test_the_checker_agrees_with_the_corpus_but_where_the_docs_say_why(closed_wr
     differs = {}
     found = list(pairs())
     for name, axis, writer, reader, expected in found:
-        said = not compare(Document(writer), Document(reader), Options(closed_writer=closed_writer))
+        said = not compare(SchemaDocument(writer), SchemaDocument(reader), Options(closed_writer=closed_writer))
         if said is not expected:
             differs[name, axis] = said
     assert len(found) == 126 and differs == DISAGREED
@@ -56,7 +56,7 @@ def test_no_example_of_the_corpus_contradicts_a_verdict_that_says_safe():
         if not (place / "examples.json").is_file():
             continue
         old, new, examples = (load((place / f"{n}.json").read_text(), n) for n in ("old", "new", "examples"))
-        documents = Document(old), Document(new)
+        documents = SchemaDocument(old), SchemaDocument(new)
         for writer, reader, only in ((*documents, "old_only"), (*reversed(documents), "new_only")):
             safe = not compare(writer, reader, Options(closed_writer=False))
             for value in examples.get(only, []):

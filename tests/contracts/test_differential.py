@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from rollout.contracts.check import check
 from rollout.contracts.export import export
-from rollout.contracts.schema.document import Document
+from rollout.contracts.schema.document import SchemaDocument
 from rollout.contracts.schema.relation import Options, compare
 
 NAMES = ("a", "b", "c", "kind")
@@ -175,7 +175,7 @@ def test_what_is_said_to_be_safe_is_read_by_pydantic(data):
     writer = data.draw(models())
     reader = data.draw(changed(writer))
     first, second = export(writer), export(reader)
-    problems = compare(Document(first.state.writer), Document(second.state.reader), Options())
+    problems = compare(SchemaDocument(first.state.writer), SchemaDocument(second.state.reader), Options())
     if problems:
         return
     for _ in range(4):

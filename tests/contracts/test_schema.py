@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollout.contracts.schema.automaton import Undecidable
-from rollout.contracts.schema.document import Document, plain
+from rollout.contracts.schema.document import SchemaDocument, plain
 from rollout.contracts.schema.patterns import is_within, matches
 from rollout.contracts.schema.relation import Options, compare
 from rollout.contracts.schema.values import holds
@@ -23,7 +23,7 @@ D2019, D2020 = (f"https://json-schema.org/draft/{name}/schema" for name in ("201
 
 
 def safe(writer, reader, options=OPEN):
-    return not compare(Document(writer), Document(reader), options)
+    return not compare(SchemaDocument(writer), SchemaDocument(reader), options)
 
 
 def obj(required=(), **properties):
@@ -114,7 +114,10 @@ def test_what_holds_is_proved(writer, reader):
 
 @pytest.mark.parametrize(("writer", "reader", "witness"), REFUSED, ids=range(len(REFUSED)))
 def test_what_a_value_refutes_is_not_said_to_be_safe(writer, reader, witness):
-    assert holds(Document(writer).node, witness) is not False and holds(Document(reader).node, witness) is not True
+    assert (
+        holds(SchemaDocument(writer).node, witness) is not False
+        and holds(SchemaDocument(reader).node, witness) is not True
+    )
     assert not safe(writer, reader)
 
 
@@ -130,7 +133,7 @@ UNDECIDED = [
 
 @pytest.mark.parametrize(("writer", "reader"), UNDECIDED, ids=range(len(UNDECIDED)))
 def test_what_cannot_be_told_is_neither_safe_nor_a_break(writer, reader):
-    found = compare(Document(writer), Document(reader), OPEN)
+    found = compare(SchemaDocument(writer), SchemaDocument(reader), OPEN)
     assert found and not all(problem.is_break for problem in found)
 
 
@@ -160,7 +163,7 @@ def test_a_closed_writer_emits_only_what_it_declares():
 def test_hostile_schemas_get_an_answer(hostile):
     """How quickly is measured by `make bench-contracts`; here that they do, and claim nothing they cannot prove."""
     other = {**hostile, "title": "other", "maxProperties": 3, "maxLength": 3}
-    assert compare(Document(hostile), Document(other), OPEN)
+    assert compare(SchemaDocument(hostile), SchemaDocument(other), OPEN)
 
 
 def test_a_pattern_that_backtracks_is_matched_in_linear_time():
@@ -173,7 +176,9 @@ def test_a_schema_nested_beyond_all_sense_is_not_compared():
     schema = INT
     for _ in range(400):
         schema = {"not": schema}
-    assert [problem.what for problem in compare(Document(schema), Document({"type": "number"}), OPEN)] == ["too-large"]
+    assert [problem.what for problem in compare(SchemaDocument(schema), SchemaDocument({"type": "number"}), OPEN)] == [
+        "too-large"
+    ]
 
 
 json_values = st.recursive(

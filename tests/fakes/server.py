@@ -77,11 +77,11 @@ class _Watch:
         self.cluster, self.path, self.parameters = cluster, path, parameters
 
     def __iter__(self):
-        from rollout.errors import ClusterUnavailable, Gone
+        from rollout.errors import ClusterUnavailable, Expired
 
         for event in self.cluster.events(self.path, self.parameters, self.stopped):
             if event["type"] == "ERROR":
-                kind = Gone if event["object"]["code"] == 410 else ClusterUnavailable
+                kind = Expired if event["object"]["code"] == 410 else ClusterUnavailable
                 raise kind(event["object"]["message"])
             yield event
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rollout.adapters.kubernetes.api import HttpApi, configured
-from rollout.adapters.kubernetes.elector import Elector, Terms
+from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
 from rollout.adapters.kubernetes.reflector import Reflector
 from rollout.adapters.kubernetes.resources import CONFIG_MAP, EVENT, LEASE, POLICY, ROLLOUT, SERVICE
 from rollout.errors import Conflict, NotFound, Rejected
@@ -270,7 +270,7 @@ def test_a_phase_can_be_selected(server, name):
 
 
 def test_leases_are_held_by_one(server, name):
-    terms = Terms(lease_s=1.0, renew_s=0.7, retry_s=0.2)
+    terms = LeaseTimings(lease_s=1.0, renew_s=0.7, retry_s=0.2)
     one, two = Elector(server, "default", name, "one", terms), Elector(server, "default", name, "two", terms)
     ended, led = threading.Event(), threading.Event()
     thread = threading.Thread(target=one.run, args=(ended, led.set, lambda: None), daemon=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollout.adapters.storage.sqlite import Store
+from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.demo.stage import Stage, stage
 from tests.integration.real import eventually, needs_envoy, needs_langgraph, rollout, status_of
 
@@ -31,13 +31,13 @@ def bp(status: dict) -> int:
 
 def recorded(state) -> str:
     """What is written down of the rollout: whoever carries it out changes that at each look."""
-    row = Store(state).get("support-agent")
+    row = SqliteStore(state).get("support-agent")
     return row.rollout.status.model_dump_json() if row else ""
 
 
 def evidence(state) -> float:
     """How many outcomes were counted so far."""
-    row = Store(state).get("support-agent")
+    row = SqliteStore(state).get("support-agent")
     return sum(each.all_c + each.all_s for each in row.rollout.status.latest.evidence.values()) if row else 0.0
 
 

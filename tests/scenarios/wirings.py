@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from rollout.adapters.kubernetes.resources import ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND
-from rollout.adapters.storage.sqlite import Store
+from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.local.supervisor import Supervisor
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import policy_spec
@@ -112,7 +112,7 @@ class Machine(Steering):
         parsed, faults = policy_spec((policy or agents.policy())["spec"])
         assert not faults, faults
         declared = RolloutSpec.model_validate(raw).model_copy(update={"policy": parsed})
-        self.store = Store(path / "state", create=True)
+        self.store = SqliteStore(path / "state", create=True)
         self.store.declare(Rollout(Metadata(name="agent"), declared, Status(stable_version="v1")))
         self._stop = threading.Event()
         crew = threading.Thread(target=Supervisor(self.store, workers=2).run, args=(self._stop,), daemon=True)

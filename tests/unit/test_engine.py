@@ -3,7 +3,7 @@
 import pytest
 
 from rollout.engine.effects import SetWeight
-from rollout.model.status.evidence import Verdict
+from rollout.model.status.evidence import KpiVerdict
 from rollout.model.status.vocabulary import Phase, Reason, Result
 from tests.world import Behaviour, World, policy
 
@@ -255,7 +255,7 @@ def test_a_source_that_is_down_holds_and_what_happened_meanwhile_is_counted_late
     world.run(10 * 60)
     assert world.status.phase is Phase.OBSERVING and world.status.latest.step == 0
     assert world.status.reason is Reason.SOURCE_ERROR
-    assert world.status.latest.evidence["tasks"].verdict is Verdict.SOURCE_ERROR
+    assert world.status.latest.evidence["tasks"].verdict is KpiVerdict.SOURCE_ERROR
     assert world.status.latest.evidence["tasks"].all_c == before
     world.metrics.failing = set()
     world.run(11)
@@ -518,7 +518,7 @@ def test_an_edit_of_a_kpi_in_mid_flight_does_not_blind_the_rollout():
     kpis = [{"name": "renamed", "bad": "a", "total": "b", "margin": {"absolute": "3%"}}]
     world.policy = policy(kpis=kpis)
     world.run(60)
-    assert all(state.verdict is not Verdict.SOURCE_ERROR for state in world.status.latest.evidence.values())
+    assert all(state.verdict is not KpiVerdict.SOURCE_ERROR for state in world.status.latest.evidence.values())
 
 
 def test_an_abort_holds_also_for_the_version_that_was_about_to_begin():

@@ -39,11 +39,11 @@ def test_a_window_that_closes_keeps_the_weight_and_harm_is_still_judged():
     world.gatekeeper.closed = "opens Mon 09:00"
     world.run(400)
     assert world.status.reason is Reason.WINDOW_CLOSED and world.status.latest.traffic.wanted_bp == 1000
-    looks = len([each for each in world.records.decisions if each.kind == "look"])
+    looks = len([each for each in world.records.decisions if each.kind == "sample"])
     world.behaviour["v2"] = Behaviour(tasks=0.6)
     world.run(1800, until=Phase.ROLLED_BACK)
     assert world.status.latest.result is Result.ROLLED_BACK and world.router.share_of("v2") == 0.0
-    assert len([each for each in world.records.decisions if each.kind == "look"]) > looks
+    assert len([each for each in world.records.decisions if each.kind == "sample"]) > looks
 
 
 def test_everything_moves_only_in_a_window_but_promotion_needs_none():
@@ -476,6 +476,6 @@ def test_each_decision_carries_the_interval_of_the_difference():
     world = World(rate=50)
     world.behaviour["v2"] = Behaviour(tasks=0.07)
     world.run(240)
-    figures = [each for each in world.records.decisions if each.kind == "look"][-1].kpis["tasks"]
+    figures = [each for each in world.records.decisions if each.kind == "sample"][-1].kpis["tasks"]
     assert figures.excess_low < 0.03 < figures.excess_high
     assert figures.excess_high - figures.excess_low < 0.2

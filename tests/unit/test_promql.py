@@ -440,14 +440,14 @@ LAGS = {
 
 @pytest.mark.parametrize("case", LAGS)
 def test_what_lags_is_held_and_what_began_anew_is_counted_once_it_is_sure(case):
-    from rollout.engine.facts import Counters, Reading, Round
+    from rollout.engine.facts import Counters, KpiReading, Round
 
     readings, expected = LAGS[case]
     ledger, bad, every = Ledger(), 0.0, 0.0
     for failed, started in readings:
         counters = Counters(bad={"p|f": failed} if failed else {}, total={"p|s": started})
-        kpi = Reading(stable=counters, candidate=Counters(bad={}, total={"q|s": 1}))
-        ledger, found = take(ledger, Round({"tasks": kpi}, Reading(), lagging=True), fakes_now())
+        kpi = KpiReading(stable=counters, candidate=Counters(bad={}, total={"q|s": 1}))
+        ledger, found = take(ledger, Round({"tasks": kpi}, KpiReading(), lagging=True), fakes_now())
         bad += found["tasks"].look.bad_s if "tasks" in found else 0.0
         every += found["tasks"].look.all_s if "tasks" in found else 0.0
     assert (bad, every) == expected

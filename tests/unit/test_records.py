@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rollout.adapters.storage.sqlite import Store
+from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.adapters.storage.sqlite_lease import COMMANDS_PENDING_MAX, as_json
 from rollout.errors import Busy, InvalidInput, RecordsUnavailable
 from rollout.model.api.rollout import Metadata
@@ -41,7 +41,7 @@ PRAGMA user_version = 1;
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "state", create=True)
+    return SqliteStore(tmp_path / "state", create=True)
 
 
 def decision(kind: str = "transition", message: str = "because") -> Decision:
@@ -53,20 +53,20 @@ def decision(kind: str = "transition", message: str = "because") -> Decision:
 def test_what_is_saved_is_there_for_whoever_comes_next(store):
     held = store.hold(AGENT, lambda _: ROLLOUT)
     status = status_with(stable_version="v1", candidate_version="v2", phase=Phase.OBSERVING, harm_e=1.2345678901234567)
-    held.save(status, (decision(), decision("look")))
+    held.save(status, (decision(), decision("sample")))
     held.release()
-    again = Store(store.directory)
+    again = SqliteStore(store.directory)
     assert again.get("agent").rollout.status == status
     assert again.get("agent").rollout.spec == ROLLOUT.spec
-    assert [each.kind for each in again.decisions("agent", looks=True, limit=10)] == ["transition", "look"]
-    assert [each.kind for each in again.decisions("agent", looks=False, limit=10)] == ["transition"]
+    assert [each.kind for each in again.decisions("agent", samples=True, limit=10)] == ["transition", "sample"]
+    assert [each.kind for each in again.decisions("agent", samples=False, limit=10)] == ["transition"]
 
 
 def test_only_one_controller_holds_a_rollout(store):
     held = store.hold(AGENT, lambda _: ROLLOUT)
     assert store.is_held("agent")
     with pytest.raises(Busy, match="another controller"):
-        Store(store.directory).hold(AGENT, lambda _: ROLLOUT)
+        SqliteStore(store.directory).hold(AGENT, lambda _: ROLLOUT)
     other = store.hold(Metadata(name="other"), lambda _: Rollout(Metadata(name="other"), ROLLOUT.spec))
     held.release()
     other.release()
@@ -77,7 +77,7 @@ def test_only_one_controller_holds_a_rollout(store):
 def test_whoever_declares_another_spec_is_heard_by_the_holder_and_changes_no_status(store):
     held = store.hold(AGENT, lambda _: ROLLOUT)
     held.save(Status(stable_version="v1", message="mine"), (decision(),))
-    Store(store.directory).declare(
+    SqliteStore(store.directory).declare(
         Rollout(AGENT, ROLLOUT.spec.model_copy(update={"version": "v3"}), Status(message="?"))
     )
     assert held.load().spec.version == "v3" and held.load().status.message == "mine"
@@ -113,7 +113,7 @@ def test_records_of_the_release_before_are_brought_up_to_date(tmp_path):
             "INSERT INTO commands (id, rollout, verb, actor, reason, at) VALUES ('c', 'agent', 'pause', 'a', '', '2026-01-01T00:00:00+00:00')"
         )
         old.commit()
-    store = Store(path.parent)
+    store = SqliteStore(path.parent)
     held = store.hold(AGENT, lambda recorded: recorded)
     assert held.load() == ROLLOUT and [each.verb for each in held.commands()] == ["pause"]
     assert store.releases("agent", 10) == []
@@ -147,7 +147,7 @@ def test_a_late_write_of_a_former_holder_fails_and_changes_nothing(store):
     with pytest.raises(RecordsUnavailable, match="held by another"):
         former.save(Status(stable_version="v1", message="older"), (decision(),))
     assert store.get("agent").rollout.status.message == "newer"
-    assert store.decisions("agent", looks=True, limit=10) == []
+    assert store.decisions("agent", samples=True, limit=10) == []
     newer.release()
 
 
@@ -201,18 +201,18 @@ def test_records_of_a_newer_release_are_refused_and_left_alone(store):
     with closing(sqlite3.connect(store.path)) as database:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(InvalidInput, match="newer release"):
-        Store(store.directory)
+        SqliteStore(store.directory)
 
 
 def test_a_file_that_is_no_database_is_told_as_such(tmp_path):
     (tmp_path / "rollouts.db").write_bytes(b"not a database at all" * 100)
     with pytest.raises(RecordsUnavailable, match="not a database"):
-        Store(tmp_path)
+        SqliteStore(tmp_path)
 
 
 def test_records_that_are_not_there_are_not_made_by_reading(tmp_path):
     with pytest.raises(RecordsUnavailable, match="nothing was started"):
-        Store(tmp_path / "state")
+        SqliteStore(tmp_path / "state")
     assert not (tmp_path / "state").exists()
 
 

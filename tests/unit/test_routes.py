@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, REFERENCE_GRANT, VIRTUAL_SERVICE
 from rollout.adapters.routers.gateway_api import acceptance
-from rollout.adapters.routers.kubernetes import FLAVOURS, KubernetesRouter
+from rollout.adapters.routers.kubernetes import ROUTE_KINDS, KubernetesRouter
 from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight
@@ -64,7 +64,7 @@ def router(
         api.create(KINDS[kind], "default", found)
         if take_up and kind != "virtualService":
             agents.Gateway(api)._take_up(KINDS[kind], api.get(KINDS[kind], "default", "agent"))
-    flavour = next(each for each in FLAVOURS if each.key == kind)
+    flavour = next(each for each in ROUTE_KINDS if each.key == kind)
     route = ClusterRoute(name="agent", rule=rule, manage_backends=manages)
     return KubernetesRouter(api, LiveCache(api, KINDS[kind]), flavour, route, naming, versions), api
 

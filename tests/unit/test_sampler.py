@@ -7,10 +7,10 @@ import threading
 import pytest
 
 from rollout.adapters.metrics.sampler import Sampler
-from rollout.engine.facts import Reading, Round
+from rollout.engine.facts import KpiReading, Round
 from rollout.runtime.workqueue import WorkQueue
 
-ROUND = Round({}, Reading())
+ROUND = Round({}, KpiReading())
 
 
 class Source:

@@ -11,7 +11,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from rollout.adapters.storage.sqlite import Store
+from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
@@ -56,14 +56,14 @@ def test_a_database_in_mid_release_is_read_and_written_on(tmp_path):
     folder.mkdir()
     with closing(sqlite3.connect(folder / "rollouts.db")) as database:
         database.executescript((FIXTURES / "records-2026-11.sql").read_text())
-    store = Store(folder)
+    store = SqliteStore(folder)
     row = store.get("agent")
     assert row is not None and is_in_mid_release(row.rollout.status)
-    assert [each.reason for each in store.decisions("agent", looks=False, limit=3)] != []
+    assert [each.reason for each in store.decisions("agent", samples=False, limit=3)] != []
     lease = store.hold(row.rollout.metadata, lambda recorded: recorded)
     later = row.rollout.status.model_copy(
         update={"message": "goes on", "phase_since": datetime.fromisoformat("2026-01-01T01:00:00Z")}
     )
     lease.save(later, ())
     lease.release()
-    assert Store(folder).get("agent").rollout.status == later
+    assert SqliteStore(folder).get("agent").rollout.status == later

@@ -16,7 +16,7 @@ import os
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from rollout.adapters.http import Answer, Services
+from rollout.adapters.http import Response, Services
 from rollout.engine.facts import CheckFact
 from rollout.errors import PageUnavailable
 from rollout.model.api.gates import Webhook
@@ -43,7 +43,7 @@ def ask(services: Services, hook: Webhook, question: dict[str, Any], where: str)
     return read(answer, hook.url, where)
 
 
-def read(answer: Answer, url: str, where: str) -> CheckFact:
+def read(answer: Response, url: str, where: str) -> CheckFact:
     """Return what an answer says; a `where` that it names must lie at the same origin as `url`."""
     if answer.status == 202:
         try:

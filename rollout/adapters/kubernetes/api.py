@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from rollout.adapters.kubernetes.errors import error_for, lost
 from rollout.adapters.kubernetes.resources import Kind, Object, version_of
-from rollout.errors import ClusterUnavailable, Fault, Gone, InvalidInput
+from rollout.errors import ClusterUnavailable, Expired, Fault, InvalidInput
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
@@ -257,5 +257,5 @@ def _event(line: bytes) -> Object:
         raise ClusterUnavailable("the watch sent a line that is no event") from error
     if kind == "ERROR":
         message = str(found.get("message", "the watch has failed"))
-        raise Gone(message) if found.get("code") == 410 else ClusterUnavailable(message)
+        raise Expired(message) if found.get("code") == 410 else ClusterUnavailable(message)
     return {"type": kind, "object": found}

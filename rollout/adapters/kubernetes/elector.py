@@ -23,7 +23,7 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LeaseTimings:
     """client-go's numbers. lease_s: others wait so long. renew_s: the leader gives up after so long without renewal."""
 
     lease_s: float = 15.0
@@ -40,7 +40,7 @@ class Elector:
         namespace: str,
         name: str,
         identity: str,
-        terms: Terms = Terms(),
+        terms: LeaseTimings = LeaseTimings(),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """api: whose calls end within `terms.retry_s`."""

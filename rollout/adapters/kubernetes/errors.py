@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from rollout.errors import ClusterUnavailable, Conflict, Forbidden, Gone, NotFound, NotInstalled, Rejected
+from rollout.errors import ClusterUnavailable, Conflict, Expired, Forbidden, NotFound, NotInstalled, Rejected
 
 _KINDS: dict[int, type[ClusterUnavailable]] = {
     400: Rejected,
@@ -14,7 +14,7 @@ _KINDS: dict[int, type[ClusterUnavailable]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
-    410: Gone,
+    410: Expired,
     415: Rejected,
     422: Rejected,
 }

@@ -16,7 +16,7 @@ import structlog
 
 from rollout.adapters.kubernetes.api import Api, Watch
 from rollout.adapters.kubernetes.resources import Kind, Object, key_of, version_of
-from rollout.errors import ClusterUnavailable, Forbidden, Gone, NotFound
+from rollout.errors import ClusterUnavailable, Expired, Forbidden, NotFound
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ class Reflector:
                 self._follow()
                 ended_early = time.monotonic() - began < SHORT_S
                 self._failures = self._failures + 1 if ended_early else 0
-            except Gone:
+            except Expired:
                 self._version = ""
                 self._failures += 1
             except (Forbidden, NotFound) as error:

@@ -42,11 +42,15 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a query brought. With a `problem` the samples are not to be used: it was partial, or no answer at all."""
+class QueryResult:
+    """What a query brought. With a `problem` the samples are not to be used: it was partial, or no answer at all.
+
+    late: whether there was no answer in time.
+    """
 
     samples: tuple[Sample, ...] = ()
     problem: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,12 @@ class PrometheusClient:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._lock = threading.Lock()
-        self._shared: dict[str, tuple[float, Future[Answer]]] = {}
+        self._shared: dict[str, tuple[float, Future[QueryResult]]] = {}
         self._away_until = 0.0
         self._slots = threading.BoundedSemaphore(WORKERS_MAX)
         self._local = threading.local()
 
-    def query(self, text: str, at: float | None = None) -> Answer:
+    def query(self, text: str, at: float | None = None) -> QueryResult:
         """Evaluate an instant query. at: unix seconds, else now. Never raises."""
         key, now = f"{text}@{at}", time.monotonic()
         if now < self._away_until:
@@ -91,18 +95,20 @@ class PrometheusClient:
                     self._shared[key] = held
         future = held[1]
         if mine and not self._start(future, text, at):
-            return Answer(problem=f"{self._access.url} is asked {WORKERS_MAX} things already and answers none of them")
+            return QueryResult(
+                problem=f"{self._access.url} is asked {WORKERS_MAX} things already and answers none of them"
+            )
         try:
             answer = future.result(self._access.timeout_s + CONNECT_TIMEOUT_S + SLACK_S)
         except FutureTimeout:
-            answer = self._no(f"has not answered in {self._access.timeout_s:g} s")
-        if "has not answered in" in answer.problem:
+            answer = self._late()
+        if answer.late:
             self._away_until = time.monotonic() + min(AWAY_S, 5 * self._access.timeout_s)
         return answer
 
-    def _start(self, future: Future[Answer], text: str, at: float | None) -> bool:
+    def _start(self, future: Future[QueryResult], text: str, at: float | None) -> bool:
         if not self._slots.acquire(blocking=False):
-            future.set_result(Answer(problem=f"{self._access.url} answers none of the queries under way"))
+            future.set_result(QueryResult(problem=f"{self._access.url} answers none of the queries under way"))
             return False
 
         def run() -> None:
@@ -114,7 +120,7 @@ class PrometheusClient:
         threading.Thread(target=run, name="prometheus", daemon=True).start()
         return True
 
-    def _ask(self, text: str, at: float | None) -> Answer:
+    def _ask(self, text: str, at: float | None) -> QueryResult:
         import requests  # noqa: PLC0415  with the client 0.2 s
         from prometheus_api_client.exceptions import PrometheusApiClientException  # noqa: PLC0415
 
@@ -124,6 +130,8 @@ class PrometheusClient:
             parameters["time"] = f"{at:.3f}"
         try:
             found = self._connection(heard).custom_query(text, params=parameters)
+        except _LateError:
+            return self._late()
         except _CutError as error:
             return self._no(str(error))
         except requests.exceptions.JSONDecodeError:
@@ -131,8 +139,8 @@ class PrometheusClient:
         except requests.exceptions.SSLError as error:
             return self._no(f"could not be trusted: {_short(error)}")
         except requests.RequestException as error:
-            if "timed out" in str(error):
-                return self._no(f"has not answered in {self._access.timeout_s:g} s")
+            if _is_timeout(error):
+                return self._late()
             return self._no(f"does not answer: {_short(error)}")
         except PrometheusApiClientException:
             return self._no(_refusal(heard))
@@ -142,7 +150,7 @@ class PrometheusClient:
             return self._no(f"gave a partial answer: {'; '.join(map(str, heard.get('warnings', ())))[:300]}")
         return self._read(found)
 
-    def _read(self, found: Any) -> Answer:
+    def _read(self, found: Any) -> QueryResult:
         """Read a vector. A value that is not finite is no fact: a comparison with it would quietly be false."""
         samples = []
         try:
@@ -157,10 +165,13 @@ class PrometheusClient:
             return self._no("answered something that is no vector of samples")
         if len(samples) >= SAMPLES_MAX:
             return self._no(f"has {SAMPLES_MAX} series or more for the query: take out labels")
-        return Answer(tuple(samples))
+        return QueryResult(tuple(samples))
 
-    def _no(self, why: str) -> Answer:
-        return Answer(problem=f"{self._access.url} {why}")
+    def _late(self) -> QueryResult:
+        return QueryResult(problem=f"{self._access.url} has not answered in {self._access.timeout_s:g} s", late=True)
+
+    def _no(self, why: str) -> QueryResult:
+        return QueryResult(problem=f"{self._access.url} {why}")
 
     def _connection(self, heard: dict[str, Any]) -> Any:
         """Return this thread's client; `heard` is told what it would drop: warnings, errors, the type of the answer."""
@@ -201,6 +212,10 @@ class _CutError(Exception):
     """The answer was given up in the middle."""
 
 
+class _LateError(Exception):
+    """The answer does not end in time."""
+
+
 def _read_whole(answer: Any, deadline: float) -> None:
     """Read an answer's body, at most so much of it and so long: the library would read on for as long as bytes come."""
     parts, size = [], 0
@@ -212,7 +227,7 @@ def _read_whole(answer: Any, deadline: float) -> None:
             raise _CutError(f"answers with more than {ANSWER_MAX_BYTES >> 20} MiB: take out labels")
         if time.monotonic() > deadline:
             answer.close()
-            raise _CutError("has not answered in time: its answer does not end")
+            raise _LateError
     answer._content, answer._content_consumed = b"".join(parts), True  # noqa: SLF001  the library's way to say: read
 
 
@@ -223,6 +238,15 @@ def _refusal(heard: Mapping[str, Any]) -> str:
     if code in (400, 422):
         return f"cannot evaluate the query: {said or f'HTTP {code}'}"
     return f"answered HTTP {code}{f': {said}' if said else ''}"
+
+
+def _is_timeout(error: Exception) -> bool:
+    """Whether a request ran out of time. While a body is read, requests wraps urllib3's timeout into another error."""
+    import requests  # noqa: PLC0415
+    from urllib3.exceptions import TimeoutError as PoolTimeout  # noqa: PLC0415
+
+    causes = (error, *error.args, *(getattr(each, "reason", None) for each in error.args))
+    return any(isinstance(cause, requests.Timeout | PoolTimeout | TimeoutError) for cause in causes)
 
 
 def _short(error: Exception) -> str:

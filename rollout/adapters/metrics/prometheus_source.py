@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from rollout.adapters.kubernetes.pods import Pods
-from rollout.adapters.metrics.prometheus_client import Answer, PrometheusClient, Sample
+from rollout.adapters.metrics.prometheus_client import PrometheusClient, QueryResult, Sample
 from rollout.adapters.metrics.queries import Query, resolve
 from rollout.adapters.metrics.terms import _BOUND, Answered, Term, Terms, any_spelling
-from rollout.engine.facts import Counters, Reading, Round
+from rollout.engine.facts import Counters, KpiReading, Round
 from rollout.model.api.kpi import Kpi
 from rollout.model.units import expand
 
@@ -61,7 +61,7 @@ class PrometheusSource:
             terms.add(self._selector(spend, candidate), spend, candidate, "")
         found = Answered(terms, self._answer(terms.by_text.values()), self._stale_after_s, self._pods_of)
 
-        def reading(counted: str, total: str, *, good: bool = False) -> Reading:
+        def reading(counted: str, total: str, *, good: bool = False) -> KpiReading:
             return self._reading(found, (stable, candidate), counted, total, good=good)
 
         return Round(
@@ -79,7 +79,7 @@ class PrometheusSource:
         filled = expand(text, name=self._name, version=version, namespace=self._namespace, service=service)
         return _BOUND.sub(lambda match: any_spelling(match.group(1)), filled.strip())
 
-    def _answer(self, terms: Iterable[Term]) -> Answer:
+    def _answer(self, terms: Iterable[Term]) -> QueryResult:
         """Ask for all terms; in several queries where one would be too long, all of them at one time."""
         parts = [part for term in terms for part in (term.promql, term.newest)]
         batches: list[list[str]] = [[]]
@@ -94,34 +94,36 @@ class PrometheusSource:
             if answer.problem:
                 return answer
             samples += answer.samples
-        return Answer(tuple(samples))
+        return QueryResult(tuple(samples))
 
-    def _reading(self, found: Answered, versions: tuple[str, str], counted: str, total: str, *, good: bool) -> Reading:
+    def _reading(
+        self, found: Answered, versions: tuple[str, str], counted: str, total: str, *, good: bool
+    ) -> KpiReading:
         stable, candidate = versions
         arms: list[Counters] = []
         for version in versions:
             bad = found.series(self._selector(counted, version))
             every = found.series(self._selector(total, version))
             if problem := found.problem(self._selector(total, version), must_exist=version == stable):
-                return Reading(problem=problem)
+                return KpiReading(problem=problem)
             if problem := found.problem(self._selector(counted, version)):
-                return Reading(problem=problem)
+                return KpiReading(problem=problem)
             if good and every and not bad and "le=" in counted:  # a bucket is there from the first outcome on
-                return Reading(
+                return KpiReading(
                     problem=f"there is no series {self._selector(counted, version)}: is that a bucket's bound?"
                 )
             arms.append(Counters(bad=bad, total=every))
         shared = arms[0].total.keys() & arms[1].total.keys() or arms[0].bad.keys() & arms[1].bad.keys()
         if stable != candidate and shared:
             told = f"{len(shared)} series are counted for {stable} and for {candidate} ({counted}, {total})"
-            return Reading(problem=f"{told}: the versions cannot be told apart; put $version into a label")
-        return Reading(stable=arms[0], candidate=arms[1], good=good)
+            return KpiReading(problem=f"{told}: the versions cannot be told apart; put $version into a label")
+        return KpiReading(stable=arms[0], candidate=arms[1], good=good)
 
-    def _spend(self, found: Answered, counter: str, candidate: str) -> Reading:
+    def _spend(self, found: Answered, counter: str, candidate: str) -> KpiReading:
         text = self._selector(counter, candidate)
         if problem := found.problem(text):
-            return Reading(problem=problem)
-        return Reading(candidate=Counters(total=found.series(text)))
+            return KpiReading(problem=problem)
+        return KpiReading(candidate=Counters(total=found.series(text)))
 
 
 def split_of(kpis: tuple[Kpi, ...], queries: tuple[Query, ...]) -> str:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from rollout.engine.facts import Reading, Round
+from rollout.engine.facts import KpiReading, Round
 from rollout.engine.ports import MetricsSource
 from rollout.model.api.kpi import Kpi
 
@@ -104,7 +104,7 @@ class Sampler:
             taken = sample.source.read(stable, candidate, kpis, spend)
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
             _LOG.exception("internal error: please report it", rollout=key)
-            reading = Reading(problem=f"the counters cannot be read: {type(error).__name__}")
+            reading = KpiReading(problem=f"the counters cannot be read: {type(error).__name__}")
             taken = Round({kpi.name: reading for kpi in kpis}, reading, spend=reading if spend else None)
         with self._lock:
             sample.taken, sample.at = taken, time.monotonic()

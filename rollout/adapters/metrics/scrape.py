@@ -16,7 +16,7 @@ from rollout.adapters.http import Pages
 from rollout.adapters.metrics.presets import REQUESTS, ROUTER_PREFIX
 from rollout.adapters.metrics.queries import Query, resolve
 from rollout.adapters.metrics.selector import Selector, parse
-from rollout.engine.facts import Counters, Reading, Round
+from rollout.engine.facts import Counters, KpiReading, Round
 from rollout.errors import PageUnavailable
 from rollout.model.api.kpi import Kpi
 from rollout.model.units import expand
@@ -35,6 +35,21 @@ class Page:
     samples: Mapping[str, list[tuple[Mapping[str, str], float]]] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Why a KPI cannot be read. unreachable: whether the page itself cannot, not what is looked for on it."""
+
+    message: str
+    unreachable: bool = False
+
+    def as_reading(self) -> KpiReading:
+        return KpiReading(problem=self.message, unreachable=self.unreachable)
+
+
+_Series = dict[str, float]
+"""Values by series."""
 
 
 class ScrapeSource:
@@ -97,43 +112,43 @@ class ScrapeSource:
         except PageUnavailable as error:
             return Page(problem=str(error))
 
-    def _reading(self, query: Query, stable: str, candidate: str, pages: Mapping[str, Page]) -> Reading:
+    def _reading(self, query: Query, stable: str, candidate: str, pages: Mapping[str, Page]) -> KpiReading:
         arms: list[Counters] = []
         for version in (stable, candidate):
             found: dict[str, dict[str, float]] = {}
             for key, text in (("counted", query.counted), ("total", query.total)):
                 selector = parse(expand(text, name=self._name, version=version, namespace="default"))
                 series = self._series(selector, version, pages, must_exist=key == "total")
-                if isinstance(series, str):
-                    return Reading(problem=series)
+                if isinstance(series, _Problem):
+                    return series.as_reading()
                 found[key] = series
             arms.append(Counters(bad=found["counted"], total=found["total"]))
         stable_arm, candidate_arm = arms
         if stable != candidate and (shared := stable_arm.total.keys() & candidate_arm.total.keys()):
             what = min(shared).partition("|")[2]
             message = f"{what} is counted for {stable} and for {candidate}: the versions cannot be told apart"
-            return Reading(problem=f'{message}; add a label such as version="$version"')
-        return Reading(stable=stable_arm, candidate=candidate_arm, good=query.good)
+            return KpiReading(problem=f'{message}; add a label such as version="$version"')
+        return KpiReading(stable=stable_arm, candidate=candidate_arm, good=query.good)
 
-    def _spend(self, counter: str, candidate: str, pages: Mapping[str, Page]) -> Reading:
+    def _spend(self, counter: str, candidate: str, pages: Mapping[str, Page]) -> KpiReading:
         selector = parse(expand(counter, name=self._name, version=candidate, namespace="default"))
-        found = self._series(selector, candidate, pages, must_exist=True)
-        return Reading(problem=found) if isinstance(found, str) else Reading(candidate=Counters(total=found))
+        series = self._series(selector, candidate, pages, must_exist=True)
+        return series.as_reading() if isinstance(series, _Problem) else KpiReading(candidate=Counters(total=series))
 
     def _other_labels(
         self, selector: Selector, names: tuple[str, ...], pages: Mapping[str, Page]
-    ) -> dict[str, float] | str:
+    ) -> _Series | _Problem:
         """Say which series there are where none of them is meant: usually a label with the other version's name."""
         others = [labels for name in names for labels, _ in pages[name].samples.get(selector.name, ())]
         if not others:
             return {}
         wanted = {each.label for each in selector.matchers}
         shown = ", ".join(f'{label}="{value}"' for label, value in sorted(others[0].items()) if label in wanted)
-        return f"{', '.join(names)} has {selector.name}, but only with {shown or 'other labels'}"
+        return _Problem(f"{', '.join(names)} has {selector.name}, but only with {shown or 'other labels'}")
 
     def _series(
         self, selector: Selector, version: str, pages: Mapping[str, Page], *, must_exist: bool
-    ) -> dict[str, float] | str:
+    ) -> _Series | _Problem:
         """Return the values of the series that are meant, by series; or what is wrong.
 
         must_exist: whether no series at all, where there are others of that name, is a fault. Failures may not have
@@ -141,29 +156,29 @@ class ScrapeSource:
         """
         routers = selector.name.startswith(ROUTER_PREFIX)
         names = (ROUTER,) if routers else self._pages_of(version)
-        found: dict[str, float] = {}
+        series: _Series = {}
         known: set[str] = set()
         for name in names:
             page = pages.get(name, Page(problem="the router has no statistics page"))
             if page.problem:
-                return page.problem
+                return _Problem(page.problem, unreachable=True)
             known |= page.names
             for labels, value in page.samples.get(selector.name, ()):
                 if selector.accepts(labels):
                     if not math.isfinite(value) or value < 0:
-                        return f"{selector.name} has the value {value} on {name}: that is no counter"
-                    found[f"{name}|{_series_name(selector.name, labels)}"] = value
+                        return _Problem(f"{selector.name} has the value {value} on {name}: that is no counter")
+                    series[f"{name}|{_series_name(selector.name, labels)}"] = value
             if selector.bound is not None and (problem := _missing_bound(selector, page)):
-                return problem
+                return _Problem(problem)
         if not routers and selector.name not in known:
             close = difflib.get_close_matches(selector.name, sorted(known), n=1, cutoff=0.88)
             hint = f"; did you mean {close[0]}?" if close else ""
-            return f"there is no metric {selector.name} on {', '.join(names)}{hint}"
-        if must_exist and not routers and not found:
+            return _Problem(f"there is no metric {selector.name} on {', '.join(names)}{hint}")
+        if must_exist and not routers and not series:
             return self._other_labels(selector, names, pages)
-        if len(found) > SERIES_MAX:
-            return f"{selector.name} has {len(found)} series, more than {SERIES_MAX}: take out a label"
-        return found
+        if len(series) > SERIES_MAX:
+            return _Problem(f"{selector.name} has {len(series)} series, more than {SERIES_MAX}: take out a label")
+        return series
 
 
 def read_page(text: str, url: str) -> Page:

@@ -12,7 +12,7 @@ from functools import cache
 
 from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.metrics.ownership import LABELS, foreign_problem, gateway_problem
-from rollout.adapters.metrics.prometheus_client import Answer, Sample
+from rollout.adapters.metrics.prometheus_client import QueryResult, Sample
 from rollout.adapters.metrics.scrape import SERIES_MAX
 from rollout.adapters.metrics.selector import parse
 
@@ -62,7 +62,7 @@ class Answered:
     """An answer, term by term, without the series of others. owners: who knows what is behind a version's Service."""
 
     def __init__(
-        self, terms: Terms, answer: Answer, stale_after_s: float, owners: Callable[[str], Pods] | None
+        self, terms: Terms, answer: QueryResult, stale_after_s: float, owners: Callable[[str], Pods] | None
     ) -> None:
         self._terms, self._answer, self._stale_after_s = terms, answer, stale_after_s
         self._pods = cache(owners) if owners is not None else None

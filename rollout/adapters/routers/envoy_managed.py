@@ -173,7 +173,7 @@ class ManagedEnvoy:
         try:
             self._http.get(f"{admin}/ready", ADMIN_TIMEOUT_S)
         except PageUnavailable as error:
-            return "answered" in str(error)
+            return error.status is not None
         return True
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollout.adapters.kubernetes.resources import Object
-from rollout.adapters.routers.rule import Dialect
+from rollout.adapters.routers.rule import RouteDialect
 from rollout.model.api.naming import Naming
 
 USUAL_BASE = 1000
@@ -58,7 +58,7 @@ def _cautions(rule: Object) -> Iterable[str]:
 
 RETRIES = "retries requests: a call with side effects may be carried out twice, and failures of a version are hidden"
 
-GATEWAY = Dialect(
+GATEWAY = RouteDialect(
     rules="rules",
     backends="backendRefs",
     matches="matches",

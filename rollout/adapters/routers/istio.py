@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from rollout.adapters.kubernetes.resources import Object
 from rollout.adapters.routers.gateway_api import RETRIES, Acceptance
-from rollout.adapters.routers.rule import Dialect
+from rollout.adapters.routers.rule import RouteDialect
 from rollout.model.api.naming import Naming
 
 USUAL_BASE = 100
@@ -82,7 +82,7 @@ def acceptance(_: Object) -> Acceptance:
     return Acceptance()
 
 
-ISTIO = Dialect(
+ISTIO = RouteDialect(
     rules="http",
     backends="route",
     matches="match",

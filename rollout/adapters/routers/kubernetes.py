@@ -14,9 +14,9 @@ from rollout.adapters.routers.gateway_api import GATEWAY, Acceptance
 from rollout.adapters.routers.istio import ISTIO
 from rollout.adapters.routers.route_patch import release_patch, removal_patch, weight_patch
 from rollout.adapters.routers.rule import (
-    Dialect,
-    Refused,
+    RouteDialect,
     Rule,
+    RuleRefused,
     addition,
     identity_of,
     missing,
@@ -58,29 +58,29 @@ class Cache(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Flavour:
+class RouteKind:
     """One kind of route: where it lives, its words, and what says whether it is in force."""
 
     key: str
     kind: Kind
-    dialect: Dialect
+    dialect: RouteDialect
     acceptance: Callable[[Object], Acceptance]
 
 
-FLAVOURS = (
-    Flavour("httpRoute", HTTP_ROUTE, GATEWAY, gateway_api.acceptance),
-    Flavour("grpcRoute", GRPC_ROUTE, GATEWAY, gateway_api.acceptance),
-    Flavour("virtualService", VIRTUAL_SERVICE, ISTIO, istio.acceptance),
+ROUTE_KINDS = (
+    RouteKind("httpRoute", HTTP_ROUTE, GATEWAY, gateway_api.acceptance),
+    RouteKind("grpcRoute", GRPC_ROUTE, GATEWAY, gateway_api.acceptance),
+    RouteKind("virtualService", VIRTUAL_SERVICE, ISTIO, istio.acceptance),
 )
 
 
-def flavour_of(route: Route) -> tuple[Flavour, ClusterRoute]:
+def route_kind_of(route: Route) -> tuple[RouteKind, ClusterRoute]:
     """Return what kind of route is meant, and which."""
     given = (route.http_route, route.grpc_route, route.virtual_service)
-    return next((flavour, each) for flavour, each in zip(FLAVOURS, given, strict=True) if each is not None)
+    return next((flavour, each) for flavour, each in zip(ROUTE_KINDS, given, strict=True) if each is not None)
 
 
-def route_name(flavour: Flavour, route: ClusterRoute) -> str:
+def route_name(flavour: RouteKind, route: ClusterRoute) -> str:
     """Return how a route is called in facts, records and messages."""
     return f"{flavour.key}/{route.name}" + (f"/{route.rule}" if route.rule else "")
 
@@ -97,7 +97,7 @@ class KubernetesRouter:
 
     api: Api
     cache: Cache
-    flavour: Flavour
+    flavour: RouteKind
     route: ClusterRoute
     naming: Naming
     versions: tuple[str, ...]
@@ -115,7 +115,7 @@ class KubernetesRouter:
         """Read the rule as it is in the cache. Never raises."""
         try:
             found, rule = self._find()
-        except Refused as refused:
+        except RuleRefused as refused:
             gone = refused.reason is Reason.ROUTE_NOT_FOUND
             told = str(refused)
             return RouteFacts(
@@ -159,7 +159,7 @@ class KubernetesRouter:
                 name=self.name,
                 manages=self.route.manage_backends,
             )
-        except Refused as refused:
+        except RuleRefused as refused:
             raise RouterUnavailable(f"{self.name} {refused}") from refused
         self._write(found, made)
         self.denials.pop(self.name, None)
@@ -175,7 +175,7 @@ class KubernetesRouter:
                 made = removal_patch(found, rule, self.flavour.dialect, effect.versions, effect.unweighted)
                 found = self._write(found, made)
                 self._write(found, release_patch(found, self.api.manager))
-            except Refused:
+            except RuleRefused:
                 return  # nothing of ours is in it any more
             except RouteRaced:
                 if not tries_left:
@@ -223,7 +223,7 @@ class KubernetesRouter:
             rule = find_rule(
                 found, dialect, naming, self.route.rule, self.versions, self.chosen, returning=self.returning
             )
-        except Refused:
+        except RuleRefused:
             if self.route.rule is None or self.chosen is None:
                 raise
             rule = find_rule(  # it may have been renamed
@@ -239,21 +239,21 @@ class KubernetesRouter:
             return found
         return None
 
-    def _absent(self) -> Refused:
+    def _absent(self) -> RuleRefused:
         """Say why there is no such route: the cache may be empty for many reasons."""
         where, kind = f"{self.naming.namespace}/{self.route.name}", self.flavour.kind
         try:
             self.cache.note(self.api.get(kind, self.naming.namespace, self.route.name))
         except NotInstalled:
             told = f"{kind.kind} of {kind.api_version} is not served here: install or upgrade its definitions"
-            return Refused(told, Reason.ROUTE_NOT_FOUND)
+            return RuleRefused(told, Reason.ROUTE_NOT_FOUND)
         except NotFound:
-            return Refused(f"there is no {kind.kind} {where}: create it, or correct it", Reason.ROUTE_NOT_FOUND)
+            return RuleRefused(f"there is no {kind.kind} {where}: create it, or correct it", Reason.ROUTE_NOT_FOUND)
         except Forbidden as error:
-            return Refused(f"{where} may not be read: {error}", Reason.FORBIDDEN)
+            return RuleRefused(f"{where} may not be read: {error}", Reason.FORBIDDEN)
         except ClusterUnavailable as error:
-            return Refused(f"{where} cannot be read: {error}", Reason.ROUTER_DOWN)
-        return Refused(f"{where} has just appeared; it is read again", Reason.ROUTER_DOWN)
+            return RuleRefused(f"{where} cannot be read: {error}", Reason.ROUTER_DOWN)
+        return RuleRefused(f"{where} has just appeared; it is read again", Reason.ROUTER_DOWN)
 
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rollout.adapters.kubernetes.resources import Object, version_of
-from rollout.adapters.routers.rule import Dialect, Refused, Rule, addition
+from rollout.adapters.routers.rule import RouteDialect, Rule, RuleRefused, addition
 from rollout.engine.effects import SetWeight
 from rollout.model.api.naming import Naming
 from rollout.model.status.vocabulary import Reason
@@ -17,7 +17,7 @@ from rollout.model.units import FULL_BP
 
 
 def weight_patch(
-    route: Object, rule: Rule, dialect: Dialect, naming: Naming, wanted: SetWeight, *, name: str, manages: bool
+    route: Object, rule: Rule, dialect: RouteDialect, naming: Naming, wanted: SetWeight, *, name: str, manages: bool
 ) -> list[Object]:
     """Return the patch that brings a rule to a weight; empty where it is there. name: the route's.
 
@@ -37,7 +37,7 @@ def weight_patch(
                 added = addition(rule, dialect, naming, version)
                 changes.append({**added, "value": {**added["value"], "weight": weight}})
             elif weight:
-                raise Refused(f"has no backend for {version}", Reason.BACKEND_NOT_FOUND)
+                raise RuleRefused(f"has no backend for {version}", Reason.BACKEND_NOT_FOUND)
             continue
         at = f"{_root(rule, dialect)}/{dialect.backends}/{backend.index}"
         raw = rule.raw[dialect.backends][backend.index]
@@ -56,7 +56,7 @@ def weight_patch(
 
 
 def removal_patch(
-    route: Object, rule: Rule, dialect: Dialect, versions: Iterable[str], unweighted: Iterable[str] = ()
+    route: Object, rule: Rule, dialect: RouteDialect, versions: Iterable[str], unweighted: Iterable[str] = ()
 ) -> list[Object]:
     """Return the patch that takes the backends of versions out that get no traffic; empty where there is none.
 
@@ -99,16 +99,18 @@ def is_ours(entry: Object, manager: str) -> bool:
     return entry.get("manager") == manager and not entry.get("subresource")
 
 
-def _root(rule: Rule, dialect: Dialect) -> str:
+def _root(rule: Rule, dialect: RouteDialect) -> str:
     return f"/spec/{dialect.rules}/{rule.index}"
 
 
-def _identity_test(at: str, raw: Object, dialect: Dialect) -> Object:
+def _identity_test(at: str, raw: Object, dialect: RouteDialect) -> Object:
     key = dialect.name_key
     return {"op": "test", "path": f"{at}{dialect.target_path}/{key}", "value": dialect.target(raw)[key]}
 
 
-def _whole(route: Object, rule: Rule, dialect: Dialect, tests: list[Object], changes: list[Object]) -> list[Object]:
+def _whole(
+    route: Object, rule: Rule, dialect: RouteDialect, tests: list[Object], changes: list[Object]
+) -> list[Object]:
     if not changes:
         return []
     if rule.raw.get("name"):

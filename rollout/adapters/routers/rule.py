@@ -22,7 +22,7 @@ CAUSES_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class RouteDialect:
     """What a kind of route calls things.
 
     rules, backends, matches: the keys of the lists. target: from a backend to what says which Service it is.
@@ -60,7 +60,7 @@ class Backend:
     again: tuple[int, ...] = ()
 
 
-class Refused(Exception):  # noqa: N818  a name that reads well where it is raised
+class RuleRefused(Exception):  # noqa: N818  a name that reads well where it is raised
     """The route is not one whose weights we would change. reason: for programs."""
 
     def __init__(self, message: str, reason: Reason = Reason.ROUTE_REFUSED) -> None:
@@ -105,14 +105,14 @@ class Rule:
         return Rule(self.index, self.raw, ours, others)
 
 
-def rules_in(route: Object, dialect: Dialect) -> list[Object]:
+def rules_in(route: Object, dialect: RouteDialect) -> list[Object]:
     """Return the raw rules of a route; what is no rule is left out."""
     spec = route.get("spec")
     raw = spec.get(dialect.rules) if isinstance(spec, dict) else None
     return [each for each in raw if isinstance(each, dict)] if isinstance(raw, list) else []
 
 
-def identity_of(route: Object, rule: Rule, dialect: Dialect) -> RuleIdentity:
+def identity_of(route: Object, rule: Rule, dialect: RouteDialect) -> RuleIdentity:
     """Return by what a rule is found again."""
     others = [each for index, each in enumerate(rules_in(route, dialect)) if index != rule.index]
     siblings = tuple(dict.fromkeys(matches_digest(each, dialect) for each in others))
@@ -124,17 +124,17 @@ def name_in(raw: Object) -> str:
     return name if isinstance(name, str) else ""
 
 
-def matches_digest(raw: Object, dialect: Dialect) -> str:
+def matches_digest(raw: Object, dialect: RouteDialect) -> str:
     text = json.dumps(raw.get(dialect.matches) or [], sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def backends_in(raw: Object, dialect: Dialect) -> list[Object]:
+def backends_in(raw: Object, dialect: RouteDialect) -> list[Object]:
     found = raw.get(dialect.backends)
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def read_rule(raw: Object, index: int, dialect: Dialect, naming: Naming, *, twice: bool = False) -> Rule:
+def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *, twice: bool = False) -> Rule:
     """Read a rule. twice: whether a Service may be listed twice. Raises Refused."""
     ours: dict[str, Backend] = {}
     others = 0
@@ -152,7 +152,9 @@ def read_rule(raw: Object, index: int, dialect: Dialect, naming: Naming, *, twic
             first = ours[version]
             ours[version] = replace(first, weight=first.weight + weight, again=(*first.again, position))
         elif version in ours:
-            raise Refused(f"names {service} twice in one rule, so its share cannot be set: merge them into one backend")
+            raise RuleRefused(
+                f"names {service} twice in one rule, so its share cannot be set: merge them into one backend"
+            )
         else:
             ours[version] = Backend(position, weight, is_named=given is not None)
     if dialect.alone_gets_all and len(ours) == 1 and not others and not any(each.weight for each in ours.values()):
@@ -161,7 +163,7 @@ def read_rule(raw: Object, index: int, dialect: Dialect, naming: Naming, *, twic
     return Rule(index, raw, ours, others)
 
 
-def others_in(rule: Rule, dialect: Dialect, ours: Collection[int]) -> str:
+def others_in(rule: Rule, dialect: RouteDialect, ours: Collection[int]) -> str:
     """Return the names of the backends that get traffic and are none of ours. ours: the places of those that are."""
     names = [
         str(dialect.target(each).get(dialect.name_key))
@@ -179,7 +181,7 @@ class Missing:
     addable: bool = False
 
 
-def missing(rule: Rule, dialect: Dialect, naming: Naming, versions: tuple[str, ...]) -> Missing | None:
+def missing(rule: Rule, dialect: RouteDialect, naming: Naming, versions: tuple[str, ...]) -> Missing | None:
     """Return the first version that has no backend in the rule, if one lacks it. versions: stable first."""
     for version in versions:
         if version in rule.ours:
@@ -197,7 +199,7 @@ def missing(rule: Rule, dialect: Dialect, naming: Naming, versions: tuple[str, .
     return None
 
 
-def addition(rule: Rule, dialect: Dialect, naming: Naming, version: str) -> Object:
+def addition(rule: Rule, dialect: RouteDialect, naming: Naming, version: str) -> Object:
     """Return the operation of a JSON patch that adds a version's backend at weight 0."""
     path = f"/spec/{dialect.rules}/{rule.index}/{dialect.backends}/-"
     made = {**dialect.new_backend(version, naming), "weight": 0}
@@ -208,7 +210,7 @@ def addition(rule: Rule, dialect: Dialect, naming: Naming, version: str) -> Obje
     return {"op": "add", "path": path, "value": made}
 
 
-def ports_of(rule: Rule, dialect: Dialect) -> dict[str, int]:
+def ports_of(rule: Rule, dialect: RouteDialect) -> dict[str, int]:
     """Return, by version, the port that its backend names."""
     found = {}
     for version, each in rule.ours.items():
@@ -219,7 +221,7 @@ def ports_of(rule: Rule, dialect: Dialect) -> dict[str, int]:
     return found
 
 
-def notes(route: Object, rule: Rule, dialect: Dialect, naming: Naming, versions: Iterable[str]) -> tuple[str, ...]:
+def notes(route: Object, rule: Rule, dialect: RouteDialect, naming: Naming, versions: Iterable[str]) -> tuple[str, ...]:
     """Return what users should know of a rule before traffic moves: what else it does, and who else sends traffic."""
     told = [f"rule {rule.label} {caution}" for caution in dialect.cautions(rule.raw)]
     services = {naming.service(version): version for version in versions}

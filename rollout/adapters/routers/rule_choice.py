@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from rollout.adapters.kubernetes.resources import Object
 from rollout.adapters.routers.rule import (
     CAUSES_MAX,
-    Dialect,
-    Refused,
+    RouteDialect,
     Rule,
+    RuleRefused,
     backends_in,
     matches_digest,
     name_in,
@@ -23,7 +23,7 @@ from rollout.model.status.vocabulary import Reason
 
 def find_rule(
     route: Object,
-    dialect: Dialect,
+    dialect: RouteDialect,
     naming: Naming,
     named: str | None,
     versions: Iterable[str],
@@ -52,9 +52,9 @@ def find_rule(
     if not candidates and refusals:
         raise refusals[0]
     if not candidates:
-        raise Refused(_no_rule(route, rules, dialect, naming, wanted))
+        raise RuleRefused(_no_rule(route, rules, dialect, naming, wanted))
     labels = ", ".join(rule.label for rule in candidates)
-    raise Refused(
+    raise RuleRefused(
         f"has {len(candidates)} rules that name our versions ({labels}): say which with `rule`, after naming it in the "
         "route"
     )
@@ -64,25 +64,27 @@ def _named(rules: list[Object], named: str) -> int:
     found = [index for index, each in enumerate(rules) if each.get("name") == named]
     if not found:
         known = ", ".join(str(each["name"]) for each in rules if each.get("name")) or "none with a name"
-        raise Refused(f"has no rule called {named}; there is {known}")
+        raise RuleRefused(f"has no rule called {named}; there is {known}")
     if len(found) > 1:
-        raise Refused(f"has {len(found)} rules called {named}, so which one is meant cannot be told: rename one")
+        raise RuleRefused(f"has {len(found)} rules called {named}, so which one is meant cannot be told: rename one")
     return found[0]
 
 
-def _readable(rules: list[Object], dialect: Dialect, naming: Naming) -> tuple[list[Rule], list[Refused]]:
+def _readable(rules: list[Object], dialect: RouteDialect, naming: Naming) -> tuple[list[Rule], list[RuleRefused]]:
     """Return the rules that can be read, and why the others cannot: they may be nobody's business here."""
     read: list[Rule] = []
-    refusals: list[Refused] = []
+    refusals: list[RuleRefused] = []
     for index, each in enumerate(rules):
         try:
             read.append(read_rule(each, index, dialect, naming))
-        except Refused as refused:
+        except RuleRefused as refused:
             refusals.append(refused)
     return read, refusals
 
 
-def _again(rules: list[Object], dialect: Dialect, naming: Naming, chosen: RuleIdentity, wanted: tuple[str, ...]) -> int:
+def _again(
+    rules: list[Object], dialect: RouteDialect, naming: Naming, chosen: RuleIdentity, wanted: tuple[str, ...]
+) -> int:
     """Find the rule that was chosen: by name and matches, or one of the two.
 
     One that was edited beyond that is the only new one with both versions: none that stood beside it is taken for it.
@@ -99,10 +101,12 @@ def _again(rules: list[Object], dialect: Dialect, naming: Naming, chosen: RuleId
         if len(found) == 1:
             return found[0]
     told = f"the rule that was chosen ({chosen.name or 'without a name'}) is not there any more"
-    raise Refused(told, Reason.ROUTE_NOT_FOUND)
+    raise RuleRefused(told, Reason.ROUTE_NOT_FOUND)
 
 
-def _no_rule(route: Object, rules: list[Object], dialect: Dialect, naming: Naming, versions: tuple[str, ...]) -> str:
+def _no_rule(
+    route: Object, rules: list[Object], dialect: RouteDialect, naming: Naming, versions: tuple[str, ...]
+) -> str:
     """Say what was found instead of a rule with our versions."""
     if told := dialect.unsplit(route):
         return told

@@ -40,7 +40,7 @@ class RolloutStore(Protocol):
 
     def get(self, name: str) -> Row | None: ...
 
-    def decisions(self, name: str, *, looks: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
+    def decisions(self, name: str, *, samples: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
         """Return the newest decisions, oldest first; of: only those of one release."""
         ...
 

@@ -44,9 +44,9 @@ class KubernetesStore:
         except NotFound:
             return None
 
-    def decisions(self, name: str, *, looks: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
+    def decisions(self, name: str, *, samples: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
         """Return what the journal has, or the status's last ones. looks: they are in the controller's log only."""
-        del looks
+        del samples
         kept, _ = history_configmap.read(self._api, self._one_namespace(), name)
         row = self.get(name)
         known = {decision.at for decision in kept}

@@ -137,7 +137,7 @@ class KubernetesStatus:
     def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
         """Write the status over the version that was read. Raises RecordsUnavailable; then nothing was written."""
         before = self._status
-        told = [decision for decision in decisions if decision.kind != "look"]
+        told = [decision for decision in decisions if decision.kind != "sample"]
         if needs_finalizer(status) and not is_deleted(self._found):
             self._set_finalizer(wanted=True)
         self._write(status, self._trouble)

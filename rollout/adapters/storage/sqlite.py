@@ -33,7 +33,7 @@ _LOCK_TRIES = 10
 _LOCK_PAUSE_S = 0.02
 
 
-class Store:
+class SqliteStore:
     """The file with all rollouts of one state directory."""
 
     poll_s = 0.2
@@ -66,12 +66,12 @@ class Store:
             row = database.execute(query, (name,)).fetchone()
         return _row(self.path, row, self.is_held(name)) if row else None
 
-    def decisions(self, name: str, *, looks: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
-        """Return the newest decisions of a rollout, oldest first; with or without those of mere looks.
+    def decisions(self, name: str, *, samples: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
+        """Return the newest decisions of a rollout, oldest first; with or without those of mere samples.
 
         of: only those of one release that is over.
         """
-        where = "" if looks else " AND kind != 'look'"
+        where = "" if samples else " AND kind NOT IN ('sample', 'look')"
         span = (of.started_at.isoformat(), of.ended_at.isoformat()) if of else ("", "~")
         with self._file.reading() as database:
             query = (

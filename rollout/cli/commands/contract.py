@@ -13,7 +13,7 @@ from rollout.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
     from rollout.contracts.contract import Contract
-    from rollout.model.agent_state import Verdict, Waiver
+    from rollout.model.agent_state import CompatibilityVerdict, Waiver
 
 STOPPED = 3
 
@@ -128,12 +128,12 @@ def _waivers(path: Path) -> tuple[Waiver, ...]:
     return tuple(found)
 
 
-def as_json(verdict: Verdict) -> dict[str, object]:
+def as_json(verdict: CompatibilityVerdict) -> dict[str, object]:
     """Return a verdict as programs read it."""
     return verdict.model_dump(mode="json", by_alias=True)
 
 
-def told(verdict: Verdict) -> list[str]:
+def told(verdict: CompatibilityVerdict) -> list[str]:
     """Return a verdict as people read it: the answer first, then each finding once, the worst first."""
     from rollout.contracts.report import finding_lines, verdict_lines
 

@@ -92,14 +92,14 @@ def _address(text: str) -> tuple[str, int] | None:
 def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_idle: bool) -> None:
     import threading
 
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.options import state_of
     from rollout.local.daemon_lock import only_one
     from rollout.local.supervisor import Supervisor
     from rollout.runtime.signals import on_stop
 
     directory = state_of(state, files)
-    store = Store(directory, create=True)
+    store = SqliteStore(directory, create=True)
     stopped = threading.Event()
     with on_stop(stopped.set), only_one(directory) as ending:
         typer.echo(f"carries out the rollouts in {directory}; Ctrl-C ends it, Envoys go on", err=True)

@@ -85,14 +85,14 @@ def _playing(built: Stage, flavours: dict[str, str], strategy: Strategy) -> Iter
     from rollout.cli.documents import read_target
     from rollout.demo.stage import STABLE
     from rollout.engine.effects import SetWeight
-    from rollout.local.wiring import Machine
+    from rollout.local.wiring import LocalWiring
     from rollout.model.rollout import Rollout
     from rollout.runtime.logs import configure
 
     configure(verbose=False)
     built.agents(flavours, str(strategy))
     target = read_target([built.file], None)
-    with Machine(Rollout(target.metadata, target.spec), built.state) as machine:
+    with LocalWiring(Rollout(target.metadata, target.spec), built.state) as machine:
         try:
             machine.router.apply(SetWeight(STABLE))
             built.load(LOAD_PER_S)

@@ -18,13 +18,13 @@ def register(app: typer.Typer) -> None:
 
 def status(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
     """Say whether Envoy runs, where it listens and what it has in force."""
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.options import pick, state_of
-    from rollout.local.wiring import Machine
+    from rollout.local.wiring import LocalWiring
 
-    store = Store(state_of(state, files))
+    store = SqliteStore(state_of(state, files))
     rollout = pick(store, name).rollout
-    with Machine(rollout, store.directory) as machine:
+    with LocalWiring(rollout, store.directory) as machine:
         envoy = rollout.spec.envoy
         facts, listen = machine.router.observe(), envoy.listen or f"its own listeners (admin {envoy.admin})"
     if not facts.reachable:
@@ -44,7 +44,7 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
     from rollout.cli.options import files_of
     from rollout.engine.effects import SetWeight
     from rollout.errors import Fault, InvalidInput
-    from rollout.local.wiring import Machine
+    from rollout.local.wiring import LocalWiring
     from rollout.model.rollout import Rollout
 
     target = read_target(files_of(files), name)
@@ -53,7 +53,7 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
         remedy = "name your Envoy's admin page and a directory it watches: envoy: {admin: …, directory: …}"
         raise InvalidInput([Fault("spec.routes[0].envoy", "is started by this tool, which configures it", remedy)])
     first = spec.version or spec.backends.versions[0]
-    with Machine(Rollout(target.metadata, spec), files_of(files)[0].parent) as machine:
+    with LocalWiring(Rollout(target.metadata, spec), files_of(files)[0].parent) as machine:
         machine.router.prepare(SetWeight(first))
     typer.echo(f"wrote the files in {spec.envoy.directory}: everything goes to {first}", err=True)
     needed = own_envoy(target.metadata.name, spec.envoy.directory)
@@ -66,12 +66,12 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
 def stop(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
     """Stop Envoy. Conversations through it end; refused while a controller uses it."""
     from rollout.adapters.routers.envoy_managed import port_problem
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.options import pick, state_of
     from rollout.errors import Busy, Fault, InvalidInput, RouterUnavailable
-    from rollout.local.wiring import Machine
+    from rollout.local.wiring import LocalWiring
 
-    store = Store(state_of(state, files))
+    store = SqliteStore(state_of(state, files))
     row = pick(store, name)
     if row.holder:
         raise Busy(
@@ -80,7 +80,7 @@ def stop(name: OptionalName = None, files: Files = None, state: StateDir = None)
     if row.rollout.status.is_active:
         remedy = f"end it first: rollout abort {row.rollout.metadata.name}"
         raise InvalidInput([Fault("router", "users' traffic is split by it: a rollout is under way", remedy)])
-    with Machine(row.rollout, store.directory) as machine:
+    with LocalWiring(row.rollout, store.directory) as machine:
         ran, listen = machine.envoy.admin() is not None, row.rollout.spec.envoy.listen
         if listen is None:
             remedy = "end it as you started it"

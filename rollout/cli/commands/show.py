@@ -135,7 +135,9 @@ def explain(
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
-    looks: Annotated[bool, typer.Option("--looks", help="Every single look too, not only what changed.")] = False,
+    samples: Annotated[
+        bool, typer.Option("--samples", "--looks", help="Every sample too, not only what changed.")
+    ] = False,
     release: Annotated[int | None, typer.Option("--release", help="Only of one release: its # in history.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=50_000, help="At most this many decisions.")] = 50,
     output: OutputAs = Output.TEXT,
@@ -148,7 +150,7 @@ def explain(
     row = pick(store, name)
     name = row.rollout.metadata.name
     of = _release(store, name, release) if release is not None else None
-    decisions = store.decisions(name, looks=looks, limit=limit, of=of)
+    decisions = store.decisions(name, samples=samples, limit=limit, of=of)
     if output is Output.JSON:
         told = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
         typer.echo(json.dumps(told, indent=2, sort_keys=True))
@@ -172,8 +174,7 @@ def _tell_all(decisions: list[Decision]) -> None:
     """Tell each decision once, and its figures where they have changed."""
     figures: dict[str, KpiFigures] = {}
     for decision in decisions:
-        verb, _, said = decision.message.partition(": ")
-        if decision.kind == "command" and not said.startswith("refused:") and verb not in ("promote", "approve"):
+        if decision.kind == "command" and not decision.refused and decision.verb not in ("promote", "approve"):
             continue  # the transition it caused says it
         _tell(decision, {} if decision.kpis == figures else decision.kpis)
         figures = decision.kpis or figures

@@ -70,19 +70,21 @@ def carry_out(
     footer: Callable[[], str] = lambda: "",
 ) -> int:
     """Check, hold, run, report; return the exit code. footer: one more line for the live picture."""
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.render.live import watcher
     from rollout.cli.render.result import exit_code, finish
     from rollout.local.run_one import run
-    from rollout.local.wiring import Machine
+    from rollout.local.wiring import LocalWiring
 
     checked(target, version, stable, state)
     # Under the lease it is read once more: somebody may have finished, or aborted, while we checked.
-    held = Store(state, create=True).hold(target.metadata, lambda now: wanted_rollout(target, version, stable, now))
+    held = SqliteStore(state, create=True).hold(
+        target.metadata, lambda now: wanted_rollout(target, version, stable, now)
+    )
     try:
         name = target.metadata.name
         say_if_declined(held.load(), version, pending=bool(held.commands()))
-        with Machine(held.load(), state) as machine:
+        with LocalWiring(held.load(), state) as machine:
             with watcher(name, held.load, footer) as watching:
                 status = run(name, machine.reconciler(held), watching.show, until_over(on_pause, held.load))
             return finish(held.load(), exit_code(status, held.load().spec.version, version), output, version)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rollout.adapters.storage.base import RolloutStore, Row
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.engine.facts import Verb
     from rollout.model.rollout import Rollout
 
@@ -57,14 +57,14 @@ def _command(verb: Verb) -> Callable[..., None]:
         kubeconfig: Kubeconfig = None,
         output: OutputAs = Output.TEXT,
     ) -> None:
-        from rollout.adapters.storage.sqlite import Store
+        from rollout.adapters.storage.sqlite import SqliteStore
         from rollout.cli.options import pick, state_of
 
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         if not place.is_local:
             shelf = place.cluster()
             raise typer.Exit(ask(shelf, pick(shelf, name), verb, actor or shelf.who() or _login(), reason, output))
-        store = Store(state_of(state, files))
+        store = SqliteStore(state_of(state, files))
         row = pick(store, name)
         if verb == "retry":
             _declare_anew(store, row, files)
@@ -73,7 +73,7 @@ def _command(verb: Verb) -> Callable[..., None]:
     return command
 
 
-def _declare_anew(store: Store, row: Row, files: list[Path] | None) -> None:
+def _declare_anew(store: SqliteStore, row: Row, files: list[Path] | None) -> None:
     """Let a retry go by the files as they are now, where they are at hand. Raises InvalidInput with every fault.
 
     An undo never does: going back must not depend on what somebody is editing.
@@ -104,7 +104,7 @@ def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, outp
     import time
     from datetime import UTC, datetime
 
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.errors import Busy
 
     name = row.rollout.metadata.name
@@ -116,7 +116,7 @@ def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, outp
             code = _report(answered.rollout, command, output)
             return code if code or verb != "abort" else _until_back(store, name)
         if not store.is_held(name):
-            assert isinstance(store, Store)
+            assert isinstance(store, SqliteStore)
             with contextlib.suppress(Busy):  # somebody was quicker: then that one answers
                 return _carry_out(store, row, command, verb, output)
         time.sleep(min(_POLL_S_MAX, store.poll_s))
@@ -165,7 +165,7 @@ def _report(rollout: Rollout, command: str, output: Output) -> int:
     return 0 if outcome.accepted else 2
 
 
-def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output) -> int:
+def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: Output) -> int:
     """Nobody carries the rollout out: do what a controller would.
 
     An abort, or an undo, is seen through to its end. Any other verb is decided and written down, but moves no traffic:
@@ -174,7 +174,7 @@ def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output)
     from rollout.cli.render.live import sentence, watcher
     from rollout.engine.plan import Plan
     from rollout.local.run_one import run
-    from rollout.local.wiring import Machine
+    from rollout.local.wiring import LocalWiring
     from rollout.model.status.vocabulary import Phase, Result
     from rollout.runtime.logs import configure
 
@@ -194,7 +194,7 @@ def _carry_out(store: Store, row: Row, command: str, verb: Verb, output: Output)
 
     until = {"abort": done, "undo": undone}.get(verb, decided)
     try:
-        with Machine(held.load(), store.directory) as machine, watcher(metadata.name, held.load) as watching:
+        with LocalWiring(held.load(), store.directory) as machine, watcher(metadata.name, held.load) as watching:
             reconciler = machine.reconciler(held, moves_traffic=verb in ("abort", "undo"))
             ended = run(metadata.name, reconciler, watching.show, until)
         if ended is None:

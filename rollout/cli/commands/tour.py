@@ -20,7 +20,7 @@ _PAUSE_S = 2.0
 
 def tour(built: Stage, target: Target) -> int:
     """Show it all, one command after the other; return 0 if everything went as told."""
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.commands.show import explain
     from rollout.cli.commands.start import carry_out
     from rollout.cli.commands.steer import ask
@@ -32,7 +32,7 @@ def tour(built: Stage, target: Target) -> int:
     _say("v2 is as good as v1. Watch the weight rise, each KPI with its evidence, why it waits.", "rollout start v2")
     first = _unless_stopped(carry_out(target, "v2", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
     _say("v2 has everything now, and v1 is kept ready for ten minutes: a second thought costs nothing.", "rollout undo")
-    store = Store(built.state)
+    store = SqliteStore(built.state)
     row = store.get(name)
     second = _unless_stopped(ask(store, row, "undo", "you", "just to see", Output.TEXT) if row else 1)
     told = "v3 answers politely, with status 200, and fails one task in four. No threshold on errors would notice."
@@ -44,7 +44,7 @@ def tour(built: Stage, target: Target) -> int:
     _say("no error would tell. It gets no traffic at all.", "rollout start v4")
     fourth = _unless_stopped(carry_out(target, "v4", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
     _say("Every decision is kept with the numbers that made it.", "rollout explain")
-    explain(name, None, built.state, looks=False, release=None, limit=5, output=Output.TEXT)
+    explain(name, None, built.state, samples=False, release=None, limit=5, output=Output.TEXT)
     built.end_load()
     lost = built.totals.get("lost", 0)
     _say(f"That was it. {built.footer()}.")

@@ -60,7 +60,7 @@ def follow(
     store: RolloutStore, row: Row, timeout_s: float, on_pause: OnPause, output: Output, began: float | None = None
 ) -> int:
     """Follow one rollout, this very one and the version it wants now, to its end; return the exit code."""
-    from rollout.cli.follow.follower import Follower, Gone, TimedOut
+    from rollout.cli.follow.follower import Follower, RolloutDeleted, TimedOut
     from rollout.cli.render.live import watcher
     from rollout.cli.render.result import exit_code, finish
 
@@ -77,7 +77,7 @@ def follow(
             so_far = follower.problem or follower.load().status.message or "nothing has begun"
             _tell(follower.load(), f"{version}: {so_far}", TIMED_OUT, output)
             return _timed_out(timeout_s, "it goes on")
-        except Gone as gone:
+        except RolloutDeleted as gone:
             _tell(follower.load(), str(gone), GONE, output)
             typer.echo(f"(exit {GONE}: superseded: it is not there to be promoted any more)", err=True)
             return GONE

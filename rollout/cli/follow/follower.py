@@ -26,7 +26,7 @@ class TimedOut(Exception):  # noqa: N818
     """It was not over in time."""
 
 
-class Gone(RolloutError):  # noqa: N818
+class RolloutDeleted(RolloutError):  # noqa: N818
     """It was deleted, or another one has its name."""
 
     exit_code = 4
@@ -106,7 +106,7 @@ class Follower:
             self._missing += 1
             if self._missing < SURE_AFTER:
                 raise RecordsUnavailable(f"{self._name} is not found")
-            raise Gone(f"{self._name} was deleted{'' if row is None else ', and created anew'}")
+            raise RolloutDeleted(f"{self._name} was deleted{'' if row is None else ', and created anew'}")
         self._missing = 0
         if self._last is None:
             self._last = self._store.last_decision(self._name)

@@ -13,7 +13,7 @@ from rollout.cli.options import Output
 from rollout.errors import RecordsUnavailable
 
 if TYPE_CHECKING:
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.documents import Target
     from rollout.model.status.status import Status
 
@@ -27,7 +27,7 @@ def hand_over(
     """Declare what is wanted and let a daemon carry it out; follow it, or return as soon as it is in its hands."""
     import time
 
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.follow.follower import Follower
     from rollout.cli.options import pick
     from rollout.cli.render.live import watcher
@@ -36,7 +36,7 @@ def hand_over(
     from rollout.local.daemon_lock import ensure
 
     wanted = checked(target, version, stable, state)
-    store, name = Store(state, create=True), target.metadata.name
+    store, name = SqliteStore(state, create=True), target.metadata.name
     last = store.last_decision(name)
     store.declare(wanted)
     say_if_declined(wanted, version, pending=False)
@@ -67,7 +67,7 @@ def hand_over(
     return finish(found, exit_code(ended, found.spec.version, version), output, version)
 
 
-def _is_taken(store: Store, name: str, version: str, last: int) -> bool:
+def _is_taken(store: SqliteStore, name: str, version: str, last: int) -> bool:
     """Whether a controller has the rollout in its hands and has seen what is wanted."""
     from rollout.engine.eligibility import starts_by_itself
     from rollout.model.status.vocabulary import Phase

@@ -71,9 +71,9 @@ def say_if_declined(rollout: Rollout, version: str, *, pending: bool) -> None:
 
 def checked(target: Target, version: str, stable: str | None, state: Path) -> Rollout:
     """Return the rollout as it is wanted, everything it depends on tried. Raises InvalidInput with every fault."""
-    from rollout.adapters.storage.sqlite import Store
+    from rollout.adapters.storage.sqlite import SqliteStore
 
-    recorded = Store(state).get(target.metadata.name) if (state / "rollouts.db").exists() else None
+    recorded = SqliteStore(state).get(target.metadata.name) if (state / "rollouts.db").exists() else None
     wanted = wanted_rollout(target, version, stable, recorded.rollout if recorded else None)
     if recorded is None or not recorded.rollout.status.is_active:
         _try_out(wanted, state)
@@ -118,9 +118,9 @@ def _declared_stable(target: Target, version: str) -> str | None:
 def _try_out(wanted: Rollout, state: Path) -> None:
     """Try everything a new rollout depends on before anything is changed. Raises InvalidInput with every fault."""
     from rollout.errors import InvalidInput
-    from rollout.local.wiring import Machine
+    from rollout.local.wiring import LocalWiring
 
     stable, version = wanted.status.stable_version, wanted.spec.version or ""
-    with Machine(wanted, state) as machine:
+    with LocalWiring(wanted, state) as machine:
         if faults := machine.probe(stable or version, version):
             raise InvalidInput(faults)

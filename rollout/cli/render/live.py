@@ -51,7 +51,7 @@ class Lines:
     def show(self, plan: Plan) -> None:
         status, now = plan.status, datetime.now(UTC)
         for decision in plan.decisions:
-            if decision.kind != "look":
+            if decision.kind != "sample":
                 self._print(decision.at, f"{_where(decision.phase, decision.weight_bp)}: {decision.message}")
         if self._printed_at is None:
             self._printed_at = now
@@ -96,7 +96,7 @@ class Live:
 
         now = datetime.now(UTC)
         for decision in plan.decisions:
-            if decision.kind != "look":
+            if decision.kind != "sample":
                 text = f"{decision.at:%H:%M:%S}  {decision.phase:<11} {decision.message}"
                 self._live.console.print(Text(text, style="dim"))
         if self._drawn_at is not None and (now - self._drawn_at).total_seconds() < REDRAW_S and not plan.decisions:

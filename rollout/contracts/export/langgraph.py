@@ -12,7 +12,7 @@ from typing import Any
 
 from rollout.contracts.export.hints import bare, hints_of, kind_of, required_of
 from rollout.contracts.export.models import checks_of, classes_in, schema_of
-from rollout.contracts.export.source import Reading, reading_of
+from rollout.contracts.export.source import SourceReading, reading_of
 
 LIBRARIES = ("langgraph", "langgraph-checkpoint", "langchain-core", "pydantic")
 _INTERNAL = ("__", "branch:", "join:")
@@ -111,13 +111,13 @@ def _named(function: Any) -> str | None:
     return f"{module}.{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
-def _reading(name: str, node: Any, builder: Any) -> Reading:
+def _reading(name: str, node: Any, builder: Any) -> SourceReading:
     """Read what is behind a node, and what decides where it goes on."""
     routes = [branch.path for branch in builder.branches.get(name, {}).values()]
     return reading_of(node.runnable, *routes)
 
 
-def _node(name: str, node: Any, compiled: Any, reading: Reading) -> dict[str, Any]:
+def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[str, Any]:
     own = getattr(node, "input_schema", None)
     is_part = own is not None and own is not compiled.builder.state_schema and kind_of(own) != "other"
     return {
@@ -143,7 +143,7 @@ def _branches(builder: Any) -> dict[str, dict[str, str]]:
     return found
 
 
-def _subgraphs(compiled: Any, readings: dict[str, Reading]) -> list[tuple[str, Any]]:
+def _subgraphs(compiled: Any, readings: dict[str, SourceReading]) -> list[tuple[str, Any]]:
     """Return every graph inside, by its host; a second one in the same host has a number."""
     found = list(compiled.get_subgraphs())
     known = {id(inner) for _, inner in found}

@@ -26,7 +26,7 @@ _FLOW = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, *_LISTS)
 
 
 @dataclass
-class Reading:
+class SourceReading:
     """What was read. calls: questions and tasks in order, each as it is written. graphs: those that are called.
 
     digest: of everything that was read; None where something had no source.
@@ -42,7 +42,7 @@ class Reading:
         return hashlib.sha256("\n".join(self.texts).encode()).hexdigest()[:16] if self.is_whole else None
 
 
-def reading_of(*targets: Any) -> Reading:
+def reading_of(*targets: Any) -> SourceReading:
     """Read everything that some callables lead to."""
     walker = _Walker()
     for target in targets:
@@ -52,7 +52,7 @@ def reading_of(*targets: Any) -> Reading:
 
 class _Walker:
     def __init__(self) -> None:
-        self.found = Reading()
+        self.found = SourceReading()
         self._seen: set[int] = set()
         self._kept: list[Any] = []
 
@@ -128,7 +128,7 @@ class _Renamed:
     def text(self, node: ast.AST, names: dict[str, Any]) -> str:
         outer = self
 
-        class Number(ast.NodeTransformer):
+        class Numbering(ast.NodeTransformer):
             def visit_Name(self, name: ast.Name) -> ast.AST:
                 if name.id in outer._local:
                     number = outer._numbers.setdefault(name.id, f"_{len(outer._numbers)}")
@@ -137,7 +137,7 @@ class _Renamed:
                 return ast.Constant(known) if _is_plain(known) and known is not None else name
 
         copied = ast.parse(ast.unparse(node), mode="eval")
-        return ast.unparse(Number().visit(copied))[:CONSTANT_MAX]
+        return ast.unparse(Numbering().visit(copied))[:CONSTANT_MAX]
 
 
 def _is_plain(value: Any) -> bool:

@@ -9,11 +9,19 @@ from dataclasses import dataclass, field
 from rollout.contracts.contract import Contract, Graph
 from rollout.contracts.samples.decode import Decoded
 from rollout.contracts.samples.snapshot import START, Snapshot
-from rollout.contracts.schema.document import Document, Node
+from rollout.contracts.schema.document import SchemaDocument, SchemaNode
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.contracts.schema.values import holds
 
 REASONS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a conversation cannot go on, as a short name. certain: whether it surely cannot; else nothing can be said."""
+
+    name: str
+    certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,34 +41,35 @@ class Readability:
 
 def assess(snapshots: Iterable[Snapshot], reader: Contract) -> Readability:
     """Return what a version with this contract would make of conversations."""
-    documents: dict[tuple[str, ...], Document] = {}
+    documents: dict[tuple[str, ...], SchemaDocument] = {}
     reasons: Counter[str] = Counter()
     affected, undecided = set[str](), set[str]()
-    for each in snapshots:
-        found = set(_wrong(each, reader, documents))
-        if each.undecodable or any(reason.startswith("?") for reason in found):
-            undecided.add(each.thread)
-        certain = {reason for reason in found if not reason.startswith("?")}
+    for snapshot in snapshots:
+        obstacles = set(_obstacles(snapshot, reader, documents))
+        if snapshot.undecodable or not all(obstacle.certain for obstacle in obstacles):
+            undecided.add(snapshot.thread)
+        certain = {obstacle.name for obstacle in obstacles if obstacle.certain}
         reasons.update(certain)
         if certain:
-            affected.add(each.thread)
+            affected.add(snapshot.thread)
     return Readability(frozenset(affected), dict(reasons.most_common(REASONS_MAX)), len(undecided))
 
 
 def only_by(snapshots: Iterable[Snapshot], reader: Contract, other: Contract) -> Readability:
     """Return what `reader` cannot make of conversations, apart from what `other` cannot make of them either."""
-    mine: dict[tuple[str, ...], Document] = {}
-    others: dict[tuple[str, ...], Document] = {}
+    mine: dict[tuple[str, ...], SchemaDocument] = {}
+    others: dict[tuple[str, ...], SchemaDocument] = {}
     reasons: Counter[str] = Counter()
     affected, undecided = set[str](), set[str]()
-    for each in snapshots:
-        found = set(_wrong(each, reader, mine))
-        only = {reason for reason in found - set(_wrong(each, other, others)) if not reason.startswith("?")}
-        reasons.update(only)
-        if only:
-            affected.add(each.thread)
-        if each.undecodable or any(reason.startswith("?") for reason in found):
-            undecided.add(each.thread)
+    for snapshot in snapshots:
+        obstacles = set(_obstacles(snapshot, reader, mine))
+        own = obstacles - set(_obstacles(snapshot, other, others))
+        certain = {obstacle.name for obstacle in own if obstacle.certain}
+        reasons.update(certain)
+        if certain:
+            affected.add(snapshot.thread)
+        if snapshot.undecodable or not all(obstacle.certain for obstacle in obstacles):
+            undecided.add(snapshot.thread)
     return Readability(frozenset(affected), dict(reasons.most_common(REASONS_MAX)), len(undecided))
 
 
@@ -73,30 +82,32 @@ def places(snapshots: Iterable[Snapshot]) -> dict[str, int]:
     return dict(found.most_common(REASONS_MAX * 5))
 
 
-def _wrong(found: Snapshot, reader: Contract, documents: dict[tuple[str, ...], Document]) -> Iterator[str]:
-    """Return why a conversation cannot go on, each reason a short name; those that begin with ? are not certain."""
+def _obstacles(
+    snapshot: Snapshot, reader: Contract, documents: dict[tuple[str, ...], SchemaDocument]
+) -> Iterator[Obstacle]:
+    """Return why a conversation cannot go on."""
     graph: Graph = reader
-    for depth, name in enumerate(found.graph):
+    for depth, name in enumerate(snapshot.graph):
         inner = graph.subgraphs.get(name)
         if inner is None:
-            if found.is_waiting:
-                yield f"node {'/'.join(found.graph[: depth + 1])}"
+            if snapshot.is_waiting:
+                yield Obstacle(f"node {'/'.join(snapshot.graph[: depth + 1])}")
             return
         graph = inner
-    prefix = "".join(f"{name}/" for name in found.graph)
+    prefix = "".join(f"{name}/" for name in snapshot.graph)
     if reader.framework.name == "langgraph":
         nodes = {*graph.nodes, START, *([graph.functional.entrypoint] if graph.functional else [])}
-        for name in {*found.waiting, *found.sends} - nodes:
-            yield f"node {prefix}{name}"
-        for join in found.joins:
+        for name in {*snapshot.waiting, *snapshot.sends} - nodes:
+            yield Obstacle(f"node {prefix}{name}")
+        for join in snapshot.joins:
             if join not in graph.joins:
-                yield f"join {prefix}{join}"
-    if found.graph not in documents:
-        documents[found.graph] = Document(graph.state.reader)
-    yield from _values(found, reader, graph, documents[found.graph].node, prefix)
+                yield Obstacle(f"join {prefix}{join}")
+    if snapshot.graph not in documents:
+        documents[snapshot.graph] = SchemaDocument(graph.state.reader)
+    yield from _values(snapshot, reader, graph, documents[snapshot.graph].node, prefix)
 
 
-def _accepted(schema: Node, decoded: Decoded) -> bool | None:
+def _accepted(schema: SchemaNode, decoded: Decoded) -> bool | None:
     """Whether a schema accepts a stored value; what a library keeps as its own, that library reads."""
     if not decoded.is_opaque:
         return holds(schema, decoded.value)
@@ -106,19 +117,19 @@ def _accepted(schema: Node, decoded: Decoded) -> bool | None:
     return True if opaque and (PYTHON_TYPE not in said or "type" not in said) else None
 
 
-def _values(found: Snapshot, reader: Contract, graph: Graph, node: Node, prefix: str) -> Iterator[str]:
+def _values(snapshot: Snapshot, reader: Contract, graph: Graph, node: SchemaNode, prefix: str) -> Iterator[Obstacle]:
     known = node.named("properties")
-    for name, decoded in (*found.values.items(), *found.to_come):
+    for name, decoded in (*snapshot.values.items(), *snapshot.to_come):
         for path in decoded.classes - reader.classes.keys():
-            yield f"class {path}"
+            yield Obstacle(f"class {path}")
         if name not in known:
             continue
         accepted = _accepted(known[name], decoded)
         if accepted is False:
-            yield f"value of {prefix}{name}"
+            yield Obstacle(f"value of {prefix}{name}")
         elif accepted is None:
-            yield f"?value of {prefix}{name}"
-    if graph.state.kind in ("pydantic", "dataclass") and not found.undecodable:
+            yield Obstacle(f"value of {prefix}{name}", certain=False)
+    if graph.state.kind in ("pydantic", "dataclass") and not snapshot.undecodable:
         for name in node.keywords.get("required", ()):
-            if name not in found.values:
-                yield f"missing {prefix}{name}"
+            if name not in snapshot.values:
+                yield Obstacle(f"missing {prefix}{name}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rollout.contracts.schema.atoms import Array, Atom, Counted
-from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.document import SchemaNode
 from rollout.contracts.schema.evaluated import items_spoken_of
 from rollout.contracts.schema.kinds import counted_of, items_of, size
 from rollout.contracts.schema.problems import Problem, What, problem
@@ -28,7 +28,7 @@ def is_nothing(relation: Relation, kind: Array, depth: int) -> bool:
     return False
 
 
-def array(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def array(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del loop
     kind, keywords = atom.kind, reader.keywords
     if not isinstance(kind, Array):
@@ -50,7 +50,7 @@ def array(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -
         yield problem(What.NOT_EXPECTED, atom, reader, told, "none such", at="/unevaluatedItems", certain=False)
 
 
-def _items(relation: Relation, kind: Array, reader: Node) -> Iterable[Problem]:
+def _items(relation: Relation, kind: Array, reader: SchemaNode) -> Iterable[Problem]:
     said = items_of(reader, strictly=True)
     if said is None:
         return
@@ -64,7 +64,7 @@ def _items(relation: Relation, kind: Array, reader: Node) -> Iterable[Problem]:
             yield from relation.contains(kind.at(index), node, below=True)
 
 
-def _counted(relation: Relation, atom: Atom, kind: Array, reader: Node, wanted: Counted) -> Iterable[Problem]:
+def _counted(relation: Relation, atom: Atom, kind: Array, reader: SchemaNode, wanted: Counted) -> Iterable[Problem]:
     """`contains`: how many items are like that for sure, and how many may be."""
     if wanted.fewest and not _has_enough(relation, kind, wanted):
         yield problem(What.CONTAINS, atom, reader, "none such for sure", f"at least {wanted.fewest}", at="/contains")
@@ -102,7 +102,7 @@ def _has_few(relation: Relation, kind: Array, wanted: Counted) -> bool:
     return len(unlike) - sum(unlike) <= wanted.most
 
 
-def _is_all_evaluated(relation: Relation, atom: Atom, kind: Array, reader: Node) -> bool:
+def _is_all_evaluated(relation: Relation, atom: Atom, kind: Array, reader: SchemaNode) -> bool:
     """Whether the reader's other keywords surely speak of every item, or what is left over is accepted anyway."""
     rest = reader.child("unevaluatedItems")
     if rest.schema is True:

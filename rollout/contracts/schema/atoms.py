@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.document import SchemaNode
 
 FEW = 64
 """So many integers are looked at one by one; ranges beyond are ranges."""
@@ -89,10 +89,10 @@ class Text:
 class Items:
     """One schema's word on the items of an array: the first ones each, then all others (None: whatever they are)."""
 
-    first: tuple[Node, ...] = ()
-    others: Node | None = None
+    first: tuple[SchemaNode, ...] = ()
+    others: SchemaNode | None = None
 
-    def at(self, index: int) -> Node | None:
+    def at(self, index: int) -> SchemaNode | None:
         return self.first[index] if index < len(self.first) else self.others
 
 
@@ -100,7 +100,7 @@ class Items:
 class Counted:
     """So many items at least, and at most, are like `like`."""
 
-    like: Node
+    like: SchemaNode
     fewest: int
     most: int | None
 
@@ -113,7 +113,7 @@ class Array:
     items: tuple[Items, ...] = ()
     counted: tuple[Counted, ...] = ()
 
-    def at(self, index: int) -> frozenset[Node]:
+    def at(self, index: int) -> frozenset[SchemaNode]:
         """Return what all schemas say of one item."""
         return frozenset(node for each in self.items if (node := each.at(index)) is not None)
 
@@ -130,10 +130,10 @@ class Members:
     owner: the schema. declares: whether it lists its members at all.
     """
 
-    owner: Node
-    names: dict[str, Node]
-    patterns: dict[str, Node]
-    others: Node | None = None
+    owner: SchemaNode
+    names: dict[str, SchemaNode]
+    patterns: dict[str, SchemaNode]
+    others: SchemaNode | None = None
     declares: bool = False
 
 
@@ -144,7 +144,7 @@ class Object:
     required: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
     members: tuple[Members, ...] = ()
-    names: tuple[Node, ...] = ()
+    names: tuple[SchemaNode, ...] = ()
 
 
 Kind = Value | Number | Text | Array | Object
@@ -158,8 +158,8 @@ class Atom:
     """
 
     kind: Kind
-    nodes: frozenset[Node]
-    nots: tuple[Node, ...] = ()
+    nodes: frozenset[SchemaNode]
+    nots: tuple[SchemaNode, ...] = ()
     exact: bool = True
 
     @property

@@ -21,7 +21,7 @@ class Undecidable(Exception):  # noqa: N818  an answer, not a failure
 
 
 @dataclass(slots=True)
-class Machine:
+class Automaton:
     """A nondeterministic automaton. steps: by state, what it may consume and where to. free: without consuming.
 
     first, last: edges that are free only at the beginning, or at the end, of the text.
@@ -85,7 +85,7 @@ def without(ranges: Ranges) -> Ranges:
     return (*found, (start, LAST)) if start <= LAST else tuple(found)
 
 
-def is_included(one: Machine, two: Machine) -> bool:
+def is_included(one: Automaton, two: Automaton) -> bool:
     """Walk the product of both machines, made deterministic as far as it is walked."""
     codes = _samples(one, two)
     start = (frozenset({0}), frozenset({0}), True)
@@ -108,7 +108,7 @@ def is_included(one: Machine, two: Machine) -> bool:
     return True
 
 
-def _samples(*machines: Machine) -> list[int]:
+def _samples(*machines: Automaton) -> list[int]:
     """Return one character for each set of characters that no machine tells apart."""
     bounds = {0}
     for machine in machines:

@@ -17,7 +17,7 @@ Schema = dict[str, Any] | bool
 
 
 @dataclass(frozen=True, eq=False)
-class Document:
+class SchemaDocument:
     """A whole schema. Two documents are never equal: equal text under another root may mean something else."""
 
     root: Any
@@ -39,8 +39,8 @@ class Document:
         return dialect_of(self.root)
 
     @property
-    def node(self) -> Node:
-        return Node(self, "", "")
+    def node(self) -> SchemaNode:
+        return SchemaNode(self, "", "")
 
     @cached_property
     def is_too_deep(self) -> bool:
@@ -91,10 +91,10 @@ def identifier(schema: dict[str, Any], dialect: Dialect) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class SchemaNode:
     """One subschema: where it stands. resource: the pointer of what its references are relative to."""
 
-    document: Document
+    document: SchemaDocument
     pointer: str
     resource: str
 
@@ -122,7 +122,7 @@ class Node:
         told = isinstance(schema, dict) and "$ref" in schema and self.document.dialect is Dialect.UNSAID_OLD
         return told and bool(schema.keys() - {"$ref"} - ANNOTATIONS)
 
-    def child(self, *steps: str | int) -> Node:
+    def child(self, *steps: str | int) -> SchemaNode:
         """Return a subschema below this one."""
         node, schema = self, self.schema
         for step in steps:
@@ -130,20 +130,20 @@ class Node:
             pointer = f"{node.pointer}/{escape(str(step))}"
             self.document.places[pointer] = schema
             own = isinstance(schema, dict) and identifier(schema, self.document.dialect) is not None
-            node = Node(self.document, pointer, pointer if own else node.resource)
+            node = SchemaNode(self.document, pointer, pointer if own else node.resource)
         return node
 
-    def children(self, keyword: str) -> list[Node]:
+    def children(self, keyword: str) -> list[SchemaNode]:
         """Return the subschemas in a list, such as `anyOf`; none if it is no list."""
         found = self.keywords.get(keyword)
         return [self.child(keyword, index) for index in range(len(found))] if isinstance(found, list) else []
 
-    def named(self, keyword: str) -> dict[str, Node]:
+    def named(self, keyword: str) -> dict[str, SchemaNode]:
         """Return the subschemas by name in a mapping, such as `properties`."""
         found = self.keywords.get(keyword)
         return {name: self.child(keyword, name) for name in found} if isinstance(found, dict) else {}
 
-    def target(self) -> Node | None:
+    def target(self) -> SchemaNode | None:
         """Return what `$ref` points at; None for what is not in the document."""
         reference = self.keywords.get("$ref")
         if not isinstance(reference, str):
@@ -159,14 +159,14 @@ class Node:
                 return None
             resource = place[0]
         if not fragment:
-            return Node(self.document, resource, resource)
+            return SchemaNode(self.document, resource, resource)
         if not fragment.startswith("/"):
             found = names.get(f"{self.document.bases.get(resource, '')}#{unquote(fragment)}")
-            return Node(self.document, *found) if found else None
-        node = Node(self.document, resource, resource).at(unquote(fragment))
+            return SchemaNode(self.document, *found) if found else None
+        node = SchemaNode(self.document, resource, resource).at(unquote(fragment))
         return node if node is not None and isinstance(node.schema, dict | bool) else None
 
-    def at(self, pointer: str) -> Node | None:
+    def at(self, pointer: str) -> SchemaNode | None:
         """Return what a pointer leads to from here; None where it leads nowhere."""
         node = self
         for step in pointer.split("/")[1:]:
@@ -196,15 +196,15 @@ def pointer_of(path: tuple[str, ...]) -> str:
 
 
 _MADE_MAX = 4096
-_made: dict[Any, Document] = {}
+_made: dict[Any, SchemaDocument] = {}
 
 
-def made(schema: Schema) -> Node:
+def made(schema: Schema) -> SchemaNode:
     """Return a small schema of our own as a node. Equal ones are one node, so that what recurs is recognised."""
     key = plain(schema)
     if key not in _made and len(_made) >= _MADE_MAX:
         _made.clear()
-    return _made.setdefault(key, Document(schema)).node
+    return _made.setdefault(key, SchemaDocument(schema)).node
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rollout.contracts.schema.atoms import Atom, Items, Members
-from rollout.contracts.schema.document import ANYTHING, Node
+from rollout.contracts.schema.document import ANYTHING, SchemaNode
 
 if TYPE_CHECKING:
     from rollout.contracts.schema.relation import Relation
@@ -19,7 +19,7 @@ _NAMED_IN_PLACE = ("dependentSchemas", "dependencies")
 
 
 def names_spoken_of(
-    relation: Relation, atom: Atom, node: Node, seen: frozenset[Node]
+    relation: Relation, atom: Atom, node: SchemaNode, seen: frozenset[SchemaNode]
 ) -> tuple[frozenset[str], frozenset[str], bool]:
     """Return the names and patterns that a schema surely evaluates, and whether it evaluates everything."""
     if node in seen or not isinstance(node.schema, dict):
@@ -33,7 +33,7 @@ def names_spoken_of(
     return names, patterns, everything
 
 
-def items_spoken_of(relation: Relation, atom: Atom, node: Node, seen: frozenset[Node]) -> int | None:
+def items_spoken_of(relation: Relation, atom: Atom, node: SchemaNode, seen: frozenset[SchemaNode]) -> int | None:
     """Return how many first items a schema surely evaluates; None for all."""
     if node in seen or not isinstance(node.schema, dict):
         return 0
@@ -51,7 +51,7 @@ def items_spoken_of(relation: Relation, atom: Atom, node: Node, seen: frozenset[
     return max(counts)
 
 
-def _surely(relation: Relation, atom: Atom, node: Node) -> list[Node]:
+def _surely(relation: Relation, atom: Atom, node: SchemaNode) -> list[SchemaNode]:
     """Return the schemas in place that surely hold for an atom."""
     found = list(node.children("allOf"))
     if (target := node.target()) is not None:
@@ -61,7 +61,7 @@ def _surely(relation: Relation, atom: Atom, node: Node) -> list[Node]:
     ]
 
 
-def left_over(node: Node) -> tuple[Members | None, Items | None]:
+def left_over(node: SchemaNode) -> tuple[Members | None, Items | None]:
     """Return what a writer's schema says of members and items that none of its other words may speak of."""
     keywords = node.keywords
     if not {"unevaluatedProperties", "unevaluatedItems"} & keywords.keys():
@@ -80,19 +80,19 @@ def left_over(node: Node) -> tuple[Members | None, Items | None]:
     return members, None if items is None else Items((ANYTHING,) * items[0], items[1])
 
 
-def _opens_members(each: Node, node: Node) -> bool:
+def _opens_members(each: SchemaNode, node: SchemaNode) -> bool:
     own = "unevaluatedProperties" in each.keywords and each != node
     return own or "additionalProperties" in each.keywords
 
 
-def _opens_items(each: Node, node: Node) -> bool:
+def _opens_items(each: SchemaNode, node: SchemaNode) -> bool:
     own = "unevaluatedItems" in each.keywords and each != node
     return own or bool({"items", "additionalItems", "contains"} & each.keywords.keys())
 
 
-def _in_place(node: Node) -> list[Node] | None:
+def _in_place(node: SchemaNode) -> list[SchemaNode] | None:
     """Return every schema that may hold in the same place; None if that cannot be told."""
-    found: dict[Node, None] = {}
+    found: dict[SchemaNode, None] = {}
     pending = [node]
     while pending:
         each = pending.pop()

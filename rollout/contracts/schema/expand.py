@@ -12,7 +12,7 @@ from rollout.contracts.schema.atoms import (
     Value,
     type_of,
 )
-from rollout.contracts.schema.document import ANNOTATIONS, Node, made
+from rollout.contracts.schema.document import ANNOTATIONS, SchemaNode, made
 from rollout.contracts.schema.keywords import Dialect, said_by
 from rollout.contracts.schema.kinds import array_of, in_order, number_of, object_of, single, text_of
 from rollout.contracts.schema.values import distinct, holds
@@ -31,14 +31,14 @@ class Part:
     """One alternative under way: the schemas that hold, and those that do not."""
 
     types: frozenset[str] = TYPES
-    nodes: frozenset[Node] = frozenset()
-    nots: tuple[Node, ...] = ()
+    nodes: frozenset[SchemaNode] = frozenset()
+    nots: tuple[SchemaNode, ...] = ()
     values: tuple[Any, ...] | None = None
     absent: frozenset[str] = frozenset()
     exact: bool = True
 
 
-def atoms_of(nodes: Iterable[Node], spend: Callable[[int], None]) -> list[Atom]:
+def atoms_of(nodes: Iterable[SchemaNode], spend: Callable[[int], None]) -> list[Atom]:
     """Return atoms that allow at least what all the schemas allow together. spend: told how much work it was."""
     nodes = frozenset(nodes)
     parts = _all([_of(node, frozenset(), spend) for node in in_order(nodes)], spend)
@@ -49,7 +49,7 @@ def atoms_of(nodes: Iterable[Node], spend: Callable[[int], None]) -> list[Atom]:
     return found
 
 
-def _of(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list[Part]:
+def _of(node: SchemaNode, seen: frozenset[SchemaNode], spend: Callable[[int], None]) -> list[Part]:
     """Return the alternatives of one schema."""
     spend(1)
     schema = node.schema
@@ -84,7 +84,7 @@ def _of(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list
     return _all(factors, spend)
 
 
-def _is_known(node: Node) -> bool:
+def _is_known(node: SchemaNode) -> bool:
     """Whether the dialect is one whose rules we know, and the same all over the document."""
     if node.document.dialect is Dialect.UNKNOWN or node.is_doubtful:
         return False
@@ -107,7 +107,7 @@ def _values(keywords: dict[str, Any]) -> tuple[Any, ...] | None:
     return tuple(distinct(found)) if isinstance(found, list) else None
 
 
-def _negated(node: Node) -> list[Part]:
+def _negated(node: SchemaNode) -> list[Part]:
     """Return the alternatives of `not`: simple ones told exactly, others only kept in mind."""
     schema = node.schema
     if schema is False:
@@ -123,7 +123,7 @@ def _negated(node: Node) -> list[Part]:
     return [Part(types=types, nots=(node,))]
 
 
-def _conditional(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list[Part]:
+def _conditional(node: SchemaNode, seen: frozenset[SchemaNode], spend: Callable[[int], None]) -> list[Part]:
     met = [_of(node.child("if"), seen, spend)]
     otherwise = [_negated(node.child("if"))]
     if "then" in node.keywords:
@@ -133,9 +133,9 @@ def _conditional(node: Node, seen: frozenset[Node], spend: Callable[[int], None]
     return _all(met, spend) + _all(otherwise, spend)
 
 
-def _dependent(node: Node, seen: frozenset[Node], spend: Callable[[int], None]) -> list[list[Part]]:
+def _dependent(node: SchemaNode, seen: frozenset[SchemaNode], spend: Callable[[int], None]) -> list[list[Part]]:
     """Return a factor for each dependency: the name is absent, or it is there and what depends on it holds."""
-    needs: dict[str, list[Node]] = {}
+    needs: dict[str, list[SchemaNode]] = {}
     for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
         found = node.keywords.get(keyword)
         for name, need in found.items() if isinstance(found, dict) else ():
@@ -179,7 +179,7 @@ def _both(one: Part, two: Part, spend: Callable[[int], None]) -> Part | None:
     )
 
 
-def _atoms(part: Part, whole: frozenset[Node], spend: Callable[[int], None]) -> list[Atom]:
+def _atoms(part: Part, whole: frozenset[SchemaNode], spend: Callable[[int], None]) -> list[Atom]:
     """Return the atoms of one alternative, a type each."""
     nodes = part.nodes | whole
     telling = [node for node in nodes if node.keywords.keys() - _LISTED]
@@ -222,5 +222,5 @@ def _fits(value: Any, types: frozenset[str]) -> bool:
     return type_of(value) in types
 
 
-def _allowed(value: Any, nodes: Iterable[Node]) -> bool:
+def _allowed(value: Any, nodes: Iterable[SchemaNode]) -> bool:
     return all(holds(node, value) is not False for node in nodes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollout.contracts.schema.automaton import LAST, STATES_MAX, Machine, Ranges, Undecidable, joined, without
+from rollout.contracts.schema.automaton import LAST, STATES_MAX, Automaton, Ranges, Undecidable, joined, without
 
 _ASCII: dict[str, Ranges] = {
     "d": ((48, 57),),
@@ -18,9 +18,9 @@ class Reader:
     """Reads a pattern into a machine: recursive descent, one method a level of the grammar."""
 
     def __init__(self, pattern: str) -> None:
-        self._text, self._at, self.machine = pattern, 0, Machine()
+        self._text, self._at, self.machine = pattern, 0, Automaton()
 
-    def read(self) -> Machine:
+    def read(self) -> Automaton:
         """Return a machine that accepts the texts in which the pattern is found."""
         machine, start = self.machine, self.machine.state()
         machine.steps[start] = [(((0, LAST),), start)]

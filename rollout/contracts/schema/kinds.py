@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from rollout.contracts.schema.atoms import Array, Counted, Items, Members, Number, Object, Text, Value
-from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.document import SchemaNode
 from rollout.contracts.schema.evaluated import left_over
 from rollout.contracts.schema.keywords import Dialect
 from rollout.contracts.schema.validator import fraction
 
 
-def in_order(nodes: Iterable[Node]) -> list[Node]:
+def in_order(nodes: Iterable[SchemaNode]) -> list[SchemaNode]:
     """Return schemas in an order that does not change from run to run."""
     return sorted(nodes, key=lambda node: (id(node.document), node.pointer))
 
 
-def number_of(nodes: frozenset[Node], *, integer: bool) -> Number:
+def number_of(nodes: frozenset[SchemaNode], *, integer: bool) -> Number:
     found = Number(integer=integer)
     for node in nodes:
         keywords = node.keywords
@@ -50,21 +50,21 @@ def size(value: Any) -> int | None:
     return int(found) if found is not None and found.denominator == 1 and found >= 0 else None
 
 
-def _least(nodes: Iterable[Node], keyword: str) -> int:
+def _least(nodes: Iterable[SchemaNode], keyword: str) -> int:
     return max((found for node in nodes if (found := size(node.keywords.get(keyword))) is not None), default=0)
 
 
-def _most(nodes: Iterable[Node], keyword: str) -> int | None:
+def _most(nodes: Iterable[SchemaNode], keyword: str) -> int | None:
     return min((found for node in nodes if (found := size(node.keywords.get(keyword))) is not None), default=None)
 
 
-def text_of(nodes: frozenset[Node]) -> Text:
+def text_of(nodes: frozenset[SchemaNode]) -> Text:
     patterns = frozenset(found for node in nodes if isinstance(found := node.keywords.get("pattern"), str))
     formats = frozenset(found for node in nodes if isinstance(found := node.keywords.get("format"), str))
     return Text(_least(nodes, "minLength"), _most(nodes, "maxLength"), patterns, formats)
 
 
-def items_of(node: Node, *, strictly: bool = False) -> Items | None:
+def items_of(node: SchemaNode, *, strictly: bool = False) -> Items | None:
     """Return what a schema says of an array's items, in whichever dialect.
 
     strictly: whether `additionalItems` counts also where no `items` says what it is beside; some readers hold it.
@@ -80,7 +80,7 @@ def items_of(node: Node, *, strictly: bool = False) -> Items | None:
     return Items(first, others) if first or others is not None else None
 
 
-def counted_of(node: Node) -> Counted | None:
+def counted_of(node: SchemaNode) -> Counted | None:
     """Return what a schema says of how many items are like another schema."""
     keywords = node.keywords
     if "contains" not in keywords:
@@ -91,7 +91,7 @@ def counted_of(node: Node) -> Counted | None:
     return Counted(node.child("contains"), 1 if fewest is None else fewest, size(keywords.get("maxContains")))
 
 
-def array_of(nodes: frozenset[Node]) -> Array:
+def array_of(nodes: frozenset[SchemaNode]) -> Array:
     ordered = in_order(nodes)
     items = tuple(each for node in ordered for each in (items_of(node), left_over(node)[1]) if each is not None)
     counted = tuple(found for node in in_order(nodes) if (found := counted_of(node)) is not None)
@@ -106,7 +106,7 @@ def array_of(nodes: frozenset[Node]) -> Array:
     return Array(shortest, longest, unique, items, counted)
 
 
-def members_of(node: Node) -> Members | None:
+def members_of(node: SchemaNode) -> Members | None:
     """Return what a schema says of an object's members by itself."""
     keywords = node.keywords
     if not {"properties", "patternProperties", "additionalProperties"} & keywords.keys():
@@ -115,7 +115,7 @@ def members_of(node: Node) -> Members | None:
     return Members(node, node.named("properties"), node.named("patternProperties"), others, "properties" in keywords)
 
 
-def object_of(nodes: frozenset[Node], absent: frozenset[str]) -> Object:
+def object_of(nodes: frozenset[SchemaNode], absent: frozenset[str]) -> Object:
     ordered = in_order(nodes)
     members = [each for node in ordered for each in (members_of(node), left_over(node)[0]) if each is not None]
     required = frozenset(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rollout.contracts.schema.atoms import Atom, Object, Value
-from rollout.contracts.schema.document import Node, made
+from rollout.contracts.schema.document import SchemaNode, made
 from rollout.contracts.schema.evaluated import names_spoken_of
 from rollout.contracts.schema.kinds import members_of, size
 from rollout.contracts.schema.problems import Problem, What, problem
@@ -54,9 +54,9 @@ class Written:
     def patterns(self) -> frozenset[str]:
         return frozenset(pattern for each in self.kind.members for pattern in each.patterns)
 
-    def what(self, name: str, assumed: Mapping[str, bool] = MappingProxyType({})) -> frozenset[Node]:
+    def what(self, name: str, assumed: Mapping[str, bool] = MappingProxyType({})) -> frozenset[SchemaNode]:
         """Return the schemas that surely hold for the member of a name. assumed: of patterns that cannot be told."""
-        found: set[Node] = set()
+        found: set[SchemaNode] = set()
         self._relation.spend(sum(1 + len(each.patterns) for each in self.kind.members) // 2)
         for each in self.kind.members:
             matched = {pattern: assumed.get(pattern, found_in(pattern, name)) for pattern in each.patterns}
@@ -67,11 +67,11 @@ class Written:
                 found.add(each.others)
         return frozenset(found)
 
-    def others(self) -> frozenset[Node]:
+    def others(self) -> frozenset[SchemaNode]:
         """Return the schemas that hold for a member that nobody speaks of."""
         return frozenset(each.others for each in self.kind.members if each.others is not None)
 
-    def by_pattern(self, pattern: str) -> frozenset[Node]:
+    def by_pattern(self, pattern: str) -> frozenset[SchemaNode]:
         """Return the schemas that hold for members whose names have a pattern."""
         return frozenset(each.patterns[pattern] for each in self.kind.members if pattern in each.patterns)
 
@@ -124,7 +124,7 @@ def is_nothing(relation: Relation, kind: Object, depth: int) -> bool:
     return most is not None and most < kind.fewest
 
 
-def object_(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def object_(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     kind, keywords = atom.kind, reader.keywords
     if not isinstance(kind, Object):
         return
@@ -139,15 +139,16 @@ def object_(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node])
         yield from _unevaluated(relation, atom, written, reader)
 
 
-def _required(atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+def _required(atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
     wanted = reader.keywords.get("required")
     for name in wanted if isinstance(wanted, list) else ():
         if name not in written.kind.required:
-            told = "may leave it out" if written.may_have(name) else "does not know it"
-            yield problem(What.REQUIRED, atom, reader, told, "it is required", at="/required", name=name)
+            known = written.may_have(name)
+            what, wrote = (What.OPTIONAL, "may leave it out") if known else (What.REQUIRED, "does not know it")
+            yield problem(what, atom, reader, wrote, "it is required", at="/required", name=name)
 
 
-def _members(relation: Relation, atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+def _members(relation: Relation, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
     said = members_of(reader)
     if said is None:
         return
@@ -186,7 +187,9 @@ def _cases(patterns: Iterable[str], name: str) -> list[dict[str, bool]]:
     return [dict(zip(unknown, each, strict=True)) for each in product((True, False), repeat=len(unknown))]
 
 
-def _member(relation: Relation, atom: Atom, nodes: frozenset[Node], wanted: Node, name: str) -> Iterable[Problem]:
+def _member(
+    relation: Relation, atom: Atom, nodes: frozenset[SchemaNode], wanted: SchemaNode, name: str
+) -> Iterable[Problem]:
     if wanted.schema is False:
         told = f"{name or 'members of any name'}"
         yield problem(What.MEMBER, atom, wanted, told, "no such member", name=name)
@@ -194,7 +197,7 @@ def _member(relation: Relation, atom: Atom, nodes: frozenset[Node], wanted: Node
     yield from relation.contains(nodes, wanted, below=True)
 
 
-def _names(relation: Relation, atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+def _names(relation: Relation, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
     if "propertyNames" not in reader.keywords:
         return
     node = reader.child("propertyNames")
@@ -209,7 +212,7 @@ def _names(relation: Relation, atom: Atom, written: Written, reader: Node) -> It
         yield from relation.contains(frozenset({TEXT, *written.kind.names}), node, below=True)
 
 
-def _counts(atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+def _counts(atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
     fewest, most = size(reader.keywords.get("minProperties")), size(reader.keywords.get("maxProperties"))
     if fewest is not None and written.kind.fewest < fewest:
         told = f"{written.kind.fewest} members"
@@ -220,7 +223,7 @@ def _counts(atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
 
 
 def _dependencies(
-    relation: Relation, atom: Atom, written: Written, reader: Node, loop: frozenset[Node]
+    relation: Relation, atom: Atom, written: Written, reader: SchemaNode, loop: frozenset[SchemaNode]
 ) -> Iterable[Problem]:
     """What must hold if a member is there."""
     del loop
@@ -240,13 +243,13 @@ def _dependencies(
                 yield problem(What.DEPENDENCY, atom, reader, told, "what goes with it", at=f"/{keyword}", name=name)
 
 
-def _needed(atom: Atom, name: str) -> list[Node]:
+def _needed(atom: Atom, name: str) -> list[SchemaNode]:
     """Return what the writer says must hold if a member is there."""
     keywords = ("dependentSchemas", "dependencies")
     return [own for node in atom.nodes for keyword in keywords if (own := node.named(keyword).get(name)) is not None]
 
 
-def _unevaluated(relation: Relation, atom: Atom, written: Written, reader: Node) -> Iterable[Problem]:
+def _unevaluated(relation: Relation, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
     rest = reader.child("unevaluatedProperties")
     if rest.schema is True:
         return

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from rollout.contracts.schema.automaton import WORK_MAX, Machine, Undecidable, is_included
+from rollout.contracts.schema.automaton import WORK_MAX, Automaton, Undecidable, is_included
 from rollout.contracts.schema.grammar import Reader
 
 TEXT_MAX = 20_000
 
 
 @lru_cache(maxsize=512)
-def _machine(pattern: str) -> Machine | None:
+def _machine(pattern: str) -> Automaton | None:
     try:
         return Reader(pattern).read()
     except (Undecidable, RecursionError):
         return None
 
 
-def machine_of(pattern: str) -> Machine:
+def machine_of(pattern: str) -> Automaton:
     """Return the machine of a pattern. Raises Undecidable for what engines disagree on, or what is too large."""
     found = _machine(pattern)
     if found is None:

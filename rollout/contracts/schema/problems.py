@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from rollout.contracts.schema.atoms import Atom
-from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.document import SchemaNode
 
 
 class What(StrEnum):
@@ -25,6 +25,7 @@ class What(StrEnum):
     UNIQUE = "unique"
     CONTAINS = "contains"
     REQUIRED = "required"
+    OPTIONAL = "optional"
     MEMBER = "member"
     DEPENDENCY = "dependency"
     UNION = "union"
@@ -64,7 +65,7 @@ class Problem:
 def problem(
     what: What,
     atom: Atom,
-    reader: Node,
+    reader: SchemaNode,
     wrote: str,
     expects: str,
     *,

@@ -13,7 +13,7 @@ from typing import Any
 
 from rollout.contracts.schema import arrays, objects, scalars, unions
 from rollout.contracts.schema.atoms import Array, Atom, Number, Object, Text, Value
-from rollout.contracts.schema.document import Document, Node
+from rollout.contracts.schema.document import SchemaDocument, SchemaNode
 from rollout.contracts.schema.expand import TooMany, atoms_of
 from rollout.contracts.schema.keywords import Dialect, said_by
 from rollout.contracts.schema.problems import Problem, What, problem, shown
@@ -33,7 +33,7 @@ BARRED_DEPTH = 2
 EMPTY_DEPTH = 3
 """How deep it is looked whether anything is allowed at all: what is not proved empty is not."""
 
-Pair = tuple[frozenset[Node], Node]
+Pair = tuple[frozenset[SchemaNode], SchemaNode]
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,14 @@ class Budget:
 
 
 def compare(
-    writer: Document | Node, reader: Document | Node, options: Options = Options(), budget: Budget | None = None
+    writer: SchemaDocument | SchemaNode,
+    reader: SchemaDocument | SchemaNode,
+    options: Options = Options(),
+    budget: Budget | None = None,
 ) -> tuple[Problem, ...]:
     """Return why values of `writer` may be refused by `reader`; nothing if none can be."""
-    first = writer.node if isinstance(writer, Document) else writer
-    second = reader.node if isinstance(reader, Document) else reader
+    first = writer.node if isinstance(writer, SchemaDocument) else writer
+    second = reader.node if isinstance(reader, SchemaDocument) else reader
     large = Problem(What.TOO_LARGE, "", "", "a schema this large", "one that can be compared", certain=False)
     if first.document.is_too_deep or second.document.is_too_deep:
         return (large,)
@@ -75,7 +78,7 @@ def compare(
 class Relation:
     """One comparison under way."""
 
-    def __init__(self, writer: Document, options: Options, budget: Budget | None = None) -> None:
+    def __init__(self, writer: SchemaDocument, options: Options, budget: Budget | None = None) -> None:
         self._writer, self._options = writer, options
         self.spend = (budget or Budget()).spend
         self._depth = self._barring = 0
@@ -85,7 +88,7 @@ class Relation:
         self._assumed: set[Pair] = set()
         self._same = Sameness(self.spend)
 
-    def settle(self, writer: Node, reader: Node) -> tuple[Problem, ...]:
+    def settle(self, writer: SchemaNode, reader: SchemaNode) -> tuple[Problem, ...]:
         """Look until no assumption fails."""
         for _ in range(PASSES_MAX):
             self._proved.clear()
@@ -95,18 +98,20 @@ class Relation:
                 return tuple(dict.fromkeys(problems))[:PROBLEMS_MAX]
         raise TooMany
 
-    def is_closed(self, owner: Node) -> bool:
+    def is_closed(self, owner: SchemaNode) -> bool:
         """Whether what a node declares is all there is."""
         return self._options.closed_writer and owner.document is self._writer
 
-    def same(self, one: Node, two: Node) -> bool:
+    def same(self, one: SchemaNode, two: SchemaNode) -> bool:
         return self._same.holds(one, two)
 
-    def atoms(self, nodes: Iterable[Node]) -> list[Atom]:
+    def atoms(self, nodes: Iterable[SchemaNode]) -> list[Atom]:
         """Return what schemas allow together, without what is provably nothing."""
         return [atom for atom in atoms_of(nodes, self.spend) if not self.is_nothing(atom)]
 
-    def contains(self, writer: frozenset[Node], reader: Node, *, below: bool = False) -> tuple[Problem, ...]:
+    def contains(
+        self, writer: frozenset[SchemaNode], reader: SchemaNode, *, below: bool = False
+    ) -> tuple[Problem, ...]:
         """Return why not everything that `writer` allows is accepted. below: whether these are parts of a value."""
         self.spend(1)
         if reader.schema is True or reader.schema == {} or any(self.same(node, reader) for node in writer):
@@ -136,7 +141,7 @@ class Relation:
             self._proved.add(pair)
         return problems
 
-    def admits(self, atom: Atom, reader: Node, loop: frozenset[Node] = frozenset()) -> tuple[Problem, ...]:
+    def admits(self, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode] = frozenset()) -> tuple[Problem, ...]:
         """Return why an atom is not accepted by a reader."""
         self.spend(1)
         schema = reader.schema
@@ -152,7 +157,7 @@ class Relation:
             return self._value(atom, atom.kind.value, reader)
         return tuple(found for rule in _RULES for found in rule(self, atom, reader, loop | {reader}))
 
-    def _value(self, atom: Atom, value: Any, reader: Node) -> tuple[Problem, ...]:
+    def _value(self, atom: Atom, value: Any, reader: SchemaNode) -> tuple[Problem, ...]:
         accepted = holds(reader, value)
         if accepted:
             typed = says(reader.document, scalars.PYTHON_TYPE)
@@ -185,7 +190,7 @@ class Relation:
         finally:
             self._barring -= 1
 
-    def is_impossible(self, nodes: frozenset[Node], depth: int) -> bool:
+    def is_impossible(self, nodes: frozenset[SchemaNode], depth: int) -> bool:
         """Whether schemas provably allow nothing together."""
         if any(node.schema is False for node in nodes):
             return True
@@ -193,25 +198,25 @@ class Relation:
             return False
         return all(self.is_nothing(atom, depth - 1) for atom in atoms_of(nodes, self.spend))
 
-    def is_disjoint(self, atom: Atom, reader: Node) -> bool:
+    def is_disjoint(self, atom: Atom, reader: SchemaNode) -> bool:
         """Whether provably no value of an atom is accepted by a reader."""
         if isinstance(atom.kind, Value):
             return holds(reader, atom.kind.value) is False
         return self.is_impossible(atom.nodes | {reader}, EMPTY_DEPTH)
 
 
-def _loops(reader: Node) -> Problem:
+def _loops(reader: SchemaNode) -> Problem:
     return Problem(What.LOOP, "", reader.pointer, "", "itself, and nothing besides", certain=False)
 
 
-def _is_known(reader: Node) -> bool:
+def _is_known(reader: SchemaNode) -> bool:
     if reader.document.dialect is Dialect.UNKNOWN or reader.is_doubtful:
         return False
     own = said_by(reader.schema)
     return not reader.pointer or own in (Dialect.UNSAID, reader.document.dialect)
 
 
-def _reference(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def _reference(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     keywords = reader.keywords
     for key in ("$dynamicRef", "$recursiveRef"):
         if key in keywords:
@@ -225,7 +230,7 @@ def _reference(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Nod
         yield from relation.admits(atom, target, loop)
 
 
-Rule = Callable[[Relation, Atom, Node, frozenset[Node]], Iterable[Problem]]
+Rule = Callable[[Relation, Atom, SchemaNode, frozenset[SchemaNode]], Iterable[Problem]]
 
 _RULES: tuple[Rule, ...] = (
     scalars.type_,

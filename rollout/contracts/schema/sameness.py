@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rollout.contracts.schema.document import ANNOTATIONS, Document, Node, plain
+from rollout.contracts.schema.document import ANNOTATIONS, SchemaDocument, SchemaNode, plain
 from rollout.contracts.schema.keywords import MANY, NAMED, ONE
 
 _UNSETTLED = frozenset({"$dynamicRef", "$recursiveRef"})
@@ -14,7 +14,7 @@ _UNSETTLED = frozenset({"$dynamicRef", "$recursiveRef"})
 REFERENCES_MAX = 300
 """With more references than this inside it, nothing is said to be the same."""
 
-_Key = tuple[Document, str]
+_Key = tuple[SchemaDocument, str]
 
 
 class Sameness:
@@ -24,9 +24,9 @@ class Sameness:
         self._spend = spend
         self._numbers: dict[Any, int] = {}
         self._of: dict[_Key, tuple[int, frozenset[str] | None]] = {}
-        self._assumed: set[tuple[Node, Node]] = set()
+        self._assumed: set[tuple[SchemaNode, SchemaNode]] = set()
 
-    def holds(self, one: Node, two: Node) -> bool:
+    def holds(self, one: SchemaNode, two: SchemaNode) -> bool:
         """Whether they provably say the same."""
         if one == two:
             return True
@@ -46,13 +46,13 @@ class Sameness:
         self._assumed.clear()  # what was assumed on the way may have leant on it
         return False
 
-    def _known(self, node: Node) -> tuple[int, frozenset[str] | None]:
+    def _known(self, node: SchemaNode) -> tuple[int, frozenset[str] | None]:
         key = (node.document, node.pointer)
         if key not in self._of:
             self._number(node.document, node.pointer, node.schema)
         return self._of[key]
 
-    def _number(self, document: Document, pointer: str, schema: Any) -> tuple[int, frozenset[str] | None]:
+    def _number(self, document: SchemaDocument, pointer: str, schema: Any) -> tuple[int, frozenset[str] | None]:
         """Number a schema and all below it. The references are relative to it; None where it cannot be told."""
         self._spend(1)
         if not isinstance(schema, dict):
@@ -83,7 +83,7 @@ class Sameness:
         return self._note(document, pointer, tuple(parts), None if references is None else frozenset(references))
 
     def _note(
-        self, document: Document, pointer: str, parts: Any, references: frozenset[str] | None
+        self, document: SchemaDocument, pointer: str, parts: Any, references: frozenset[str] | None
     ) -> tuple[int, frozenset[str] | None]:
         found = self._numbers.setdefault(parts, len(self._numbers)), references
         self._of[document, pointer] = found
@@ -94,7 +94,7 @@ def _escaped(step: str) -> str:
     return step.replace("~", "~0").replace("/", "~1")
 
 
-def _below(node: Node, path: str) -> Node:
+def _below(node: SchemaNode, path: str) -> SchemaNode:
     steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
     for step in steps:
         node = node.child(int(step) if isinstance(node.schema, list) else step)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rollout.contracts.schema.atoms import Atom, Number, Text, Value, type_of
 from rollout.contracts.schema.automaton import Undecidable
-from rollout.contracts.schema.document import Node
+from rollout.contracts.schema.document import SchemaNode
 from rollout.contracts.schema.keywords import Dialect
 from rollout.contracts.schema.kinds import size
 from rollout.contracts.schema.patterns import is_within, matches
@@ -34,7 +34,7 @@ LOOSE_FORMATS = frozenset({"binary", "password", "byte", "textarea", "markdown"}
 NUMBER_FORMATS = frozenset({"int32", "int64", "uint32", "uint64", "float", "double", "decimal"})
 
 
-def type_(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def type_(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del relation, loop
     said = reader.keywords.get("type")
     if said is None:
@@ -48,7 +48,7 @@ def type_(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -
     return [problem(What.TYPE, atom, reader, own, " or ".join(map(str, types)), at="/type")]
 
 
-def python_type(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def python_type(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     """What JSON cannot tell apart and stores can: a set or a list, or a type that a library keeps as its own."""
     del relation, loop
     own = {said for node in atom.nodes if (said := node.keywords.get(PYTHON_TYPE)) is not None}
@@ -59,7 +59,7 @@ def python_type(relation: Relation, atom: Atom, reader: Node, loop: frozenset[No
     yield problem(What.TYPE, atom, reader, told, str(wanted or reader.keywords["type"]), at=f"/{PYTHON_TYPE}")
 
 
-def python_types(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def python_types(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     """Likewise for a single value that is accepted as JSON: by the branch that is meant for it."""
     if reader in loop or not isinstance(reader.schema, dict):
         return []
@@ -76,7 +76,7 @@ def python_types(relation: Relation, atom: Atom, reader: Node, loop: frozenset[N
     return list(python_type(relation, atom, reader, loop))
 
 
-def values(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def values(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     """`enum` and `const`: whatever is not one of few values is too much."""
     del relation, loop
     keywords = reader.keywords
@@ -90,7 +90,7 @@ def values(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) 
         yield problem(What.VALUE, atom, reader, f"any {atom.type}", shown(allowed), at=f"/{key}")
 
 
-def number(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def number(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del relation, loop
     kind, keywords = atom.kind, reader.keywords
     if not isinstance(kind, Number):
@@ -136,7 +136,7 @@ def _divides(kind: Number, wanted: Any) -> bool:
     return few is not None and all(each % wanted == 0 for each in few)
 
 
-def text(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def text(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del loop
     kind, keywords = atom.kind, reader.keywords
     if not isinstance(kind, Text):
@@ -159,7 +159,7 @@ def text(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) ->
         yield problem(What.FORMAT, atom, reader, told, said, at="/format")
 
 
-def _pattern(atom: Atom, kind: Text, reader: Node, pattern: str) -> Iterable[Problem]:
+def _pattern(atom: Atom, kind: Text, reader: SchemaNode, pattern: str) -> Iterable[Problem]:
     known = [_within(own, pattern) for own in kind.patterns] or [_within("", pattern)]
     if True in known:
         return

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rollout.contracts.schema.atoms import Array, Atom, Number, Object, Value
-from rollout.contracts.schema.document import Node, made, plain
+from rollout.contracts.schema.document import SchemaNode, made, plain
 from rollout.contracts.schema.objects import Written
 from rollout.contracts.schema.problems import Problem, What, problem
 
@@ -20,26 +20,26 @@ SPLITS_MAX = 3
 PARTS_MAX = 64
 
 
-def all_of(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def all_of(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     for branch in reader.children("allOf"):
         yield from relation.admits(atom, branch, loop)
 
 
-def any_of(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def any_of(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     branches = reader.children("anyOf")
     if not branches or _says_the_same(relation, atom, reader, "anyOf"):
         return ()
     return _some(relation, atom, reader, branches, loop, exactly_one=False, splits=SPLITS_MAX)
 
 
-def one_of(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def one_of(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     branches = reader.children("oneOf")
     if not branches or _says_the_same(relation, atom, reader, "oneOf"):
         return ()
     return _some(relation, atom, reader, branches, loop, exactly_one=True, splits=SPLITS_MAX)
 
 
-def _says_the_same(relation: Relation, atom: Atom, reader: Node, keyword: str) -> bool:
+def _says_the_same(relation: Relation, atom: Atom, reader: SchemaNode, keyword: str) -> bool:
     """Whether one of the atom's schemas has the very same keyword, branch by branch."""
     if any(node.document is reader.document and node == reader for node in atom.nodes):
         return True
@@ -54,9 +54,9 @@ def _says_the_same(relation: Relation, atom: Atom, reader: Node, keyword: str) -
 def _some(
     relation: Relation,
     atom: Atom,
-    reader: Node,
-    branches: list[Node],
-    loop: frozenset[Node],
+    reader: SchemaNode,
+    branches: list[SchemaNode],
+    loop: frozenset[SchemaNode],
     *,
     exactly_one: bool,
     splits: int,
@@ -85,7 +85,7 @@ def _some(
     return _nearest(atom, reader, why, "oneOf" if exactly_one else "anyOf")
 
 
-def _nearest(atom: Atom, reader: Node, why: list[tuple[Problem, ...]], keyword: str) -> tuple[Problem, ...]:
+def _nearest(atom: Atom, reader: SchemaNode, why: list[tuple[Problem, ...]], keyword: str) -> tuple[Problem, ...]:
     """Return what is wrong, as the branch sees it that was most likely meant."""
     close = [problems for problems in why if not any(_is_other_kind(each, reader) for each in problems)]
     if len(close) == 1:
@@ -97,13 +97,13 @@ def _nearest(atom: Atom, reader: Node, why: list[tuple[Problem, ...]], keyword: 
     return (problem(What.UNION, atom, reader, atom.type, told, at=f"/{keyword}", certain=certain),)
 
 
-def _is_other_kind(found: Problem, reader: Node) -> bool:
+def _is_other_kind(found: Problem, reader: SchemaNode) -> bool:
     """Whether a problem says that a branch is for another type, or another tag."""
     depth = found.reader.count("/") - reader.pointer.count("/")
     return (found.what is What.TYPE and depth <= 3) or (found.what in (What.VALUE, What.UNION) and depth <= 5)
 
 
-def _parts(relation: Relation, atom: Atom, branches: list[Node]) -> list[Atom]:
+def _parts(relation: Relation, atom: Atom, branches: list[SchemaNode]) -> list[Atom]:
     """Split an atom by what its members may be; nothing where that leads nowhere."""
     kind = atom.kind
     if isinstance(kind, Number) and (few := kind.few()) is not None:
@@ -126,7 +126,7 @@ def _parts(relation: Relation, atom: Atom, branches: list[Node]) -> list[Atom]:
     return []
 
 
-def _tags(relation: Relation, nodes: frozenset[Node]) -> list[Any]:
+def _tags(relation: Relation, nodes: frozenset[SchemaNode]) -> list[Any]:
     """Return schemas of our own that together cover what a member may be; none where it is of one kind only."""
     atoms = relation.atoms(nodes)
     tags: dict[Any, Any] = {}
@@ -138,7 +138,7 @@ def _tags(relation: Relation, nodes: frozenset[Node]) -> list[Any]:
     return list(tags.values()) if 1 < len(tags) <= PARTS_MAX else []
 
 
-def _names(branch: Node) -> Iterator[str]:
+def _names(branch: SchemaNode) -> Iterator[str]:
     """Return the names that a branch speaks of."""
     target = branch.target() or branch
     for node in {branch, target}:
@@ -157,7 +157,7 @@ def _with(relation: Relation, atom: Atom, schema: dict[str, Any], absent: str = 
     return kept
 
 
-def negation(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def negation(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del loop
     if "not" not in reader.keywords:
         return
@@ -173,7 +173,7 @@ def negation(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]
     yield problem(What.NEGATION, atom, reader, f"perhaps such a {atom.type}", "none such", at="/not", certain=certain)
 
 
-def conditional(relation: Relation, atom: Atom, reader: Node, loop: frozenset[Node]) -> Iterable[Problem]:
+def conditional(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     keywords = reader.keywords
     if "if" not in keywords or not {"then", "else"} & keywords.keys():
         return
@@ -189,6 +189,6 @@ def conditional(relation: Relation, atom: Atom, reader: Node, loop: frozenset[No
         yield from relation.admits(atom, reader.child("else"), loop)
 
 
-def _same_condition(relation: Relation, node: Node, reader: Node) -> bool:
+def _same_condition(relation: Relation, node: SchemaNode, reader: SchemaNode) -> bool:
     keys = {"if", "then", "else"} & reader.keywords.keys()
     return all(key in node.keywords and relation.same(node.child(key), reader.child(key)) for key in keys)

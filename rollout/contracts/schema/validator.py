@@ -11,14 +11,14 @@ from fractions import Fraction
 from typing import Any
 
 from rollout.contracts.schema.automaton import Undecidable
-from rollout.contracts.schema.document import Document, Node
+from rollout.contracts.schema.document import SchemaDocument, SchemaNode
 from rollout.contracts.schema.keywords import Dialect, subschemas
 from rollout.contracts.schema.patterns import matches
 
 _NAME = "urn:rollout:schema"
 
 
-def validator_of(node: Node, *, formats: bool) -> Any:
+def validator_of(node: SchemaNode, *, formats: bool) -> Any:
     """Return jsonschema's validator of one subschema. Nothing is fetched: the registry knows this document only."""
     import jsonschema  # noqa: PLC0415
     import referencing  # noqa: PLC0415
@@ -63,7 +63,7 @@ def _quoted(pointer: str) -> str:
     return quote(pointer, safe="/~")
 
 
-def says(document: Document, keyword: str) -> bool:
+def says(document: SchemaDocument, keyword: str) -> bool:
     """Whether a keyword is used anywhere in a document."""
     memory = document.memory
     if keyword not in memory:

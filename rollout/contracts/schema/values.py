@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rollout.contracts.schema.automaton import Undecidable
-from rollout.contracts.schema.document import Node, plain
+from rollout.contracts.schema.document import SchemaNode, plain
 from rollout.contracts.schema.keywords import is_too_deep
 from rollout.contracts.schema.patterns import TEXT_MAX
 from rollout.contracts.schema.validator import says, validator_of
@@ -23,7 +23,7 @@ def distinct(values: Iterable[Any], among: Iterable[Any] | None = None) -> list[
     return list(found.values())
 
 
-def holds(node: Node, value: Any) -> bool | None:
+def holds(node: SchemaNode, value: Any) -> bool | None:
     """Whether a schema accepts a value; None where that cannot be told: foreign references, patterns, formats."""
     if isinstance(node.schema, bool):
         return node.schema
@@ -35,7 +35,7 @@ def holds(node: Node, value: Any) -> bool | None:
     return without if _valid(node, value, formats=True) is without else None
 
 
-def _valid(node: Node, value: Any, *, formats: bool) -> bool | None:
+def _valid(node: SchemaNode, value: Any, *, formats: bool) -> bool | None:
     import jsonschema.exceptions as failures  # noqa: PLC0415  it takes a moment, and most comparisons need none of it
     import referencing.exceptions  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from rollout.engine.facts import Counters, Reading, Round
+from rollout.engine.facts import Counters, KpiReading, Round
 from rollout.model.status.evidence import Ledger
 from rollout.stats import Look
 
@@ -82,7 +82,7 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
     return after, increments
 
 
-def _readings(round_: Round) -> dict[str, Reading]:
+def _readings(round_: Round) -> dict[str, KpiReading]:
     """Return every counter of a round by its name in the ledger."""
     found = {**round_.kpis, REQUESTS: round_.requests}
     found |= {responses_of(kpi): reading for kpi, reading in round_.responses.items()}
@@ -95,7 +95,9 @@ FELL_FAR = 0.5
 """Where readings may lag, a process whose counters fell below this share of what they were may have begun anew."""
 
 
-def _settled(reading: Reading, known: Mapping[str, float], doubted: frozenset[str]) -> tuple[Reading, frozenset[str]]:
+def _settled(
+    reading: KpiReading, known: Mapping[str, float], doubted: frozenset[str]
+) -> tuple[KpiReading, frozenset[str]]:
     """Return a reading without the steps back that a lagging replica makes, and the pages now in doubt.
 
     Decided page by page, for one process holds all series of a page. A page that fell a little lags: it is held where
@@ -132,7 +134,7 @@ def _settled(reading: Reading, known: Mapping[str, float], doubted: frozenset[st
     return settled, frozenset(doubts)
 
 
-def _flatten(reading: Reading) -> dict[str, float]:
+def _flatten(reading: KpiReading) -> dict[str, float]:
     return {
         f"{arm}:{series}": value
         for arm, found in (
@@ -145,7 +147,7 @@ def _flatten(reading: Reading) -> dict[str, float]:
     }
 
 
-def _look(known: Mapping[str, float], reading: Reading) -> Look:
+def _look(known: Mapping[str, float], reading: KpiReading) -> Look:
     bad_c, all_c = _arm(known, "candidate", reading.candidate)
     bad_s, all_s = _arm(known, "stable", reading.stable)
     if reading.good:

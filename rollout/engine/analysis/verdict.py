@@ -9,7 +9,7 @@ from rollout.engine.analysis.evidence import harm_evidence
 from rollout.engine.facts import Round
 from rollout.model.api.kpi import Kpi
 from rollout.model.api.policy import Evidence, PolicySpec
-from rollout.model.status.evidence import KpiEvidence, Verdict
+from rollout.model.status.evidence import KpiEvidence, KpiVerdict
 from rollout.model.units import FULL_BP
 from rollout.stats import Weighted, average, culprits
 
@@ -80,15 +80,15 @@ def with_verdicts(
         given = round_.responses.get(kpi.name)
         problem = problem or ("" if given is None else given.problem)
         if judgement.worse and kpi.name in judgement.culprits:
-            verdict = Verdict.WORSE
+            verdict = KpiVerdict.WORSE
         elif problem:
-            verdict = Verdict.SOURCE_ERROR
+            verdict = KpiVerdict.SOURCE_ERROR
         elif state.idle_s >= NO_DATA_AFTER_S:
-            verdict = Verdict.NO_DATA
+            verdict = KpiVerdict.NO_DATA
         elif kpi.margin is not None and state.proof.e_value >= thresholds.proof and not _is_mute(state):
-            verdict = Verdict.ACCEPTABLE
+            verdict = KpiVerdict.ACCEPTABLE
         else:
-            verdict = Verdict.UNDECIDED
+            verdict = KpiVerdict.UNDECIDED
         judged[kpi.name] = state.model_copy(update={"verdict": verdict, "problem": problem})
     return judged
 

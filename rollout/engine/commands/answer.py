@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollout.engine.facts import Command
 
 
-class Refused(Exception):  # noqa: N818
+class CommandRefused(Exception):  # noqa: N818
     """A command that cannot be carried out now."""
 
 

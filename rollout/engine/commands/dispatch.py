@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from rollout.engine.analysis.lifecycle import fresh
-from rollout.engine.commands.answer import Refused, because
+from rollout.engine.commands.answer import CommandRefused, because
 from rollout.engine.commands.retry import retry, undo
 from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import failed_after, is_harmful
@@ -21,7 +21,7 @@ from rollout.model.status.status import ANSWERS_KEPT, COMMANDS_KEPT, Status
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 
 Carry = Callable[[PlanContext, Command], str]
-"""Carries a command out and returns what became of it; raises `Refused` with the reason."""
+"""Carries a command out and returns what became of it; raises `CommandRefused` with the reason."""
 
 
 _SPEC_PAUSED = "spec.paused is true: set it to false"
@@ -36,7 +36,7 @@ def carry_all(context: PlanContext) -> None:
         try:
             _expected(context, command)
             message, accepted = _VERBS[command.verb](context, command), True
-        except Refused as refused:
+        except CommandRefused as refused:
             message, accepted = str(refused), False
         outcome = _outcome(command, message, accepted=accepted, at=context.now)
         context.update(
@@ -44,8 +44,14 @@ def carry_all(context: PlanContext) -> None:
             answers=(*context.status.answers, outcome)[-ANSWERS_KEPT:],
             handled=_kept(context, command.id),
         )
-        said = "" if accepted else "refused: "
-        context.record("command", actor=command.actor, message=f"{command.verb}: {said}{message}")
+        answer = message if accepted else f"refused: {message}"
+        context.record(
+            "command",
+            actor=command.actor,
+            message=f"{command.verb}: {answer}",
+            verb=command.verb,
+            refused=not accepted,
+        )
 
 
 def refused(status: Status, waiting: tuple[Command, ...], why: str, now: datetime) -> Status:
@@ -84,24 +90,26 @@ def _expected(context: PlanContext, command: Command) -> None:
         return
     if command.verb == "undo":
         if command.version not in (None, context.status.stable_version):
-            raise Refused(
+            raise CommandRefused(
                 f"it was meant to undo {command.version}, but {context.status.stable_version} is stable by now"
             )
         return
     status, release = context.status, context.release
     if command.phase is not None and command.phase != status.phase:
-        raise Refused(f"it was meant for {command.phase}, but the rollout is {status.phase} by now")
+        raise CommandRefused(f"it was meant for {command.phase}, but the rollout is {status.phase} by now")
     if command.plan is not None and release.policy is not None and command.plan != release.policy.digest:
-        raise Refused("it was meant for another rollout: this one goes by another policy")
+        raise CommandRefused("it was meant for another rollout: this one goes by another policy")
     if command.step is not None and command.step != release.step:
-        raise Refused(f"it was meant for step {command.step + 1}, but step {release.step + 1} is in force by now")
+        raise CommandRefused(
+            f"it was meant for step {command.step + 1}, but step {release.step + 1} is in force by now"
+        )
 
 
 def _abort(context: PlanContext, command: Command) -> str:
     if context.status.phase is Phase.ROLLING_BACK:
         return "already rolling back"
     if not allows(context.status.phase, Event.ROLL_BACK):
-        raise Refused(_nothing_to_abort(context.status))
+        raise CommandRefused(_nothing_to_abort(context.status))
     message = f"aborted {because(command)}"
     context.go(
         Event.ROLL_BACK,
@@ -124,9 +132,9 @@ def _nothing_to_abort(status: Status) -> str:
 
 def _pause(context: PlanContext, command: Command) -> str:
     if context.status.phase is Phase.PAUSED:
-        raise Refused(f"it is paused already: {context.status.message}")
+        raise CommandRefused(f"it is paused already: {context.status.message}")
     if not allows(context.status.phase, Event.HOLD):
-        raise Refused(f"nothing to pause: the rollout is {context.status.phase}")
+        raise CommandRefused(f"nothing to pause: the rollout is {context.status.phase}")
     context.hold(HeldBy.HUMAN, Reason.PAUSED_BY_HUMAN, f"paused {because(command)}", actor=command.actor)
     return "the weight stays as it is; harm is still watched for"
 
@@ -134,15 +142,15 @@ def _pause(context: PlanContext, command: Command) -> str:
 def _resume(context: PlanContext, command: Command) -> str:
     status = context.status
     if status.phase is not Phase.PAUSED:
-        raise Refused(f"it is not paused: the rollout is {status.phase}")
+        raise CommandRefused(f"it is not paused: the rollout is {status.phase}")
     if status.held_by is HeldBy.APPROVAL:
-        raise Refused("it waits for an approval: use approve")
+        raise CommandRefused("it waits for an approval: use approve")
     if status.held_by is HeldBy.SPEC:
-        raise Refused(_SPEC_PAUSED)
+        raise CommandRefused(_SPEC_PAUSED)
     if is_harmful(status):
-        raise Refused("the evidence that it is worse stands: abort it, or promote the step knowingly")
+        raise CommandRefused("the evidence that it is worse stands: abort it, or promote the step knowingly")
     if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and reference_is_known(context):
-        raise Refused("waiting longer will not decide it: promote it knowingly, or abort it")
+        raise CommandRefused("waiting longer will not decide it: promote it knowingly, or abort it")
     context.go(Event.RESUME, Reason.CHECKING, f"resumed {because(command)}", actor=command.actor)
     _refresh(context, status.reason)
     return "goes on"
@@ -194,11 +202,11 @@ def _approve(context: PlanContext, command: Command) -> str:
     if status.reason is Reason.WINDOW_CLOSED and status.phase in (Phase.SHIFTING, Phase.OBSERVING):
         move = context.release.step if status.phase is Phase.SHIFTING else context.release.steps
         if move in context.release.window_waived:
-            raise Refused("the window is waived for this move already")
+            raise CommandRefused("the window is waived for this move already")
         context.update_release(window_waived=(*context.release.window_waived, move))
         return f"the release window is waived for this one move, {because(command)}"
     if status.phase is not Phase.PAUSED or status.held_by is not HeldBy.APPROVAL:
-        raise Refused("no approval is pending")
+        raise CommandRefused("no approval is pending")
     what = "the switch" if context.strategy.switches else f"step {context.release.step + 1}"
     message = f"{what} approved {because(command)}"
     approved = (*context.release.approved, context.release.step)
@@ -211,14 +219,16 @@ def _promote(context: PlanContext, command: Command) -> str:
     paused = status.phase is Phase.PAUSED
     where = status.resume_to if paused else status.phase
     if paused and status.held_by in (HeldBy.APPROVAL, HeldBy.SPEC):
-        raise Refused("it waits for an approval: use approve" if status.held_by is HeldBy.APPROVAL else _SPEC_PAUSED)
+        raise CommandRefused(
+            "it waits for an approval: use approve" if status.held_by is HeldBy.APPROVAL else _SPEC_PAUSED
+        )
     if status.reason is Reason.WINDOW_CLOSED:
-        raise Refused("it waits for a release window: rollout approve waives that for this move")
+        raise CommandRefused("it waits for a release window: rollout approve waives that for this move")
     if status.reason is Reason.STABLE_DOWN and where is Phase.PREFLIGHT:
         return _promote_past_stable(context, command)
     harmed = is_harmful(status)
     if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
-        raise Refused(f"no step to pass: the rollout is {where}")
+        raise CommandRefused(f"no step to pass: the rollout is {where}")
     passed = context.release.steps if where is Phase.BAKING else context.release.step
     if where is not Phase.SHIFTING:
         names = tuple(dict.fromkeys((*context.release.promoted_by, command.actor)))
@@ -238,7 +248,9 @@ def _promote_past_stable(context: PlanContext, command: Command) -> str:
     """Stable is down: let the candidate, which may be its fix, have everything. It takes a reason."""
     status = context.status
     if not command.reason:
-        raise Refused(f"{status.stable_version} is down: say why {status.candidate_version} may pass it (--reason)")
+        raise CommandRefused(
+            f"{status.stable_version} is down: say why {status.candidate_version} may pass it (--reason)"
+        )
     context.update_release(
         stable_passed_by=f"{command.actor} ({command.reason})",
         deadline=context.later(PREFLIGHT_DEADLINE_S),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollout.engine.analysis.lifecycle import fresh
-from rollout.engine.commands.answer import Refused, because
+from rollout.engine.commands.answer import CommandRefused, because
 from rollout.engine.context import PlanContext
 from rollout.engine.facts import Command
 from rollout.engine.messages import weight
@@ -26,10 +26,10 @@ def retry(context: PlanContext, command: Command) -> str:
         return f"the way back to {back} begins again"
     idle = status.phase in (Phase.ROLLED_BACK, Phase.STABLE, Phase.DRAINING)
     if not idle or wanted is None or wanted == status.stable_version:
-        raise Refused(f"nothing to try again: the rollout is {status.phase}")
+        raise CommandRefused(f"nothing to try again: the rollout is {status.phase}")
     stopped = status.phase is Phase.ROLLED_BACK and wanted == status.candidate_version
     if not stopped and wanted != status.declined_version and wanted not in status.failed:
-        raise Refused(f"{status.candidate_version} is not the wanted version any more")
+        raise CommandRefused(f"{status.candidate_version} is not the wanted version any more")
     before = context.release.retries if stopped and context.release.result is Result.ROLLED_BACK else -1
     retries = status.failed.get(wanted, before) + 1
     event = Event.RETRY if status.phase is Phase.ROLLED_BACK else Event.START
@@ -59,16 +59,16 @@ def undo(context: PlanContext, command: Command) -> str:
     status = context.status
     back, new = status.previous_version, status.stable_version
     if status.phase not in (Phase.STABLE, Phase.DRAINING, Phase.ROLLED_BACK):
-        raise Refused(f"{status.candidate_version} is not promoted yet: rollout abort sends everything back")
+        raise CommandRefused(f"{status.candidate_version} is not promoted yet: rollout abort sends everything back")
     if back is None and context.release.result is Result.UNDONE:
-        raise Refused(f"it was undone already: {new} is stable")
+        raise CommandRefused(f"it was undone already: {new} is stable")
     if back is None or new is None:
-        raise Refused("no version was promoted here before, so there is none to go back to")
+        raise CommandRefused("no version was promoted here before, so there is none to go back to")
     if back not in context.facts.versions:
-        raise Refused(f"{back} {context.facts.no_backend}; then undo")
+        raise CommandRefused(f"{back} {context.facts.no_backend}; then undo")
     asleep = back in context.facts.asleep
     if not asleep and (problem := context.facts.ready.get(back)):
-        raise Refused(f"{back} does not answer, so nothing is sent there: {problem}")
+        raise CommandRefused(f"{back} does not answer, so nothing is sent there: {problem}")
     if status.phase is not Phase.ROLLED_BACK and context.is_standby and not asleep:
         traffic = Traffic(asked_at=context.now, off_since=context.now)  # everything is where it must not stay
         context.go(

@@ -9,7 +9,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.state.live import settle
 from rollout.engine.state.required import axes_of, gate_of
-from rollout.model.agent_state import Axis, Severity, Verdict
+from rollout.model.agent_state import Axis, CompatibilityVerdict, Severity
 from rollout.model.status.vocabulary import Reason
 
 
@@ -36,7 +36,7 @@ def state_is_compatible(context: PlanContext) -> Blocked | None:
     return None
 
 
-def _told(context: PlanContext, settled: Verdict, axes: Iterable[Axis]) -> str:
+def _told(context: PlanContext, settled: CompatibilityVerdict, axes: Iterable[Axis]) -> str:
     status = context.status
     old, new = status.stable_version, status.candidate_version
     meaning = {

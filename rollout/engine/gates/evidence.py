@@ -11,7 +11,7 @@ from rollout.engine.analysis.verdict import must_prove
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.model.api.kpi import Kpi
-from rollout.model.status.evidence import KpiEvidence, Verdict
+from rollout.model.status.evidence import KpiEvidence, KpiVerdict
 from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
 from rollout.stats import promotion_requests
@@ -25,7 +25,7 @@ def evidence_is_in(context: PlanContext) -> Blocked | None:
     if context.step.until != "evidence" and not must:
         return None
     states = context.release.evidence
-    open_kpis = [kpi for kpi in must_prove(context.policy) if states[kpi.name].verdict is not Verdict.ACCEPTABLE]
+    open_kpis = [kpi for kpi in must_prove(context.policy) if states[kpi.name].verdict is not KpiVerdict.ACCEPTABLE]
     if not open_kpis:
         return None
     told = "; ".join(_still_needed(context, kpi, states[kpi.name]) for kpi in open_kpis)

@@ -10,7 +10,7 @@ from rollout.engine.rollback.send_back import send_back, stop_spending
 from rollout.engine.state.live import live_harm
 from rollout.engine.transitions import Event, allows
 from rollout.model.api.policy import Escalation
-from rollout.model.status.evidence import Verdict
+from rollout.model.status.evidence import KpiVerdict
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 
 REACTING = (Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED)
@@ -88,7 +88,7 @@ def _troubles(context: PlanContext) -> None:
         broken = messages.listed(context.release.environment)
         message = f"both versions break their bound on {broken}: not the candidate's fault"
         _trouble(context, Reason.ENVIRONMENT, message, reactions.environment, GRACE_S)
-    elif failing := _with_verdict(context, Verdict.SOURCE_ERROR):
+    elif failing := _with_verdict(context, KpiVerdict.SOURCE_ERROR):
         message = f"cannot read {messages.listed(failing)}: {context.release.evidence[failing[0]].problem}"
         _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
     elif context.facts.round is not None and (problem := context.facts.round.requests.problem):
@@ -97,14 +97,14 @@ def _troubles(context: PlanContext) -> None:
     elif spend is not None and spend.problem:
         message = f"cannot read what {status.candidate_version} costs: {spend.problem}"
         _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
-    elif silent := _with_verdict(context, Verdict.NO_DATA):
+    elif silent := _with_verdict(context, KpiVerdict.NO_DATA):
         message = f"no outcomes of both versions for {messages.listed(silent)}"
         _trouble(context, Reason.NO_DATA, message, reactions.no_data, 0.0)
     elif context.release.trouble is not None:
         context.update_release(trouble=None, trouble_since=None, trouble_message="")
 
 
-def _with_verdict(context: PlanContext, verdict: Verdict) -> list[str]:
+def _with_verdict(context: PlanContext, verdict: KpiVerdict) -> list[str]:
     states = context.release.evidence
     return [kpi.name for kpi in context.policy.kpis if not kpi.advisory and states[kpi.name].verdict is verdict]
 

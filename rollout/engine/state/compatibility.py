@@ -20,9 +20,9 @@ from rollout.model.agent_state import (
     FINDINGS_KEPT,
     Axis,
     Compatibility,
+    CompatibilityVerdict,
     Finding,
     StateGate,
-    Verdict,
     Waiver,
 )
 from rollout.model.api.policy import digest
@@ -34,7 +34,7 @@ TEXT_KEPT = 60_000
 
 
 @lru_cache(maxsize=64)
-def _checked(old: str, new: str, waivers: tuple[Waiver, ...], today: date) -> Verdict:
+def _checked(old: str, new: str, waivers: tuple[Waiver, ...], today: date) -> CompatibilityVerdict:
     found = check(read(old, "stable's contract"), read(new, "candidate's contract"), waivers=waivers, today=today)
     if found.scope == "whole":
         return found
@@ -79,7 +79,7 @@ def _note_contracts(context: PlanContext, gate: StateGate) -> None:
     _keep(context, Compatibility(verdict=found.model_copy(update={"findings": findings}), digests=digests))
 
 
-def _few(found: Verdict, axis: Axis) -> list[Finding]:
+def _few(found: CompatibilityVerdict, axis: Axis) -> list[Finding]:
     """Return as many findings of a direction as are kept, those first that nothing clears; the rest as one."""
     every = [each for each in found.findings if each.direction is axis]
     every.sort(key=lambda each: (bool(each.waived_by), each.clearable, -each.severity.rank))

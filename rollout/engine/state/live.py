@@ -6,10 +6,10 @@ from rollout.contracts.check import verdict
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.state.required import axes_of, gate_of
-from rollout.model.agent_state import Axis, Census, Compatibility, Finding, Severity, Verdict
+from rollout.model.agent_state import Axis, Census, Compatibility, CompatibilityVerdict, Finding, Severity
 
 
-def settle(state: Compatibility, *, watched: bool) -> Verdict:
+def settle(state: Compatibility, *, watched: bool) -> CompatibilityVerdict:
     """Return the verdict with what a look at live conversations adds to it, or clears.
 
     watched: whether live conversations are looked at all along; then a risk that somebody may come to wait at a new

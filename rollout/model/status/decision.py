@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rollout.model.base import Record
 from rollout.model.status.vocabulary import Phase, Reason
@@ -29,13 +29,13 @@ class KpiFigures(Record):
 
 
 class Decision(Record):
-    """One decision with the numbers that made it."""
+    """One decision with the numbers that made it. verb, refused: of a command that was answered."""
 
     at: datetime
     phase: Phase
     step: int
     weight_bp: int
-    kind: Literal["transition", "command", "look", "traffic", "check"]
+    kind: Literal["transition", "command", "sample", "traffic", "check"]
     reason: Reason
     message: str
     harm_e: float = 1.0
@@ -44,6 +44,21 @@ class Decision(Record):
     kpis: dict[str, KpiFigures] = Field(default_factory=dict)
     effects: tuple[str, ...] = ()
     actor: str = ""
+    verb: str = ""
+    refused: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier(cls, raw: Any) -> Any:
+        """Read a decision of an earlier release: samples were looks, and what became of a command was in its text."""
+        if not isinstance(raw, dict):
+            return raw
+        if raw.get("kind") == "look":
+            return {**raw, "kind": "sample"}
+        if raw.get("kind") == "command" and "verb" not in raw:
+            verb, _, answer = str(raw.get("message", "")).partition(": ")
+            return {**raw, "verb": verb, "refused": answer.startswith("refused: ")}
+        return raw
 
 
 class CommandOutcome(Record):

@@ -11,7 +11,7 @@ from rollout.model.base import Record
 from rollout.stats import Batches, Difference, Dispersion, Reached, Responses, SampleRatio, Wealth
 
 
-class Verdict(StrEnum):
+class KpiVerdict(StrEnum):
     """What one look says of one KPI."""
 
     WORSE = "worse"
@@ -52,7 +52,7 @@ class KpiEvidence(Record):
     per_asked: Wealth | None = None
     frozen_asked: float | None = None
     asked_bad_s: float = 0.0
-    verdict: Verdict = Verdict.UNDECIDED
+    verdict: KpiVerdict = KpiVerdict.UNDECIDED
     problem: str = ""
 
 
