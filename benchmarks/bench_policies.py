@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from rollout.engine.facts import Counters, Facts, KpiReading, Round, RouteFacts
-from rollout.engine.plan import is_look_due, plan
+from rollout.engine.plan import plan
+from rollout.engine.requeue import is_sample_due
 from rollout.engine.routes.wanted import in_force, wanted_route
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import Metadata, RolloutSpec
@@ -67,7 +68,7 @@ def carry_out(case: Case, seed: int) -> tuple[str, float]:
     rollout, route = Rollout(Metadata(name="agent"), spec, Status(stable_version="v1")), NOBODY
     totals = {(arm, kpi.name, what): 0.0 for arm in "cs" for kpi in policy.kpis for what in ("bad", "all")}
     while (now - begun).total_seconds() < LIMIT_S:
-        round_ = reading(policy, totals) if is_look_due(rollout.status, now) else None
+        round_ = reading(policy, totals) if is_sample_due(rollout.status, now) else None
         made = plan(rollout, policy, Facts((route,), {}, round_, (), ("v1", "v2")), now)
         rollout = Rollout(rollout.metadata, spec, made.status)
         for effect in made.effects:
@@ -80,7 +81,7 @@ def carry_out(case: Case, seed: int) -> tuple[str, float]:
                 preview_header=effect.preview_header,
             )
         wanted = wanted_route(made.status)
-        if made.again_s < 0.1 or (wanted is not None and not in_force(wanted, (route,))):
+        if (made.requeue_after_s or 1.0) < 0.1 or (wanted is not None and not in_force(wanted, (route,))):
             continue
         if made.status.held_by is HeldBy.APPROVAL:
             rollout = Rollout(rollout.metadata, spec, approved(made.status))

@@ -16,7 +16,7 @@ import yaml
 
 from rollout.engine.effects import SetWeight
 from rollout.engine.facts import Calendar, CheckFact, Command, Counters, KpiReading, Round, RouteFacts, Told
-from rollout.engine.plan import Plan
+from rollout.engine.planned import Plan
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.model.agent_state import Census
 from rollout.model.api.gates import Gates
@@ -137,13 +137,13 @@ class FakeRecords:
     def tell(self) -> None:
         pass
 
-    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+    def save(self, plan: Plan) -> None:
         if self.broken:
             raise RecordsUnavailable("disk full")
         # Through JSON and back: what a restart would read.
-        status = Status.model_validate_json(status.model_dump_json(by_alias=True))
+        status = Status.model_validate_json(plan.status.model_dump_json(by_alias=True))
         self.rollout = Rollout(self.rollout.metadata, self.rollout.spec, status)
-        self.decisions += decisions
+        self.decisions += plan.decisions
         self.answered |= set(status.handled)
         self.again = []
 
@@ -354,7 +354,7 @@ class World:
             self.clock,
             self.states,
         )
-        made = reconciler.reconcile()
+        made = reconciler.reconcile().plan
         self.plans.append(made)
         return made
 

@@ -18,8 +18,8 @@ from rollout.adapters.storage.kubernetes_status import (
 )
 from rollout.controller.informers import Informers
 from rollout.controller.wiring import faults_of
-from rollout.engine.conditions import Trouble
 from rollout.engine.context import read_pinned
+from rollout.engine.facts import Trouble
 from rollout.errors import (
     Fault,
     InvalidInput,

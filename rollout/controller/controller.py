@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
@@ -21,6 +22,7 @@ from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of
 from rollout.adapters.metrics.sampler import Sampler
 from rollout.adapters.storage.kubernetes_status import is_urgent
+from rollout.backoff import Backoff
 from rollout.controller.informers import Informers
 from rollout.controller.metrics import ControllerMetrics
 from rollout.controller.rollout_reconciler import RolloutReconciler
@@ -43,9 +45,21 @@ WEDGED_S = 900.0
 """Twice what a look may take at worst: some twenty calls of 20 s, and a Prometheus that uses up its timeout."""
 
 STOP_TIMEOUT_S = 20.0
-BACKOFF_S = (1.0, 60.0)
+BACKOFF = Backoff(0.5, 60.0, jitter=1.3)
+"""What failed is tried again so soon, and so late at most."""
+
+CONFLICT_RETRY_S = 0.1
+ERROR_RETRY_S = 1.0
 BUG_RETRY_S = 60.0
 FORBIDDEN_RETRY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one turn ended. requeue_after_s: when to come again, or how soon at least to try again what failed."""
+
+    result: Literal["done", "failed", "conflict", "forbidden", "error", "fault", "gone"]
+    requeue_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +79,7 @@ class Controller:
     def __init__(self, api: Api, settings: Settings, may_write: Callable[[], bool]) -> None:
         self.figures = ControllerMetrics()
         self._api, self._settings = api, settings
-        self._queue = WorkQueue(share_max=max(1, settings.workers - 1))
+        self._queue = WorkQueue(share_max=max(1, settings.workers - 1), backoff=BACKOFF)
         self.figures.depth.labels("rollout").set_function(self._queue.depth)
         self.informers = Informers(api, settings.namespace, self._enqueue)
         sampler = Sampler(WorkQueue(share_max=SAMPLERS // 4), self._enqueue, SAMPLERS)
@@ -74,7 +88,6 @@ class Controller:
         events = Events(api, settings.identity, CLOCK.now, self._shared.may_write)
         self._reconciler = RolloutReconciler(self._shared, self.informers, events)
         self._stopped = threading.Event()
-        self._failures: dict[str, int] = {}
         self._busy: dict[str, float] = {}
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(settings.workers)
@@ -127,58 +140,65 @@ class Controller:
             self._busy[key] = began = time.monotonic()
             try:
                 with structlog.contextvars.bound_contextvars(rollout=key, reconcile=secrets.token_hex(4)):
-                    after_s, result = self._reconcile(key)
-                if after_s is not None:
-                    found = self.informers.rollouts.get(*key.split("/", 1))
-                    self._queue.add_after(key, after_s, urgent=found is not None and is_urgent(found))
+                    outcome = self._reconcile(key)
+                self._come_again(key, outcome)
             finally:
                 self._busy.pop(key, None)
                 self._queue.done(key)
             self.figures.took.observe(time.monotonic() - began)
-            self.figures.reconciled.labels(result).inc()
+            self.figures.reconciled.labels(outcome.result).inc()
 
-    def _reconcile(self, key: str) -> tuple[float | None, str]:
-        """Reconcile one Rollout; return when to come again, and how it ended. Never raises."""
+    def _come_again(self, key: str, outcome: Outcome) -> None:
+        """Put a key back for its next turn."""
+        found = self.informers.rollouts.get(*key.split("/", 1))
+        urgent = found is not None and is_urgent(found)
+        match outcome.result:
+            case "gone":
+                self._queue.forget(key)
+            case "done":
+                self._queue.forget(key)
+                resync_s = RESYNC_S * random.uniform(0.9, 1.1)  # noqa: S311
+                after_s = resync_s if outcome.requeue_after_s is None else outcome.requeue_after_s
+                self._queue.add_after(key, after_s, urgent=urgent)
+            case "forbidden" | "fault":
+                self._queue.add_after(key, outcome.requeue_after_s or BUG_RETRY_S, urgent=urgent)
+            case "failed" | "conflict" | "error":
+                self._queue.add_rate_limited(key, least_s=outcome.requeue_after_s, urgent=urgent)
+
+    def _reconcile(self, key: str) -> Outcome:
+        """Reconcile one Rollout and return how it ended. Never raises."""
         namespace, _, name = key.partition("/")
         found = self.informers.rollouts.get(namespace, name)
         if found is None:
             self._shared.forget(key)
             self._reconciler.forget(key)
             self.figures.forget(namespace, name)
-            self._failures.pop(key, None)
-            return None, "gone"
+            return Outcome("gone")
         try:
             result = self._reconciler.reconcile(found)
         except Conflict:
             self._refresh(found)
-            return self._again(key, 0.1), "conflict"
+            return Outcome("conflict", CONFLICT_RETRY_S)
         except NotFound:
             self._refresh(found)
-            return self._again(key, BACKOFF_S[0]), "error"
+            return Outcome("error", ERROR_RETRY_S)
         except Forbidden as error:
             self._warn(key, error)
-            return FORBIDDEN_RETRY_S, "error"
+            return Outcome("forbidden", FORBIDDEN_RETRY_S)
         except ClusterUnavailable as error:
             self._warn(key, error)
-            return self._again(key, max(BACKOFF_S[0], error.retry_after_s)), "error"
+            return Outcome("error", max(ERROR_RETRY_S, error.retry_after_s))
         except RolloutError as error:
             self._warn(key, error)
-            return self._again(key, BACKOFF_S[0]), "error"
+            return Outcome("error", ERROR_RETRY_S)
         except Exception:  # noqa: BLE001  one rollout must not take the others down
             _LOG.exception("internal error: please report it; other rollouts go on")
-            return BUG_RETRY_S, "fault"
-        self._failures.pop(key, None)
+            return Outcome("fault", BUG_RETRY_S)
         if result.status is not None:
             self.figures.show(namespace, name, result.status)
             for verdict in result.verdicts:
                 self.figures.verdicts.labels(verdict).inc()
-        after_s = RESYNC_S * random.uniform(0.9, 1.1) if result.again_s is None else result.again_s  # noqa: S311
-        return after_s, "done"
-
-    def _again(self, key: str, least_s: float) -> float:
-        """Return when to try again: later and later, so that what is down is not kept down by us."""
-        tries = self._failures[key] = self._failures.get(key, 0) + 1
-        return min(BACKOFF_S[1], least_s * 2.0 ** min(tries - 1, 10)) * random.uniform(1.0, 1.3)  # noqa: S311
+        return Outcome("failed") if result.failures else Outcome("done", result.requeue_after_s)
 
     def _refresh(self, found: Object) -> None:
         """Read a Rollout past the cache: what we knew of it is old."""
@@ -190,6 +210,6 @@ class Controller:
             _LOG.debug("it could not be read again; the watch brings it", why=str(error))
 
     def _warn(self, key: str, error: Exception) -> None:
-        if self._failures.get(key, 0) in (0, 5):
+        """Warn of an error when it begins, and once more when it goes on."""
+        if self._queue.failures(key) in (0, 5):
             _LOG.warning("cannot be carried out now; it is tried again", why=str(error))
-        self._failures.setdefault(key, 1)

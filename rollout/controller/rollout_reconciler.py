@@ -1,4 +1,4 @@
-"""One look at one Rollout resource: read it, find its policy, carry it out, say what is wrong with it."""
+"""One turn for one Rollout resource: read it, find its policy, carry it out, say what is wrong with it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ from rollout.adapters.storage.kubernetes_status import (
     DryRunStatus,
     KubernetesStatus,
     claim_of,
+    conditions_in,
+    generation_of,
     is_deleted,
     mended_status,
     status_of,
+    wanted_of,
 )
 from rollout.controller.admission import declared_policy, in_force, readable, taken_rule, told
 from rollout.controller.informers import Informers
 from rollout.controller.wiring import Shared, reconciler
-from rollout.engine.conditions import Trouble
-from rollout.engine.eligibility import starts_by_itself
-from rollout.engine.plan import IDLE_S, Plan
+from rollout.engine.commands.dispatch import refused
+from rollout.engine.conditions import conditions_of
+from rollout.engine.facts import ResourceFacts, Trouble
+from rollout.engine.planned import Plan
 from rollout.errors import (
     Forbidden,
     InvalidInput,
@@ -39,26 +43,30 @@ from rollout.errors import (
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
+from rollout.model.status.conditions import ConditionType
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Reason
 from rollout.runtime.clock import CLOCK
+from rollout.runtime.reconciler import ReconcileResult
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
-ACTIVE_MAX_S = 2.0
-"""While something is under way it is looked at this often at least: deadlines, and what no watch tells."""
-
 WAITING_S = 15.0
-RETRY_S = (0.5, 30.0)
-"""An effect that failed is tried again so soon, and so late at most."""
+"""How soon to come again where something is wrong that no watch tells of."""
+
+DRY_RUN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class ReconcileResult:
-    """How a look ended. again_s: when to come again; None: when something changes, or at the resync."""
+class ResourceResult:
+    """How a turn ended. requeue_after_s: when to come again; None: when something changes, or at the resync.
+
+    failures: what could not be asked or done: it is tried again, later and later. verdicts: of the samples taken.
+    """
 
     status: Status | None
-    again_s: float | None
+    requeue_after_s: float | None
+    failures: tuple[Unavailable, ...] = ()
     verdicts: tuple[str, ...] = ()
 
 
@@ -69,16 +77,14 @@ class RolloutReconciler:
         self._shared, self._informers, self._events = shared, informers, events
         self._warned: dict[str, set[str]] = {}
         self._failed: dict[str, Trouble] = {}
-        self._tries: dict[str, int] = {}
 
     def forget(self, key: str) -> None:
         """Forget a Rollout that is gone."""
         self._warned.pop(key, None)
         self._failed.pop(key, None)
-        self._tries.pop(key, None)
 
-    def reconcile(self, found: Object) -> ReconcileResult:
-        """Take one look. Raises ClusterUnavailable and its children; nothing is half done then."""
+    def reconcile(self, found: Object) -> ResourceResult:
+        """Take one turn. Raises ClusterUnavailable and its children; nothing is half done then."""
         if other := self._shared.claims.held_by_another(claim_of(found), version_of(found)):
             return self._leave_to(found, other)
         try:
@@ -93,13 +99,20 @@ class RolloutReconciler:
         spec, policy = in_force(found, spec, policy, status, trouble)
         barred, trouble = trouble is not None, trouble or _misread(found)
         if spec is None or policy is None:
-            records = self._records(found, None, trouble)
-            records.refuse(trouble.message if trouble else "there is nothing to go by")
-            records.publish(trouble)
-            return ReconcileResult(status, WAITING_S)
+            return self._refuse(found, status, trouble)
         return self._carry_out(found, spec, policy, trouble, barred=barred)
 
-    def _mend(self, found: Object, error: InvalidInput) -> ReconcileResult:
+    def _refuse(self, found: Object, status: Status, trouble: Trouble | None) -> ResourceResult:
+        """Answer the commands that wait, where there is nothing to carry them out by."""
+        records = self._records(found, None)
+        waiting = tuple(command for command in records.commands() if command.id not in status.handled)
+        if waiting:
+            why = trouble.message if trouble else "there is nothing to go by"
+            status = refused(status, waiting, f"{why}; mend that first", CLOCK.now())
+        self._publish(records, found, status, trouble)
+        return ResourceResult(status, WAITING_S)
+
+    def _mend(self, found: Object, error: InvalidInput) -> ResourceResult:
         """Go on from a status that somebody has made unreadable: by what people see of it, if that can be read.
 
         What was known of a release is lost then, so it cannot be judged any more: all traffic goes back to stable.
@@ -110,14 +123,14 @@ class RolloutReconciler:
             self._events.tell(found, "Warning", Reason.INVALID_SPEC, "Reconcile", why)
         mended = mended_status(found)
         if mended is None or self._shared.dry_run:
-            return ReconcileResult(None, WAITING_S)
+            return ResourceResult(None, WAITING_S)
         patch = {"metadata": {"resourceVersion": version_of(found)}, "status": mended}
         if self._shared.may_write():
             written = self._shared.api.merge(ROLLOUT, namespace_of(found), name_of(found), patch, sub="status")
             self._informers.rollouts.note(written)
-        return ReconcileResult(None, 0.0)
+        return ResourceResult(None, 0.0)
 
-    def _leave_to(self, found: Object, other: str) -> ReconcileResult:
+    def _leave_to(self, found: Object, other: str) -> ResourceResult:
         """Leave a Rollout to another controller, and say so once: two would undo each other's weights."""
         remedy = "stop one of the two controllers, or narrow one down with --namespace"
         told = f"it is carried out by {other}: {remedy}"
@@ -125,49 +138,77 @@ class RolloutReconciler:
             self._warned[key_of(found)].add(told)
             self._events.tell(found, "Warning", Reason.CLAIMED, "Reconcile", told)
             _LOG.warning("left alone", why=told)
-        return ReconcileResult(None, WAITING_S)
+        return ResourceResult(None, WAITING_S)
 
     def _carry_out(
         self, found: Object, spec: RolloutSpec, policy: PolicySpec, trouble: Trouble | None, *, barred: bool
-    ) -> ReconcileResult:
+    ) -> ResourceResult:
         key, leaving = key_of(found), is_deleted(found)
-        records = self._records(found, spec, trouble or self._failed.get(key))
+        records = self._records(found, spec)
         rollout = records.load()
         if leaving and not rollout.status.is_active:
-            records.publish(trouble)
-            return ReconcileResult(rollout.status, None)
+            self._publish(records, found, rollout.status, trouble)
+            return ResourceResult(rollout.status, None)
+        resource = ResourceFacts(
+            is_watched=True,
+            generation=generation_of(found),
+            conditions=conditions_in(found),
+            trouble=trouble or self._failed.get(key),
+            leaving=leaving,
+            barred=barred,
+        )
         warned = self._warned.setdefault(key, set())
-        loop = reconciler(self._shared, rollout, policy, records, leaving=leaving, barred=barred, warned=warned)
+        loop = reconciler(self._shared, rollout, policy, records, resource, warned)
         try:
-            made = loop.reconcile()
+            result = loop.reconcile()
         except (Forbidden, Rejected) as error:
-            self._failed[key] = _refused(error)
-            if str(error) not in warned:
-                warned.add(str(error))
-                self._events.tell(found, "Warning", self._failed[key].reason, "Reconcile", str(error))
-            with contextlib.suppress(Forbidden, Rejected):
-                records.publish(trouble or self._failed[key])
+            self._note_refusal(found, records, trouble, error)
             raise
-        failed = [failure for failure in loop.failures if not _is_told_elsewhere(failure)]
+        self._note_failures(key, result, rollout)
+        self._publish(records, found, result.plan.status, trouble or self._failed.get(key))
+        requeue_after_s = DRY_RUN_S if self._shared.dry_run else result.plan.requeue_after_s
+        failures = () if self._shared.dry_run else result.failures
+        return ResourceResult(result.plan.status, requeue_after_s, failures, tuple(_verdicts(result.plan)))
+
+    def _note_failures(self, key: str, result: ReconcileResult, rollout: Rollout) -> None:
+        """Keep in mind what failed, until something succeeds."""
+        failed = [failure for failure in result.failures if not _is_told_elsewhere(failure)]
+        moved = result.plan.effects or result.plan.status.phase is not rollout.status.phase
         if failed:
             self._failed[key] = _refused(failed[0])
-        elif not loop.failures and (made.effects or made.status.phase is not rollout.status.phase):
+        elif not result.failures and moved:
             self.forget(key)
-        records.publish(trouble or self._failed.get(key))
-        if self._shared.dry_run:
-            return ReconcileResult(made.status, WAITING_S * 2)
-        if loop.failures:
-            tries = self._tries[key] = self._tries.get(key, 0) + 1
-            return ReconcileResult(made.status, min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(tries - 1, 10)))
-        return ReconcileResult(made.status, again_s(made, rollout), tuple(_verdicts(made)))
 
-    def _records(self, found: Object, spec: RolloutSpec | None, trouble: Trouble | None) -> KubernetesStatus:
+    def _note_refusal(
+        self, found: Object, records: KubernetesStatus, trouble: Trouble | None, error: Forbidden | Rejected
+    ) -> None:
+        """Tell that the API server refuses what we write of a Rollout, as far as it can be told."""
+        key = key_of(found)
+        failed = self._failed[key] = _refused(error)
+        warned = self._warned.setdefault(key, set())
+        if str(error) not in warned:
+            warned.add(str(error))
+            self._events.tell(found, "Warning", failed.reason, "Reconcile", str(error))
+        with contextlib.suppress(Forbidden, Rejected):
+            self._publish(records, found, records.load().status, trouble or failed)
+
+    def _publish(self, records: KubernetesStatus, found: Object, status: Status, trouble: Trouble | None) -> None:
+        """Bring what others read up to date, and tell of a trouble when it begins."""
+        before, generation = conditions_in(found), generation_of(found)
+        conditions = conditions_of(
+            status, wanted_of(found), records.conditions, generation=generation, now=CLOCK.now(), trouble=trouble
+        )
+        records.publish(status, conditions)
+        stalled = {each.reason for each in before if each.type == ConditionType.STALLED and each.status == "True"}
+        if trouble is not None and trouble.reason not in stalled and not self._shared.dry_run:
+            self._events.tell(found, "Warning", trouble.reason, "Reconcile", trouble.message)
+
+    def _records(self, found: Object, spec: RolloutSpec | None) -> KubernetesStatus:
         kind = DryRunStatus if self._shared.dry_run else KubernetesStatus
         return kind(
             self._shared.api,
             copy.deepcopy(found),
             spec,
-            trouble=trouble,
             events=self._events,
             now=CLOCK.now,
             may_write=self._shared.may_write,
@@ -195,21 +236,7 @@ def _misread(found: Object) -> Trouble | None:
     return Trouble(Reason.INVALID_SPEC, text) if text else None
 
 
-def again_s(made: Plan, before: Rollout) -> float | None:
-    """Return when to look again: a watch brings what changes, so only time itself must be waited for."""
-    status = made.status
-    if status.is_active:
-        soon = made.effects or made.decisions or made.again_s < IDLE_S
-        return min(ACTIVE_MAX_S, made.again_s) if soon else ACTIVE_MAX_S
-    if made.effects or status.phase is not before.status.phase or status.bases:
-        return made.again_s
-    wanted = before.spec.version
-    if starts_by_itself(status, wanted) or status.stable_version is None:
-        return WAITING_S
-    return None
-
-
-def _verdicts(made: Plan) -> Iterable[str]:
-    for decision in made.decisions:
+def _verdicts(plan: Plan) -> Iterable[str]:
+    for decision in plan.decisions:
         if decision.kind == "sample":
             yield from (figures.verdict for figures in decision.kpis.values())

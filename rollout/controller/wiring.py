@@ -25,7 +25,7 @@ from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.services import ServiceWorkloads, service_urls
 from rollout.controller.secrets import Credentials
-from rollout.engine.facts import Calendar, CheckFact, KpiReading, Round
+from rollout.engine.facts import Calendar, CheckFact, KpiReading, ResourceFacts, Round
 from rollout.engine.ports import MetricsSource, Records, Router
 from rollout.errors import Fault, Unavailable
 from rollout.model.api.gates import Gates
@@ -136,12 +136,10 @@ def reconciler(
     rollout: Rollout,
     policy: PolicySpec,
     records: Records,
-    *,
-    leaving: bool,
-    barred: bool,
+    resource: ResourceFacts,
     warned: set[str],
 ) -> Reconciler:
-    """Return the loop's body for one look at a rollout. Cheap: everything that lasts is shared."""
+    """Return the loop's body for one turn of a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
     naming = Naming(metadata.name, metadata.namespace, spec.backends)
     status = rollout.status
@@ -179,8 +177,7 @@ def reconciler(
         gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata, naming),
         clock=CLOCK,
         states=shared.states_of(metadata, naming),
-        leaving=leaving,
-        barred=barred,
+        resource=resource,
         warned=warned,
     )
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from rollout.contracts.report import brief
 from rollout.engine import messages
 from rollout.engine.eligibility import starts_by_itself
+from rollout.engine.facts import Trouble
 from rollout.engine.state.live import settle
 from rollout.model.agent_state import Axis, Severity
-from rollout.model.status.conditions import MESSAGE_MAX, ClusterStatus, Condition, ConditionType
+from rollout.model.status.conditions import MESSAGE_MAX, Condition, ConditionType
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Reason
 from rollout.model.units import format_percent
@@ -21,15 +21,7 @@ Truth = Literal["True", "False", "Unknown"]
 Answer = tuple[ConditionType, Truth, Reason, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a Rollout cannot be carried out as it is declared, though nothing is wrong with what it has come to."""
-
-    reason: Reason
-    message: str
-
-
-def view(
+def conditions_of(
     status: Status,
     wanted: str | None,
     before: Iterable[Condition],
@@ -37,15 +29,14 @@ def view(
     generation: int,
     now: datetime,
     trouble: Trouble | None = None,
-    controller: str = "",
-) -> ClusterStatus:
-    """Return the status as it stands in a cluster. before: the conditions as they were; what holds keeps its time."""
+) -> tuple[Condition, ...]:
+    """Return what a status means. before: the conditions as they were; an answer that holds keeps its time."""
     known = {condition.type: condition for condition in before}
-    made = []
+    conditions = []
     for kind, truth, reason, message in _answers(status, wanted, trouble):
         old = known.get(kind)
         since = old.last_transition_time if old is not None and old.status == truth else now
-        made.append(
+        conditions.append(
             Condition(
                 type=kind,
                 status=truth,
@@ -55,15 +46,7 @@ def view(
                 observed_generation=generation,
             )
         )
-    active = status.is_active
-    return ClusterStatus(
-        **dict(status),
-        observed_generation=generation,
-        controller=controller,
-        weight=format_percent(status.latest.traffic.wanted_bp) if active else "",
-        step_label=f"{min(status.latest.step + 1, status.latest.steps)}/{status.latest.steps}" if active else "",
-        conditions=tuple(made),
-    )
+    return tuple(conditions)
 
 
 def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Iterable[Answer]:

@@ -19,7 +19,7 @@ from rollout.model.api.strategy import Step
 from rollout.model.parsing import prune
 from rollout.model.rollout import Rollout
 from rollout.model.status.changes import PhaseChanges, ReleaseChanges, StatusChanges
-from rollout.model.status.decision import Decision, KpiFigures
+from rollout.model.status.decision import CommandOutcome, Decision, KpiFigures
 from rollout.model.status.evidence import KpiEvidence
 from rollout.model.status.release import Release
 from rollout.model.status.status import DECISIONS_KEPT, Status
@@ -43,6 +43,7 @@ class PlanContext:
         self.now = now
         self.status: Status = rollout.status
         self.decisions: list[Decision] = []
+        self.answers: list[CommandOutcome] = []
 
     @property
     def release(self) -> Release:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from rollout.model.agent_state import Census
+from rollout.model.status.conditions import Condition
 from rollout.model.status.traffic import RuleIdentity
 from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
@@ -91,6 +92,31 @@ class RouteFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a Rollout cannot be carried out as it is declared, though nothing is wrong with what it has come to."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFacts:
+    """What is known of the Rollout resource, beside what it declares.
+
+    is_watched: whether its changes, and those of what it refers to, are told; then only time must be waited for.
+    generation: the spec's. conditions: as they stand. trouble: what is wrong with what is declared. leaving: whether
+    it is being deleted. barred: whether nothing may be started, because of the trouble.
+    """
+
+    is_watched: bool = False
+    generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+    trouble: Trouble | None = None
+    leaving: bool = False
+    barred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Calendar:
     """Whether the release windows and freezes let traffic move now, and until when, in words."""
 
@@ -171,12 +197,12 @@ class Facts:
     round is None when no look was due; sampling: or when the counters are still being read. ready: by version, an
     empty text or what is wrong with it; a version that is absent has no backend at all. checks: what is known of the
     checks under way, by id. no_backend: what to say of a version without backend. asleep: versions at 0 replicas that
-    we may wake up. identities: what each version is made of, by part. leaving: whether the rollout itself is being
-    deleted. barred: whether something is wrong with what is declared, so that nothing is started. contracts: by
-    version, where they were asked for. looked: the newest look at live conversations, if there is one.
+    we may wake up. identities: what each version is made of, by part. contracts: by version, where they were asked for.
+    looked: the newest census of live conversations, if there is one.
     """
 
     routes: tuple[RouteFacts, ...]
+    resource: ResourceFacts = ResourceFacts()
     ready: Mapping[str, str] = field(default_factory=dict)
     round: Round | None = None
     sampling: bool = False
@@ -185,8 +211,6 @@ class Facts:
     no_backend: str = "has no endpoint: add one to spec.backends.endpoints"
     asleep: frozenset[str] = frozenset()
     identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    leaving: bool = False
-    barred: bool = False
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)
     contracts: Mapping[str, Told] = field(default_factory=dict)

@@ -12,12 +12,11 @@ from typing import Protocol
 
 from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.facts import Calendar, CheckFact, Command, Round, RouteFacts, Told
+from rollout.engine.planned import Plan
 from rollout.model.agent_state import Census
 from rollout.model.api.gates import Gates
 from rollout.model.api.kpi import Kpi
 from rollout.model.rollout import Rollout
-from rollout.model.status.decision import Decision
-from rollout.model.status.status import Status
 
 
 class Clock(Protocol):
@@ -123,8 +122,8 @@ class Records(Protocol):
         """Return the commands that nobody has answered yet, oldest first."""
         ...
 
-    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
-        """Write status and decisions durably, and answer the commands handled in `status`, before any effect."""
+    def save(self, plan: Plan) -> None:
+        """Write status and decisions durably, and answer the commands handled in the status, before any effect."""
         ...
 
     def tell(self) -> None:

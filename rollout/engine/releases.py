@@ -15,7 +15,7 @@ _ENDED_AT = {
 }
 
 
-def ended(before: Status, after: Status, now: datetime) -> FinishedRelease | None:
+def finished(before: Status, after: Status, now: datetime) -> FinishedRelease | None:
     """Return the release that ended between two statuses; None if none did.
 
     A promotion is an end as soon as it is written down, before the drain. An undo ends no release of its own: it is

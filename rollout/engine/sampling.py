@@ -12,13 +12,13 @@ from rollout.engine.analysis.lifecycle import split_after
 from rollout.engine.analysis.verdict import judge, with_verdicts
 from rollout.engine.context import PlanContext
 from rollout.engine.facts import Round
+from rollout.engine.routes.drift import wrong_split
 from rollout.engine.start import open_window
 from rollout.engine.transitions import OBSERVED
-from rollout.model.status.status import Status
 from rollout.stats import Look, Reached
 
 
-def look(context: PlanContext) -> None:
+def take_sample(context: PlanContext) -> None:
     """Take one round of counters into the evidence."""
     round_ = context.facts.round
     if round_ is None or context.status.phase not in OBSERVED or not context.release.evidence:
@@ -120,11 +120,6 @@ def _in_window(context: PlanContext, since: datetime) -> bool:
     """Whether an increment that began at `since` lies wholly inside the window in which the weight is steady."""
     began = context.release.window_since
     return began is not None and since >= began
-
-
-def wrong_split(status: Status) -> bool:
-    """Whether the requests contradict the weight that is in force."""
-    return status.latest.traffic.effective == "refuted" or status.latest.split.ratio.mismatched
 
 
 def _effective(reached: Reached) -> str:

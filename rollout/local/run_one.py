@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import structlog
 
-from rollout.engine.plan import Plan
+from rollout.backoff import Backoff
+from rollout.engine.planned import Plan
+from rollout.engine.requeue import IDLE_S
 from rollout.errors import Unavailable
 from rollout.model.status.status import Status
 from rollout.runtime.reconciler import Reconciler
@@ -16,8 +18,8 @@ from rollout.runtime.signals import on_stop
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
-RETRY_AFTER_S = 1.0
-"""How soon to try again when the records cannot be written."""
+BACKOFF = Backoff(1.0, 30.0)
+"""When to try again while the records cannot be written."""
 
 Watch = Callable[[Plan], None]
 """Is told each plan, to show it."""
@@ -27,20 +29,23 @@ Done = Callable[[Plan], bool]
 
 
 def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | None:
-    """Look again and again until `done`. Returns None if a signal stopped it first."""
+    """Reconcile again and again until `done`. Returns None if a signal stopped it first."""
+    failures = 0
     stops: queue.SimpleQueue[None] = queue.SimpleQueue()  # its put is safe within a signal handler
     with on_stop(lambda: stops.put(None)), structlog.contextvars.bound_contextvars(rollout=key):
         while True:
             try:
-                made = reconciler.reconcile()
+                plan = reconciler.reconcile().plan
             except Unavailable as error:
+                failures += 1
                 _LOG.warning(str(error))
-                again_s = RETRY_AFTER_S
+                requeue_after_s = BACKOFF.after_s(failures)
             else:
-                watch(made)
-                if done(made):
-                    return made.status if stops.empty() else None
-                again_s = made.again_s
+                failures = 0
+                watch(plan)
+                if done(plan):
+                    return plan.status if stops.empty() else None
+                requeue_after_s = plan.requeue_after_s or IDLE_S
             with contextlib.suppress(queue.Empty):
-                stops.get(timeout=again_s)  # monotonic: a wall clock that steps makes nobody sleep
+                stops.get(timeout=requeue_after_s)  # monotonic: a wall clock that steps makes nobody sleep
                 return None

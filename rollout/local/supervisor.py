@@ -15,6 +15,7 @@ import structlog
 
 from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.adapters.storage.sqlite_lease import SqliteLease
+from rollout.backoff import Backoff
 from rollout.engine.eligibility import starts_by_itself
 from rollout.errors import RolloutError
 from rollout.local.wiring import LocalWiring, wiring
@@ -26,8 +27,10 @@ from rollout.runtime.workqueue import WorkQueue
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 SCAN_EVERY_S = 0.5
-RETRY_AFTER_S = 2.0
-BUG_RETRY_AFTER_S = 30.0
+BACKOFF = Backoff(2.0, 30.0)
+"""What failed is tried again so soon, and so late at most."""
+
+BUG_RETRY_S = 30.0
 """A fault of ours is not mended by trying at once; other rollouts go on."""
 
 OVERDUE_S = 5.0
@@ -52,7 +55,7 @@ class Supervisor:
 
     def __init__(self, store: SqliteStore, *, workers: int = 4) -> None:
         self._store = store
-        self._queue = WorkQueue()
+        self._queue = WorkQueue(backoff=BACKOFF)
         self._charges: dict[str, Charge] = {}
         self._warned: dict[str, str] = {}
         self._due: dict[str, float] = {}
@@ -95,20 +98,22 @@ class Supervisor:
                     self._scan()
                 else:
                     with structlog.contextvars.bound_contextvars(rollout=key):
-                        self._again(key, self._look(key))
+                        self._come_again(key, self._reconcile(key))
             except RolloutError as error:
                 self._warn(key, str(error))
-                self._again(key, RETRY_AFTER_S)
+                if key != _SCAN:
+                    self._due[key] = time.monotonic() + self._queue.add_rate_limited(key)
             except Exception:  # noqa: BLE001  one rollout must not take the others down
                 _LOG.exception("internal error: please report it; other rollouts go on", rollout=key)
-                self._drop(key)  # the next look begins anew, from the records
-                self._again(key, BUG_RETRY_AFTER_S)
+                self._drop(key)  # the next turn begins anew, from the records
+                self._come_again(key, BUG_RETRY_S)
             finally:
                 self._queue.done(key)
 
-    def _again(self, key: str, after_s: float) -> None:
-        self._due[key] = time.monotonic() + after_s
+    def _come_again(self, key: str, after_s: float) -> None:
         if key != _SCAN:
+            self._queue.forget(key)
+            self._due[key] = time.monotonic() + after_s
             self._queue.add_after(key, after_s)
 
     def _scan(self) -> None:
@@ -121,8 +126,8 @@ class Supervisor:
         if any(charge.active for charge in list(self._charges.values())):
             self._idle_since = now
 
-    def _look(self, name: str) -> float:
-        """Take one look at a rollout; return when to come again."""
+    def _reconcile(self, name: str) -> float:
+        """Reconcile one rollout; return when to come again, in seconds."""
         charge = self._charges.get(name)
         if charge is None:
             charge = self._charges[name] = self._take(name)
@@ -131,15 +136,15 @@ class Supervisor:
             spec = charge.held.load().spec
             if wiring(spec) != charge.wiring:
                 self._rebuild(charge)
-            made = charge.reconciler.reconcile()
+            plan = charge.reconciler.reconcile().plan
         except RolloutError:
             self._drop(name)  # the next look begins anew, from the records
             raise
         self._warned.pop(name, None)
-        charge.active = bool(made.effects) or _has_work(Rollout(charge.held.load().metadata, spec, made.status))
+        charge.active = bool(plan.effects) or _has_work(Rollout(charge.held.load().metadata, spec, plan.status))
         if charge.active:
             self._idle_since = time.monotonic()
-        return made.again_s
+        return plan.requeue_after_s or SCAN_EVERY_S
 
     def _take(self, name: str) -> Charge:
         row = self._store.get(name)

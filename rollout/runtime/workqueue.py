@@ -15,14 +15,24 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 
+from rollout.backoff import Backoff
+
 
 class WorkQueue:
     """Bounded by the number of keys, since no key is in it twice.
 
-    share_max: how many keys of one namespace may be in hands at one time, urgent ones aside. clock: monotonic seconds.
+    share_max: how many keys of one namespace may be in hands at one time, urgent ones aside. backoff: how long a key
+    waits that failed. clock: monotonic seconds.
     """
 
-    def __init__(self, share_max: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        share_max: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        backoff: Backoff = Backoff(0.5, 60.0, jitter=1.3),  # noqa: B008  frozen
+    ) -> None:
+        self._backoff = backoff
+        self._failures: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._share_max, self._clock = share_max, clock
         self._waiting: OrderedDict[str, deque[str]] = OrderedDict()
@@ -49,6 +59,27 @@ class WorkQueue:
             self._due[key] = (due, urgent)
             heapq.heappush(self._heap, (due, next(self._order), key))
             self._changed.notify_all()
+
+    def add_rate_limited(self, key: str, *, least_s: float | None = None, urgent: bool = False) -> float:
+        """Let a key that failed be worked on again, later and later; return in how many seconds.
+
+        least_s: how soon after the first failure.
+        """
+        with self._changed:
+            self._failures[key] += 1
+            delay_s = self._backoff.after_s(self._failures[key], least_s)
+        self.add_after(key, delay_s, urgent=urgent)
+        return delay_s
+
+    def failures(self, key: str) -> int:
+        """Return how often a key has failed in a row."""
+        with self._changed:
+            return self._failures[key]
+
+    def forget(self, key: str) -> None:
+        """Take it that a key works again, or is gone: its next failure is the first."""
+        with self._changed:
+            self._failures.pop(key, None)
 
     def take(self, *, urgent_only: bool = False) -> str | None:
         """Wait for a key and return it; None once the queue is closed. Hand it back with `done`."""

@@ -9,6 +9,7 @@ import pytest
 
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND
+from rollout.backoff import Backoff
 from tests.controller.steps import LONG, abort, ask, observing, settled
 from tests.fakes import agents
 from tests.fakes.cluster import Refusal
@@ -56,7 +57,7 @@ def test_spec_paused_holds_without_flapping():
 
 
 def test_an_abort_is_carried_out_while_the_watch_of_routes_is_behind(monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.1, 0.2))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.1, 0.2, jitter=2.0))
     with ClusterWorld(policy=LONG) as world:
         observing(world)
 
@@ -94,8 +95,8 @@ def test_an_abort_needs_no_rights_but_those_for_the_route():
             or not threading.current_thread().name.startswith("worker")
         )
         world.until(lambda _: world.condition("Stalled").get("reason") == "Forbidden")
-        looked = world.status()["lookedAt"]
-        world.until(lambda status: status["lookedAt"] > looked)
+        looked = world.status()["sampledAt"]
+        world.until(lambda status: status["sampledAt"] > looked)
         abort(world)
         world.phase("RolledBack")
         assert world.shares() == {"v1": 100, "v2": 0}

@@ -10,6 +10,7 @@ import pytest
 
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT
+from rollout.backoff import Backoff
 from rollout.controller.controller import Controller, Settings
 from tests.controller.steps import LONG, abort, finalizers, push, restart, settled
 from tests.fakes.cluster import Refusal
@@ -50,8 +51,9 @@ def hide(world, plural, seconds):
 
 
 def test_a_release_survives_an_api_that_fails_every_sixth_time(monkeypatch):
-    monkeypatch.setattr("rollout.controller.controller.BACKOFF_S", (0.05, 0.3))
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.05, 0.3))
+    monkeypatch.setattr("rollout.controller.controller.BACKOFF", Backoff(0.05, 0.3, jitter=1.3))
+    monkeypatch.setattr("rollout.controller.controller.ERROR_RETRY_S", 0.05)
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.05, 0.3, jitter=2.0))
     with ClusterWorld() as world:
         settled(world)
         world.cluster.fault = flaky(1)
@@ -154,7 +156,7 @@ def test_a_dry_run_answers_nobody_and_tells_no_event_where_nothing_can_be_read()
 
 @pytest.mark.parametrize("plural", ["httproutes", "rolloutpolicies"])
 def test_a_controller_that_starts_with_half_filled_caches_touches_nothing_and_claims_nothing(plural, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.1, 0.2))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.1, 0.2, jitter=2.0))
     with ClusterWorld() as world:
         settled(world)
         push(world, (50, 50))

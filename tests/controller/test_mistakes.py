@@ -169,8 +169,8 @@ def test_a_spec_that_is_broken_in_mid_flight_stops_neither_judging_nor_an_abort_
         world.api.merge(ROLLOUT, "default", "agent", broken)
         restart(world)
         world.until(lambda _: world.condition("Stalled").get("reason") == "InvalidSpec")
-        looked = world.status()["lookedAt"]
-        world.until(lambda status: status["lookedAt"] > looked)
+        looked = world.status()["sampledAt"]
+        world.until(lambda status: status["sampledAt"] > looked)
         abort(world)
         world.phase("RolledBack")
         assert world.shares() == {"v1": 100, "v2": 0}

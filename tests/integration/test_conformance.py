@@ -226,7 +226,8 @@ def test_every_policy_we_hand_out_is_taken(server):
 def test_a_whole_status_of_ours_comes_back_as_it_was_written(server, name):
     """Nothing that the engine keeps is pruned or refused by the definition."""
     from rollout.adapters.storage.kubernetes_status import _as_json, status_of
-    from rollout.engine.conditions import view
+    from rollout.engine.conditions import conditions_of
+    from rollout.model.status.conditions import ClusterStatus
     from rollout.model.status.status import Status
     from tests.world import World
 
@@ -236,7 +237,8 @@ def test_a_whole_status_of_ours_comes_back_as_it_was_written(server, name):
     world.run(5)
     status = world.status
     server.create(ROLLOUT, "default", rollout(name))
-    shown = view(status, "v2", (), generation=1, now=world.clock.at)
+    conditions = conditions_of(status, "v2", (), generation=1, now=world.clock.at)
+    shown = ClusterStatus.of(status, conditions, generation=1)
     server.merge(ROLLOUT, "default", name, {"status": _as_json(shown)}, sub="status")
     assert status.latest.evidence and status.decisions and status.latest.counters.values
     assert status_of(server.get(ROLLOUT, "default", name)) == Status.model_validate_json(

@@ -21,7 +21,7 @@ from rollout.cli.follow.until import OnPause, until_over
 from rollout.cli.render.live import sentence
 from rollout.cli.render.result import exit_code, meaning
 from rollout.cli.render.status import draw
-from rollout.engine.plan import Plan
+from rollout.engine.planned import Plan
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.local import wiring
 from rollout.model.api.rollout import Metadata
@@ -215,7 +215,7 @@ def recorded(tmp_path):
     world.run(2 * 3600, until=Phase.ROLLED_BACK)
     store = SqliteStore(tmp_path / ".rollout", create=True)
     held = store.hold(Metadata(name="agent"), lambda _: world.records.rollout)
-    held.save(world.status, tuple(world.records.decisions))
+    held.save(Plan(world.status, decisions=tuple(world.records.decisions)))
     held.release()
     return tmp_path
 
@@ -305,8 +305,8 @@ def test_a_version_that_failed_before_and_did_not_start_is_no_success():
 def test_following_ends_once_another_version_is_wanted():
     now = Rollout(Metadata(name="a"), spec("v3", policy()), status_with(stable_version="v3", result=Result.PROMOTED))
     done = until_over(OnPause.WAIT, lambda: now)
-    assert done(Plan(now.status, (), (), 1.0))
-    assert not done(Plan(now.status.model_copy(update={"phase": Phase.SUPERSEDING}), (), (), 1.0))
+    assert done(Plan(now.status))
+    assert not done(Plan(status_with(now.status, phase=Phase.SUPERSEDING, candidate_version="v2")))
 
 
 class FlakyStore:
@@ -395,8 +395,8 @@ def test_history_tells_each_release_once(tmp_path):
     store = SqliteStore(tmp_path / "state", create=True)
     held = store.hold(Metadata(name="agent"), lambda _: Rollout(Metadata(name="agent"), world.records.rollout.spec))
     for plan in world.plans:
-        held.save(plan.status, plan.decisions)
-    held.save(world.plans[-1].status, ())
+        held.save(plan)
+    held.save(Plan(world.plans[-1].status))
     held.release()
     told = run("history", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
     rows = [line.split()[4:7] for line in told.splitlines()[1:]]

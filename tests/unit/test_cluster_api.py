@@ -15,6 +15,7 @@ from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
 from rollout.adapters.kubernetes.merge_patch import merge_patch
 from rollout.adapters.kubernetes.reflector import Reflector, is_newer
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, LEASE, Kind
+from rollout.backoff import Backoff
 from rollout.errors import ClusterUnavailable, Conflict, Expired, Forbidden, InvalidInput, NotFound, Rejected
 from tests.fakes import patches
 from tests.fakes.cluster import FakeCluster, Refusal
@@ -256,7 +257,7 @@ def test_a_cache_has_what_there_is_and_follows_what_changes(cluster, tmp_path):
 
 
 def test_a_cache_survives_dropped_streams_an_api_that_is_away_and_compaction(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.05, 0.2))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.05, 0.2, jitter=2.0))
     with http(cluster, tmp_path) as api, reflecting(api) as cache:
         eventually(cache.synced.is_set)
         local = FakeApi(cluster)
@@ -275,7 +276,7 @@ def test_a_cache_survives_dropped_streams_an_api_that_is_away_and_compaction(clu
 
 
 def test_a_peer_that_falls_silent_is_left_after_the_read_timeout(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.05, 0.2))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.05, 0.2, jitter=2.0))
     monkeypatch.setattr("rollout.adapters.kubernetes.reflector.WATCH_S", (1.0, 1.0))
     monkeypatch.setattr("rollout.adapters.kubernetes.api.READ_TIMEOUT_S", 0.5)
     with http(cluster, tmp_path) as api, reflecting(api) as cache:
@@ -295,7 +296,7 @@ def test_a_stopped_cache_ends_also_while_it_waits_for_an_event(cluster, tmp_path
 
 
 def test_an_api_that_refuses_is_not_hammered(cluster, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.2, 5.0))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.2, 5.0, jitter=2.0))
     asked = []
 
     def refuse(method, path):
@@ -319,7 +320,7 @@ def test_streams_that_end_at_once_are_not_reopened_at_once(cluster, monkeypatch)
 
 
 def test_a_server_that_answers_gone_to_everything_is_not_hammered(cluster, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF_S", (0.2, 5.0))
+    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.2, 5.0, jitter=2.0))
 
     def gone(method, path):
         if method == "WATCH":

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from rollout.engine.conditions import Trouble, view
-from rollout.model.status.conditions import MESSAGE_MAX, ConditionType
+from rollout.engine.conditions import conditions_of
+from rollout.engine.facts import Trouble
+from rollout.model.status.conditions import MESSAGE_MAX, ClusterStatus, ConditionType
 from rollout.model.status.status import Status
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase, Reason, Result
@@ -19,7 +20,8 @@ BASE = Status(stable_version="v1", message="because")
 
 
 def told(status: Status, wanted: str | None = "v1", **more):
-    shown = view(status, wanted, more.pop("before", ()), generation=3, now=more.pop("now", NOW), **more)
+    conditions = conditions_of(status, wanted, more.pop("before", ()), generation=3, now=more.pop("now", NOW), **more)
+    shown = ClusterStatus.of(status, conditions, generation=3)
     return shown, {condition.type: condition for condition in shown.conditions}
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.engine.plan import Plan
+from rollout.backoff import Backoff
+from rollout.engine.planned import Plan
 from rollout.errors import Busy, RouterUnavailable
 from rollout.local import supervisor
 from rollout.local.daemon_lock import RunningDaemon, only_one, running
@@ -19,6 +20,7 @@ from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
+from rollout.runtime.reconciler import ReconcileResult
 from tests.statuses import status_with
 from tests.world import policy, spec
 
@@ -37,11 +39,11 @@ class FakeMachine:
         self.records = records
         return self
 
-    def reconcile(self) -> Plan:
+    def reconcile(self) -> ReconcileResult:
         self.looks += 1
         if self.failing is not None:
             raise self.failing
-        return Plan(self.records.load().status, (), (), 0.02)
+        return ReconcileResult(Plan(self.records.load().status, requeue_after_s=0.02))
 
     def close(self) -> None:
         self.closed = True
@@ -59,12 +61,12 @@ def machines(monkeypatch):
         built.setdefault(name, []).append(made)
         return made
 
-    monkeypatch.setattr(supervisor, "Machine", build)
+    monkeypatch.setattr(supervisor, "LocalWiring", build)
     for name, value in (
         ("SCAN_EVERY_S", 0.02),
         ("IDLE_AFTER_S", 0.3),
-        ("RETRY_AFTER_S", 0.05),
-        ("BUG_RETRY_AFTER_S", 0.05),
+        ("BACKOFF", Backoff(0.05, 0.5)),
+        ("BUG_RETRY_S", 0.05),
     ):
         monkeypatch.setattr(supervisor, name, value)
     built["failures"] = failures  # type: ignore[assignment]

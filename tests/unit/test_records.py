@@ -11,6 +11,8 @@ import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.adapters.storage.sqlite_lease import COMMANDS_PENDING_MAX, as_json
+from rollout.engine.planned import Plan
+from rollout.engine.releases import finished
 from rollout.errors import Busy, InvalidInput, RecordsUnavailable
 from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
@@ -50,10 +52,15 @@ def decision(kind: str = "transition", message: str = "because") -> Decision:
     )
 
 
+def planned(status: Status, *decisions: Decision, before: Status = ROLLOUT.status) -> Plan:
+    """Return what is to be saved, with the release that it ends."""
+    return Plan(status, decisions=decisions, finished=finished(before, status, NOW))
+
+
 def test_what_is_saved_is_there_for_whoever_comes_next(store):
     held = store.hold(AGENT, lambda _: ROLLOUT)
     status = status_with(stable_version="v1", candidate_version="v2", phase=Phase.OBSERVING, harm_e=1.2345678901234567)
-    held.save(status, (decision(), decision("sample")))
+    held.save(planned(status, decision(), decision("sample")))
     held.release()
     again = SqliteStore(store.directory)
     assert again.get("agent").rollout.status == status
@@ -76,12 +83,12 @@ def test_only_one_controller_holds_a_rollout(store):
 
 def test_whoever_declares_another_spec_is_heard_by_the_holder_and_changes_no_status(store):
     held = store.hold(AGENT, lambda _: ROLLOUT)
-    held.save(Status(stable_version="v1", message="mine"), (decision(),))
+    held.save(planned(Status(stable_version="v1", message="mine"), decision()))
     SqliteStore(store.directory).declare(
         Rollout(AGENT, ROLLOUT.spec.model_copy(update={"version": "v3"}), Status(message="?"))
     )
     assert held.load().spec.version == "v3" and held.load().status.message == "mine"
-    held.save(Status(stable_version="v1", message="later"), ())
+    held.save(planned(Status(stable_version="v1", message="later")))
     assert store.get("agent").rollout.spec.version == "v3", "saving the status leaves what is declared alone"
     held.release()
 
@@ -92,7 +99,7 @@ def test_what_is_declared_first_is_there_with_its_status(store):
 
 
 def test_several_can_open_a_new_store_at_once(tmp_path):
-    code = f"from pathlib import Path; from rollout.adapters.storage.sqlite import Store; Store(Path({str(tmp_path)!r}) / 's', create=True)"
+    code = f"from pathlib import Path; from rollout.adapters.storage.sqlite import SqliteStore; SqliteStore(Path({str(tmp_path)!r}) / 's', create=True)"
     for attempt in range(3):
         (tmp_path / "s").exists() and (tmp_path / "s" / "rollouts.db").unlink()
         children = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(5)]
@@ -127,7 +134,8 @@ def test_a_release_that_ends_twice_is_told_once_by_its_last_end(store):
         stable_version="v1", candidate_version="v2", phase=Phase.OBSERVING, started_at=NOW, phase_since=NOW
     )
     for phase, result in ((Phase.OBSERVING, None), (Phase.SUPERSEDING, None), (Phase.ROLLED_BACK, Result.ABORTED)):
-        held.save(status_with(begun, phase=phase, result=result), (decision(),))
+        status = status_with(begun, phase=phase, result=result)
+        held.save(planned(status, decision(), before=held.load().status))
     assert [each.result for each in store.releases("agent", 10)] == [Result.ABORTED]
     held.release()
 
@@ -143,9 +151,9 @@ def test_a_late_write_of_a_former_holder_fails_and_changes_nothing(store):
     former = store.hold(AGENT, lambda _: ROLLOUT)
     former._lock.close()  # as if the file system had lost the lock
     newer = store.hold(AGENT, lambda recorded: recorded)
-    newer.save(Status(stable_version="v1", message="newer"), ())
+    newer.save(planned(Status(stable_version="v1", message="newer")))
     with pytest.raises(RecordsUnavailable, match="held by another"):
-        former.save(Status(stable_version="v1", message="older"), (decision(),))
+        former.save(planned(Status(stable_version="v1", message="older"), decision()))
     assert store.get("agent").rollout.status.message == "newer"
     assert store.decisions("agent", samples=True, limit=10) == []
     newer.release()
@@ -155,9 +163,9 @@ def test_a_killed_holder_lets_go_of_its_lease(store):
     script = """
         import os, signal, sys
         from pathlib import Path
-        from rollout.adapters.storage.sqlite import Store
+        from rollout.adapters.storage.sqlite import SqliteStore
         from tests.unit.test_records import AGENT, ROLLOUT
-        held = Store(Path(sys.argv[1]), create=True).hold(AGENT, lambda _: ROLLOUT)
+        held = SqliteStore(Path(sys.argv[1]), create=True).hold(AGENT, lambda _: ROLLOUT)
         os.kill(os.getpid(), signal.SIGKILL)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(store.directory)], check=False)
@@ -172,7 +180,7 @@ def test_commands_reach_the_holder_once_and_in_order(store):
     assert [command.id for command in held.commands()] == [first, second]
     assert held.commands()[0].phase == Phase.STABLE and held.commands()[0].reason == "lunch"
     outcome = CommandOutcome(id=first, verb="pause", actor="ada", reason="", accepted=True, message="ok", at=NOW)
-    held.save(Status(handled=(first,), last_command=outcome), ())
+    held.save(planned(Status(handled=(first,), last_command=outcome)))
     assert [command.id for command in held.commands()] == [second]
     held.release()
 
@@ -223,6 +231,6 @@ def test_writes_are_durable_and_readers_do_not_block_the_writer(store):
     with closing(sqlite3.connect(store.path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM rollouts").fetchall()
-        held.save(Status(message="written meanwhile"), ())
+        held.save(planned(Status(message="written meanwhile")))
     assert store.get("agent").rollout.status.message == "written meanwhile"
     held.release()

@@ -16,11 +16,12 @@ import structlog
 
 from rollout.adapters.kubernetes.api import Api, Watch
 from rollout.adapters.kubernetes.resources import Kind, Object, key_of, version_of
+from rollout.backoff import Backoff
 from rollout.errors import ClusterUnavailable, Expired, Forbidden, NotFound
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
-BACKOFF_S = (0.8, 30.0)
+BACKOFF = Backoff(0.8, 30.0, jitter=2.0)
 WATCH_S = (240.0, 300.0)
 MISSING_RETRY_S = 60.0
 """A kind that is not installed, or that we may not read, may become so; asking often helps nobody."""
@@ -105,7 +106,7 @@ class Reflector:
             except (Forbidden, NotFound) as error:
                 self._trouble(str(error))
                 self._version = ""
-                self._stopped.wait(MISSING_RETRY_S if self.optional else self._pause_s())
+                self._stopped.wait(MISSING_RETRY_S if self.optional else BACKOFF.after_s(self._failures))
                 continue
             except ClusterUnavailable as error:
                 self._failures += 1
@@ -116,11 +117,7 @@ class Reflector:
                 self._version = ""
                 self._trouble(f"internal error: {error!r}")
             if self._failures:
-                self._stopped.wait(self._pause_s())
-
-    def _pause_s(self) -> float:
-        least, most = BACKOFF_S
-        return min(most, least * 2.0 ** min(10, self._failures - 1)) * random.uniform(1.0, 2.0)  # noqa: S311
+                self._stopped.wait(BACKOFF.after_s(self._failures))
 
     def _trouble(self, why: str) -> None:
         if self.problem != why:

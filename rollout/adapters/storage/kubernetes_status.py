@@ -20,10 +20,8 @@ from rollout.adapters.kubernetes.merge_patch import merge_patch
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of, namespace_of, version_of
 from rollout.adapters.storage import history_configmap
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND, commands_of
-from rollout.engine.commands.dispatch import refused
-from rollout.engine.conditions import Trouble, view
 from rollout.engine.facts import Command
-from rollout.engine.releases import ended
+from rollout.engine.planned import Plan
 from rollout.errors import ClusterUnavailable, Fault, InvalidInput, RecordsUnavailable
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import rollout_spec
@@ -103,28 +101,30 @@ class KubernetesStatus:
         found: Object,
         spec: RolloutSpec | None,
         *,
-        trouble: Trouble | None = None,
         events: Events,
         now: Callable[[], datetime],
         may_write: Callable[[], bool],
         note: Callable[[Object], None],
         controller: str = "",
     ) -> None:
-        """spec: to go by; None where there is none, and nothing but the conditions can be told. trouble: what was
-        known to be wrong before the look, so that conditions do not flap in it. note: hears every write.
+        """spec: to go by; None where there is none, and nothing but the conditions can be told. note: hears every
+        write.
         """
         self._api, self._found, self._events = api, found, events
         self._now, self._may_write, self._note = now, may_write, note
-        self._spec, self._trouble, self._controller = spec, trouble, controller
-        self._wanted = wanted_of(found)
+        self._spec, self._controller = spec, controller
         self._status = status_of(found)
         self._untold: list[Decision] = []
-        self._release: FinishedRelease | None = None
-        self._stalled = {each.reason for each in self._conditions() if each.type == "Stalled" and each.status == "True"}
+        self._finished: FinishedRelease | None = None
 
     def load(self) -> Rollout:
         assert self._spec is not None, "a spec that cannot be read is carried out by nobody"
         return Rollout(metadata_of(self._found), self._spec, self._status)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions as they were read, or as they were written last."""
+        return conditions_in(self._found)
 
     def commands(self) -> tuple[Command, ...]:
         """Return what the annotations ask for; a deletion in mid-flight asks for all traffic to go back to stable."""
@@ -134,69 +134,39 @@ class KubernetesStatus:
         uid = self._found["metadata"].get("uid", "")
         return (*given, Command(f"deleted-{uid}", "abort", "kubernetes", "the Rollout is deleted", self._now()))
 
-    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+    def save(self, plan: Plan) -> None:
         """Write the status over the version that was read. Raises RecordsUnavailable; then nothing was written."""
-        before = self._status
-        told = [decision for decision in decisions if decision.kind != "sample"]
-        if needs_finalizer(status) and not is_deleted(self._found):
+        if needs_finalizer(plan.status) and not is_deleted(self._found):
             self._set_finalizer(wanted=True)
-        self._write(status, self._trouble)
-        self._untold = told
-        self._release = ended(before, status, decisions[-1].at) if decisions else None
+        self._write(plan.status, plan.conditions)
+        self._untold = [decision for decision in plan.decisions if decision.kind != "sample"]
+        self._finished = plan.finished
 
     def tell(self) -> None:
         """Write events and the journal: nothing that moves traffic waits for them."""
         told, self._untold = self._untold, []
-        release, self._release = self._release, None
+        finished, self._finished = self._finished, None
         for decision in told:
             self._tell(decision)
-        if told or release:
+        if told or finished:
             try:
-                history_configmap.write(self._api, self._found, told, release)
+                history_configmap.write(self._api, self._found, told, finished)
             except ClusterUnavailable as error:
                 _LOG.warning("the journal was not written; the status has the last decisions", why=str(error))
 
-    def refuse(self, why: str) -> None:
-        """Answer the commands that wait, where there is nothing to carry them out by."""
-        waiting = tuple(command for command in self.commands() if command.id not in self._status.handled)
-        if waiting:
-            self._write(refused(self._status, waiting, f"{why}; mend that first", self._now()), self._trouble)
-
-    def publish(self, trouble: Trouble | None) -> None:
-        """Bring what others read up to date: conditions, finalizer, answered commands. Writes nothing in vain.
-
-        trouble: what is wrong after the look.
-        """
-        self._write(self._status, trouble)
-        if trouble is not None and trouble.reason not in self._stalled:
-            self._events.tell(self._found, "Warning", trouble.reason, "Reconcile", trouble.message)
+    def publish(self, status: Status, conditions: tuple[Condition, ...]) -> None:
+        """Bring what others read up to date: conditions, finalizer, answered commands. Writes nothing in vain."""
+        self._write(status, conditions)
         self._drop_answered()
         if not needs_finalizer(self._status):
             self._set_finalizer(wanted=False)
 
-    def _write(self, status: Status, trouble: Trouble | None) -> None:
-        generation = int(self._found["metadata"].get("generation", 0))
-        shown = view(
-            status,
-            self._wanted,
-            self._conditions(),
-            generation=generation,
-            now=self._now(),
-            trouble=trouble,
-            controller=self._controller,
-        )
+    def _write(self, status: Status, conditions: tuple[Condition, ...]) -> None:
+        shown = ClusterStatus.of(status, conditions, generation=generation_of(self._found), controller=self._controller)
         patch = merge_patch(self._found.get("status") or {}, _as_json(shown))
         if patch:
             self._send({"status": patch}, sub="status")
         self._status = status
-
-    def _conditions(self) -> tuple[Condition, ...]:
-        try:
-            return ClusterStatus.model_validate(
-                {"conditions": (self._found.get("status") or {}).get("conditions", ())}
-            ).conditions
-        except ValidationError:
-            return ()
 
     def _send(self, patch: Object, sub: str = "") -> None:
         if not self._may_write():
@@ -235,16 +205,13 @@ class KubernetesStatus:
 class DryRunStatus(KubernetesStatus):
     """Records that are read and never written."""
 
-    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+    def save(self, plan: Plan) -> None:
         """Keep nothing: the plan is logged by whoever made it."""
 
     def tell(self) -> None:
         """Tell nobody."""
 
-    def refuse(self, why: str) -> None:
-        """Answer nobody."""
-
-    def publish(self, trouble: Trouble | None) -> None:
+    def publish(self, status: Status, conditions: tuple[Condition, ...]) -> None:
         """Tell nobody."""
 
 
@@ -279,6 +246,21 @@ def claim_of(found: Object) -> str:
     status = found.get("status")
     claim = status.get("controller") if isinstance(status, dict) else None
     return claim if isinstance(claim, str) else ""
+
+
+def generation_of(found: Object) -> int:
+    """Return which edition of its spec an object has."""
+    return int(found["metadata"].get("generation", 0))
+
+
+def conditions_in(found: Object) -> tuple[Condition, ...]:
+    """Return an object's conditions as they stand; none where somebody has made them unreadable."""
+    try:
+        return ClusterStatus.model_validate(
+            {"conditions": (found.get("status") or {}).get("conditions", ())}
+        ).conditions
+    except ValidationError:
+        return ()
 
 
 def is_deleted(found: Object) -> bool:

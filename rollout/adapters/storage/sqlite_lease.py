@@ -13,12 +13,10 @@ from pydantic import BaseModel
 
 from rollout.adapters.storage.sqlite_schema import Database
 from rollout.engine.facts import Command, Verb
-from rollout.engine.releases import ended
+from rollout.engine.planned import Plan
 from rollout.errors import RecordsUnavailable
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status.decision import Decision
-from rollout.model.status.status import Status
 
 DECISIONS_MAX = 50_000
 """The full record keeps this many decisions a rollout: two weeks of looks every 30 s."""
@@ -63,12 +61,12 @@ class SqliteLease:
     def tell(self) -> None:
         """Nothing is left to tell: decisions are saved with the status."""
 
-    def save(self, status: Status, decisions: tuple[Decision, ...]) -> None:
+    def save(self, plan: Plan) -> None:
         """Write status and decisions in one transaction and close the commands it has handled.
 
         Raises RecordsUnavailable, also when this is no longer the holder: then nothing was written.
         """
-        name = self._rollout.metadata.name
+        name, status = self._rollout.metadata.name, plan.status
         with self._file.writing() as database:
             changed = database.execute(
                 "UPDATE rollouts SET status = ? WHERE name = ? AND epoch = ?", (as_json(status), name, self._epoch)
@@ -77,15 +75,15 @@ class SqliteLease:
                 raise RecordsUnavailable(f"{name} is held by another controller since: this one stops writing")
             database.executemany(
                 "INSERT INTO decisions (rollout, at, kind, body) VALUES (?,?,?,?)",
-                [(name, each.at.isoformat(), each.kind, as_json(each)) for each in decisions],
+                [(name, each.at.isoformat(), each.kind, as_json(each)) for each in plan.decisions],
             )
             database.executemany(
                 "UPDATE commands SET handled = 1 WHERE id = ? AND rollout = ?", [(id_, name) for id_ in status.handled]
             )
-            if decisions and (release := ended(self._rollout.status, status, decisions[-1].at)) is not None:
+            if plan.finished is not None:
                 database.execute(
                     "INSERT OR REPLACE INTO releases (rollout, started_at, body) VALUES (?,?,?)",
-                    (name, release.started_at.isoformat(), as_json(release)),
+                    (name, plan.finished.started_at.isoformat(), as_json(plan.finished)),
                 )
             if self._saves % 500 == 0:
                 database.execute(

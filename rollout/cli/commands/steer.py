@@ -172,7 +172,7 @@ def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: O
     nobody would watch it.
     """
     from rollout.cli.render.live import sentence, watcher
-    from rollout.engine.plan import Plan
+    from rollout.engine.planned import Plan
     from rollout.local.run_one import run
     from rollout.local.wiring import LocalWiring
     from rollout.model.status.vocabulary import Phase, Result

@@ -11,7 +11,7 @@ from rollout.errors import Forbidden, RecordsUnavailable, RolloutError, Unavaila
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
-    from rollout.engine.plan import Plan
+    from rollout.engine.planned import Plan
     from rollout.model.rollout import Rollout
     from rollout.model.status.status import Status
 
@@ -63,7 +63,7 @@ class Follower:
         attended: whether to give up, with RecordsUnavailable, once nobody carries the rollout out. timeout_s: after so
         long `TimedOut` is raised; until then records that cannot be read are tried again.
         """
-        from rollout.engine.plan import Plan
+        from rollout.engine.planned import Plan
 
         began = held_at = time.monotonic()
         try:
@@ -75,7 +75,7 @@ class Follower:
                     if timeout_s is None or self._barred >= SURE_AFTER:
                         raise
                     self._tell_away(str(error))
-                    show(Plan(self._rollout.status, (), (), self._store.poll_s))
+                    show(Plan(self._rollout.status))
                 else:
                     self._away, self._barred = False, 0
                     show(plan)
@@ -99,7 +99,7 @@ class Follower:
 
     def _read(self) -> tuple[Plan, str]:
         """Return what is new, and who holds the rollout."""
-        from rollout.engine.plan import Plan
+        from rollout.engine.planned import Plan
 
         row = self._store.get(self._name)
         if row is None or row.uid != self._uid:
@@ -116,4 +116,4 @@ class Follower:
         if row.problem and row.problem != self.problem:
             print(f"{self._name} cannot go on: {row.problem}", file=sys.stderr, flush=True)  # noqa: T201
         self.problem = row.problem
-        return Plan(row.rollout.status, (), tuple(decision for _, decision in news), self._store.poll_s), row.holder
+        return Plan(row.rollout.status, decisions=tuple(decision for _, decision in news)), row.holder

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from rollout.cli.documents import Target
-    from rollout.engine.plan import Plan
+    from rollout.engine.planned import Plan
     from rollout.model.rollout import Rollout
 
 

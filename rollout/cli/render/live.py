@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from rollout.cli.render.status import draw
 from rollout.engine import messages
-from rollout.engine.plan import Plan
+from rollout.engine.planned import Plan
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase

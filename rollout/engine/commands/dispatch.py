@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from rollout.engine.analysis.lifecycle import fresh
+from rollout.engine.check_runs import forget_late
 from rollout.engine.commands.answer import CommandRefused, because
 from rollout.engine.commands.retry import retry, undo
 from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import failed_after, is_harmful
 from rollout.engine.facts import Command
-from rollout.engine.gates import checks
 from rollout.engine.gates.evidence import reference_is_known
 from rollout.engine.start import PREFLIGHT_DEADLINE_S, open_window
 from rollout.engine.transitions import Event, allows
@@ -39,6 +39,7 @@ def carry_all(context: PlanContext) -> None:
         except CommandRefused as refused:
             message, accepted = str(refused), False
         outcome = _outcome(command, message, accepted=accepted, at=context.now)
+        context.answers.append(outcome)
         context.update(
             last_command=outcome,
             answers=(*context.status.answers, outcome)[-ANSWERS_KEPT:],
@@ -171,7 +172,7 @@ def _refresh(context: PlanContext, held_for: Reason) -> None:
     elif held_for is Reason.UNDECIDED:
         context.update_release(window_since=context.now)
     elif held_for is Reason.CHECK_LATE:
-        checks.forget_late(context)
+        forget_late(context)
     elif held_for is Reason.RESPONSES_DIFFER:
         _compare_anew(context)
     elif held_for is Reason.SPEND:

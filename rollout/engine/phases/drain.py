@@ -19,7 +19,7 @@ def draining(context: PlanContext) -> None:
     reachable = all(route.reachable for route in context.facts.routes)
     late = context.release.deadline is not None and context.now >= context.release.deadline
     wanted, adopted = wanted_route(status), any(route.is_adopted for route in context.facts.routes)
-    restored = wanted is None or is_restored(wanted, context.facts.routes, leaving=context.facts.leaving)
+    restored = wanted is None or is_restored(wanted, context.facts.routes, leaving=context.facts.resource.leaving)
     if late or (active == 0 and (restored if adopted else reachable)):
         told = f"{old} is drained"
         if active:

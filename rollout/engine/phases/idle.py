@@ -24,7 +24,7 @@ def rolled_back(context: PlanContext) -> None:
 def start_if_wanted(context: PlanContext) -> bool:
     """Start a rollout of the declared version, unless it is stable, was turned down, or has failed."""
     wanted, status = context.spec.version, context.status
-    if wanted is None or context.facts.barred or not starts_by_itself(status, wanted):
+    if wanted is None or context.facts.resource.barred or not starts_by_itself(status, wanted):
         return False
     begin(context, Event.START, f"{wanted} is wanted, {status.stable_version} is stable", candidate=wanted, retries=0)
     return True

@@ -8,7 +8,8 @@ from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import DOWN_LOOKS
 from rollout.engine.gates import chains
 from rollout.engine.gates.approvals import checks_agree_before_traffic
-from rollout.engine.gates.gate import Blocked, first_blocked
+from rollout.engine.gates.gate import Blocked
+from rollout.engine.phases.gating import blocked_by
 from rollout.engine.start import PREFLIGHT_DEADLINE_S, ask_weight
 from rollout.engine.transitions import Event
 from rollout.model.status.vocabulary import HeldBy, Reason, Result
@@ -19,7 +20,7 @@ def preflight(context: PlanContext) -> None:
     looked = context.facts.round is not None
     if looked:
         _stable_is_back(context)
-    blocked = first_blocked(chains.PREFLIGHT if looked else chains.PREFLIGHT_BETWEEN_LOOKS, context)
+    blocked = blocked_by(chains.PREFLIGHT if looked else chains.PREFLIGHT_BETWEEN_LOOKS, context)
     found_by_looking = (Reason.STABLE_DOWN, Reason.NOT_READY, Reason.WAKING_UP)
     stands = blocked is None or (blocked.reason is Reason.STATE_UNKNOWN and context.status.reason in found_by_looking)
     if stands and not looked:
@@ -72,7 +73,7 @@ def _stable_is_down(context: PlanContext, blocked: Blocked) -> None:
 def _checked(context: PlanContext) -> None:
     """Both versions are fit; let others have their word before any traffic, unless they want to see a preview."""
     skips_preview = context.is_preview and not context.release.stable_passed_by
-    blocked = None if skips_preview else checks_agree_before_traffic(context)
+    blocked = None if skips_preview else blocked_by((checks_agree_before_traffic,), context)
     if blocked is None and context.release.stable_passed_by:
         _past_stable(context)
     elif blocked is None:

@@ -14,7 +14,7 @@ from rollout.model.status.vocabulary import Reason, Result
 
 def rolling_back(context: PlanContext) -> None:
     _to_stable(context)
-    if _stable_has_all(context) and not (context.facts.leaving and removable(context)):
+    if _stable_has_all(context) and not (context.facts.resource.leaving and removable(context)):
         result = context.release.result or Result.ROLLED_BACK
         why = context.status.message
         context.go(Event.RESTORED, context.status.reason, _restored(context), release=context.changed(result=result))
@@ -51,4 +51,4 @@ def _stable_has_all(context: PlanContext) -> bool:
     adopted = any(route.is_adopted for route in context.facts.routes)
     if adopted and asked_at is None:
         return True  # it was never moved
-    return is_restored(wanted, context.facts.routes, leaving=context.facts.leaving)
+    return is_restored(wanted, context.facts.routes, leaving=context.facts.resource.leaving)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rollout.engine.analysis.lifecycle import frozen
 from rollout.engine.context import PlanContext
 from rollout.engine.gates import chains
-from rollout.engine.gates.gate import Gate, first_blocked
+from rollout.engine.gates.gate import Gate
 from rollout.engine.gates.readiness import route_is_in_force
+from rollout.engine.phases.gating import blocked_by
 from rollout.engine.phases.waiting import undecided, wait_or_give_up
 from rollout.engine.start import ask_weight
 from rollout.engine.transitions import Event
@@ -17,7 +18,7 @@ from rollout.model.units import FULL_BP
 def shifting(context: PlanContext) -> None:
     step = context.step
     if context.release.traffic.asked_at is None or context.release.traffic.wanted_bp != step.weight_bp:
-        blocked = None if step.weight_bp == 0 else first_blocked(chains.ADVANCE, context)
+        blocked = None if step.weight_bp == 0 else blocked_by(chains.ADVANCE, context)
         if blocked is not None:
             wait_or_give_up(context, blocked)
             return
@@ -32,7 +33,7 @@ def shifting(context: PlanContext) -> None:
 
 def observing(context: PlanContext) -> None:
     by_hand = context.release.step in context.release.passed_by_human
-    blocked = first_blocked(_chain(context, by_hand=by_hand), context)
+    blocked = blocked_by(_chain(context, by_hand=by_hand), context)
     at_most_s = context.step.at_most_s
     out_of_time = at_most_s is not None and context.watched_s >= at_most_s
     if blocked is None:
@@ -58,7 +59,7 @@ def _pass_step(context: PlanContext, how: str) -> None:
             Event.STEP_PASSED, Reason.WEIGHT_PENDING, message, release=context.changed(step=context.release.step + 1)
         )
         return
-    blocked = first_blocked(chains.ADVANCE_TO_ALL, context)
+    blocked = blocked_by(chains.ADVANCE_TO_ALL, context)
     if blocked is not None:
         wait_or_give_up(context, blocked)
         return

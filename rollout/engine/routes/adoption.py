@@ -138,7 +138,11 @@ def leave(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
     effects: list[Effect] = []
     added = dict(context.status.added)
     for route in context.facts.routes:
-        if not route.is_adopted or not route.reachable or (context.facts.leaving and not is_as_wanted(wanted, route)):
+        if (
+            not route.is_adopted
+            or not route.reachable
+            or (context.facts.resource.leaving and not is_as_wanted(wanted, route))
+        ):
             continue
         over = _over(context, route)
         listed = route.shares or {}
@@ -157,7 +161,7 @@ def leave(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
 
 def _over(context: PlanContext, route: RouteFacts) -> tuple[str, ...]:
     """Return the versions whose backend was added to a route, and that get nothing there any more."""
-    if context.is_standby and not context.facts.leaving:
+    if context.is_standby and not context.facts.resource.leaving:
         return ()
     stable, shares = context.status.stable_version, route.shares or {}
     return tuple(

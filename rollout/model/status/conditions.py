@@ -12,6 +12,7 @@ from pydantic import Field
 from rollout.model.base import Record
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Reason
+from rollout.model.units import format_percent
 
 MESSAGE_MAX = 1024
 """Longer messages are cut: the whole one is in `status.message` and in the full record."""
@@ -91,3 +92,18 @@ class ClusterStatus(Status):
     conditions: tuple[Condition, ...] = Field(
         default=(), max_length=len(ConditionType), description="Answers for other programs, in kstatus' words."
     )
+
+    @classmethod
+    def of(
+        cls, status: Status, conditions: tuple[Condition, ...], *, generation: int, controller: str = ""
+    ) -> ClusterStatus:
+        """Return a status as it stands in a cluster."""
+        release, active = status.latest, status.is_active
+        return cls(
+            **dict(status),
+            observed_generation=generation,
+            controller=controller,
+            weight=format_percent(release.traffic.wanted_bp) if active else "",
+            step_label=f"{min(release.step + 1, release.steps)}/{release.steps}" if active else "",
+            conditions=conditions,
+        )

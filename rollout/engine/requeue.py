@@ -1,0 +1,61 @@
+"""When to come again: decided here, for every wiring."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rollout.engine.context import PlanContext
+from rollout.engine.effects import Effect
+from rollout.engine.eligibility import starts_by_itself
+from rollout.engine.transitions import OBSERVED
+from rollout.model.status.status import Status
+
+AT_ONCE_S = 0.05
+"""After something changed: how soon to go on."""
+
+VERIFY_S = 0.25
+"""After an effect: how soon to see whether it took effect."""
+
+IDLE_S = 1.0
+"""How soon to look for commands and for the router's answer, where nobody tells of them."""
+
+ACTIVE_MAX_S = 2.0
+"""A release that is under way is reconciled this often at least: deadlines, and what no watch tells."""
+
+WAITING_S = 15.0
+"""A release that is wanted and cannot begin, for want of something that no watch tells."""
+
+
+def is_sample_due(status: Status, now: datetime) -> bool:
+    """Whether counters are to be read now: in time, or because the clock has stepped back."""
+    if status.phase not in OBSERVED:
+        return False
+    release = status.latest
+    stepped_back = release.sampled_at is not None and now < release.sampled_at
+    return stepped_back or release.next_sample_at is None or now >= release.next_sample_at
+
+
+def requeue_after_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) -> float | None:
+    """Return when to come again, in seconds; None: when something changes. before: the status as it was observed."""
+    after = context.status
+    soon_s = _soon_s(before, context, effects)
+    if not context.facts.resource.is_watched:
+        return soon_s
+    if after.is_active:
+        moves = effects or context.decisions or soon_s < IDLE_S
+        return min(ACTIVE_MAX_S, soon_s) if moves else ACTIVE_MAX_S
+    if effects or after.phase is not before.phase or after.bases:
+        return soon_s
+    waits = starts_by_itself(after, context.spec.version) or after.stable_version is None
+    return WAITING_S if waits else None
+
+
+def _soon_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) -> float:
+    after, release = context.status, context.release
+    if before.phase is not after.phase or before.latest.traffic.wanted_bp != release.traffic.wanted_bp:
+        return AT_ONCE_S
+    if effects:
+        return VERIFY_S
+    if context.facts.sampling or release.next_sample_at is None or after.phase not in OBSERVED:
+        return IDLE_S
+    return min(IDLE_S, max(AT_ONCE_S, (release.next_sample_at - context.now).total_seconds()))

@@ -1,0 +1,37 @@
+"""What is to be changed in the routes, and of the workloads behind them; nothing where all is as it must be."""
+
+from __future__ import annotations
+
+from rollout.engine.context import PlanContext
+from rollout.engine.effects import Effect, SetWeight
+from rollout.engine.routes.adoption import add_backends, leave, wake
+from rollout.engine.routes.wanted import in_force, is_as_wanted, is_restored, wanted_route
+from rollout.model.status.vocabulary import Phase
+
+
+def changes_of(context: PlanContext) -> tuple[Effect, ...]:
+    """Return what brings the world to where the status wants it; nothing where it is there already."""
+    woken = wake(context)
+    wanted = wanted_route(context.status)
+    if any(route.is_adopted for route in context.facts.routes) and not context.status.is_active:
+        return leave(context, wanted)  # at rest a route belongs to those whose it is
+    return (*woken, *_route_effects(context, wanted))
+
+
+def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
+    if wanted is None:
+        return ()
+    going_back = context.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
+    if going_back and context.release.traffic.asked_at == context.now:
+        return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
+    if context.facts.resource.leaving and context.status.phase is Phase.ROLLING_BACK:
+        return leave(context, wanted) if is_restored(wanted, context.facts.routes, leaving=True) else (wanted,)
+    if in_force(wanted, context.facts.routes):
+        return ()
+    if any(route.is_adopted for route in context.facts.routes):
+        if context.status.phase is Phase.PREFLIGHT:
+            return add_backends(context, wanted)
+        if all(route.gone or (route.reachable and is_as_wanted(wanted, route)) for route in context.facts.routes):
+            return ()  # written: whoever carries the route out has to take it up
+    frozen_by_drift = context.status.phase is Phase.FROZEN and all(route.reachable for route in context.facts.routes)
+    return () if frozen_by_drift else (wanted,)
