@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from rollout.adapters.routers.envoy_config import (
     CLUSTERS,
@@ -21,11 +21,9 @@ from rollout.adapters.routers.envoy_config import (
     routes,
 )
 from rollout.adapters.routers.envoy_files import WatchedFiles
+from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.facts import RouteFacts
 from rollout.errors import RouterUnavailable
-
-if TYPE_CHECKING:
-    from rollout.engine.effects import LeaveRoute, SetWeight
 
 CLUSTER_TIMEOUT_S = 5.0
 _POLL_S = 0.02

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from rollout.contracts.schema.atoms import Array, Atom, Counted
 from rollout.contracts.schema.document import SchemaNode
 from rollout.contracts.schema.evaluated import items_spoken_of
 from rollout.contracts.schema.kinds import counted_of, items_of, size
 from rollout.contracts.schema.problems import Problem, What, problem
-
-if TYPE_CHECKING:
-    from rollout.contracts.schema.relation import Relation
+from rollout.contracts.schema.rule import Comparison
 
 ITEMS_MAX = 64
 """So many first items are looked at one by one."""
 
 
-def is_nothing(relation: Relation, kind: Array, depth: int) -> bool:
+def is_nothing(relation: Comparison, kind: Array, depth: int) -> bool:
     """Whether no array is allowed: too short for itself, or an item that must be there cannot be."""
     if kind.longest is not None and kind.longest < kind.shortest:
         return True
@@ -28,7 +25,7 @@ def is_nothing(relation: Relation, kind: Array, depth: int) -> bool:
     return False
 
 
-def array(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def array(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del loop
     kind, keywords = atom.kind, reader.keywords
     if not isinstance(kind, Array):
@@ -50,7 +47,7 @@ def array(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[Sc
         yield problem(What.NOT_EXPECTED, atom, reader, told, "none such", at="/unevaluatedItems", certain=False)
 
 
-def _items(relation: Relation, kind: Array, reader: SchemaNode) -> Iterable[Problem]:
+def _items(relation: Comparison, kind: Array, reader: SchemaNode) -> Iterable[Problem]:
     said = items_of(reader, strictly=True)
     if said is None:
         return
@@ -64,7 +61,7 @@ def _items(relation: Relation, kind: Array, reader: SchemaNode) -> Iterable[Prob
             yield from relation.contains(kind.at(index), node, below=True)
 
 
-def _counted(relation: Relation, atom: Atom, kind: Array, reader: SchemaNode, wanted: Counted) -> Iterable[Problem]:
+def _counted(relation: Comparison, atom: Atom, kind: Array, reader: SchemaNode, wanted: Counted) -> Iterable[Problem]:
     """`contains`: how many items are like that for sure, and how many may be."""
     if wanted.fewest and not _has_enough(relation, kind, wanted):
         yield problem(What.CONTAINS, atom, reader, "none such for sure", f"at least {wanted.fewest}", at="/contains")
@@ -73,7 +70,7 @@ def _counted(relation: Relation, atom: Atom, kind: Array, reader: SchemaNode, wa
         yield problem(What.CONTAINS, atom, reader, "perhaps more", told, at="/maxContains", certain=False)
 
 
-def _has_enough(relation: Relation, kind: Array, wanted: Counted) -> bool:
+def _has_enough(relation: Comparison, kind: Array, wanted: Counted) -> bool:
     for own in kind.counted:
         if own.fewest >= wanted.fewest and not relation.contains(frozenset({own.like}), wanted.like, below=True):
             return True
@@ -87,7 +84,7 @@ def _has_enough(relation: Relation, kind: Array, wanted: Counted) -> bool:
     return sum(sure) >= wanted.fewest
 
 
-def _has_few(relation: Relation, kind: Array, wanted: Counted) -> bool:
+def _has_few(relation: Comparison, kind: Array, wanted: Counted) -> bool:
     assert wanted.most is not None
     if kind.longest is not None and kind.longest <= wanted.most:
         return True
@@ -102,7 +99,7 @@ def _has_few(relation: Relation, kind: Array, wanted: Counted) -> bool:
     return len(unlike) - sum(unlike) <= wanted.most
 
 
-def _is_all_evaluated(relation: Relation, atom: Atom, kind: Array, reader: SchemaNode) -> bool:
+def _is_all_evaluated(relation: Comparison, atom: Atom, kind: Array, reader: SchemaNode) -> bool:
     """Whether the reader's other keywords surely speak of every item, or what is left over is accepted anyway."""
     rest = reader.child("unevaluatedItems")
     if rest.schema is True:

@@ -6,20 +6,16 @@ whichever of its branches hold. JSON Schema 2020-12 core, 11.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rollout.contracts.schema.atoms import Atom, Items, Members
 from rollout.contracts.schema.document import ANYTHING, SchemaNode
-
-if TYPE_CHECKING:
-    from rollout.contracts.schema.relation import Relation
+from rollout.contracts.schema.rule import Comparison
 
 _IN_PLACE = ("allOf", "anyOf", "oneOf")
 _NAMED_IN_PLACE = ("dependentSchemas", "dependencies")
 
 
 def names_spoken_of(
-    relation: Relation, atom: Atom, node: SchemaNode, seen: frozenset[SchemaNode]
+    relation: Comparison, atom: Atom, node: SchemaNode, seen: frozenset[SchemaNode]
 ) -> tuple[frozenset[str], frozenset[str], bool]:
     """Return the names and patterns that a schema surely evaluates, and whether it evaluates everything."""
     if node in seen or not isinstance(node.schema, dict):
@@ -33,7 +29,7 @@ def names_spoken_of(
     return names, patterns, everything
 
 
-def items_spoken_of(relation: Relation, atom: Atom, node: SchemaNode, seen: frozenset[SchemaNode]) -> int | None:
+def items_spoken_of(relation: Comparison, atom: Atom, node: SchemaNode, seen: frozenset[SchemaNode]) -> int | None:
     """Return how many first items a schema surely evaluates; None for all."""
     if node in seen or not isinstance(node.schema, dict):
         return 0
@@ -51,7 +47,7 @@ def items_spoken_of(relation: Relation, atom: Atom, node: SchemaNode, seen: froz
     return max(counts)
 
 
-def _surely(relation: Relation, atom: Atom, node: SchemaNode) -> list[SchemaNode]:
+def _surely(relation: Comparison, atom: Atom, node: SchemaNode) -> list[SchemaNode]:
     """Return the schemas in place that surely hold for an atom."""
     found = list(node.children("allOf"))
     if (target := node.target()) is not None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from rollout.contracts.schema.atoms import Atom, Object, Value
 from rollout.contracts.schema.document import SchemaNode, made
 from rollout.contracts.schema.evaluated import names_spoken_of
 from rollout.contracts.schema.kinds import members_of, size
 from rollout.contracts.schema.problems import Problem, What, problem
+from rollout.contracts.schema.rule import Comparison
 from rollout.contracts.schema.scalars import found_in
 from rollout.contracts.schema.values import holds
-
-if TYPE_CHECKING:
-    from rollout.contracts.schema.relation import Relation
 
 TEXT = made({"type": "string"})
 
@@ -27,7 +24,7 @@ CASES_MAX = 3
 class Written:
     """What a writer may put into an object."""
 
-    def __init__(self, relation: Relation, kind: Object) -> None:
+    def __init__(self, relation: Comparison, kind: Object) -> None:
         self._relation, self.kind = relation, kind
         declaring = [each for each in kind.members if relation.is_closed(each.owner)]
         self.is_closed = any(each.declares for each in declaring) and all(
@@ -106,7 +103,7 @@ class Written:
         return min(bounds, default=None)
 
 
-def is_nothing(relation: Relation, kind: Object, depth: int) -> bool:
+def is_nothing(relation: Comparison, kind: Object, depth: int) -> bool:
     """Whether no object is allowed: one that must be there cannot be."""
     if kind.required & kind.absent:
         return True
@@ -124,7 +121,7 @@ def is_nothing(relation: Relation, kind: Object, depth: int) -> bool:
     return most is not None and most < kind.fewest
 
 
-def object_(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def object_(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     kind, keywords = atom.kind, reader.keywords
     if not isinstance(kind, Object):
         return
@@ -148,7 +145,7 @@ def _required(atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Prob
             yield problem(what, atom, reader, wrote, "it is required", at="/required", name=name)
 
 
-def _members(relation: Relation, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
+def _members(relation: Comparison, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
     said = members_of(reader)
     if said is None:
         return
@@ -188,7 +185,7 @@ def _cases(patterns: Iterable[str], name: str) -> list[dict[str, bool]]:
 
 
 def _member(
-    relation: Relation, atom: Atom, nodes: frozenset[SchemaNode], wanted: SchemaNode, name: str
+    relation: Comparison, atom: Atom, nodes: frozenset[SchemaNode], wanted: SchemaNode, name: str
 ) -> Iterable[Problem]:
     if wanted.schema is False:
         told = f"{name or 'members of any name'}"
@@ -197,7 +194,7 @@ def _member(
     yield from relation.contains(nodes, wanted, below=True)
 
 
-def _names(relation: Relation, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
+def _names(relation: Comparison, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
     if "propertyNames" not in reader.keywords:
         return
     node = reader.child("propertyNames")
@@ -223,7 +220,7 @@ def _counts(atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Proble
 
 
 def _dependencies(
-    relation: Relation, atom: Atom, written: Written, reader: SchemaNode, loop: frozenset[SchemaNode]
+    relation: Comparison, atom: Atom, written: Written, reader: SchemaNode, loop: frozenset[SchemaNode]
 ) -> Iterable[Problem]:
     """What must hold if a member is there."""
     del loop
@@ -249,7 +246,7 @@ def _needed(atom: Atom, name: str) -> list[SchemaNode]:
     return [own for node in atom.nodes for keyword in keywords if (own := node.named(keyword).get(name)) is not None]
 
 
-def _unevaluated(relation: Relation, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
+def _unevaluated(relation: Comparison, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
     rest = reader.child("unevaluatedProperties")
     if rest.schema is True:
         return

@@ -7,7 +7,7 @@ at again without it, until nothing changes: the greatest fixpoint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from rollout.contracts.schema.document import SchemaDocument, SchemaNode
 from rollout.contracts.schema.expand import TooMany, atoms_of
 from rollout.contracts.schema.keywords import Dialect, said_by
 from rollout.contracts.schema.problems import Problem, What, problem, shown
+from rollout.contracts.schema.rule import Comparison, Rule
 from rollout.contracts.schema.sameness import Sameness
 from rollout.contracts.schema.validator import says
 from rollout.contracts.schema.values import holds
@@ -216,7 +217,7 @@ def _is_known(reader: SchemaNode) -> bool:
     return not reader.pointer or own in (Dialect.UNSAID, reader.document.dialect)
 
 
-def _reference(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def _reference(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     keywords = reader.keywords
     for key in ("$dynamicRef", "$recursiveRef"):
         if key in keywords:
@@ -229,8 +230,6 @@ def _reference(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozens
     else:
         yield from relation.admits(atom, target, loop)
 
-
-Rule = Callable[[Relation, Atom, SchemaNode, frozenset[SchemaNode]], Iterable[Problem]]
 
 _RULES: tuple[Rule, ...] = (
     scalars.type_,

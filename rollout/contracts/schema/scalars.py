@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rollout.contracts.schema.atoms import Atom, Number, Text, Value, type_of
 from rollout.contracts.schema.automaton import Undecidable
@@ -13,11 +13,9 @@ from rollout.contracts.schema.keywords import Dialect
 from rollout.contracts.schema.kinds import size
 from rollout.contracts.schema.patterns import is_within, matches
 from rollout.contracts.schema.problems import Problem, What, problem, shown
+from rollout.contracts.schema.rule import Comparison
 from rollout.contracts.schema.validator import fraction
 from rollout.contracts.schema.values import distinct, holds
-
-if TYPE_CHECKING:
-    from rollout.contracts.schema.relation import Relation
 
 PYTHON_TYPE = "x-python-type"
 """Our own keyword: what a value is in the agent where its JSON says less, such as `set` or a library's type."""
@@ -34,7 +32,7 @@ LOOSE_FORMATS = frozenset({"binary", "password", "byte", "textarea", "markdown"}
 NUMBER_FORMATS = frozenset({"int32", "int64", "uint32", "uint64", "float", "double", "decimal"})
 
 
-def type_(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def type_(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del relation, loop
     said = reader.keywords.get("type")
     if said is None:
@@ -48,7 +46,7 @@ def type_(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[Sc
     return [problem(What.TYPE, atom, reader, own, " or ".join(map(str, types)), at="/type")]
 
 
-def python_type(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def python_type(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     """What JSON cannot tell apart and stores can: a set or a list, or a type that a library keeps as its own."""
     del relation, loop
     own = {said for node in atom.nodes if (said := node.keywords.get(PYTHON_TYPE)) is not None}
@@ -59,7 +57,9 @@ def python_type(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozen
     yield problem(What.TYPE, atom, reader, told, str(wanted or reader.keywords["type"]), at=f"/{PYTHON_TYPE}")
 
 
-def python_types(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def python_types(
+    relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]
+) -> Iterable[Problem]:
     """Likewise for a single value that is accepted as JSON: by the branch that is meant for it."""
     if reader in loop or not isinstance(reader.schema, dict):
         return []
@@ -76,7 +76,7 @@ def python_types(relation: Relation, atom: Atom, reader: SchemaNode, loop: froze
     return list(python_type(relation, atom, reader, loop))
 
 
-def values(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def values(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     """`enum` and `const`: whatever is not one of few values is too much."""
     del relation, loop
     keywords = reader.keywords
@@ -90,7 +90,7 @@ def values(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[S
         yield problem(What.VALUE, atom, reader, f"any {atom.type}", shown(allowed), at=f"/{key}")
 
 
-def number(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def number(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del relation, loop
     kind, keywords = atom.kind, reader.keywords
     if not isinstance(kind, Number):
@@ -136,7 +136,7 @@ def _divides(kind: Number, wanted: Any) -> bool:
     return few is not None and all(each % wanted == 0 for each in few)
 
 
-def text(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def text(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del loop
     kind, keywords = atom.kind, reader.keywords
     if not isinstance(kind, Text):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rollout.contracts.schema.atoms import Array, Atom, Number, Object, Value
 from rollout.contracts.schema.document import SchemaNode, made, plain
 from rollout.contracts.schema.objects import Written
 from rollout.contracts.schema.problems import Problem, What, problem
-
-if TYPE_CHECKING:
-    from rollout.contracts.schema.relation import Relation
+from rollout.contracts.schema.rule import Comparison
 
 SPLITS_MAX = 3
 """So many times an atom is split, to find each part a branch of its own."""
@@ -20,26 +18,26 @@ SPLITS_MAX = 3
 PARTS_MAX = 64
 
 
-def all_of(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def all_of(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     for branch in reader.children("allOf"):
         yield from relation.admits(atom, branch, loop)
 
 
-def any_of(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def any_of(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     branches = reader.children("anyOf")
     if not branches or _says_the_same(relation, atom, reader, "anyOf"):
         return ()
     return _some(relation, atom, reader, branches, loop, exactly_one=False, splits=SPLITS_MAX)
 
 
-def one_of(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def one_of(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     branches = reader.children("oneOf")
     if not branches or _says_the_same(relation, atom, reader, "oneOf"):
         return ()
     return _some(relation, atom, reader, branches, loop, exactly_one=True, splits=SPLITS_MAX)
 
 
-def _says_the_same(relation: Relation, atom: Atom, reader: SchemaNode, keyword: str) -> bool:
+def _says_the_same(relation: Comparison, atom: Atom, reader: SchemaNode, keyword: str) -> bool:
     """Whether one of the atom's schemas has the very same keyword, branch by branch."""
     if any(node.document is reader.document and node == reader for node in atom.nodes):
         return True
@@ -52,7 +50,7 @@ def _says_the_same(relation: Relation, atom: Atom, reader: SchemaNode, keyword: 
 
 
 def _some(
-    relation: Relation,
+    relation: Comparison,
     atom: Atom,
     reader: SchemaNode,
     branches: list[SchemaNode],
@@ -103,7 +101,7 @@ def _is_other_kind(found: Problem, reader: SchemaNode) -> bool:
     return (found.what is What.TYPE and depth <= 3) or (found.what in (What.VALUE, What.UNION) and depth <= 5)
 
 
-def _parts(relation: Relation, atom: Atom, branches: list[SchemaNode]) -> list[Atom]:
+def _parts(relation: Comparison, atom: Atom, branches: list[SchemaNode]) -> list[Atom]:
     """Split an atom by what its members may be; nothing where that leads nowhere."""
     kind = atom.kind
     if isinstance(kind, Number) and (few := kind.few()) is not None:
@@ -126,7 +124,7 @@ def _parts(relation: Relation, atom: Atom, branches: list[SchemaNode]) -> list[A
     return []
 
 
-def _tags(relation: Relation, nodes: frozenset[SchemaNode]) -> list[Any]:
+def _tags(relation: Comparison, nodes: frozenset[SchemaNode]) -> list[Any]:
     """Return schemas of our own that together cover what a member may be; none where it is of one kind only."""
     atoms = relation.atoms(nodes)
     tags: dict[Any, Any] = {}
@@ -146,7 +144,7 @@ def _names(branch: SchemaNode) -> Iterator[str]:
         yield from node.named("properties")
 
 
-def _with(relation: Relation, atom: Atom, schema: dict[str, Any], absent: str = "") -> list[Atom]:
+def _with(relation: Comparison, atom: Atom, schema: dict[str, Any], absent: str = "") -> list[Atom]:
     """Return the parts of an object atom for which one more schema holds."""
     found = relation.atoms(atom.nodes | {made({"type": "object", **schema})})
     kept = []
@@ -157,7 +155,7 @@ def _with(relation: Relation, atom: Atom, schema: dict[str, Any], absent: str = 
     return kept
 
 
-def negation(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def negation(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del loop
     if "not" not in reader.keywords:
         return
@@ -173,7 +171,7 @@ def negation(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset
     yield problem(What.NEGATION, atom, reader, f"perhaps such a {atom.type}", "none such", at="/not", certain=certain)
 
 
-def conditional(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
+def conditional(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     keywords = reader.keywords
     if "if" not in keywords or not {"then", "else"} & keywords.keys():
         return
@@ -189,6 +187,6 @@ def conditional(relation: Relation, atom: Atom, reader: SchemaNode, loop: frozen
         yield from relation.admits(atom, reader.child("else"), loop)
 
 
-def _same_condition(relation: Relation, node: SchemaNode, reader: SchemaNode) -> bool:
+def _same_condition(relation: Comparison, node: SchemaNode, reader: SchemaNode) -> bool:
     keys = {"if", "then", "else"} & reader.keywords.keys()
     return all(key in node.keywords and relation.same(node.child(key), reader.child(key)) for key in keys)
