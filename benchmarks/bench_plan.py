@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from rollout.engine.analysis.evidence import Sight, after_look
 from rollout.engine.analysis.lifecycle import fresh
 from rollout.engine.analysis.verdict import Thresholds, judge
-from rollout.engine.facts import Counters, Facts, KpiReading, Round, RouteFacts
+from rollout.engine.facts import Counters, Facts, KpiReading, Round
 from rollout.engine.plan import plan
+from rollout.engine.route_facts import OwnRoute
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import policy_spec
 from rollout.model.rollout import Rollout
@@ -65,9 +66,11 @@ def main() -> None:
         reading = KpiReading(stable=arm, candidate=Counters({"q|bad": count * 6}, {"q|total": count * 120}))
         bp = rollout.status.latest.traffic.wanted_bp
         candidate = rollout.status.candidate_version
-        route = RouteFacts("route", True, "v1", candidate, bp if candidate else None)
+        route = OwnRoute(
+            "route", reachable=True, stable="v1", candidate=candidate, candidate_bp=bp if candidate else None
+        )
         kpis = {kpi.name: reading for kpi in policy.kpis}
-        return Facts((route,), {"v1": "", "v2": ""}, Round(kpis, reading), (), ("v1", "v2"))
+        return Facts((route,), ready={"v1": "", "v2": ""}, round=Round(kpis, reading), versions=("v1", "v2"))
 
     for _ in range(60):
         made = plan(rollout, policy, facts(), now)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rollout.engine.facts import Counters, Facts, KpiReading, Round, RouteFacts
+from rollout.engine.facts import Counters, Facts, KpiReading, Round
 from rollout.engine.plan import plan
 from rollout.engine.requeue import is_sample_due
+from rollout.engine.route_facts import OwnRoute
 from rollout.engine.routes.wanted import in_force, wanted_route
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import Metadata, RolloutSpec
@@ -31,7 +32,7 @@ STEP_S = 10.0
 COST = 0.001
 """What a request costs, in the unit of a spend cap."""
 LIMIT_S = 48 * 3600.0
-NOBODY = RouteFacts("route", reachable=True, stable="v1", candidate_bp=0)
+NOBODY = OwnRoute("route", reachable=True, stable="v1", candidate_bp=0)
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,15 @@ def carry_out(case: Case, seed: int) -> tuple[str, float]:
     totals = {(arm, kpi.name, what): 0.0 for arm in "cs" for kpi in policy.kpis for what in ("bad", "all")}
     while (now - begun).total_seconds() < LIMIT_S:
         round_ = reading(policy, totals) if is_sample_due(rollout.status, now) else None
-        made = plan(rollout, policy, Facts((route,), {}, round_, (), ("v1", "v2")), now)
+        made = plan(rollout, policy, Facts((route,), round=round_, versions=("v1", "v2")), now)
         rollout = Rollout(rollout.metadata, spec, made.status)
         for effect in made.effects:
-            route = RouteFacts(
+            route = OwnRoute(
                 "route",
-                True,
-                effect.stable,
-                effect.candidate,
-                effect.candidate_bp,
+                reachable=True,
+                stable=effect.stable,
+                candidate=effect.candidate,
+                candidate_bp=effect.candidate_bp,
                 preview_header=effect.preview_header,
             )
         wanted = wanted_route(made.status)

@@ -15,8 +15,9 @@ from math import log, log1p
 import yaml
 
 from rollout.engine.effects import SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, Counters, KpiReading, Round, RouteFacts, Told
+from rollout.engine.facts import Calendar, CheckFact, Command, Counters, KpiReading, Round, Told
 from rollout.engine.planned import Plan
+from rollout.engine.route_facts import OwnRoute
 from rollout.errors import RecordsUnavailable, RouterUnavailable
 from rollout.model.agent_state import Census
 from rollout.model.api.gates import Gates
@@ -92,14 +93,20 @@ class FakeRouter:
     def leave(self, effect) -> None:
         raise AssertionError("only routes of others are left")
 
-    def observe(self) -> RouteFacts:
+    def observe(self) -> OwnRoute:
         if self.down:
-            return RouteFacts("route", reachable=False, problem="connection refused")
+            return OwnRoute("route", reachable=False, problem="connection refused")
         now = self.in_force
         if now is None:
-            return RouteFacts("route", reachable=True)
-        return RouteFacts(
-            "route", True, now.stable, now.candidate, now.candidate_bp, self.active, preview_header=now.preview_header
+            return OwnRoute("route", reachable=True)
+        return OwnRoute(
+            "route",
+            reachable=True,
+            active=self.active,
+            stable=now.stable,
+            candidate=now.candidate,
+            candidate_bp=now.candidate_bp,
+            preview_header=now.preview_header,
         )
 
     def apply(self, weight: SetWeight) -> None:

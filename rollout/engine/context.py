@@ -12,6 +12,7 @@ from rollout.engine.analysis.verdict import Thresholds
 from rollout.engine.effects import Effect
 from rollout.engine.facts import Facts
 from rollout.engine.messages import weight
+from rollout.engine.route_facts import BorrowedRoute, borrowed
 from rollout.engine.strategy import ReleaseStrategy, strategy_of
 from rollout.engine.transitions import BACK, TABLE, Event, follow
 from rollout.model.api.policy import PolicySpec
@@ -80,9 +81,14 @@ class PlanContext:
         return self.strategy.switches and self.release.traffic.wanted_bp == 0
 
     @property
+    def borrowed(self) -> list[BorrowedRoute]:
+        """The routes that are somebody else's."""
+        return borrowed(self.facts.routes)
+
+    @property
     def preview_header(self) -> str | None:
         """The header that a preview answers to; a route that is only borrowed has none."""
-        return None if any(route.is_adopted for route in self.facts.routes) else self.strategy.preview_header
+        return None if self.borrowed else self.strategy.preview_header
 
     @property
     def is_standby(self) -> bool:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from rollout.engine.route_facts import RouteFacts
 from rollout.model.agent_state import Census
 from rollout.model.status.conditions import Condition
-from rollout.model.status.traffic import RuleIdentity
 from rollout.model.status.vocabulary import Reason
-from rollout.model.units import FULL_BP
 
 Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"]
 
@@ -33,62 +32,6 @@ class Command:
     step: int | None = None
     version: str | None = None
     plan: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RouteFacts:
-    """The route as it is in force now.
-
-    reachable: whether the router answers. stable, candidate: the versions it splits between. candidate_bp: the
-    candidate's share. active: requests under way by version, where the router counts them. preview_header: by which
-    header the candidate can be reached beforehand, if it can.
-
-    is_adopted: whether the route is somebody else's: only two weights in it are ours, and only during a rollout. Of
-    such a route these are known instead. gone: whether it is not there at all, so that nothing of ours is in it.
-    rule: which rule was chosen. shares: what each version's backend gets, in basis points, also 0. programmed: whether
-    whoever carries the route out says that it has taken it up, or says nothing; waiting: why not. accepted: whether it
-    is carried out at all, though a reference in it may not resolve. denied: the API server's words, if it denied the
-    last write. base: what the weights of our versions add up to; usual_base: what they are written on where that cannot
-    express a step; absent: the versions whose backend names no weight. managed: whether a backend that is missing is
-    added to it; missing: the versions that have none. owned: whether fields of the route are recorded as written by
-    this controller. ports: by version, where its backend names a port. notes: what users should know before traffic
-    moves. reason: why it is not reachable.
-    """
-
-    name: str
-    reachable: bool
-    stable: str | None = None
-    candidate: str | None = None
-    candidate_bp: int | None = None
-    active: Mapping[str, int] = field(default_factory=dict)
-    problem: str = ""
-    preview_header: str | None = None
-    reason: Reason = Reason.ROUTER_DOWN
-    is_adopted: bool = False
-    gone: bool = False
-    shares: Mapping[str, int] | None = None
-    rule: RuleIdentity | None = None
-    programmed: bool = True
-    accepted: bool = True
-    waiting: str = ""
-    denied: str = ""
-    base: int | None = None
-    usual_base: int = 0
-    absent: tuple[str, ...] = ()
-    managed: bool = False
-    missing: tuple[str, ...] = ()
-    owned: bool = False
-    ports: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def owner(self) -> str | None:
-        """The version that has all the traffic, if one has."""
-        if self.shares is not None:
-            return next((version for version, share in self.shares.items() if share == FULL_BP), None)
-        if self.stable is None or self.candidate_bp not in (None, 0, FULL_BP):
-            return None
-        return self.candidate if self.candidate_bp == FULL_BP else self.stable
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Protocol
 
 from rollout.engine.effects import LeaveRoute, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, Round, RouteFacts, Told
+from rollout.engine.facts import Calendar, CheckFact, Command, Round, Told
 from rollout.engine.planned import Plan
+from rollout.engine.route_facts import RouteFacts
 from rollout.model.agent_state import Census
 from rollout.model.api.gates import Gates
 from rollout.model.api.kpi import Kpi

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from rollout.engine.context import read_pinned
-from rollout.engine.facts import Calendar, Command, Facts, ResourceFacts, Round, RouteFacts, Told
+from rollout.engine.facts import Calendar, Command, Facts, ResourceFacts, Round, Told
 from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, States, Workloads
 from rollout.engine.requeue import is_sample_due
+from rollout.engine.route_facts import BorrowedRoute, RouteFacts
 from rollout.errors import ClusterUnavailable, Unavailable
 from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
@@ -76,7 +77,7 @@ class Observation:
                 self.warned.add("observe")
                 _LOG.exception("internal error: please report it", route=router.name)
             told = f"it cannot be read: an internal error ({type(error).__name__})"
-            return RouteFacts(router.name, reachable=False, is_adopted=True, problem=told, reason=Reason.FAULT)
+            return BorrowedRoute(router.name, reachable=False, problem=told, reason=Reason.FAULT)
 
     def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, Told]:
         return {} if self.states is None else self.states.contracts(rollout, both)

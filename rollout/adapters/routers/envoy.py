@@ -22,7 +22,7 @@ from rollout.adapters.routers.envoy_config import (
 )
 from rollout.adapters.routers.envoy_files import WatchedFiles
 from rollout.engine.effects import LeaveRoute, SetWeight
-from rollout.engine.facts import RouteFacts
+from rollout.engine.route_facts import OwnRoute
 from rollout.errors import RouterUnavailable
 
 CLUSTER_TIMEOUT_S = 5.0
@@ -59,16 +59,16 @@ class EnvoyRouter:
     def leave(self, effect: LeaveRoute) -> None:
         """Do nothing: this Envoy is the rollout's own."""
 
-    def observe(self) -> RouteFacts:
+    def observe(self) -> OwnRoute:
         """Return what Envoy has in force now, by its own word."""
         try:
             dump = json.loads(self._process.get("/config_dump?resource=dynamic_route_configs"))
             stats = self._process.get(r"/stats?filter=^cluster\..*\.upstream_rq_active$")
         except RouterUnavailable as error:
-            return RouteFacts(name=self._rollout, reachable=False, problem=str(error))
+            return OwnRoute(name=self._rollout, reachable=False, problem=str(error))
         except ValueError:
             problem = "Envoy's admin page does not answer with JSON"
-            return RouteFacts(name=self._rollout, reachable=False, problem=problem)
+            return OwnRoute(name=self._rollout, reachable=False, problem=problem)
         facts = read_routes(self._rollout, dump, read_active(self._rollout, stats))
         if self._process.has_preview_listener:
             led_to = read_preview(self._rollout, dump)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rollout.engine.effects import SetWeight
-from rollout.engine.facts import RouteFacts
+from rollout.engine.route_facts import OwnRoute
 from rollout.model.units import FULL_BP
 
 _TYPE = "type.googleapis.com/envoy."
@@ -161,7 +161,7 @@ def _route_configuration(name: str, entries: list[dict[str, Any]]) -> dict[str, 
     }
 
 
-def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]) -> RouteFacts:
+def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]) -> OwnRoute:
     """Return what is in force from Envoy's own configuration dump.
 
     A dump of another shape than ours is a route that somebody else wrote: reachable, with no version known.
@@ -176,8 +176,8 @@ def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]
         (stable, _), (candidate, share) = split[0], split[1] if len(split) > 1 else (None, 0)
         share_bp = round(FULL_BP * share / total)
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
-        return RouteFacts(name=rollout, reachable=True, problem="the route in force is not one of ours", active=active)
-    return RouteFacts(
+        return OwnRoute(name=rollout, reachable=True, problem="the route in force is not one of ours", active=active)
+    return OwnRoute(
         name=rollout,
         reachable=True,
         stable=stable,

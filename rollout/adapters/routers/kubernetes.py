@@ -26,7 +26,7 @@ from rollout.adapters.routers.rule import (
 )
 from rollout.adapters.routers.rule_choice import find_rule
 from rollout.engine.effects import LeaveRoute, SetWeight
-from rollout.engine.facts import RouteFacts
+from rollout.engine.route_facts import BorrowedRoute
 from rollout.errors import (
     ClusterUnavailable,
     Conflict,
@@ -111,23 +111,20 @@ class KubernetesRouter:
     def name(self) -> str:
         return route_name(self.flavour, self.route)
 
-    def observe(self) -> RouteFacts:
+    def observe(self) -> BorrowedRoute:
         """Read the rule as it is in the cache. Never raises."""
         try:
             found, rule = self._find()
         except RuleRefused as refused:
             gone = refused.reason is Reason.ROUTE_NOT_FOUND
             told = str(refused)
-            return RouteFacts(
-                self.name, reachable=False, is_adopted=True, gone=gone, problem=told, reason=refused.reason
-            )
+            return BorrowedRoute(self.name, reachable=False, gone=gone, problem=told, reason=refused.reason)
         problem, reason = self._problem(rule)
         accepted = self.flavour.acceptance(found)
         dialect = self.flavour.dialect
-        return RouteFacts(
+        return BorrowedRoute(
             self.name,
             reachable=True,
-            is_adopted=True,
             problem=problem,
             reason=reason,
             rule=identity_of(found, rule, dialect),

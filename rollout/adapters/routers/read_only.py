@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollout.engine.effects import LeaveRoute, SetWeight
-from rollout.engine.facts import RouteFacts
 from rollout.engine.ports import Router
+from rollout.engine.route_facts import RouteFacts
 
 
 @dataclass(frozen=True)

@@ -40,15 +40,15 @@ def route_is_in_force(context: PlanContext) -> Blocked | None:
         return Blocked(Reason.ROUTER_DOWN, f"the router {down[0].name} does not answer: {down[0].problem}")
     if wrong := down or [route for route in context.facts.routes if route.problem]:
         return Blocked(wrong[0].reason, f"{wrong[0].name}: {wrong[0].problem}")
-    for route in context.facts.routes if context.status.phase is Phase.PREFLIGHT else ():
-        if route.is_adopted and route.owner != wanted.stable:
-            seen = ", ".join(f"{version} {share / 100:g} %" for version, share in sorted((route.shares or {}).items()))
+    for route in context.borrowed if context.status.phase is Phase.PREFLIGHT else ():
+        if route.owner != wanted.stable:
+            seen = ", ".join(f"{version} {share / 100:g} %" for version, share in sorted(route.shares.items()))
             remedy = f"give {wanted.stable}, which is recorded as stable, all the weight"
             return Blocked(Reason.ROUTE_REFUSED, f"{route.name} is in use otherwise ({seen}): {remedy}")
     if in_force(wanted, context.facts.routes):
         return None
     late = [route for route in context.facts.routes if not route.programmed]
-    if context.status.phase is Phase.PREFLIGHT and any(route.is_adopted for route in context.facts.routes):
+    if context.status.phase is Phase.PREFLIGHT and context.borrowed:
         return Blocked(Reason.ROUTE_NOT_ACCEPTED, f"{late[0].name}: {late[0].waiting}") if late else None
     denied = [
         f". {route.name}: the change was denied: {route.denied}" for route in context.facts.routes if route.denied
@@ -59,7 +59,7 @@ def route_is_in_force(context: PlanContext) -> Blocked | None:
 def backends_are_listed(context: PlanContext) -> Blocked | None:
     """A route that is managed gets the candidate's backend last, once everything it refers to is there."""
     candidate = context.status.candidate_version or ""
-    lacking = [route.name for route in context.facts.routes if route.managed and candidate in route.missing]
+    lacking = [route.name for route in context.borrowed if route.managed and candidate in route.missing]
     if not lacking:
         return None
     return Blocked(

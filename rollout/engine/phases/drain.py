@@ -18,9 +18,9 @@ def draining(context: PlanContext) -> None:
     active = sum(route.active.get(old, 0) for route in context.facts.routes)
     reachable = all(route.reachable for route in context.facts.routes)
     late = context.release.deadline is not None and context.now >= context.release.deadline
-    wanted, adopted = wanted_route(status), any(route.is_adopted for route in context.facts.routes)
+    wanted = wanted_route(status)
     restored = wanted is None or is_restored(wanted, context.facts.routes, leaving=context.facts.resource.leaving)
-    if late or (active == 0 and (restored if adopted else reachable)):
+    if late or (active == 0 and (restored if context.borrowed else reachable)):
         told = f"{old} is drained"
         if active:
             told = f"the drain deadline has passed; {active} requests on {old} are still under way"

@@ -49,13 +49,11 @@ def _why_unknown(context: PlanContext) -> str:
     if context.spec.is_local:
         return "say which: `rollout start VERSION --stable VERSION`, or write it as spec.version"
     told = []
-    for route in context.facts.routes:
+    for route in context.borrowed:
         if not route.reachable:
             told.append(f"{route.name}: {route.problem}")
         elif route.owner is None:
-            seen = [
-                f"{version} has {messages.weight(share)}" for version, share in sorted((route.shares or {}).items())
-            ]
+            seen = [f"{version} has {messages.weight(share)}" for version, share in sorted(route.shares.items())]
             told.append(
                 f"{route.name}: {messages.listed(seen) or 'no backend is of a version'}; give one all the weight"
             )

@@ -48,7 +48,6 @@ def _stable_has_all(context: PlanContext) -> bool:
     wanted, asked_at = wanted_route(context.status), context.release.traffic.asked_at
     if wanted is None or asked_at == context.now:
         return False
-    adopted = any(route.is_adopted for route in context.facts.routes)
-    if adopted and asked_at is None:
+    if context.borrowed and asked_at is None:
         return True  # it was never moved
     return is_restored(wanted, context.facts.routes, leaving=context.facts.resource.leaving)

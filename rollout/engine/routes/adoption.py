@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.effects import Effect, LeaveRoute, SetWeight, Wake
-from rollout.engine.facts import RouteFacts
+from rollout.engine.route_facts import BorrowedRoute
 from rollout.engine.routes.wanted import is_as_wanted
 from rollout.model.status.traffic import Base
 from rollout.model.status.vocabulary import Phase, Reason
@@ -29,12 +29,12 @@ def note_routes(context: PlanContext) -> None:
     The rule is chosen while nothing has moved; from then on it is found by its identity, never chosen again.
     """
     status = context.status
-    left = not any(route.owned for route in context.facts.routes)
+    left = not any(route.owned for route in context.borrowed)
     if status.phase in _AT_REST and status.bases and left and not context.decisions:  # they are restored
         context.update(bases={})
     if status.phase not in (Phase.PREFLIGHT, *_AT_REST):
         return
-    adopted = [route for route in context.facts.routes if route.is_adopted and route.reachable]
+    adopted = [route for route in context.borrowed if route.reachable]
     chosen = {route.name: route.rule for route in adopted if route.rule is not None}
     kept = {name: rule for name, rule in status.rules.items() if name in {each.name for each in context.facts.routes}}
     if {**kept, **chosen} != status.rules and context.facts.routes:
@@ -48,7 +48,7 @@ def note_routes(context: PlanContext) -> None:
                 context.record("traffic", message=note)
 
 
-def _note_bases(context: PlanContext, adopted: Iterable[RouteFacts]) -> None:
+def _note_bases(context: PlanContext, adopted: Iterable[BorrowedRoute]) -> None:
     status = context.status
     weights = [step.weight_bp for step in context.strategy.steps]
     bases = dict(status.bases)
@@ -74,7 +74,7 @@ def add_backends(context: PlanContext, wanted: SetWeight) -> tuple[SetWeight, ..
     Only once everything else in the preflight has passed: a reference to what is not there breaks a whole rule.
     """
     candidate = wanted.candidate
-    lacking = [route for route in context.facts.routes if route.managed and candidate in route.missing]
+    lacking = [route for route in context.borrowed if route.managed and candidate in route.missing]
     if candidate is None or not lacking or context.status.reason is not Reason.BACKEND_UNLISTED:
         return ()
     added = dict(context.status.added)
@@ -125,7 +125,7 @@ def note_identities(context: PlanContext) -> None:
 
 def removable(context: PlanContext) -> bool:
     """Whether backends that were added are still listed, for a rollout that is going for good."""
-    return any(_over(context, route) for route in context.facts.routes)
+    return any(_over(context, route) for route in context.borrowed)
 
 
 def leave(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
@@ -137,15 +137,12 @@ def leave(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
         return ()
     effects: list[Effect] = []
     added = dict(context.status.added)
-    for route in context.facts.routes:
-        if (
-            not route.is_adopted
-            or not route.reachable
-            or (context.facts.resource.leaving and not is_as_wanted(wanted, route))
-        ):
+    for route in context.borrowed:
+        moving = context.facts.resource.leaving and not is_as_wanted(wanted, route)
+        if not route.reachable or moving:
             continue
         over = _over(context, route)
-        listed = route.shares or {}
+        listed = route.shares
         kept = tuple(each for each in added.get(route.name, ()) if each in listed)
         if kept:
             added[route.name] = kept
@@ -159,15 +156,15 @@ def leave(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
     return tuple(effects)
 
 
-def _over(context: PlanContext, route: RouteFacts) -> tuple[str, ...]:
+def _over(context: PlanContext, route: BorrowedRoute) -> tuple[str, ...]:
     """Return the versions whose backend was added to a route, and that get nothing there any more."""
     if context.is_standby and not context.facts.resource.leaving:
         return ()
-    stable, shares = context.status.stable_version, route.shares or {}
+    stable, shares = context.status.stable_version, route.shares
     return tuple(
         each for each in context.status.added.get(route.name, ()) if each != stable and shares.get(each, 1) == 0
     )
 
 
-def _names(routes: Iterable[RouteFacts]) -> str:
+def _names(routes: Iterable[BorrowedRoute]) -> str:
     return messages.listed(route.name for route in routes)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.effects import SetWeight
-from rollout.engine.facts import RouteFacts
+from rollout.engine.route_facts import BorrowedRoute, RouteFacts
 from rollout.engine.routes.wanted import is_as_wanted, wanted_route
 from rollout.model.status.traffic import RouteBlock
 from rollout.model.status.vocabulary import Phase, Reason
@@ -39,9 +39,9 @@ def note_blocked(context: PlanContext) -> None:
 
 
 def _found(context: PlanContext, wanted: SetWeight) -> tuple[Reason, str] | None:
-    status, adopted = context.status, [route for route in context.facts.routes if route.is_adopted]
+    status = context.status
     if status.phase in _AT_REST:
-        return _changed_at_rest(context, adopted)
+        return _changed_at_rest(context, context.borrowed)
     if status.phase is Phase.PREFLIGHT:
         return None  # nothing has moved: the gates say what is wrong
     asked_at = context.release.traffic.asked_at
@@ -76,18 +76,18 @@ def _trouble(route: RouteFacts, wanted: SetWeight, *, late: bool) -> tuple[Reaso
     return Reason.ROUTE_NOT_ACCEPTED, route.waiting
 
 
-def _changed_at_rest(context: PlanContext, adopted: Iterable[RouteFacts]) -> tuple[Reason, str] | None:
+def _changed_at_rest(context: PlanContext, routes: Iterable[BorrowedRoute]) -> tuple[Reason, str] | None:
     """Notice that somebody gave traffic to another version than the stable one, after all was over."""
     stable = context.status.stable_version
     told = []
-    for route in adopted:
+    for route in routes:
         if not route.reachable:
             if route.reason is Reason.ROUTER_DOWN:
                 continue  # it cannot be read for the moment
             return route.reason, f"{stable} is stable, but {route.name} {route.problem}"
         if route.denied and (route.owned or context.status.added.get(route.name)):
             return Reason.ROUTE_WRITE_DENIED, f"{route.name} cannot be left as it was found: {route.denied}"
-        others = {version: share for version, share in (route.shares or {}).items() if share and version != stable}
+        others = {version: share for version, share in route.shares.items() if share and version != stable}
         if others:
             seen = [f"{version} {messages.weight(share)}" for version, share in sorted(others.items())]
             told.append(f"{route.name} sends {messages.listed(seen)} of the traffic elsewhere")

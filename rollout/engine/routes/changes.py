@@ -13,7 +13,7 @@ def changes_of(context: PlanContext) -> tuple[Effect, ...]:
     """Return what brings the world to where the status wants it; nothing where it is there already."""
     woken = wake(context)
     wanted = wanted_route(context.status)
-    if any(route.is_adopted for route in context.facts.routes) and not context.status.is_active:
+    if context.borrowed and not context.status.is_active:
         return leave(context, wanted)  # at rest a route belongs to those whose it is
     return (*woken, *_route_effects(context, wanted))
 
@@ -28,7 +28,7 @@ def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effe
         return leave(context, wanted) if is_restored(wanted, context.facts.routes, leaving=True) else (wanted,)
     if in_force(wanted, context.facts.routes):
         return ()
-    if any(route.is_adopted for route in context.facts.routes):
+    if context.borrowed:
         if context.status.phase is Phase.PREFLIGHT:
             return add_backends(context, wanted)
         if all(route.gone or (route.reachable and is_as_wanted(wanted, route)) for route in context.facts.routes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.effects import SetWeight
-from rollout.engine.facts import RouteFacts
+from rollout.engine.route_facts import OwnRoute, RouteFacts
 from rollout.engine.routes.wanted import in_force, is_as_wanted, wanted_route
 from rollout.engine.start import open_window
 from rollout.engine.transitions import Event, allows
@@ -62,7 +62,7 @@ def _put_back(context: PlanContext, wanted: SetWeight) -> None:
 
 
 def _seen(route: RouteFacts) -> str:
-    if route.shares is None:
+    if isinstance(route, OwnRoute):
         return f"{route.name} has {route.candidate or 'no candidate'} at {messages.weight(route.candidate_bp or 0)}"
     shares = [f"{version} at {messages.weight(share)}" for version, share in sorted(route.shares.items())]
     return f"{route.name} has {messages.listed(shares) or 'no version of ours'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rollout.engine.effects import SetWeight
-from rollout.engine.facts import RouteFacts
+from rollout.engine.route_facts import OwnRoute, RouteFacts
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
 from rollout.model.units import FULL_BP
@@ -32,7 +32,7 @@ def wanted_route(status: Status) -> SetWeight | None:
 
 def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
     """Whether what is written in a route is what is wanted, taken up or not."""
-    if route.shares is None:
+    if isinstance(route, OwnRoute):
         written = (route.stable, route.candidate, route.candidate_bp or 0, route.preview_header)
         return written == (wanted.stable, wanted.candidate, wanted.candidate_bp, wanted.preview_header)
     shares = {wanted.stable: FULL_BP - wanted.candidate_bp}
