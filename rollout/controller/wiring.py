@@ -35,6 +35,7 @@ from rollout.model.api.naming import Naming
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import Metadata
 from rollout.model.api.state_sources import StateStore
+from rollout.model.api.wiring import cluster_spec
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
@@ -166,13 +167,12 @@ def reconciler(
         )
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
         route_kinds.append(flavour.kind.kind)
-    assert spec.metrics.prometheus is not None, "documents were checked before"
     workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write)
     return Reconciler(
         policy_of=lambda _: policy,
         records=records,
         routers=tuple(routers),
-        metrics=shared.sampler.of(key, _source(shared, naming, spec.metrics.prometheus, workloads.pods)),
+        metrics=shared.sampler.of(key, _source(shared, naming, cluster_spec(spec).prometheus, workloads.pods)),
         workloads=workloads,
         gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata, naming),
         clock=CLOCK,

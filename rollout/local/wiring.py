@@ -25,6 +25,7 @@ from rollout.errors import Fault, InvalidInput, RecordsUnavailable, RouterUnavai
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.api.state_sources import StateStore
+from rollout.model.api.wiring import local_spec
 from rollout.model.rollout import Rollout
 from rollout.runtime.clock import CLOCK
 from rollout.runtime.reconciler import Reconciler
@@ -52,7 +53,7 @@ def wiring(spec: RolloutSpec) -> RolloutSpec:
 
 
 def _envoy_of(rollout: Rollout, directory: Path, http: Pages) -> ManagedEnvoy | ExternalEnvoy:
-    name, envoy = rollout.metadata.name, rollout.spec.envoy
+    name, envoy = rollout.metadata.name, local_spec(rollout.spec).envoy
     if envoy.listen is not None:
         return ManagedEnvoy(name, envoy.listen, directory / name, http, envoy.preview)
     assert envoy.admin is not None
@@ -65,7 +66,7 @@ class LocalWiring:
 
     def __init__(self, rollout: Rollout, directory: Path) -> None:
         spec, self._name = rollout.spec, rollout.metadata.name
-        self._rollout = rollout
+        self._rollout, self._local = rollout, local_spec(spec)
         self._close = ExitStack()
         http, services = Pages(), Services()
         self._close.callback(http.close)
@@ -75,9 +76,11 @@ class LocalWiring:
         self.envoy = _envoy_of(rollout, directory.resolve(), http)
         endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
         self.router = EnvoyRouter(self._name, spec.conversations.pin_by.header, endpoints, self.envoy)
-        self.metrics = ScrapeSource(self._name, self._pages_of, self.router.stats_page, http, spec.scrape.timeout_s)
+        self.metrics = ScrapeSource(
+            self._name, self._pages_of, self.router.stats_page, http, self._local.scrape.timeout_s
+        )
         self._close.callback(self.metrics.close)
-        preview = f"http://{spec.envoy.preview}" if spec.envoy.preview else ""
+        preview = f"http://{self._local.envoy.preview}" if self._local.envoy.preview else ""
         self.keeper = CheckRunner(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
         self._close.callback(self.keeper.close)
         self._states = StateCollector(ContractReader(services, spec.backends.of).read, _address_of, CLOCK)
@@ -95,7 +98,7 @@ class LocalWiring:
         self._close.close()
 
     def _pages_of(self, version: str) -> tuple[str, ...]:
-        path = self._rollout.spec.scrape.path
+        path = self._local.scrape.path
         return tuple(url.rstrip("/") + path for url in self._rollout.spec.backends.of(version))
 
     def reconciler(self, records: Records, *, moves_traffic: bool = True) -> Reconciler:
@@ -122,7 +125,7 @@ class LocalWiring:
         return faults or self._probe_metrics(stable, candidate)
 
     def _probe_envoy(self) -> list[Fault]:
-        where, envoy = "spec.routes[0].envoy", self._rollout.spec.envoy
+        where, envoy = "spec.routes[0].envoy", self._local.envoy
         if not isinstance(self.envoy, ManagedEnvoy):
             try:
                 self.envoy.ensure()

@@ -1,25 +1,46 @@
-"""Logs: JSON lines on stderr, for programs. People read the screen."""
+"""Logs on stderr: JSON lines for programs, readable lines on a terminal. The standard library's records as well."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
 
-def configure(*, verbose: bool, decisions: bool = False) -> None:
-    """Log warnings; with `decisions` those too; with `verbose` every look."""
+
+def configure(*, verbose: bool, decisions: bool = False, stream: TextIO | None = None) -> None:
+    """Log warnings; with `decisions` those too; with `verbose` every sample. stream: stderr, unless given.
+
+    What libraries log is kept to warnings: in their details they may quote a secret.
+    """
+    out = stream or sys.stderr
     level = logging.DEBUG if verbose else logging.INFO if decisions else logging.WARNING
+    last = _last(out)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[*_SHARED, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=False,
     )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_SHARED, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _last(out: TextIO) -> list[structlog.typing.Processor]:
+    """Return what turns an event into a line."""
+    if out.isatty():
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, sort_keys=False)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

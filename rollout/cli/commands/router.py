@@ -21,11 +21,12 @@ def status(name: OptionalName = None, files: Files = None, state: StateDir = Non
     from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.options import pick, state_of
     from rollout.local.wiring import LocalWiring
+    from rollout.model.api.wiring import local_spec
 
     store = SqliteStore(state_of(state, files))
     rollout = pick(store, name).rollout
     with LocalWiring(rollout, store.directory) as machine:
-        envoy = rollout.spec.envoy
+        envoy = local_spec(rollout.spec).envoy
         facts, listen = machine.router.observe(), envoy.listen or f"its own listeners (admin {envoy.admin})"
     if not facts.reachable:
         typer.echo(f"not running ({facts.problem}); rollout start brings it up on {listen}")
@@ -45,18 +46,20 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
     from rollout.engine.effects import SetWeight
     from rollout.errors import Fault, InvalidInput
     from rollout.local.wiring import LocalWiring
+    from rollout.model.api.wiring import local_spec
     from rollout.model.rollout import Rollout
 
     target = read_target(files_of(files), name)
     spec = target.spec
-    if spec.envoy.directory is None:
+    directory = local_spec(spec).envoy.directory
+    if directory is None:
         remedy = "name your Envoy's admin page and a directory it watches: envoy: {admin: …, directory: …}"
         raise InvalidInput([Fault("spec.routes[0].envoy", "is started by this tool, which configures it", remedy)])
     first = spec.version or spec.backends.versions[0]
     with LocalWiring(Rollout(target.metadata, spec), files_of(files)[0].parent) as machine:
         machine.router.prepare(SetWeight(first))
-    typer.echo(f"wrote the files in {spec.envoy.directory}: everything goes to {first}", err=True)
-    needed = own_envoy(target.metadata.name, spec.envoy.directory)
+    typer.echo(f"wrote the files in {directory}: everything goes to {first}", err=True)
+    needed = own_envoy(target.metadata.name, directory)
     typer.echo("# into your bootstrap; it also needs node.id, node.cluster and an admin page on loopback")
     typer.echo(yaml.safe_dump({"dynamic_resources": needed["dynamic_resources"]}, sort_keys=False), nl=False)
     typer.echo("# into the filter chain of the listener that your users enter by")
@@ -70,6 +73,7 @@ def stop(name: OptionalName = None, files: Files = None, state: StateDir = None)
     from rollout.cli.options import pick, state_of
     from rollout.errors import Busy, Fault, InvalidInput, RouterUnavailable
     from rollout.local.wiring import LocalWiring
+    from rollout.model.api.wiring import local_spec
 
     store = SqliteStore(state_of(state, files))
     row = pick(store, name)
@@ -81,7 +85,7 @@ def stop(name: OptionalName = None, files: Files = None, state: StateDir = None)
         remedy = f"end it first: rollout abort {row.rollout.metadata.name}"
         raise InvalidInput([Fault("router", "users' traffic is split by it: a rollout is under way", remedy)])
     with LocalWiring(row.rollout, store.directory) as machine:
-        ran, listen = machine.envoy.admin() is not None, row.rollout.spec.envoy.listen
+        ran, listen = machine.envoy.admin() is not None, local_spec(row.rollout.spec).envoy.listen
         if listen is None:
             remedy = "end it as you started it"
             raise InvalidInput([Fault("router", "this Envoy is your own: it is never stopped from here", remedy)])

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, StringConstraints
 
-from rollout.model.api.metrics import Metrics, Scrape
+from rollout.model.api.metrics import Metrics
 from rollout.model.api.policy import PolicySpec
-from rollout.model.api.routes import EnvoyRoute, Route
+from rollout.model.api.routes import Route
 from rollout.model.api.state_sources import ContractSource, StateStore
 from rollout.model.base import Document
 from rollout.model.units import Count, Name, Version
@@ -131,15 +131,3 @@ class RolloutSpec(Document):
         if self.is_local:
             return None
         return self.model_dump_json(by_alias=True, exclude_defaults=True, include=WIRING)
-
-    @property
-    def envoy(self) -> EnvoyRoute:
-        """The Envoy of a local rollout."""
-        assert self.routes[0].envoy is not None
-        return self.routes[0].envoy
-
-    @property
-    def scrape(self) -> Scrape:
-        """The metrics pages of a local rollout."""
-        assert self.metrics.scrape is not None
-        return self.metrics.scrape
