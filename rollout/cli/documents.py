@@ -11,7 +11,7 @@ from rollout.cli.adoption import adoption_faults
 from rollout.errors import Fault, InvalidInput
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import Metadata, RolloutSpec
-from rollout.model.api.state_sources import SqliteStore, StateStore
+from rollout.model.api.state_sources import SqliteFile, StateStore
 from rollout.model.documents import Documents, PolicyDocument, RolloutDocument, read_files
 
 Place = Literal["machine", "cluster", ""]
@@ -59,13 +59,13 @@ def _references(rollout: RolloutDocument, documents: Documents) -> list[Fault]:
         remedy = f"add one to spec.backends.endpoints; there are {', '.join(spec.backends.versions)}"
         faults.append(Fault(f"{rollout.where}: spec.version", "has no endpoint", remedy, spec.version))
     if spec.policy_ref is not None:
-        found = _policies(rollout, documents)
-        if not found and not documents.faults and spec.is_local:  # in a cluster it may be there already
+        policies = _policies(rollout, documents)
+        if not policies and not documents.faults and spec.is_local:  # in a cluster it may be there already
             names = ", ".join(sorted({policy.metadata.name for policy in documents.policies})) or "none"
             remedy = f"put it into policies/{spec.policy_ref.name}.yaml beside the file; there is {names}"
             faults.append(Fault(f"{rollout.where}: spec.policyRef.name", "is not found", remedy, spec.policy_ref.name))
-        if len(found) > 1:
-            both = " and ".join(policy.where for policy in found)
+        if len(policies) > 1:
+            both = " and ".join(policy.where for policy in policies)
             faults.append(
                 Fault(f"{rollout.where}: spec.policyRef.name", f"is found twice, in {both}", "name one file with -f")
             )
@@ -117,5 +117,5 @@ def anchored(spec: RolloutSpec, directory: Path) -> RolloutSpec:
         changes["contract"] = spec.contract.model_copy(update={"file": path})
     if spec.state_store is not None and spec.state_store.sqlite is not None:
         path = str(directory / spec.state_store.sqlite.path)
-        changes["state_store"] = StateStore(sqlite=SqliteStore(path=path))
+        changes["state_store"] = StateStore(sqlite=SqliteFile(path=path))
     return spec.model_copy(update=changes)

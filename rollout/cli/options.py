@@ -43,13 +43,13 @@ DEFAULT_FILE = Path("rollout.yaml")
 def files_of(files: list[Path] | None) -> list[Path]:
     """Return the files to read: those named, else rollout.yaml and what lies in policies/ beside it."""
     named = files or [DEFAULT_FILE]
-    found = []
+    paths = []
     for path in named:
-        found += sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
+        paths += sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
     beside = named[0].parent / "policies"
     if beside.is_dir():
-        found += [path for path in sorted(beside.glob("*.yaml")) if path not in found]
-    return found
+        paths += [path for path in sorted(beside.glob("*.yaml")) if path not in paths]
+    return paths
 
 
 def state_of(state: Path | None, files: list[Path] | None) -> Path:
@@ -61,8 +61,8 @@ def pick(store: RolloutStore, name: str | None) -> Row:
     """Return the rollout that is meant. Raises InvalidInput with the names there are."""
     import difflib
 
-    if name is not None and (found := store.get(name)) is not None:
-        return found
+    if name is not None and (outcome := store.get(name)) is not None:
+        return outcome
     rows = {row.rollout.metadata.name: row for row in store.all()}
     if name is None and len(rows) == 1:
         return next(iter(rows.values()))

@@ -26,9 +26,9 @@ def want(shelf: KubernetesStore, version: str, name: str | None, output: Output 
     if not re.match(VERSION_PATTERN, version):
         raise InvalidInput([Fault("VERSION", "is not of the right form", f"it must match {VERSION_PATTERN}", version)])
     row = pick(shelf, name)
-    found = row.rollout.metadata.name
+    outcome = row.rollout.metadata.name
     if row.rollout.spec.version != version:
-        row = shelf.declare(found, version)
+        row = shelf.declare(outcome, version)
     status = row.rollout.status
     if status.stable_version == version:
         typer.echo(f"{version} is stable already", err=True)
@@ -37,5 +37,7 @@ def want(shelf: KubernetesStore, version: str, name: str | None, output: Output 
     if output is Output.JSON:
         typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
     elif output is Output.TEXT:
-        typer.echo(f"{found}: {version} is wanted. Follow it: rollout status --watch {found}, or rollout wait {found}")
+        typer.echo(
+            f"{outcome}: {version} is wanted. Follow it: rollout status --watch {outcome}, or rollout wait {outcome}"
+        )
     return row

@@ -25,14 +25,14 @@ def keeping(side: Side) -> None:
         checks = (side.writes.classes[path].checks, side.reads.classes[path].checks)
         if checks[0] != checks[1] and not side.at:
             side.find(
-                "CHECKS_CHANGED", Severity.UNKNOWN, f"/classes/{path}/checks", *(each or "none" for each in checks)
+                "CHECKS_CHANGED", Severity.UNKNOWN, f"/classes/{path}/checks", *(check or "none" for check in checks)
             )
 
 
 def _elsewhere(side: Side) -> None:
     """Note classes that went and that are annotated nowhere: what is open, or holds a base of theirs, may hold them."""
     known = {path for channel in side.writer.channels.values() for path in channel.classes}
-    is_open = any(_is_open(each) for each in _schemas(side.writer.state.writer))
+    is_open = any(_is_open(schema) for schema in _schemas(side.writer.state.writer))
     for path in sorted(side.writes.classes.keys() - side.reads.classes.keys() - known):
         if is_open or known & set(side.writes.classes[path].bases) or side.writer.functional is not None:
             side.find("CLASS_PATH", Severity.RISK, f"/classes/{path}", path, "is not there")
@@ -68,13 +68,13 @@ def _kinds(side: Side, name: str, one: Channel, two: Channel) -> None:
 def _reducers(side: Side, name: str, one: Channel, two: Channel) -> None:
     where = f"/channels/{name}/reducer"
     known = one.reducer_digest is not None and two.reducer_digest is not None
-    told = (one.reducer or "none", two.reducer or "none")
+    change = (one.reducer or "none", two.reducer or "none")
     if one.reducer != two.reducer:
-        side.find("REDUCER_CHANGED", Severity.RISK, where, *told)
+        side.find("REDUCER_CHANGED", Severity.RISK, where, *change)
     elif known and one.reducer_digest != two.reducer_digest:
-        side.find("REDUCER_CHANGED", Severity.RISK, where, f"{told[0]}, one source", "another")
-    elif not known and any(each is not None and _is_unnamed(each) for each in (one.reducer, two.reducer)):
-        side.find("REDUCER_UNKNOWN", Severity.UNKNOWN, where, *told)
+        side.find("REDUCER_CHANGED", Severity.RISK, where, f"{change[0]}, one source", "another")
+    elif not known and any(reducer is not None and _is_unnamed(reducer) for reducer in (one.reducer, two.reducer)):
+        side.find("REDUCER_UNKNOWN", Severity.UNKNOWN, where, *change)
 
 
 def _is_unnamed(reducer: str) -> bool:
@@ -89,7 +89,7 @@ def _classes(side: Side, name: str, one: Channel, two: Channel) -> None:
         else:
             side.find("SERDE_ALLOWLIST", _strict(side), f"/channels/{name}/classes", path, "is not declared here")
     for path in sorted(set(one.classes) & set(two.classes)):
-        kinds = [each.classes[path].kind for each in (side.writes, side.reads) if path in each.classes]
+        kinds = [form.classes[path].kind for form in (side.writes, side.reads) if path in form.classes]
         if len(set(kinds)) > 1:
             side.find("CLASS_KIND", Severity.BREAK, f"/classes/{path}", *kinds)
 

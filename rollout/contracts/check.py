@@ -31,16 +31,16 @@ def check(
     which waivers are in force; without it none is.
     """
     options = Options(closed_writer=closed_writer)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     if old.is_bare != new.is_bare:
-        found += [unknown("NO_TOPOLOGY", axis) for axis in Axis]
+        findings += [unknown("NO_TOPOLOGY", axis) for axis in Axis]
     for axis, writes, reads in ((Axis.BACKWARD, old, new), (Axis.FORWARD, new, old)):
-        found += _direction(Side(axis, writes, reads, writes, reads, options))
-    found = list(dict.fromkeys(found))
+        findings += _direction(Side(axis, writes, reads, writes, reads, options))
+    findings = list(dict.fromkeys(findings))
     if today is not None:
-        found = [waived(each, tuple(waivers), today) for each in found]
+        findings = [waived(finding, tuple(waivers), today) for finding in findings]
     scope = "shape" if old.is_bare and new.is_bare else "whole"
-    return verdict(found, scope=scope)
+    return verdict(findings, scope=scope)
 
 
 def _direction(side: Side) -> list[Finding]:
@@ -48,10 +48,10 @@ def _direction(side: Side) -> list[Finding]:
     bare = side.writes.is_bare or side.reads.is_bare
     if names[0] != names[1] and not bare:
         side.find("FRAMEWORK_CHANGED", Severity.UNKNOWN, "/framework/name", *names)
-        return side.found
+        return side.findings
     surroundings(side)
     _graph(side, bare=bare)
-    return side.found
+    return side.findings
 
 
 def _graph(side: Side, *, bare: bool) -> None:
@@ -69,19 +69,25 @@ def unknown(code: str, axis: Axis) -> Finding:
     return Finding(code=code, direction=axis, severity=Severity.UNKNOWN, pointer="", hint=HINTS[code])
 
 
-def verdict(found: Iterable[Finding], scope: str = "whole") -> CompatibilityVerdict:
+def verdict(outcome: Iterable[Finding], scope: str = "whole") -> CompatibilityVerdict:
     """Return what findings come to. Whoever hops reads in both directions: it is no safer than either."""
-    findings = tuple(sorted(found, key=lambda each: (-each.severity.rank, each.direction, each.pointer, each.code)))
-    open_ = [each for each in findings if not each.waived_by]
+    findings = tuple(
+        sorted(outcome, key=lambda finding: (-finding.severity.rank, finding.direction, finding.pointer, finding.code))
+    )
+    open_ = [finding for finding in findings if not finding.waived_by]
     backward, forward = (_worst(open_, axis) for axis in (Axis.BACKWARD, Axis.FORWARD))
-    hop = max(_worst(open_, Axis.HOP), backward, forward, key=lambda each: each.rank)
+    hop = max(_worst(open_, Axis.HOP), backward, forward, key=lambda finding: finding.rank)
     return CompatibilityVerdict.model_validate(
         {"backward": backward, "forward": forward, "hop": hop, "scope": scope, "findings": findings}
     )
 
 
-def _worst(found: Iterable[Finding], axis: Axis) -> Severity:
-    return max((each.severity for each in found if each.direction is axis), key=lambda s: s.rank, default=Severity.OK)
+def _worst(findings: Iterable[Finding], axis: Axis) -> Severity:
+    return max(
+        (finding.severity for finding in findings if finding.direction is axis),
+        key=lambda s: s.rank,
+        default=Severity.OK,
+    )
 
 
 def missing() -> CompatibilityVerdict:

@@ -30,7 +30,7 @@ class Side:
     options: Options
     at: str = ""
     budget: Budget = field(default_factory=Budget)
-    found: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     @cached_property
     def written(self) -> SchemaDocument:
@@ -70,7 +70,7 @@ class Side:
         """Note a finding. wrote, reads: in words; told as old and new, whichever they are."""
         prefix = "".join(f"{step}/" for step in self.at.split("/subgraphs/")[1:])
         old, new = (wrote, reads) if self.is_backward else (reads, wrote)
-        self.found.append(
+        self.findings.append(
             Finding(
                 code=code,
                 direction=axis or self.axis,

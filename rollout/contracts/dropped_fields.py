@@ -19,15 +19,15 @@ def lost(
     try:
         walk.go(frozenset({writer}), frozenset({reader}), 0)
     except (TooMany, RecursionError):
-        return walk.found or [("", "?")]
-    return walk.found[:LOSSES_MAX]
+        return walk.losses or [("", "?")]
+    return walk.losses[:LOSSES_MAX]
 
 
 class _Walk:
     def __init__(self, relation: Relation) -> None:
         self._relation = relation
         self._seen: set[tuple[frozenset[SchemaNode], frozenset[SchemaNode]]] = set()
-        self.found: list[tuple[str, str]] = []
+        self.losses: list[tuple[str, str]] = []
 
     def go(self, writer: frozenset[SchemaNode], reader: frozenset[SchemaNode], depth: int) -> None:
         if (writer, reader) in self._seen or depth > DEPTH_MAX or not writer or not reader:
@@ -41,25 +41,25 @@ class _Walk:
             if isinstance(atom.kind, Object) and known:
                 self._members(atom.kind, known, depth)
             if isinstance(atom.kind, Array):
-                self._items(atom.kind, [each.kind for each in others if isinstance(each.kind, Array)], depth)
+                self._items(atom.kind, [other.kind for other in others if isinstance(other.kind, Array)], depth)
 
     def _members(self, written: Object, known: list[Object], depth: int) -> None:
-        keeps = any(_keeps_everything(each) for each in known)
+        keeps = any(_keeps_everything(member) for member in known)
         for members in written.members:
             for name, node in sorted(members.names.items()):
                 if name in written.absent or node.schema is False:
                     continue
-                same = [each.names[name] for kind in known for each in kind.members if name in each.names]
+                same = [member.names[name] for kind in known for member in kind.members if name in member.names]
                 if same:
                     self.go(frozenset({node}), frozenset(same), depth + 1)
-                elif not keeps and (place := (members.owner.pointer, name)) not in self.found:
-                    self.found.append(place)
+                elif not keeps and (place := (members.owner.pointer, name)) not in self.losses:
+                    self.losses.append(place)
             if members.others is not None and members.others.schema not in (True, False):
-                rest = [each.others for kind in known for each in kind.members if each.others is not None]
+                rest = [member.others for kind in known for member in kind.members if member.others is not None]
                 self.go(frozenset({members.others}), frozenset(rest), depth + 1)
 
     def _items(self, written: Array, known: list[Array], depth: int) -> None:
-        for index in range(min(written.told + 1, DEPTH_MAX)):
+        for index in range(min(written.declared + 1, DEPTH_MAX)):
             others = frozenset(node for kind in known for node in kind.at(index))
             self.go(written.at(index), others, depth + 1)
 
@@ -68,5 +68,5 @@ def _keeps_everything(kind: Object) -> bool:
     """Whether a reader keeps members that it does not know: it says so, or lists none at all."""
     if not kind.members:
         return True
-    says = [each for each in kind.members if each.others is not None and each.others.schema is not False]
-    return bool(says) or not any(each.declares or each.others is not None for each in kind.members)
+    says = [member for member in kind.members if member.others is not None and member.others.schema is not False]
+    return bool(says) or not any(member.declares or member.others is not None for member in kind.members)

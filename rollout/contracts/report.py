@@ -53,7 +53,7 @@ def _affected(finding: Finding) -> str:
 
 def reason(verdict: CompatibilityVerdict, axis: Axis) -> str:
     """Say in a few words what makes a direction what it is: the worst finding, and how many more there are."""
-    worst = sorted(verdict.worst(axis), key=lambda each: (not each.pointer, -(each.affected or 0)))
+    worst = sorted(verdict.worst(axis), key=lambda finding: (not finding.pointer, -(finding.affected or 0)))
     if not worst:
         return ""
     first = worst[0]
@@ -65,11 +65,11 @@ def reason(verdict: CompatibilityVerdict, axis: Axis) -> str:
 
 def remedy(verdict: CompatibilityVerdict, axis: Axis) -> str:
     """Return what to do about the worst finding of a direction."""
-    worst = sorted(verdict.worst(axis), key=lambda each: (not each.pointer, -(each.affected or 0)))
+    worst = sorted(verdict.worst(axis), key=lambda finding: (not finding.pointer, -(finding.affected or 0)))
     return worst[0].hint if worst else ""
 
 
 def brief(verdict: CompatibilityVerdict, axes: Iterable[Axis]) -> str:
     """Say in one sentence what is wrong, direction by direction."""
-    told = [(axis, verdict.of(axis)) for axis in axes if verdict.of(axis) is not Severity.OK]
-    return "; ".join(f"{axis} {severity}: {reason(verdict, axis)}" for axis, severity in told)
+    verdicts = [(axis, verdict.of(axis)) for axis in axes if verdict.of(axis) is not Severity.OK]
+    return "; ".join(f"{axis} {severity}: {reason(verdict, axis)}" for axis, severity in verdicts)

@@ -19,8 +19,8 @@ def surroundings(side: Side) -> None:
     migrator = (side.reads if side.is_backward else side.writes).store.migrator
     if migrator is not None and migrator.write_back and not side.is_backward:
         for axis in (Axis.FORWARD, Axis.HOP):
-            told = (f"{migrator.name} writes back", "reads what was there")
-            side.find("MIGRATOR_WRITE_BACK", Severity.BREAK, "/store/migrator", *told, axis=axis)
+            change = (f"{migrator.name} writes back", "reads what was there")
+            side.find("MIGRATOR_WRITE_BACK", Severity.BREAK, "/store/migrator", *change, axis=axis)
 
 
 def _stores(side: Side) -> None:

@@ -47,7 +47,7 @@ def _undeclared(side: Side) -> None:
     """Where a graph declares no keys, its code decides: the same code reads the same."""
     one, two = ({name: node.digest for name, node in graph.nodes.items()} for graph in (side.writer, side.reader))
     schemas = (side.writer.state.writer, side.reader.state.reader)
-    declares = all(isinstance(each, dict) and "properties" in each for each in schemas)
+    declares = all(isinstance(schema, dict) and "properties" in schema for schema in schemas)
     if ROOT in side.writer.channels and not declares and (one != two or None in one.values()):
         side.find("UNDECIDABLE", Severity.UNKNOWN, "/state/reader", "no keys are declared", "and the code has changed")
 
@@ -56,8 +56,8 @@ def _losses(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
     """A reader that does not know a key drops it when it writes: on the way back it is gone."""
     for pointer, name in lost(writer, reader, side.options, side.budget):
         code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
-        told = (f"writes {name}", "drops it at its next turn")
-        side.find(code, Severity.RISK, f"/state/writer{pointer}/properties/{name}", *told, axis=Axis.HOP)
+        change = (f"writes {name}", "drops it at its next turn")
+        side.find(code, Severity.RISK, f"/state/writer{pointer}/properties/{name}", *change, axis=Axis.HOP)
 
 
 def _by_key(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
@@ -95,13 +95,13 @@ def _inputs(side: Side, writer: SchemaNode) -> None:
         known = set(old.keywords.get("required", ())) if old is not None else set()
         for key in sorted(set(node.keywords.get("required", ())) - known - set(writer.keywords.get("required", ()))):
             side.find("REQUIRED_KEY_ADDED", soft, f"{where}/properties/{key}", "may be missing", "is required")
-        for key, each in sorted(node.named("properties").items()):
+        for key, field in sorted(node.named("properties").items()):
             same = (
                 old is not None
                 and key in old.named("properties")
-                and _say_the_same(side, old.named("properties")[key], each)
+                and _say_the_same(side, old.named("properties")[key], field)
             )
-            if not same and key in written and compare(written[key], each, side.options, side.budget):
+            if not same and key in written and compare(written[key], field, side.options, side.budget):
                 side.find("NARROWED", soft, f"{where}/properties/{key}", "was read otherwise", "may not fit")
 
 
@@ -120,15 +120,15 @@ def _renamed(
 ) -> list[tuple[str, str, Severity]]:
     """Return the keys that look renamed: one gone, one new, of the same schema."""
     gone, new = sorted(written.keys() - known.keys())[:RENAMED_MAX], sorted(known.keys() - written.keys())[:RENAMED_MAX]
-    found = []
+    renamed = []
     for name in gone:
-        same = [each for each in new if _say_the_same(side, written[name], known[each])]
-        close = [each for each in same if SequenceMatcher(None, name, each).ratio() >= ALIKE]
+        same = [name_ for name_ in new if _say_the_same(side, written[name], known[name_])]
+        close = [name_ for name_ in same if SequenceMatcher(None, name, name_).ratio() >= ALIKE]
         if close:
-            found.append((name, close[0], Severity.BREAK))
+            renamed.append((name, close[0], Severity.BREAK))
         elif len(gone) == len(new) == 1 and same:
-            found.append((name, same[0], Severity.RISK))
-    return found
+            renamed.append((name, same[0], Severity.RISK))
+    return renamed
 
 
 def _say_the_same(side: Side, one: SchemaNode, two: SchemaNode) -> bool:
@@ -197,13 +197,13 @@ def _types(node: SchemaNode) -> set[str | None]:
     """Return the types a schema speaks of, one level of alternatives included; None for any."""
     if not isinstance(node.schema, dict):
         return {None}
-    found: set[str | None] = set()
-    for each in (node, *node.children("anyOf"), *node.children("oneOf")):
-        target = each.target() or each
+    types: set[str | None] = set()
+    for branch in (node, *node.children("anyOf"), *node.children("oneOf")):
+        target = branch.target() or branch
         said = target.keywords.get("type") if isinstance(target.schema, dict) else None
-        found |= set([said] if isinstance(said, str) else said or ())
-        found |= {_of_value(value) for value in _values(target)}
-    return found or {None}
+        types |= set([said] if isinstance(said, str) else said or ())
+        types |= {_of_value(value) for value in _values(target)}
+    return types or {None}
 
 
 def _values(node: SchemaNode) -> Iterable[object]:

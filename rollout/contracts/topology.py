@@ -18,8 +18,8 @@ def topology(side: Side) -> None:
     _functional(side)
     for name in sorted(side.writer.subgraphs.keys() ^ side.reader.subgraphs.keys()):
         if name in side.writer.nodes and name in side.reader.nodes:
-            told = ("a graph", "a node") if name in side.writer.subgraphs else ("a node", "a graph")
-            side.find("NODE_BECAME_SUBGRAPH", Severity.BREAK, f"/nodes/{name}", *told)
+            change = ("a graph", "a node") if name in side.writer.subgraphs else ("a node", "a graph")
+            side.find("NODE_BECAME_SUBGRAPH", Severity.BREAK, f"/nodes/{name}", *change)
 
 
 def _nodes(side: Side) -> None:
@@ -30,14 +30,14 @@ def _nodes(side: Side) -> None:
                 code, Severity.BREAK, f"/nodes/{name}", "can be waiting", "is not there", clearable=True, nodes=(name,)
             )
         else:  # it can be waiting too, if it crashed
-            told = ("can be waiting after a failure", "is not there")
-            side.find("NODE_ADDED", Severity.RISK, f"/nodes/{name}", *told, clearable=True, nodes=(name,))
+            change = ("can be waiting after a failure", "is not there")
+            side.find("NODE_ADDED", Severity.RISK, f"/nodes/{name}", *change, clearable=True, nodes=(name,))
 
 
 def _asks(graph: Graph, name: str) -> bool:
     """Whether people are asked at a node, or in the graph inside it, so that conversations wait there for long."""
     inner = graph.subgraphs.get(name)
-    if inner is not None and any(_asks(inner, each) for each in inner.nodes):
+    if inner is not None and any(_asks(inner, node) for node in inner.nodes):
         return True
     return bool(graph.nodes[name].interrupt_calls) or name in (*graph.interrupt_before, *graph.interrupt_after)
 
@@ -54,7 +54,7 @@ def _joins(side: Side) -> None:
         side.find("JOIN_CHANGED", severity, "/joins", join, "is not there", clearable=True, nodes=(join, target))
     for join in sorted(set(side.reader.joins) - set(side.writer.joins)):
         sources, _ = _ends(join)
-        if any(each in side.writer.nodes for each in sources):
+        if any(source_ in side.writer.nodes for source_ in sources):
             side.find("JOIN_CHANGED", Severity.BREAK, "/joins", "was not counted", join, clearable=True)
 
 
@@ -70,14 +70,14 @@ def _ways(side: Side) -> None:
     for name in sorted(shared):
         before, after = ours[name] & shared, theirs[name] & shared
         if before != after:
-            told = (f"leads to {_listed(tuple(sorted(each)))}" for each in (before, after))
+            change = (f"leads to {_listed(tuple(sorted(ways)))}" for ways in (before, after))
             severity = Severity.BREAK if _asks(side.writer, name) else Severity.RISK
-            side.find("WAY_CHANGED", severity, f"/nodes/{name}", *told, clearable=True, nodes=(name,))
+            side.find("WAY_CHANGED", severity, f"/nodes/{name}", *change, clearable=True, nodes=(name,))
     for name in sorted(side.writer.branches.keys() & side.reader.branches.keys()):
         one, two = side.writer.branches[name], side.reader.branches[name]
         for label in sorted(one.keys() & two.keys()):
             if one[label] != two[label] and {one[label], two[label]} & shared:
-                ends = [f"{label} leads to {each[label]}" for each in (one, two)]
+                ends = [f"{label} leads to {ways[label]}" for ways in (one, two)]
                 side.find("WAY_CHANGED", Severity.BREAK, f"/branches/{name}", *ends, clearable=True)
 
 
@@ -88,16 +88,16 @@ def _reached(graph: Graph) -> dict[str, frozenset[str]]:
     pairs += [(source, _ends(join)[1]) for join in graph.joins for source in _ends(join)[0]]
     for one, two in pairs:
         after.setdefault(one, set()).add(two)
-    found = {}
+    reached = {}
     for name in graph.nodes:
         seen, pending = set[str](), [name]
         while pending:
-            for each in after.get(pending.pop(), ()):
-                if each not in seen:
-                    seen.add(each)
-                    pending.append(each)
-        found[name] = frozenset(seen)
-    return found
+            for follower in after.get(pending.pop(), ()):
+                if follower not in seen:
+                    seen.add(follower)
+                    pending.append(follower)
+        reached[name] = frozenset(seen)
+    return reached
 
 
 def _starts(side: Side) -> None:
@@ -106,14 +106,14 @@ def _starts(side: Side) -> None:
         one, two = side.writer.nodes[name], side.reader.nodes[name]
         where = f"/nodes/{name}"
         if one.defer != two.defer:
-            defers = ["deferred" if each.defer else "not deferred" for each in (one, two)]
+            defers = ["deferred" if node.defer else "not deferred" for node in (one, two)]
             side.find("START_CHANGED", Severity.BREAK, f"{where}/defer", *defers, clearable=True)
         if one.triggers and two.triggers and one.triggers != two.triggers:
             severity = Severity.BREAK if _asks(side.writer, name) or name in side.writer.subgraphs else Severity.RISK
-            starts = [_listed(each.triggers) for each in (one, two)]
+            starts = [_listed(node.triggers) for node in (one, two)]
             side.find("START_CHANGED", severity, f"{where}/triggers", *starts, clearable=True, nodes=(name,))
     for name in sorted(side.writer.subgraphs.keys() & side.reader.subgraphs.keys()):
-        kept = [each.subgraphs[name].checkpointer for each in (side.writer, side.reader)]
+        kept = [node.subgraphs[name].checkpointer for node in (side.writer, side.reader)]
         if kept[0] != kept[1]:
             side.find("START_CHANGED", Severity.BREAK, f"/subgraphs/{name}/checkpointer", *kept, clearable=True)
 
@@ -127,19 +127,19 @@ def _questions(side: Side) -> None:
         if one.digest is not None and one.digest == two.digest:
             continue
         if asked is None or asks is None:
-            told = ("cannot be told" if each is None else _listed(each) for each in (asked, asks))
-            side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, where, *told)
+            change = ("cannot be told" if calls is None else _listed(calls) for calls in (asked, asks))
+            side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, where, *change)
         elif asked and asks[: len(asked)] != asked:
             reworded = _is_reworded(asked, asks)
             severity = Severity.RISK if reworded else Severity.BREAK
-            code = "TASK_ORDER" if any(each.startswith("task ") for each in asked) else "INTERRUPT_ORDER"
+            code = "TASK_ORDER" if any(calls.startswith("task ") for calls in asked) else "INTERRUPT_ORDER"
             side.find(code, severity, where, _listed(asked), _listed(asks), nodes=(name,))
 
 
 def _is_reworded(asked: tuple[str, ...], asks: tuple[str, ...]) -> bool:
     """Whether as many questions stand in the same places, some in other words: plain texts, none of them moved."""
     pairs = [(before, after) for before, after in zip(asked, asks, strict=False) if before != after]
-    plain = all(each[:1] in ("'", '"') for pair in pairs for each in pair)
+    plain = all(text[:1] in ("'", '"') for pair in pairs for text in pair)
     return plain and len(asks) == len(asked) and not {after for _, after in pairs} & set(asked)
 
 
@@ -152,16 +152,16 @@ def _static_interrupts(side: Side) -> None:
     stops = set(side.reader.interrupt_before)
     missing = sorted(side.writer.channels.keys() - side.reader.channels.keys())
     if stops and missing:
-        told = (f"keeps {', '.join(missing)}", "does not")
+        change = (f"keeps {', '.join(missing)}", "does not")
         nodes = tuple(stops)
-        side.find("STATIC_INTERRUPT_KEYSET", Severity.BREAK, "/interruptBefore", *told, clearable=True, nodes=nodes)
+        side.find("STATIC_INTERRUPT_KEYSET", Severity.BREAK, "/interruptBefore", *change, clearable=True, nodes=nodes)
     for key, one, two in (
         ("interruptBefore", side.writer.interrupt_before, side.reader.interrupt_before),
         ("interruptAfter", side.writer.interrupt_after, side.reader.interrupt_after),
     ):
         for name in sorted((set(two) - set(one)) & side.writer.nodes.keys()):
-            told = ("goes on", f"stops at {name}")
-            side.find("WAY_CHANGED", Severity.RISK, f"/{key}", *told, clearable=True, nodes=(name,))
+            change = ("goes on", f"stops at {name}")
+            side.find("WAY_CHANGED", Severity.RISK, f"/{key}", *change, clearable=True, nodes=(name,))
 
 
 def _functional(side: Side) -> None:
@@ -169,8 +169,10 @@ def _functional(side: Side) -> None:
     if one is None and two is None:
         return
     if one is None or two is None or one.entrypoint != two.entrypoint:
-        told = (each.entrypoint if each else "none" for each in (one, two))
-        side.find("NODE_REMOVED" if side.is_backward else "NODE_ADDED", Severity.BREAK, "/functional/entrypoint", *told)
+        change = (form.entrypoint if form else "none" for form in (one, two))
+        side.find(
+            "NODE_REMOVED" if side.is_backward else "NODE_ADDED", Severity.BREAK, "/functional/entrypoint", *change
+        )
         return
     if one.digest is not None and one.digest == two.digest:
         return

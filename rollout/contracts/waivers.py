@@ -13,8 +13,8 @@ def waived(finding: Finding, waivers: tuple[Waiver, ...], today: date) -> Findin
     """Return the finding, marked if a waiver holds for it. One that has expired holds no more."""
     for waiver in waivers:
         if holds(waiver, finding, today):
-            told = f"{waiver.owner}, until {waiver.expires}: {waiver.reason}"
-            return finding.model_copy(update={"waived_by": told})
+            by = f"{waiver.owner}, until {waiver.expires}: {waiver.reason}"
+            return finding.model_copy(update={"waived_by": by})
     return finding
 
 

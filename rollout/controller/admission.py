@@ -35,37 +35,37 @@ from rollout.model.status.vocabulary import Phase, Reason
 FAULTS_TOLD_MAX = 8
 
 
-def readable(found: Object) -> tuple[RolloutSpec | None, Trouble | None]:
+def readable(obj: Object) -> tuple[RolloutSpec | None, Trouble | None]:
     try:
-        spec = spec_of(found)
+        spec = spec_of(obj)
     except InvalidInput as error:
-        return None, Trouble(Reason.INVALID_SPEC, told(error.faults))
+        return None, Trouble(Reason.INVALID_SPEC, summary_of(error.faults))
     requests = spec.metrics.prometheus.requests if spec.metrics.prometheus else None
     if faults := [fault.within("spec.") for fault in unreadable_split(requests)]:
-        return None, Trouble(Reason.INVALID_SPEC, told(faults))
+        return None, Trouble(Reason.INVALID_SPEC, summary_of(faults))
     return spec, None
 
 
-def declared_policy(informers: Informers, found: Object, spec: RolloutSpec) -> tuple[PolicySpec | None, Trouble | None]:
+def declared_policy(informers: Informers, obj: Object, spec: RolloutSpec) -> tuple[PolicySpec | None, Trouble | None]:
     """Return the declared policy, or why there is none."""
     policy, prefix = spec.policy, "spec.policy."
     if spec.policy_ref is not None:
         name, prefix = spec.policy_ref.name, f"RolloutPolicy {spec.policy_ref.name}: spec."
-        raw = informers.policies.get(namespace_of(found), name)
+        raw = informers.policies.get(namespace_of(obj), name)
         if raw is None:
             remedy = "create it, or correct spec.policyRef"
             return None, Trouble(Reason.POLICY_NOT_FOUND, f"there is no RolloutPolicy {name} here: {remedy}")
         policy, faults = policy_spec(copy.deepcopy(raw.get("spec")), lenient=True)
         if faults or policy is None:
-            return None, Trouble(Reason.INVALID_SPEC, told(fault.within(prefix) for fault in faults))
+            return None, Trouble(Reason.INVALID_SPEC, summary_of(fault.within(prefix) for fault in faults))
     assert policy is not None, "exactly one of policy and policyRef is given"
     if faults := faults_of(policy):
-        return None, Trouble(Reason.INVALID_SPEC, told(fault.within(prefix) for fault in faults))
+        return None, Trouble(Reason.INVALID_SPEC, summary_of(fault.within(prefix) for fault in faults))
     return policy, None
 
 
 def in_force(
-    found: Object, spec: RolloutSpec | None, policy: PolicySpec | None, status: Status, trouble: Trouble | None
+    obj: Object, spec: RolloutSpec | None, policy: PolicySpec | None, status: Status, trouble: Trouble | None
 ) -> tuple[RolloutSpec | None, PolicySpec | None]:
     """Return the spec and the policy to go by.
 
@@ -75,7 +75,7 @@ def in_force(
     pinned = read_pinned(status.latest.policy.text) if status.latest.policy else None
     if status.is_active and status.latest.wiring is not None:
         if spec is None:
-            return read_wiring(status.latest.wiring, _still_wanted(found, status)), pinned
+            return read_wiring(status.latest.wiring, _still_wanted(obj, status)), pinned
         if status.phase is not Phase.PREFLIGHT:  # until then nothing has been touched, and mending is what is asked for
             with contextlib.suppress(InvalidInput):  # then what is declared is all there is
                 wiring = read_wiring(status.latest.wiring, None)
@@ -84,9 +84,9 @@ def in_force(
     return spec, policy or (pinned if trouble is not None else None)
 
 
-def _still_wanted(found: Object, status: Status) -> str | None:
+def _still_wanted(obj: Object, status: Status) -> str | None:
     """Return the version that a broken spec is taken to want: nobody has changed their mind that we could read."""
-    wanted, known = wanted_of(found), (status.declined_version, status.candidate_version)
+    wanted, known = wanted_of(obj), (status.declined_version, status.candidate_version)
     return wanted if wanted in known else status.declined_version or status.candidate_version
 
 
@@ -105,19 +105,19 @@ def read_wiring(text: str, version: str | None) -> RolloutSpec:
         ) from error
 
 
-def taken_rule(informers: Informers, found: Object, spec: RolloutSpec, status: Status) -> Trouble | None:
+def taken_rule(informers: Informers, obj: Object, spec: RolloutSpec, status: Status) -> Trouble | None:
     """Refuse a rule that another Rollout shifts: two would undo each other's weights.
 
     Who is shifting keeps it; else the older one has it.
     """
     if _is_shifting(status):
         return None
-    for other in informers.sharing(found):
-        has_it = _shifts(other) or _age(other) < _age(found)
+    for other in informers.sharing(obj):
+        has_it = _shifts(other) or _age(other) < _age(obj)
         if has_it and any(_overlap(one, two) for one in _rules_of(other) for two in map(_rule, spec.routes)):
             remedy = "give each a rule of its own, or delete one"
-            told = f"the Rollout {name_of(other)} shifts the same rule: {remedy}"
-            return Trouble(Reason.ROUTE_REFUSED, told)
+            message = f"the Rollout {name_of(other)} shifts the same rule: {remedy}"
+            return Trouble(Reason.ROUTE_REFUSED, message)
     return None
 
 
@@ -131,18 +131,18 @@ def _overlap(one: tuple[str, str, str], two: tuple[str, str, str]) -> bool:
     return one[:2] == two[:2] and (one[2] == two[2] or not one[2] or not two[2])
 
 
-def _rules_of(found: Object) -> set[tuple[str, str, str]]:
+def _rules_of(obj: Object) -> set[tuple[str, str, str]]:
     """Return the rules that a Rollout has, or would have: what it shifts, else what it declares."""
-    spec, _ = readable(found)
-    if _shifts(found) and (wiring := status_of(found).latest.wiring) is not None:
+    spec, _ = readable(obj)
+    if _shifts(obj) and (wiring := status_of(obj).latest.wiring) is not None:
         with contextlib.suppress(InvalidInput):  # its own condition says so
             spec = read_wiring(wiring, None)
     return {_rule(route) for route in spec.routes} if spec else set()
 
 
-def _shifts(found: Object) -> bool:
+def _shifts(obj: Object) -> bool:
     try:
-        return _is_shifting(status_of(found))
+        return _is_shifting(status_of(obj))
     except InvalidInput:
         return False
 
@@ -151,11 +151,11 @@ def _is_shifting(status: Status) -> bool:
     return status.is_active and status.phase is not Phase.PREFLIGHT
 
 
-def _age(found: Object) -> tuple[str, str]:
-    return str(found["metadata"].get("creationTimestamp", "")), name_of(found)
+def _age(obj: Object) -> tuple[str, str]:
+    return str(obj["metadata"].get("creationTimestamp", "")), name_of(obj)
 
 
-def told(faults: Iterable[Fault]) -> str:
+def summary_of(faults: Iterable[Fault]) -> str:
     """Return faults for a condition: the first few, and how many more there are."""
     every = [f"{fault.path}: {fault.message} -> {fault.remedy}" for fault in faults]
     more = f" (and {len(every) - FAULTS_TOLD_MAX} more: rollout lint)" if len(every) > FAULTS_TOLD_MAX else ""

@@ -130,8 +130,8 @@ class Controller:
 
     def _enqueue(self, key: str) -> None:
         """Let a Rollout be looked at; one that goes back to stable goes before all others."""
-        found = self.informers.rollouts.get(*key.split("/", 1))
-        self._queue.add(key, urgent=found is not None and is_urgent(found))
+        obj = self.informers.rollouts.get(*key.split("/", 1))
+        self._queue.add(key, urgent=obj is not None and is_urgent(obj))
 
     def _work(self, urgent_only: bool = False) -> None:
         while self.informers.not_ready() and not self._stopped.wait(READY_POLL_S):
@@ -150,8 +150,8 @@ class Controller:
 
     def _come_again(self, key: str, outcome: Outcome) -> None:
         """Put a key back for its next turn."""
-        found = self.informers.rollouts.get(*key.split("/", 1))
-        urgent = found is not None and is_urgent(found)
+        obj = self.informers.rollouts.get(*key.split("/", 1))
+        urgent = obj is not None and is_urgent(obj)
         match outcome.result:
             case "gone":
                 self._queue.forget(key)
@@ -168,19 +168,19 @@ class Controller:
     def _reconcile(self, key: str) -> Outcome:
         """Reconcile one Rollout and return how it ended. Never raises."""
         namespace, _, name = key.partition("/")
-        found = self.informers.rollouts.get(namespace, name)
-        if found is None:
+        obj = self.informers.rollouts.get(namespace, name)
+        if obj is None:
             self._shared.forget(key)
             self._reconciler.forget(key)
             self.figures.forget(namespace, name)
             return Outcome("gone")
         try:
-            result = self._reconciler.reconcile(found)
+            result = self._reconciler.reconcile(obj)
         except Conflict:
-            self._refresh(found)
+            self._refresh(obj)
             return Outcome("conflict", CONFLICT_RETRY_S)
         except NotFound:
-            self._refresh(found)
+            self._refresh(obj)
             return Outcome("error", ERROR_RETRY_S)
         except Forbidden as error:
             self._warn(key, error)
@@ -200,12 +200,12 @@ class Controller:
                 self.figures.verdicts.labels(verdict).inc()
         return Outcome("failed") if result.failures else Outcome("done", result.requeue_after_s)
 
-    def _refresh(self, found: Object) -> None:
+    def _refresh(self, obj: Object) -> None:
         """Read a Rollout past the cache: what we knew of it is old."""
         try:
-            self.informers.rollouts.note(self._api.get(ROLLOUT, found["metadata"]["namespace"], name_of(found)))
+            self.informers.rollouts.note(self._api.get(ROLLOUT, obj["metadata"]["namespace"], name_of(obj)))
         except NotFound:
-            self.informers.rollouts.forget(found)
+            self.informers.rollouts.forget(obj)
         except ClusterUnavailable as error:
             _LOG.debug("it could not be read again; the watch brings it", why=str(error))
 

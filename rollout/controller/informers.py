@@ -32,68 +32,72 @@ class Informers:
         self.all = (self.rollouts, self.policies, *self.routes.values())
 
     def start(self) -> None:
-        for each in self.all:
-            each.start()
+        for reflector in self.all:
+            reflector.start()
 
     def stop(self, timeout_s: float) -> None:
-        for each in self.all:
-            each.stop()
-        for each in self.all:
-            each.join(timeout_s)
+        for reflector in self.all:
+            reflector.stop()
+        for reflector in self.all:
+            reflector.join(timeout_s)
 
-    def sharing(self, found: Object) -> list[Object]:
+    def sharing(self, obj: Object) -> list[Object]:
         """Return the other Rollouts that refer to a route of this one."""
-        mine = {each for each in references_of(found) if each[0] != POLICY.kind}
+        mine = {reference for reference in references_of(obj) if reference[0] != POLICY.kind}
         with self._lock:
-            keys = {key for each in mine for key in self._referred.get(each, ())} - {key_of(found)}
+            keys = {key for reference in mine for key in self._referred.get(reference, ())} - {key_of(obj)}
         every = (self.rollouts.get(*key.split("/", 1)) for key in keys)
-        return [each for each in every if each is not None]
+        return [reference for reference in every if reference is not None]
 
     def not_ready(self) -> str:
         """Say which cache has not been filled yet; a kind that is not installed holds nobody up."""
-        waiting = [each for each in self.all if not each.synced.is_set() and not (each.optional and each.problem)]
-        return "; ".join(f"{each.kind.resource}: {each.problem or 'not listed yet'}" for each in waiting)
+        waiting = [
+            reflector
+            for reflector in self.all
+            if not reflector.synced.is_set() and not (reflector.optional and reflector.problem)
+        ]
+        return "; ".join(f"{reflector.kind.resource}: {reflector.problem or 'not listed yet'}" for reflector in waiting)
 
-    def _rollout_changed(self, found: Object) -> None:
-        key = key_of(found)
+    def _rollout_changed(self, obj: Object) -> None:
+        key = key_of(obj)
         with self._lock:
-            gone = self.rollouts.get(namespace_of(found), name_of(found)) is None
-            wanted = set() if gone else references_of(found)
+            gone = self.rollouts.get(namespace_of(obj), name_of(obj)) is None
+            wanted = set() if gone else references_of(obj)
             before = self._refers.pop(key, set())
-            for each in before - wanted:
-                self._referred[each].discard(key)
-                if not self._referred[each]:
-                    del self._referred[each]
-            for each in wanted:
-                self._referred.setdefault(each, set()).add(key)
+            for reference in before - wanted:
+                self._referred[reference].discard(key)
+                if not self._referred[reference]:
+                    del self._referred[reference]
+            for reference in wanted:
+                self._referred.setdefault(reference, set()).add(key)
             if wanted:
                 self._refers[key] = wanted
-            shared = {each for each in wanted | before if each[0] != POLICY.kind}
-            sharers = {other for each in shared for other in self._referred.get(each, ())} - {key}
+            shared = {reference for reference in wanted | before if reference[0] != POLICY.kind}
+            sharers = {other for reference in shared for other in self._referred.get(reference, ())} - {key}
         for concerned in (key, *sorted(sharers)):  # a rule that it has, or had, may be another's now
             self._enqueue(concerned)
 
-    def _referred_changed(self, found: Object) -> None:
+    def _referred_changed(self, obj: Object) -> None:
         with self._lock:
-            keys = list(self._referred.get((found.get("kind", ""), namespace_of(found), name_of(found)), ()))
+            keys = list(self._referred.get((obj.get("kind", ""), namespace_of(obj), name_of(obj)), ()))
         for key in keys:
             self._enqueue(key)
 
 
-def references_of(found: Object) -> set[Reference]:
+def references_of(obj: Object) -> set[Reference]:
     """Return what a raw Rollout refers to, as far as it can be read: it may be malformed."""
-    namespace, spec = namespace_of(found), found.get("spec")
-    made: set[Reference] = set()
+    namespace, spec = namespace_of(obj), obj.get("spec")
+    references: set[Reference] = set()
     if not isinstance(spec, dict):
-        return made
+        return references
     if (name := _name(spec.get("policyRef"))) is not None:
-        made.add((POLICY.kind, namespace, name))
+        references.add((POLICY.kind, namespace, name))
     routes = spec.get("routes")
     for route in routes if isinstance(routes, list) else ():
         for flavour in ROUTE_KINDS:
             if isinstance(route, dict) and (name := _name(route.get(flavour.key))) is not None:
-                made.add((flavour.kind.kind, namespace, name))
-    return made
+                references.add((flavour.kind.kind, namespace, name))
+    return references
 
 
 def _name(raw: Any) -> str | None:

@@ -24,7 +24,7 @@ from rollout.adapters.storage.kubernetes_status import (
     status_of,
     wanted_of,
 )
-from rollout.controller.admission import declared_policy, in_force, readable, taken_rule, told
+from rollout.controller.admission import declared_policy, in_force, readable, summary_of, taken_rule
 from rollout.controller.informers import Informers
 from rollout.controller.wiring import Shared, reconciler
 from rollout.engine.commands.dispatch import refused
@@ -83,76 +83,76 @@ class RolloutReconciler:
         self._warned.pop(key, None)
         self._failed.pop(key, None)
 
-    def reconcile(self, found: Object) -> ResourceResult:
+    def reconcile(self, obj: Object) -> ResourceResult:
         """Take one turn. Raises ClusterUnavailable and its children; nothing is half done then."""
-        if other := self._shared.claims.held_by_another(claim_of(found), version_of(found)):
-            return self._leave_to(found, other)
+        if other := self._shared.claims.held_by_another(claim_of(obj), version_of(obj)):
+            return self._leave_to(obj, other)
         try:
-            status = status_of(found)
+            status = status_of(obj)
         except InvalidInput as error:
-            return self._mend(found, error)
-        spec, trouble = readable(found)
+            return self._mend(obj, error)
+        spec, trouble = readable(obj)
         policy: PolicySpec | None = None
         if spec is not None:
-            policy, wrong = declared_policy(self._informers, found, spec)
-            trouble = trouble or wrong or taken_rule(self._informers, found, spec, status)
-        spec, policy = in_force(found, spec, policy, status, trouble)
-        barred, trouble = trouble is not None, trouble or _misread(found)
+            policy, wrong = declared_policy(self._informers, obj, spec)
+            trouble = trouble or wrong or taken_rule(self._informers, obj, spec, status)
+        spec, policy = in_force(obj, spec, policy, status, trouble)
+        barred, trouble = trouble is not None, trouble or _misread(obj)
         if spec is None or policy is None:
-            return self._refuse(found, status, trouble)
-        return self._carry_out(found, spec, policy, trouble, barred=barred)
+            return self._refuse(obj, status, trouble)
+        return self._carry_out(obj, spec, policy, trouble, barred=barred)
 
-    def _refuse(self, found: Object, status: Status, trouble: Trouble | None) -> ResourceResult:
+    def _refuse(self, obj: Object, status: Status, trouble: Trouble | None) -> ResourceResult:
         """Answer the commands that wait, where there is nothing to carry them out by."""
-        records = self._records(found, None)
+        records = self._records(obj, None)
         waiting = tuple(command for command in records.commands() if command.id not in status.handled)
         if waiting:
             why = trouble.message if trouble else "there is nothing to go by"
             status = refused(status, waiting, f"{why}; mend that first", CLOCK.now())
-        self._publish(records, found, status, trouble)
+        self._publish(records, obj, status, trouble)
         return ResourceResult(status, WAITING_S)
 
-    def _mend(self, found: Object, error: InvalidInput) -> ResourceResult:
+    def _mend(self, obj: Object, error: InvalidInput) -> ResourceResult:
         """Go on from a status that somebody has made unreadable: by what people see of it, if that can be read.
 
         What was known of a release is lost then, so it cannot be judged any more: all traffic goes back to stable.
         """
-        why = told(error.faults)
-        if why not in self._warned.setdefault(key_of(found), set()):
-            self._warned[key_of(found)].add(why)
-            self._events.tell(found, "Warning", Reason.INVALID_SPEC, "Reconcile", why)
-        mended = mended_status(found)
+        why = summary_of(error.faults)
+        if why not in self._warned.setdefault(key_of(obj), set()):
+            self._warned[key_of(obj)].add(why)
+            self._events.tell(obj, "Warning", Reason.INVALID_SPEC, "Reconcile", why)
+        mended = mended_status(obj)
         if mended is None or self._shared.dry_run:
             return ResourceResult(None, WAITING_S)
-        patch = {"metadata": {"resourceVersion": version_of(found)}, "status": mended}
+        patch = {"metadata": {"resourceVersion": version_of(obj)}, "status": mended}
         if self._shared.may_write():
-            written = self._shared.api.merge(ROLLOUT, namespace_of(found), name_of(found), patch, sub="status")
+            written = self._shared.api.merge(ROLLOUT, namespace_of(obj), name_of(obj), patch, sub="status")
             self._informers.rollouts.note(written)
         return ResourceResult(None, 0.0)
 
-    def _leave_to(self, found: Object, other: str) -> ResourceResult:
+    def _leave_to(self, obj: Object, other: str) -> ResourceResult:
         """Leave a Rollout to another controller, and say so once: two would undo each other's weights."""
         remedy = "stop one of the two controllers, or narrow one down with --namespace"
-        told = f"it is carried out by {other}: {remedy}"
-        if told not in self._warned.setdefault(key_of(found), set()):
-            self._warned[key_of(found)].add(told)
-            self._events.tell(found, "Warning", Reason.CLAIMED, "Reconcile", told)
-            _LOG.warning("left alone", why=told)
+        message = f"it is carried out by {other}: {remedy}"
+        if message not in self._warned.setdefault(key_of(obj), set()):
+            self._warned[key_of(obj)].add(message)
+            self._events.tell(obj, "Warning", Reason.CLAIMED, "Reconcile", message)
+            _LOG.warning("left alone", why=message)
         return ResourceResult(None, WAITING_S)
 
     def _carry_out(
-        self, found: Object, spec: RolloutSpec, policy: PolicySpec, trouble: Trouble | None, *, barred: bool
+        self, obj: Object, spec: RolloutSpec, policy: PolicySpec, trouble: Trouble | None, *, barred: bool
     ) -> ResourceResult:
-        key, leaving = key_of(found), is_deleted(found)
-        records = self._records(found, spec)
+        key, leaving = key_of(obj), is_deleted(obj)
+        records = self._records(obj, spec)
         rollout = records.load()
         if leaving and not rollout.status.is_active:
-            self._publish(records, found, rollout.status, trouble)
+            self._publish(records, obj, rollout.status, trouble)
             return ResourceResult(rollout.status, None)
         resource = ResourceFacts(
             is_watched=True,
-            generation=generation_of(found),
-            conditions=conditions_in(found),
+            generation=generation_of(obj),
+            conditions=conditions_in(obj),
             trouble=trouble or self._failed.get(key),
             leaving=leaving,
             barred=barred,
@@ -162,10 +162,10 @@ class RolloutReconciler:
         try:
             result = loop.reconcile()
         except (Forbidden, Rejected) as error:
-            self._note_refusal(found, records, trouble, error)
+            self._note_refusal(obj, records, trouble, error)
             raise
         self._note_failures(key, result, rollout)
-        self._publish(records, found, result.plan.status, trouble or self._failed.get(key))
+        self._publish(records, obj, result.plan.status, trouble or self._failed.get(key))
         requeue_after_s = DRY_RUN_S if self._shared.dry_run else result.plan.requeue_after_s
         failures = () if self._shared.dry_run else result.failures
         return ResourceResult(result.plan.status, requeue_after_s, failures, tuple(_verdicts(result.plan)))
@@ -180,34 +180,38 @@ class RolloutReconciler:
             self.forget(key)
 
     def _note_refusal(
-        self, found: Object, records: KubernetesStatus, trouble: Trouble | None, error: Forbidden | Rejected
+        self, obj: Object, records: KubernetesStatus, trouble: Trouble | None, error: Forbidden | Rejected
     ) -> None:
         """Tell that the API server refuses what we write of a Rollout, as far as it can be told."""
-        key = key_of(found)
+        key = key_of(obj)
         failed = self._failed[key] = _refused(error)
         warned = self._warned.setdefault(key, set())
         if str(error) not in warned:
             warned.add(str(error))
-            self._events.tell(found, "Warning", failed.reason, "Reconcile", str(error))
+            self._events.tell(obj, "Warning", failed.reason, "Reconcile", str(error))
         with contextlib.suppress(Forbidden, Rejected):
-            self._publish(records, found, records.load().status, trouble or failed)
+            self._publish(records, obj, records.load().status, trouble or failed)
 
-    def _publish(self, records: KubernetesStatus, found: Object, status: Status, trouble: Trouble | None) -> None:
+    def _publish(self, records: KubernetesStatus, obj: Object, status: Status, trouble: Trouble | None) -> None:
         """Bring what others read up to date, and tell of a trouble when it begins."""
-        before, generation = conditions_in(found), generation_of(found)
+        before, generation = conditions_in(obj), generation_of(obj)
         conditions = conditions_of(
-            status, wanted_of(found), records.conditions, generation=generation, now=CLOCK.now(), trouble=trouble
+            status, wanted_of(obj), records.conditions, generation=generation, now=CLOCK.now(), trouble=trouble
         )
         records.publish(status, conditions)
-        stalled = {each.reason for each in before if each.type == ConditionType.STALLED and each.status == "True"}
+        stalled = {
+            condition.reason
+            for condition in before
+            if condition.type == ConditionType.STALLED and condition.status == "True"
+        }
         if trouble is not None and trouble.reason not in stalled and not self._shared.dry_run:
-            self._events.tell(found, "Warning", trouble.reason, "Reconcile", trouble.message)
+            self._events.tell(obj, "Warning", trouble.reason, "Reconcile", trouble.message)
 
-    def _records(self, found: Object, spec: RolloutSpec | None) -> KubernetesStatus:
+    def _records(self, obj: Object, spec: RolloutSpec | None) -> KubernetesStatus:
         kind = DryRunStatus if self._shared.dry_run else KubernetesStatus
         return kind(
             self._shared.api,
-            copy.deepcopy(found),
+            copy.deepcopy(obj),
             spec,
             events=self._events,
             now=CLOCK.now,
@@ -231,8 +235,8 @@ def _refused(error: Exception) -> Trouble:
     return Trouble(Reason.ROUTER_DOWN if isinstance(error, RouterUnavailable) else Reason.WRITE_DENIED, str(error))
 
 
-def _misread(found: Object) -> Trouble | None:
-    text = unreadable(found)
+def _misread(obj: Object) -> Trouble | None:
+    text = unreadable(obj)
     return Trouble(Reason.INVALID_SPEC, text) if text else None
 
 

@@ -77,8 +77,13 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
     yield _effective(status)
     yield _compatible(status)
     drift = status.latest.identity_drift
-    told = f"not what it was when the checks began: {drift}" if drift else "the versions are what they were"
-    yield ConditionType.IDENTITY_DRIFT, _truth(bool(drift)), Reason.IDENTITY_CHANGED if drift else Reason.SETTLED, told
+    drifted = f"not what it was when the checks began: {drift}" if drift else "the versions are what they were"
+    yield (
+        ConditionType.IDENTITY_DRIFT,
+        _truth(bool(drift)),
+        Reason.IDENTITY_CHANGED if drift else Reason.SETTLED,
+        drifted,
+    )
 
 
 def _effective(status: Status) -> Answer:
@@ -100,17 +105,17 @@ def _compatible(status: Status) -> Answer:
     if state is None or state.verdict is None:
         return kind, "Unknown", Reason.NOT_CHECKED, "no state contract was checked"
     settled = settle(state, watched=state.looked is not None)
-    told = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
+    verdicts = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
     if state.no_return_at is not None:
         many = "" if state.affected is None else f" ({messages.conversations(state.affected)})"
-        return kind, "False", Reason.STATE_INCOMPATIBLE, f"{told}; the point of no return is passed{many}"
-    worst = max((settled.backward, settled.forward), key=lambda each: each.rank)
+        return kind, "False", Reason.STATE_INCOMPATIBLE, f"{verdicts}; the point of no return is passed{many}"
+    worst = max((settled.backward, settled.forward), key=lambda severity: severity.rank)
     if worst is Severity.OK:
-        return kind, "True", Reason.STATE_COMPATIBLE, told
+        return kind, "True", Reason.STATE_COMPATIBLE, verdicts
     unknown = worst is Severity.UNKNOWN
     why = state.problem or brief(settled, (Axis.BACKWARD, Axis.FORWARD))
     reason = Reason.STATE_UNKNOWN if unknown else Reason.STATE_INCOMPATIBLE
-    return kind, "Unknown" if unknown else "False", reason, f"{told}: {why}"
+    return kind, "Unknown" if unknown else "False", reason, f"{verdicts}: {why}"
 
 
 def _truth(holds: bool) -> Truth:

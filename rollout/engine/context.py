@@ -207,7 +207,7 @@ class PlanContext:
         if self.decisions and effects:
             named = tuple(str(effect) for effect in effects)
             self.decisions[-1] = self.decisions[-1].model_copy(update={"effects": named})
-        told = tuple(each for each in self.decisions if each.kind != "sample")
-        if told:
-            self.update(decisions=(self.status.decisions + told)[-DECISIONS_KEPT:])
+        kept = tuple(decision for decision in self.decisions if decision.kind != "sample")
+        if kept:
+            self.update(decisions=(self.status.decisions + kept)[-DECISIONS_KEPT:])
         return self.status

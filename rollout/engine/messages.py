@@ -62,8 +62,8 @@ def harmed(
 ) -> str:
     """Say which KPIs got worse, with counts, rates and evidence."""
     named = "; ".join(compared(name, states[name], candidate, stable) for name in culprits)
-    told = f"Evidence {evidence(harm_e)} together, {evidence(threshold)} needed"
-    return f"{candidate} is worse than {stable}. {named}. {told}"
+    needed = f"Evidence {evidence(harm_e)} together, {evidence(threshold)} needed"
+    return f"{candidate} is worse than {stable}. {named}. {needed}"
 
 
 def between(low: float, high: float, *, relative: bool) -> str:

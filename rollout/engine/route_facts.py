@@ -11,7 +11,7 @@ from rollout.model.units import FULL_BP
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class AnyRoute:
     """What is known of every route.
 
     reachable: whether the router answers; reason, problem: why not, or what is wrong with it all the same. active:
@@ -35,7 +35,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnRoute(Route):
+class OwnRoute(AnyRoute):
     """A route that is all ours.
 
     stable, candidate: the versions it splits between. candidate_bp: the candidate's share, in basis points.
@@ -56,7 +56,7 @@ class OwnRoute(Route):
 
 
 @dataclass(frozen=True, slots=True)
-class BorrowedRoute(Route):
+class BorrowedRoute(AnyRoute):
     """A route of somebody else's: only two weights in it are ours, and only during a release.
 
     shares: what each version's backend gets, in basis points, also 0; nothing where it could not be read. rule: which

@@ -35,7 +35,7 @@ def take_sample(context: PlanContext) -> None:
     policy = context.policy
     ledger, increments = take(context.release.counters, round_, context.now)
     elapsed_s = context.since(context.release.sampled_at)
-    looks = {name: each.look for name, each in increments.items() if _in_window(context, each.since)}
+    looks = {name: increment.look for name, increment in increments.items() if _in_window(context, increment.since)}
     evidence = after_look(context.release.evidence, policy, _sight(context, increments, elapsed_s))
     split = context.release.split
     if context.release.traffic.applied_at is not None:
@@ -93,7 +93,7 @@ def _note_gap(context: PlanContext) -> None:
 
 def _sight(context: PlanContext, increments: Mapping[str, Increment], elapsed_s: float) -> Sight:
     """Return what may count: increments that lie wholly in the window; they prove something once they are mature."""
-    counted = {name: each for name, each in increments.items() if _in_window(context, each.since)}
+    counted = {name: increment for name, increment in increments.items() if _in_window(context, increment.since)}
     began = context.release.window_since
     mature = frozenset(
         kpi.name
@@ -103,7 +103,7 @@ def _sight(context: PlanContext, increments: Mapping[str, Increment], elapsed_s:
         and (counted[kpi.name].since - began).total_seconds() >= kpi.matures_s
     )
     return Sight(
-        looks={name: each.look for name, each in counted.items()},
+        looks={name: increment.look for name, increment in counted.items()},
         elapsed_s=elapsed_s,
         responses={
             kpi.name: counted[responses_of(kpi.name)].look

@@ -73,8 +73,8 @@ class CompatibilityVerdict(Record):
 
     def worst(self, axis: Axis) -> tuple[Finding, ...]:
         """Return the findings that make a direction what it is."""
-        mine = (each for each in self.findings if each.direction is axis and not each.waived_by)
-        return tuple(each for each in mine if each.severity is self.of(axis))
+        mine = (finding for finding in self.findings if finding.direction is axis and not finding.waived_by)
+        return tuple(finding for finding in mine if finding.severity is self.of(axis))
 
 
 class Census(Record):

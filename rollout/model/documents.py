@@ -119,16 +119,16 @@ def read_text(text: str, where: str, documents: Documents) -> None:
 
 def _load_all(text: str) -> list[tuple[yaml.Node, Any]]:
     """Return each document as it was parsed, and as plain data: _Loader is a SafeLoader, and builds nothing else."""
-    loader, found = _Loader(text), []
+    loader, loaded = _Loader(text), []
     try:
         while loader.check_node():
             node = loader.get_node()
             raw = loader.construct_document(node)
             if node is not None and raw is not None:
-                found.append((node, raw))
+                loaded.append((node, raw))
     finally:
         loader.dispose()
-    return found
+    return loaded
 
 
 def _read_document(raw: Any, where: str, documents: Documents) -> None:
@@ -145,19 +145,19 @@ def _read_document(raw: Any, where: str, documents: Documents) -> None:
     faults += [unknown(key, key, envelope) for key in sorted(map(str, raw.keys() - set(envelope)))]
     if raw.get("apiVersion") != API_VERSION:
         faults.append(Fault("apiVersion", f"is not {API_VERSION}", f"write {API_VERSION}", raw.get("apiVersion")))
-    metadata, found = parse(Metadata, raw.get("metadata"), "metadata")
-    faults += found
+    metadata, more_faults = parse(Metadata, raw.get("metadata"), "metadata")
+    faults += more_faults
     spec = copy.deepcopy(raw.get("spec"))
     if kind == "Rollout":
-        parsed, found = rollout_spec(spec)
+        parsed, more_faults = rollout_spec(spec)
         if metadata and parsed:
             documents.rollouts.append(RolloutDocument(metadata, parsed, where))
-        faults += found
+        faults += more_faults
     elif kind == "RolloutPolicy":
-        policy, found = policy_spec(spec)
+        policy, more_faults = policy_spec(spec)
         if metadata and policy:
             documents.policies.append(PolicyDocument(metadata, policy, where))
-        faults += [fault.within("spec.") for fault in found]
+        faults += [fault.within("spec.") for fault in more_faults]
     else:
         faults.append(Fault("kind", "is neither Rollout nor RolloutPolicy", "write one of them", kind))
     documents.faults += [fault.within(f"{where}: ") for fault in faults]
@@ -172,18 +172,18 @@ def rollout_spec(raw: Any, *, lenient: bool = False) -> tuple[RolloutSpec | None
     inline = mapping(mapping(raw).get("policy"))
     faults += [fault.within("spec.policy.") for fault in _apply(POLICY_RULES, inline)] if inline else []
     not_built = [fault.within("spec.") for fault in strip_rollout(mapping(raw))]
-    parsed, found = parse(RolloutSpec, prune(RolloutSpec, raw) if lenient else raw, "spec")
-    return parsed, _joined(faults, not_built, found)
+    parsed, wrong = parse(RolloutSpec, prune(RolloutSpec, raw) if lenient else raw, "spec")
+    return parsed, _joined(faults, not_built, wrong)
 
 
 def policy_spec(raw: Any, *, lenient: bool = False) -> tuple[PolicySpec | None, list[Fault]]:
     """Read a raw policy; faults carry paths within the spec. Takes `raw` apart: hand in a copy. lenient: as above."""
     faults = _apply(POLICY_RULES, raw)
     not_built = strip_policy(mapping(raw))
-    parsed, found = parse(PolicySpec, prune(PolicySpec, raw) if lenient else raw, "")
+    parsed, wrong = parse(PolicySpec, prune(PolicySpec, raw) if lenient else raw, "")
     if parsed and len(parsed.canonical().encode()) > PINNED_MAX_BYTES:
-        found.append(Fault("", "is larger than 16 KiB and cannot be pinned", "split the rollout or shorten it"))
-    return parsed, _joined(faults, not_built, found)
+        wrong.append(Fault("", "is larger than 16 KiB and cannot be pinned", "split the rollout or shorten it"))
+    return parsed, _joined(faults, not_built, wrong)
 
 
 def _apply(rules: Iterable[Any], raw: Any) -> list[Fault]:
@@ -196,10 +196,10 @@ def _joined(rules: list[Fault], not_built: list[Fault], parsed: list[Fault]) -> 
     Where something that is not built was taken out, the hole it leaves is no fault of its own.
     """
     holes = {fault.path.rpartition(".")[0] for fault in not_built}
-    told = {fault.path for fault in rules}
+    paths = {fault.path for fault in rules}
     kept = [
         fault
         for fault in parsed
-        if fault.path not in told and not (fault.message == MISSING and fault.path.rpartition(".")[0] in holes | told)
+        if fault.path not in paths and not (fault.message == MISSING and fault.path.rpartition(".")[0] in holes | paths)
     ]
     return [*rules, *not_built, *kept]

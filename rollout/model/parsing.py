@@ -23,11 +23,11 @@ def parse(model: type[Parsed], raw: Any, prefix: str) -> tuple[Parsed | None, li
         return model.model_validate(raw), []
     except ValidationError as error:
         faults: dict[str, Fault] = {}
-        for each in error.errors(include_url=False):
-            if _is_other_branch(each):
+        for detail in error.errors(include_url=False):
+            if _is_other_branch(detail):
                 continue
-            fault = _fault(each, model, prefix)
-            faults.setdefault(fault.path + ("" if each["type"] != "missing" else "!"), fault)
+            fault = _fault(detail, model, prefix)
+            faults.setdefault(fault.path + ("" if detail["type"] != "missing" else "!"), fault)
         # A list whose items are wrong counts as empty too: that is no fault of its own.
         counts = {path for path in faults if any(other.startswith(f"{path}[") for other in faults)}
         return None, [fault for path, fault in faults.items() if path not in counts]
@@ -42,8 +42,8 @@ def prune(model: type[BaseModel], raw: Any) -> Any:
         try:
             model.model_validate(raw)
         except ValidationError as error:
-            found = [each["loc"] for each in error.errors(include_url=False) if each["type"] == "extra_forbidden"]
-            strangers = [loc for loc in found if not _is_kept_by_the_server(loc)]
+            extra = [fault["loc"] for fault in error.errors(include_url=False) if fault["type"] == "extra_forbidden"]
+            strangers = [loc for loc in extra if not _is_kept_by_the_server(loc)]
             if not any(_remove(raw, loc) for loc in strangers):
                 return raw
         else:
@@ -134,8 +134,8 @@ def _inner_model(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
-        if (found := _inner_model(argument)) is not None:
-            return found
+        if (inner := _inner_model(argument)) is not None:
+            return inner
     return None
 
 

@@ -76,8 +76,8 @@ class Observation:
             if "observe" not in self.warned:
                 self.warned.add("observe")
                 _LOG.exception("internal error: please report it", route=router.name)
-            told = f"it cannot be read: an internal error ({type(error).__name__})"
-            return BorrowedRoute(router.name, reachable=False, problem=told, reason=Reason.FAULT)
+            problem = f"it cannot be read: an internal error ({type(error).__name__})"
+            return BorrowedRoute(router.name, reachable=False, problem=problem, reason=Reason.FAULT)
 
     def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, Told]:
         return {} if self.states is None else self.states.contracts(rollout, both)
@@ -107,8 +107,8 @@ class Observation:
             self.failures.append(error)
             return both, {}, frozenset(), {}
         except (TypeError, AttributeError, KeyError, ValueError, IndexError) as error:
-            told = f"a Service, its endpoints or its Deployment is malformed ({type(error).__name__})"
-            raise ClusterUnavailable(told) from error
+            problem = f"a Service, its endpoints or its Deployment is malformed ({type(error).__name__})"
+            raise ClusterUnavailable(problem) from error
 
     def _read(self, stable: str, candidate: str, in_force: PolicySpec) -> Round | None:
         cap = in_force.spend_cap

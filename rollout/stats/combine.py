@@ -40,7 +40,7 @@ def culprits(kpis: Mapping[str, Weighted], threshold: float) -> tuple[str, ...]:
         return ()
     surplus = {name: kpi.weight * (kpi.e_value - threshold) for name, kpi in kpis.items()}
     ranked = sorted(surplus, key=lambda name: -surplus[name])
-    deficit = sum(min(0.0, each) for each in surplus.values())
+    deficit = sum(min(0.0, excess) for excess in surplus.values())
     alone = [name for name in ranked if surplus[name] >= 0.0 and surplus[name] + deficit >= 0.0]
     if alone:
         return tuple(alone)

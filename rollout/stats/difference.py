@@ -70,7 +70,7 @@ def _added(sums: tuple[float, ...], more: list[float]) -> tuple[float, ...]:
 def _log_mixture(sums_a: tuple[float, ...], sums_b: tuple[float, ...], difference: float) -> float:
     logs = [a - difference * b for a, b in zip(sums_a, sums_b, strict=True)]
     top = max(logs)
-    return top + log(sum(exp(each - top) for each in logs) / len(logs))
+    return top + log(sum(exp(value - top) for value in logs) / len(logs))
 
 
 def _edge(refuted: Callable[[float], bool], start: float, end: float) -> float:

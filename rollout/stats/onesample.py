@@ -83,15 +83,15 @@ def _first_refuted(excess: Callable[[float], float], low: float, step: float) ->
         if high - low <= ROOT_TOLERANCE * high:
             break
         middle = (low * above - high * below) / (above - below)
-        found = excess(middle)
-        if found >= 0.0:
-            high, above, below, side = middle, found, below / 2.0 if side > 0 else below, 1
+        surplus = excess(middle)
+        if surplus >= 0.0:
+            high, above, below, side = middle, surplus, below / 2.0 if side > 0 else below, 1
         else:
-            low, below, above, side = middle, found, above / 2.0 if side < 0 else above, -1
+            low, below, above, side = middle, surplus, above / 2.0 if side < 0 else above, -1
     return high
 
 
 def _log_mixture(bad: float, trials: float, bound: float, phi: float) -> float:
     logs = bound_evidence(bad, trials, bound, phi, PROOF)
     top = max(logs)
-    return top + log(sum(share * exp(each - top) for share, each in zip(PROOF.prior, logs, strict=True)))
+    return top + log(sum(share * exp(value - top) for share, value in zip(PROOF.prior, logs, strict=True)))

@@ -33,7 +33,7 @@ def reading(gates: Gates, now: datetime) -> Calendar:
     openings = [(begin, window) for window in gates.windows if (begin := _next(window, now)) is not None]
     if not openings:
         return Calendar(is_open=False, message="none of them opens again")
-    begin, window = min(openings, key=lambda each: each[0])
+    begin, window = min(openings, key=lambda opening: opening[0])
     named = f" ({window.name})" if window.name else ""
     return Calendar(is_open=False, message=f"the next one{named} opens {_shown(begin, window)}")
 
@@ -53,8 +53,8 @@ def _end(window: Window, now: datetime) -> datetime | None:
 
 def _next(window: Window, moment: datetime) -> datetime | None:
     """Return the first beginning at or after a moment, in UTC: local times must not be added to across a change."""
-    found = _trigger(window.cron, window.timezone).get_next_fire_time(None, moment)
-    return None if found is None else found.astimezone(UTC)
+    next_start = _trigger(window.cron, window.timezone).get_next_fire_time(None, moment)
+    return None if next_start is None else next_start.astimezone(UTC)
 
 
 @lru_cache(maxsize=256)

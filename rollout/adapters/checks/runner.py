@@ -50,14 +50,14 @@ class CheckRunner:
             self._jobs.pop(gone).give_up()
         every: tuple[Webhook | CommandGate, ...] = (*gates.webhooks, *gates.commands)
         declared = {check.name: check for check in every}
-        found = {}
+        known = {}
         for run in under_way.values():
             if run.id not in self._jobs and run.name in declared:
                 self._jobs[run.id] = self._begin(run, declared[run.name], rollout)
             if (job := self._jobs.get(run.id)) is not None:
                 job.step()
-                found[run.id] = job.fact
-        return found
+                known[run.id] = job.fact
+        return known
 
     def _begin(self, run: CheckRun, check: Webhook | CommandGate, rollout: Rollout) -> Job:
         question = asked(run, rollout, self.addresses, self._preview)

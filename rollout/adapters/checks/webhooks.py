@@ -47,15 +47,15 @@ def read(answer: Response, url: str, where: str) -> CheckFact:
     """Return what an answer says; a `where` that it names must lie at the same origin as `url`."""
     if answer.status == 202:
         try:
-            found = urljoin(where or url, answer.location) if answer.location else where
-            elsewhere = urlsplit(found)[:2] != urlsplit(url)[:2] or not found.isprintable()
+            target = urljoin(where or url, answer.location) if answer.location else where
+            elsewhere = urlsplit(target)[:2] != urlsplit(url)[:2] or not target.isprintable()
         except ValueError:
-            found, elsewhere = answer.location, True
-        if not found:
+            target, elsewhere = answer.location, True
+        if not target:
             return CheckFact(message="answered 202 without a Location to poll")
         if elsewhere:
-            return CheckFact(where=where, message=f"answered 202 with a Location elsewhere: {clean(found)}")
-        return CheckFact(where=found, message=_said(answer.text) or "is being worked on")
+            return CheckFact(where=where, message=f"answered 202 with a Location elsewhere: {clean(target)}")
+        return CheckFact(where=target, message=_said(answer.text) or "is being worked on")
     if answer.status != 200:
         return CheckFact(where=where, message=f"answered {answer.status}, which is no verdict")
     try:

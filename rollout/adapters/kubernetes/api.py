@@ -78,16 +78,16 @@ def configured(kubeconfig: Path | None = None, context: str | None = None) -> tu
     from kubernetes import client, config  # noqa: PLC0415  0.4 s
     from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
 
-    found = client.Configuration()
+    configuration = client.Configuration()
     try:
         if kubeconfig is None and context is None and _POD_NAMESPACE.exists():
-            config.load_incluster_config(client_configuration=found)
-            return found, _POD_NAMESPACE.read_text(encoding="utf-8").strip() or "default"
+            config.load_incluster_config(client_configuration=configuration)
+            return configuration, _POD_NAMESPACE.read_text(encoding="utf-8").strip() or "default"
         path = str(kubeconfig) if kubeconfig else None
-        config.load_kube_config(path, context, client_configuration=found, persist_config=False)
+        config.load_kube_config(path, context, client_configuration=configuration, persist_config=False)
         contexts, current = config.list_kube_config_contexts(path)
-        chosen = next((each for each in contexts if each["name"] == context), current)
-        return found, chosen["context"].get("namespace") or "default"
+        chosen = next((entry for entry in contexts if entry["name"] == context), current)
+        return configuration, chosen["context"].get("namespace") or "default"
     except (ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         where = str(kubeconfig) if kubeconfig else "the kubeconfig"
         remedy = "name one with --kubeconfig or KUBECONFIG, and its context with --context"
@@ -129,15 +129,15 @@ class HttpApi:
         return self._call("GET", kind.path(namespace, name))
 
     def list_all(self, kind: Kind, namespace: str | None, **selectors: str) -> tuple[list[Object], str]:
-        found: list[Object] = []
+        objects: list[Object] = []
         parameters = {"limit": str(PAGE_SIZE), **selectors}
         for _ in range(PAGES_MAX):
             page = self._call("GET", kind.path(namespace), parameters)
             says = {"apiVersion": kind.api_version, "kind": kind.kind}  # which the items of a list do not
-            found.extend({**says, **each} for each in page.get("items") or ())
+            objects.extend({**says, **obj} for obj in page.get("items") or ())
             parameters["continue"] = page["metadata"].get("continue") or ""
             if not parameters["continue"]:
-                return found, version_of(page)
+                return objects, version_of(page)
         raise ClusterUnavailable(f"there are more than {PAGES_MAX * PAGE_SIZE} {kind.resource}: watch fewer namespaces")
 
     def create(self, kind: Kind, namespace: str, body: Object) -> Object:
@@ -177,12 +177,12 @@ class HttpApi:
         finally:
             answer.release_conn()
         try:
-            found = json.loads(raw)
+            parsed = json.loads(raw)
         except ValueError as error:
             raise ClusterUnavailable(f"{method} {path}: the answer is no JSON: is this a Kubernetes API?") from error
-        if not isinstance(found, dict):
+        if not isinstance(parsed, dict):
             raise ClusterUnavailable(f"{method} {path}: the answer is no object: is this a Kubernetes API?")
-        return found
+        return parsed
 
     def _open(
         self,
@@ -252,10 +252,10 @@ class _Stream:
 def _event(line: bytes) -> Object:
     try:
         event = json.loads(line)
-        kind, found = event["type"], event["object"]
+        kind, obj = event["type"], event["object"]
     except (ValueError, KeyError, TypeError) as error:
         raise ClusterUnavailable("the watch sent a line that is no event") from error
     if kind == "ERROR":
-        message = str(found.get("message", "the watch has failed"))
-        raise Expired(message) if found.get("code") == 410 else ClusterUnavailable(message)
-    return {"type": kind, "object": found}
+        message = str(obj.get("message", "the watch has failed"))
+        raise Expired(message) if obj.get("code") == 410 else ClusterUnavailable(message)
+    return {"type": kind, "object": obj}

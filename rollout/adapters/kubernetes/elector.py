@@ -112,16 +112,16 @@ class Elector:
         """Say why the lease cannot be had, when that begins: whoever waits for it silently is taken for well."""
         where = f"the lease {self._namespace}/{self._name}"
         if isinstance(error, Forbidden):
-            told = f"{where} may not be used: grant it (manifests/controller/lease-role.yaml). {error}"
+            message = f"{where} may not be used: grant it (manifests/controller/lease-role.yaml). {error}"
         elif isinstance(error, NotFound):
-            told = f"{where} cannot be created: {error}"
+            message = f"{where} cannot be created: {error}"
         elif isinstance(error, Conflict):
             return  # somebody else was faster
         else:
-            told = f"{where} cannot be reached: {error}"
-        if told != self.problem:
-            _LOG.warning("does not lead", why=told)
-        self.problem = told
+            message = f"{where} cannot be reached: {error}"
+        if message != self.problem:
+            _LOG.warning("does not lead", why=message)
+        self.problem = message
 
     def _acquire(self, began: float) -> bool:
         try:

@@ -45,22 +45,22 @@ def lost(method: str, path: str, error: Exception) -> ClusterUnavailable:
 
 def _message(raw: bytes) -> str:
     try:
-        found = json.loads(raw)
+        parsed = json.loads(raw)
     except ValueError:
         return raw.decode("utf-8", "replace").strip()[:200]
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         return ""
-    causes = (found.get("details") or {}).get("causes") or ()
-    told = "; ".join(f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in causes)
-    return (told if causes else str(found.get("message", "")))[:1000]
+    causes = (parsed.get("details") or {}).get("causes") or ()
+    message = "; ".join(f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in causes)
+    return (message if causes else str(parsed.get("message", "")))[:1000]
 
 
 def _is_status(raw: bytes) -> bool:
     try:
-        found = json.loads(raw)
+        parsed = json.loads(raw)
     except ValueError:
         return False
-    return isinstance(found, dict) and found.get("kind") == "Status"
+    return isinstance(parsed, dict) and parsed.get("kind") == "Status"
 
 
 def _retry_after_s(text: str | None) -> float:

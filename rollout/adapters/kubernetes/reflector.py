@@ -78,18 +78,18 @@ class Reflector:
     def all(self) -> list[Object]:
         return list(self._items.values())
 
-    def note(self, found: Object) -> None:
+    def note(self, obj: Object) -> None:
         """Take in what a write of ours has returned, unless the watch has seen a newer version already."""
         with self._lock:
-            known = self._items.get(key_of(found)) or self._gone.get(key_of(found))
-            if known is None or is_newer(found, known):
-                self._items[key_of(found)] = _slim(found)
+            known = self._items.get(key_of(obj)) or self._gone.get(key_of(obj))
+            if known is None or is_newer(obj, known):
+                self._items[key_of(obj)] = _slim(obj)
 
-    def forget(self, found: Object) -> None:
+    def forget(self, obj: Object) -> None:
         """Take an object out that the API says is not there."""
         with self._lock:
-            self._items.pop(key_of(found), None)
-        self._changed(found)
+            self._items.pop(key_of(obj), None)
+        self._changed(obj)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -125,15 +125,15 @@ class Reflector:
         self.problem = why
 
     def _list(self) -> None:
-        found, version = self._api.list_all(self.kind, self._namespace)
-        now = {key_of(each): _slim(each) for each in found}
+        objects, version = self._api.list_all(self.kind, self._namespace)
+        now = {key_of(obj): _slim(obj) for obj in objects}
         with self._lock:
             before, self._items, self._version = self._items, now, version
         self.problem = ""
         self.synced.set()
-        for key, each in now.items():
-            if key not in before or version_of(before[key]) != version_of(each):
-                self._changed(each)
+        for key, obj in now.items():
+            if key not in before or version_of(before[key]) != version_of(obj):
+                self._changed(obj)
         for key in before.keys() - now.keys():
             self._changed(before[key])
 
@@ -143,22 +143,22 @@ class Reflector:
         if self._stopped.is_set():
             watch.stop()
         for event in watch:
-            found = event["object"]
+            obj = event["object"]
             if event["type"] != "BOOKMARK":
-                self._take(event["type"], found)
-            self._version = version_of(found)
+                self._take(event["type"], obj)
+            self._version = version_of(obj)
             self._failures, self.problem = 0, ""
 
-    def _take(self, kind: str, found: Object) -> None:
+    def _take(self, kind: str, obj: Object) -> None:
         with self._lock:
             if kind == "DELETED":
-                self._items.pop(key_of(found), None)
-                self._gone[key_of(found)] = {"metadata": {"resourceVersion": version_of(found)}}
+                self._items.pop(key_of(obj), None)
+                self._gone[key_of(obj)] = {"metadata": {"resourceVersion": version_of(obj)}}
                 if len(self._gone) > GONE_KEPT:
                     del self._gone[next(iter(self._gone))]
             else:
-                self._items[key_of(found)] = _slim(found)
-        self._changed(found)
+                self._items[key_of(obj)] = _slim(obj)
+        self._changed(obj)
 
 
 def is_newer(one: Object, other: Object) -> bool:
@@ -169,12 +169,12 @@ def is_newer(one: Object, other: Object) -> bool:
         return version_of(one) != version_of(other)
 
 
-def _slim(found: Object) -> Object:
+def _slim(obj: Object) -> Object:
     """Return the object without what only servers read, half of its size; who manages fields stays, at its place."""
     kept = [
-        {key: each[key] for key in ("manager", "operation", "subresource") if key in each}
-        for each in found["metadata"].pop("managedFields", None) or ()
+        {key: entry[key] for key in ("manager", "operation", "subresource") if key in entry}
+        for entry in obj["metadata"].pop("managedFields", None) or ()
     ]
     if kept:
-        found["metadata"]["managedFields"] = kept
-    return found
+        obj["metadata"]["managedFields"] = kept
+    return obj

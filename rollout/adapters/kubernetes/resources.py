@@ -51,19 +51,19 @@ LEASE = Kind("Lease", "leases", "coordination.k8s.io")
 EVENT = Kind("Event", "events", "events.k8s.io")
 
 
-def name_of(found: Object) -> str:
-    return str(found["metadata"]["name"])
+def name_of(obj: Object) -> str:
+    return str(obj["metadata"]["name"])
 
 
-def namespace_of(found: Object) -> str:
-    return str(found["metadata"].get("namespace", "default"))
+def namespace_of(obj: Object) -> str:
+    return str(obj["metadata"].get("namespace", "default"))
 
 
-def key_of(found: Object) -> str:
+def key_of(obj: Object) -> str:
     """Return `namespace/name`."""
-    return f"{namespace_of(found)}/{name_of(found)}"
+    return f"{namespace_of(obj)}/{name_of(obj)}"
 
 
-def version_of(found: Object) -> str:
+def version_of(obj: Object) -> str:
     """Return the resourceVersion that the object was read at."""
-    return str(found["metadata"].get("resourceVersion", ""))
+    return str(obj["metadata"].get("resourceVersion", ""))

@@ -42,10 +42,10 @@ class Owner(Enum):
 
 def whose(labels: Labels, pods: Pods) -> Owner:
     """Return whose a series is that an agent counts itself: ours if anything says so that nothing contradicts."""
-    told = [
+    named = [
         (labels.get(namespace, ""), labels[pod]) for namespace, pod in PAIRS if labels.get(pod)
     ]  # one series may carry a pod's labels and those of who passes its numbers on
-    if any(name in pods.names and namespace in ("", pods.namespace) for namespace, name in told):
+    if any(name in pods.names and namespace in ("", pods.namespace) for namespace, name in named):
         return Owner.OURS
     spaces = [labels[namespace] for namespace, _ in PAIRS if labels.get(namespace)]
     elsewhere = bool(spaces) and spaces[0] != pods.namespace
@@ -53,7 +53,7 @@ def whose(labels: Labels, pods: Pods) -> Owner:
     service = next((labels[name] for name in SERVICE_LABELS if labels.get(name)), None)
     if not elsewhere and (host in pods.addresses or service == pods.service or _is_service(host, pods)):
         return Owner.OURS
-    return Owner.FOREIGN if told or elsewhere or service is not None else Owner.UNKNOWN
+    return Owner.FOREIGN if named or elsewhere or service is not None else Owner.UNKNOWN
 
 
 def _is_service(host: str, pods: Pods) -> bool:
@@ -79,9 +79,11 @@ def is_routers(selector: str) -> bool:
     return selector.lstrip().startswith(ROUTER_PREFIXES)
 
 
-def foreign_problem(selector: str, found: Iterable[Labels], pods: Pods, *, is_preset: bool) -> tuple[str, list[bool]]:
+def foreign_problem(
+    selector: str, series_labels: Iterable[Labels], pods: Pods, *, is_preset: bool
+) -> tuple[str, list[bool]]:
     """Return why a selector's series cannot be used, or an empty text; and which of them are ours."""
-    series = list(found)
+    series = list(series_labels)
     if is_scoped(selector) and not is_preset:
         return "", [True] * len(series)
     if is_routers(selector) and not is_preset:
@@ -96,7 +98,7 @@ def foreign_problem(selector: str, found: Iterable[Labels], pods: Pods, *, is_pr
     if Owner.FOREIGN in said and not is_preset:
         example = 'namespace="$namespace",service="$service"'
         return f"{selector} also counts another agent: add labels that tell this one's, such as {example}", []
-    return "", [each is Owner.OURS for each in said]
+    return "", [owner is Owner.OURS for owner in said]
 
 
 def gateway_problem(clusters: Iterable[str], service: str, namespace: str) -> tuple[str, list[bool]]:
@@ -107,15 +109,15 @@ def gateway_problem(clusters: Iterable[str], service: str, namespace: str) -> tu
     """
     names = list(clusters)
     sure = [_names_namespace(name, service, namespace) for name in names]
-    if any(each is True for each in sure):
-        return "", [each is True for each in sure]
-    open_ = [each is None for each in sure]
+    if any(owner is True for owner in sure):
+        return "", [owner is True for owner in sure]
+    open_ = [owner is None for owner in sure]
     prefixes = {
-        re.split(re.escape(service), name, maxsplit=1)[0] for name, each in zip(names, open_, strict=True) if each
+        re.split(re.escape(service), name, maxsplit=1)[0] for name, owner in zip(names, open_, strict=True) if owner
     }
     if len(prefixes) > 1:
-        told = ", ".join(sorted(prefixes)[:4])
-        return f"several clusters are named after {service} ({told}): count by one with the namespace in its name", []
+        named = ", ".join(sorted(prefixes)[:4])
+        return f"several clusters are named after {service} ({named}): count by one with the namespace in its name", []
     return "", open_
 
 

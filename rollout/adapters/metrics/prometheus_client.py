@@ -86,7 +86,7 @@ class PrometheusClient:
         if now < self._away_until:
             return self._no("has not answered lately; it is asked again in a moment")
         with self._lock:
-            self._shared = {each: held for each, held in self._shared.items() if now - held[0] < SHARED_S}
+            self._shared = {text_: held for text_, held in self._shared.items() if now - held[0] < SHARED_S}
             held = self._shared.get(key)
             mine = held is None
             if held is None:
@@ -129,7 +129,7 @@ class PrometheusClient:
         if at is not None:
             parameters["time"] = f"{at:.3f}"
         try:
-            found = self._connection(heard).custom_query(text, params=parameters)
+            vector = self._connection(heard).custom_query(text, params=parameters)
         except _LateError:
             return self._late()
         except _CutError as error:
@@ -148,19 +148,19 @@ class PrometheusClient:
             return self._no("answered something that is no result of a query")
         if heard.get("status") == "error" or heard.get("warnings"):
             return self._no(f"gave a partial answer: {'; '.join(map(str, heard.get('warnings', ())))[:300]}")
-        return self._read(found)
+        return self._read(vector)
 
-    def _read(self, found: Any) -> QueryResult:
+    def _read(self, vector: Any) -> QueryResult:
         """Read a vector. A value that is not finite is no fact: a comparison with it would quietly be false."""
         samples = []
         try:
-            for each in found:
-                at, text = each["value"]
+            for series in vector:
+                at, text = series["value"]
                 value = float(text)
                 if not math.isfinite(value):
-                    name = each["metric"].get("__name__", "the answer")
+                    name = series["metric"].get("__name__", "the answer")
                     return self._no(f"says {text} for {name}: that is no number to go by")
-                samples.append(Sample(dict(each["metric"]), value, float(at)))
+                samples.append(Sample(dict(series["metric"]), value, float(at)))
         except (KeyError, TypeError, ValueError, AttributeError):
             return self._no("answered something that is no vector of samples")
         if len(samples) >= SAMPLES_MAX:
@@ -186,11 +186,11 @@ class PrometheusClient:
             heard["code"] = answer.status_code
             heard["type"] = answer.headers.get("Content-Type", "").partition(";")[0]
             try:
-                told = answer.json()
+                body = answer.json()
             except ValueError:
                 return
-            if isinstance(told, dict):
-                heard.update({key: told[key] for key in ("status", "error", "warnings") if key in told})
+            if isinstance(body, dict):
+                heard.update({key: body[key] for key in ("status", "error", "warnings") if key in body})
 
         deadline = time.monotonic() + self._access.timeout_s + CONNECT_TIMEOUT_S
         access, session = self._access, requests.Session()
@@ -245,7 +245,7 @@ def _is_timeout(error: Exception) -> bool:
     import requests  # noqa: PLC0415
     from urllib3.exceptions import TimeoutError as PoolTimeout  # noqa: PLC0415
 
-    causes = (error, *error.args, *(getattr(each, "reason", None) for each in error.args))
+    causes = (error, *error.args, *(getattr(argument, "reason", None) for argument in error.args))
     return any(isinstance(cause, requests.Timeout | PoolTimeout | TimeoutError) for cause in causes)
 
 

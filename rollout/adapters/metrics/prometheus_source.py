@@ -59,19 +59,19 @@ class PrometheusSource:
                 terms.add(self._selector(text, version), text, version, preset)
         if spend:
             terms.add(self._selector(spend, candidate), spend, candidate, "")
-        found = Answered(terms, self._answer(terms.by_text.values()), self._stale_after_s, self._pods_of)
+        answered = Answered(terms, self._answer(terms.by_text.values()), self._stale_after_s, self._pods_of)
 
         def reading(counted: str, total: str, *, good: bool = False) -> KpiReading:
-            return self._reading(found, (stable, candidate), counted, total, good=good)
+            return self._reading(answered, (stable, candidate), counted, total, good=good)
 
         return Round(
             kpis={query.name: reading(query.counted, query.total, good=query.good) for query in queries},
             requests=reading(split, split),
             responses={query.name: reading(query.total, query.among) for query in queries if query.among},
-            spend=self._spend(found, spend, candidate) if spend else None,
+            spend=self._spend(answered, spend, candidate) if spend else None,
             lagging=True,
-            at=None if self._clock is None else self._clock() - timedelta(seconds=max(0.0, found.age_s)),
-            mark=found.mark,
+            at=None if self._clock is None else self._clock() - timedelta(seconds=max(0.0, answered.age_s)),
+            mark=answered.mark,
         )
 
     def _selector(self, text: str, version: str) -> str:
@@ -97,16 +97,16 @@ class PrometheusSource:
         return QueryResult(tuple(samples))
 
     def _reading(
-        self, found: Answered, versions: tuple[str, str], counted: str, total: str, *, good: bool
+        self, answered: Answered, versions: tuple[str, str], counted: str, total: str, *, good: bool
     ) -> KpiReading:
         stable, candidate = versions
         arms: list[Counters] = []
         for version in versions:
-            bad = found.series(self._selector(counted, version))
-            every = found.series(self._selector(total, version))
-            if problem := found.problem(self._selector(total, version), must_exist=version == stable):
+            bad = answered.series(self._selector(counted, version))
+            every = answered.series(self._selector(total, version))
+            if problem := answered.problem(self._selector(total, version), must_exist=version == stable):
                 return KpiReading(problem=problem)
-            if problem := found.problem(self._selector(counted, version)):
+            if problem := answered.problem(self._selector(counted, version)):
                 return KpiReading(problem=problem)
             if good and every and not bad and "le=" in counted:  # a bucket is there from the first outcome on
                 return KpiReading(
@@ -115,15 +115,15 @@ class PrometheusSource:
             arms.append(Counters(bad=bad, total=every))
         shared = arms[0].total.keys() & arms[1].total.keys() or arms[0].bad.keys() & arms[1].bad.keys()
         if stable != candidate and shared:
-            told = f"{len(shared)} series are counted for {stable} and for {candidate} ({counted}, {total})"
-            return KpiReading(problem=f"{told}: the versions cannot be told apart; put $version into a label")
+            message = f"{len(shared)} series are counted for {stable} and for {candidate} ({counted}, {total})"
+            return KpiReading(problem=f"{message}: the versions cannot be told apart; put $version into a label")
         return KpiReading(stable=arms[0], candidate=arms[1], good=good)
 
-    def _spend(self, found: Answered, counter: str, candidate: str) -> KpiReading:
+    def _spend(self, answered: Answered, counter: str, candidate: str) -> KpiReading:
         text = self._selector(counter, candidate)
-        if problem := found.problem(text):
+        if problem := answered.problem(text):
             return KpiReading(problem=problem)
-        return KpiReading(candidate=Counters(total=found.series(text)))
+        return KpiReading(candidate=Counters(total=answered.series(text)))
 
 
 def split_of(kpis: tuple[Kpi, ...], queries: tuple[Query, ...]) -> str:

@@ -36,12 +36,12 @@ def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
     """Return the queries of all KPIs, and a fault for each that cannot be one."""
     queries, faults = [], []
     for index, kpi in enumerate(kpis):
-        found = _resolve(kpi, f"kpis[{index}]")
-        if isinstance(found, Query):
-            queries.append(found)
-            faults += _unreadable(found, f"kpis[{index}]")
+        query = _resolve(kpi, f"kpis[{index}]")
+        if isinstance(query, Query):
+            queries.append(query)
+            faults += _unreadable(query, f"kpis[{index}]")
         else:
-            faults += found
+            faults += query
     return tuple(queries), faults
 
 
@@ -82,7 +82,7 @@ def _misplaced(kpi: Kpi, index: int, place: str) -> Iterable[Fault]:
     """A preset that reads what only another place has."""
     preset = PRESETS.get(kpi.preset or "")
     if preset is not None and place and preset.place not in ("", place):
-        fitting = [name for name, each in PRESETS.items() if each.place == place]
+        fitting = [name for name, preset_ in PRESETS.items() if preset_.place == place]
         where = "in a cluster" if place == "cluster" else "on one machine"
         message = f"reads what there is not {where}"
         yield Fault(f"kpis[{index}].preset", message, f"use one of {', '.join(fitting)}", kpi.preset)
@@ -152,11 +152,11 @@ def _unreadable(query: Query, path: str) -> list[Fault]:
     texts = [("good" if query.good else "bad", query.counted), ("total", query.total)]
     for key, text in [*texts, ("among", query.among)] if query.among else texts:
         try:
-            found = selector.parse(expand(text, name="name", version="v1", namespace="default", service="name-v1"))
+            parsed = selector.parse(expand(text, name="name", version="v1", namespace="default", service="name-v1"))
         except ValueError as error:
             faults.append(Fault(f"{path}.{key}", str(error), "see docs/kpis.md", text))
             continue
-        if found.name.startswith(ROUTER_PREFIX) and not {"version", "service"} & template_names(text):
+        if parsed.name.startswith(ROUTER_PREFIX) and not {"version", "service"} & template_names(text):
             remedy = 'add a label with $version, such as envoy_cluster_name="$name/$version"'
             faults.append(Fault(f"{path}.{key}", "counts both versions together on the router's page", remedy, text))
     return faults

@@ -115,14 +115,14 @@ class ScrapeSource:
     def _reading(self, query: Query, stable: str, candidate: str, pages: Mapping[str, Page]) -> KpiReading:
         arms: list[Counters] = []
         for version in (stable, candidate):
-            found: dict[str, dict[str, float]] = {}
+            values: dict[str, dict[str, float]] = {}
             for key, text in (("counted", query.counted), ("total", query.total)):
                 selector = parse(expand(text, name=self._name, version=version, namespace="default"))
                 series = self._series(selector, version, pages, must_exist=key == "total")
                 if isinstance(series, _Problem):
                     return series.as_reading()
-                found[key] = series
-            arms.append(Counters(bad=found["counted"], total=found["total"]))
+                values[key] = series
+            arms.append(Counters(bad=values["counted"], total=values["total"]))
         stable_arm, candidate_arm = arms
         if stable != candidate and (shared := stable_arm.total.keys() & candidate_arm.total.keys()):
             what = min(shared).partition("|")[2]
@@ -142,7 +142,7 @@ class ScrapeSource:
         others = [labels for name in names for labels, _ in pages[name].samples.get(selector.name, ())]
         if not others:
             return {}
-        wanted = {each.label for each in selector.matchers}
+        wanted = {matcher.label for matcher in selector.matchers}
         shown = ", ".join(f'{label}="{value}"' for label, value in sorted(others[0].items()) if label in wanted)
         return _Problem(f"{', '.join(names)} has {selector.name}, but only with {shown or 'other labels'}")
 

@@ -19,12 +19,12 @@ class Matcher:
     value: str
 
     def accepts(self, labels: Mapping[str, str]) -> bool:
-        found = labels.get(self.label, "")
+        value = labels.get(self.label, "")
         if self.operator == "=":
-            return found == self.value or (self.label == "le" and _same_bound(found, self.value))
+            return value == self.value or (self.label == "le" and _same_bound(value, self.value))
         if self.operator == "!=":
-            return found != self.value
-        matches = re.fullmatch(self.value, found) is not None
+            return value != self.value
+        matches = re.fullmatch(self.value, value) is not None
         return matches if self.operator == "=~" else not matches
 
 
@@ -38,15 +38,17 @@ class Selector:
     @property
     def bound(self) -> str | None:
         """The bucket bound it asks for, where it asks for one."""
-        return next((each.value for each in self.matchers if each.label == "le" and each.operator == "="), None)
+        return next(
+            (matcher.value for matcher in self.matchers if matcher.label == "le" and matcher.operator == "="), None
+        )
 
     def accepts(self, labels: Mapping[str, str], *, any_bound: bool = False) -> bool:
         """Whether a series of this name is meant; with `any_bound`, whatever its bucket."""
-        return all(each.accepts(labels) for each in self.matchers if not (any_bound and each.label == "le"))
+        return all(matcher.accepts(labels) for matcher in self.matchers if not (any_bound and matcher.label == "le"))
 
     def accepts_bound(self, bound: str) -> bool:
         """Whether this is the bucket it asks for."""
-        return all(each.accepts({"le": bound}) for each in self.matchers if each.label == "le")
+        return all(matcher.accepts({"le": bound}) for matcher in self.matchers if matcher.label == "le")
 
 
 def parse(text: str) -> Selector:
@@ -57,10 +59,10 @@ def parse(text: str) -> Selector:
     name, inside = match.group(1), (match.group(2) or "").strip()
     matchers, position = [], 0
     while position < len(inside):
-        found = _MATCHER.match(inside, position)
-        if found is None:
+        matched = _MATCHER.match(inside, position)
+        if matched is None:
             raise ValueError(f'cannot read the labels from "{inside[position:]}": write label="value", …')
-        label, operator, value = found.groups()
+        label, operator, value = matched.groups()
         value = re.sub(r"\\(.)", r"\1", value) if operator in ("=", "!=") else value
         if "~" in operator:
             try:
@@ -68,13 +70,13 @@ def parse(text: str) -> Selector:
             except re.error as error:
                 raise ValueError(f'"{value}" is no regular expression: {error}') from error
         matchers.append(Matcher(label, operator, value))
-        position = found.end()
+        position = matched.end()
     return Selector(name, tuple(matchers))
 
 
-def _same_bound(found: str, wanted: str) -> bool:
+def _same_bound(written: str, wanted: str) -> bool:
     """Bucket bounds are numbers: 2500, 2500.0 and 2.5e+03 are one."""
     try:
-        return float(found) == float(wanted)
+        return float(written) == float(wanted)
     except ValueError:
         return False

@@ -102,8 +102,8 @@ class Answered:
             return "", [True] * len(samples)  # its selectors name the Service and the namespace
         if term.preset == "gateway":
             label = next(iter(parse(term.text).matchers)).label
-            return gateway_problem((each.labels.get(label, "") for each in samples), pods.service, pods.namespace)
-        labels = [each.labels for each in samples]
+            return gateway_problem((sample.labels.get(label, "") for sample in samples), pods.service, pods.namespace)
+        labels = [sample.labels for sample in samples]
         return foreign_problem(term.template, labels, pods, is_preset=term.preset != "")
 
     def _by_version(self, of: Mapping[str, float], best: Callable[[Iterable[float]], float]) -> list[float]:
@@ -132,18 +132,18 @@ class Answered:
         """Say why a selector's series are not to be used. must_exist: whether none at all is a fault too."""
         if self._answer.problem:
             return self._answer.problem
-        found, id_ = self.series(text), self._terms.by_text[text].id
+        series, id_ = self.series(text), self._terms.by_text[text].id
         if id_ in self._problems:
             return self._problems[id_]
-        if must_exist and not found and id_ in self._absent:
+        if must_exist and not series and id_ in self._absent:
             return f"there are {self._absent[id_]}: compare their labels with its endpoints"
-        if must_exist and not found:
+        if must_exist and not series:
             return f"there is no series {text}: is the name right, and do its labels say so?"
-        if len(found) > SERIES_MAX:
-            return f"{text} has {len(found)} series, more than {SERIES_MAX}: take out a label"
-        if any(value < 0 for value in found.values()):
+        if len(series) > SERIES_MAX:
+            return f"{text} has {len(series)} series, more than {SERIES_MAX}: take out a label"
+        if any(value < 0 for value in series.values()):
             return f"{text} has a value below 0: that is no counter"
-        if found and self._age_s.get(id_, 0.0) > self._stale_after_s:
+        if series and self._age_s.get(id_, 0.0) > self._stale_after_s:
             return f"{text} was last seen {self._age_s[id_]:.0f} s ago: is it still scraped?"
         return ""
 
@@ -173,8 +173,10 @@ def any_spelling(bound: str) -> str:
     written = {bound, repr(value), digits, f"{mantissa}e{int(exponent):+03d}", f"{value:g}", f"{value:f}".rstrip("0")}
     if value.is_integer():
         written |= {f"{value:.0f}", f"{value:.1f}"}
-    spellings = sorted(each.rstrip(".") for each in written if float(each) == value)
-    return f'le=~"{"|".join(each.replace(".", "[.]").replace("+", "[+]") for each in dict.fromkeys(spellings))}"'
+    spellings = sorted(spelling.rstrip(".") for spelling in written if float(spelling) == value)
+    return (
+        f'le=~"{"|".join(spelling.replace(".", "[.]").replace("+", "[+]") for spelling in dict.fromkeys(spellings))}"'
+    )
 
 
 def _name(sample: Sample) -> str:

@@ -100,7 +100,7 @@ class EnvoyRouter:
             self._process.files.write(name, {**content, "version_info": str(time.monotonic_ns())})
 
     def _await_clusters(self, weight: SetWeight) -> None:
-        names = [cluster_name(self._rollout, each) for each in (weight.stable, weight.candidate) if each]
+        names = [cluster_name(self._rollout, version) for version in (weight.stable, weight.candidate) if version]
         deadline = time.monotonic() + CLUSTER_TIMEOUT_S
         while time.monotonic() < deadline:
             known = self._process.get("/clusters")

@@ -130,7 +130,7 @@ def routes(rollout: str, header: str, weight: SetWeight) -> dict[str, Any]:
     split = [{"name": cluster_name(rollout, weight.stable), "weight": FULL_BP - weight.candidate_bp}]
     if weight.candidate is not None:
         split.append({"name": cluster_name(rollout, weight.candidate), "weight": weight.candidate_bp})
-    assert sum(int(str(each["weight"])) for each in split) == FULL_BP
+    assert sum(int(str(cluster["weight"])) for cluster in split) == FULL_BP
     action = {
         "timeout": "0s",
         "weighted_clusters": {"use_hash_policy": True, "clusters": split},
@@ -171,7 +171,7 @@ def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]
         entries = _entries(dump, rollout)
         action = entries[-1]["route"]
         weighted = action["weighted_clusters"]["clusters"]
-        split = [(each["name"].removeprefix(prefix), each.get("weight", 0)) for each in weighted]
+        split = [(cluster["name"].removeprefix(prefix), cluster.get("weight", 0)) for cluster in weighted]
         total = sum(share for _, share in split)
         (stable, _), (candidate, share) = split[0], split[1] if len(split) > 1 else (None, 0)
         share_bp = round(FULL_BP * share / total)
@@ -190,9 +190,9 @@ def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]
 
 def _entries(dump: Mapping[str, Any], name: str) -> list[Any]:
     """Return the routes of a configuration by its name: an Envoy of your own may have others. Raises KeyError."""
-    for each in dump["configs"]:
-        if each["route_config"]["name"] == name:
-            return list(each["route_config"]["virtual_hosts"][0]["routes"])
+    for config in dump["configs"]:
+        if config["route_config"]["name"] == name:
+            return list(config["route_config"]["virtual_hosts"][0]["routes"])
     raise KeyError(name)
 
 
@@ -212,10 +212,10 @@ def _preview_header(entries: list[Any]) -> str | None:
 
 def read_active(rollout: str, stats: str) -> dict[str, int]:
     """Return the requests under way by version, from lines like ``cluster.NAME/VERSION.upstream_rq_active: 3``."""
-    found = {}
+    active = {}
     prefix, suffix = f"cluster.{cluster_name(rollout, '')}", ".upstream_rq_active"
     for line in stats.splitlines():
         name, _, value = line.partition(": ")
         if name.startswith(prefix) and name.endswith(suffix) and value.strip().isdigit():
-            found[name[len(prefix) : -len(suffix)]] = int(value)
-    return found
+            active[name[len(prefix) : -len(suffix)]] = int(value)
+    return active

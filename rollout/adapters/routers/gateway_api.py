@@ -38,18 +38,18 @@ def _why_not(backend: Object, naming: Naming) -> str:
 
 
 def _new_backend(version: str, naming: Naming) -> Object:
-    made: Object = {"name": naming.service(version)}
+    backend: Object = {"name": naming.service(version)}
     if naming.backends.port is not None:
-        made["port"] = naming.backends.port
+        backend["port"] = naming.backends.port
     if naming.services_in != naming.namespace:
-        made["namespace"] = naming.services_in
-    return made
+        backend["namespace"] = naming.services_in
+    return backend
 
 
 def _cautions(rule: Object) -> Iterable[str]:
     if rule.get("sessionPersistence"):
         yield "has sessionPersistence: a session stays on its version, also after its weight is 0"
-    filters = [each.get("type") for each in _objects(rule.get("filters"))]
+    filters = [entry.get("type") for entry in _objects(rule.get("filters"))]
     if "RequestMirror" in filters:
         yield "mirrors requests: an agent whose tools have side effects acts twice"
     if rule.get("retry"):
@@ -105,13 +105,13 @@ def acceptance(route: Object) -> Acceptance:
         return Acceptance(False, False, "names no parent: no gateway will ever take it up; add parentRefs")
     doubt = ""
     for parent in parents:
-        told = [
+        answers = [
             _said(entry, generation) for entry in entries if _same(_object(entry.get("parentRef")), parent, namespace)
         ]
-        if not told:
+        if not answers:
             waits = f"no gateway has said anything of its parent {parent.get('name')}: is its controller running?"
             return Acceptance(False, False, waits)
-        best = max(told, key=lambda each: (each.programmed, each.accepted, not each.message))
+        best = max(answers, key=lambda answer: (answer.programmed, answer.accepted, not answer.message))
         if not best.programmed:
             message = f"its parent {parent.get('name')} has not taken it up: {best.message}"
             return Acceptance(False, best.accepted, message)
@@ -125,7 +125,7 @@ def _object(value: Any) -> Object:
 
 
 def _objects(value: Any) -> list[Object]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _same(one: Object, other: Object, namespace: str) -> bool:
@@ -145,16 +145,16 @@ def _said(entry: Object, generation: int) -> Acceptance:
 
     Our own rule's references are checked by ourselves, so they hold nothing up.
     """
-    conditions = {str(each.get("type")): each for each in _objects(entry.get("conditions"))}
+    conditions = {str(condition.get("type")): condition for condition in _objects(entry.get("conditions"))}
     for wanted in ("Accepted", "ResolvedRefs"):
-        found = conditions.get(wanted)
-        if found is None:
+        condition = conditions.get(wanted)
+        if condition is None:
             return Acceptance(False, wanted != "Accepted", f"{wanted} is not known")
-        observed = found.get("observedGeneration")
+        observed = condition.get("observedGeneration")
         if isinstance(observed, int) and 0 < observed < generation:
             return Acceptance(False, False, f"{wanted} is about generation {observed}, and {generation} is written")
-        if found.get("status") != "True":
-            said = f"{wanted} is {found.get('status')} ({found.get('reason')}: {found.get('message', '')})"
+        if condition.get("status") != "True":
+            said = f"{wanted} is {condition.get('status')} ({condition.get('reason')}: {condition.get('message', '')})"
             return Acceptance(False, False, said) if wanted == "Accepted" else Acceptance(message=said)
     partial = conditions.get("PartiallyInvalid", {})
     if partial.get("status") == "True":

@@ -17,8 +17,8 @@ USUAL_BASE = 100
 
 
 def _destination(backend: Object) -> Object:
-    found = backend.get("destination")
-    return found if isinstance(found, dict) else {}
+    destination = backend.get("destination")
+    return destination if isinstance(destination, dict) else {}
 
 
 def _service_of(backend: Object, naming: Naming) -> str | None:
@@ -66,10 +66,10 @@ def _unsplit(route: Object) -> str:
     spec = route.get("spec")
     spec = spec if isinstance(spec, dict) else {}
     http = spec.get("http")
-    rules = [each for each in http if isinstance(each, dict)] if isinstance(http, list) else []
-    delegates = [each["delegate"] for each in rules if isinstance(each.get("delegate"), dict)]
-    if delegates and not any(each.get("route") for each in rules):
-        names = ", ".join(str(each.get("name")) for each in delegates)
+    rules = [rule for rule in http if isinstance(rule, dict)] if isinstance(http, list) else []
+    delegates = [rule["delegate"] for rule in rules if isinstance(rule.get("delegate"), dict)]
+    if delegates and not any(rule.get("route") for rule in rules):
+        names = ", ".join(str(delegate.get("name")) for delegate in delegates)
         return f"delegates to the VirtualService {names}: name that one in spec.routes"
     others = [kind for kind in ("tcp", "tls") if spec.get(kind)]
     if others and not rules:

@@ -54,7 +54,7 @@ class Cache(Protocol):
 
     def get(self, namespace: str, name: str) -> Object | None: ...
 
-    def note(self, found: Object) -> None: ...
+    def note(self, obj: Object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ ROUTE_KINDS = (
 def route_kind_of(route: Route) -> tuple[RouteKind, ClusterRoute]:
     """Return what kind of route is meant, and which."""
     given = (route.http_route, route.grpc_route, route.virtual_service)
-    return next((flavour, each) for flavour, each in zip(ROUTE_KINDS, given, strict=True) if each is not None)
+    return next((flavour, kind) for flavour, kind in zip(ROUTE_KINDS, given, strict=True) if kind is not None)
 
 
 def route_name(flavour: RouteKind, route: ClusterRoute) -> str:
@@ -114,20 +114,20 @@ class KubernetesRouter:
     def observe(self) -> BorrowedRoute:
         """Read the rule as it is in the cache. Never raises."""
         try:
-            found, rule = self._find()
+            obj, rule = self._find()
         except RuleRefused as refused:
             gone = refused.reason is Reason.ROUTE_NOT_FOUND
-            told = str(refused)
-            return BorrowedRoute(self.name, reachable=False, gone=gone, problem=told, reason=refused.reason)
+            text = str(refused)
+            return BorrowedRoute(self.name, reachable=False, gone=gone, problem=text, reason=refused.reason)
         problem, reason = self._problem(rule)
-        accepted = self.flavour.acceptance(found)
+        accepted = self.flavour.acceptance(obj)
         dialect = self.flavour.dialect
         return BorrowedRoute(
             self.name,
             reachable=True,
             problem=problem,
             reason=reason,
-            rule=identity_of(found, rule, dialect),
+            rule=identity_of(obj, rule, dialect),
             shares=rule.shares,
             programmed=accepted.programmed,
             accepted=accepted.accepted,
@@ -138,17 +138,17 @@ class KubernetesRouter:
             absent=rule.absent,
             managed=self.route.manage_backends,
             missing=tuple(version for version in self.versions if version not in rule.ours),
-            owned=bool(release_patch(found, self.api.manager)),
+            owned=bool(release_patch(obj, self.api.manager)),
             ports=self._ports(rule),
-            notes=self._notes(found, rule, accepted),
+            notes=self._notes(obj, rule, accepted),
         )
 
     def apply(self, weight: SetWeight) -> None:
         """Write the two weights, if they are not there yet. Raises RouterUnavailable; the next look tries again."""
         try:
-            found, rule = self._find()
-            made = weight_patch(
-                found,
+            obj, rule = self._find()
+            patch = weight_patch(
+                obj,
                 rule,
                 self.flavour.dialect,
                 self.naming,
@@ -158,7 +158,7 @@ class KubernetesRouter:
             )
         except RuleRefused as refused:
             raise RouterUnavailable(f"{self.name} {refused}") from refused
-        self._write(found, made)
+        self._write(obj, patch)
         self.denials.pop(self.name, None)
 
     def leave(self, effect: LeaveRoute) -> None:
@@ -168,10 +168,10 @@ class KubernetesRouter:
         """
         for tries_left in reversed(range(LEAVE_TRIES)):
             try:
-                found, rule = self._find()
-                made = removal_patch(found, rule, self.flavour.dialect, effect.versions, effect.unweighted)
-                found = self._write(found, made)
-                self._write(found, release_patch(found, self.api.manager))
+                obj, rule = self._find()
+                patch = removal_patch(obj, rule, self.flavour.dialect, effect.versions, effect.unweighted)
+                obj = self._write(obj, patch)
+                self._write(obj, release_patch(obj, self.api.manager))
             except RuleRefused:
                 return  # nothing of ours is in it any more
             except RouteRaced:
@@ -180,10 +180,10 @@ class KubernetesRouter:
             else:
                 return
 
-    def _write(self, found: Object, operations: list[Object]) -> Object:
+    def _write(self, obj: Object, operations: list[Object]) -> Object:
         """Carry out a patch; return the route as it is then. Raises RouterUnavailable, by what stood in the way."""
         if not operations:
-            return found
+            return obj
         if not self.may_write():
             raise RouterUnavailable(f"{self.name} is left alone: this controller does not lead any more")
         try:
@@ -192,7 +192,7 @@ class KubernetesRouter:
             # A `test` that fails is answered like a refusal. Whether the route has changed tells them apart, and the
             # watch may be far behind: what it shows would be refused again and again.
             now = self._read_anew()
-            if isinstance(error, Conflict) or now is None or version_of(now) != version_of(found):
+            if isinstance(error, Conflict) or now is None or version_of(now) != version_of(obj):
                 raise RouteRaced(f"{self.name} has changed meanwhile: {error}") from error
             raise self._denied(error) from error
         except Forbidden as error:
@@ -212,28 +212,28 @@ class KubernetesRouter:
     def _find(self) -> tuple[Object, Rule]:
         if self.cache.problem:
             self._read_anew()
-        found = self.cache.get(self.naming.namespace, self.route.name)
-        if found is None:
+        obj = self.cache.get(self.naming.namespace, self.route.name)
+        if obj is None:
             raise self._absent()
         dialect, naming = self.flavour.dialect, self.naming
         try:
             rule = find_rule(
-                found, dialect, naming, self.route.rule, self.versions, self.chosen, returning=self.returning
+                obj, dialect, naming, self.route.rule, self.versions, self.chosen, returning=self.returning
             )
         except RuleRefused:
             if self.route.rule is None or self.chosen is None:
                 raise
             rule = find_rule(  # it may have been renamed
-                found, dialect, naming, None, self.versions, self.chosen, returning=self.returning
+                obj, dialect, naming, None, self.versions, self.chosen, returning=self.returning
             )
-        return found, rule.only(self.versions) if self.alone else rule
+        return obj, rule.only(self.versions) if self.alone else rule
 
     def _read_anew(self) -> Object | None:
         """Read the route past the cache; where that fails too, the cache is all there is."""
         with contextlib.suppress(ClusterUnavailable):
-            found = self.api.get(self.flavour.kind, self.naming.namespace, self.route.name)
-            self.cache.note(found)
-            return found
+            obj = self.api.get(self.flavour.kind, self.naming.namespace, self.route.name)
+            self.cache.note(obj)
+            return obj
         return None
 
     def _absent(self) -> RuleRefused:
@@ -242,8 +242,8 @@ class KubernetesRouter:
         try:
             self.cache.note(self.api.get(kind, self.naming.namespace, self.route.name))
         except NotInstalled:
-            told = f"{kind.kind} of {kind.api_version} is not served here: install or upgrade its definitions"
-            return RuleRefused(told, Reason.ROUTE_NOT_FOUND)
+            message = f"{kind.kind} of {kind.api_version} is not served here: install or upgrade its definitions"
+            return RuleRefused(message, Reason.ROUTE_NOT_FOUND)
         except NotFound:
             return RuleRefused(f"there is no {kind.kind} {where}: create it, or correct it", Reason.ROUTE_NOT_FOUND)
         except Forbidden as error:
@@ -254,11 +254,11 @@ class KubernetesRouter:
 
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:
-            kept = {each.index for each in rule.ours.values()}
+            kept = {backend.index for backend in rule.ours.values()}
             named = others_in(rule, self.flavour.dialect, kept)
             remedy = "give it weight 0, or a rule of its own"
-            told = f"rule {rule.label} also sends traffic to {named}, no version of this rollout: {remedy}"
-            return told, Reason.ROUTE_REFUSED
+            message = f"rule {rule.label} also sends traffic to {named}, no version of this rollout: {remedy}"
+            return message, Reason.ROUTE_REFUSED
         absent = missing(rule, self.flavour.dialect, self.naming, self.versions)
         if absent is not None and not (absent.addable and self.route.manage_backends):
             return absent.message, Reason.BACKEND_NOT_FOUND
@@ -274,6 +274,6 @@ class KubernetesRouter:
                 ports[version] = port
         return ports
 
-    def _notes(self, found: Object, rule: Rule, accepted: Acceptance) -> tuple[str, ...]:
-        told = notes(found, rule, self.flavour.dialect, self.naming, self.versions)
-        return (*told, accepted.message) if accepted.programmed and accepted.message else told
+    def _notes(self, obj: Object, rule: Rule, accepted: Acceptance) -> tuple[str, ...]:
+        cautions = notes(obj, rule, self.flavour.dialect, self.naming, self.versions)
+        return (*cautions, accepted.message) if accepted.programmed and accepted.message else cautions

@@ -64,7 +64,8 @@ def removal_patch(
     one it must stay, for a rule whose weights add up to 0 is refused.
     """
     over = sorted(
-        (rule.ours[each].index for each in versions if each in rule.ours and not rule.ours[each].weight), reverse=True
+        (rule.ours[version].index for version in versions if version in rule.ours and not rule.ours[version].weight),
+        reverse=True,
     )  # from the last on: positions before them stay
     root = _root(rule, dialect)
     tests = [
@@ -73,7 +74,11 @@ def removal_patch(
     ]
     changes = [{"op": "remove", "path": f"{root}/{dialect.backends}/{index}"} for index in over]
     left = [index for index in range(len(rule.raw[dialect.backends])) if index not in over]
-    alone = [rule.ours[each].index for each in unweighted if each in rule.ours and [rule.ours[each].index] == left]
+    alone = [
+        rule.ours[version].index
+        for version in unweighted
+        if version in rule.ours and [rule.ours[version].index] == left
+    ]
     if alone and over and "weight" in rule.raw[dialect.backends][alone[0]]:
         changes.append({"op": "remove", "path": f"{root}/{dialect.backends}/0/weight"})
     return _whole(route, rule, dialect, tests, changes)
@@ -86,7 +91,7 @@ def release_patch(route: Object, manager: str) -> list[Object]:
     of the route fails with a conflict.
     """
     entries = route["metadata"].get("managedFields") or ()
-    held = [index for index, each in enumerate(entries) if isinstance(each, dict) and is_ours(each, manager)]
+    held = [index for index, entry in enumerate(entries) if isinstance(entry, dict) and is_ours(entry, manager)]
     changes: list[Object] = []
     for index in reversed(held):
         changes.append({"op": "test", "path": f"/metadata/managedFields/{index}/manager", "value": manager})

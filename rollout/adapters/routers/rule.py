@@ -85,12 +85,14 @@ class Rule:
     def shares(self) -> dict[str, int]:
         """Return each version's share in basis points."""
         base = self.base
-        return {version: round(FULL_BP * each.weight / base) if base else 0 for version, each in self.ours.items()}
+        return {
+            version: round(FULL_BP * backend.weight / base) if base else 0 for version, backend in self.ours.items()
+        }
 
     @property
     def absent(self) -> tuple[str, ...]:
         """The versions whose backend names no weight."""
-        return tuple(version for version, each in self.ours.items() if not each.is_named)
+        return tuple(version for version, backend in self.ours.items() if not backend.is_named)
 
     @property
     def label(self) -> str:
@@ -100,8 +102,8 @@ class Rule:
     def only(self, versions: Iterable[str]) -> Rule:
         """Return the rule as one rollout sees it: backends of other versions are others."""
         kept = set(versions)
-        ours = {version: each for version, each in self.ours.items() if version in kept}
-        others = self.others + sum(each.weight for version, each in self.ours.items() if version not in kept)
+        ours = {version: backend for version, backend in self.ours.items() if version in kept}
+        others = self.others + sum(backend.weight for version, backend in self.ours.items() if version not in kept)
         return Rule(self.index, self.raw, ours, others)
 
 
@@ -109,13 +111,13 @@ def rules_in(route: Object, dialect: RouteDialect) -> list[Object]:
     """Return the raw rules of a route; what is no rule is left out."""
     spec = route.get("spec")
     raw = spec.get(dialect.rules) if isinstance(spec, dict) else None
-    return [each for each in raw if isinstance(each, dict)] if isinstance(raw, list) else []
+    return [entry for entry in raw if isinstance(entry, dict)] if isinstance(raw, list) else []
 
 
 def identity_of(route: Object, rule: Rule, dialect: RouteDialect) -> RuleIdentity:
     """Return by what a rule is found again."""
-    others = [each for index, each in enumerate(rules_in(route, dialect)) if index != rule.index]
-    siblings = tuple(dict.fromkeys(matches_digest(each, dialect) for each in others))
+    others = [other for index, other in enumerate(rules_in(route, dialect)) if index != rule.index]
+    siblings = tuple(dict.fromkeys(matches_digest(other, dialect) for other in others))
     return RuleIdentity(name=name_in(rule.raw), matches=matches_digest(rule.raw, dialect), siblings=siblings)
 
 
@@ -130,8 +132,8 @@ def matches_digest(raw: Object, dialect: RouteDialect) -> str:
 
 
 def backends_in(raw: Object, dialect: RouteDialect) -> list[Object]:
-    found = raw.get(dialect.backends)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    entries = raw.get(dialect.backends)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *, twice: bool = False) -> Rule:
@@ -157,18 +159,18 @@ def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *,
             )
         else:
             ours[version] = Backend(position, weight, is_named=given is not None)
-    if dialect.alone_gets_all and len(ours) == 1 and not others and not any(each.weight for each in ours.values()):
+    if dialect.alone_gets_all and len(ours) == 1 and not others and not any(entry.weight for entry in ours.values()):
         # One backend alone gets everything, whatever its weight says.
-        ours = {version: Backend(each.index, dialect.usual_base, each.is_named) for version, each in ours.items()}
+        ours = {version: Backend(entry.index, dialect.usual_base, entry.is_named) for version, entry in ours.items()}
     return Rule(index, raw, ours, others)
 
 
 def others_in(rule: Rule, dialect: RouteDialect, ours: Collection[int]) -> str:
     """Return the names of the backends that get traffic and are none of ours. ours: the places of those that are."""
     names = [
-        str(dialect.target(each).get(dialect.name_key))
-        for index, each in enumerate(rule.raw.get(dialect.backends) or ())
-        if index not in ours and isinstance(each, dict) and each.get("weight", dialect.default_weight)
+        str(dialect.target(entry).get(dialect.name_key))
+        for index, entry in enumerate(rule.raw.get(dialect.backends) or ())
+        if index not in ours and isinstance(entry, dict) and entry.get("weight", dialect.default_weight)
     ]
     return ", ".join(names[:CAUSES_MAX])
 
@@ -187,8 +189,8 @@ def missing(rule: Rule, dialect: RouteDialect, naming: Naming, versions: tuple[s
         if version in rule.ours:
             continue
         service = naming.service(version)
-        alike = [each for each in backends_in(rule.raw, dialect) if service in str(dialect.target(each))]
-        causes = [cause for each in alike if (cause := dialect.why_not(each, naming))]
+        alike = [entry for entry in backends_in(rule.raw, dialect) if service in str(dialect.target(entry))]
+        causes = [cause for entry in alike if (cause := dialect.why_not(entry, naming))]
         if causes:
             return Missing(f"has no backend for {version}: {causes[0]}")
         if version == versions[0] and len(versions) > 1:
@@ -202,37 +204,37 @@ def missing(rule: Rule, dialect: RouteDialect, naming: Naming, versions: tuple[s
 def addition(rule: Rule, dialect: RouteDialect, naming: Naming, version: str) -> Object:
     """Return the operation of a JSON patch that adds a version's backend at weight 0."""
     path = f"/spec/{dialect.rules}/{rule.index}/{dialect.backends}/-"
-    made = {**dialect.new_backend(version, naming), "weight": 0}
+    backend = {**dialect.new_backend(version, naming), "weight": 0}
     if naming.backends.port is None and rule.ours:  # nobody says which: the one that the others are on
         first = rule.raw[dialect.backends][next(iter(rule.ours.values())).index]
         if (port := dialect.target(first).get("port")) is not None:
-            dialect.target(made)["port"] = port
-    return {"op": "add", "path": path, "value": made}
+            dialect.target(backend)["port"] = port
+    return {"op": "add", "path": path, "value": backend}
 
 
 def ports_of(rule: Rule, dialect: RouteDialect) -> dict[str, int]:
     """Return, by version, the port that its backend names."""
-    found = {}
-    for version, each in rule.ours.items():
-        port = dialect.target(rule.raw[dialect.backends][each.index]).get("port")
+    ports = {}
+    for version, backend in rule.ours.items():
+        port = dialect.target(rule.raw[dialect.backends][backend.index]).get("port")
         port = port.get("number") if isinstance(port, dict) else port
         if isinstance(port, int):
-            found[version] = port
-    return found
+            ports[version] = port
+    return ports
 
 
 def notes(route: Object, rule: Rule, dialect: RouteDialect, naming: Naming, versions: Iterable[str]) -> tuple[str, ...]:
     """Return what users should know of a rule before traffic moves: what else it does, and who else sends traffic."""
-    told = [f"rule {rule.label} {caution}" for caution in dialect.cautions(rule.raw)]
+    cautions = [f"rule {rule.label} {caution}" for caution in dialect.cautions(rule.raw)]
     services = {naming.service(version): version for version in versions}
-    for index, each in enumerate(rules_in(route, dialect)):
+    for index, other in enumerate(rules_in(route, dialect)):
         if index == rule.index:
             continue
-        named = {dialect.service_of(backend, naming) for backend in backends_in(each, dialect)}
-        for service in sorted(str(each) for each in named & services.keys()):
-            label = each.get("name") or f"number {index + 1}"
-            told.append(
+        named = {dialect.service_of(backend, naming) for backend in backends_in(other, dialect)}
+        for service in sorted(str(service_) for service_ in named & services.keys()):
+            label = other.get("name") or f"number {index + 1}"
+            cautions.append(
                 f"rule {label} sends other requests to {service}: they are in its counters too, so measure the split "
                 "by a counter of this rule alone (spec.metrics.prometheus.requests); they stay there afterwards"
             )
-    return tuple(told)
+    return tuple(cautions)

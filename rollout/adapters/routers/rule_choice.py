@@ -61,22 +61,24 @@ def find_rule(
 
 
 def _named(rules: list[Object], named: str) -> int:
-    found = [index for index, each in enumerate(rules) if each.get("name") == named]
-    if not found:
-        known = ", ".join(str(each["name"]) for each in rules if each.get("name")) or "none with a name"
+    positions = [index for index, rule in enumerate(rules) if rule.get("name") == named]
+    if not positions:
+        known = ", ".join(str(rule["name"]) for rule in rules if rule.get("name")) or "none with a name"
         raise RuleRefused(f"has no rule called {named}; there is {known}")
-    if len(found) > 1:
-        raise RuleRefused(f"has {len(found)} rules called {named}, so which one is meant cannot be told: rename one")
-    return found[0]
+    if len(positions) > 1:
+        raise RuleRefused(
+            f"has {len(positions)} rules called {named}, so which one is meant cannot be told: rename one"
+        )
+    return positions[0]
 
 
 def _readable(rules: list[Object], dialect: RouteDialect, naming: Naming) -> tuple[list[Rule], list[RuleRefused]]:
     """Return the rules that can be read, and why the others cannot: they may be nobody's business here."""
     read: list[Rule] = []
     refusals: list[RuleRefused] = []
-    for index, each in enumerate(rules):
+    for index, rule in enumerate(rules):
         try:
-            read.append(read_rule(each, index, dialect, naming))
+            read.append(read_rule(rule, index, dialect, naming))
         except RuleRefused as refused:
             refusals.append(refused)
     return read, refusals
@@ -89,7 +91,7 @@ def _again(
 
     One that was edited beyond that is the only new one with both versions: none that stood beside it is taken for it.
     """
-    known = [(index, name_in(each), matches_digest(each, dialect)) for index, each in enumerate(rules)]
+    known = [(index, name_in(other), matches_digest(other, dialect)) for index, other in enumerate(rules)]
     same = [index for index, name, matches in known if (name, matches) == (chosen.name, chosen.matches)]
     named = [index for index, name, _ in known if chosen.name and name == chosen.name]
     matching = [index for index, _, matches in known if matches == chosen.matches]
@@ -97,27 +99,27 @@ def _again(
     read = {rule.index: rule for rule in _readable(rules, dialect, naming)[0]}
     both = [index for index in fresh if len(wanted) > 1 and index in read and set(wanted) <= read[index].ours.keys()]
     of_ours = [index for index in matching if index not in read or read[index].ours]
-    for found in (same, named, of_ours, both):
-        if len(found) == 1:
-            return found[0]
-    told = f"the rule that was chosen ({chosen.name or 'without a name'}) is not there any more"
-    raise RuleRefused(told, Reason.ROUTE_NOT_FOUND)
+    for candidates in (same, named, of_ours, both):
+        if len(candidates) == 1:
+            return candidates[0]
+    message = f"the rule that was chosen ({chosen.name or 'without a name'}) is not there any more"
+    raise RuleRefused(message, Reason.ROUTE_NOT_FOUND)
 
 
 def _no_rule(
     route: Object, rules: list[Object], dialect: RouteDialect, naming: Naming, versions: tuple[str, ...]
 ) -> str:
     """Say what was found instead of a rule with our versions."""
-    if told := dialect.unsplit(route):
-        return told
+    if cause := dialect.unsplit(route):
+        return cause
     causes = []
-    for index, each in enumerate(rules):
-        label = each.get("name") or f"number {index + 1}"
-        reasons = (dialect.why_not(backend, naming) for backend in backends_in(each, dialect))
+    for index, rule in enumerate(rules):
+        label = rule.get("name") or f"number {index + 1}"
+        reasons = (dialect.why_not(backend, naming) for backend in backends_in(rule, dialect))
         causes += [f"rule {label}: {reason}" for reason in reasons if reason]
     example = naming.service(min(versions, default="v1"))
-    told = f"has no rule with a backend such as {example}"
+    cause = f"has no rule with a backend such as {example}"
     if not causes:
-        return f"{told}: add one, or correct backends.service"
+        return f"{cause}: add one, or correct backends.service"
     more = f", and {len(causes) - CAUSES_MAX} more" if len(causes) > CAUSES_MAX else ""
-    return f"{told}. {'; '.join(causes[:CAUSES_MAX])}{more}"
+    return f"{cause}. {'; '.join(causes[:CAUSES_MAX])}{more}"

@@ -38,24 +38,24 @@ class StateCollector:
         self._lock = threading.Lock()
         self._fetching: threading.Thread | None = None
         self._looking: threading.Thread | None = None
-        self._told: tuple[tuple[str, ...], float, Mapping[str, Told]] = ((), 0.0, {})
+        self._texts: tuple[tuple[str, ...], float, Mapping[str, Told]] = ((), 0.0, {})
         self._looked: tuple[tuple[str, ...], Census | None] = ((), None)
         self._look_at = 0.0
 
     def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, Told]:
         """Return what is known; nothing while it is still being fetched."""
-        asked, at, told = self._told
+        asked, at, texts = self._texts
         known = asked == versions
         if not _is_busy(self._fetching) and (not known or time.monotonic() - at > FRESH_S):
             self._fetching = _start("contracts", lambda: self._fetch(rollout, versions))
-        return told if known else {}
+        return texts if known else {}
 
     def _fetch(self, rollout: Rollout, versions: tuple[str, ...]) -> None:
         try:
-            found = {version: self._contract_of(rollout, version) for version in versions}
+            texts = {version: self._contract_of(rollout, version) for version in versions}
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
-            found = dict.fromkeys(versions, Told(problem=f"cannot be fetched: {type(error).__name__}"))
-        self._told = (versions, time.monotonic(), found)
+            texts = dict.fromkeys(versions, Told(problem=f"cannot be fetched: {type(error).__name__}"))
+        self._texts = (versions, time.monotonic(), texts)
 
     def looked(self, rollout: Rollout) -> Census | None:
         """Return the newest look by the contracts in force; begin another if it is time."""
@@ -69,23 +69,23 @@ class StateCollector:
                 at=self._clock.now(), problem="a contract is too large to be kept, so nothing can be judged by it"
             )
         gate = (read_pinned(status.latest.policy.text).gates.state if status.latest.policy else None) or StateGate()
-        known, found = self._looked
+        known, census = self._looked
         due = known != texts or time.monotonic() >= self._look_at
         if due and not _is_busy(self._looking):
             self._look_at = time.monotonic() + gate.every_s
             limits = Limits(newest=gate.threads)
             self._looking = _start("conversations", lambda: self._look(store, texts, limits))
-        return found if known == texts else None
+        return census if known == texts else None
 
     def _look(self, store: StateStore, texts: tuple[str, ...], limits: Limits) -> None:
         now = self._clock.now()
         try:
-            found = self._seen(store, texts, limits, now)
+            census = self._seen(store, texts, limits, now)
         except Unavailable as error:
-            found = Census(at=now, problem=str(error))
+            census = Census(at=now, problem=str(error))
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
-            found = Census(at=now, problem=f"live conversations cannot be looked at: {type(error).__name__}")
-        self._looked = (texts, found)
+            census = Census(at=now, problem=f"live conversations cannot be looked at: {type(error).__name__}")
+        self._looked = (texts, census)
 
     def _seen(self, store: StateStore, texts: tuple[str, ...], limits: Limits, now: datetime) -> Census:
         old, new = (read(text) for text in texts)

@@ -71,8 +71,8 @@ class ContractReader:
 def _inline(contracts: dict[str, object], version: str) -> Told:
     if version not in contracts:
         return Told(problem=f"spec.contract.inline has none for {version}: add it")
-    found = contracts[version]
-    return Told(text=found if isinstance(found, str) else json.dumps(found))
+    inline = contracts[version]
+    return Told(text=inline if isinstance(inline, str) else json.dumps(inline))
 
 
 def _file(path: Path) -> Told:

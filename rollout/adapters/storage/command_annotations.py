@@ -22,19 +22,19 @@ ANNOTATION_MAX = 4096
 _VERBS = frozenset(get_args(Verb))
 
 
-def commands_of(found: Object) -> tuple[Command, ...]:
+def commands_of(obj: Object) -> tuple[Command, ...]:
     """Return the commands that an object's annotations ask for. What cannot be read asks for nothing."""
-    annotations = found["metadata"].get("annotations") or {}
-    read = [_abort(annotations[ABORT], found)] if ABORT in annotations else []
-    if COMMAND in annotations and (command := _command(annotations[COMMAND], found)) is not None:
+    annotations = obj["metadata"].get("annotations") or {}
+    read = [_abort(annotations[ABORT], obj)] if ABORT in annotations else []
+    if COMMAND in annotations and (command := _command(annotations[COMMAND], obj)) is not None:
         read.append(command)
     return tuple(read)
 
 
-def unreadable(found: Object) -> str:
+def unreadable(obj: Object) -> str:
     """Say what is wrong with the command annotation, or an empty text."""
-    text = (found["metadata"].get("annotations") or {}).get(COMMAND)
-    if text is None or _command(text, found) is not None:
+    text = (obj["metadata"].get("annotations") or {}).get(COMMAND)
+    if text is None or _command(text, obj) is not None:
         return ""
     return f"the annotation {COMMAND} is no command: use the verbs of the CLI, or a JSON object with id and verb"
 
@@ -43,12 +43,15 @@ def annotation_of(command: Command) -> tuple[str, str]:
     """Return an annotation's name and text for a command."""
     fields = asdict(command)
     expected = {"phase": command.phase, "step": command.step, "version": command.version, "planHash": command.plan}
-    told: dict[str, Any] = {key: fields[key] for key in ("id", "verb", "actor", "reason")}
-    told |= {"at": command.at.isoformat(), "expect": {key: each for key, each in expected.items() if each is not None}}
-    return (ABORT if command.verb == "abort" else COMMAND), json.dumps(told, sort_keys=True, ensure_ascii=False)
+    written: dict[str, Any] = {key: fields[key] for key in ("id", "verb", "actor", "reason")}
+    written |= {
+        "at": command.at.isoformat(),
+        "expect": {key: value for key, value in expected.items() if value is not None},
+    }
+    return (ABORT if command.verb == "abort" else COMMAND), json.dumps(written, sort_keys=True, ensure_ascii=False)
 
 
-def _command(text: str, found: Object) -> Command | None:
+def _command(text: str, obj: Object) -> Command | None:
     raw = _object(text)
     verb = raw.get("verb") if raw else None
     if raw is None or not raw.get("id") or not isinstance(verb, str) or verb not in _VERBS - {"abort"}:
@@ -61,7 +64,7 @@ def _command(text: str, found: Object) -> Command | None:
         verb=cast("Verb", raw["verb"]),
         actor=_text(raw.get("actor")) or "unknown",
         reason=_text(raw.get("reason")),
-        at=_time(raw.get("at"), found),
+        at=_time(raw.get("at"), obj),
         phase=_text(expected.get("phase")) or None,
         step=step if isinstance(step, int) and not isinstance(step, bool) else None,
         version=_text(expected.get("version")) or None,
@@ -69,19 +72,19 @@ def _command(text: str, found: Object) -> Command | None:
     )
 
 
-def _abort(text: str, found: Object) -> Command:
+def _abort(text: str, obj: Object) -> Command:
     """An abort is understood however it is written: whoever writes one is in a hurry."""
     raw = _object(text) or {"reason": text}
     # The same words may be meant again for the next release.
-    release = (found.get("status") or {}).get("startedAt", "")
-    salted = f"{found['metadata'].get('uid', '')}{release}{text}"
+    release = (obj.get("status") or {}).get("startedAt", "")
+    salted = f"{obj['metadata'].get('uid', '')}{release}{text}"
     unique = hashlib.sha256(salted.encode(errors="replace")).hexdigest()[:16]
     return Command(
         id=_clean(str(raw.get("id") or f"abort-{unique}"))[:100],
         verb="abort",
         actor=_text(raw.get("actor")) or "unknown",
         reason=_text(raw.get("reason")),
-        at=_time(raw.get("at"), found),
+        at=_time(raw.get("at"), obj),
     )
 
 
@@ -102,9 +105,9 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _time(value: Any, found: Object) -> datetime:
+def _time(value: Any, obj: Object) -> datetime:
     """Return when a command was given; where it does not say, as old as the object, so that it comes first."""
-    for text in (value, found["metadata"].get("creationTimestamp")):
+    for text in (value, obj["metadata"].get("creationTimestamp")):
         try:
             read = datetime.fromisoformat(text)
         except (TypeError, ValueError):

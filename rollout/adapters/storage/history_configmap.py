@@ -40,20 +40,20 @@ def write(api: Api, owner: Object, decisions: Iterable[Decision], release: Finis
 def _write(api: Api, owner: Object, lines: list[str], release: FinishedRelease | None) -> None:
     namespace, name = namespace_of(owner), journal_name(name_of(owner))
     try:
-        found = api.get(CONFIG_MAP, namespace, name)
+        config_map = api.get(CONFIG_MAP, namespace, name)
     except NotFound:
-        found = None
-    if found is not None and not _is_ours(found, owner):
-        told = f"the ConfigMap {namespace}/{name} belongs to somebody else, so the journal is not written"
-        raise Rejected(f"{told}: rename it, or the Rollout")
-    data = dict((found or {}).get("data") or {})
+        config_map = None
+    if config_map is not None and not _is_ours(config_map, owner):
+        message = f"the ConfigMap {namespace}/{name} belongs to somebody else, so the journal is not written"
+        raise Rejected(f"{message}: rename it, or the Rollout")
+    data = dict((config_map or {}).get("data") or {})
     decisions = [*data.get("decisions", "").splitlines(), *lines]
     while sum(map(len, decisions)) + len(decisions) > DECISIONS_MAX_BYTES:
         decisions.pop(0)
     releases = [*data.get("releases", "").splitlines(), *([_line(release)] if release else [])][-RELEASES_KEPT:]
     data = {"decisions": "\n".join(decisions), "releases": "\n".join(releases)}
-    if found is not None:
-        patch = {"metadata": {"resourceVersion": version_of(found)}, "data": data}
+    if config_map is not None:
+        patch = {"metadata": {"resourceVersion": version_of(config_map)}, "data": data}
         api.merge(CONFIG_MAP, namespace, name, patch)
         return
     reference = {
@@ -69,10 +69,10 @@ def _write(api: Api, owner: Object, lines: list[str], release: FinishedRelease |
     api.create(CONFIG_MAP, namespace, body)
 
 
-def _is_ours(found: Object, owner: Object) -> bool:
+def _is_ours(obj: Object, owner: Object) -> bool:
     """Whether this very Rollout owns it: not one of the same name that was deleted, nor nobody."""
-    references = found["metadata"].get("ownerReferences") or ()
-    return any(each.get("uid") == owner["metadata"].get("uid") for each in references)
+    references = obj["metadata"].get("ownerReferences") or ()
+    return any(reference.get("uid") == owner["metadata"].get("uid") for reference in references)
 
 
 def read(api: Api, namespace: str, rollout: str) -> tuple[list[Decision], list[FinishedRelease]]:
@@ -86,13 +86,13 @@ def read(api: Api, namespace: str, rollout: str) -> tuple[list[Decision], list[F
 
 def _read(model: type[Any], text: str) -> list[Any]:
     """Read line by line; a line that somebody has broken is left out."""
-    found = []
+    records = []
     for line in text.splitlines():
         try:
-            found.append(model.model_validate_json(line))
+            records.append(model.model_validate_json(line))
         except ValidationError:
             continue
-    return found
+    return records
 
 
 def _line(record: BaseModel) -> str:

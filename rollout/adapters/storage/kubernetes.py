@@ -33,8 +33,8 @@ class KubernetesStore:
         self._api, self._namespace = api, namespace
 
     def all(self) -> list[Row]:
-        found, _ = self._api.list_all(ROLLOUT, self._namespace)
-        return [row_of(each) for each in found]
+        objects, _ = self._api.list_all(ROLLOUT, self._namespace)
+        return [row_of(obj) for obj in objects]
 
     def get(self, name: str) -> Row | None:
         try:
@@ -51,18 +51,20 @@ class KubernetesStore:
         row = self.get(name)
         known = {decision.at for decision in kept}
         ring = row.rollout.status.decisions if row else ()
-        every = sorted([*kept, *(each for each in ring if each.at not in known)], key=lambda each: each.at)
+        every = sorted(
+            [*kept, *(decision_ for decision_ in ring if decision_.at not in known)], key=lambda item: item.at
+        )
         if of is not None:
-            every = [each for each in every if of.started_at <= each.at <= of.ended_at]
+            every = [decision_ for decision_ in every if of.started_at <= decision_.at <= of.ended_at]
         return every[-limit:]
 
     def decisions_after(self, name: str, last: int) -> list[tuple[int, Decision]]:
         row = self.get(name)
         ring = row.rollout.status.decisions if row else ()
-        return [(number(each), each) for each in ring if number(each) > last]
+        return [(number(decision), decision) for decision in ring if number(decision) > last]
 
     def last_decision(self, name: str) -> int:
-        return max((each for each, _ in self.decisions_after(name, -1)), default=-1)
+        return max((numbered for numbered, _ in self.decisions_after(name, -1)), default=-1)
 
     def releases(self, name: str, limit: int) -> list[FinishedRelease]:
         return history_configmap.read(self._api, self._one_namespace(), name)[1][-limit:]
@@ -77,10 +79,10 @@ class KubernetesStore:
         command = Command(uuid.uuid4().hex, verb, actor, reason, at, phase, step, status.stable_version, policy)
         key, text = annotation_of(command)
         for _ in range(TRIES_MAX):
-            found = self._api.get(ROLLOUT, self._one_namespace(), name)
+            obj = self._api.get(ROLLOUT, self._one_namespace(), name)
             if verb != "abort":
-                _refuse_while_pending(found)
-            patch = {"metadata": {"resourceVersion": version_of(found), "annotations": {key: text}}}
+                _refuse_while_pending(obj)
+            patch = {"metadata": {"resourceVersion": version_of(obj), "annotations": {key: text}}}
             try:
                 self._api.merge(ROLLOUT, self._one_namespace(), name, patch)
             except Conflict:
@@ -109,37 +111,39 @@ class KubernetesStore:
         return self._namespace
 
 
-def row_of(found: Object) -> Row:
+def row_of(obj: Object) -> Row:
     """Return a Rollout resource as listed; one that cannot be read says so in its `problem`."""
     problem = ""
     try:
-        spec = spec_of(found)
+        spec = spec_of(obj)
     except InvalidInput as error:
         problem = str(error)
-        given = found.get("spec")
+        given = obj.get("spec")
         version = given.get("version") if isinstance(given, dict) else None
         construct: Any = RolloutSpec.model_construct  # only to be shown
         spec = construct(version=version if isinstance(version, str) else None)
     try:
-        status = status_of(found)
+        status = status_of(obj)
     except InvalidInput as error:
         problem, status = problem or str(error), Status()
-    metadata: dict[str, Any] = found["metadata"]
-    raw = found.get("status") or {}
+    metadata: dict[str, Any] = obj["metadata"]
+    raw = obj.get("status") or {}
     seen = raw.get("observedGeneration", 0) >= metadata.get("generation", 0)
-    stalled: dict[str, Any] = next((each for each in raw.get("conditions", ()) if each.get("type") == "Stalled"), {})
+    stalled: dict[str, Any] = next(
+        (condition for condition in raw.get("conditions", ()) if condition.get("type") == "Stalled"), {}
+    )
     if not problem and stalled.get("status") == "True" and stalled.get("reason") != status.reason:
         problem = f"{stalled.get('reason')}: {stalled.get('message', '')}"
     holder = "the cluster's controller" if seen else ""
-    return Row(Rollout(metadata_of(found), spec, status), holder, metadata.get("uid", ""), seen, problem)
+    return Row(Rollout(metadata_of(obj), spec, status), holder, metadata.get("uid", ""), seen, problem)
 
 
-def _refuse_while_pending(found: Object) -> None:
-    handled = status_of(found).handled
-    pending = [command for command in commands_of(found) if command.verb != "abort" and command.id not in handled]
+def _refuse_while_pending(obj: Object) -> None:
+    handled = status_of(obj).handled
+    pending = [command for command in commands_of(obj) if command.verb != "abort" and command.id not in handled]
     if pending:
         message = f"another command waits for its answer ({pending[0].verb}): is the controller running?"
-        raise Busy(f"{name_of(found)}: {message} The annotation {ABORT} works all the same")
+        raise Busy(f"{name_of(obj)}: {message} The annotation {ABORT} works all the same")
 
 
 def number(decision: Decision) -> int:

@@ -46,10 +46,10 @@ _WARNINGS = {
 }  # fmt: skip
 
 
-def status_of(found: Object) -> Status:
+def status_of(obj: Object) -> Status:
     """Return an object's status. Raises InvalidInput where somebody has made it unreadable."""
     try:
-        return Status.model_validate(unpacked(found.get("status") or {}))
+        return Status.model_validate(unpacked(obj.get("status") or {}))
     except (ValueError, RecursionError) as error:  # pydantic's are ValueErrors too
         loc = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("internal",)
         where = ".".join(map(str, loc))
@@ -57,29 +57,29 @@ def status_of(found: Object) -> Status:
         raise InvalidInput([Fault(f"status.{where}", "cannot be read", remedy)]) from error
 
 
-def mended_status(found: Object) -> dict[str, Any] | None:
+def mended_status(obj: Object) -> dict[str, Any] | None:
     """Return a status to go on from, where what only the controller goes by cannot be read; None if nothing can."""
-    shown = {key: value for key, value in (found.get("status") or {}).items() if key != "internal"}
+    shown = {key: value for key, value in (obj.get("status") or {}).items() if key != "internal"}
     if shown.get("phase") == PENDING:
         shown["phase"] = Phase.STABLE
     if not shown.get("candidateVersion"):
-        shown["candidateVersion"] = wanted_of(found)
+        shown["candidateVersion"] = wanted_of(obj)
     try:
         status = Status.model_validate(shown)
     except ValidationError:
         return None
     if status.is_active and status.stable_version is not None:
-        told = "what was known of this release cannot be read any more, so it cannot be judged"
+        message = "what was known of this release cannot be read any more, so it cannot be judged"
         back = Traffic(wanted_bp=0, asked_at=status.phase_since, off_since=status.phase_since)
-        changes = {"phase": Phase.ROLLING_BACK, "reason": Reason.FAULT, "message": told}
+        changes = {"phase": Phase.ROLLING_BACK, "reason": Reason.FAULT, "message": message}
         release = status.latest.model_copy(update={"traffic": back})
         status = status.model_copy(update={**changes, "release": release})
     return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
-def spec_of(found: Object) -> RolloutSpec:
+def spec_of(obj: Object) -> RolloutSpec:
     """Return an object's spec; fields that this release does not know are passed over. Raises InvalidInput."""
-    spec, faults = rollout_spec(copy.deepcopy(found.get("spec")), lenient=True)
+    spec, faults = rollout_spec(copy.deepcopy(obj.get("spec")), lenient=True)
     if spec is not None and spec.is_local:
         remedy = "use backends.service, or carry it out on a machine with `rollout start -f`"
         faults.append(Fault("spec.backends.endpoints", "are for rollouts on one machine", remedy))
@@ -88,8 +88,8 @@ def spec_of(found: Object) -> RolloutSpec:
     return spec
 
 
-def metadata_of(found: Object) -> Metadata:
-    return Metadata.model_construct(name=name_of(found), namespace=namespace_of(found))
+def metadata_of(obj: Object) -> Metadata:
+    return Metadata.model_construct(name=name_of(obj), namespace=namespace_of(obj))
 
 
 class KubernetesStatus:
@@ -98,7 +98,7 @@ class KubernetesStatus:
     def __init__(
         self,
         api: Api,
-        found: Object,
+        obj: Object,
         spec: RolloutSpec | None,
         *,
         events: Events,
@@ -110,33 +110,33 @@ class KubernetesStatus:
         """spec: to go by; None where there is none, and nothing but the conditions can be told. note: hears every
         write.
         """
-        self._api, self._found, self._events = api, found, events
+        self._api, self._obj, self._events = api, obj, events
         self._now, self._may_write, self._note = now, may_write, note
         self._spec, self._controller = spec, controller
-        self._status = status_of(found)
+        self._status = status_of(obj)
         self._untold: list[Decision] = []
         self._finished: FinishedRelease | None = None
 
     def load(self) -> Rollout:
         assert self._spec is not None, "a spec that cannot be read is carried out by nobody"
-        return Rollout(metadata_of(self._found), self._spec, self._status)
+        return Rollout(metadata_of(self._obj), self._spec, self._status)
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions as they were read, or as they were written last."""
-        return conditions_in(self._found)
+        return conditions_in(self._obj)
 
     def commands(self) -> tuple[Command, ...]:
         """Return what the annotations ask for; a deletion in mid-flight asks for all traffic to go back to stable."""
-        given = commands_of(self._found)
-        if not is_deleted(self._found):
+        given = commands_of(self._obj)
+        if not is_deleted(self._obj):
             return given
-        uid = self._found["metadata"].get("uid", "")
+        uid = self._obj["metadata"].get("uid", "")
         return (*given, Command(f"deleted-{uid}", "abort", "kubernetes", "the Rollout is deleted", self._now()))
 
     def save(self, plan: Plan) -> None:
         """Write the status over the version that was read. Raises RecordsUnavailable; then nothing was written."""
-        if needs_finalizer(plan.status) and not is_deleted(self._found):
+        if needs_finalizer(plan.status) and not is_deleted(self._obj):
             self._set_finalizer(wanted=True)
         self._write(plan.status, plan.conditions)
         self._untold = [decision for decision in plan.decisions if decision.kind != "sample"]
@@ -144,13 +144,13 @@ class KubernetesStatus:
 
     def tell(self) -> None:
         """Write events and the journal: nothing that moves traffic waits for them."""
-        told, self._untold = self._untold, []
+        untold, self._untold = self._untold, []
         finished, self._finished = self._finished, None
-        for decision in told:
+        for decision in untold:
             self._tell(decision)
-        if told or finished:
+        if untold or finished:
             try:
-                history_configmap.write(self._api, self._found, told, finished)
+                history_configmap.write(self._api, self._obj, untold, finished)
             except ClusterUnavailable as error:
                 _LOG.warning("the journal was not written; the status has the last decisions", why=str(error))
 
@@ -162,8 +162,8 @@ class KubernetesStatus:
             self._set_finalizer(wanted=False)
 
     def _write(self, status: Status, conditions: tuple[Condition, ...]) -> None:
-        shown = ClusterStatus.of(status, conditions, generation=generation_of(self._found), controller=self._controller)
-        patch = merge_patch(self._found.get("status") or {}, _as_json(shown))
+        shown = ClusterStatus.of(status, conditions, generation=generation_of(self._obj), controller=self._controller)
+        patch = merge_patch(self._obj.get("status") or {}, _as_json(shown))
         if patch:
             self._send({"status": patch}, sub="status")
         self._status = status
@@ -171,35 +171,35 @@ class KubernetesStatus:
     def _send(self, patch: Object, sub: str = "") -> None:
         if not self._may_write():
             raise RecordsUnavailable("this controller does not lead any more: it stops writing")
-        body = {"metadata": {"resourceVersion": version_of(self._found)}}
+        body = {"metadata": {"resourceVersion": version_of(self._obj)}}
         for key, value in patch.items():
             body[key] = {**body[key], **value} if key == "metadata" else value
-        self._found = self._api.merge(ROLLOUT, namespace_of(self._found), name_of(self._found), body, sub=sub)
-        self._note(self._found)
+        self._obj = self._api.merge(ROLLOUT, namespace_of(self._obj), name_of(self._obj), body, sub=sub)
+        self._note(self._obj)
 
     def _set_finalizer(self, *, wanted: bool) -> None:
-        present = self._found["metadata"].get("finalizers") or []
+        present = self._obj["metadata"].get("finalizers") or []
         if (FINALIZER in present) == wanted:
             return
-        kept = [each for each in present if each != FINALIZER]
+        kept = [finalizer for finalizer in present if finalizer != FINALIZER]
         self._send({"metadata": {"finalizers": [*kept, FINALIZER] if wanted else kept or None}})
 
     def _drop_answered(self) -> None:
         """Take out annotations that were answered, so that the next command finds its place free."""
-        annotations = self._found["metadata"].get("annotations") or {}
-        answered = {command.id for command in commands_of(self._found)} & set(self._status.handled)
+        annotations = self._obj["metadata"].get("annotations") or {}
+        answered = {command.id for command in commands_of(self._obj)} & set(self._status.handled)
         done = {
             key: None
-            for key, command in _by_annotation(self._found).items()
+            for key, command in _by_annotation(self._obj).items()
             if key in annotations and command.id in answered
         }
-        if done and not is_deleted(self._found):
+        if done and not is_deleted(self._obj):
             self._send({"metadata": {"annotations": done}})
 
     def _tell(self, decision: Decision) -> None:
         kind = "Warning" if decision.reason in _WARNINGS or decision.phase is Phase.ROLLING_BACK else "Normal"
         action = {"command": "Command", "traffic": "Shift", "check": "Check"}.get(decision.kind, str(decision.phase))
-        self._events.tell(self._found, kind, decision.reason, action, decision.message)
+        self._events.tell(self._obj, kind, decision.reason, action, decision.message)
 
 
 class DryRunStatus(KubernetesStatus):
@@ -215,8 +215,8 @@ class DryRunStatus(KubernetesStatus):
         """Tell nobody."""
 
 
-def _by_annotation(found: Object) -> dict[str, Command]:
-    return {ABORT if command.verb == "abort" else COMMAND: command for command in commands_of(found)}
+def _by_annotation(obj: Object) -> dict[str, Command]:
+    return {ABORT if command.verb == "abort" else COMMAND: command for command in commands_of(obj)}
 
 
 def needs_finalizer(status: Status) -> bool:
@@ -224,47 +224,45 @@ def needs_finalizer(status: Status) -> bool:
     return status.is_active and (status.latest.traffic.asked_at is not None or any(status.added.values()))
 
 
-def wanted_of(found: Object) -> str | None:
+def wanted_of(obj: Object) -> str | None:
     """Return the version that is declared, whatever else is wrong with the spec."""
-    spec = found.get("spec")
+    spec = obj.get("spec")
     version = spec.get("version") if isinstance(spec, dict) else None
     return version if isinstance(version, str) else None
 
 
-def is_urgent(found: Object) -> bool:
+def is_urgent(obj: Object) -> bool:
     """Whether all traffic is to go back to stable: by an abort, a deletion, or a rollback that is under way."""
-    status = found.get("status")
+    status = obj.get("status")
     phase = status.get("phase") if isinstance(status, dict) else None
     if phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING):
         return True
     under_way = phase not in (None, Phase.STABLE, Phase.ROLLED_BACK)
-    return ABORT in (found["metadata"].get("annotations") or {}) or (under_way and is_deleted(found))
+    return ABORT in (obj["metadata"].get("annotations") or {}) or (under_way and is_deleted(obj))
 
 
-def claim_of(found: Object) -> str:
+def claim_of(obj: Object) -> str:
     """Return the lease of the controller that carries a Rollout out, if one does."""
-    status = found.get("status")
+    status = obj.get("status")
     claim = status.get("controller") if isinstance(status, dict) else None
     return claim if isinstance(claim, str) else ""
 
 
-def generation_of(found: Object) -> int:
+def generation_of(obj: Object) -> int:
     """Return which edition of its spec an object has."""
-    return int(found["metadata"].get("generation", 0))
+    return int(obj["metadata"].get("generation", 0))
 
 
-def conditions_in(found: Object) -> tuple[Condition, ...]:
+def conditions_in(obj: Object) -> tuple[Condition, ...]:
     """Return an object's conditions as they stand; none where somebody has made them unreadable."""
     try:
-        return ClusterStatus.model_validate(
-            {"conditions": (found.get("status") or {}).get("conditions", ())}
-        ).conditions
+        return ClusterStatus.model_validate({"conditions": (obj.get("status") or {}).get("conditions", ())}).conditions
     except ValidationError:
         return ()
 
 
-def is_deleted(found: Object) -> bool:
-    return bool(found["metadata"].get("deletionTimestamp"))
+def is_deleted(obj: Object) -> bool:
+    return bool(obj["metadata"].get("deletionTimestamp"))
 
 
 def _as_json(status: ClusterStatus) -> dict[str, Any]:

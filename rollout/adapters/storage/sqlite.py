@@ -159,8 +159,8 @@ class SqliteStore:
         try:
             with self._file.writing() as database:
                 query = "SELECT name, namespace, spec, status, '' FROM rollouts WHERE name = ?"
-                found = database.execute(query, (metadata.name,)).fetchone()
-                rollout = change(_row(self.path, found, held=False).rollout if found else None)
+                row = database.execute(query, (metadata.name,)).fetchone()
+                rollout = change(_row(self.path, row, held=False).rollout if row else None)
                 database.execute(
                     "INSERT INTO rollouts (name, namespace, spec, status) VALUES (?,?,?,?) ON CONFLICT (name) DO UPDATE"
                     " SET namespace = excluded.namespace, spec = excluded.spec, status = excluded.status",

@@ -39,10 +39,10 @@ class SqliteLease:
         """Return the rollout: its status as this holder last wrote it, and what is declared for it now."""
         with self._file.reading() as database:
             query = "SELECT spec FROM rollouts WHERE name = ?"
-            found = database.execute(query, (self._rollout.metadata.name,)).fetchone()
-        if found is not None and found[0] != self._spec:
-            self._rollout = replace(self._rollout, spec=RolloutSpec.model_validate_json(found[0]))
-            self._spec = found[0]
+            row = database.execute(query, (self._rollout.metadata.name,)).fetchone()
+        if row is not None and row[0] != self._spec:
+            self._rollout = replace(self._rollout, spec=RolloutSpec.model_validate_json(row[0]))
+            self._spec = row[0]
         return self._rollout
 
     def commands(self) -> tuple[Command, ...]:
@@ -75,7 +75,7 @@ class SqliteLease:
                 raise RecordsUnavailable(f"{name} is held by another controller since: this one stops writing")
             database.executemany(
                 "INSERT INTO decisions (rollout, at, kind, body) VALUES (?,?,?,?)",
-                [(name, each.at.isoformat(), each.kind, as_json(each)) for each in plan.decisions],
+                [(name, decision.at.isoformat(), decision.kind, as_json(decision)) for decision in plan.decisions],
             )
             database.executemany(
                 "UPDATE commands SET handled = 1 WHERE id = ? AND rollout = ?", [(id_, name) for id_ in status.handled]

@@ -37,11 +37,11 @@ class EndpointWorkloads:
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]]) -> Mapping[str, str]:  # noqa: ARG002
         """Return, by version, an empty text or what is wrong with all of its endpoints."""
-        found: dict[str, str] = {}
+        outcome: dict[str, str] = {}
         for version in versions:
             problems = [problem_of(url) for url in self._backends.of(version)]
-            found[version] = "" if problems and not all(problems) else "; ".join(problems) or "it has no endpoint"
-        return found
+            outcome[version] = "" if problems and not all(problems) else "; ".join(problems) or "it has no endpoint"
+        return outcome
 
     def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002
         """Return none: an address that does not answer is down."""

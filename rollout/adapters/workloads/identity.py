@@ -21,12 +21,13 @@ def identity_of(deployment: Object) -> dict[str, str]:
     containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     parts: dict[str, Any] = {
-        "images": [[each.get("name"), each.get("image")] for each in containers],
+        "images": [[container.get("name"), container.get("image")] for container in containers],
         "environment": [
-            [each.get("name"), each.get("env"), each.get("command"), each.get("args")] for each in containers
+            [container.get("name"), container.get("env"), container.get("command"), container.get("args")]
+            for container in containers
         ],
         "configuration": [
-            [[each.get("name"), each.get("envFrom")] for each in containers],
+            [[container.get("name"), container.get("envFrom")] for container in containers],
             [volume for volume in spec.get("volumes") or () if {"configMap", "secret", "projected"} & volume.keys()],
         ],
         "annotations": {key: value for key, value in annotations.items() if not key.startswith(_IGNORED_ANNOTATIONS)},

@@ -12,7 +12,7 @@ from rollout.adapters.kubernetes.resources import (
 def ports_of(service: Object) -> list[Object]:
     ports = (service.get("spec") or {}).get("ports") or ()
     return [
-        each for each in ports if isinstance(each, dict) and isinstance(each.get("port"), int) and _is_tcp(each)
+        port for port in ports if isinstance(port, dict) and isinstance(port.get("port"), int) and _is_tcp(port)
     ] or [{"port": None}]
 
 
@@ -26,10 +26,10 @@ def not_served(service: Object, ports: Iterable[int], where: str) -> str:
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
         return f"the Service {where} is an ExternalName and has no endpoints: give the version one with a selector"
-    served = [each["port"] for each in ports_of(service)]
+    served = [port_["port"] for port_ in ports_of(service)]
     for port in ports:
         if port not in served:
-            known = ", ".join(str(each) for each in served if each is not None) or "none"
+            known = ", ".join(str(port_) for port_ in served if port_ is not None) or "none"
             return (
                 f"the Service {where} has no TCP port {port}, it has {known}: correct spec.backends.port or the Service"
             )
@@ -39,14 +39,14 @@ def not_served(service: Object, ports: Iterable[int], where: str) -> str:
 def not_listening(service: Object, slices: Iterable[Object], ports: Iterable[int], where: str) -> str:
     """Say on which port no ready endpoint listens, or an empty text: each is ready for the ports of its slice."""
     slices = list(slices)
-    declared = [each for each in ports_of(service) if each["port"] is not None]
-    wanted = [each for each in declared if each["port"] in set(ports)] or declared
+    declared = [port_ for port_ in ports_of(service) if port_["port"] is not None]
+    wanted = [port_ for port_ in declared if port_["port"] in set(ports)] or declared
     for port in wanted:
         name = port.get("name") or ""
-        if not any(_listens(each, name) for each in slices):
+        if not any(_listens(port_, name) for port_ in slices):
             target = port.get("targetPort", port["port"])
-            told = f"no ready endpoint of the Service {where} listens on its port {port['port']} (target {target})"
-            return f"{told}: compare the Service's targetPort with the ports of its pods"
+            message = f"no ready endpoint of the Service {where} listens on its port {port['port']} (target {target})"
+            return f"{message}: compare the Service's targetPort with the ports of its pods"
         if not ports:
             return ""  # nobody says which port it is: one that is served is enough
     return ""
@@ -54,8 +54,8 @@ def not_listening(service: Object, slices: Iterable[Object], ports: Iterable[int
 
 def _listens(piece: Object, name: str) -> bool:
     """Whether a slice has a ready endpoint on the Service's port of a name."""
-    ports = [each for each in piece.get("ports") or () if isinstance(each, dict)]
-    named = any((each.get("name") or "") == name and each.get("port") and _is_tcp(each) for each in ports)
+    ports = [entry for entry in piece.get("ports") or () if isinstance(entry, dict)]
+    named = any((entry.get("name") or "") == name and entry.get("port") and _is_tcp(entry) for entry in ports)
     return named and any(is_ready(endpoint) for endpoint in piece.get("endpoints") or ())
 
 

@@ -67,17 +67,22 @@ class ServiceWorkloads:
         """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
         service = self._naming.service(version)
         where = f"{self._naming.services_in}/{service}"
-        found = self._get(SERVICE, service)
-        if found is None:
+        obj = self._get(SERVICE, service)
+        if obj is None:
             return f"there is no Service {where}: create it"
-        if problem := not_served(found, self._wanted(ports), where):
+        if problem := not_served(obj, self._wanted(ports), where):
             return problem
         slices, _ = self._api.list_all(
             ENDPOINT_SLICE, self._naming.services_in, labelSelector=f"kubernetes.io/service-name={service}"
         )
-        endpoints = [endpoint for each in slices for endpoint in each.get("endpoints") or () if is_ready(endpoint)]
+        endpoints = [
+            endpoint
+            for endpoint_slice in slices
+            for endpoint in endpoint_slice.get("endpoints") or ()
+            if is_ready(endpoint)
+        ]
         if endpoints:
-            return not_listening(found, slices, self._wanted(ports), where)
+            return not_listening(obj, slices, self._wanted(ports), where)
         deployment = self._deployment(version)
         if deployment is not None and _replicas(deployment) == 0:
             owner = self._autoscaler(deployment) or "whoever scales it"
@@ -96,12 +101,12 @@ class ServiceWorkloads:
         """
         if self._is_elsewhere:
             return frozenset()
-        found = set()
+        sleeping = set()
         for version in versions:
             deployment = self._deployment(version)
             if deployment is not None and _replicas(deployment) == 0 and not self._autoscaler(deployment):
-                found.add(version)
-        return frozenset(found)
+                sleeping.add(version)
+        return frozenset(sleeping)
 
     def wake(self, version: str, like: str) -> None:
         """Scale a sleeping version up to as many replicas as another one has. Nothing is ever scaled down."""
@@ -116,14 +121,14 @@ class ServiceWorkloads:
 
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
         """Return the fingerprints of what each version's pods are made of, by its Deployment in our namespace."""
-        found: dict[str, Mapping[str, str]] = {}
+        identities: dict[str, Mapping[str, str]] = {}
         if self._is_elsewhere:
-            return found
+            return identities
         for version in versions:
             deployment = self._deployment(version)
             if deployment is not None:
-                found[version] = identity_of(deployment)
-        return found
+                identities[version] = identity_of(deployment)
+        return identities
 
     def pods(self, version: str) -> Pods:
         """Return what is behind a version's Service, ready or not. Never raises: what cannot be asked is a problem."""
@@ -132,9 +137,9 @@ class ServiceWorkloads:
             slices, _ = self._api.list_all(
                 ENDPOINT_SLICE, namespace, labelSelector=f"kubernetes.io/service-name={service}"
             )
-            endpoints = [each for piece in slices for each in piece.get("endpoints") or ()]
-            names = frozenset(str((each.get("targetRef") or {}).get("name", "")) for each in endpoints) - {""}
-            addresses = frozenset(str(address) for each in endpoints for address in each.get("addresses") or ())
+            endpoints = [endpoint for piece in slices for endpoint in piece.get("endpoints") or ()]
+            names = frozenset(str((endpoint.get("targetRef") or {}).get("name", "")) for endpoint in endpoints) - {""}
+            addresses = frozenset(str(address) for endpoint in endpoints for address in endpoint.get("addresses") or ())
         except (ClusterUnavailable, AttributeError, TypeError) as error:
             return Pods(service, namespace, problem=f"the endpoints of {namespace}/{service} cannot be read: {error}")
         return Pods(service, namespace, names, addresses)
@@ -155,12 +160,12 @@ class ServiceWorkloads:
             every, _ = self._api.list_all(AUTOSCALER, self._naming.services_in)
         except (Forbidden, NotFound) as error:
             return f"perhaps an autoscaler (they cannot be read: {error})"
-        for each in every:
-            spec = each.get("spec")
+        for autoscaler in every:
+            spec = autoscaler.get("spec")
             target = spec.get("scaleTargetRef") if isinstance(spec, dict) else None
             wanted = ("Deployment", deployment["metadata"]["name"])
             if isinstance(target, dict) and (target.get("kind"), target.get("name")) == wanted:
-                return f"the autoscaler {each['metadata']['name']}"
+                return f"the autoscaler {autoscaler['metadata']['name']}"
         return ""
 
     def _grants(self) -> list[Object]:
@@ -180,9 +185,9 @@ class ServiceWorkloads:
         grants = self._grants()
         for kind in self._route_kinds:
             for service in map(naming.service, versions):
-                if not any(_grants(each, kind, naming.namespace, service) for each in grants):
-                    told = f"no ReferenceGrant in {naming.services_in} lets a {kind} of {naming.namespace} refer to"
-                    return f"{told} the Service {service}: create one there"
+                if not any(_grants(grant, kind, naming.namespace, service) for grant in grants):
+                    message = f"no ReferenceGrant in {naming.services_in} lets a {kind} of {naming.namespace} refer to"
+                    return f"{message} the Service {service}: create one there"
         return ""
 
 
@@ -200,18 +205,18 @@ def service_urls(api: Api, naming: Naming) -> Callable[[str], list[str]]:
 
 
 def _replicas(deployment: Object) -> int:
-    found = deployment.get("spec", {}).get("replicas")
-    return 1 if found is None else int(found)
+    replicas = deployment.get("spec", {}).get("replicas")
+    return 1 if replicas is None else int(replicas)
 
 
 def _grants(grant: Object, kind: str, namespace: str, service: str) -> bool:
     spec = grant.get("spec") or {}
     group = "gateway.networking.k8s.io"
     allowed = any(
-        (each.get("group"), each.get("kind"), each.get("namespace")) == (group, kind, namespace)
-        for each in spec.get("from") or ()
+        (entry.get("group"), entry.get("kind"), entry.get("namespace")) == (group, kind, namespace)
+        for entry in spec.get("from") or ()
     )
     return allowed and any(
-        each.get("group") in CORE and each.get("kind") == "Service" and each.get("name") in (None, "", service)
-        for each in spec.get("to") or ()
+        entry.get("group") in CORE and entry.get("kind") == "Service" and entry.get("name") in (None, "", service)
+        for entry in spec.get("to") or ()
     )

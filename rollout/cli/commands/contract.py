@@ -34,11 +34,11 @@ def export(
     store: Annotated[str, typer.Option(help="What it keeps its state in: postgres, sqlite, redis.")] = "",
 ) -> None:
     """Print the contract of an agent. It imports the agent's code: run it in the agent's image, or in its CI."""
-    from rollout.contracts.export.target import export as made
+    from rollout.contracts.export.target import export as export_contract
     from rollout.contracts.export.target import load_target
 
-    found = made(load_target(target), agent=agent, version=version, store=store)
-    typer.echo(json.dumps(json.loads(found.canonical()), indent=2, sort_keys=True))
+    contract_ = export_contract(load_target(target), agent=agent, version=version, store=store)
+    typer.echo(json.dumps(json.loads(contract_.canonical()), indent=2, sort_keys=True))
 
 
 @contract.command()
@@ -67,28 +67,28 @@ def check(
     first, second = _both(old, new)
     given = _waivers(waivers) if waivers else ()
     today = datetime.now(UTC).date()
-    found = checker.check(first, second, closed_writer=not open_writer, waivers=given, today=today)
+    verdict = checker.check(first, second, closed_writer=not open_writer, waivers=given, today=today)
     if output is Output.JSON:
-        typer.echo(json.dumps(as_json(found), indent=2))
+        typer.echo(json.dumps(as_json(verdict), indent=2))
     else:
-        for line in told(found):
+        for line in lines_of(verdict):
             typer.echo(line)
-    if any(found.of(axis) is not Severity.OK for axis in wanted[require]):
+    if any(verdict.of(axis) is not Severity.OK for axis in wanted[require]):
         raise typer.Exit(STOPPED)
 
 
 def _both(old: Path, new: Path) -> tuple[Contract, Contract]:
     """Read both contracts. Raises InvalidInput with the faults of both."""
     faults: list[Fault] = []
-    found = []
+    contracts = []
     for path in (old, new):
         try:
-            found.append(_read(path))
+            contracts.append(_read(path))
         except InvalidInput as error:
             faults += error.faults
     if faults:
         raise InvalidInput(faults)
-    return found[0], found[1]
+    return contracts[0], contracts[1]
 
 
 def _read(path: Path) -> Contract:
@@ -118,14 +118,14 @@ def _waivers(path: Path) -> tuple[Waiver, ...]:
         raise InvalidInput([Fault(str(path), f"cannot be read: {error}", "write a YAML list")]) from error
     if not isinstance(raw, list):
         raise InvalidInput([Fault(str(path), "must be a list", "write a list of waivers, each with a dash")])
-    found, faults = [], []
-    for index, each in enumerate(raw):
-        waiver, wrong = parse(Waiver, each, f"{path}[{index}]")
+    waivers, faults = [], []
+    for index, waiver_ in enumerate(raw):
+        waiver, wrong = parse(Waiver, waiver_, f"{path}[{index}]")
         faults += wrong
-        found += [waiver] if waiver is not None else []
+        waivers += [waiver] if waiver is not None else []
     if faults:
         raise InvalidInput(faults)
-    return tuple(found)
+    return tuple(waivers)
 
 
 def as_json(verdict: CompatibilityVerdict) -> dict[str, object]:
@@ -133,7 +133,7 @@ def as_json(verdict: CompatibilityVerdict) -> dict[str, object]:
     return verdict.model_dump(mode="json", by_alias=True)
 
 
-def told(verdict: CompatibilityVerdict) -> list[str]:
+def lines_of(verdict: CompatibilityVerdict) -> list[str]:
     """Return a verdict as people read it: the answer first, then each finding once, the worst first."""
     from rollout.contracts.report import finding_lines, verdict_lines
 

@@ -17,11 +17,11 @@ def register(app: typer.Typer) -> None:
 
         from rollout.model.crd.definitions import definitions
 
-        found = definitions()
+        manifests = definitions()
         if output is Output.JSON:
-            typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(found)}, indent=2))
+            typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)}, indent=2))
             return
         typer.echo("# Made by `rollout crd`. Change the model, not this file.")
-        for definition in found:
+        for definition in manifests:
             text = yaml.safe_dump(definition, sort_keys=False, width=120, allow_unicode=True)
             typer.echo(f"---\n{text}", nl=False)

@@ -68,8 +68,8 @@ def perform(candidate: Candidate | None, strategy: Strategy, output: Output) -> 
 
                 with _playing(built, FLAVOURS, strategy) as target:
                     return tour(built, target)
-            told = f"{CANDIDATE} is {candidate}, but nobody told the controller"
-            typer.echo(f"starting two versions of an agent; {told}", err=True)
+            message = f"{CANDIDATE} is {candidate}, but nobody told the controller"
+            typer.echo(f"starting two versions of an agent; {message}", err=True)
             with _playing(built, {STABLE: "good", CANDIDATE: str(candidate)}, strategy) as target:
                 return _release(built, target, output)
         except KeyboardInterrupt:

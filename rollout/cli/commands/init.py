@@ -135,8 +135,8 @@ def _policies() -> dict[str, Path]:
 
     package = Path(rollout.__file__).parent
     for folder in (package / "policies", package.parent / "policies"):
-        if found := {path.stem: path for path in sorted(folder.glob("*.yaml"))}:
-            return found
+        if policies := {path.stem: path for path in sorted(folder.glob("*.yaml"))}:
+            return policies
     return {}
 
 

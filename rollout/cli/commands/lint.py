@@ -31,8 +31,8 @@ def register(app: typer.Typer) -> None:
         documents = read_files(files_of(files))
         faults = check(documents)
         if output is Output.JSON:
-            told = [{"path": f.path, "message": f.message, "remedy": f.remedy, "value": f.value} for f in faults]
-            typer.echo(json.dumps({"faults": told}, indent=2, default=str))
+            records = [{"path": f.path, "message": f.message, "remedy": f.remedy, "value": f.value} for f in faults]
+            typer.echo(json.dumps({"faults": records}, indent=2, default=str))
             raise typer.Exit(2 if faults else 0)
         if faults:
             raise InvalidInput(faults)
@@ -46,8 +46,8 @@ def register(app: typer.Typer) -> None:
 def _summary(documents: Documents) -> list[str]:
     """Return a line for each file: ``rollout.yaml: OK (1 Rollout, 1 RolloutPolicy)``."""
     kinds: dict[str, Counter[str]] = {}
-    for kind, found in (("Rollout", documents.rollouts), ("RolloutPolicy", documents.policies)):
-        for document in found:
+    for kind, read in (("Rollout", documents.rollouts), ("RolloutPolicy", documents.policies)):
+        for document in read:
             kinds.setdefault(document.where.partition("#")[0], Counter())[kind] += 1
     return [f"{where}: OK ({', '.join(_counted(kind, n) for kind, n in of.items())})" for where, of in kinds.items()]
 

@@ -113,13 +113,13 @@ def list_(
         return
     typer.echo(f"{'NAME':<24} {'STABLE':<10} {'CANDIDATE':<10} {'PHASE':<12} {'WEIGHT':<8} REASON")
     for row in rows:
-        found = row.rollout.status
-        candidate = (found.candidate_version or "-") if found.is_active else "-"
-        weight = messages.weight(found.latest.traffic.wanted_bp) if found.is_active else "-"
+        status = row.rollout.status
+        candidate = (status.candidate_version or "-") if status.is_active else "-"
+        weight = messages.weight(status.latest.traffic.wanted_bp) if status.is_active else "-"
         typer.echo(
-            f"{_named(row, wide=all_namespaces):<24} {found.stable_version or '-':<10} {candidate:<10} "
-            f"{found.phase if found.stable_version else PENDING:<12} {weight:<8} "
-            f"{row.problem.splitlines()[0] if row.problem else found.reason}"
+            f"{_named(row, wide=all_namespaces):<24} {status.stable_version or '-':<10} {candidate:<10} "
+            f"{status.phase if status.stable_version else PENDING:<12} {weight:<8} "
+            f"{row.problem.splitlines()[0] if row.problem else status.reason}"
         )
 
 
@@ -152,8 +152,8 @@ def explain(
     of = _release(store, name, release) if release is not None else None
     decisions = store.decisions(name, samples=samples, limit=limit, of=of)
     if output is Output.JSON:
-        told = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
-        typer.echo(json.dumps(told, indent=2, sort_keys=True))
+        records = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
+        typer.echo(json.dumps(records, indent=2, sort_keys=True))
         return
     _tell_all(decisions)
     typer.echo(f"\n{of.message if of else sentence(row.rollout.status)}")
@@ -191,13 +191,13 @@ def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
     for name, kpi in figures.items():
         if kpi.all_c + kpi.all_s > 0:
             shown = messages.mean if kpi.asymptotic else messages.rate
-            told = (
+            columns = (
                 f"{name}: candidate {shown(kpi.bad_c, kpi.all_c)}, stable {shown(kpi.bad_s, kpi.all_s)}",
                 f"worse {messages.evidence(kpi.harm_e)}, no worse {messages.evidence(kpi.proof_e)}, phi {kpi.phi:.1f}",
                 kpi.verdict + (" (reference: frozen)" if kpi.reference == "frozen" else ""),
                 *([_excess(kpi)] if kpi.excess_low is not None else []),
             )
-            typer.echo(f"{'':22}{'; '.join(told)}")
+            typer.echo(f"{'':22}{'; '.join(columns)}")
 
 
 def _excess(kpi: KpiFigures) -> str:

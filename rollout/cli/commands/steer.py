@@ -120,8 +120,8 @@ def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, outp
             with contextlib.suppress(Busy):  # somebody was quicker: then that one answers
                 return _carry_out(store, row, command, verb, output)
         time.sleep(min(_POLL_S_MAX, store.poll_s))
-    told = f"{verb} is noted for {name}, but the controller has not answered in {ANSWER_TIMEOUT_S:g} s"
-    raise Busy(f"{told}: is it running? rollout status shows when it has")
+    message = f"{verb} is noted for {name}, but the controller has not answered in {ANSWER_TIMEOUT_S:g} s"
+    raise Busy(f"{message}: is it running? rollout status shows when it has")
 
 
 def _until_back(store: RolloutStore, name: str) -> int:
@@ -182,15 +182,15 @@ def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: O
     metadata = row.rollout.metadata
     held = store.hold(metadata, lambda recorded: recorded or row.rollout)
 
-    def done(made: Plan) -> bool:
-        return command in made.status.handled and made.status.phase is not Phase.ROLLING_BACK
+    def done(plan: Plan) -> bool:
+        return command in plan.status.handled and plan.status.phase is not Phase.ROLLING_BACK
 
-    def undone(made: Plan) -> bool:
-        status = made.status
+    def undone(plan: Plan) -> bool:
+        status = plan.status
         return command in status.handled and (not status.is_active or status.phase in (Phase.PAUSED, Phase.FROZEN))
 
-    def decided(made: Plan) -> bool:
-        return command in made.status.handled
+    def decided(plan: Plan) -> bool:
+        return command in plan.status.handled
 
     until = {"abort": done, "undo": undone}.get(verb, decided)
     try:

@@ -35,8 +35,8 @@ def tour(built: Stage, target: Target) -> int:
     store = SqliteStore(built.state)
     row = store.get(name)
     second = _unless_stopped(ask(store, row, "undo", "you", "just to see", Output.TEXT) if row else 1)
-    told = "v3 answers politely, with status 200, and fails one task in four. No threshold on errors would notice."
-    _say(told, "rollout start v3")
+    message = "v3 answers politely, with status 200, and fails one task in four. No threshold on errors would notice."
+    _say(message, "rollout start v3")
     third = _unless_stopped(carry_out(target, "v3", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
     _say(
         "v4 has renamed a node. Three conversations of v1 wait for a human there: v4 would end them without a word, and"

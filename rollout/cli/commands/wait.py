@@ -50,7 +50,7 @@ def seconds(text: str) -> float:
 
 def _wait(store: RolloutStore, name: str | None, timeout_s: float, on_pause: OnPause, output: Output) -> int:
     began = time.monotonic()
-    row = _found(store, name, began + timeout_s)
+    row = _row_of(store, name, began + timeout_s)
     if row is None:
         return _timed_out(timeout_s, "it could not be read once")
     return follow(store, row, timeout_s, on_pause, output, began)
@@ -81,8 +81,8 @@ def follow(
             _tell(follower.load(), str(gone), GONE, output)
             typer.echo(f"(exit {GONE}: superseded: it is not there to be promoted any more)", err=True)
             return GONE
-    found = follower.load()
-    return finish(found, exit_code(status, found.spec.version, version), output, version)
+    recorded = follower.load()
+    return finish(recorded, exit_code(status, recorded.spec.version, version), output, version)
 
 
 def _tell(rollout: Rollout, sentence: str, code: int, output: Output) -> None:
@@ -100,21 +100,21 @@ def _timed_out(timeout_s: float, what: str) -> int:
     return TIMED_OUT
 
 
-def _found(store: RolloutStore, name: str | None, deadline: float) -> Row | None:
+def _row_of(store: RolloutStore, name: str | None, deadline: float) -> Row | None:
     """Return the rollout that is meant; an API that is away is waited for, and None if that takes too long."""
     from rollout.cli.options import pick
     from rollout.errors import ClusterUnavailable, Forbidden, NotFound, Rejected
 
-    told = False
+    waits = False
     while True:
         try:
             return pick(store, name)
         except (Forbidden, NotFound, Rejected):
             raise
         except ClusterUnavailable as error:
-            if not told:
+            if not waits:
                 typer.echo(f"{error}; it is tried again until the timeout", err=True)
-                told = True
+                waits = True
         if time.monotonic() > deadline:
             return None
         time.sleep(store.poll_s)

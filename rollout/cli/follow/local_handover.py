@@ -63,8 +63,8 @@ def hand_over(
             ended = follower.until(settled, watching.show, attended=True)
         if ended is None:
             typer.echo("the daemon goes on; rollout status --watch follows it again", err=True)
-    found = follower.load()
-    return finish(found, exit_code(ended, found.spec.version, version), output, version)
+    recorded = follower.load()
+    return finish(recorded, exit_code(ended, recorded.spec.version, version), output, version)
 
 
 def _is_taken(store: SqliteStore, name: str, version: str, last: int) -> bool:

@@ -25,12 +25,12 @@ def until_over(on_pause: OnPause, load: Callable[[], Rollout]) -> Callable[[Plan
     from rollout.engine.eligibility import starts_by_itself
     from rollout.model.status.vocabulary import Phase
 
-    def done(made: Plan) -> bool:
-        status, wanted = made.status, load().spec.version
+    def done(plan: Plan) -> bool:
+        status, wanted = plan.status, load().spec.version
         if status.phase in (Phase.PAUSED, Phase.FROZEN):
             return on_pause is OnPause.FAIL
         drains = status.phase is Phase.DRAINING and wanted != status.stable_version
-        if (status.is_active and not drains) or made.effects:
+        if (status.is_active and not drains) or plan.effects:
             return False
         return not starts_by_itself(status, wanted)
 
@@ -47,11 +47,11 @@ def until_settled(version: str, on_pause: OnPause, load: Callable[[], Rollout]) 
 
     over = until_over(on_pause, load)
 
-    def settled(made: Plan) -> bool:
-        promoted = made.status.stable_version == version and made.status.latest.result is Result.PROMOTED
-        going_back = made.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
-        stuck = made.status.blocked is not None and going_back
-        return load().spec.version != version or promoted or stuck or over(made)
+    def settled(plan: Plan) -> bool:
+        promoted = plan.status.stable_version == version and plan.status.latest.result is Result.PROMOTED
+        going_back = plan.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
+        stuck = plan.status.blocked is not None and going_back
+        return load().spec.version != version or promoted or stuck or over(plan)
 
     return settled
 
@@ -93,12 +93,12 @@ def wanted_rollout(target: Target, version: str, stable: str | None, recorded: R
     if known is not None and stable not in (None, known):
         faults.append(Fault("--stable", f"{known} is recorded as stable", "leave --stable out", stable))
     first = known or stable or _declared_stable(target, version)
-    for option, each in (("VERSION", version), ("--stable", first)):
-        if each is not None and each not in versions:
+    for option, argument in (("VERSION", version), ("--stable", first)):
+        if argument is not None and argument not in versions:
             remedy = f"add it to spec.backends.endpoints in {target.where}; there are {', '.join(versions)}"
-            faults.append(Fault(option, "has no endpoint", remedy, each))
+            faults.append(Fault(option, "has no endpoint", remedy, argument))
     if first is None:
-        others = " or ".join(f"--stable {each}" for each in versions if each != version)
+        others = " or ".join(f"--stable {version_}" for version_ in versions if version_ != version)
         remedy = f"say it once: --stable {version} if that is in use already, else {others}"
         faults.append(Fault("--stable", "which version is in use now cannot be told", remedy))
     if faults:

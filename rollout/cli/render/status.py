@@ -136,7 +136,7 @@ def _state(status: Status) -> str:
     if state is None or state.verdict is None:
         return ""
     settled = settle(state, watched=state.looked is not None)
-    told = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
+    verdicts = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
     looked = state.looked
     seen = ""
     if looked is not None:
@@ -146,25 +146,25 @@ def _state(status: Status) -> str:
         )
         seen = f"; {seen}"
     if state.no_return_at is None:
-        return f"{told}{seen}"
+        return f"{verdicts}{seen}"
     many = "" if state.affected is None else f", {messages.conversations(state.affected)} would not be readable"
-    return f"{told}{seen}; past the point of no return since {state.no_return_at:%H:%M:%S}Z{many}"
+    return f"{verdicts}{seen}; past the point of no return since {state.no_return_at:%H:%M:%S}Z{many}"
 
 
 def _differences(status: Status) -> str:
     """Say how much more fails in the candidate, or costs, with the uncertainty; nothing while nothing was compared."""
-    told, alone = [], []
+    lines, alone = [], []
     settings = read_pinned(status.latest.policy.text).evidence if status.latest.policy else None
     for name, state in status.latest.evidence.items():
         low, high = interval(state)
         if low is not None and high is not None and high - low < WIDEST:
-            told.append(f"{name} {messages.between(low, high, relative=state.batches is not None)}")
+            lines.append(f"{name} {messages.between(low, high, relative=state.batches is not None)}")
         elif low is None and settings and state.frozen_bound is not None and state.all_c > 0 and state.batches is None:
             own = " to ".join(messages.percent(end) for end in rate_interval(state, settings))
             alone.append(f"{name} {own}, stable was at most {messages.percent(state.frozen_bound)}")
     if alone:
         return f"candidate alone, 95 % at every look: {'; '.join(alone)}"
-    return f"candidate less stable, 95 % at every look: {'; '.join(told)}" if told else ""
+    return f"candidate less stable, 95 % at every look: {'; '.join(lines)}" if lines else ""
 
 
 WIDEST = 1.95

@@ -29,10 +29,10 @@ class Kept:
         """Return the schema that pydantic makes, with what it is; a NamedTuple is kept by its fields."""
         if self.fields:
             properties = dict.fromkeys(self.fields, True)
-            told = {"type": "object", "properties": properties, "required": sorted(properties)}
-            return {**told, PYTHON_TYPE: "namedtuple"}
-        found: JsonSchemaValue = handler.resolve_ref_schema(handler(core))
-        return {**found, PYTHON_TYPE: self.name}
+            schema = {"type": "object", "properties": properties, "required": sorted(properties)}
+            return {**schema, PYTHON_TYPE: "namedtuple"}
+        schema_: JsonSchemaValue = handler.resolve_ref_schema(handler(core))
+        return {**schema_, PYTHON_TYPE: self.name}
 
 
 def is_named_tuple(type_: Any) -> bool:
@@ -49,7 +49,7 @@ def _kept(type_: Any) -> Any:
 
 
 def kind_kept(type_: Any) -> str:
-    kinds = [each for each in _KEPT if inspect.isclass(type_) and issubclass(type_, each)]
+    kinds = [kind for kind in _KEPT if inspect.isclass(type_) and issubclass(type_, kind)]
     return kinds[0].__name__ if kinds else ""
 
 
@@ -61,11 +61,17 @@ def instance_of(schema: Any, depth: int = 5) -> Any:
         return schema.get("cls")
     inner = [schema.get(key) for key in ("strict_schema", "python_schema", "schema", "lax_schema")]
     inner += list(schema.get("steps") or ())
-    return next((found for each in inner if (found := instance_of(each, depth - 1)) is not None), None)
+    return next(
+        (instance for inner_type in inner if (instance := instance_of(inner_type, depth - 1)) is not None), None
+    )
 
 
 def named_tuples(type_: Any) -> list[Any]:
-    return [type_] if is_named_tuple(type_) else [found for each in get_args(type_) for found in named_tuples(each)]
+    return (
+        [type_]
+        if is_named_tuple(type_)
+        else [inner for argument in get_args(type_) for inner in named_tuples(argument)]
+    )
 
 
 def modern(type_: Any, inside: tuple[Any, ...] = ()) -> Any:
@@ -85,7 +91,7 @@ def modern(type_: Any, inside: tuple[Any, ...] = ()) -> Any:
         return _kept(type_)
     if origin is Annotated:
         return Annotated[(modern(arguments[0], inside), *type_.__metadata__)]
-    changed = tuple(modern(each, inside) for each in arguments)
+    changed = tuple(modern(argument, inside) for argument in arguments)
     if all(one is two for one, two in zip(changed, arguments, strict=True)):
         return _kept(type_)
     return Union[changed] if origin in (Union, UnionType) else _kept(origin[changed])  # noqa: UP007  made of a tuple
@@ -113,7 +119,7 @@ def required_of(type_: Any) -> set[str]:
     if dataclasses.is_dataclass(type_):
         missing = dataclasses.MISSING
         fields = dataclasses.fields(type_)
-        return {each.name for each in fields if each.default is missing and each.default_factory is missing}
+        return {field_.name for field_ in fields if field_.default is missing and field_.default_factory is missing}
     return set(getattr(type_, "__required_keys__", ()))
 
 

@@ -41,13 +41,13 @@ def graph_contract(compiled: Any) -> dict[str, Any]:
 def _others(compiled: Any) -> dict[str, Any]:
     """Return the classes that stand in the agent's modules: also what is annotated nowhere may be kept, by its path."""
     builder = getattr(compiled, "builder", None)
-    told = [getattr(builder, "state_schema", None)]
+    schemas = [getattr(builder, "state_schema", None)]
     for node in (builder.nodes if builder else compiled.nodes).values():
         runnable = getattr(node, "runnable", getattr(node, "bound", None))
-        told += [getattr(runnable, "func", None), getattr(runnable, "afunc", None)]
-    modules = {getattr(each, "__module__", "") for each in told if each is not None}
-    found = {path: each for name in sorted(modules) for path, each in classes_in(sys.modules.get(name)).items()}
-    return {path: {"kind": kind, "bases": bases} for path, (kind, bases) in found.items()}
+        schemas += [getattr(runnable, "func", None), getattr(runnable, "afunc", None)]
+    modules = {getattr(class_, "__module__", "") for class_ in schemas if class_ is not None}
+    classes = {path: class_ for name in sorted(modules) for path, class_ in classes_in(sys.modules.get(name)).items()}
+    return {path: {"kind": kind, "bases": bases} for path, (kind, bases) in classes.items()}
 
 
 def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +55,9 @@ def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
     if builder is None:
         return _functional(compiled, classes)
     state = builder.state_schema
-    kinds = {name: each for name, each in compiled.channels.items() if name == ROOT or not name.startswith(_INTERNAL)}
+    kinds = {
+        name: channel for name, channel in compiled.channels.items() if name == ROOT or not name.startswith(_INTERNAL)
+    }
     public = builder.schemas.get(state, {})
     every = {name: hint for schema in builder.schemas for name, hint in hints_of(schema).items()} | hints_of(state)
     hints = {name: bare(hint) for name, hint in every.items()} | ({ROOT: state} if ROOT in kinds else {})
@@ -63,7 +65,7 @@ def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
     readings = {name: _reading(name, node, builder) for name, node in builder.nodes.items()}
     return {
         "state": _state(state, private),
-        "channels": {name: _channel(each, hints.get(name), name in private, classes) for name, each in kinds.items()},
+        "channels": {name: _channel(kind, hints.get(name), name in private, classes) for name, kind in kinds.items()},
         "nodes": {name: _node(name, node, compiled, readings[name]) for name, node in sorted(builder.nodes.items())},
         "edges": sorted([list(edge) for edge in builder.edges]),
         "branches": _branches(builder),
@@ -91,7 +93,7 @@ def _channel(channel: Any, hint: Any, private: bool, classes: dict[str, Any]) ->
 
 def _state(state: Any, private: dict[str, Any]) -> dict[str, Any]:
     """Return the shape of everything that is kept: the state, and the private keys of single nodes."""
-    told: dict[str, Any] = {"kind": kind_of(state), "checks": checks_of(state)}
+    described: dict[str, Any] = {"kind": kind_of(state), "checks": checks_of(state)}
     for role, mode in (("writer", "serialization"), ("reader", "validation")):
         schema, _ = schema_of(state, mode, for_store=True)  # type: ignore[arg-type]
         if role == "writer" and "properties" in schema:
@@ -100,8 +102,8 @@ def _state(state: Any, private: dict[str, Any]) -> dict[str, Any]:
             own, _ = schema_of(hint, mode, for_store=True)  # type: ignore[arg-type]
             schema.setdefault("$defs", {}).update(own.pop("$defs", {}))
             schema.setdefault("properties", {})[name] = own
-        told[role] = schema
-    return told
+        described[role] = schema
+    return described
 
 
 def _named(function: Any) -> str | None:
@@ -131,29 +133,29 @@ def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[s
 
 def _branches(builder: Any) -> dict[str, dict[str, str]]:
     """Return where conditions and commands of each node may lead, by their labels."""
-    found: dict[str, dict[str, str]] = {}
+    outcome: dict[str, dict[str, str]] = {}
     for source, branches in builder.branches.items():
         for branch in branches.values():
-            found.setdefault(source, {}).update({str(k): str(v) for k, v in (branch.ends or {}).items()})
+            outcome.setdefault(source, {}).update({str(k): str(v) for k, v in (branch.ends or {}).items()})
     for name, node in builder.nodes.items():
         ends = getattr(node, "ends", None) or ()
         named = ends.items() if isinstance(ends, dict) else ((end, end) for end in ends)
         for end, label in named:
-            found.setdefault(name, {})[str(label)] = str(end)
-    return found
+            outcome.setdefault(name, {})[str(label)] = str(end)
+    return outcome
 
 
 def _subgraphs(compiled: Any, readings: dict[str, SourceReading]) -> list[tuple[str, Any]]:
     """Return every graph inside, by its host; a second one in the same host has a number."""
-    found = list(compiled.get_subgraphs())
-    known = {id(inner) for _, inner in found}
+    subgraphs = list(compiled.get_subgraphs())
+    known = {id(inner) for _, inner in subgraphs}
     for host, reading in readings.items():
-        others = [each for each in reading.graphs if id(each) not in known]
-        first = [] if any(name == host for name, _ in found) else others[:1]
-        found += [(host, each) for each in first]
-        rest = [each for each in others if each not in first]
-        found += [(f"{host}#{number}", each) for number, each in enumerate(rest, 1)]
-    return found
+        others = [graph for graph in reading.graphs if id(graph) not in known]
+        first = [] if any(name == host for name, _ in subgraphs) else others[:1]
+        subgraphs += [(host, graph) for graph in first]
+        rest = [graph for graph in others if graph not in first]
+        subgraphs += [(f"{host}#{number}", graph) for number, graph in enumerate(rest, 1)]
+    return subgraphs
 
 
 def _stops(names: Any, nodes: Any) -> list[str]:
@@ -168,30 +170,30 @@ def _functional(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
     """Return what an entrypoint tells: the calls that are replayed, in order, and the graphs that it calls."""
     name = next(iter(compiled.nodes))
     reading = reading_of(compiled.nodes[name].bound)
-    inner = {f"{name}#{number}" if number else name: each for number, each in enumerate(reading.graphs)}
+    inner = {f"{name}#{number}" if number else name: graph for number, graph in enumerate(reading.graphs)}
     return {
         "functional": {
             "entrypoint": name,
             "tasks": reading.calls if reading.is_whole or reading.calls else None,
             "digest": reading.digest,
         },
-        "subgraphs": {host: _graph(each, classes) for host, each in inner.items()},
+        "subgraphs": {host: _graph(graph, classes) for host, graph in inner.items()},
     }
 
 
 def _libraries() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _store(checkpointer: Any) -> dict[str, Any]:
     name = type(checkpointer).__name__.lower()
-    kind = next((each for each in ("postgres", "redis", "sqlite", "memory") if each in name), "other")
+    kind = next((kind_ for kind_ in ("postgres", "redis", "sqlite", "memory") if kind_ in name), "other")
     strict = os.environ.get("LANGGRAPH_STRICT_MSGPACK", "").lower() in ("1", "true", "yes")
     serde = type(getattr(checkpointer, "serde", None)).__name__
     return {"kind": kind, "strictMsgpack": strict, "serde": "" if serde == "NoneType" else serde}

@@ -42,14 +42,14 @@ class Generator(GenerateJsonSchema):
         super().__init__(*arguments, **options)
         self.classes: dict[str, tuple[str, str | None]] = {}
 
-    def _library(self, found: Any) -> JsonSchemaValue | None:
-        module = getattr(found, "__module__", "")
+    def _library(self, class_: Any) -> JsonSchemaValue | None:
+        module = getattr(class_, "__module__", "")
         if not module.startswith(LIBRARIES):
             return None
-        return {PYTHON_TYPE: ".".join((*module.split(".")[:2], found.__name__))}
+        return {PYTHON_TYPE: ".".join((*module.split(".")[:2], class_.__name__))}
 
-    def _note(self, found: Any, kind: str) -> None:
-        self.classes[f"{found.__module__}.{found.__name__}"] = (kind, checks_of(found))  # as stores write it
+    def _note(self, schema_: Any, kind: str) -> None:
+        self.classes[f"{schema_.__module__}.{schema_.__name__}"] = (kind, checks_of(schema_))  # as stores write it
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         if (opaque := self._library(schema["cls"])) is not None:
@@ -61,18 +61,18 @@ class Generator(GenerateJsonSchema):
         if (opaque := self._library(schema["cls"])) is not None:
             return opaque
         self._note(schema["cls"], "dataclass")
-        found = self._whole(super().dataclass_schema(schema), "dataclass", schema["cls"])
+        schema_ = self._whole(super().dataclass_schema(schema), "dataclass", schema["cls"])
         if not self.is_writer:
-            found["additionalProperties"] = False  # rebuilt by its constructor, which takes no others
-        return found
+            schema_["additionalProperties"] = False  # rebuilt by its constructor, which takes no others
+        return schema_
 
-    def _whole(self, found: JsonSchemaValue, kind: str, type_: Any) -> JsonSchemaValue:
+    def _whole(self, schema_: JsonSchemaValue, kind: str, type_: Any) -> JsonSchemaValue:
         """Return the schema of a class: a store keeps all of its fields but excluded ones, and that it is one."""
-        if self.is_writer and "properties" in found:
+        if self.is_writer and "properties" in schema_:
             left = {name for name, field in getattr(type_, "model_fields", {}).items() if field.exclude}
-            found["properties"] = {name: each for name, each in found["properties"].items() if name not in left}
-            found["required"] = sorted(found["properties"])
-        return {**found, PYTHON_TYPE: kind}
+            schema_["properties"] = {name: field_ for name, field_ in schema_["properties"].items() if name not in left}
+            schema_["required"] = sorted(schema_["properties"])
+        return {**schema_, PYTHON_TYPE: kind}
 
     def enum_schema(self, schema: Any) -> JsonSchemaValue:
         self._note(schema["cls"], "enum")
@@ -111,10 +111,10 @@ class Generator(GenerateJsonSchema):
     def json_or_python_schema(self, schema: Any) -> JsonSchemaValue:
         return self._marked(super().json_or_python_schema(schema), schema)
 
-    def _marked(self, found: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
+    def _marked(self, schema_: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
         """Return a schema with the type that its instances must be of, where JSON says too little of it."""
         kind = kind_kept(instance_of(schema))
-        return {**found, PYTHON_TYPE: kind} if kind and PYTHON_TYPE not in found else found
+        return {**schema_, PYTHON_TYPE: kind} if kind and PYTHON_TYPE not in schema_ else schema_
 
     def set_schema(self, schema: Any) -> JsonSchemaValue:
         return {**super().set_schema(schema), PYTHON_TYPE: "set"}
@@ -124,35 +124,35 @@ class Generator(GenerateJsonSchema):
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         del error_info
-        found = schema.get("cls")
-        if found is not None:
-            self._note(found, "other")
-            return {PYTHON_TYPE: f"{found.__module__}.{found.__qualname__}"}
+        class_ = schema.get("cls")
+        if class_ is not None:
+            self._note(class_, "other")
+            return {PYTHON_TYPE: f"{class_.__module__}.{class_.__qualname__}"}
         return {}
 
 
 def _one_library(schema: JsonSchemaValue, definitions: Mapping[Any, Any]) -> JsonSchemaValue:
     """Return a union of one library's types as that library's."""
     branches = schema.get("oneOf", [])
-    known = [definitions.get(str(each.get("$ref", "")).rpartition("/")[2], each) for each in branches]
-    names = {str(each.get(PYTHON_TYPE, "")).rpartition(".")[0] for each in known}
+    known = [definitions.get(str(kind.get("$ref", "")).rpartition("/")[2], kind) for kind in branches]
+    names = {str(kind.get(PYTHON_TYPE, "")).rpartition(".")[0] for kind in known}
     return {PYTHON_TYPE: names.pop()} if len(names) == 1 and "" not in names else schema
 
 
 def checks_of(type_: Any) -> str | None:
     """Return a digest of what a class does when it is made: validators, `__post_init__`, strictness."""
-    found: list[Any] = []
+    checks: list[Any] = []
     decorators = getattr(type_, "__pydantic_decorators__", None)
     for group in ("validators", "field_validators", "root_validators", "model_validators"):
-        found += [each.func for _, each in sorted(getattr(decorators, group, {}).items())]
+        checks += [decorator.func for _, decorator in sorted(getattr(decorators, group, {}).items())]
     own = vars(type_) if inspect.isclass(type_) else {}
-    found += [
+    checks += [
         own[name] for name in ("__post_init__", "model_post_init", "__init__") if name in own and _is_written(own[name])
     ]
     strict = bool(getattr(type_, "model_config", {}).get("strict")) if inspect.isclass(type_) else False
-    if not found and not strict:
+    if not checks and not strict:
         return None
-    return f"{'strict ' if strict else ''}{reading_of(*found).digest or 'unknown'}"
+    return f"{'strict ' if strict else ''}{reading_of(*checks).digest or 'unknown'}"
 
 
 def _is_written(function: Any) -> bool:
@@ -174,14 +174,14 @@ def schema_of(
     """
     named = named_tuples(type_)
     type_ = modern(type_)
-    made: list[Generator] = []
+    names: list[Generator] = []
 
     class Noting(Generator):
         is_writer = for_store and mode == "serialization"
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            made.append(self)
+            names.append(self)
 
     options: dict[str, Any] = {"mode": "validation", "by_alias": False} if for_store else {"mode": mode}
     options["schema_generator"] = Noting
@@ -189,16 +189,16 @@ def schema_of(
         schema = TypeAdapter(type_).json_schema(**options)
     except Exception:  # noqa: BLE001  whatever a type of the agent's does when it is looked at
         schema = _loosely(type_, options)
-    classes = {path: kind for each in made for path, kind in each.classes.items()}
-    classes |= {f"{each.__module__}.{each.__name__}": ("namedtuple", None) for each in named}
+    classes = {path: kind for name in names for path, kind in name.classes.items()}
+    classes |= {f"{name.__module__}.{name.__name__}": ("namedtuple", None) for name in named}
     return (_without_strays(schema) if for_store else without_python_types(_without_strays(schema))), classes
 
 
 def without_python_types(value: Any) -> Any:
     """Return a schema as plain JSON Schema: what is kept as JSON has no types of Python's."""
     if isinstance(value, dict):
-        return {key: without_python_types(each) for key, each in value.items() if key != PYTHON_TYPE}
-    return [without_python_types(each) for each in value] if isinstance(value, list) else value
+        return {key: without_python_types(part) for key, part in value.items() if key != PYTHON_TYPE}
+    return [without_python_types(part) for part in value] if isinstance(value, list) else value
 
 
 def _loosely(type_: Any, options: dict[str, Any]) -> dict[str, Any]:
@@ -238,23 +238,27 @@ def _without_strays(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _references(value: Any) -> list[str]:
     if isinstance(value, list):
-        return [name for each in value for name in _references(each)]
+        return [name for part in value for name in _references(part)]
     if not isinstance(value, dict):
         return []
-    found = [name for each in value.values() for name in _references(each)]
+    names = [name for part in value.values() for name in _references(part)]
     reference = value.get("$ref")
-    return [*found, reference.removeprefix("#/$defs/")] if isinstance(reference, str) else found
+    return [*names, reference.removeprefix("#/$defs/")] if isinstance(reference, str) else names
 
 
 def classes_in(module: Any) -> dict[str, tuple[str, list[str]]]:
     """Return the classes of a module that stores keep by their path, with their kinds and what they come from."""
-    found = {}
-    for name, each in vars(module).items() if module is not None else ():
-        if not inspect.isclass(each) or each.__module__.startswith(LIBRARIES) or each.__module__.startswith("pydantic"):
+    classes = {}
+    for name, member in vars(module).items() if module is not None else ():
+        if (
+            not inspect.isclass(member)
+            or member.__module__.startswith(LIBRARIES)
+            or member.__module__.startswith("pydantic")
+        ):
             continue
-        kind = "enum" if issubclass(each, Enum) else "namedtuple" if is_named_tuple(each) else kind_of(each)
-        if kind in ("typeddict", "other") or each.__module__.partition(".")[0] in sys.stdlib_module_names:
+        kind = "enum" if issubclass(member, Enum) else "namedtuple" if is_named_tuple(member) else kind_of(member)
+        if kind in ("typeddict", "other") or member.__module__.partition(".")[0] in sys.stdlib_module_names:
             continue
-        bases = [f"{base.__module__}.{base.__name__}" for base in each.__mro__[1:-1]]
-        found[f"{module.__name__}.{name}"] = (kind, bases)
-    return found
+        bases = [f"{base.__module__}.{base.__name__}" for base in member.__mro__[1:-1]]
+        classes[f"{module.__name__}.{name}"] = (kind, bases)
+    return classes

@@ -47,12 +47,12 @@ def reading_of(*targets: Any) -> SourceReading:
     walker = _Walker()
     for target in targets:
         walker.look(target)
-    return walker.found
+    return walker.reading
 
 
 class _Walker:
     def __init__(self) -> None:
-        self.found = SourceReading()
+        self.reading = SourceReading()
         self._seen: set[int] = set()
         self._kept: list[Any] = []
 
@@ -63,16 +63,18 @@ class _Walker:
         self._seen.add(id(target))
         self._kept.append(target)  # an id is one object's only while that lives
         if hasattr(target, "get_subgraphs"):
-            self.found.graphs.append(target)
+            self.reading.graphs.append(target)
             return
         for inner in _inside(target):
             self.look(inner)
         if isinstance(target, functools.partial):
-            self.found.texts.append(repr((target.args, sorted(target.keywords.items()))))
+            self.reading.texts.append(repr((target.args, sorted(target.keywords.items()))))
         elif inspect.isfunction(target) or inspect.ismethod(target):
             self._read(target)
         elif not inspect.isclass(target) and _is_ours(type(target)) and "__call__" in dir(type(target)):
-            self.found.texts.append(repr(sorted(vars(target).items(), key=str)) if hasattr(target, "__dict__") else "")
+            self.reading.texts.append(
+                repr(sorted(vars(target).items(), key=str)) if hasattr(target, "__dict__") else ""
+            )
             self.look(type(target).__call__.__get__(target))
 
     def _read(self, function: Any) -> None:
@@ -80,13 +82,13 @@ class _Walker:
         try:
             tree = _tree(plain)
         except (OSError, TypeError, SyntaxError, ValueError):
-            self.found.is_whole = False
+            self.reading.is_whole = False
             return
         names = _names(function, tree)
         renamed = _Renamed(plain.__code__.co_varnames + plain.__code__.co_cellvars)
-        self.found.texts.append(ast.dump(_without_docstrings(tree)))
+        self.reading.texts.append(ast.dump(_without_docstrings(tree)))
         if inspect.ismethod(function) and hasattr(function.__self__, "__dict__"):
-            self.found.texts.append(repr(sorted((k, v) for k, v in vars(function.__self__).items() if _is_plain(v))))
+            self.reading.texts.append(repr(sorted((k, v) for k, v in vars(function.__self__).items() if _is_plain(v))))
         for node, above in _in_order(tree):
             known = _resolve(node.func if isinstance(node, ast.Call) else node, names)
             if isinstance(node, ast.Call):
@@ -94,7 +96,7 @@ class _Walker:
             elif (callable(known) and _is_ours(known)) or hasattr(known, "get_subgraphs"):
                 self.look(known)
             elif _is_plain(known) and not isinstance(known, str):
-                self.found.texts.append(repr(known)[:CONSTANT_MAX])
+                self.reading.texts.append(repr(known)[:CONSTANT_MAX])
 
     def _call(self, call: ast.Call, known: Any, above: tuple[ast.AST, ...], names: Any, renamed: _Renamed) -> None:
         name = ast.unparse(call.func).rpartition(".")[2]
@@ -102,10 +104,12 @@ class _Walker:
         is_task = type(known).__name__ in ("_TaskFunction", "TaskFunction")
         if not asks and not is_task:
             return
-        told = call.args + [each.value for each in call.keywords]
-        text = ", ".join(renamed.text(each, names) for each in told)
-        flow = "".join(f"{renamed.text(each, names)}: " for each in (_header(one) for one in above) if each is not None)
-        self.found.calls.append(f"{flow}{text}" if asks else f"task {flow}{getattr(known, '__name__', name)}({text})")
+        arguments = call.args + [header.value for header in call.keywords]
+        text = ", ".join(renamed.text(header, names) for header in arguments)
+        flow = "".join(
+            f"{renamed.text(header, names)}: " for header in (_header(one) for one in above) if header is not None
+        )
+        self.reading.calls.append(f"{flow}{text}" if asks else f"task {flow}{getattr(known, '__name__', name)}({text})")
         if is_task:
             self.look(getattr(known, "func", None))
 
@@ -142,17 +146,23 @@ class _Renamed:
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
-        return all(_is_plain(each) for each in value)
+        return all(_is_plain(part) for part in value)
     return isinstance(value, str | int | float | bool | type(None))
 
 
 def _inside(target: Any) -> list[Any]:
     """Return the callables that another one is made of."""
-    found: list[Any] = [getattr(target, name, None) for name in ("func", "afunc", "coroutine", "bound", "__wrapped__")]
-    found += list(getattr(target, "steps", None) or ())
+    functions: list[Any] = [
+        getattr(target, name, None) for name in ("func", "afunc", "coroutine", "bound", "__wrapped__")
+    ]
+    functions += list(getattr(target, "steps", None) or ())
     tools = getattr(target, "tools_by_name", None)
-    found += [tools[name] for name in sorted(tools)] if isinstance(tools, dict) else []
-    return [each for each in found if callable(each) or hasattr(each, "func") or hasattr(each, "steps")]
+    functions += [tools[name] for name in sorted(tools)] if isinstance(tools, dict) else []
+    return [
+        function
+        for function in functions
+        if callable(function) or hasattr(function, "func") or hasattr(function, "steps")
+    ]
 
 
 def _is_ours(target: Any) -> bool:
@@ -211,7 +221,7 @@ def _names(function: Any, tree: ast.AST) -> dict[str, Any]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             module = sys.modules.get(node.module) or _imported(node.module)
-            known |= {each.asname or each.name: getattr(module, each.name, None) for each in node.names}
+            known |= {alias.asname or alias.name: getattr(module, alias.name, None) for alias in node.names}
     return known
 
 

@@ -32,16 +32,16 @@ def load_target(target: str) -> Any:
         raise InvalidInput([Fault("TARGET", "names nothing", remedy, target)])
     sys.path.insert(0, os.getcwd())  # noqa: PTH109  as python -m does
     try:
-        found: Any = importlib.import_module(name)
+        module: Any = importlib.import_module(name)
         for step in attribute.split("."):
-            found = getattr(found, step)
+            module = getattr(module, step)
     except Exception as error:
         remedy = "run this where the agent's code and all it needs is installed"
-        told = f"cannot be imported: {type(error).__name__}: {error}"
-        raise InvalidInput([Fault(target, told, remedy)]) from error
+        problem = f"cannot be imported: {type(error).__name__}: {error}"
+        raise InvalidInput([Fault(target, problem, remedy)]) from error
     finally:
         sys.path.remove(os.getcwd())  # noqa: PTH109
-    return found
+    return module
 
 
 def export(target: Any, *, agent: str = "", version: str = "", store: str = "") -> Contract:
@@ -54,24 +54,24 @@ def export(target: Any, *, agent: str = "", version: str = "", store: str = "") 
         target = target()
     if not is_graph(target) and hasattr(target, "compile") and hasattr(target, "add_node"):
         target = target.compile()
-    told: dict[str, Any] = {"contractVersion": VERSION, "agent": agent, "version": version}
+    contract: dict[str, Any] = {"contractVersion": VERSION, "agent": agent, "version": version}
     if is_graph(target):
         try:
-            told |= graph_contract(target)
+            contract |= graph_contract(target)
         except Exception as error:
             remedy = "if it runs, please report it: a contract can be written by hand meanwhile (docs/state.md)"
-            found = f"cannot be exported: {type(error).__name__}: {error}"
-            raise InvalidInput([Fault("TARGET", found, remedy)]) from error
+            document = f"cannot be exported: {type(error).__name__}: {error}"
+            raise InvalidInput([Fault("TARGET", document, remedy)]) from error
     elif isinstance(target, dict | bool):
-        told["state"] = {"kind": "other", "writer": target, "reader": target}
+        contract["state"] = {"kind": "other", "writer": target, "reader": target}
     elif isinstance(target, TypeAdapter) or (inspect.isclass(target) and _is_type(target)):
-        told |= _type_contract(target)
+        contract |= _type_contract(target)
     else:
         remedy = "name a compiled graph, a pydantic model, a dataclass, a TypedDict, or a JSON Schema"
         raise InvalidInput([Fault("TARGET", f"is a {type(target).__name__}, of which no contract is known", remedy)])
     if store:
-        told["store"] = {**told.get("store", {}), "kind": store}
-    return read(json.dumps(told, default=float), "the export")
+        contract["store"] = {**contract.get("store", {}), "kind": store}
+    return read(json.dumps(contract, default=float), "the export")
 
 
 def _is_type(target: type) -> bool:

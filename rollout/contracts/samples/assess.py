@@ -75,11 +75,11 @@ def only_by(snapshots: Iterable[Snapshot], reader: Contract, other: Contract) ->
 
 def places(snapshots: Iterable[Snapshot]) -> dict[str, int]:
     """Return how many conversations wait, by where: nodes with the graphs they are in, and half-full joins."""
-    found: Counter[str] = Counter()
-    for each in snapshots:
-        prefix = "".join(f"{name}/" for name in each.graph)
-        found.update({prefix + name for name in (*each.waiting, *each.sends, *each.joins)})
-    return dict(found.most_common(REASONS_MAX * 5))
+    waiting: Counter[str] = Counter()
+    for snapshot in snapshots:
+        prefix = "".join(f"{name}/" for name in snapshot.graph)
+        waiting.update({prefix + name for name in (*snapshot.waiting, *snapshot.sends, *snapshot.joins)})
+    return dict(waiting.most_common(REASONS_MAX * 5))
 
 
 def _obstacles(

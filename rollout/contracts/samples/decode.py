@@ -64,8 +64,8 @@ def decode(kind: str, blob: bytes | None) -> Decoded:
 
 def decode_channels(kind: str, blob: bytes | None) -> dict[str, Decoded]:
     """Return what each channel of a whole stored checkpoint says. Raises Undecodable."""
-    found = _taken_apart(kind, blob)
-    channels = found.get("channel_values") if isinstance(found, dict) else None
+    outcome = _taken_apart(kind, blob)
+    channels = outcome.get("channel_values") if isinstance(outcome, dict) else None
     if not isinstance(channels, dict):
         raise Undecodable("it is no checkpoint")
     return {str(name): _flat(value) for name, value in channels.items()}
@@ -145,16 +145,16 @@ def _flat(value: Any) -> Decoded:
     """Return a value with the containers and keys that JSON knows, and the classes it is made of."""
     classes: set[str] = set()
 
-    def walk(found: Any) -> Any:
-        if isinstance(found, _Named):
-            if not found.path.startswith(STANDARD):
-                classes.add(found.path)
-            return walk(found.value)
-        if isinstance(found, dict):
-            return {key if isinstance(key, str) else str(walk(key)): walk(each) for key, each in found.items()}
-        if isinstance(found, list | tuple | set | frozenset):
-            return [walk(each) for each in found]
-        return OPAQUE if isinstance(found, bytes | bytearray) else found
+    def walk(part_: Any) -> Any:
+        if isinstance(part_, _Named):
+            if not part_.path.startswith(STANDARD):
+                classes.add(part_.path)
+            return walk(part_.value)
+        if isinstance(part_, dict):
+            return {key if isinstance(key, str) else str(walk(key)): walk(part) for key, part in part_.items()}
+        if isinstance(part_, list | tuple | set | frozenset):
+            return [walk(part) for part in part_]
+        return OPAQUE if isinstance(part_, bytes | bytearray) else part_
 
     try:
         return Decoded(walk(value), classes)
@@ -165,18 +165,18 @@ def _flat(value: Any) -> Decoded:
 def _old(value: Any) -> Any:
     """Return a value of the older JSON form: objects name their class and their arguments."""
     if isinstance(value, list):
-        return [_old(each) for each in value]
+        return [_old(part) for part in value]
     if not isinstance(value, dict):
         return value
     if value.get("lc") in (1, 2) and isinstance(value.get("id"), list):
         path = ".".join(map(str, value["id"]))
         return _Named(path, OPAQUE if path.startswith(STANDARD) else _old(value.get("kwargs", OPAQUE)))
-    return {str(key): _old(each) for key, each in value.items()}
+    return {str(key): _old(part) for key, part in value.items()}
 
 
 def _has_opaque(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(_has_opaque(each) for each in value.values())
+        return any(_has_opaque(part) for part in value.values())
     if isinstance(value, list):
-        return any(_has_opaque(each) for each in value)
+        return any(_has_opaque(part) for part in value)
     return value is OPAQUE

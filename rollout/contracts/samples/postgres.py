@@ -90,13 +90,13 @@ def _surveyed(connection: Any, limits: Limits, sample: str, now_s: Callable[[], 
     )
     complete = complete and len(waits) <= WAITING_MAX
     chosen = (*waits[:WAITING_MAX], *others[: limits.newest])
-    found: list[Snapshot] = []
+    snapshots: list[Snapshot] = []
     for row in chosen:
         if now_s() > until:
-            return Survey(tuple(found), len(rows), complete=False)
-        found.append(_read(connection, row))
-    complete = complete and not any(each.undecodable for each in found)  # nobody knows whether those wait
-    return Survey(tuple(found), len(rows), complete)
+            return Survey(tuple(snapshots), len(rows), complete=False)
+        snapshots.append(_read(connection, row))
+    complete = complete and not any(snapshot.undecodable for snapshot in snapshots)  # nobody knows whether those wait
+    return Survey(tuple(snapshots), len(rows), complete)
 
 
 def _waits(row: Any) -> bool:
@@ -113,7 +113,7 @@ def _read(connection: Any, row: Any) -> Snapshot:
     pending = pending_of((str(channel), str(kind), blob) for channel, kind, blob in written)
     inline, versions = inline or {}, versions or {}
     values = {name: Decoded(value) for name, value in inline.items()}
-    wanted = [str(each) for name, each in versions.items() if name not in inline]
+    wanted = [str(version_) for name, version_ in versions.items() if name not in inline]
     try:
         stored = connection.execute(_BLOBS, (BLOB_MAX_BYTES, thread, namespace, wanted)).fetchall() if wanted else ()
         values |= _decoded(stored, versions)
@@ -123,11 +123,11 @@ def _read(connection: Any, row: Any) -> Snapshot:
 
 
 def _decoded(stored: Iterable[Any], versions: dict[str, Any]) -> dict[str, Decoded]:
-    found = {}
+    channels = {}
     for channel, kind, blob in stored:
         if channel not in versions or kind == "empty":
             continue
         if blob is None and kind != "null":
             raise Undecodable(f"{channel} is larger than 2 MiB")
-        found[channel] = decode(str(kind), bytes(blob) if blob is not None else None)
-    return found
+        channels[channel] = decode(str(kind), bytes(blob) if blob is not None else None)
+    return channels

@@ -68,14 +68,14 @@ def hashed(thread: str) -> str:
 
 def graph_of(namespace: str) -> tuple[str, ...]:
     """Return the nodes that a checkpoint's namespace names: `host:task|inner:task`; a second graph has a number."""
-    found: list[str] = []
+    names: list[str] = []
     for part in namespace.split("|"):
         name = part.partition(":")[0]
-        if name.isdigit() and found:
-            found[-1] += f"#{name}"
+        if name.isdigit() and names:
+            names[-1] += f"#{name}"
         elif name:
-            found.append(name)
-    return tuple(found)
+            names.append(name)
+    return tuple(names)
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,11 @@ def snapshot(
 ) -> Snapshot:
     """Make a snapshot of the channels of one checkpoint, and of what is still to be applied to it."""
     sends = values[SENDS].value if SENDS in values else None
-    told = [name for name, _ in pending.channels]
-    to_come = [each.value for name, each in pending.channels if name == SENDS]
-    named = (*values, *told)
-    joins = {name for name, each in values.items() if name.startswith(JOIN) and each.value}
-    joins |= {name for name in told if name.startswith(JOIN)}
+    writes = [name for name, _ in pending.channels]
+    to_come = [decoded.value for name, decoded in pending.channels if name == SENDS]
+    named = (*values, *writes)
+    joins = {name for name, decoded in values.items() if name.startswith(JOIN) and decoded.value}
+    joins |= {name for name in writes if name.startswith(JOIN)}
     started = [START] if pending.asks and not any(name.startswith(BRANCH) for name in values) else []
     return Snapshot(
         thread=hashed(thread),
@@ -115,8 +115,8 @@ def snapshot(
         waiting=tuple(sorted({*started, *(name.removeprefix(BRANCH) for name in named if name.startswith(BRANCH))})),
         joins=tuple(sorted(joins)),
         sends=tuple(_sent([*(sends if isinstance(sends, list) else []), *to_come])),
-        values={name: each for name, each in values.items() if not _is_internal(name)},
-        to_come=tuple((name, each) for name, each in pending.channels if not _is_internal(name)),
+        values={name: decoded for name, decoded in values.items() if not _is_internal(name)},
+        to_come=tuple((name, decoded) for name, decoded in pending.channels if not _is_internal(name)),
         undecodable=problem,
     )
 
@@ -126,17 +126,17 @@ ASKING = ("__interrupt__", "__error__")
 
 def pending_of(rows: Iterable[tuple[str, str, bytes | None]]) -> Pending:
     """Return what stored writes say: channel, kind, value. What cannot be decoded is known by its channel."""
-    found: list[tuple[str, Decoded]] = []
+    pending: list[tuple[str, Decoded]] = []
     asks = False
     for channel, kind, blob in rows:
         asks = asks or channel in ASKING
         if channel.startswith("__") and channel != SENDS:
             continue
         try:
-            found.append((channel, decode(kind, bytes(blob) if blob is not None else None)))
+            pending.append((channel, decode(kind, bytes(blob) if blob is not None else None)))
         except Undecodable:
-            found.append((channel, Decoded(OPAQUE)))
-    return Pending(tuple(found), asks)
+            pending.append((channel, Decoded(OPAQUE)))
+    return Pending(tuple(pending), asks)
 
 
 def _is_internal(name: str) -> bool:
@@ -144,6 +144,6 @@ def _is_internal(name: str) -> bool:
 
 
 def _sent(sends: Any) -> Iterable[str]:
-    for each in sends if isinstance(sends, list) else ():
-        if isinstance(each, dict) and isinstance(each.get("node"), str):
-            yield each["node"]
+    for send in sends if isinstance(sends, list) else ():
+        if isinstance(send, dict) and isinstance(send.get("node"), str):
+            yield send["node"]

@@ -61,14 +61,14 @@ def _surveyed(database: sqlite3.Connection, limits: Limits, is_late: Callable[[]
         for thread, namespace, checkpoint, kind, blob, metadata in rows:
             seen += 1
             written = _pending(database, thread, namespace, checkpoint)
-            found = _read(str(thread), str(namespace), str(kind), blob, metadata, written)
-            complete = complete and not found.undecodable  # nobody knows whether it waits
-            if found.is_waiting and len(waiting) < WAITING_MAX:
-                waiting.append(found)
-            elif found.is_waiting:
+            snapshot = _read(str(thread), str(namespace), str(kind), blob, metadata, written)
+            complete = complete and not snapshot.undecodable  # nobody knows whether it waits
+            if snapshot.is_waiting and len(waiting) < WAITING_MAX:
+                waiting.append(snapshot)
+            elif snapshot.is_waiting:
                 complete = False
             else:
-                entry = (str(checkpoint), seen, found)
+                entry = (str(checkpoint), seen, snapshot)
                 (heapq.heappushpop if len(newest) >= limits.newest else heapq.heappush)(newest, entry)
             if is_late() or seen > ROWS_MAX:
                 complete = False
@@ -77,7 +77,7 @@ def _surveyed(database: sqlite3.Connection, limits: Limits, is_late: Callable[[]
         if "interrupted" not in str(error):
             raise
         complete = False
-    return Survey((*waiting, *(each for _, _, each in sorted(newest, reverse=True))), seen, complete)
+    return Survey((*waiting, *(checkpoint_ for _, _, checkpoint_ in sorted(newest, reverse=True))), seen, complete)
 
 
 def _pending(database: sqlite3.Connection, *key: Any) -> Pending:
@@ -106,8 +106,8 @@ def _read(
 def version_of(metadata: Any) -> str | None:
     """Return which version wrote a checkpoint, where the agent says so in its metadata."""
     try:
-        told = json.loads(metadata) if isinstance(metadata, str | bytes) else metadata
+        parsed = json.loads(metadata) if isinstance(metadata, str | bytes) else metadata
     except ValueError:
         return None
-    found = told.get("agent_version") if isinstance(told, dict) else None
-    return found if isinstance(found, str) else None
+    version = parsed.get("agent_version") if isinstance(parsed, dict) else None
+    return version if isinstance(version, str) else None

@@ -19,7 +19,7 @@ def is_nothing(relation: Comparison, kind: Array, depth: int) -> bool:
     """Whether no array is allowed: too short for itself, or an item that must be there cannot be."""
     if kind.longest is not None and kind.longest < kind.shortest:
         return True
-    for index in range(min(kind.shortest, kind.told + 1, ITEMS_MAX)):
+    for index in range(min(kind.shortest, kind.declared + 1, ITEMS_MAX)):
         if relation.is_impossible(kind.at(index), depth):
             return True
     return False
@@ -34,8 +34,8 @@ def array(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[
     if shortest is not None and kind.shortest < shortest:
         yield problem(What.COUNT, atom, reader, f"{kind.shortest} items", f"at least {shortest}", at="/minItems")
     if longest is not None and (kind.longest is None or kind.longest > longest):
-        told = "any number of items" if kind.longest is None else f"{kind.longest} items"
-        yield problem(What.COUNT, atom, reader, told, f"at most {longest}", at="/maxItems")
+        length = "any number of items" if kind.longest is None else f"{kind.longest} items"
+        yield problem(What.COUNT, atom, reader, length, f"at most {longest}", at="/maxItems")
     if keywords.get("uniqueItems") is True and not kind.distinct and (kind.longest is None or kind.longest > 1):
         yield problem(What.UNIQUE, atom, reader, "equal items", "distinct ones", at="/uniqueItems")
     yield from _items(relation, kind, reader)
@@ -43,16 +43,16 @@ def array(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[
     if wanted is not None:
         yield from _counted(relation, atom, kind, reader, wanted)
     if "unevaluatedItems" in keywords and not _is_all_evaluated(relation, atom, kind, reader):
-        told = "items that nothing else speaks of"
-        yield problem(What.NOT_EXPECTED, atom, reader, told, "none such", at="/unevaluatedItems", certain=False)
+        length = "items that nothing else speaks of"
+        yield problem(What.NOT_EXPECTED, atom, reader, length, "none such", at="/unevaluatedItems", certain=False)
 
 
 def _items(relation: Comparison, kind: Array, reader: SchemaNode) -> Iterable[Problem]:
     said = items_of(reader, strictly=True)
     if said is None:
         return
-    told = max(kind.told, len(said.first))
-    for index in range(told + 1):
+    count = max(kind.declared, len(said.first))
+    for index in range(count + 1):
         relation.spend(1)
         if kind.longest is not None and index >= kind.longest:
             return
@@ -66,8 +66,8 @@ def _counted(relation: Comparison, atom: Atom, kind: Array, reader: SchemaNode, 
     if wanted.fewest and not _has_enough(relation, kind, wanted):
         yield problem(What.CONTAINS, atom, reader, "none such for sure", f"at least {wanted.fewest}", at="/contains")
     if wanted.most is not None and not _has_few(relation, kind, wanted):
-        told = f"at most {wanted.most}"
-        yield problem(What.CONTAINS, atom, reader, "perhaps more", told, at="/maxContains", certain=False)
+        count = f"at most {wanted.most}"
+        yield problem(What.CONTAINS, atom, reader, "perhaps more", count, at="/maxContains", certain=False)
 
 
 def _has_enough(relation: Comparison, kind: Array, wanted: Counted) -> bool:
@@ -76,10 +76,10 @@ def _has_enough(relation: Comparison, kind: Array, wanted: Counted) -> bool:
             return True
     sure = [
         not relation.contains(kind.at(index), wanted.like, below=True)
-        for index in range(min(kind.shortest, kind.told + 1, ITEMS_MAX))
+        for index in range(min(kind.shortest, kind.declared + 1, ITEMS_MAX))
     ]
     others = kind.shortest - len(sure)
-    if others > 0 and sure and sure[-1] and len(sure) == kind.told + 1:
+    if others > 0 and sure and sure[-1] and len(sure) == kind.declared + 1:
         return sum(sure) + others >= wanted.fewest
     return sum(sure) >= wanted.fewest
 
@@ -92,9 +92,9 @@ def _has_few(relation: Comparison, kind: Array, wanted: Counted) -> bool:
         within = own.most is not None and own.most <= wanted.most
         if within and not relation.contains(frozenset({wanted.like}), own.like, below=True):
             return True
-    places = kind.told + 1 if kind.longest is None else min(kind.longest, kind.told + 1)
+    places = kind.declared + 1 if kind.longest is None else min(kind.longest, kind.declared + 1)
     unlike = [relation.is_impossible(kind.at(index) | {wanted.like}, 2) for index in range(places)]
-    if len(unlike) > kind.told and not unlike[-1]:
+    if len(unlike) > kind.declared and not unlike[-1]:
         return False  # any number of others may be like it
     return len(unlike) - sum(unlike) <= wanted.most
 
@@ -107,7 +107,7 @@ def _is_all_evaluated(relation: Comparison, atom: Atom, kind: Array, reader: Sch
     evaluated = items_spoken_of(relation, atom, reader, frozenset())
     if evaluated is None or (kind.longest is not None and kind.longest <= evaluated):
         return True
-    for index in range(evaluated, max(kind.told, evaluated) + 1):
+    for index in range(evaluated, max(kind.declared, evaluated) + 1):
         within = kind.longest is None or index < kind.longest
         if within and relation.contains(kind.at(index), rest, below=True):
             return False

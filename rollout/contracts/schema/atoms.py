@@ -68,7 +68,7 @@ class Number:
         if not self.integer or self.low is None or self.high is None or self.high - self.low >= FEW:
             return None
         every = range(int(self.low), int(self.high) + 1)
-        return [each for each in every if all(Fraction(each) % multiple == 0 for multiple in self.multiples)]
+        return [member for member in every if all(Fraction(member) % multiple == 0 for multiple in self.multiples)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,12 @@ class Array:
 
     def at(self, index: int) -> frozenset[SchemaNode]:
         """Return what all schemas say of one item."""
-        return frozenset(node for each in self.items if (node := each.at(index)) is not None)
+        return frozenset(node for items in self.items if (node := items.at(index)) is not None)
 
     @property
-    def told(self) -> int:
+    def declared(self) -> int:
         """How many first items are told apart from the others."""
-        return max((len(each.first) for each in self.items), default=0)
+        return max((len(items.first) for items in self.items), default=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -43,15 +43,15 @@ class Automaton:
 
     def closure(self, states: frozenset[int], *, at_first: bool, at_last: bool = False) -> frozenset[int]:
         """Return every state that can be reached without consuming anything."""
-        found, pending = set(states), list(states)
+        closed, pending = set(states), list(states)
         while pending:
             state = pending.pop()
             reached = list(self.free.get(state, ()))
             reached += self.first.get(state, ()) if at_first else ()
             reached += self.last.get(state, ()) if at_last else ()
-            pending += [each for each in reached if each not in found]
-            found.update(reached)
-        return frozenset(found)
+            pending += [state_ for state_ in reached if state_ not in closed]
+            closed.update(reached)
+        return frozenset(closed)
 
     def after(self, states: frozenset[int], code: int) -> frozenset[int]:
         """Return the states after one character."""
@@ -67,22 +67,22 @@ def _in(ranges: Ranges, code: int) -> bool:
 
 
 def joined(ranges: Iterator[tuple[int, int]] | Ranges) -> Ranges:
-    found: list[tuple[int, int]] = []
+    outcome: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
-        if found and low <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], high))
+        if outcome and low <= outcome[-1][1] + 1:
+            outcome[-1] = (outcome[-1][0], max(outcome[-1][1], high))
         else:
-            found.append((low, high))
-    return tuple(found)
+            outcome.append((low, high))
+    return tuple(outcome)
 
 
 def without(ranges: Ranges) -> Ranges:
-    found, start = [], 0
+    outcome, start = [], 0
     for low, high in joined(ranges):
         if start < low:
-            found.append((start, low - 1))
+            outcome.append((start, low - 1))
         start = high + 1
-    return (*found, (start, LAST)) if start <= LAST else tuple(found)
+    return (*outcome, (start, LAST)) if start <= LAST else tuple(outcome)
 
 
 def is_included(one: Automaton, two: Automaton) -> bool:

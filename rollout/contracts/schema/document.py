@@ -28,11 +28,11 @@ class SchemaDocument:
         """Return what stands at a pointer."""
         if pointer in self.places:
             return self.places[pointer]
-        found = self.root
+        node = self.root
         for step in pointer.split("/")[1:]:
-            found = found[int(step)] if isinstance(found, list) else found[unescape(step)]
-        self.places[pointer] = found
-        return found
+            node = node[int(step)] if isinstance(node, list) else node[unescape(step)]
+        self.places[pointer] = node
+        return node
 
     @cached_property
     def dialect(self) -> Dialect:
@@ -50,7 +50,7 @@ class SchemaDocument:
     @cached_property
     def names(self) -> dict[str, tuple[str, str] | None]:
         """Pointer and resource of what `$id` or an anchor names, by absolute URI; None for what is named twice."""
-        found: dict[str, tuple[str, str] | None] = {}
+        anchors: dict[str, tuple[str, str] | None] = {}
         above: list[tuple[tuple[str, ...], str]] = [((), "")]
         resources: dict[tuple[str, ...], str] = {(): ""}
         for path, schema in subschemas(self.root):
@@ -72,8 +72,8 @@ class SchemaDocument:
             if isinstance(old, str) and old.startswith("#") and len(old) > 1:
                 named.append(base + old)
             for uri in named:
-                found[uri] = None if uri in found else (pointer_of(path), resource)
-        return found
+                anchors[uri] = None if uri in anchors else (pointer_of(path), resource)
+        return anchors
 
     @cached_property
     def bases(self) -> dict[str, str]:
@@ -119,8 +119,8 @@ class SchemaNode:
     def is_doubtful(self) -> bool:
         """Whether it says more beside a reference, in a document of which it is not known whether that counts."""
         schema = self.schema
-        told = isinstance(schema, dict) and "$ref" in schema and self.document.dialect is Dialect.UNSAID_OLD
-        return told and bool(schema.keys() - {"$ref"} - ANNOTATIONS)
+        refers = isinstance(schema, dict) and "$ref" in schema and self.document.dialect is Dialect.UNSAID_OLD
+        return refers and bool(schema.keys() - {"$ref"} - ANNOTATIONS)
 
     def child(self, *steps: str | int) -> SchemaNode:
         """Return a subschema below this one."""
@@ -135,13 +135,13 @@ class SchemaNode:
 
     def children(self, keyword: str) -> list[SchemaNode]:
         """Return the subschemas in a list, such as `anyOf`; none if it is no list."""
-        found = self.keywords.get(keyword)
-        return [self.child(keyword, index) for index in range(len(found))] if isinstance(found, list) else []
+        children = self.keywords.get(keyword)
+        return [self.child(keyword, index) for index in range(len(children))] if isinstance(children, list) else []
 
     def named(self, keyword: str) -> dict[str, SchemaNode]:
         """Return the subschemas by name in a mapping, such as `properties`."""
-        found = self.keywords.get(keyword)
-        return {name: self.child(keyword, name) for name in found} if isinstance(found, dict) else {}
+        members = self.keywords.get(keyword)
+        return {name: self.child(keyword, name) for name in members} if isinstance(members, dict) else {}
 
     def target(self) -> SchemaNode | None:
         """Return what `$ref` points at; None for what is not in the document."""
@@ -161,8 +161,8 @@ class SchemaNode:
         if not fragment:
             return SchemaNode(self.document, resource, resource)
         if not fragment.startswith("/"):
-            found = names.get(f"{self.document.bases.get(resource, '')}#{unquote(fragment)}")
-            return SchemaNode(self.document, *found) if found else None
+            pointer = names.get(f"{self.document.bases.get(resource, '')}#{unquote(fragment)}")
+            return SchemaNode(self.document, *pointer) if pointer else None
         node = SchemaNode(self.document, resource, resource).at(unquote(fragment))
         return node if node is not None and isinstance(node.schema, dict | bool) else None
 
@@ -196,15 +196,15 @@ def pointer_of(path: tuple[str, ...]) -> str:
 
 
 _MADE_MAX = 4096
-_made: dict[Any, SchemaDocument] = {}
+_HAND_MADE: dict[Any, SchemaDocument] = {}
 
 
-def made(schema: Schema) -> SchemaNode:
+def schema_node(schema: Schema) -> SchemaNode:
     """Return a small schema of our own as a node. Equal ones are one node, so that what recurs is recognised."""
     key = plain(schema)
-    if key not in _made and len(_made) >= _MADE_MAX:
-        _made.clear()
-    return _made.setdefault(key, SchemaDocument(schema)).node
+    if key not in _HAND_MADE and len(_HAND_MADE) >= _MADE_MAX:
+        _HAND_MADE.clear()
+    return _HAND_MADE.setdefault(key, SchemaDocument(schema)).node
 
 
 def plain(value: Any) -> Any:
@@ -214,9 +214,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, float | Decimal):
         return int(value) if value == int(value) else Decimal(str(value))
     if isinstance(value, list):
-        return ("list", tuple(plain(each) for each in value))
+        return ("list", tuple(plain(part) for part in value))
     if isinstance(value, dict):
-        return ("object", frozenset((key, plain(each)) for key, each in value.items()))
+        return ("object", frozenset((key, plain(part)) for key, part in value.items()))
     return value
 
 
@@ -226,5 +226,5 @@ ANNOTATIONS = frozenset({
 })  # fmt: skip
 """What refuses nothing."""
 
-ANYTHING = made(True)
-NOTHING = made(False)
+ANYTHING = schema_node(True)
+NOTHING = schema_node(False)

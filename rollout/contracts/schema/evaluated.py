@@ -23,8 +23,8 @@ def names_spoken_of(
     keywords = node.keywords
     names, patterns = frozenset(node.named("properties")), frozenset(node.named("patternProperties"))
     everything = "additionalProperties" in keywords or (bool(seen) and "unevaluatedProperties" in keywords)
-    for each in _surely(relation, atom, node):
-        more, matched, whole = names_spoken_of(relation, atom, each, seen | {node})
+    for applied in _surely(relation, atom, node):
+        more, matched, whole = names_spoken_of(relation, atom, applied, seen | {node})
         names, patterns, everything = names | more, patterns | matched, everything or whole
     return names, patterns, everything
 
@@ -39,21 +39,21 @@ def items_spoken_of(relation: Comparison, atom: Atom, node: SchemaNode, seen: fr
     if ("items" in keywords and not listed) or beyond or (seen and "unevaluatedItems" in keywords):
         return None
     counts = [len(node.children("items" if listed else "prefixItems"))]
-    for each in _surely(relation, atom, node):
-        found = items_spoken_of(relation, atom, each, seen | {node})
-        if found is None:
+    for applied in _surely(relation, atom, node):
+        spoken_of = items_spoken_of(relation, atom, applied, seen | {node})
+        if spoken_of is None:
             return None
-        counts.append(found)
+        counts.append(spoken_of)
     return max(counts)
 
 
 def _surely(relation: Comparison, atom: Atom, node: SchemaNode) -> list[SchemaNode]:
     """Return the schemas in place that surely hold for an atom."""
-    found = list(node.children("allOf"))
+    applied = list(node.children("allOf"))
     if (target := node.target()) is not None:
-        found.append(target)
-    return found + [
-        each for key in ("anyOf", "oneOf") for each in node.children(key) if not relation.admits(atom, each)
+        applied.append(target)
+    return applied + [
+        branch for key in ("anyOf", "oneOf") for branch in node.children(key) if not relation.admits(atom, branch)
     ]
 
 
@@ -66,48 +66,48 @@ def left_over(node: SchemaNode) -> tuple[Members | None, Items | None]:
     if every is None:
         return None, None
     members = items = None
-    if "unevaluatedProperties" in keywords and not any(_opens_members(each, node) for each in every):
-        names = {name: ANYTHING for each in every for name in each.named("properties")}
-        patterns = {name: ANYTHING for each in every for name in each.named("patternProperties")}
+    if "unevaluatedProperties" in keywords and not any(_opens_members(applied, node) for applied in every):
+        names = {name: ANYTHING for applied in every for name in applied.named("properties")}
+        patterns = {name: ANYTHING for applied in every for name in applied.named("patternProperties")}
         members = Members(node, names, patterns, node.child("unevaluatedProperties"))
-    if "unevaluatedItems" in keywords and not any(_opens_items(each, node) for each in every):
-        told = max(len(each.children("prefixItems")) for each in every)
-        items = told, node.child("unevaluatedItems")
+    if "unevaluatedItems" in keywords and not any(_opens_items(applied, node) for applied in every):
+        first = max(len(applied.children("prefixItems")) for applied in every)
+        items = first, node.child("unevaluatedItems")
     return members, None if items is None else Items((ANYTHING,) * items[0], items[1])
 
 
-def _opens_members(each: SchemaNode, node: SchemaNode) -> bool:
-    own = "unevaluatedProperties" in each.keywords and each != node
-    return own or "additionalProperties" in each.keywords
+def _opens_members(node_: SchemaNode, node: SchemaNode) -> bool:
+    own = "unevaluatedProperties" in node_.keywords and node_ != node
+    return own or "additionalProperties" in node_.keywords
 
 
-def _opens_items(each: SchemaNode, node: SchemaNode) -> bool:
-    own = "unevaluatedItems" in each.keywords and each != node
-    return own or bool({"items", "additionalItems", "contains"} & each.keywords.keys())
+def _opens_items(node_: SchemaNode, node: SchemaNode) -> bool:
+    own = "unevaluatedItems" in node_.keywords and node_ != node
+    return own or bool({"items", "additionalItems", "contains"} & node_.keywords.keys())
 
 
 def _in_place(node: SchemaNode) -> list[SchemaNode] | None:
     """Return every schema that may hold in the same place; None if that cannot be told."""
-    found: dict[SchemaNode, None] = {}
+    in_place: dict[SchemaNode, None] = {}
     pending = [node]
     while pending:
-        each = pending.pop()
-        if each in found or isinstance(each.schema, bool):
+        current = pending.pop()
+        if current in in_place or isinstance(current.schema, bool):
             continue
-        if each.is_doubtful:
+        if current.is_doubtful:
             return None
-        found[each] = None
-        keywords = each.keywords
+        in_place[current] = None
+        keywords = current.keywords
         if {"$dynamicRef", "$recursiveRef"} & keywords.keys():
             return None
         if "$ref" in keywords:
-            target = each.target()
+            target = current.target()
             if target is None:
                 return None
             pending.append(target)
         for key in _IN_PLACE:
-            pending += each.children(key)
-        pending += [each.child(key) for key in ("if", "then", "else") if key in keywords]
+            pending += current.children(key)
+        pending += [current.child(key) for key in ("if", "then", "else") if key in keywords]
         for key in _NAMED_IN_PLACE:
-            pending += [below for below in each.named(key).values() if not isinstance(below.schema, list)]
-    return list(found)
+            pending += [below for below in current.named(key).values() if not isinstance(below.schema, list)]
+    return list(in_place)

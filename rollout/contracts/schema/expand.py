@@ -12,7 +12,7 @@ from rollout.contracts.schema.atoms import (
     Value,
     type_of,
 )
-from rollout.contracts.schema.document import ANNOTATIONS, SchemaNode, made
+from rollout.contracts.schema.document import ANNOTATIONS, SchemaNode, schema_node
 from rollout.contracts.schema.keywords import Dialect, said_by
 from rollout.contracts.schema.kinds import array_of, in_order, number_of, object_of, single, text_of
 from rollout.contracts.schema.values import distinct, holds
@@ -42,11 +42,11 @@ def atoms_of(nodes: Iterable[SchemaNode], spend: Callable[[int], None]) -> list[
     """Return atoms that allow at least what all the schemas allow together. spend: told how much work it was."""
     nodes = frozenset(nodes)
     parts = _all([_of(node, frozenset(), spend) for node in in_order(nodes)], spend)
-    found: list[Atom] = []
+    atoms: list[Atom] = []
     for part in parts:
-        found += _atoms(part, nodes, spend)
-    spend(len(found))
-    return found
+        atoms += _atoms(part, nodes, spend)
+    spend(len(atoms))
+    return atoms
 
 
 def _of(node: SchemaNode, seen: frozenset[SchemaNode], spend: Callable[[int], None]) -> list[Part]:
@@ -96,15 +96,15 @@ def _types(keywords: dict[str, Any]) -> frozenset[str]:
     said = keywords.get("type")
     if said is None:
         return TYPES
-    types = frozenset([said] if isinstance(said, str) else [each for each in said if isinstance(each, str)])
+    types = frozenset([said] if isinstance(said, str) else [type_ for type_ in said if isinstance(type_, str)])
     return types | {"integer"} if "number" in types else types
 
 
 def _values(keywords: dict[str, Any]) -> tuple[Any, ...] | None:
     if "const" in keywords:
         return (keywords["const"],)
-    found = keywords.get("enum")
-    return tuple(distinct(found)) if isinstance(found, list) else None
+    values = keywords.get("enum")
+    return tuple(distinct(values)) if isinstance(values, list) else None
 
 
 def _negated(node: SchemaNode) -> list[Part]:
@@ -117,7 +117,7 @@ def _negated(node: SchemaNode) -> list[Part]:
     required = schema.get("required") if isinstance(schema, dict) else None
     if isinstance(schema, dict) and schema.keys() == {"required"} and isinstance(required, list) and len(required) == 1:
         barred = frozenset({str(required[0])})
-        nodes = frozenset({made({"properties": {str(required[0]): False}})})
+        nodes = frozenset({schema_node({"properties": {str(required[0]): False}})})
         return [Part(types=frozenset({"object"}), nodes=nodes, absent=barred)]
     types = TYPES - _types(schema) if isinstance(schema, dict) and schema.keys() == {"type"} else TYPES
     return [Part(types=types, nots=(node,))]
@@ -137,30 +137,30 @@ def _dependent(node: SchemaNode, seen: frozenset[SchemaNode], spend: Callable[[i
     """Return a factor for each dependency: the name is absent, or it is there and what depends on it holds."""
     needs: dict[str, list[SchemaNode]] = {}
     for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
-        found = node.keywords.get(keyword)
-        for name, need in found.items() if isinstance(found, dict) else ():
-            wanted = made({"required": need}) if isinstance(need, list) else node.child(keyword, name)
+        dependencies = node.keywords.get(keyword)
+        for name, need in dependencies.items() if isinstance(dependencies, dict) else ():
+            wanted = schema_node({"required": need}) if isinstance(need, list) else node.child(keyword, name)
             needs.setdefault(name, []).append(wanted)
     factors = []
     for name, needed in needs.items():
-        there = Part(types=frozenset({"object"}), nodes=frozenset({made({"required": [name]})}))
-        met = _all([[there], *(_of(each, seen, spend) for each in needed)], spend)
-        absent = Part(nodes=frozenset({made({"properties": {name: False}})}), absent=frozenset({name}))
+        there = Part(types=frozenset({"object"}), nodes=frozenset({schema_node({"required": [name]})}))
+        met = _all([[there], *(_of(name_, seen, spend) for name_ in needed)], spend)
+        absent = Part(nodes=frozenset({schema_node({"properties": {name: False}})}), absent=frozenset({name}))
         factors.append([absent, *met])
     return factors
 
 
 def _all(factors: list[list[Part]], spend: Callable[[int], None]) -> list[Part]:
     """Return every combination of one alternative each."""
-    found = [Part()]
+    parts = [Part()]
     for factor in factors:
         if len(factor) == 1 and factor[0] == _FREE:
             continue
-        found = [joined for one in found for two in factor if (joined := _both(one, two, spend)) is not None]
-        spend(len(found))
-        if len(found) > ALTERNATIVES_MAX:
+        parts = [joined for one in parts for two in factor if (joined := _both(one, two, spend)) is not None]
+        spend(len(parts))
+        if len(parts) > ALTERNATIVES_MAX:
             raise TooMany
-    return found
+    return parts
 
 
 _FREE = Part()
@@ -205,7 +205,7 @@ def _atoms(part: Part, whole: frozenset[SchemaNode], spend: Callable[[int], None
                 kinds.append(Value([]) if array.longest == array.shortest == 0 else array)
             case "object":
                 made_of = object_of(part.nodes, part.absent)
-                spend((len(made_of.required) + sum(len(each.names) for each in made_of.members)) // 10)
+                spend((len(made_of.required) + sum(len(member.names) for member in made_of.members)) // 10)
                 kinds.append(Value({}) if made_of.most == made_of.fewest == 0 else made_of)
     return [
         Atom(kind, nodes, part.nots, part.exact)

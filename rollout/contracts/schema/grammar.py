@@ -69,23 +69,23 @@ class Reader:
 
     def _repeated(self) -> tuple[int, int]:
         began = self._at
-        found = self._one()
+        once = self._one()
         ended, bounds = self._at, self._bounds()
         if bounds is None:
-            return found
+            return once
         if self._peek() in ("*", "+", "?", "{"):  # twice over: an error to some engines
             raise Undecidable
         fewest, most = bounds
         resume, self._at = self._at, began
         first = last = self.machine.state()
         for index in range(max(fewest, most or 0)):
-            one, two = found if index == 0 else self._again(began, ended)
+            one, two = once if index == 0 else self._again(began, ended)
             self._join(last, one)
             if index >= fewest:
                 self._join(one, two)
             last = two
         if most is None:
-            one, two = found if fewest == 0 else self._again(began, ended)
+            one, two = once if fewest == 0 else self._again(began, ended)
             self._join(last, one)
             self._join(one, two)
             self._join(two, one)
@@ -95,9 +95,9 @@ class Reader:
 
     def _again(self, began: int, ended: int) -> tuple[int, int]:
         self._at = began
-        found = self._one()
+        once = self._one()
         assert self._at == ended
-        return found
+        return once
 
     def _bounds(self) -> tuple[int, int | None] | None:
         """Return how often what was read may come; None where nothing is said."""
@@ -145,10 +145,10 @@ class Reader:
                 raise Undecidable
             while self._next() != ">":
                 pass
-        found = self._alternatives()
+        inner = self._alternatives()
         if not self._take(")"):
             raise Undecidable
-        return found
+        return inner
 
     def _consume(self, ranges: Ranges) -> tuple[int, int]:
         first, last = self.machine.state(), self.machine.state()
@@ -159,8 +159,8 @@ class Reader:
         character = self._next()
         if character.lower() in _ASCII:
             self.machine.doubtful = True
-            found = _ASCII[character.lower()]
-            return found if character.islower() else without(found)
+            characters = _ASCII[character.lower()]
+            return characters if character.islower() else without(characters)
         code = self._code(character)
         return ((code, code),)
 
@@ -187,21 +187,21 @@ class Reader:
         return ord(character)
 
     def _class(self) -> Ranges:
-        negated, found = self._take("^"), list[tuple[int, int]]()
+        negated, outcome = self._take("^"), list[tuple[int, int]]()
         while not self._take("]"):
-            low = self._member(found)
+            low = self._member(outcome)
             if low is None or self._peek() != "-" or self._text[self._at + 1 : self._at + 2] == "]":
-                found += [(low, low)] if low is not None else []
+                outcome += [(low, low)] if low is not None else []
                 continue
             self._at += 1
-            high = self._member(found)
+            high = self._member(outcome)
             if high is None or high < low:
                 raise Undecidable
-            found.append((low, high))
-        ranges = joined(tuple(found))
+            outcome.append((low, high))
+        ranges = joined(tuple(outcome))
         return without(ranges) if negated else ranges
 
-    def _member(self, found: list[tuple[int, int]]) -> int | None:
+    def _member(self, outcome: list[tuple[int, int]]) -> int | None:
         """Read one member of a class: a character, or a set, which goes into `found`."""
         character = self._next()
         if character == "[":  # nested sets mean different things to different engines
@@ -213,7 +213,7 @@ class Reader:
             return 8
         if character.lower() in _ASCII:
             self._at -= 1
-            found += self._escape()
+            outcome += self._escape()
             return None
         return self._code(character)
 

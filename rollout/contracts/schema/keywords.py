@@ -98,12 +98,12 @@ def subschemas(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
         return
     for keyword, value in schema.items():
         if keyword in NAMED and isinstance(value, dict):
-            for name, each in value.items():
-                if not isinstance(each, list):  # the lists in `dependencies`
-                    yield from subschemas(each, (*path, keyword, name))
+            for name, part in value.items():
+                if not isinstance(part, list):  # the lists in `dependencies`
+                    yield from subschemas(part, (*path, keyword, name))
         elif keyword in MANY and isinstance(value, list):
-            for index, each in enumerate(value):
-                yield from subschemas(each, (*path, keyword, str(index)))
+            for index, part in enumerate(value):
+                yield from subschemas(part, (*path, keyword, str(index)))
         elif keyword in ONE and not isinstance(value, list):
             yield from subschemas(value, (*path, keyword))
 
@@ -114,9 +114,9 @@ def is_too_deep(value: Any, limit: int = DEPTH_MAX) -> bool:
     for _ in range(limit):
         level = [
             inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
+            for part in level
+            if isinstance(part, dict | list)
+            for inner in (part.values() if isinstance(part, dict) else part)
             if isinstance(inner, dict | list)
         ]
         if not level:

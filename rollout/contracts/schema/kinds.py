@@ -19,7 +19,7 @@ def in_order(nodes: Iterable[SchemaNode]) -> list[SchemaNode]:
 
 
 def number_of(nodes: frozenset[SchemaNode], *, integer: bool) -> Number:
-    found = Number(integer=integer)
+    outcome = Number(integer=integer)
     for node in nodes:
         keywords = node.keywords
         for below in (False, True):
@@ -28,12 +28,12 @@ def number_of(nodes: frozenset[SchemaNode], *, integer: bool) -> Number:
             number = None if node.document.dialect is Dialect.DRAFT4 else fraction(strict)
             for end, is_open in ((bound, strict is True), (number, True)):
                 if end is not None:
-                    found = found.below(end, is_open=is_open) if below else found.above(end, is_open=is_open)
+                    outcome = outcome.below(end, is_open=is_open) if below else outcome.above(end, is_open=is_open)
         multiple = fraction(keywords.get("multipleOf"))
         if multiple is not None and multiple > 0:
             whole = multiple.denominator == 1 and node.document.dialect is not Dialect.DRAFT4
-            found = replace(found, multiples=found.multiples | {multiple}, integer=found.integer or whole)
-    return found.whole()
+            outcome = replace(outcome, multiples=outcome.multiples | {multiple}, integer=outcome.integer or whole)
+    return outcome.whole()
 
 
 def single(kind: Number) -> Number | Value:
@@ -46,21 +46,21 @@ def single(kind: Number) -> Number | Value:
 
 def size(value: Any) -> int | None:
     """Return a length or count, which may be written as 2.0; None for what is none."""
-    found = fraction(value)
-    return int(found) if found is not None and found.denominator == 1 and found >= 0 else None
+    number = fraction(value)
+    return int(number) if number is not None and number.denominator == 1 and number >= 0 else None
 
 
 def _least(nodes: Iterable[SchemaNode], keyword: str) -> int:
-    return max((found for node in nodes if (found := size(node.keywords.get(keyword))) is not None), default=0)
+    return max((bound for node in nodes if (bound := size(node.keywords.get(keyword))) is not None), default=0)
 
 
 def _most(nodes: Iterable[SchemaNode], keyword: str) -> int | None:
-    return min((found for node in nodes if (found := size(node.keywords.get(keyword))) is not None), default=None)
+    return min((bound for node in nodes if (bound := size(node.keywords.get(keyword))) is not None), default=None)
 
 
 def text_of(nodes: frozenset[SchemaNode]) -> Text:
-    patterns = frozenset(found for node in nodes if isinstance(found := node.keywords.get("pattern"), str))
-    formats = frozenset(found for node in nodes if isinstance(found := node.keywords.get("format"), str))
+    patterns = frozenset(pattern for node in nodes if isinstance(pattern := node.keywords.get("pattern"), str))
+    formats = frozenset(pattern for node in nodes if isinstance(pattern := node.keywords.get("format"), str))
     return Text(_least(nodes, "minLength"), _most(nodes, "maxLength"), patterns, formats)
 
 
@@ -93,9 +93,11 @@ def counted_of(node: SchemaNode) -> Counted | None:
 
 def array_of(nodes: frozenset[SchemaNode]) -> Array:
     ordered = in_order(nodes)
-    items = tuple(each for node in ordered for each in (items_of(node), left_over(node)[1]) if each is not None)
-    counted = tuple(found for node in in_order(nodes) if (found := counted_of(node)) is not None)
-    shortest = max([_least(nodes, "minItems"), *(each.fewest for each in counted)])
+    items = tuple(
+        declared for node in ordered for declared in (items_of(node), left_over(node)[1]) if declared is not None
+    )
+    counted = tuple(contains for node in in_order(nodes) if (contains := counted_of(node)) is not None)
+    shortest = max([_least(nodes, "minItems"), *(declared.fewest for declared in counted)])
     longest = _most(nodes, "maxItems")
     for said in items:
         ends = [index for index, node in enumerate(said.first) if node.schema is False]
@@ -117,12 +119,14 @@ def members_of(node: SchemaNode) -> Members | None:
 
 def object_of(nodes: frozenset[SchemaNode], absent: frozenset[str]) -> Object:
     ordered = in_order(nodes)
-    members = [each for node in ordered for each in (members_of(node), left_over(node)[0]) if each is not None]
+    members = [
+        declared for node in ordered for declared in (members_of(node), left_over(node)[0]) if declared is not None
+    ]
     required = frozenset(
         name
         for node in ordered
-        if isinstance(found := node.keywords.get("required"), list)
-        for name in found
+        if isinstance(outcome := node.keywords.get("required"), list)
+        for name in outcome
         if isinstance(name, str)
     )
     names = tuple(node.child("propertyNames") for node in ordered if "propertyNames" in node.keywords)

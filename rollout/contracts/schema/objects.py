@@ -7,7 +7,7 @@ from itertools import product
 from types import MappingProxyType
 
 from rollout.contracts.schema.atoms import Atom, Object, Value
-from rollout.contracts.schema.document import SchemaNode, made
+from rollout.contracts.schema.document import SchemaNode, schema_node
 from rollout.contracts.schema.evaluated import names_spoken_of
 from rollout.contracts.schema.kinds import members_of, size
 from rollout.contracts.schema.problems import Problem, What, problem
@@ -15,7 +15,7 @@ from rollout.contracts.schema.rule import Comparison
 from rollout.contracts.schema.scalars import found_in
 from rollout.contracts.schema.values import holds
 
-TEXT = made({"type": "string"})
+TEXT = schema_node({"type": "string"})
 
 CASES_MAX = 3
 """Of so many patterns that cannot be told both cases are looked at."""
@@ -26,9 +26,9 @@ class Written:
 
     def __init__(self, relation: Comparison, kind: Object) -> None:
         self._relation, self.kind = relation, kind
-        declaring = [each for each in kind.members if relation.is_closed(each.owner)]
-        self.is_closed = any(each.declares for each in declaring) and all(
-            each.others is None or each.others.schema is False for each in declaring
+        declaring = [node for node in kind.members if relation.is_closed(node.owner)]
+        self.is_closed = any(node.declares for node in declaring) and all(
+            node.others is None or node.others.schema is False for node in declaring
         )
         self._declaring = declaring
         self.limited = self._limited()
@@ -44,33 +44,33 @@ class Written:
     @property
     def names(self) -> frozenset[str]:
         """Every name that is spoken of."""
-        told = {name for each in self.kind.members for name in each.names}
-        return frozenset(told | self.kind.required | (self.limited or frozenset()))
+        declared = {name for member in self.kind.members for name in member.names}
+        return frozenset(declared | self.kind.required | (self.limited or frozenset()))
 
     @property
     def patterns(self) -> frozenset[str]:
-        return frozenset(pattern for each in self.kind.members for pattern in each.patterns)
+        return frozenset(pattern for member in self.kind.members for pattern in member.patterns)
 
     def what(self, name: str, assumed: Mapping[str, bool] = MappingProxyType({})) -> frozenset[SchemaNode]:
         """Return the schemas that surely hold for the member of a name. assumed: of patterns that cannot be told."""
-        found: set[SchemaNode] = set()
-        self._relation.spend(sum(1 + len(each.patterns) for each in self.kind.members) // 2)
-        for each in self.kind.members:
-            matched = {pattern: assumed.get(pattern, found_in(pattern, name)) for pattern in each.patterns}
-            found |= {each.patterns[pattern] for pattern, is_found in matched.items() if is_found}
-            if name in each.names:
-                found.add(each.names[name])
-            elif each.others is not None and not any(is_found is not False for is_found in matched.values()):
-                found.add(each.others)
-        return frozenset(found)
+        nodes: set[SchemaNode] = set()
+        self._relation.spend(sum(1 + len(member.patterns) for member in self.kind.members) // 2)
+        for member in self.kind.members:
+            matched = {pattern: assumed.get(pattern, found_in(pattern, name)) for pattern in member.patterns}
+            nodes |= {member.patterns[pattern] for pattern, is_found in matched.items() if is_found}
+            if name in member.names:
+                nodes.add(member.names[name])
+            elif member.others is not None and not any(is_found is not False for is_found in matched.values()):
+                nodes.add(member.others)
+        return frozenset(nodes)
 
     def others(self) -> frozenset[SchemaNode]:
         """Return the schemas that hold for a member that nobody speaks of."""
-        return frozenset(each.others for each in self.kind.members if each.others is not None)
+        return frozenset(member.others for member in self.kind.members if member.others is not None)
 
     def by_pattern(self, pattern: str) -> frozenset[SchemaNode]:
         """Return the schemas that hold for members whose names have a pattern."""
-        return frozenset(each.patterns[pattern] for each in self.kind.members if pattern in each.patterns)
+        return frozenset(member.patterns[pattern] for member in self.kind.members if pattern in member.patterns)
 
     def may_have(self, name: str) -> bool:
         """Whether a member of this name can be there; told wrong only by saying yes."""
@@ -81,8 +81,8 @@ class Written:
         if any(holds(node, name) is False for node in self.kind.names):
             return False
         if self.is_closed and not any(
-            name in each.names or any(found_in(pattern, name) is not False for pattern in each.patterns)
-            for each in self._declaring
+            name in declares.names or any(found_in(pattern, name) is not False for pattern in declares.patterns)
+            for declares in self._declaring
         ):
             return False
         return not self._relation.is_impossible(self.what(name), 2)
@@ -181,15 +181,15 @@ def _members(relation: Comparison, atom: Atom, written: Written, reader: SchemaN
 def _cases(patterns: Iterable[str], name: str) -> list[dict[str, bool]]:
     """Return every way in which the patterns that cannot be told may match a name."""
     unknown = sorted(pattern for pattern in patterns if found_in(pattern, name) is None)[:CASES_MAX]
-    return [dict(zip(unknown, each, strict=True)) for each in product((True, False), repeat=len(unknown))]
+    return [dict(zip(unknown, assumption, strict=True)) for assumption in product((True, False), repeat=len(unknown))]
 
 
 def _member(
     relation: Comparison, atom: Atom, nodes: frozenset[SchemaNode], wanted: SchemaNode, name: str
 ) -> Iterable[Problem]:
     if wanted.schema is False:
-        told = f"{name or 'members of any name'}"
-        yield problem(What.MEMBER, atom, wanted, told, "no such member", name=name)
+        wrote = f"{name or 'members of any name'}"
+        yield problem(What.MEMBER, atom, wanted, wrote, "no such member", name=name)
         return
     yield from relation.contains(nodes, wanted, below=True)
 
@@ -199,11 +199,13 @@ def _names(relation: Comparison, atom: Atom, written: Written, reader: SchemaNod
         return
     node = reader.child("propertyNames")
     for name in sorted(written.names):
-        if written.may_have(name) and relation.contains(frozenset({made({"const": name}), *written.kind.names}), node):
+        if written.may_have(name) and relation.contains(
+            frozenset({schema_node({"const": name}), *written.kind.names}), node
+        ):
             certain = holds(node, name) is False
             yield problem(What.MEMBER, atom, node, name, "other names", name=name, certain=certain)
     for pattern in sorted(written.patterns):
-        named = frozenset({made({"type": "string", "pattern": pattern}), *written.kind.names})
+        named = frozenset({schema_node({"type": "string", "pattern": pattern}), *written.kind.names})
         yield from relation.contains(named, node, below=True)
     if written.may_have_others():
         yield from relation.contains(frozenset({TEXT, *written.kind.names}), node, below=True)
@@ -212,11 +214,11 @@ def _names(relation: Comparison, atom: Atom, written: Written, reader: SchemaNod
 def _counts(atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
     fewest, most = size(reader.keywords.get("minProperties")), size(reader.keywords.get("maxProperties"))
     if fewest is not None and written.kind.fewest < fewest:
-        told = f"{written.kind.fewest} members"
-        yield problem(What.COUNT, atom, reader, told, f"at least {fewest}", at="/minProperties")
+        wrote = f"{written.kind.fewest} members"
+        yield problem(What.COUNT, atom, reader, wrote, f"at least {fewest}", at="/minProperties")
     if most is not None and ((own := written.most()) is None or own > most):
-        told = "any number of members" if own is None else f"{own} members"
-        yield problem(What.COUNT, atom, reader, told, f"at most {most}", at="/maxProperties")
+        wrote = "any number of members" if own is None else f"{own} members"
+        yield problem(What.COUNT, atom, reader, wrote, f"at most {most}", at="/maxProperties")
 
 
 def _dependencies(
@@ -225,19 +227,19 @@ def _dependencies(
     """What must hold if a member is there."""
     del loop
     for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
-        found = reader.keywords.get(keyword)
-        for name, need in found.items() if isinstance(found, dict) else ():
-            node = made({"required": need}) if isinstance(need, list) else reader.child(keyword, name)
-            there = made({"required": [name], "type": "object"})
+        dependencies = reader.keywords.get(keyword)
+        for name, need in dependencies.items() if isinstance(dependencies, dict) else ():
+            node = schema_node({"required": need}) if isinstance(need, list) else reader.child(keyword, name)
+            there = schema_node({"required": [name], "type": "object"})
             own = _needed(atom, name)
-            if any(relation.same(node, each) for each in own):
+            if any(relation.same(node, node_) for node_ in own):
                 continue
             if own and not relation.atoms({*own, there}):  # whoever wrote that meant something else
-                told = f"{name}, whose own needs cannot be met"
-                yield problem(What.UNDECIDED, atom, reader, told, "what goes with it", at=f"/{keyword}", name=name)
+                wrote = f"{name}, whose own needs cannot be met"
+                yield problem(What.UNDECIDED, atom, reader, wrote, "what goes with it", at=f"/{keyword}", name=name)
             elif written.may_have(name) and relation.contains(atom.nodes | {there}, node):
-                told = f"{name} without what it needs"
-                yield problem(What.DEPENDENCY, atom, reader, told, "what goes with it", at=f"/{keyword}", name=name)
+                wrote = f"{name} without what it needs"
+                yield problem(What.DEPENDENCY, atom, reader, wrote, "what goes with it", at=f"/{keyword}", name=name)
 
 
 def _needed(atom: Atom, name: str) -> list[SchemaNode]:
@@ -254,8 +256,8 @@ def _unevaluated(relation: Comparison, atom: Atom, written: Written, reader: Sch
     if everything:
         return
     for name in sorted(written.names):
-        spoken = name in names or any(found_in(pattern, name) for pattern in patterns)
-        if not spoken and written.may_have(name):
+        is_spoken_of = name in names or any(found_in(pattern, name) for pattern in patterns)
+        if not is_spoken_of and written.may_have(name):
             yield from _member(relation, atom, written.what(name), rest, name)
     for pattern in sorted(written.patterns - patterns):
         yield from _member(relation, atom, written.by_pattern(pattern), rest, pattern)

@@ -26,18 +26,18 @@ def _machine(pattern: str) -> Automaton | None:
 
 def machine_of(pattern: str) -> Automaton:
     """Return the machine of a pattern. Raises Undecidable for what engines disagree on, or what is too large."""
-    found = _machine(pattern)
-    if found is None:
+    automaton = _machine(pattern)
+    if automaton is None:
         raise Undecidable
-    return found
+    return automaton
 
 
 def matches(pattern: str, text: str) -> bool:
     """Whether a pattern is found in a text. Raises Undecidable."""
-    found = _matches(pattern, text) if len(text) <= KEY_MAX else _matches.__wrapped__(pattern, text)
-    if found is None:
+    is_match = _matches(pattern, text) if len(text) <= KEY_MAX else _matches.__wrapped__(pattern, text)
+    if is_match is None:
         raise Undecidable
-    return found
+    return is_match
 
 
 KEY_MAX = 200
@@ -69,10 +69,10 @@ def _is_simple(text: str) -> bool:
 
 def is_within(inner: str, outer: str) -> bool:
     """Whether every text in which `inner` is found is one in which `outer` is. Raises Undecidable."""
-    found = True if inner == outer else _within(inner, outer)
-    if found is None:
+    holds = True if inner == outer else _within(inner, outer)
+    if holds is None:
         raise Undecidable
-    return found
+    return holds
 
 
 @lru_cache(maxsize=2000)

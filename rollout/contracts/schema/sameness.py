@@ -61,21 +61,21 @@ class Sameness:
         references: set[str] | None = {""} if isinstance(schema.get("$ref"), str) else set()
         for keyword in sorted(schema.keys() - (ANNOTATIONS - {"$schema"})):
             value, below = schema[keyword], f"/{_escaped(keyword)}"
-            found: list[tuple[str, Any]] = []
+            children: list[tuple[str, Any]] = []
             if keyword in NAMED and isinstance(value, dict):
-                found = [(f"{below}/{_escaped(name)}", value[name]) for name in sorted(value)]
+                children = [(f"{below}/{_escaped(name)}", value[name]) for name in sorted(value)]
                 parts.append((keyword, tuple(sorted(value))))
             elif keyword in MANY and isinstance(value, list):
                 parts.append((keyword, "list", len(value)))
-                found = [(f"{below}/{index}", each) for index, each in enumerate(value)]
+                children = [(f"{below}/{index}", child) for index, child in enumerate(value)]
             elif keyword in ONE:
-                found = [(below, value)]
+                children = [(below, value)]
             else:
                 parts.append((keyword, plain(value)))
             if keyword in _UNSETTLED:
                 references = None
-            for path, each in found:
-                number, inner = self._number(document, pointer + path, each)
+            for path, child in children:
+                number, inner = self._number(document, pointer + path, child)
                 parts.append((keyword, number))
                 references = None if references is None or inner is None else references | {path + i for i in inner}
         if references is not None and len(references) > REFERENCES_MAX:
@@ -85,9 +85,9 @@ class Sameness:
     def _note(
         self, document: SchemaDocument, pointer: str, parts: Any, references: frozenset[str] | None
     ) -> tuple[int, frozenset[str] | None]:
-        found = self._numbers.setdefault(parts, len(self._numbers)), references
-        self._of[document, pointer] = found
-        return found
+        number = self._numbers.setdefault(parts, len(self._numbers)), references
+        self._of[document, pointer] = number
+        return number
 
 
 def _escaped(step: str) -> str:

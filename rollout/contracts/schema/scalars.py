@@ -53,8 +53,8 @@ def python_type(relation: Comparison, atom: Atom, reader: SchemaNode, loop: froz
     wanted = reader.keywords.get(PYTHON_TYPE)
     if own == {wanted} or (wanted is None and not (own and "type" in reader.keywords)):
         return
-    told = " and ".join(sorted(map(str, own))) or atom.type
-    yield problem(What.TYPE, atom, reader, told, str(wanted or reader.keywords["type"]), at=f"/{PYTHON_TYPE}")
+    wrote = " and ".join(sorted(map(str, own))) or atom.type
+    yield problem(What.TYPE, atom, reader, wrote, str(wanted or reader.keywords["type"]), at=f"/{PYTHON_TYPE}")
 
 
 def python_types(
@@ -72,7 +72,7 @@ def python_types(
         fitting = [branch for branch in reader.children(key) if holds(branch, value) is not False]
         if fitting:
             every = [list(python_types(relation, atom, branch, loop | {reader})) for branch in fitting]
-            return next((each for each in every if not each), every[0])
+            return next((branch_ for branch_ in every if not branch_), every[0])
     return list(python_type(relation, atom, reader, loop))
 
 
@@ -111,8 +111,8 @@ def number(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset
                 continue
             inside = own is not None and (own * sign > bound * sign or (own == bound and (own_open or not is_open)))
             if not inside:
-                told = "any number" if own is None else _shown(own)
-                yield problem(What.NUMBER, atom, reader, told, f"{where} {_shown(bound)}", at=f"/{where}")
+                wrote = "any number" if own is None else _shown(own)
+                yield problem(What.NUMBER, atom, reader, wrote, f"{where} {_shown(bound)}", at=f"/{where}")
     wanted = fraction(keywords.get("multipleOf"))
     if wanted and not _divides(kind, wanted):
         yield problem(What.NUMBER, atom, reader, "other numbers", f"multiples of {_shown(wanted)}", at="/multipleOf")
@@ -133,7 +133,7 @@ def _divides(kind: Number, wanted: Any) -> bool:
     if any(multiple % wanted == 0 for multiple in kind.multiples) or (kind.integer and 1 % wanted == 0):
         return True
     few = kind.few()
-    return few is not None and all(each % wanted == 0 for each in few)
+    return few is not None and all(divisor % wanted == 0 for divisor in few)
 
 
 def text(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
@@ -143,11 +143,11 @@ def text(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[S
         return
     shortest, longest = size(keywords.get("minLength")), size(keywords.get("maxLength"))
     if shortest is not None and kind.shortest < shortest:
-        told = f"as short as {kind.shortest}"
-        yield problem(What.LENGTH, atom, reader, told, f"at least {shortest}", at="/minLength")
+        wrote = f"as short as {kind.shortest}"
+        yield problem(What.LENGTH, atom, reader, wrote, f"at least {shortest}", at="/minLength")
     if longest is not None and (kind.longest is None or kind.longest > longest):
-        told = "any length" if kind.longest is None else f"as long as {kind.longest}"
-        yield problem(What.LENGTH, atom, reader, told, f"at most {longest}", at="/maxLength")
+        wrote = "any length" if kind.longest is None else f"as long as {kind.longest}"
+        yield problem(What.LENGTH, atom, reader, wrote, f"at most {longest}", at="/maxLength")
     pattern, said = keywords.get("pattern"), keywords.get("format")
     if isinstance(pattern, str):
         relation.spend(200 * max(1, len(kind.patterns)))
@@ -155,8 +155,8 @@ def text(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[S
     if not isinstance(said, str) or said in LOOSE_FORMATS | NUMBER_FORMATS | kind.formats:
         return
     if not WIDER_FORMATS.get(said, set()) & kind.formats:
-        told = ", ".join(sorted(kind.formats)) or "any text"
-        yield problem(What.FORMAT, atom, reader, told, said, at="/format")
+        wrote = ", ".join(sorted(kind.formats)) or "any text"
+        yield problem(What.FORMAT, atom, reader, wrote, said, at="/format")
 
 
 def _pattern(atom: Atom, kind: Text, reader: SchemaNode, pattern: str) -> Iterable[Problem]:
@@ -164,8 +164,8 @@ def _pattern(atom: Atom, kind: Text, reader: SchemaNode, pattern: str) -> Iterab
     if True in known:
         return
     certain = known == [False] and len(kind.patterns) <= 1 and kind.longest is None and not kind.formats
-    told = " and ".join(sorted(kind.patterns)) or "any text"
-    yield problem(What.PATTERN, atom, reader, told, pattern, at="/pattern", certain=certain)
+    wrote = " and ".join(sorted(kind.patterns)) or "any text"
+    yield problem(What.PATTERN, atom, reader, wrote, pattern, at="/pattern", certain=certain)
 
 
 def _within(inner: str, outer: str) -> bool | None:

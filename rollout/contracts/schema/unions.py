@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rollout.contracts.schema.atoms import Array, Atom, Number, Object, Value
-from rollout.contracts.schema.document import SchemaNode, made, plain
+from rollout.contracts.schema.document import SchemaNode, plain, schema_node
 from rollout.contracts.schema.objects import Written
 from rollout.contracts.schema.problems import Problem, What, problem
 from rollout.contracts.schema.rule import Comparison
@@ -71,44 +71,46 @@ def _some(
     if splits:
         parts = _parts(relation, atom, branches)
         if parts:
-            found: list[Problem] = []
+            outcome: list[Problem] = []
             for part in parts:
                 if not relation.is_nothing(part):
                     left = splits - 1
-                    found += _some(relation, part, reader, branches, loop, exactly_one=exactly_one, splits=left)
-            return tuple(found)
+                    outcome += _some(relation, part, reader, branches, loop, exactly_one=exactly_one, splits=left)
+            return tuple(outcome)
     if fitting:
-        told = "more than one branch may fit"
-        return (problem(What.AMBIGUOUS, atom, reader, told, "exactly one", at="/oneOf", certain=False),)
+        expects = "more than one branch may fit"
+        return (problem(What.AMBIGUOUS, atom, reader, expects, "exactly one", at="/oneOf", certain=False),)
     return _nearest(atom, reader, why, "oneOf" if exactly_one else "anyOf")
 
 
 def _nearest(atom: Atom, reader: SchemaNode, why: list[tuple[Problem, ...]], keyword: str) -> tuple[Problem, ...]:
     """Return what is wrong, as the branch sees it that was most likely meant."""
-    close = [problems for problems in why if not any(_is_other_kind(each, reader) for each in problems)]
+    close = [problems for problems in why if not any(_is_other_kind(reason, reader) for reason in problems)]
     if len(close) == 1:
         return close[0]
-    told = f"none of {len(why)} branches"
-    certain = all(any(each.is_break for each in problems) for problems in why) and isinstance(atom.kind, Number | Value)
+    expects = f"none of {len(why)} branches"
+    certain = all(any(reason.is_break for reason in problems) for problems in why) and isinstance(
+        atom.kind, Number | Value
+    )
     if not close:
-        certain = all(any(each.is_break for each in problems) for problems in why)
-    return (problem(What.UNION, atom, reader, atom.type, told, at=f"/{keyword}", certain=certain),)
+        certain = all(any(reason.is_break for reason in problems) for problems in why)
+    return (problem(What.UNION, atom, reader, atom.type, expects, at=f"/{keyword}", certain=certain),)
 
 
-def _is_other_kind(found: Problem, reader: SchemaNode) -> bool:
+def _is_other_kind(problem_: Problem, reader: SchemaNode) -> bool:
     """Whether a problem says that a branch is for another type, or another tag."""
-    depth = found.reader.count("/") - reader.pointer.count("/")
-    return (found.what is What.TYPE and depth <= 3) or (found.what in (What.VALUE, What.UNION) and depth <= 5)
+    depth = problem_.reader.count("/") - reader.pointer.count("/")
+    return (problem_.what is What.TYPE and depth <= 3) or (problem_.what in (What.VALUE, What.UNION) and depth <= 5)
 
 
 def _parts(relation: Comparison, atom: Atom, branches: list[SchemaNode]) -> list[Atom]:
     """Split an atom by what its members may be; nothing where that leads nowhere."""
     kind = atom.kind
     if isinstance(kind, Number) and (few := kind.few()) is not None:
-        return [Atom(Value(each), atom.nodes, atom.nots, atom.exact) for each in few]
+        return [Atom(Value(value), atom.nodes, atom.nots, atom.exact) for value in few]
     if isinstance(kind, Array) and kind.shortest == 0 and kind.longest != 0:
         empty = Atom(Value([]), atom.nodes, atom.nots, atom.exact)
-        filled = replace(atom, kind=replace(kind, shortest=1), nodes=atom.nodes | {made({"minItems": 1})})
+        filled = replace(atom, kind=replace(kind, shortest=1), nodes=atom.nodes | {schema_node({"minItems": 1})})
         return [empty, filled]
     if not isinstance(kind, Object):
         return []
@@ -146,12 +148,12 @@ def _names(branch: SchemaNode) -> Iterator[str]:
 
 def _with(relation: Comparison, atom: Atom, schema: dict[str, Any], absent: str = "") -> list[Atom]:
     """Return the parts of an object atom for which one more schema holds."""
-    found = relation.atoms(atom.nodes | {made({"type": "object", **schema})})
+    parts = relation.atoms(atom.nodes | {schema_node({"type": "object", **schema})})
     kept = []
-    for each in found:
-        if isinstance(each.kind, Object) and absent:
-            each = replace(each, kind=replace(each.kind, absent=each.kind.absent | {absent}))  # noqa: PLW2901
-        kept.append(replace(each, exact=each.exact and atom.exact))
+    for part in parts:
+        if isinstance(part.kind, Object) and absent:
+            part = replace(part, kind=replace(part.kind, absent=part.kind.absent | {absent}))  # noqa: PLW2901
+        kept.append(replace(part, exact=part.exact and atom.exact))
     return kept
 
 
@@ -181,8 +183,8 @@ def conditional(relation: Comparison, atom: Atom, reader: SchemaNode, loop: froz
     meets, fails = not relation.admits(atom, condition), relation.is_disjoint(atom, condition)
     if "then" in keywords and not fails:
         met = [atom] if meets else relation.atoms(atom.nodes | {condition})
-        for each in met:
-            yield from relation.admits(each, reader.child("then"), loop if meets else frozenset())
+        for part in met:
+            yield from relation.admits(part, reader.child("then"), loop if meets else frozenset())
     if "else" in keywords and not meets:
         yield from relation.admits(atom, reader.child("else"), loop)
 

@@ -41,12 +41,12 @@ def validator_of(node: SchemaNode, *, formats: bool) -> Any:
         registry: Any = referencing.Registry().with_resource(_NAME, resource)
         effort = Effort()
         extend: Any = jsonschema.validators.extend
-        made = extend(base, _keywords(base, effort, formats=formats))
-        made.evolve = _evolve
-        document.memory[key] = (made, registry, effort)
-    made, registry, effort = document.memory[key]
+        validator = extend(base, _keywords(base, effort, formats=formats))
+        validator.evolve = _evolve
+        document.memory[key] = (validator, registry, effort)
+    validator, registry, effort = document.memory[key]
     effort.begin()
-    return made({"$ref": f"{_NAME}#{_quoted(node.pointer)}"}, registry=registry)
+    return validator({"$ref": f"{_NAME}#{_quoted(node.pointer)}"}, registry=registry)
 
 
 def _evolve(validator: Any, **changes: Any) -> Any:
@@ -68,7 +68,7 @@ def says(document: SchemaDocument, keyword: str) -> bool:
     memory = document.memory
     if keyword not in memory:
         every = subschemas(document.root)
-        memory[keyword] = any(keyword in found for _, found in every if isinstance(found, dict))
+        memory[keyword] = any(keyword in name for _, name in every if isinstance(name, dict))
     return bool(memory[keyword])
 
 
@@ -119,15 +119,15 @@ def _keywords(base: Any, effort: Effort, *, formats: bool) -> dict[str, Any]:
 
     def pattern_properties(validator: Any, patterns: Any, value: Any, __: Any) -> Iterator[Any]:
         for name, schema in patterns.items() if isinstance(value, dict) else ():
-            for key, each in value.items():
+            for key, subschema in value.items():
                 if matches(name, key):
-                    yield from validator.descend(each, schema, path=key, schema_path=name)
+                    yield from validator.descend(subschema, schema, path=key, schema_path=name)
 
     def additional_properties(validator: Any, schema: Any, value: Any, whole: Any) -> Iterator[Any]:
         names, patterns = whole.get("properties", {}), whole.get("patternProperties", {})
-        for key, each in value.items() if isinstance(value, dict) else ():
+        for key, subschema in value.items() if isinstance(value, dict) else ():
             if key not in names and True not in {matches(name, key) for name in patterns}:
-                yield from validator.descend(each, schema, path=key)
+                yield from validator.descend(subschema, schema, path=key)
 
     def multiple_of(_: Any, wanted: Any, value: Any, __: Any) -> Iterator[Any]:
         number, divisor = fraction(value), fraction(wanted)
@@ -152,7 +152,7 @@ def _keywords(base: Any, effort: Effort, *, formats: bool) -> dict[str, Any]:
 
         return count
 
-    found = {
+    keywords = {
         **{key: counted(key) for key in ("allOf", "anyOf", "oneOf", "enum")},
         **{key: followed(key) for key in ("$ref", "$dynamicRef", "$recursiveRef") if key in base.VALIDATORS},
         "pattern": pattern,
@@ -160,7 +160,7 @@ def _keywords(base: Any, effort: Effort, *, formats: bool) -> dict[str, Any]:
         "additionalProperties": additional_properties,
         "multipleOf": multiple_of,
     }
-    return {**found, "format": format_} if formats else found
+    return {**keywords, "format": format_} if formats else keywords
 
 
 def is_of_format(name: Any, text: str) -> bool:

@@ -14,13 +14,13 @@ from rollout.contracts.schema.validator import says, validator_of
 
 def distinct(values: Iterable[Any], among: Iterable[Any] | None = None) -> list[Any]:
     """Return values once each, in order; only those that are `among` others, where given."""
-    allowed = None if among is None else {plain(each) for each in among}
-    found: dict[Any, Any] = {}
+    allowed = None if among is None else {plain(value_) for value_ in among}
+    kept: dict[Any, Any] = {}
     for value in values:
         likeness = plain(value)
         if allowed is None or likeness in allowed:
-            found.setdefault(likeness, value)
-    return list(found.values())
+            kept.setdefault(likeness, value)
+    return list(kept.values())
 
 
 def holds(node: SchemaNode, value: Any) -> bool | None:
@@ -64,9 +64,9 @@ def is_bearable(value: Any) -> bool:
     count = 0
     pending: list[Any] = [value]
     while pending:
-        each = pending.pop()
+        part = pending.pop()
         count += 1
-        if count > VALUE_SIZE_MAX or (isinstance(each, str) and len(each) > TEXT_MAX):
+        if count > VALUE_SIZE_MAX or (isinstance(part, str) and len(part) > TEXT_MAX):
             return False
-        pending += [*each.values(), *each] if isinstance(each, dict) else each if isinstance(each, list) else ()
+        pending += [*part.values(), *part] if isinstance(part, dict) else part if isinstance(part, list) else ()
     return not is_too_deep(value, VALUE_DEPTH_MAX)

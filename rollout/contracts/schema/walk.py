@@ -21,18 +21,18 @@ _TEXTS = frozenset({"$ref", "$schema", "$id", "pattern", "format", "$anchor", "$
 
 def faults_of(root: Any, path: str) -> list[Fault]:
     """Return what is wrong with a schema as a schema; the first faults, where there are many."""
-    found: list[Fault] = []
+    faults: list[Fault] = []
     for steps, schema in subschemas(root):
         if isinstance(schema, bool):
             continue
         where = f"{path}#{pointer_of(steps)}"
         if not isinstance(schema, dict):
-            found.append(Fault(where, "is no schema", "a schema is an object, true or false", schema))
+            faults.append(Fault(where, "is no schema", "a schema is an object, true or false", schema))
         else:
-            found += [Fault(f"{where}/{key}", what, how, schema[key]) for key, what, how in _wrong(schema)]
-        if len(found) >= FAULTS_MAX:
+            faults += [Fault(f"{where}/{key}", what, how, schema[key]) for key, what, how in _wrong(schema)]
+        if len(faults) >= FAULTS_MAX:
             break
-    return found
+    return faults
 
 
 _COUNT = ("is no count", "write a whole number, 0 or more")
@@ -51,7 +51,7 @@ def _wrong(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     said = schema.get("type")
     if said is not None:
         types = [said] if not isinstance(said, list) else said
-        if not types or any(not isinstance(each, str) or each not in TYPES for each in types):
+        if not types or any(not isinstance(name, str) or name not in TYPES for name in types):
             yield "type", "is no JSON type", f"use {', '.join(TYPES)}, or a list of them"
     for key, value in schema.items():
         rule = _RULES.get(key)
@@ -64,7 +64,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_list_of(value: Any, kind: type) -> bool:
-    return isinstance(value, list) and all(isinstance(each, kind) for each in value)
+    return isinstance(value, list) and all(isinstance(entry, kind) for entry in value)
 
 
 _RULES: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
@@ -80,7 +80,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
     "required": (lambda value: _is_list_of(value, str), _NAMES),
     **dict.fromkeys(NAMED, (lambda value: isinstance(value, dict), _MAPPING)),
     "dependentRequired": (
-        lambda value: isinstance(value, dict) and all(_is_list_of(each, str) for each in value.values()),
+        lambda value: isinstance(value, dict) and all(_is_list_of(entry, str) for entry in value.values()),
         _MAPPING,
     ),
     **dict.fromkeys(MANY - {"items"}, (lambda value: isinstance(value, list) and bool(value), _SCHEMAS)),

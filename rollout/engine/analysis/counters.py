@@ -61,7 +61,9 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
             continue
         known = values.get(name)
         if round_.lagging and known is not None:
-            doubted_before = frozenset(each.partition("|")[2] for each in ledger.doubts if each.startswith(f"{name}|"))
+            doubted_before = frozenset(
+                page_.partition("|")[2] for page_ in ledger.doubts if page_.startswith(f"{name}|")
+            )
             reading, doubted = _settled(reading, known, doubted_before)  # noqa: PLW2901  the reading as it counts
             doubts |= {f"{name}|{page}" for page in doubted}
         current = _flatten(reading)
@@ -84,11 +86,11 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
 
 def _readings(round_: Round) -> dict[str, KpiReading]:
     """Return every counter of a round by its name in the ledger."""
-    found = {**round_.kpis, REQUESTS: round_.requests}
-    found |= {responses_of(kpi): reading for kpi, reading in round_.responses.items()}
+    readings = {**round_.kpis, REQUESTS: round_.requests}
+    readings |= {responses_of(kpi): reading for kpi, reading in round_.responses.items()}
     if round_.spend is not None:
-        found[SPEND] = round_.spend
-    return found
+        readings[SPEND] = round_.spend
+    return readings
 
 
 FELL_FAR = 0.5
@@ -119,16 +121,16 @@ def _settled(
             doubts.add(page)
 
     def hold(arm: str, counters: Counters) -> Counters:
-        def each(kind: str, found: Mapping[str, float]) -> dict[str, float]:
+        def by_kind(kind: str, values: Mapping[str, float]) -> dict[str, float]:
             prefix = f"{arm} {kind}:"
             kept = {
                 entry.removeprefix(prefix): value
                 for entry, value in known.items()
                 if entry.startswith(prefix) and _page(entry) in held
             }
-            return {**found, **{series: max(value, found.get(series, 0.0)) for series, value in kept.items()}}
+            return {**values, **{series: max(value, values.get(series, 0.0)) for series, value in kept.items()}}
 
-        return Counters(bad=each("bad", counters.bad), total=each("all", counters.total))
+        return Counters(bad=by_kind("bad", counters.bad), total=by_kind("all", counters.total))
 
     settled = replace(reading, stable=hold("stable", reading.stable), candidate=hold("candidate", reading.candidate))
     return settled, frozenset(doubts)
@@ -137,13 +139,13 @@ def _settled(
 def _flatten(reading: KpiReading) -> dict[str, float]:
     return {
         f"{arm}:{series}": value
-        for arm, found in (
+        for arm, values in (
             ("candidate bad", reading.candidate.bad),
             ("candidate all", reading.candidate.total),
             ("stable bad", reading.stable.bad),
             ("stable all", reading.stable.total),
         )
-        for series, value in found.items()
+        for series, value in values.items()
     }
 
 
@@ -160,10 +162,12 @@ def _arm(known: Mapping[str, float], arm: str, counters: Counters) -> tuple[floa
 
     One process holds all series of a page, so one that fell means that all of them began anew.
     """
-    found = {f"{arm} bad:{series}": value for series, value in counters.bad.items()}
-    found |= {f"{arm} all:{series}": value for series, value in counters.total.items()}
-    reset = {_page(entry) for entry, value in found.items() if value < known.get(entry, 0.0)}
-    grown = {entry: value - (0.0 if _page(entry) in reset else known.get(entry, 0.0)) for entry, value in found.items()}
+    values = {f"{arm} bad:{series}": value for series, value in counters.bad.items()}
+    values |= {f"{arm} all:{series}": value for series, value in counters.total.items()}
+    reset = {_page(entry) for entry, value in values.items() if value < known.get(entry, 0.0)}
+    grown = {
+        entry: value - (0.0 if _page(entry) in reset else known.get(entry, 0.0)) for entry, value in values.items()
+    }
     bad = sum(value for entry, value in grown.items() if entry.startswith(f"{arm} bad:"))
     return bad, sum(grown.values()) - bad
 

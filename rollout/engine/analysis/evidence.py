@@ -112,8 +112,8 @@ def harm_evidence(state: KpiEvidence) -> float:
     by one of them only.
     """
     alone = state.frozen_bound is not None and state.frozen_asked is None  # nothing is known to count the second way by
-    found = state.harm.e_value
-    return found if state.per_asked is None or alone else min(found, state.per_asked.e_value)
+    evidence = state.harm.e_value
+    return evidence if state.per_asked is None or alone else min(evidence, state.per_asked.e_value)
 
 
 def _per_asked(state: KpiEvidence, margin: Margin, look: Look, given: Look, phi: float, elapsed_s: float) -> Wealth:

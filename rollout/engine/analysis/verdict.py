@@ -50,16 +50,16 @@ def judge(policy: PolicySpec, evidence: Mapping[str, KpiEvidence], thresholds: T
         state = evidence[kpi.name]
         if kpi.advisory or _is_mute(state):
             continue
-        spoken = []
+        judged = []
         if kpi.margin is not None:
-            spoken.append(harm_evidence(state))
+            judged.append(harm_evidence(state))
         if state.bound and state.stable_bound:
             if min(state.bound.e_value, state.stable_bound.e_value) >= thresholds.harm:
                 environment.append(kpi.name)
             if state.stable_bound.e_value < thresholds.harm:
-                spoken.append(state.bound.e_value)
-        if spoken:
-            voices[kpi.name] = Weighted(sum(spoken) / len(spoken), float(kpi.weight))
+                judged.append(state.bound.e_value)
+        if judged:
+            voices[kpi.name] = Weighted(sum(judged) / len(judged), float(kpi.weight))
     harm_e = average(voices)
     return Judgement(harm_e, harm_e >= thresholds.harm, culprits(voices, thresholds.harm), tuple(environment))
 

@@ -27,16 +27,16 @@ def state_is_compatible(context: PlanContext) -> Blocked | None:
     settled = settle(state, watched=context.spec.state_store is not None)
     bad = [axis for axis in axes if settled.of(axis) in (Severity.BREAK, Severity.RISK)]
     if bad:
-        return Blocked(Reason.STATE_INCOMPATIBLE, _told(context, settled, bad))
+        return Blocked(Reason.STATE_INCOMPATIBLE, _incompatibility(context, settled, bad))
     unknown = [axis for axis in axes if settled.of(axis) is Severity.UNKNOWN]
     trouble = state.problem or (looked.problem if looked else "")
     if gate.on_unknown == "block" and (unknown or trouble) and not context.release.stable_passed_by:
-        told = trouble or brief(settled, unknown)
-        return Blocked(Reason.STATE_UNKNOWN, f"whether the state goes together cannot be told: {told}")
+        cause = trouble or brief(settled, unknown)
+        return Blocked(Reason.STATE_UNKNOWN, f"whether the state goes together cannot be told: {cause}")
     return None
 
 
-def _told(context: PlanContext, settled: CompatibilityVerdict, axes: Iterable[Axis]) -> str:
+def _incompatibility(context: PlanContext, settled: CompatibilityVerdict, axes: Iterable[Axis]) -> str:
     status = context.status
     old, new = status.stable_version, status.candidate_version
     meaning = {
@@ -45,5 +45,5 @@ def _told(context: PlanContext, settled: CompatibilityVerdict, axes: Iterable[Ax
         Axis.HOP: f"a conversation that goes to {new} and back would lose something",
     }
     axes = list(axes)
-    told = "; ".join(f"{meaning[axis]}: {reason(settled, axis)}" for axis in axes)
-    return f"{told}. What helps: {remedy(settled, axes[0])}"
+    problems = "; ".join(f"{meaning[axis]}: {reason(settled, axis)}" for axis in axes)
+    return f"{problems}. What helps: {remedy(settled, axes[0])}"

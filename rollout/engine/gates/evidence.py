@@ -28,9 +28,9 @@ def evidence_is_in(context: PlanContext) -> Blocked | None:
     open_kpis = [kpi for kpi in must_prove(context.policy) if states[kpi.name].verdict is not KpiVerdict.ACCEPTABLE]
     if not open_kpis:
         return None
-    told = "; ".join(_still_needed(context, kpi, states[kpi.name]) for kpi in open_kpis)
+    missing = "; ".join(_still_needed(context, kpi, states[kpi.name]) for kpi in open_kpis)
     return Blocked(
-        Reason.COLLECTING, f"collecting evidence that {context.status.candidate_version} is no worse: {told}"
+        Reason.COLLECTING, f"collecting evidence that {context.status.candidate_version} is no worse: {missing}"
     )
 
 

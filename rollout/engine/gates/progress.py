@@ -113,8 +113,10 @@ def responses_are_alike(context: PlanContext) -> Blocked | None:
         responses = context.release.evidence[kpi.name].responses
         if responses is not None and responses.differ and not kpi.advisory:
             total = responses.total
-            told = f"{messages.rate(total.bad_c, total.all_c)} and {messages.rate(total.bad_s, total.all_s)} answered"
-            message = f"{kpi.name} is given too differently to be compared, candidate and stable: {told}"
+            answered = (
+                f"{messages.rate(total.bad_c, total.all_c)} and {messages.rate(total.bad_s, total.all_s)} answered"
+            )
+            message = f"{kpi.name} is given too differently to be compared, candidate and stable: {answered}"
             return Blocked(Reason.RESPONSES_DIFFER, message)
     return None
 

@@ -49,7 +49,7 @@ def _promote(context: PlanContext) -> None:
 def _promoted(context: PlanContext) -> str:
     status, release = context.status, context.release
     candidate, stable = status.candidate_version or "", status.stable_version or ""
-    told = [
+    compared = [
         messages.compared(name, state.model_copy(update={"frozen_bound": None}), candidate, stable)
         for name, state in release.evidence.items()
         if state.all_c + state.all_s > 0
@@ -57,4 +57,4 @@ def _promoted(context: PlanContext) -> str:
     how = f" by hand ({messages.listed(release.promoted_by)})" if release.passed_by_human else ""
     if release.stable_passed_by:
         how = f" past {stable}, which was down, by {release.stable_passed_by}"
-    return f"{candidate} is promoted{how}. {'; '.join(told)}".strip()
+    return f"{candidate} is promoted{how}. {'; '.join(compared)}".strip()

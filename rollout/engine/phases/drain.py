@@ -21,10 +21,10 @@ def draining(context: PlanContext) -> None:
     wanted = wanted_route(status)
     restored = wanted is None or is_restored(wanted, context.facts.routes, leaving=context.facts.resource.leaving)
     if late or (active == 0 and (restored if context.borrowed else reachable)):
-        told = f"{old} is drained"
+        message = f"{old} is drained"
         if active:
-            told = f"the drain deadline has passed; {active} requests on {old} are still under way"
-        context.go(Event.DRAINED, Reason.PROMOTED, told, release=context.changed(traffic=Traffic()))
+            message = f"the drain deadline has passed; {active} requests on {old} are still under way"
+        context.go(Event.DRAINED, Reason.PROMOTED, message, release=context.changed(traffic=Traffic()))
         context.update(message=status.message)
     elif active:
         context.update(reason=Reason.DRAINING, next=f"{active} requests are still under way on {old}")

@@ -48,17 +48,19 @@ def _why_unknown(context: PlanContext) -> str:
     """Say what was found, never a guess at something else."""
     if context.spec.is_local:
         return "say which: `rollout start VERSION --stable VERSION`, or write it as spec.version"
-    told = []
+    causes = []
     for route in context.borrowed:
         if not route.reachable:
-            told.append(f"{route.name}: {route.problem}")
+            causes.append(f"{route.name}: {route.problem}")
         elif route.owner is None:
             seen = [f"{version} has {messages.weight(share)}" for version, share in sorted(route.shares.items())]
-            told.append(
+            causes.append(
                 f"{route.name}: {messages.listed(seen) or 'no backend is of a version'}; give one all the weight"
             )
         elif route.owner not in context.facts.versions:
-            told.append(f"{route.name}: {route.owner} has all the weight, and {route.owner} {context.facts.no_backend}")
+            causes.append(
+                f"{route.name}: {route.owner} has all the weight, and {route.owner} {context.facts.no_backend}"
+            )
         else:
-            told.append(f"{route.name}: {route.owner} has all the weight")
-    return "; ".join(told)
+            causes.append(f"{route.name}: {route.owner} has all the weight")
+    return "; ".join(causes)

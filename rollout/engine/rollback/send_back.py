@@ -16,11 +16,11 @@ def send_back(context: PlanContext, reason: Reason, message: str, *, result: Res
     """
     cost = no_return(context)
     if cost and rollback_harms(context):
-        told = f"{message}. Not rolled back: {cost}"
+        text = f"{message}. Not rolled back: {cost}"
         if allows(context.status.phase, Event.FREEZE):
-            context.go(Event.FREEZE, reason, told)
+            context.go(Event.FREEZE, reason, text)
         else:
-            context.hold(HeldBy.POLICY, reason, told)
+            context.hold(HeldBy.POLICY, reason, text)
         return
     release = context.changed(result=result) if result else context.release
     context.go(Event.ROLL_BACK, reason, f"{message}. It costs: {cost}" if cost else message, release=release)

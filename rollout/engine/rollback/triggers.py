@@ -74,8 +74,8 @@ def _silence(context: PlanContext) -> str:
     if expected < SILENT_EXPECTED or context.watched_s < patience_s:
         return ""
     candidate, stable = status.candidate_version, status.stable_version
-    told = f"{candidate} has all traffic and no outcomes for {messages.span(context.watched_s)}"
-    return f"{told}, though {stable} had enough for {messages.count(expected)}: {candidate} does not answer"
+    message = f"{candidate} has all traffic and no outcomes for {messages.span(context.watched_s)}"
+    return f"{message}, though {stable} had enough for {messages.count(expected)}: {candidate} does not answer"
 
 
 def _troubles(context: PlanContext) -> None:

@@ -36,7 +36,9 @@ def note_routes(context: PlanContext) -> None:
         return
     adopted = [route for route in context.borrowed if route.reachable]
     chosen = {route.name: route.rule for route in adopted if route.rule is not None}
-    kept = {name: rule for name, rule in status.rules.items() if name in {each.name for each in context.facts.routes}}
+    kept = {
+        name: rule for name, rule in status.rules.items() if name in {route_.name for route_ in context.facts.routes}
+    }
     if {**kept, **chosen} != status.rules and context.facts.routes:
         context.update(rules={**kept, **chosen})
     if status.phase is Phase.PREFLIGHT:
@@ -102,16 +104,16 @@ def wake(context: PlanContext) -> tuple[Effect, ...]:
 
 def note_identities(context: PlanContext) -> None:
     """Take down what both versions are made of during the checks; notice when one changes under the rollout."""
-    status, found = context.status, context.facts.identities
+    status, identities = context.status, context.facts.identities
     if status.phase is Phase.PREFLIGHT:
-        fresh = {version: dict(parts) for version, parts in found.items()}
+        fresh = {version: dict(parts) for version, parts in identities.items()}
         if fresh and fresh != context.release.identities:
             context.update_release(identities=fresh, identity_drift="")
         return
-    if not status.is_active or not found:
+    if not status.is_active or not identities:
         return
     changed = []
-    for version, parts in found.items():
+    for version, parts in identities.items():
         before = context.release.identities.get(version)
         if before is not None and before != dict(parts):
             named = sorted(part for part in {*before, *parts} if before.get(part) != parts.get(part))
@@ -119,8 +121,10 @@ def note_identities(context: PlanContext) -> None:
     drift = "; ".join(changed)
     if drift != context.release.identity_drift:
         context.update_release(identity_drift=drift)
-        told = f"a version is not what it was when the checks began: {drift}" if drift else "the versions are as before"
-        context.record("traffic", message=told)
+        message = (
+            f"a version is not what it was when the checks began: {drift}" if drift else "the versions are as before"
+        )
+        context.record("traffic", message=message)
 
 
 def removable(context: PlanContext) -> bool:
@@ -143,7 +147,7 @@ def leave(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
             continue
         over = _over(context, route)
         listed = route.shares
-        kept = tuple(each for each in added.get(route.name, ()) if each in listed)
+        kept = tuple(version for version in added.get(route.name, ()) if version in listed)
         if kept:
             added[route.name] = kept
         else:
@@ -162,7 +166,9 @@ def _over(context: PlanContext, route: BorrowedRoute) -> tuple[str, ...]:
         return ()
     stable, shares = context.status.stable_version, route.shares
     return tuple(
-        each for each in context.status.added.get(route.name, ()) if each != stable and shares.get(each, 1) == 0
+        version
+        for version in context.status.added.get(route.name, ())
+        if version != stable and shares.get(version, 1) == 0
     )
 
 

@@ -22,23 +22,23 @@ _AT_REST = (Phase.STABLE, Phase.ROLLED_BACK)
 def note_blocked(context: PlanContext) -> None:
     """Keep in the status why routes are not as they must be, or that they are."""
     wanted = wanted_route(context.status)
-    found = None if wanted is None or not context.facts.routes else _found(context, wanted)
+    block = None if wanted is None or not context.facts.routes else _block_of(context, wanted)
     before = context.status.blocked
-    if found is None:
+    if block is None:
         if before is not None:
             context.update(blocked=None)
             context.record("traffic", message="the routes can be changed again, and are as they must be")
         return
-    reason, message = found
+    reason, message = block
     known = before is not None and before.reason is reason
     since = before.since if before is not None and known else context.now
-    if before is None or (before.reason, before.message) != found:
+    if before is None or (before.reason, before.message) != block:
         context.update(blocked=RouteBlock(reason=reason, message=message, since=since))
     if not known:
         context.record("traffic", message=message, reason=reason)
 
 
-def _found(context: PlanContext, wanted: SetWeight) -> tuple[Reason, str] | None:
+def _block_of(context: PlanContext, wanted: SetWeight) -> tuple[Reason, str] | None:
     status = context.status
     if status.phase in _AT_REST:
         return _changed_at_rest(context, context.borrowed)
@@ -46,11 +46,11 @@ def _found(context: PlanContext, wanted: SetWeight) -> tuple[Reason, str] | None
         return None  # nothing has moved: the gates say what is wrong
     asked_at = context.release.traffic.asked_at
     late = status.phase in _RETURNING and context.since(asked_at or status.phase_since) >= LOUD_AFTER_S
-    wrong = {route.name: told for route in context.facts.routes if (told := _trouble(route, wanted, late=late))}
+    wrong = {route.name: trouble for route in context.facts.routes if (trouble := _trouble(route, wanted, late=late))}
     if not wrong:
         return None
     reason = next(iter(wrong.values()))[0]
-    named = "; ".join(f"{name}: {told}" for name, (_, told) in wrong.items())
+    named = "; ".join(f"{name}: {trouble}" for name, (_, trouble) in wrong.items())
     right = [route.name for route in context.facts.routes if route.name not in wrong]
     rest = f". As it must be: {messages.listed(right)}" if right else ""
     goal = {
@@ -79,7 +79,7 @@ def _trouble(route: RouteFacts, wanted: SetWeight, *, late: bool) -> tuple[Reaso
 def _changed_at_rest(context: PlanContext, routes: Iterable[BorrowedRoute]) -> tuple[Reason, str] | None:
     """Notice that somebody gave traffic to another version than the stable one, after all was over."""
     stable = context.status.stable_version
-    told = []
+    changes = []
     for route in routes:
         if not route.reachable:
             if route.reason is Reason.ROUTER_DOWN:
@@ -90,12 +90,12 @@ def _changed_at_rest(context: PlanContext, routes: Iterable[BorrowedRoute]) -> t
         others = {version: share for version, share in route.shares.items() if share and version != stable}
         if others:
             seen = [f"{version} {messages.weight(share)}" for version, share in sorted(others.items())]
-            told.append(f"{route.name} sends {messages.listed(seen)} of the traffic elsewhere")
+            changes.append(f"{route.name} sends {messages.listed(seen)} of the traffic elsewhere")
         elif route.reason is Reason.ROUTE_REFUSED and route.problem:
-            told.append(f"{route.name}: {route.problem}")
+            changes.append(f"{route.name}: {route.problem}")
         elif route.owner != stable:
-            told.append(f"{route.name} gives {stable} no weight")
-    if not told:
+            changes.append(f"{route.name} gives {stable} no weight")
+    if not changes:
         return None
     remedy = f"give {stable} all the weight again, and keep whoever applies the route from setting weights"
-    return Reason.WEIGHT_DRIFT, f"{stable} is stable, but {messages.listed(told)}: {remedy}"
+    return Reason.WEIGHT_DRIFT, f"{stable} is stable, but {messages.listed(changes)}: {remedy}"

@@ -35,11 +35,13 @@ TEXT_KEPT = 60_000
 
 @lru_cache(maxsize=64)
 def _checked(old: str, new: str, waivers: tuple[Waiver, ...], today: date) -> CompatibilityVerdict:
-    found = check(read(old, "stable's contract"), read(new, "candidate's contract"), waivers=waivers, today=today)
-    if found.scope == "whole":
-        return found
+    comparison = check(read(old, "stable's contract"), read(new, "candidate's contract"), waivers=waivers, today=today)
+    if comparison.scope == "whole":
+        return comparison
     unseen = [unknown("NO_TOPOLOGY", axis) for axis in (Axis.BACKWARD, Axis.FORWARD)]
-    return verdict([waived(each, waivers, today) for each in (*found.findings, *unseen)], scope=found.scope)
+    return verdict(
+        [waived(finding, waivers, today) for finding in (*comparison.findings, *unseen)], scope=comparison.scope
+    )
 
 
 def note_state(context: PlanContext) -> None:
@@ -63,10 +65,10 @@ def _note_contracts(context: PlanContext, gate: StateGate) -> None:
     old, new = status.stable_version or "", status.candidate_version or ""
     try:
         texts = {version: _text_of(context, version) for version in (old, new)}
-        found = _checked(texts[old], texts[new], gate.waivers, context.now.date())
+        verdict = _checked(texts[old], texts[new], gate.waivers, context.now.date())
     except InvalidInput as error:
-        told = "; ".join(f"{fault.path}: {fault.message}" for fault in error.faults[:3])
-        _keep(context, Compatibility(verdict=missing(), problem=told))
+        problem = "; ".join(f"{fault.path}: {fault.message}" for fault in error.faults[:3])
+        _keep(context, Compatibility(verdict=missing(), problem=problem))
         return
     except LookupError as error:
         _keep(context, Compatibility(verdict=missing(), problem=str(error.args[0])))
@@ -74,30 +76,30 @@ def _note_contracts(context: PlanContext, gate: StateGate) -> None:
     kept = {version: pinned for version, pinned in status.contracts.items() if version == status.previous_version}
     pinned = {version: Pinned(text=_kept(text), digest=digest(text)) for version, text in texts.items()}
     context.update(contracts={**kept, **pinned})
-    digests = {version: each.digest for version, each in pinned.items()}
-    findings = tuple(each for axis in Axis for each in _few(found, axis))
-    _keep(context, Compatibility(verdict=found.model_copy(update={"findings": findings}), digests=digests))
+    digests = {version: contract.digest for version, contract in pinned.items()}
+    findings = tuple(contract for axis in Axis for contract in _few(verdict, axis))
+    _keep(context, Compatibility(verdict=verdict.model_copy(update={"findings": findings}), digests=digests))
 
 
-def _few(found: CompatibilityVerdict, axis: Axis) -> list[Finding]:
+def _few(verdict: CompatibilityVerdict, axis: Axis) -> list[Finding]:
     """Return as many findings of a direction as are kept, those first that nothing clears; the rest as one."""
-    every = [each for each in found.findings if each.direction is axis]
-    every.sort(key=lambda each: (bool(each.waived_by), each.clearable, -each.severity.rank))
-    kept, rest = every[:FINDINGS_KEPT], [each for each in every[FINDINGS_KEPT:] if not each.waived_by]
+    every = [finding for finding in verdict.findings if finding.direction is axis]
+    every.sort(key=lambda finding: (bool(finding.waived_by), finding.clearable, -finding.severity.rank))
+    kept, rest = every[:FINDINGS_KEPT], [finding for finding in every[FINDINGS_KEPT:] if not finding.waived_by]
     if rest:
-        worst = max(rest, key=lambda each: each.severity.rank)
+        worst = max(rest, key=lambda finding: finding.severity.rank)
         hint = f"{len(rest)} more: rollout contract check shows them all"
         kept.append(Finding(code="MORE_FINDINGS", direction=axis, severity=worst.severity, pointer="", hint=hint))
     return kept
 
 
-def _keep(context: PlanContext, found: Compatibility) -> None:
+def _keep(context: PlanContext, compatibility: Compatibility) -> None:
     """Write a verdict down; what was seen of live conversations stays."""
     before = context.release.state
     if before is not None:
-        found = found.model_copy(update={"looked": before.looked})
-    if found != before:
-        context.update_release(state=found)
+        compatibility = compatibility.model_copy(update={"looked": before.looked})
+    if compatibility != before:
+        context.update_release(state=compatibility)
 
 
 def _kept(text: str) -> str:
@@ -106,13 +108,13 @@ def _kept(text: str) -> str:
 
 def _text_of(context: PlanContext, version: str) -> str:
     """Return a version's contract: stable's is the one it was promoted with. Raises LookupError without one."""
-    pinned, told = context.status.contracts.get(version), context.facts.contracts.get(version)
+    pinned, fetched = context.status.contracts.get(version), context.facts.contracts.get(version)
     is_stable = version == context.status.stable_version
     if is_stable and pinned is not None and pinned.text:
         return pinned.text
-    if told is None or told.problem:
-        raise LookupError(f"the contract of {version}: {told.problem if told else 'nothing says where it is'}")
-    text = read(told.text, f"the contract of {version}").canonical() if told.text else ""
+    if fetched is None or fetched.problem:
+        raise LookupError(f"the contract of {version}: {fetched.problem if fetched else 'nothing says where it is'}")
+    text = read(fetched.text, f"the contract of {version}").canonical() if fetched.text else ""
     if is_stable and pinned is not None and digest(text) != pinned.digest:
         raise LookupError(f"the contract of {version} is not the one that it was promoted with")
     return text

@@ -17,7 +17,7 @@ def settle(state: Compatibility, *, watched: bool) -> CompatibilityVerdict:
     """
     assert state.verdict is not None
     looked = state.looked
-    findings = [_cleared(each, looked, watched=watched) for each in state.verdict.findings]
+    findings = [_cleared(finding, looked, watched=watched) for finding in state.verdict.findings]
     if looked is not None and looked.backward:
         findings.append(_seen(looked))
     return verdict(findings, scope=state.verdict.scope)

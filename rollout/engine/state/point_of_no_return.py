@@ -29,8 +29,8 @@ def note_no_return(context: PlanContext, state: Compatibility) -> None:
 
 def _is_one_way(state: Compatibility) -> bool:
     """Whether stable is known not to read what the candidate writes, waived or not."""
-    found = state.verdict.findings if state.verdict else ()
-    return any(each.direction is Axis.FORWARD and each.severity is Severity.BREAK for each in found)
+    findings = state.verdict.findings if state.verdict else ()
+    return any(finding.direction is Axis.FORWARD and finding.severity is Severity.BREAK for finding in findings)
 
 
 def no_return(context: PlanContext) -> str:

@@ -37,5 +37,5 @@ class Naming:
         marked = expand(self.backends.service or "", name=self.name, version="\0", namespace=self.namespace)
         first, _, rest = marked.partition("\0")
         pattern = f"^{re.escape(first)}(?P<version>{_VERSION}){re.escape(rest)}$".replace("\0", "(?P=version)")
-        found = re.match(pattern, service)
-        return found.group("version") if found else None
+        match = re.match(pattern, service)
+        return match.group("version") if match else None

@@ -49,7 +49,7 @@ class ContractSource(Document):
     )
 
 
-class SqliteStore(Document):
+class SqliteFile(Document):
     """path: the file; beside rollout.yaml, if it is relative."""
 
     path: FileTemplate = Field(description="The file; beside rollout.yaml, if it is relative.")
@@ -69,5 +69,5 @@ class PostgresStore(Document):
 class StateStore(Document):
     """Where the agents keep their conversations; exactly one. It is only ever read."""
 
-    sqlite: SqliteStore | None = Field(default=None, json_schema_extra={"local": True}, description="A SQLite file.")
+    sqlite: SqliteFile | None = Field(default=None, json_schema_extra={"local": True}, description="A SQLite file.")
     postgres: PostgresStore | None = Field(default=None, description="A PostgreSQL database.")

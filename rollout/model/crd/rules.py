@@ -85,14 +85,14 @@ _LISTS: dict[str, tuple[tuple[str, str], ...]] = {
 
 def rules_of(kind: str, properties: Collection[str]) -> list[Rule]:
     """Return the rules of a model, by its name; a union has those members that are among `properties`."""
-    found = []
+    rules = []
     if kind in _UNIONS:
         members = [member for member in UNION[_UNIONS[kind]] if member in properties]
         present = ", ".join(f"has(self.{member})" for member in members)
         rule = f"[{present}].exists_one(given, given)" if len(members) > 1 else f"has(self.{members[0]})"
         message = f"needs exactly one of {', '.join(members)}" if len(members) > 1 else f"needs {members[0]}"
-        found.append({"rule": rule, "message": message})
-    return found + [{"rule": rule, "message": message} for rule, message in _RULES.get(kind, ())]
+        rules.append({"rule": rule, "message": message})
+    return rules + [{"rule": rule, "message": message} for rule, message in _RULES.get(kind, ())]
 
 
 def rules_of_list(name: str) -> list[Rule]:

@@ -43,80 +43,80 @@ class _Converter:
         self._definitions = definitions
         self._bounds = bounds
 
-    def convert(self, found: Schema, where: str, kind: str = "") -> Schema:
-        if "$ref" in found:
-            kind = found["$ref"].rpartition("/")[2]
+    def convert(self, schema: Schema, where: str, kind: str = "") -> Schema:
+        if "$ref" in schema:
+            kind = schema["$ref"].rpartition("/")[2]
             target = self._definitions[kind]
             return self.convert(
-                {**target, **{key: found[key] for key in ("description",) if key in found}}, where, kind
+                {**target, **{key: schema[key] for key in ("description",) if key in schema}}, where, kind
             )
-        if found.get(UNTYPED):
-            return _described({UNTYPED: True, **({"type": "object"} if found.get("type") == "object" else {})}, found)
-        if found.get(INT_OR_STRING):
-            return _described({INT_OR_STRING: True}, found)
-        if "anyOf" in found:
-            return self._optional(found, where)
-        made = {key: found[key] for key in _KEPT if key in found}
-        if "const" in found:
-            made["enum"] = [found["const"]]
-        if "exclusiveMinimum" in found:
-            made |= {"minimum": found["exclusiveMinimum"], "exclusiveMinimum": True}
-        match found.get("type"):
-            case "object" if "properties" in found:
-                made |= self._object(found, where, kind)
+        if schema.get(UNTYPED):
+            return _described({UNTYPED: True, **({"type": "object"} if schema.get("type") == "object" else {})}, schema)
+        if schema.get(INT_OR_STRING):
+            return _described({INT_OR_STRING: True}, schema)
+        if "anyOf" in schema:
+            return self._optional(schema, where)
+        converted = {key: schema[key] for key in _KEPT if key in schema}
+        if "const" in schema:
+            converted["enum"] = [schema["const"]]
+        if "exclusiveMinimum" in schema:
+            converted |= {"minimum": schema["exclusiveMinimum"], "exclusiveMinimum": True}
+        match schema.get("type"):
+            case "object" if "properties" in schema:
+                converted |= self._object(schema, where, kind)
             case "object":
-                made |= self._mapping(found, where)
+                converted |= self._mapping(schema, where)
             case "array":
-                made |= self._array(found, where)
-            case "string" if "enum" not in made and "format" not in made:
-                made["maxLength"] = _bound(made.get("maxLength"), self._bounds.text, where)
+                converted |= self._array(schema, where)
+            case "string" if "enum" not in converted and "format" not in converted:
+                converted["maxLength"] = _bound(converted.get("maxLength"), self._bounds.text, where)
             case None:
                 raise ValueError(f"{where}: has no type, so Kubernetes would refuse it")
-        return _described(made, found)
+        return _described(converted, schema)
 
-    def _optional(self, found: Schema, where: str) -> Schema:
+    def _optional(self, schema: Schema, where: str) -> Schema:
         """A member that may be absent. Any other union has no place here."""
-        present = [each for each in found["anyOf"] if each.get("type") != "null"]
+        present = [branch for branch in schema["anyOf"] if branch.get("type") != "null"]
         if len(present) != 1:
             raise ValueError(f"{where}: is a union, which no structural schema can say")
-        return self.convert({**present[0], **_own(found)}, where)
+        return self.convert({**present[0], **_own(schema)}, where)
 
-    def _object(self, found: Schema, where: str, kind: str) -> Schema:
+    def _object(self, schema: Schema, where: str, kind: str) -> Schema:
         properties = {
-            name: self._field(name, each, f"{where}.{name}")
-            for name, each in found["properties"].items()
-            if not each.get("local")
+            name: self._field(name, field, f"{where}.{name}")
+            for name, field in schema["properties"].items()
+            if not field.get("local")
         }
-        made: Schema = {"properties": properties}
-        if required := [name for name in found.get("required", ()) if name in properties]:
-            made["required"] = required
+        converted: Schema = {"properties": properties}
+        if required := [name for name in schema.get("required", ()) if name in properties]:
+            converted["required"] = required
         if rules := rules_of(kind, properties.keys()):
-            made["x-kubernetes-validations"] = rules
-        return made
+            converted["x-kubernetes-validations"] = rules
+        return converted
 
-    def _field(self, name: str, found: Schema, where: str) -> Schema:
-        made = self.convert(found, where)
-        if made.get("type") == "array" and (rules := rules_of_list(name)):
-            made["x-kubernetes-validations"] = rules
-        return made
+    def _field(self, name: str, schema: Schema, where: str) -> Schema:
+        converted = self.convert(schema, where)
+        if converted.get("type") == "array" and (rules := rules_of_list(name)):
+            converted["x-kubernetes-validations"] = rules
+        return converted
 
-    def _mapping(self, found: Schema, where: str) -> Schema:
-        inner = found.get("additionalProperties")
+    def _mapping(self, schema: Schema, where: str) -> Schema:
+        inner = schema.get("additionalProperties")
         if not isinstance(inner, dict):
             raise ValueError(f"{where}: is a mapping of anything, which cannot be bounded")  # noqa: TRY004
-        most = _bound(found.get("maxProperties"), self._bounds.members, where)
+        most = _bound(schema.get("maxProperties"), self._bounds.members, where)
         return {"additionalProperties": self.convert(inner, f"{where}{{}}"), "maxProperties": most}
 
-    def _array(self, found: Schema, where: str) -> Schema:
-        if "prefixItems" in found:
+    def _array(self, schema: Schema, where: str) -> Schema:
+        if "prefixItems" in schema:
             raise ValueError(f"{where}: is a list of different things, which no structural schema can say")
-        made: Schema = {"items": self.convert(found["items"], f"{where}[]")}
-        return made | {"maxItems": _bound(found.get("maxItems"), self._bounds.items, where)}
+        converted: Schema = {"items": self.convert(schema["items"], f"{where}[]")}
+        return converted | {"maxItems": _bound(schema.get("maxItems"), self._bounds.items, where)}
 
 
-def _own(found: Schema) -> Schema:
+def _own(schema: Schema) -> Schema:
     """Return what a field says itself, before what it refers to does."""
-    return {"description": found["description"]} if "description" in found else {}
+    return {"description": schema["description"]} if "description" in schema else {}
 
 
 def _bound(given: int | None, usual: int | None, where: str) -> int:
@@ -126,6 +126,6 @@ def _bound(given: int | None, usual: int | None, where: str) -> int:
     return bound
 
 
-def _described(made: Schema, found: Schema) -> Schema:
-    text = found.get("description", "").partition("\n\n")[0].replace("\n", " ")
-    return {"description": text, **made} if text else made
+def _described(converted: Schema, source: Schema) -> Schema:
+    text = source.get("description", "").partition("\n\n")[0].replace("\n", " ")
+    return {"description": text, **converted} if text else converted

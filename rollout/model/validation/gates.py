@@ -20,13 +20,13 @@ WINDOW_MAX_S = 60 * 86_400.0
 
 def gates(raw: Raw) -> Iterator[Fault]:
     """Windows are times that come; checks have names of their own and enough time."""
-    found = mapping(raw.get("gates"))
+    declared = mapping(raw.get("gates"))
     for kind in ("windows", "freezes"):
-        for index, window in enumerate(items(found.get(kind))):
+        for index, window in enumerate(items(declared.get(kind))):
             yield from _window(mapping(window), f"gates.{kind}[{index}]")
     seen: set[str] = set()
     for kind in ("webhooks", "commands"):
-        for index, check in enumerate(items(found.get(kind))):
+        for index, check in enumerate(items(declared.get(kind))):
             path, check_raw = f"gates.{kind}[{index}]", mapping(check)
             name = check_raw.get("name")
             if isinstance(name, str) and name in seen:

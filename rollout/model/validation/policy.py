@@ -61,8 +61,8 @@ def _is_last(raw: Raw, index: int) -> bool:
 
 def evidence_is_possible(raw: Raw) -> Iterator[Fault]:
     """Evidence that is waited for can come: some room for the proof, at error rates that are not zero."""
-    found = items(mapping(raw.get("canary")).get("steps"))
-    waits = "blueGreen" in raw or any(mapping(step).get("until") == "evidence" for step in found)
+    steps = items(mapping(raw.get("canary")).get("steps"))
+    waits = "blueGreen" in raw or any(mapping(step).get("until") == "evidence" for step in steps)
     must_prove = False
     for index, kpi in enumerate(items(raw.get("kpis"))):
         kpi_raw = mapping(kpi)

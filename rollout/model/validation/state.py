@@ -15,45 +15,48 @@ EVERY_MIN_S = 5.0
 
 def contract(raw: Raw) -> Iterator[Fault]:
     """A contract is found in exactly one way, for each version its own."""
-    found = raw.get("contract")
-    if not isinstance(found, dict):
+    declared = raw.get("contract")
+    if not isinstance(declared, dict):
         return
-    yield from exactly_one(found, "contract", "contract")
-    for path, text in (("configMap.name", mapping(found.get("configMap")).get("name")), ("file", found.get("file"))):
+    yield from exactly_one(declared, "contract", "contract")
+    for path, text in (
+        ("configMap.name", mapping(declared.get("configMap")).get("name")),
+        ("file", declared.get("file")),
+    ):
         yield from template(text, f"contract.{path}")
         if isinstance(text, str) and "version" not in template_names(text):
             remedy = "put $version into it, such as contracts/$version.json"
             yield Fault(f"contract.{path}", "names the same for every version", remedy, text)
-    timeout = number(duration_s, mapping(found.get("http")).get("timeout"))
+    timeout = number(duration_s, mapping(declared.get("http")).get("timeout"))
     if timeout is not None and not 0 < timeout <= TIMEOUT_MAX_S:
         remedy = "write 1s to 30s"
-        yield Fault("contract.http.timeout", "is out of bounds", remedy, mapping(found.get("http")).get("timeout"))
-    yield from _in_one_place(raw, "contract", found, local=("file",), cluster=("configMap",))
+        yield Fault("contract.http.timeout", "is out of bounds", remedy, mapping(declared.get("http")).get("timeout"))
+    yield from _in_one_place(raw, "contract", declared, local=("file",), cluster=("configMap",))
 
 
 def state_store(raw: Raw) -> Iterator[Fault]:
     """A store is one, and can be reached from where the rollout is carried out."""
-    found = raw.get("stateStore")
-    if not isinstance(found, dict):
+    store = raw.get("stateStore")
+    if not isinstance(store, dict):
         return
-    yield from exactly_one(found, "stateStore", "stateStore")
-    yield from _in_one_place(raw, "stateStore", found, local=("sqlite",), cluster=())
-    postgres = found.get("postgres")
+    yield from exactly_one(store, "stateStore", "stateStore")
+    yield from _in_one_place(raw, "stateStore", store, local=("sqlite",), cluster=())
+    postgres = store.get("postgres")
     if isinstance(postgres, dict):
         yield from exactly_one(postgres, "stateStore.postgres", "postgres")
         yield from _in_one_place(raw, "stateStore.postgres", postgres, local=("env",), cluster=("secretKeyRef",))
 
 
 def _in_one_place(
-    raw: Raw, path: str, found: dict[str, Any], *, local: tuple[str, ...], cluster: tuple[str, ...]
+    raw: Raw, path: str, sources: dict[str, Any], *, local: tuple[str, ...], cluster: tuple[str, ...]
 ) -> Iterator[Fault]:
     backends = mapping(raw.get("backends"))
     is_local, is_cluster = "endpoints" in backends, "service" in backends
     for key in local:
-        if key in found and is_cluster and not is_local:
+        if key in sources and is_cluster and not is_local:
             yield Fault(f"{path}.{key}", "is on one machine, and the backend is a Service", "use another form")
     for key in cluster:
-        if key in found and is_local and not is_cluster:
+        if key in sources and is_local and not is_cluster:
             yield Fault(f"{path}.{key}", "is in a cluster, and the backends are endpoints", "use another form")
 
 
