@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from rollout.stats import MEANS_HARM, MEANS_PROOF, Batches, Difference, Look, Responses, start
+from rollout.stats import MEANS_HARM, MEANS_PROOF, Batches, Difference, Increment, Responses, start
 
 LOOKS = 360
 """One a minute, for six hours."""
@@ -23,7 +23,7 @@ def interval(case: tuple[float, float, float, float], seed: int) -> tuple[bool, 
     rng, state, missed, width = np.random.default_rng(seed), Difference(), False, 2.0
     for look in range(LOOKS):
         all_c, all_s = rng.poisson(60 * per_s * share), rng.poisson(60 * per_s * (1 - share))
-        state = state.after(Look(rng.binomial(all_c, p_c), all_c, rng.binomial(all_s, p_s), all_s), 1.0)
+        state = state.after(Increment(rng.binomial(all_c, p_c), all_c, rng.binomial(all_s, p_s), all_s), 1.0)
         if look % 5 == 4:
             low, high = state.interval(0.05)
             missed |= not low <= p_c - p_s <= high
@@ -43,7 +43,7 @@ def means(case: tuple[float, float, float, bool], seed: int) -> tuple[float, flo
         counts = rng.poisson(60 * per_s * share), rng.poisson(60 * per_s * (1 - share))
         costs = [price * rng.lognormal(-sigma * sigma / 2, sigma, count).sum() for count in counts]
         before = state
-        state, batch = state.after(Look(effect * costs[0], counts[0], costs[1], counts[1]))
+        state, batch = state.after(Increment(effect * costs[0], counts[0], costs[1], counts[1]))
         if batch is not None:
             harm = harm.after(MEANS_HARM, before.log_es(batch, 1.1, MEANS_HARM), 60.0)
             proof = proof.after(MEANS_PROOF, before.log_es(batch, 1.25, MEANS_PROOF), 60.0)
@@ -61,7 +61,7 @@ def responses(case: tuple[float, float, float], seed: int) -> float:
     for look in range(LOOKS):
         asked = rng.poisson(30 * per_s), rng.poisson(30 * per_s)
         given = rng.binomial(asked[0], share_c), rng.binomial(asked[1], share_s)
-        state = state.after(Look(given[0], asked[0], given[1], asked[1]), 2.0, 60.0)
+        state = state.after(Increment(given[0], asked[0], given[1], asked[1]), 2.0, 60.0)
         if state.differ:
             return look + 1
     return float("inf")

@@ -9,7 +9,7 @@ import sys
 import timeit
 from datetime import UTC, datetime, timedelta
 
-from rollout.engine.analysis.evidence import Sight, after_look
+from rollout.engine.analysis.evidence import Sight, after_sample
 from rollout.engine.analysis.lifecycle import fresh
 from rollout.engine.analysis.verdict import Thresholds, judge
 from rollout.engine.facts import Counters, Facts, KpiReading, Round
@@ -20,7 +20,7 @@ from rollout.model.documents import policy_spec
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
-from rollout.stats import Look
+from rollout.stats import Increment
 
 KPIS = 5
 POLICY = {
@@ -43,11 +43,11 @@ def main() -> None:
     policy, faults = policy_spec(POLICY)
     assert policy is not None, faults
     evidence, thresholds = fresh(policy), Thresholds.of(policy.evidence, 0)
-    looks = {kpi.name: Look(6, 120, 48, 1080) for kpi in policy.kpis}
+    looks = {kpi.name: Increment(6, 120, 48, 1080) for kpi in policy.kpis}
     sight = Sight(looks, 60.0, mature=frozenset(looks))
 
     def one_look() -> None:
-        judge(policy, after_look(evidence, policy, sight), thresholds)
+        judge(policy, after_sample(evidence, policy, sight), thresholds)
 
     spec = RolloutSpec.model_validate(
         {

@@ -23,7 +23,7 @@ from rollout.stats import (
     ODDS_HARM,
     PROOF,
     Dispersion,
-    Look,
+    Increment,
     RateMargin,
     from_history,
     odds_evidence,
@@ -77,7 +77,7 @@ class Cell:
     misaligned: float = 0.0
     seed: int = 0
 
-    def draw(self, rng: np.random.Generator) -> list[Look]:
+    def draw(self, rng: np.random.Generator) -> list[Increment]:
         """Draw the looks of one rollout."""
         rates = self.rates(self.base)
         trials_c = rng.poisson(self.per_s * LOOK_S * SPLIT)
@@ -87,7 +87,7 @@ class Cell:
         p_c = np.minimum(np.where(harmed, late * self.factor + self.added, late), 0.95)
         bad_c, bad_s = (events(rng, n, p, self.clusters) for n, p in ((trials_c, p_c), (trials_s, rates[:-1])))
         return [
-            Look(float(a), float(b), float(c), float(d))
+            Increment(float(a), float(b), float(c), float(d))
             for a, b, c, d in zip(bad_c, trials_c, bad_s, trials_s, strict=True)
         ]
 

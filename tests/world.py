@@ -303,7 +303,7 @@ class FakeStates:
     def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> dict[str, Told]:
         return {version: self.texts.get(version, Told(problem="nothing answers")) for version in versions}
 
-    def looked(self, rollout: Rollout) -> Census | None:
+    def census(self, rollout: Rollout) -> Census | None:
         return None if self.seen is None else self.seen.model_copy(update={"at": self.clock.at})
 
 

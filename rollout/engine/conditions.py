@@ -104,7 +104,7 @@ def _compatible(status: Status) -> Answer:
     kind, state = ConditionType.STATE_COMPATIBLE, status.latest.state
     if state is None or state.verdict is None:
         return kind, "Unknown", Reason.NOT_CHECKED, "no state contract was checked"
-    settled = settle(state, watched=state.looked is not None)
+    settled = settle(state, watched=state.census is not None)
     verdicts = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
     if state.no_return_at is not None:
         many = "" if state.affected is None else f" ({messages.conversations(state.affected)})"

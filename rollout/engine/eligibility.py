@@ -8,13 +8,13 @@ from rollout.model.status.vocabulary import Phase, Result
 FAILED_KEPT = 20
 """So many failed versions are kept in mind."""
 
-DOWN_LOOKS = 3
+DOWN_SAMPLES = 3
 """A candidate that does not answer for this many looks in a row, while stable does, is worse: no statistics needed."""
 
 
 def is_down(status: Status) -> bool:
     """Whether the candidate has users and does not answer, while stable does."""
-    return status.latest.unready_samples >= DOWN_LOOKS and status.latest.traffic.wanted_bp > 0
+    return status.latest.unready_samples >= DOWN_SAMPLES and status.latest.traffic.wanted_bp > 0
 
 
 def is_harmful(status: Status) -> bool:

@@ -141,7 +141,7 @@ class Facts:
     empty text or what is wrong with it; a version that is absent has no backend at all. checks: what is known of the
     checks under way, by id. no_backend: what to say of a version without backend. asleep: versions at 0 replicas that
     we may wake up. identities: what each version is made of, by part. contracts: by version, where they were asked for.
-    looked: the newest census of live conversations, if there is one.
+    census: the newest census of live conversations, if there is one.
     """
 
     routes: tuple[RouteFacts, ...]
@@ -157,4 +157,4 @@ class Facts:
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)
     contracts: Mapping[str, Told] = field(default_factory=dict)
-    looked: Census | None = None
+    census: Census | None = None

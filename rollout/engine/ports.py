@@ -109,7 +109,7 @@ class States(Protocol):
         """Return what each version's contract says, or why it cannot be had."""
         ...
 
-    def looked(self, rollout: Rollout) -> Census | None:
+    def census(self, rollout: Rollout) -> Census | None:
         """Return the newest look at conversations, by the contracts in `rollout.status`; begin one if it is time."""
         ...
 

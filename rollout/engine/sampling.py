@@ -1,12 +1,12 @@
-"""One look: counters in, evidence out."""
+"""One sample: counters in, evidence out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from rollout.engine.analysis.counters import REQUESTS, SPEND, Increment, responses_of, take
-from rollout.engine.analysis.evidence import Sight, after_look
+from rollout.engine.analysis.counters import REQUESTS, SPEND, TimedIncrement, responses_of, take
+from rollout.engine.analysis.evidence import Sight, after_sample
 from rollout.engine.analysis.gaps import is_gap
 from rollout.engine.analysis.lifecycle import split_after
 from rollout.engine.analysis.verdict import judge, with_verdicts
@@ -15,7 +15,7 @@ from rollout.engine.facts import Round
 from rollout.engine.routes.drift import wrong_split
 from rollout.engine.start import open_window
 from rollout.engine.transitions import OBSERVED
-from rollout.stats import Look, Reached
+from rollout.stats import Increment, Reached
 
 
 def take_sample(context: PlanContext) -> None:
@@ -27,20 +27,20 @@ def take_sample(context: PlanContext) -> None:
         open_window(context)  # the clock stepped back: how long anything took is unknown
     if _has_nothing_new(context, round_):
         context.update_release(
-            next_sample_at=context.later(context.policy.evidence.look_every_s),
+            next_sample_at=context.later(context.policy.evidence.sample_every_s),
             unready_samples=context.release.unready_samples + 1 if _candidate_down(context) else 0,
         )
         return
     _note_gap(context)
     policy = context.policy
-    ledger, increments = take(context.release.counters, round_, context.now)
+    ledger, timed = take(context.release.counters, round_, context.now)
     elapsed_s = context.since(context.release.sampled_at)
-    looks = {name: increment.look for name, increment in increments.items() if _in_window(context, increment.since)}
-    evidence = after_look(context.release.evidence, policy, _sight(context, increments, elapsed_s))
+    increments = {name: gained.increment for name, gained in timed.items() if _in_window(context, gained.since)}
+    evidence = after_sample(context.release.evidence, policy, _sight(context, timed, elapsed_s))
     split = context.release.split
     if context.release.traffic.applied_at is not None:
         turns = context.spec.conversations.turns
-        split = split_after(split, looks.get(REQUESTS), context.release.traffic.wanted_bp, turns, elapsed_s)
+        split = split_after(split, increments.get(REQUESTS), context.release.traffic.wanted_bp, turns, elapsed_s)
     judgement = judge(policy, evidence, context.thresholds)
     context.update_release(
         counters=ledger,
@@ -50,18 +50,18 @@ def take_sample(context: PlanContext) -> None:
         culprits=judgement.culprits,
         environment=judgement.environment,
         sampled_at=context.now,
-        next_sample_at=context.later(policy.evidence.look_every_s),
-        samples_in_window=context.release.samples_in_window + (1 if looks else 0),
+        next_sample_at=context.later(policy.evidence.sample_every_s),
+        samples_in_window=context.release.samples_in_window + (1 if increments else 0),
         unready_samples=context.release.unready_samples + 1 if _candidate_down(context) else 0,
         traffic=context.release.traffic.model_copy(update={"effective": _effective(split.reached)}),
-        spent=context.release.spent + (increments[SPEND].look.all_c if SPEND in increments else 0.0),
+        spent=context.release.spent + (timed[SPEND].increment.all_c if SPEND in timed else 0.0),
     )
     if wrong_split(context.status) and context.release.traffic.off_since is None and not context.release.undoing:
         context.update_release(traffic=context.release.traffic.model_copy(update={"off_since": context.now}))
     context.record(
         "sample",
-        message=_tell(looks, {kpi.name for kpi in policy.kpis})
-        if looks
+        message=_tell(increments, {kpi.name for kpi in policy.kpis})
+        if increments
         else "nothing counted: the weight was not steady since the last sample",
     )
 
@@ -74,11 +74,11 @@ def _has_nothing_new(context: PlanContext, round_: Round) -> bool:
 
 
 def _note_gap(context: PlanContext) -> None:
-    """After a time in which nobody looked, nothing of it counts as time at this weight, and sampling begins anew.
+    """After a time in which nobody census, nothing of it counts as time at this weight, and sampling begins anew.
 
     What happened meanwhile is counted as evidence all the same: one sample may raise it only so far.
     """
-    release, every_s = context.release, context.policy.evidence.look_every_s
+    release, every_s = context.release, context.policy.evidence.sample_every_s
     unseen_s = context.since(release.sampled_at) - every_s
     if (
         release.sampled_at is None
@@ -91,9 +91,9 @@ def _note_gap(context: PlanContext) -> None:
     context.record("sample", message=f"no sample was taken for {unseen_s + every_s:.0f} s, though one was due")
 
 
-def _sight(context: PlanContext, increments: Mapping[str, Increment], elapsed_s: float) -> Sight:
+def _sight(context: PlanContext, timed: Mapping[str, TimedIncrement], elapsed_s: float) -> Sight:
     """Return what may count: increments that lie wholly in the window; they prove something once they are mature."""
-    counted = {name: increment for name, increment in increments.items() if _in_window(context, increment.since)}
+    counted = {name: gained for name, gained in timed.items() if _in_window(context, gained.since)}
     began = context.release.window_since
     mature = frozenset(
         kpi.name
@@ -103,10 +103,10 @@ def _sight(context: PlanContext, increments: Mapping[str, Increment], elapsed_s:
         and (counted[kpi.name].since - began).total_seconds() >= kpi.matures_s
     )
     return Sight(
-        looks={name: increment.look for name, increment in counted.items()},
+        increments={name: gained.increment for name, gained in counted.items()},
         elapsed_s=elapsed_s,
         responses={
-            kpi.name: counted[responses_of(kpi.name)].look
+            kpi.name: counted[responses_of(kpi.name)].increment
             for kpi in context.policy.kpis
             if responses_of(kpi.name) in counted
         },
@@ -135,10 +135,10 @@ def _candidate_down(context: PlanContext) -> bool:
     return used and bool(ready.get(candidate)) and not ready.get(stable)
 
 
-def _tell(looks: Mapping[str, Look], names: set[str]) -> str:
+def _tell(increments: Mapping[str, Increment], names: set[str]) -> str:
     parts = [
-        f"{name} {look.bad_c:g}/{look.all_c:g} {look.bad_s:g}/{look.all_s:g}"
-        for name, look in looks.items()
+        f"{name} {gained.bad_c:g}/{gained.all_c:g} {gained.bad_s:g}/{gained.all_s:g}"
+        for name, gained in increments.items()
         if name in names
     ]
     return "candidate, stable: " + ", ".join(parts) if parts else "no counter could be read"

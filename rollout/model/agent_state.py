@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints, model_validator
 
 from rollout.model.base import Document, Record
 from rollout.model.units import Count, Duration
@@ -78,7 +78,7 @@ class CompatibilityVerdict(Record):
 
 
 class Census(Record):
-    """A look at live conversations. complete: whether all were counted. waiting: how many wait, by where.
+    """A count of live conversations. complete: whether all were counted. waiting: how many wait, by where.
 
     backward: how many the candidate cannot read or would end, though stable can; forward: the other way round. Counts
     and names of nodes and keys only, never what anybody said.
@@ -106,9 +106,15 @@ class Compatibility(Record):
     verdict: CompatibilityVerdict | None = None
     digests: dict[str, str] = Field(default_factory=dict)
     problem: str = ""
-    looked: Census | None = None
+    census: Census | None = None
     no_return_at: datetime | None = None
     affected: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier(cls, raw: Any) -> Any:
+        """Read what an earlier release wrote: a census was called a look."""
+        return {"census": raw["looked"], **raw} if isinstance(raw, dict) and "looked" in raw else raw
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -134,8 +140,7 @@ class StateGate(Document):
 
     require: full is backward and forward. on_unknown: what cannot be decided blocks, is told (warn), or passes.
     past_no_return: what `worse` does once the candidate has written what stable cannot read. threads: how many of the
-    newest conversations are looked into.
-    every: how often, during the rollout.
+    newest conversations the census looks into. every: how often, during the release.
     """
 
     require: Literal["none", "backward", "forward", "full"] = Field(
@@ -148,9 +153,9 @@ class StateGate(Document):
         default="freeze", description="What follows from harm once the candidate has written what stable cannot read."
     )
     threads: Count = Field(
-        default=200, ge=1, le=1000, description="How many of the newest conversations are looked into."
+        default=200, ge=1, le=1000, description="How many of the newest conversations the census looks into."
     )
     every_s: Duration = Field(
-        default=60.0, alias="every", description="How often they are looked into during a release."
+        default=60.0, alias="every", description="How often live conversations are counted during a release."
     )
     waivers: tuple[Waiver, ...] = Field(default=(), max_length=20, description="Findings that somebody answers for.")

@@ -65,7 +65,7 @@ class Observation:
             calendar=self.gatekeeper.calendar(in_force.gates) if status.is_active else Calendar(),
             checks=self.gatekeeper.checks(rollout, in_force.gates),
             contracts=self._contracts(rollout, both) if status.phase is Phase.PREFLIGHT else {},
-            looked=self.states.looked(rollout) if self.states is not None else None,
+            census=self.states.census(rollout) if self.states is not None else None,
         )
 
     def _route(self, router: Router) -> RouteFacts:

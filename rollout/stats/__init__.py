@@ -1,7 +1,7 @@
 """Anytime-valid statistics for comparing two versions under live traffic: look as often as you like.
 
 Pure Python on the standard library. `twosample` is the kernel for rates, `oddsratio` the one for high rates,
-`onesample` the one against a fixed bound, `means` the one for means of sums; `mixture` turns looks into an e-process;
+`onesample` the one against a fixed bound, `means` the one for means of sums; `mixture` makes increments an e-process;
 `difference` gives the interval of a difference; `dispersion` measures clustering; `share` watches the split and
 `responses` who answers; `combine` joins KPIs; `planning` says how much traffic it takes.
 """
@@ -16,7 +16,7 @@ from rollout.stats.onesample import bound_evidence, scale_odds, upper_bound
 from rollout.stats.planning import promotion_requests
 from rollout.stats.responses import Responses
 from rollout.stats.share import Reached, SampleRatio
-from rollout.stats.twosample import Look, RateMargin, log_e
+from rollout.stats.twosample import Increment, RateMargin, log_e
 
 __all__ = [
     "HARM",
@@ -29,7 +29,7 @@ __all__ = [
     "Difference",
     "Dispersion",
     "Grid",
-    "Look",
+    "Increment",
     "RateMargin",
     "Reached",
     "Responses",

@@ -1,14 +1,14 @@
-"""A confidence sequence for the difference of two rates, p_c - p_s: valid at every look at once.
+"""A confidence sequence for the difference of two rates, p_c - p_s: valid at every time at once.
 
-With ratio 1 the two-sample e-value of a look is exp(a - d b), a = bad_c log s(h_c) + bad_s log s(h_s), b = all_c h_c,
-where d is the difference under test. Over a grid of bets
+With ratio 1 the two-sample e-value of an increment is exp(a - d b),
+a = bad_c log s(h_c) + bad_s log s(h_s), b = all_c h_c, where d is the difference under test. Over a grid of bets
 
     E(d) = sum of prior_R * exp(A_R - d B_R)
 
 is monotone in d, so that every d with E(d) >= 2/miss is refuted and the rest is an interval (duality; Howard, Ramdas,
 McAuliffe & Sekhon 2021). Bets above 1 give the lower end, bets below 1 the upper one. Two sums a bet are all it keeps.
 While the weight is steady it covers the average difference over the candidate's requests: "excess failures per
-request". Over several weights each look counts by its all_c * h_c.
+request". Over several weights each increment counts by its all_c * h_c.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, log
 
-from rollout.stats.twosample import Look, RateMargin, log_e
+from rollout.stats.twosample import Increment, RateMargin, log_e
 
 _UP = (1.1, 1.3, 1.7, 2.5, 5.0, 15.0)
 _DOWN = (0.9, 0.75, 0.55, 0.35, 0.15, 0.03)
@@ -36,11 +36,11 @@ class Difference:
     down_a: tuple[float, ...] = _NONE
     down_b: tuple[float, ...] = _NONE
 
-    def after(self, look: Look, phi: float) -> Difference:
+    def after(self, increment: Increment, phi: float) -> Difference:
         """Return the state after one look; phi as for the two-sample kernel."""
-        if not look.is_comparison:
+        if not increment.is_comparison:
             return self
-        up, down = _sums(look, _UP, phi), _sums(look, _DOWN, phi)
+        up, down = _sums(increment, _UP, phi), _sums(increment, _DOWN, phi)
         return Difference(
             _added(self.up_a, [a for a, _ in up]),
             _added(self.up_b, [b for _, b in up]),
@@ -49,17 +49,17 @@ class Difference:
         )
 
     def interval(self, miss: float) -> tuple[float, float]:
-        """Return (low, high) of p_c - p_s; it misses the truth, at any look ever, with probability at most `miss`."""
+        """Return (low, high) of p_c - p_s; it misses the truth, at any time ever, with probability at most `miss`."""
         bar = log(2.0 / miss)
         low = _edge(lambda d: _log_mixture(self.up_a, self.up_b, d) >= bar, -1.0, 1.0)
         high = _edge(lambda d: _log_mixture(self.down_a, self.down_b, d) >= bar, 1.0, -1.0)
         return low, high
 
 
-def _sums(look: Look, bets: tuple[float, ...], phi: float) -> list[tuple[float, float]]:
-    """Return (a, b) of one look for each bet: with an excess of 1 the log e-value is a - b."""
-    with_none = [log_e(look, bet, _SAME, phi) for bet in bets]
-    with_one = [log_e(look, bet, _UNIT, phi) for bet in bets]
+def _sums(increment: Increment, bets: tuple[float, ...], phi: float) -> list[tuple[float, float]]:
+    """Return (a, b) of one increment for each bet: with an excess of 1 the log e-value is a - b."""
+    with_none = [log_e(increment, bet, _SAME, phi) for bet in bets]
+    with_one = [log_e(increment, bet, _UNIT, phi) for bet in bets]
     return [(none, none - one) for none, one in zip(with_none, with_one, strict=True)]
 
 

@@ -3,9 +3,9 @@
 Retries and bad sessions make failures arrive in clusters; assuming phi = 1 breaks the bound on
 false rollbacks. Two sources, best first:
 
-* `from_history`: the stable version's own past, instance by instance. Given the look's m failures, instance j
+* `from_history`: the stable version's own past, instance by instance. Given an increment's m failures, instance j
   should see m w_j of them, w_j its share of the requests:  phi = sum (x_j - m w_j)^2 / sum m (1 - sum w_j^2).
-* `Dispersion`, on line: the candidate's share of the failures in one block of looks against the block before
+* `Dispersion`, on line: the candidate's share of the failures in one block of increments against the block before
   (successive differences, von Neumann 1941), so that neither a regression nor its onset is taken for noise.
   Shrunk to a prior of 2 that is worth ten blocks, because a rollout begins knowing nothing.
 
@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rollout.stats.twosample import Look
+from rollout.stats.twosample import Increment
 
 PRIOR_PHI = 2.0
 PRIOR_BLOCKS = 10.0
 BLOCK_FAILURES = 5.0
-"""Looks are pooled until a block holds this many failures: below, a cluster and its absence look alike."""
+"""Increments are pooled until a block holds this many failures: below, a cluster and its absence look alike."""
 HISTORY_FAILURES = 50.0
 """With fewer failures in the whole history, phi is unknowable and the prior serves."""
 
@@ -51,11 +51,11 @@ class Dispersion:
         measured = self.excess / self.expected if self.expected > 0 else 0.0
         return max(1.0, (self.blocks * measured + PRIOR_BLOCKS * PRIOR_PHI) / (self.blocks + PRIOR_BLOCKS))
 
-    def after(self, look: Look) -> Dispersion:
-        """Return the state after one more look under the same weight."""
-        if not look.is_comparison:
+    def after(self, increment: Increment) -> Dispersion:
+        """Return the state after one more increment under the same weight."""
+        if not increment.is_comparison:
             return self
-        filling = Block(self.filling.bad_c + look.bad_c, self.filling.bad + look.bad)
+        filling = Block(self.filling.bad_c + increment.bad_c, self.filling.bad + increment.bad)
         if filling.bad < BLOCK_FAILURES:
             return Dispersion(self.excess, self.expected, self.blocks, self.last, filling)
         if self.last is None:
@@ -79,13 +79,13 @@ def _successive_difference(first: Block, second: Block) -> tuple[float, float]:
     return (second.bad_c - expected) ** 2, variance
 
 
-def from_history(looks: Iterable[Sequence[tuple[float, float]]]) -> float:
-    """Return phi from the stable version's past: per look the (failures, requests) of each instance.
+def from_history(increments: Iterable[Sequence[tuple[float, float]]]) -> float:
+    """Return phi from the stable version's past: per increment the (failures, requests) of each instance.
 
     Looks with a single instance or without failures say nothing; too few failures in all give the prior.
     """
     squared = expected = failures = 0.0
-    for instances in looks:
+    for instances in increments:
         trials = sum(all_ for _, all_ in instances)
         bad = sum(bad for bad, _ in instances)
         if trials <= 0 or bad <= 0:

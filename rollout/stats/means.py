@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from math import exp, inf, log, sqrt
 
 from rollout.stats.mixture import Grid
-from rollout.stats.twosample import Look
+from rollout.stats.twosample import Increment
 
 BATCH = 30.0
 """Fewer outcomes than this in either arm are not compared yet: heavy tails need company."""
@@ -51,19 +51,19 @@ class Batches:
     difference of means, which later batches are measured by. mean, m2: of the batches' log ratios of means (Welford).
     """
 
-    pending: Look = Look(0.0, 0.0, 0.0, 0.0)
+    pending: Increment = Increment(0.0, 0.0, 0.0, 0.0)
     count: int = 0
     scale: float = 0.0
     mean: float = 0.0
     m2: float = 0.0
 
-    def after(self, look: Look) -> tuple[Batches, Look | None]:
-        """Return the state after one look, and the batch that it completed, if it did. `bad` holds sums."""
-        pending = Look(
-            self.pending.bad_c + look.bad_c,
-            self.pending.all_c + look.all_c,
-            self.pending.bad_s + look.bad_s,
-            self.pending.all_s + look.all_s,
+    def after(self, increment: Increment) -> tuple[Batches, Increment | None]:
+        """Return the state after one increment, and the batch that it completed, if it did. `bad` holds sums."""
+        pending = Increment(
+            self.pending.bad_c + increment.bad_c,
+            self.pending.all_c + increment.all_c,
+            self.pending.bad_s + increment.bad_s,
+            self.pending.all_s + increment.all_s,
         )
         if min(pending.all_c, pending.all_s) < BATCH or min(pending.bad_c, pending.bad_s) <= 0:
             return replace(self, pending=pending), None
@@ -75,13 +75,13 @@ class Batches:
         mean = self.mean + (relative - self.mean) / count
         m2 = self.m2 + (relative - self.mean) * (relative - mean)
         scale = self.scale + (square - self.scale) / min(count, SCALE_MEMORY)
-        return Batches(Look(0.0, 0.0, 0.0, 0.0), count, scale, mean, m2), pending
+        return Batches(Increment(0.0, 0.0, 0.0, 0.0), count, scale, mean, m2), pending
 
     def interrupted(self) -> Batches:
         """Return the state at a change of weight: what was gathered at the old one is not compared."""
-        return replace(self, pending=Look(0.0, 0.0, 0.0, 0.0))
+        return replace(self, pending=Increment(0.0, 0.0, 0.0, 0.0))
 
-    def log_es(self, batch: Look, ratio: float, grid: Grid) -> list[float]:
+    def log_es(self, batch: Increment, ratio: float, grid: Grid) -> list[float]:
         """Return a batch's log e-values, measured by the batches *before* it; zeros for the first few."""
         if self.count < SCALE_FROM or self.scale <= 0.0:
             return [0.0] * len(grid.bets)
@@ -101,7 +101,7 @@ class Batches:
         return exp(self.mean - width) - 1.0, exp(min(self.mean + width, _LOG_MAX)) - 1.0
 
 
-def _difference(batch: Look, ratio: float) -> float:
+def _difference(batch: Increment, ratio: float) -> float:
     """Return the weighted difference of means; the weight evens out batches of unequal size."""
     mean_c, mean_s = batch.bad_c / batch.all_c, batch.bad_s / batch.all_s
     weight = sqrt(batch.all_c * batch.all_s / (batch.all_s + ratio * ratio * batch.all_c))

@@ -1,7 +1,7 @@
-"""An e-process: evidence over many looks, as the wealth of a gambler who bets against the null hypothesis.
+"""An e-process: evidence over many increments, as the wealth of a gambler who bets against the null hypothesis.
 
 The wealth is spread over a grid of bets (an average of e-processes is an e-process) and, with restarts, over
-start times: 70 % is bet from the first look, the rest is kept as cash and released as cash(t) = 0.3 tau / (t + tau),
+start times: 70 % is bet at once, the rest is kept as cash and released as cash(t) = 0.3 tau / (t + tau),
 
     S_R <- (S_R + released * prior_R) * e_R          E = cash + sum of S_R
 
@@ -9,7 +9,7 @@ so that a regression which begins late is still found. This is the recursion of 
 Rinaldo, NEJSDS 2024), kept a proper e-process because the start weights sum to one.
 
 By Ville's inequality P(E ever reaches 1/alpha) <= alpha under the null, however often and however long one looks.
-One look may take E to at most five times max(E, 1); the surplus is thrown away, which keeps E an e-process and
+One increment may take E to at most five times max(E, 1); the surplus is thrown away, which keeps E an e-process and
 makes one misaligned scrape harmless.
 """
 
@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
 
-from rollout.stats.twosample import Look, RateMargin, log_e
+from rollout.stats.twosample import Increment, RateMargin, log_e
 
 RAISE_PER_LOOK = 5.0
-"""One look may multiply the evidence at most by this."""
+"""One increment may multiply the evidence at most by this."""
 
 RESTART_SHARE = 0.3
 RESTART_TAU_S = 3600.0
@@ -67,8 +67,8 @@ ODDS_PROOF = Grid(bets=tuple(1.0 / bet for bet in ODDS_HARM.bets), prior=ODDS_HA
 class Wealth:
     """The state of one e-process: about ten floats, small enough for a resource's status.
 
-    stakes: wealth on each bet of the grid. cash: not yet bet. age_s: seconds since the first look. cut: whether the
-    last look would have raised it further than one look may.
+    stakes: wealth on each bet of the grid. cash: not yet bet. age_s: seconds since the first one. cut: whether the
+    last increment would have raised it further than one increment may.
     """
 
     stakes: tuple[float, ...]
@@ -82,10 +82,10 @@ class Wealth:
         return self.cash + sum(self.stakes)
 
     def after(self, grid: Grid, log_es: Sequence[float], elapsed_s: float) -> Wealth:
-        """Return the wealth after one look.
+        """Return the wealth after one increment.
 
         grid: the one it was opened with. log_es: the look's log e-value for each bet of it.
-        elapsed_s: seconds since the look before.
+        elapsed_s: seconds since the increment before.
         """
         before = self.e_value
         age_s = self.age_s + max(0.0, elapsed_s)
@@ -111,6 +111,6 @@ def start(grid: Grid, *, restarts: bool) -> Wealth:
     return Wealth(tuple((1.0 - cash) * share for share in grid.prior), cash)
 
 
-def rate_evidence(look: Look, grid: Grid, margin: RateMargin, phi: float) -> list[float]:
+def rate_evidence(increment: Increment, grid: Grid, margin: RateMargin, phi: float) -> list[float]:
     """Return the look's log e-values over a grid, by the two-sample kernel."""
-    return [log_e(look, bet, margin, phi) for bet in grid.bets]
+    return [log_e(increment, bet, margin, phi) for bet in grid.bets]

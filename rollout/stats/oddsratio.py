@@ -1,6 +1,6 @@
 """The hypergeometric kernel, for failure rates above about 20 % (task success of an agent, judged answers).
 
-Given the look's trials and its total of m failures, the candidate's share x of them is Fisher-noncentral
+Given an increment's trials and its total of m failures, the candidate's share x of them is Fisher-noncentral
 hypergeometric with the odds ratio psi of the two versions, whatever their common rate is:
 
     P(x) = C(n_c, x) C(n_s, m - x) psi^x / Z(psi)          Z(psi) = sum over x of C(n_c, x) C(n_s, m - x) psi^x
@@ -18,21 +18,21 @@ from __future__ import annotations
 from math import lgamma, log
 
 from rollout.stats.mixture import Grid
-from rollout.stats.twosample import Look
+from rollout.stats.twosample import Increment
 
 _NEGLIGIBLE = 1e-18
 """Terms this small beside the largest do not change a double's sum."""
 
 
-def odds_evidence(look: Look, grid: Grid, ratio: float, phi: float) -> list[float]:
+def odds_evidence(increment: Increment, grid: Grid, ratio: float, phi: float) -> list[float]:
     """Return the look's log e-values over a grid of bets against an odds ratio of at most (least) `ratio`.
 
     Counts are rounded to whole numbers; failures beyond the trials are the caller's error.
     """
-    all_c, all_s = round(look.all_c), round(look.all_s)
-    bad_c, failures = round(look.bad_c), round(look.bad_c) + round(look.bad_s)
+    all_c, all_s = round(increment.all_c), round(increment.all_s)
+    bad_c, failures = round(increment.bad_c), round(increment.bad_c) + round(increment.bad_s)
     if bad_c > all_c or failures - bad_c > all_s:
-        raise ValueError(f"more failures than trials in {look}")
+        raise ValueError(f"more failures than trials in {increment}")
     if all_c == 0 or all_s == 0 or failures == 0:
         return [0.0] * len(grid.bets)
     null = log_normaliser(all_c, all_s, failures, ratio)

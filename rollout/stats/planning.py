@@ -14,7 +14,7 @@ from __future__ import annotations
 from math import inf, log
 
 from rollout.stats.mixture import PROOF
-from rollout.stats.twosample import Look, RateMargin, log_e
+from rollout.stats.twosample import Increment, RateMargin, log_e
 
 
 def promotion_requests(rate: float, margin: RateMargin, share: float, miss: float, phi: float = 1.0) -> float:
@@ -26,7 +26,7 @@ def promotion_requests(rate: float, margin: RateMargin, share: float, miss: floa
     if not 0.0 < share < 1.0:
         return inf
     others = (1.0 - share) / share
-    expected = Look(bad_c=rate, all_c=1.0, bad_s=rate * others, all_s=others)
+    expected = Increment(bad_c=rate, all_c=1.0, bad_s=rate * others, all_s=others)
     needed = inf
     for bet, prior in zip(PROOF.bets, PROOF.prior, strict=True):
         gain = log_e(expected, bet, margin, phi)

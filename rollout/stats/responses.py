@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollout.stats.mixture import HARM, Wealth, rate_evidence, start
-from rollout.stats.twosample import Look, RateMargin
+from rollout.stats.twosample import Increment, RateMargin
 
 TOLERANCE = RateMargin(1.25)
 """One version's users may respond this much more often than the other's."""
@@ -29,7 +29,7 @@ class Responses:
 
     more: Wealth = start(HARM, restarts=True)
     fewer: Wealth = start(HARM, restarts=True)
-    total: Look = Look(0.0, 0.0, 0.0, 0.0)
+    total: Increment = Increment(0.0, 0.0, 0.0, 0.0)
 
     @property
     def e_value(self) -> float:
@@ -44,17 +44,17 @@ class Responses:
     def differ(self) -> bool:
         return self.e_value >= DIFFER
 
-    def after(self, look: Look, phi: float, elapsed_s: float) -> Responses:
-        """Return the state after a look: `bad` counts the outcomes given, `all` what they could be given for."""
-        mirrored = Look(look.bad_s, look.all_s, look.bad_c, look.all_c)
-        total = Look(
-            self.total.bad_c + look.bad_c,
-            self.total.all_c + look.all_c,
-            self.total.bad_s + look.bad_s,
-            self.total.all_s + look.all_s,
+    def after(self, increment: Increment, phi: float, elapsed_s: float) -> Responses:
+        """Return the state after a increment: `bad` counts the outcomes given, `all` what they could be given for."""
+        mirrored = Increment(increment.bad_s, increment.all_s, increment.bad_c, increment.all_c)
+        total = Increment(
+            self.total.bad_c + increment.bad_c,
+            self.total.all_c + increment.all_c,
+            self.total.bad_s + increment.bad_s,
+            self.total.all_s + increment.all_s,
         )
         return Responses(
-            self.more.after(HARM, rate_evidence(look, HARM, TOLERANCE, phi), elapsed_s),
+            self.more.after(HARM, rate_evidence(increment, HARM, TOLERANCE, phi), elapsed_s),
             self.fewer.after(HARM, rate_evidence(mirrored, HARM, TOLERANCE, phi), elapsed_s),
             total,
         )

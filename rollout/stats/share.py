@@ -3,7 +3,7 @@
 `SampleRatio`: does the observed share of requests contradict the wanted one (sample-ratio mismatch)? Given n requests,
 the candidate's count is binomial with the wanted share w; the odds are multiplied by R, mixed over R on both sides of a
 tolerance band. Lindon & Malek (NeurIPS 2022) with a grid in place of the Dirichlet mixture, so that w may change at
-any look. It never rolls back: it blocks advance and promotion.
+any increment. It never rolls back: it blocks advance and promotion.
 
 `Reached`: has the share *arrived*? Two e-values refute "at most half of what was asked" and "at least double".
 
@@ -43,7 +43,7 @@ class SampleRatio:
         return self.wealth.e_value >= MISMATCH
 
     def after(self, share: float, candidate: float, everyone: float, turns: float, elapsed_s: float) -> SampleRatio:
-        """Return the state after a look with `candidate` of `everyone`'s requests where `share` was wanted."""
+        """Return the state after an increment with `candidate` of `everyone`'s requests where `share` was wanted."""
         if everyone <= 0 or not 0.0 < share < 1.0:
             return self
         logs = []
@@ -81,7 +81,7 @@ class Reached:
         return min(self.above, self.below) <= -log(MISMATCH)
 
     def after(self, share: float, candidate: float, everyone: float, turns: float) -> Reached:
-        """Return the state after a look with `candidate` of `everyone`'s requests where `share` was wanted."""
+        """Return the state after an increment with `candidate` of `everyone`'s requests where `share` was wanted."""
         if everyone <= 0 or share <= 0.0:
             return self
         wanted = min(share, _ALMOST_ALL)

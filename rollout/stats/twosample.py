@@ -1,12 +1,12 @@
 """The two-sample kernel: one look's evidence that candidate and stable differ by more than a margin.
 
-A look is the *increment* of the counters over one polling interval: `bad_c` failures in `all_c` requests
+An *increment* is what the counters gained since the sample before: `bad_c` failures in `all_c` requests
 of the candidate, `bad_s` in `all_s` of the stable version. The null hypothesis is
 
     p_c <= ratio * p_s + excess        (harm direction, bets R > 1)
     p_c >= ratio * p_s + excess        (non-inferiority, bets R < 1)
 
-with p_s unknown and free to change from look to look, so whatever hits both versions cancels. For a bet R
+with p_s unknown and free to change from increment to increment, so whatever hits both versions cancels. For a bet R
 and a dispersion phi (variance over mean of a count; J = (phi + 1) / 2 is a cluster's mean size):
 
     D   = R * ratio * all_c + all_s
@@ -15,7 +15,7 @@ and a dispersion phi (variance over mean of a count; J = (phi + 1) / 2 is a clus
     e   = s(h_c)^bad_c * s(h_s)^bad_s * exp(-excess * all_c * h_c)
 
 E[e] <= 1 under the null, for independent (not identical) trials, for Poisson counts and for geometric clusters
-of mean at most J, because E[s(h)^x] <= exp(n p h) and all_s h_s = -ratio * all_c * h_c. Only the look's average
+of mean at most J, because E[s(h)^x] <= exp(n p h) and all_s h_s = -ratio * all_c * h_c. Only the increment's average
 rates must satisfy the null.
 
 For phi = 1 and excess = 0 this is the conditional binomial likelihood ratio of Lindon & Malek, "Anytime-valid
@@ -33,8 +33,8 @@ COUNT_MIN, COUNT_MAX = 1e-9, 1e15
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Increments of one look: failures and trials of the candidate (c) and of the stable version (s).
+class Increment:
+    """Increments of one increment: failures and trials of the candidate (c) and of the stable version (s).
 
     What is no count (negative, not a number, smaller than any outcome) counts as none.
     """
@@ -57,7 +57,7 @@ class Look:
 
     @property
     def is_comparison(self) -> bool:
-        """Whether both versions were used: otherwise the look says nothing about their difference."""
+        """Whether both versions were used: otherwise the increment says nothing about their difference."""
         return self.all_c > 0 and self.all_s > 0
 
 
@@ -69,18 +69,20 @@ class RateMargin:
     excess: float = 0.0
 
 
-def log_e(look: Look, bet: float, margin: RateMargin, phi: float) -> float:
+def log_e(increment: Increment, bet: float, margin: RateMargin, phi: float) -> float:
     """Return the natural logarithm of one look's e-value for one bet.
 
     bet: the rate ratio bet on, above 1 for harm, below 1 for non-inferiority.
-    phi: dispersion, at least 1, fixed before the look. Too large costs only speed.
+    phi: dispersion, at least 1, fixed before the increment. Too large costs only speed.
     """
-    if not look.is_comparison:
+    if not increment.is_comparison:
         return 0.0
-    spread = phi * (bet * margin.ratio * look.all_c + look.all_s)
-    h_c = (bet - 1.0) * look.all_s / spread
-    h_s = (1.0 - bet) * margin.ratio * look.all_c / spread
-    return look.bad_c * _log_s(h_c, phi) + look.bad_s * _log_s(h_s, phi) - margin.excess * look.all_c * h_c
+    spread = phi * (bet * margin.ratio * increment.all_c + increment.all_s)
+    h_c = (bet - 1.0) * increment.all_s / spread
+    h_s = (1.0 - bet) * margin.ratio * increment.all_c / spread
+    return (
+        increment.bad_c * _log_s(h_c, phi) + increment.bad_s * _log_s(h_s, phi) - margin.excess * increment.all_c * h_c
+    )
 
 
 def _log_s(h: float, phi: float) -> float:

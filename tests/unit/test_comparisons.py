@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from rollout.stats import MEANS_HARM, MEANS_PROOF, Batches, Difference, Look, Responses, start
+from rollout.stats import MEANS_HARM, MEANS_PROOF, Batches, Difference, Increment, Responses, start
 
 
 def binomial(chance: random.Random, n: int, p: float) -> int:
@@ -20,7 +20,7 @@ def compared(
     """The interval after every fifth look."""
     chance, state, seen = random.Random(seed), Difference(), []
     for look in range(looks):
-        state = state.after(Look(binomial(chance, all_c, p_c), all_c, binomial(chance, all_s, p_s), all_s), 1.0)
+        state = state.after(Increment(binomial(chance, all_c, p_c), all_c, binomial(chance, all_s, p_s), all_s), 1.0)
         if look % 5 == 4:
             seen.append(state.interval(0.05))
     return seen
@@ -41,14 +41,14 @@ def test_the_interval_narrows_with_what_was_seen_and_finds_a_difference():
 
 def test_the_interval_of_nothing_is_everything():
     assert Difference().interval(0.05) == (-1.0, 1.0)
-    assert Difference().after(Look(0, 0, 3, 50), 1.0) == Difference(), "one version alone is no comparison"
+    assert Difference().after(Increment(0, 0, 3, 50), 1.0) == Difference(), "one version alone is no comparison"
 
 
 def test_drift_that_hits_both_versions_does_not_move_the_interval_off_zero():
     chance, state = random.Random(3), Difference()
     for look in range(200):
         p = 0.02 * (1 + 2 * look / 200)
-        state = state.after(Look(binomial(chance, 40, p), 40, binomial(chance, 40, p), 40), 1.0)
+        state = state.after(Increment(binomial(chance, 40, p), 40, binomial(chance, 40, p), 40), 1.0)
     low, high = state.interval(0.05)
     assert low < 0 < high and high - low < 0.05
 
@@ -64,7 +64,7 @@ def judged(effect: float, seed: int, looks: int = 120, ratio: float = 1.1, proof
     harm, proof = start(MEANS_HARM, restarts=True), start(MEANS_PROOF, restarts=False)
     for look in range(looks):
         price = 1 + look / looks  # dearer for both alike
-        seen = Look(costs(chance, 20, price * effect), 20, costs(chance, 20, price), 20)
+        seen = Increment(costs(chance, 20, price * effect), 20, costs(chance, 20, price), 20)
         before = state
         state, batch = state.after(seen)
         if batch is not None:
@@ -96,18 +96,18 @@ def test_the_interval_of_a_ratio_of_means_covers_it_and_waits_for_ten_batches():
 
 
 def test_a_batch_waits_for_enough_outcomes_of_both_and_forgets_at_a_change_of_weight():
-    state, batch = Batches().after(Look(100.0, 29, 500.0, 300))
+    state, batch = Batches().after(Increment(100.0, 29, 500.0, 300))
     assert batch is None
-    _, batch = state.after(Look(5.0, 1, 0.0, 0))
-    assert batch == Look(105.0, 30, 500.0, 300)
-    assert state.interrupted().pending == Look(0.0, 0.0, 0.0, 0.0)
+    _, batch = state.after(Increment(5.0, 1, 0.0, 0))
+    assert batch == Increment(105.0, 30, 500.0, 300)
+    assert state.interrupted().pending == Increment(0.0, 0.0, 0.0, 0.0)
     assert Batches().log_es(batch, 1.1, MEANS_HARM) == [0.0] * 6, "the first batch only sets the scale"
 
 
 def responses(share_c: float, share_s: float, seed: int) -> Responses:
     chance, state = random.Random(seed), Responses()
     for _ in range(120):
-        state = state.after(Look(binomial(chance, 30, share_c), 30, binomial(chance, 90, share_s), 90), 2.0, 60.0)
+        state = state.after(Increment(binomial(chance, 30, share_c), 30, binomial(chance, 90, share_s), 90), 2.0, 60.0)
     return state
 
 
@@ -125,7 +125,7 @@ def test_one_outlier_neither_proves_nor_destroys_anything():
     chance, state, proof = random.Random(5), Batches(), start(MEANS_PROOF, restarts=False)
     for look in range(120):
         spike = 1000.0 if look == 20 else 0.0
-        seen = Look(costs(chance, 40, 1.0) + spike, 40, costs(chance, 40, 1.0), 40)
+        seen = Increment(costs(chance, 40, 1.0) + spike, 40, costs(chance, 40, 1.0), 40)
         before = state
         state, batch = state.after(seen)
         assert batch is not None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollout.model.status.vocabulary import Phase, Reason
-from rollout.stats import HARM, PROOF, Look, RateMargin, rate_evidence, start
+from rollout.stats import HARM, PROOF, Increment, RateMargin, rate_evidence, start
 from tests.world import Behaviour, World, policy
 
 STEPS = {"steps": [{"weight": "10%", "for": "2m"}, {"weight": "50%", "for": "2m"}], "bake": {"for": "1m"}}
@@ -54,11 +54,11 @@ def test_a_candidate_that_fails_in_a_gap_is_rolled_back_and_passes_nothing():
 
 
 def test_no_step_is_passed_on_a_sample_that_says_more_of_harm_than_one_may():
-    look = Look(50.0, 100.0, 5.0, 500.0)
+    look = Increment(50.0, 100.0, 5.0, 500.0)
     before = start(HARM, restarts=True)
     after = before.after(HARM, rate_evidence(look, HARM, RateMargin(), 1.0), 10.0)
     assert after.cut and after.e_value == pytest.approx(5.0)
-    calm = after.after(HARM, rate_evidence(Look(1.0, 100.0, 5.0, 500.0), HARM, RateMargin(), 1.0), 10.0)
+    calm = after.after(HARM, rate_evidence(Increment(1.0, 100.0, 5.0, 500.0), HARM, RateMargin(), 1.0), 10.0)
     assert not calm.cut
 
 
@@ -101,12 +101,12 @@ def test_a_sample_counts_from_when_it_was_taken_not_from_when_it_was_read():
 
 @given(*(st.floats(min_value=0.0, allow_nan=False, allow_infinity=True) for _ in range(4)))
 def test_no_count_breaks_the_statistics(bad_c, all_c, bad_s, all_s):
-    look = Look(bad_c, all_c, bad_s, all_s)
+    look = Increment(bad_c, all_c, bad_s, all_s)
     for grid in (HARM, PROOF):
         wealth = start(grid, restarts=True).after(grid, rate_evidence(look, grid, RateMargin(1.1, 0.01), 2.0), 1.0)
         assert wealth.e_value >= 0.0
 
 
 def test_a_count_that_is_smaller_than_any_outcome_is_none():
-    assert Look(0.0, 5e-324, 0.0, 5e-324) == Look(0.0, 0.0, 0.0, 0.0)
-    assert Look(-1.0, float("nan"), 1.0, 2.0) == Look(0.0, 0.0, 1.0, 2.0)
+    assert Increment(0.0, 5e-324, 0.0, 5e-324) == Increment(0.0, 0.0, 0.0, 0.0)
+    assert Increment(-1.0, float("nan"), 1.0, 2.0) == Increment(0.0, 0.0, 1.0, 2.0)

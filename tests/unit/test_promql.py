@@ -77,15 +77,15 @@ def test_what_happened_between_two_looks_is_counted_series_by_series(server):
     tasks(server, "v1", 10, 1, pod="a")
     tasks(server, "v2", 7, 2, pod="c")  # born since: counts from 0
     ledger, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
-    look = found["tasks"].look
+    look = found["tasks"].increment
     assert (look.bad_s, look.all_s, look.bad_c, look.all_c) == (1, 10, 2, 7)
     server.series.clear()
     tasks(server, "v1", 4, 1, pod="a")  # began anew: the whole value is new
     tasks(server, "v2", 7, 2, pod="c")
     ledger, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
-    assert found["tasks"].look.all_s == 0, "a reading that fell may be an older one"
+    assert found["tasks"].increment.all_s == 0, "a reading that fell may be an older one"
     _, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
-    assert (found["tasks"].look.bad_s, found["tasks"].look.all_s, found["tasks"].look.all_c) == (1, 4, 0)
+    assert (found["tasks"].increment.bad_s, found["tasks"].increment.all_s, found["tasks"].increment.all_c) == (1, 4, 0)
 
 
 def fakes_now():
@@ -400,7 +400,7 @@ def test_two_replicas_that_take_turns_invent_no_outcomes(server):
         time.sleep(0.03)
         over._client._shared.clear()
         ledger, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
-        total += found["tasks"].look.all_s if "tasks" in found else 0.0
+        total += found["tasks"].increment.all_s if "tasks" in found else 0.0
     assert total == (100_000 + 10_000) - (100_000 - 2000)
 
 
@@ -448,8 +448,8 @@ def test_what_lags_is_held_and_what_began_anew_is_counted_once_it_is_sure(case):
         counters = Counters(bad={"p|f": failed} if failed else {}, total={"p|s": started})
         kpi = KpiReading(stable=counters, candidate=Counters(bad={}, total={"q|s": 1}))
         ledger, found = take(ledger, Round({"tasks": kpi}, KpiReading(), lagging=True), fakes_now())
-        bad += found["tasks"].look.bad_s if "tasks" in found else 0.0
-        every += found["tasks"].look.all_s if "tasks" in found else 0.0
+        bad += found["tasks"].increment.bad_s if "tasks" in found else 0.0
+        every += found["tasks"].increment.all_s if "tasks" in found else 0.0
     assert (bad, every) == expected
 
 

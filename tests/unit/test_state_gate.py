@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from rollout.engine.conditions import view
+from rollout.engine.conditions import conditions_of
 from rollout.engine.facts import Told
 from rollout.model.agent_state import Census
 from rollout.model.status.vocabulary import Phase, Reason, Result
@@ -238,7 +238,7 @@ def test_the_point_of_no_return_is_told_with_how_many_it_concerns():
     assert state.no_return_at is not None and state.affected == 7
     told = [each.message for each in found.records.decisions if "point of no return" in each.message]
     assert len(told) == 1 and "7 conversations" in told[0]
-    conditions = view(found.status, "v2", (), generation=1, now=found.clock.at).conditions
+    conditions = conditions_of(found.status, "v2", (), generation=1, now=found.clock.at)
     compatible = next(each for each in conditions if each.type == "StateCompatible")
     assert compatible.status == "False" and "7 conversations" in compatible.message
 

@@ -223,7 +223,7 @@ def under_way(path, old=CONTRACT, new=OTHER):
 def test_live_conversations_are_counted_in_both_directions_and_never_named(tmp_path):
     stored(tmp_path / "threads", "approve", "approve", "confirm")
     found = keeper()
-    looked = until(lambda: found.looked(under_way(tmp_path / "threads")))
+    looked = until(lambda: found.census(under_way(tmp_path / "threads")))
     assert (looked.threads, looked.complete, looked.waiting) == (3, True, {"approve": 2, "confirm": 1})
     assert (looked.backward, looked.backward_reasons) == (2, {"node approve": 2})
     assert (looked.forward, looked.forward_reasons) == (1, {"node confirm": 1})
@@ -233,21 +233,21 @@ def test_live_conversations_are_counted_in_both_directions_and_never_named(tmp_p
 def test_a_look_by_other_contracts_is_no_answer(tmp_path):
     stored(tmp_path / "threads", "approve")
     found = keeper()
-    until(lambda: found.looked(under_way(tmp_path / "threads")))
-    assert found.looked(under_way(tmp_path / "threads", new=CONTRACT)) is None
-    assert until(lambda: found.looked(under_way(tmp_path / "threads", new=CONTRACT))).backward == 0
+    until(lambda: found.census(under_way(tmp_path / "threads")))
+    assert found.census(under_way(tmp_path / "threads", new=CONTRACT)) is None
+    assert until(lambda: found.census(under_way(tmp_path / "threads", new=CONTRACT))).backward == 0
 
 
 def test_a_store_that_cannot_be_reached_is_a_problem_of_the_look(tmp_path):
     found = keeper()
-    assert "does not exist" in until(lambda: found.looked(under_way(tmp_path / "none"))).problem
+    assert "does not exist" in until(lambda: found.census(under_way(tmp_path / "none"))).problem
 
 
 def test_a_contract_that_was_too_large_to_be_kept_is_a_problem_of_the_look(tmp_path):
-    assert "too large" in keeper().looked(under_way(tmp_path / "none", old="")).problem
+    assert "too large" in keeper().census(under_way(tmp_path / "none", old="")).problem
 
 
 def test_without_a_store_or_without_contracts_nothing_is_looked_at(tmp_path):
     bare = under_way(tmp_path / "threads")
-    assert keeper().looked(Rollout(bare.metadata, spec("v2", policy()), bare.status)) is None
-    assert keeper().looked(Rollout(bare.metadata, bare.spec, Status(stable_version="v1"))) is None
+    assert keeper().census(Rollout(bare.metadata, spec("v2", policy()), bare.status)) is None
+    assert keeper().census(Rollout(bare.metadata, bare.spec, Status(stable_version="v1"))) is None

@@ -11,7 +11,7 @@ from rollout.stats import (
     HARM,
     PROOF,
     Dispersion,
-    Look,
+    Increment,
     RateMargin,
     Reached,
     SampleRatio,
@@ -39,7 +39,7 @@ def binomial(n: int, p: float) -> list[float]:
 def looks(all_c: int, all_s: int, p_c: float, p_s: float):
     """Every outcome of one look with its probability."""
     for (bad_c, a), (bad_s, b) in itertools.product(enumerate(binomial(all_c, p_c)), enumerate(binomial(all_s, p_s))):
-        yield a * b, Look(bad_c, all_c, bad_s, all_s)
+        yield a * b, Increment(bad_c, all_c, bad_s, all_s)
 
 
 MARGINS = [RateMargin(1, 0), RateMargin(1.1, 0.0005), RateMargin(1.5, 0.05), RateMargin(1, 0.2)]
@@ -73,10 +73,10 @@ def test_the_two_sample_e_value_grows_when_the_null_is_wrong():
 def test_the_kernel_is_exact_for_geometric_clusters_of_its_dispersion(phi):
     """Clusters ~ Poisson, sizes geometric with mean J = (phi + 1) / 2: E[s^x] is known in closed form."""
     size = (phi + 1) / 2
-    look = Look(0, 40, 0, 60)
+    look = Increment(0, 40, 0, 60)
     for bet, p in itertools.product(HARM.bets + PROOF.bets, (0.01, 0.1)):
-        log_s_c = log_e(Look(1, 40, 0, 60), bet, RateMargin(), phi) - log_e(look, bet, RateMargin(), phi)
-        log_s_s = log_e(Look(0, 40, 1, 60), bet, RateMargin(), phi) - log_e(look, bet, RateMargin(), phi)
+        log_s_c = log_e(Increment(1, 40, 0, 60), bet, RateMargin(), phi) - log_e(look, bet, RateMargin(), phi)
+        log_s_s = log_e(Increment(0, 40, 1, 60), bet, RateMargin(), phi) - log_e(look, bet, RateMargin(), phi)
         total = 0.0
         for all_, log_s in ((40, log_s_c), (60, log_s_s)):
             s = exp(log_s)
@@ -116,13 +116,13 @@ def test_the_normaliser_agrees_with_the_plain_sum(all_c, all_s, data):
 
 
 def test_the_odds_ratio_kernel_bears_large_counts():
-    found = odds_evidence(Look(4_000_000, 10_000_000, 4_000_000, 10_000_000), HARM, 1.0, 1.0)
+    found = odds_evidence(Increment(4_000_000, 10_000_000, 4_000_000, 10_000_000), HARM, 1.0, 1.0)
     assert all(isfinite(each) and each < 0 for each in found)
 
 
 def test_the_odds_ratio_kernel_refuses_more_failures_than_trials():
     with pytest.raises(ValueError, match="more failures"):
-        odds_evidence(Look(5, 3, 0, 3), HARM, 1.0, 1.0)
+        odds_evidence(Increment(5, 3, 0, 3), HARM, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("bound", [0.01, 0.2, 0.5])
@@ -176,7 +176,7 @@ def test_wealth_keeps_its_mean_under_any_look_and_is_capped():
 
 
 def test_one_look_however_extreme_can_never_roll_back_alone():
-    look = Look(10_000_000, 10_000_000, 0, 10_000_000)
+    look = Increment(10_000_000, 10_000_000, 0, 10_000_000)
     wealth = start(HARM, restarts=True).after(HARM, rate_evidence(look, HARM, RateMargin(), 1.0), 60.0)
     assert wealth.e_value == pytest.approx(5.0)
 
@@ -191,7 +191,7 @@ def test_one_look_however_extreme_can_never_roll_back_alone():
 def test_evidence_stays_finite_and_positive_whatever_is_counted(rows, phi):
     harm, proof, dispersion = start(HARM, restarts=True), start(PROOF, restarts=False), Dispersion()
     for bad_c, all_c, bad_s, all_s, elapsed_s in rows:
-        look = Look(bad_c, all_c, bad_s, all_s)
+        look = Increment(bad_c, all_c, bad_s, all_s)
         harm = harm.after(HARM, rate_evidence(look, HARM, RateMargin(1.1, 0.001), phi), elapsed_s)
         proof = proof.after(PROOF, rate_evidence(look, PROOF, RateMargin(1.5, 0.01), phi), elapsed_s)
         dispersion = dispersion.after(look)
@@ -204,9 +204,9 @@ def test_a_regression_that_begins_late_is_found_sooner_with_restarts():
     def looks_until_alarm(*, restarts: bool) -> int:
         wealth, count = start(HARM, restarts=restarts), 0
         for _ in range(300):
-            wealth = wealth.after(HARM, rate_evidence(Look(2, 100, 8, 400), HARM, RateMargin(), 1.0), 60.0)
+            wealth = wealth.after(HARM, rate_evidence(Increment(2, 100, 8, 400), HARM, RateMargin(), 1.0), 60.0)
         while wealth.e_value < 20:
-            wealth = wealth.after(HARM, rate_evidence(Look(6, 100, 8, 400), HARM, RateMargin(), 1.0), 60.0)
+            wealth = wealth.after(HARM, rate_evidence(Increment(6, 100, 8, 400), HARM, RateMargin(), 1.0), 60.0)
             count += 1
         return count
 
@@ -216,13 +216,13 @@ def test_a_regression_that_begins_late_is_found_sooner_with_restarts():
 def test_what_happens_to_both_versions_alike_gives_no_evidence():
     wealth = start(HARM, restarts=True)
     for rate in (0.01, 0.1, 0.5, 0.02, 0.3):
-        look = Look(rate * 100, 100, rate * 900, 900)
+        look = Increment(rate * 100, 100, rate * 900, 900)
         wealth = wealth.after(HARM, rate_evidence(look, HARM, RateMargin(), 1.0), 60.0)
         assert wealth.e_value < 1.05
 
 
 def test_a_look_of_one_version_alone_says_nothing():
-    for look in (Look(5, 10, 0, 0), Look(0, 0, 5, 10)):
+    for look in (Increment(5, 10, 0, 0), Increment(0, 0, 5, 10)):
         assert rate_evidence(look, HARM, RateMargin(), 1.0) == [0.0] * 9
         assert odds_evidence(look, HARM, 1.0, 1.0) == [0.0] * 9
 
@@ -245,8 +245,8 @@ def test_dispersion_learns_clusters_and_forgets_nothing_of_the_prior_at_once():
     calm, wild = Dispersion(), Dispersion()
     assert calm.phi == 2.0
     for _ in range(400):
-        calm = calm.after(Look(poisson(20), 1000, poisson(20), 1000))
-        wild = wild.after(Look(clustered(20, 4), 1000, clustered(20, 4), 1000))
+        calm = calm.after(Increment(poisson(20), 1000, poisson(20), 1000))
+        wild = wild.after(Increment(clustered(20, 4), 1000, clustered(20, 4), 1000))
     assert 1.0 <= calm.phi < 1.25
     assert 3.0 < wild.phi < 5.0
 
@@ -254,12 +254,12 @@ def test_dispersion_learns_clusters_and_forgets_nothing_of_the_prior_at_once():
 def test_dispersion_takes_neither_a_regression_nor_its_onset_for_noise():
     state = Dispersion()
     for bad_c in [100] * 50 + [200] * 50:
-        state = state.after(Look(bad_c, 10_000, 100, 10_000))
+        state = state.after(Increment(bad_c, 10_000, 100, 10_000))
     assert state.phi < 2.5
 
 
 def test_dispersion_does_not_compare_across_a_change_of_weight():
-    state = Dispersion().after(Look(10, 100, 90, 900)).interrupted().after(Look(50, 500, 50, 500))
+    state = Dispersion().after(Increment(10, 100, 90, 900)).interrupted().after(Increment(50, 500, 50, 500))
     assert state.phi == 2.0 and state.blocks == 0
 
 
@@ -356,7 +356,7 @@ def test_false_alarms_stay_below_the_configured_rate_at_every_look():
         for _ in range(120):
             bad_c = sum(chance.random() < 0.05 for _ in range(20))
             bad_s = sum(chance.random() < 0.05 for _ in range(60))
-            look = Look(bad_c, 20, bad_s, 60)
+            look = Increment(bad_c, 20, bad_s, 60)
             wealth = wealth.after(HARM, rate_evidence(look, HARM, RateMargin(), dispersion.phi), 60.0)
             dispersion = dispersion.after(look)
             if wealth.e_value >= 20:

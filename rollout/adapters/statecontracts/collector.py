@@ -57,7 +57,7 @@ class StateCollector:
             texts = dict.fromkeys(versions, Told(problem=f"cannot be fetched: {type(error).__name__}"))
         self._texts = (versions, time.monotonic(), texts)
 
-    def looked(self, rollout: Rollout) -> Census | None:
+    def census(self, rollout: Rollout) -> Census | None:
         """Return the newest look by the contracts in force; begin another if it is time."""
         status, store = rollout.status, rollout.spec.state_store
         pair = tuple(version for version in (status.stable_version, status.candidate_version) if version)
@@ -84,7 +84,7 @@ class StateCollector:
         except Unavailable as error:
             census = Census(at=now, problem=str(error))
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
-            census = Census(at=now, problem=f"live conversations cannot be looked at: {type(error).__name__}")
+            census = Census(at=now, problem=f"live conversations cannot be counted: {type(error).__name__}")
         self._looked = (texts, census)
 
     def _seen(self, store: StateStore, texts: tuple[str, ...], limits: Limits, now: datetime) -> Census:
@@ -111,7 +111,7 @@ class StateCollector:
         return postgres.survey(self._secret(store), limits)
 
     def close(self) -> None:
-        """Nothing to end: what is under way is bounded in time, and its answer is not looked at."""
+        """Nothing to end: what is under way is bounded in time, and its answer is not read."""
 
 
 def _is_busy(thread: threading.Thread | None) -> bool:

@@ -135,14 +135,14 @@ def _state(status: Status) -> str:
     state = status.latest.state
     if state is None or state.verdict is None:
         return ""
-    settled = settle(state, watched=state.looked is not None)
+    settled = settle(state, watched=state.census is not None)
     verdicts = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
-    looked = state.looked
+    census = state.census
     seen = ""
-    if looked is not None:
+    if census is not None:
         seen = (
-            looked.problem
-            or f"{messages.conversations(looked.threads)} looked at{'' if looked.complete else ', not all'}"
+            census.problem
+            or f"{messages.conversations(census.threads)} census at{'' if census.complete else ', not all'}"
         )
         seen = f"; {seen}"
     if state.no_return_at is None:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from rollout.engine.facts import Counters, KpiReading, Round
 from rollout.model.status.evidence import Ledger
-from rollout.stats import Look
+from rollout.stats import Increment
 
 SERIES_KEPT = 1000
 """So many last values are kept for one KPI; beyond, those of series that have vanished are forgotten."""
@@ -34,14 +34,14 @@ def responses_of(kpi: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Increment:
+class TimedIncrement:
     """What happened between two readings of one KPI. since: when the first of them was taken."""
 
-    look: Look
+    increment: Increment
     since: datetime
 
 
-def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str, Increment]]:
+def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str, TimedIncrement]]:
     """Return the ledger after one round and the increments by KPI (and `REQUESTS`).
 
     A KPI that could not be read, or that is read for the first time, has no increment: what happened meanwhile is
@@ -69,7 +69,7 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
         current = _flatten(reading)
         if known is not None:
             before = {series: value for series, value in current.items() if _page(series) in joined} | known
-            increments[name] = Increment(_look(before, reading), read_at[name])
+            increments[name] = TimedIncrement(_increment(before, reading), read_at[name])
         kept = {**(known or {}), **current}
         values[name] = kept if len(kept) <= SERIES_KEPT else current
         read_at[name] = min(now, round_.at or now)
@@ -149,12 +149,12 @@ def _flatten(reading: KpiReading) -> dict[str, float]:
     }
 
 
-def _look(known: Mapping[str, float], reading: KpiReading) -> Look:
+def _increment(known: Mapping[str, float], reading: KpiReading) -> Increment:
     bad_c, all_c = _arm(known, "candidate", reading.candidate)
     bad_s, all_s = _arm(known, "stable", reading.stable)
     if reading.good:
         bad_c, bad_s = max(0.0, all_c - bad_c), max(0.0, all_s - bad_s)
-    return Look(bad_c, all_c, bad_s, all_s)
+    return Increment(bad_c, all_c, bad_s, all_s)
 
 
 def _arm(known: Mapping[str, float], arm: str, counters: Counters) -> tuple[float, float]:

@@ -24,7 +24,7 @@ from rollout.stats import (
     ODDS_PROOF,
     PROOF,
     Grid,
-    Look,
+    Increment,
     RateMargin,
     Responses,
     Wealth,
@@ -46,39 +46,39 @@ def grids(margin: Margin | None) -> tuple[Grid, Grid]:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one look saw, and what of it may count.
+    """What one sample saw, and what of it may count.
 
-    looks: increments by KPI. responses: increments of outcomes given, by KPI. mature: the KPIs whose outcomes are old
+    increments: by KPI. responses: increments of outcomes given, by KPI. mature: the KPIs whose outcomes are old
     enough to prove anything. preview: no user is on the candidate, so only stable's outcomes count. proves_alone:
     whether the candidate is proved against the frozen reference, because nothing was ever compared.
     """
 
-    looks: Mapping[str, Look]
+    increments: Mapping[str, Increment]
     elapsed_s: float
-    responses: Mapping[str, Look] = field(default_factory=dict)
+    responses: Mapping[str, Increment] = field(default_factory=dict)
     mature: frozenset[str] = frozenset()
     preview: bool = False
     proves_alone: bool = False
 
 
-def after_look(evidence: Mapping[str, KpiEvidence], policy: PolicySpec, sight: Sight) -> dict[str, KpiEvidence]:
-    """Return every KPI's evidence after one look; a KPI without a look waits."""
+def after_sample(evidence: Mapping[str, KpiEvidence], policy: PolicySpec, sight: Sight) -> dict[str, KpiEvidence]:
+    """Return every KPI's evidence after one sample; a KPI without an increment waits."""
     return {kpi.name: _after(evidence[kpi.name], kpi, sight, policy.evidence) for kpi in policy.kpis}
 
 
 def _after(state: KpiEvidence, kpi: Kpi, sight: Sight, settings: Evidence) -> KpiEvidence:
-    look = sight.looks.get(kpi.name)
-    if look is None:
+    increment = sight.increments.get(kpi.name)
+    if increment is None:
         return state
     if sight.preview:
-        look = Look(0.0, 0.0, look.bad_s, look.all_s)
-    used = look.all_s > 0 if sight.preview else _used(state, look)
+        increment = Increment(0.0, 0.0, increment.bad_s, increment.all_s)
+    used = increment.all_s > 0 if sight.preview else _used(state, increment)
     phi = dispersion(state, settings)
     changes: dict[str, object] = {
-        "bad_c": state.bad_c + look.bad_c,
-        "all_c": state.all_c + look.all_c,
-        "bad_s": state.bad_s + look.bad_s,
-        "all_s": state.all_s + look.all_s,
+        "bad_c": state.bad_c + increment.bad_c,
+        "all_c": state.all_c + increment.all_c,
+        "bad_s": state.bad_s + increment.bad_s,
+        "all_s": state.all_s + increment.all_s,
         "idle_s": 0.0 if used else state.idle_s + sight.elapsed_s,
         "seen": state.seen or used,
     }
@@ -86,22 +86,22 @@ def _after(state: KpiEvidence, kpi: Kpi, sight: Sight, settings: Evidence) -> Kp
     if given is not None and not sight.preview:
         changes["responses"] = (state.responses or Responses()).after(given, phi, sight.elapsed_s)
         if kpi.margin is not None:
-            changes["asked_bad_s"] = state.asked_bad_s + look.bad_s
-            changes["per_asked"] = _per_asked(state, kpi.margin, look, given, phi, sight.elapsed_s)
+            changes["asked_bad_s"] = state.asked_bad_s + increment.bad_s
+            changes["per_asked"] = _per_asked(state, kpi.margin, increment, given, phi, sight.elapsed_s)
     if kpi.is_mean:
-        return state.model_copy(update=changes | _means(state, kpi, look, sight))
+        return state.model_copy(update=changes | _means(state, kpi, increment, sight))
     if kpi.margin is not None and state.frozen_bound is not None:
-        changes |= _alone(state, state.frozen_bound, kpi, look, phi, sight)
+        changes |= _alone(state, state.frozen_bound, kpi, increment, phi, sight)
     elif kpi.margin is not None:
-        changes |= _compared(state, kpi, look, phi, sight)
+        changes |= _compared(state, kpi, increment, phi, sight)
     if kpi.at_most_bp is not None and state.bound and state.stable_bound:
         limit = kpi.at_most_bp / FULL_BP
-        candidate = bound_evidence(look.bad_c, look.all_c, limit, phi)
-        stable = bound_evidence(look.bad_s, look.all_s, limit, phi)
+        candidate = bound_evidence(increment.bad_c, increment.all_c, limit, phi)
+        stable = bound_evidence(increment.bad_s, increment.all_s, limit, phi)
         changes["bound"] = state.bound.after(HARM, candidate, sight.elapsed_s)
         changes["stable_bound"] = state.stable_bound.after(HARM, stable, sight.elapsed_s)
-    changes["difference"] = state.difference.after(look, phi)
-    changes["dispersion"] = state.dispersion.after(look)
+    changes["difference"] = state.difference.after(increment, phi)
+    changes["dispersion"] = state.dispersion.after(increment)
     return state.model_copy(update=changes)
 
 
@@ -116,7 +116,9 @@ def harm_evidence(state: KpiEvidence) -> float:
     return evidence if state.per_asked is None or alone else min(evidence, state.per_asked.e_value)
 
 
-def _per_asked(state: KpiEvidence, margin: Margin, look: Look, given: Look, phi: float, elapsed_s: float) -> Wealth:
+def _per_asked(
+    state: KpiEvidence, margin: Margin, increment: Increment, given: Increment, phi: float, elapsed_s: float
+) -> Wealth:
     """Return the evidence of harm per outcome that could have been given, not per one that was."""
     wealth = state.per_asked or start(HARM, restarts=True)
     total = state.responses.total if state.responses else given
@@ -125,16 +127,16 @@ def _per_asked(state: KpiEvidence, margin: Margin, look: Look, given: Look, phi:
     scaled = RateMargin(ratio, margin.rate.excess * min(1.0, answered / asked) if asked > 0 else margin.rate.excess)
     if state.frozen_asked is not None:
         limit = min(1.0, scaled.ratio * state.frozen_asked + scaled.excess)
-        return wealth.after(HARM, bound_evidence(look.bad_c, given.all_c, limit, phi), elapsed_s)
-    counted = Look(look.bad_c, given.all_c, look.bad_s, given.all_s)
+        return wealth.after(HARM, bound_evidence(increment.bad_c, given.all_c, limit, phi), elapsed_s)
+    counted = Increment(increment.bad_c, given.all_c, increment.bad_s, given.all_s)
     return wealth.after(HARM, rate_evidence(counted, HARM, scaled, phi), elapsed_s)
 
 
-def _compared(state: KpiEvidence, kpi: Kpi, look: Look, phi: float, sight: Sight) -> dict[str, object]:
+def _compared(state: KpiEvidence, kpi: Kpi, increment: Increment, phi: float, sight: Sight) -> dict[str, object]:
     """Compare both versions; outcomes that have not matured can show harm, but prove nothing."""
     margin = kpi.margin
     assert margin is not None
-    counted, carried_c, carried_s = _whole(state, look, margin)
+    counted, carried_c, carried_s = _whole(state, increment, margin)
     harm_grid, proof_grid = grids(margin)
     harm = state.harm.after(harm_grid, _log_es(counted, harm_grid, margin, phi), sight.elapsed_s)
     changes: dict[str, object] = {"harm": harm, "carried_c": carried_c, "carried_s": carried_s}
@@ -144,25 +146,27 @@ def _compared(state: KpiEvidence, kpi: Kpi, look: Look, phi: float, sight: Sight
     return changes
 
 
-def _alone(state: KpiEvidence, bound: float, kpi: Kpi, look: Look, phi: float, sight: Sight) -> dict[str, object]:
+def _alone(
+    state: KpiEvidence, bound: float, kpi: Kpi, increment: Increment, phi: float, sight: Sight
+) -> dict[str, object]:
     """Compare the candidate with what stable was at most, where stable has no traffic any more."""
     margin = kpi.margin
     assert margin is not None
     harm_grid, proof_grid = grids(margin)
-    logs = bound_evidence(look.bad_c, look.all_c, frozen_limit(bound, margin), phi, harm_grid)
+    logs = bound_evidence(increment.bad_c, increment.all_c, frozen_limit(bound, margin), phi, harm_grid)
     changes: dict[str, object] = {"harm": state.harm.after(harm_grid, logs, sight.elapsed_s)}
     limit = frozen_limit(bound, kpi.proof_margin or margin)
     if sight.proves_alone and kpi.name in sight.mature and limit < 1.0:
-        logs = bound_evidence(look.bad_c, look.all_c, limit, phi, proof_grid)
+        logs = bound_evidence(increment.bad_c, increment.all_c, limit, phi, proof_grid)
         changes["proof"] = state.proof.after(proof_grid, logs, sight.elapsed_s)
     return changes
 
 
-def _means(state: KpiEvidence, kpi: Kpi, look: Look, sight: Sight) -> dict[str, object]:
+def _means(state: KpiEvidence, kpi: Kpi, increment: Increment, sight: Sight) -> dict[str, object]:
     """Compare means of sums batch by batch; where one version has no traffic there is nothing to compare."""
     if state.batches is None:
         return {}
-    batches, batch = state.batches.after(look)
+    batches, batch = state.batches.after(increment)
     changes: dict[str, object] = {"batches": batches}
     if batch is not None and kpi.margin is not None:
         ratio, proof = kpi.margin.rate.ratio, (kpi.proof_margin or kpi.margin).rate.ratio
@@ -174,7 +178,7 @@ def _means(state: KpiEvidence, kpi: Kpi, look: Look, sight: Sight) -> dict[str, 
 
 
 def dispersion(state: KpiEvidence, settings: Evidence) -> float:
-    """Return the phi in force for the next look: as declared, else learnt from the looks so far."""
+    """Return the phi in force for the next increment: as declared, else learnt from the looks so far."""
     return state.dispersion.phi if settings.dispersion == "learn" else float(settings.dispersion)
 
 
@@ -183,7 +187,7 @@ INTERVAL_MISS = 0.05
 
 
 def interval(state: KpiEvidence) -> tuple[float | None, float | None]:
-    """Return what the excess of the candidate may be, at 95 % and at any look: of its rate, or of its mean relatively.
+    """Return what the excess of the candidate may be, at 95 % at any time: of its rate, or relatively of its mean.
 
     (None, None) while nothing was compared.
     """
@@ -196,35 +200,35 @@ def interval(state: KpiEvidence) -> tuple[float | None, float | None]:
 
 
 def rate_interval(state: KpiEvidence, settings: Evidence) -> tuple[float, float]:
-    """Return what the candidate's own rate may be, at 95 % and at any look: all there is after a switch."""
+    """Return what the candidate's own rate may be, at 95 % and at any increment: all there is after a switch."""
     phi, miss = dispersion(state, settings), INTERVAL_MISS / 2.0
     low = 1.0 - upper_bound(state.all_c - state.bad_c, state.all_c, miss, phi)
     return low, upper_bound(state.bad_c, state.all_c, miss, phi)
 
 
-def _used(state: KpiEvidence, look: Look) -> bool:
-    """Whether a look has outcomes of all versions that are compared."""
+def _used(state: KpiEvidence, increment: Increment) -> bool:
+    """Whether an increment has outcomes of all versions that are compared."""
     alone = state.frozen_bound is not None
-    return look.all_c > 0 and (alone or look.all_s > 0)
+    return increment.all_c > 0 and (alone or increment.all_s > 0)
 
 
-def _log_es(look: Look, grid: Grid, margin: Margin, phi: float) -> list[float]:
+def _log_es(increment: Increment, grid: Grid, margin: Margin, phi: float) -> list[float]:
     if margin.odds_ratio is not None:
-        return odds_evidence(look, grid, margin.odds_ratio, phi)
-    return rate_evidence(look, grid, margin.rate, phi)
+        return odds_evidence(increment, grid, margin.odds_ratio, phi)
+    return rate_evidence(increment, grid, margin.rate, phi)
 
 
-def _whole(state: KpiEvidence, look: Look, margin: Margin) -> tuple[Look, float, float]:
-    """Return the look to count, and the failures carried to the next one.
+def _whole(state: KpiEvidence, increment: Increment, margin: Margin) -> tuple[Increment, float, float]:
+    """Return the increment to count, and the failures carried to the next one.
 
     The odds-ratio kernel needs whole counts with no more failures than trials; failures of tasks that began before
-    this look wait for the next one's trials.
+    this increment wait for the next one's trials.
     """
     if margin.odds_ratio is None:
-        return look, 0.0, 0.0
-    bad_c, bad_s = look.bad_c + state.carried_c, look.bad_s + state.carried_s
-    now_c, now_s = min(bad_c, float(int(look.all_c))), min(bad_s, float(int(look.all_s)))
-    counted = Look(float(int(now_c)), float(int(look.all_c)), float(int(now_s)), float(int(look.all_s)))
+        return increment, 0.0, 0.0
+    bad_c, bad_s = increment.bad_c + state.carried_c, increment.bad_s + state.carried_s
+    now_c, now_s = min(bad_c, float(int(increment.all_c))), min(bad_s, float(int(increment.all_s)))
+    counted = Increment(float(int(now_c)), float(int(increment.all_c)), float(int(now_s)), float(int(increment.all_s)))
     return counted, bad_c - counted.bad_c, bad_s - counted.bad_s
 
 

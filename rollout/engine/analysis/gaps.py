@@ -1,4 +1,4 @@
-"""Time in which nobody looked: what happened then is not known, so nothing is made of it."""
+"""Time without samples: what happened then is not known, so nothing is made of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from rollout.model.api.policy import Evidence
 GAP_LOOKS = 3
 
 GAP_MIN_S = 20.0
-"""No sample for so many looks, and so long, is a gap: the controller, the API or the source was away, or overloaded."""
+"""No sample for so many intervals, and so long, is a gap: the controller, the API or the source was away."""
 
 
 def is_gap(settings: Evidence, unseen_s: float) -> bool:
     """Whether it is too long since the last sample to take what it says for what is."""
-    every_s = settings.look_every_s
+    every_s = settings.sample_every_s
     return unseen_s > every_s + max(GAP_LOOKS * every_s, GAP_MIN_S)

@@ -9,7 +9,7 @@ from rollout.model.api.kpi import Kpi
 from rollout.model.api.policy import Evidence, PolicySpec
 from rollout.model.status.evidence import KpiEvidence, TrafficEvidence
 from rollout.model.units import FULL_BP
-from rollout.stats import HARM, MEANS_HARM, MEANS_PROOF, Batches, Look, Reached, start, upper_bound
+from rollout.stats import HARM, MEANS_HARM, MEANS_PROOF, Batches, Increment, Reached, start, upper_bound
 
 FROZEN_MISS = 0.01
 """The chance that stable's true rate lies above the bound that is frozen for the bake."""
@@ -74,15 +74,15 @@ def interrupted(evidence: Mapping[str, KpiEvidence]) -> dict[str, KpiEvidence]:
 
 
 def split_after(
-    split: TrafficEvidence, look: Look | None, wanted_bp: int, turns: int, elapsed_s: float
+    split: TrafficEvidence, increment: Increment | None, wanted_bp: int, turns: int, elapsed_s: float
 ) -> TrafficEvidence:
     """Return the evidence about the split after one look's requests."""
-    if look is None:
+    if increment is None:
         return split
-    share, everyone = wanted_bp / FULL_BP, look.all_c + look.all_s
+    share, everyone = wanted_bp / FULL_BP, increment.all_c + increment.all_s
     return TrafficEvidence(
-        ratio=split.ratio.after(share, look.all_c, everyone, float(turns), elapsed_s),
-        reached=split.reached.after(share, look.all_c, everyone, float(turns)),
+        ratio=split.ratio.after(share, increment.all_c, everyone, float(turns), elapsed_s),
+        reached=split.reached.after(share, increment.all_c, everyone, float(turns)),
     )
 
 

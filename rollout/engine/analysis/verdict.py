@@ -71,7 +71,7 @@ def with_verdicts(
     thresholds: Thresholds,
     round_: Round,
 ) -> dict[str, KpiEvidence]:
-    """Return the evidence with each KPI's verdict, by the precedence of one look."""
+    """Return the evidence with each KPI's verdict, by the precedence of one increment."""
     judged = {}
     for kpi in policy.kpis:
         state = evidence[kpi.name]

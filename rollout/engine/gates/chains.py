@@ -23,13 +23,13 @@ from rollout.engine.gates.progress import (
     baked_long_enough,
     candidate_was_seen,
     held_long_enough,
-    looked_often_enough,
     no_trouble,
     nothing_was_cut,
     outcomes_were_seen,
     previewed_long_enough,
     responses_are_alike,
     sampled_lately,
+    sampled_often_enough,
     share_is_confirmed,
     split_is_right,
     warmed_up,
@@ -52,7 +52,7 @@ PREFLIGHT: tuple[Gate, ...] = (
     backends_are_listed,  # last, for it is the first thing that is written
 )
 
-PREFLIGHT_BETWEEN_LOOKS: tuple[Gate, ...] = (versions_have_backends, route_is_in_force, state_is_compatible)
+PREFLIGHT_BETWEEN_SAMPLES: tuple[Gate, ...] = (versions_have_backends, route_is_in_force, state_is_compatible)
 """What can be told without a look: endpoints and metrics are read only when one is due."""
 
 PREVIEW: tuple[Gate, ...] = (
@@ -63,7 +63,7 @@ PREVIEW: tuple[Gate, ...] = (
     warmed_up,
     sampled_lately,
     previewed_long_enough,  # the policy's `preview.for`
-    looked_often_enough,
+    sampled_often_enough,
     outcomes_were_seen,  # of stable
     reference_can_be_frozen,  # or nothing afterwards could show harm
 )
@@ -78,7 +78,7 @@ STEP: tuple[Gate, ...] = (
     warmed_up,  # cold caches are no regression
     sampled_lately,  # what was seen long ago says nothing of now
     held_long_enough,  # the policy's `for`
-    looked_often_enough,  # at least three looks, after a gap again
+    sampled_often_enough,  # at least three looks, after a gap again
     nothing_was_cut,  # nor is a sample left that said more than one may
     outcomes_were_seen,  # no data is never success
     responses_are_alike,  # feedback of one version only is no comparison
@@ -93,7 +93,7 @@ BAKE: tuple[Gate, ...] = (
     warmed_up,
     sampled_lately,
     baked_long_enough,
-    looked_often_enough,
+    sampled_often_enough,
     nothing_was_cut,
     outcomes_were_seen,
     reference_is_known,

@@ -21,15 +21,15 @@ def state_is_compatible(context: PlanContext) -> Blocked | None:
     state = context.release.state
     if state is None or state.verdict is None:
         return Blocked(Reason.CHECKING, "reading the state contracts of both versions")
-    if context.spec.state_store is not None and state.looked is None:
+    if context.spec.state_store is not None and state.census is None:
         return Blocked(Reason.CHECKING, "counting live conversations")
-    looked, axes = state.looked, axes_of(context, gate)
+    census, axes = state.census, axes_of(context, gate)
     settled = settle(state, watched=context.spec.state_store is not None)
     bad = [axis for axis in axes if settled.of(axis) in (Severity.BREAK, Severity.RISK)]
     if bad:
         return Blocked(Reason.STATE_INCOMPATIBLE, _incompatibility(context, settled, bad))
     unknown = [axis for axis in axes if settled.of(axis) is Severity.UNKNOWN]
-    trouble = state.problem or (looked.problem if looked else "")
+    trouble = state.problem or (census.problem if census else "")
     if gate.on_unknown == "block" and (unknown or trouble) and not context.release.stable_passed_by:
         cause = trouble or brief(settled, unknown)
         return Blocked(Reason.STATE_UNKNOWN, f"whether the state goes together cannot be told: {cause}")

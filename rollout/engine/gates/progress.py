@@ -8,7 +8,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
 from rollout.model.status.vocabulary import Reason
 
-LOOKS_MIN = 3
+SAMPLES_MIN = 3
 """Fewer looks than this are no observation, however long they took."""
 
 
@@ -60,10 +60,10 @@ def sampled_lately(context: PlanContext) -> Blocked | None:
     return Blocked(Reason.AFTER_GAP, f"no new sample for {messages.span(unseen_s)}")
 
 
-def looked_often_enough(context: PlanContext) -> Blocked | None:
+def sampled_often_enough(context: PlanContext) -> Blocked | None:
     if not context.strategy.proves:
         return None
-    left, gap_s = LOOKS_MIN - context.release.samples_in_window, context.release.gap_s
+    left, gap_s = SAMPLES_MIN - context.release.samples_in_window, context.release.gap_s
     if left > 0 and gap_s:
         return Blocked(
             Reason.AFTER_GAP, f"no sample was taken for {messages.span(gap_s)}: needs {left} more since then"

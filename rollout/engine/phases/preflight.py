@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollout.engine import messages
 from rollout.engine.analysis.lifecycle import frozen
 from rollout.engine.context import PlanContext
-from rollout.engine.eligibility import DOWN_LOOKS
+from rollout.engine.eligibility import DOWN_SAMPLES
 from rollout.engine.gates import chains
 from rollout.engine.gates.approvals import checks_agree_before_traffic
 from rollout.engine.gates.gate import Blocked
@@ -17,13 +17,13 @@ from rollout.model.units import FULL_BP
 
 
 def preflight(context: PlanContext) -> None:
-    looked = context.facts.round is not None
-    if looked:
+    sampled = context.facts.round is not None
+    if sampled:
         _stable_is_back(context)
-    blocked = blocked_by(chains.PREFLIGHT if looked else chains.PREFLIGHT_BETWEEN_LOOKS, context)
-    found_by_looking = (Reason.STABLE_DOWN, Reason.NOT_READY, Reason.WAKING_UP)
-    stands = blocked is None or (blocked.reason is Reason.STATE_UNKNOWN and context.status.reason in found_by_looking)
-    if stands and not looked:
+    blocked = blocked_by(chains.PREFLIGHT if sampled else chains.PREFLIGHT_BETWEEN_SAMPLES, context)
+    found_by_sampling = (Reason.STABLE_DOWN, Reason.NOT_READY, Reason.WAKING_UP)
+    stands = blocked is None or (blocked.reason is Reason.STATE_UNKNOWN and context.status.reason in found_by_sampling)
+    if stands and not sampled:
         return  # what the last look found still stands
     if blocked is not None and blocked.reason is Reason.STATE_INCOMPATIBLE:
         context.go(
@@ -37,7 +37,7 @@ def preflight(context: PlanContext) -> None:
         _checked(context)
     elif blocked.reason is Reason.STABLE_DOWN:
         _stable_is_down(context, blocked)
-    elif looked and context.release.deadline is not None and context.now >= context.release.deadline:
+    elif sampled and context.release.deadline is not None and context.now >= context.release.deadline:
         message = (
             f"the checks before any traffic did not pass in {messages.span(PREFLIGHT_DEADLINE_S)}: {blocked.message}"
         )
@@ -61,7 +61,7 @@ def _stable_is_back(context: PlanContext) -> None:
 def _stable_is_down(context: PlanContext, blocked: Blocked) -> None:
     """The candidate may be the fix: the policy, or a human, may send everything to it; nobody is locked out."""
     context.update_release(stable_down_samples=context.release.stable_down_samples + 1)
-    if context.policy.reactions.stable_down == "promote" and context.release.stable_down_samples >= DOWN_LOOKS:
+    if context.policy.reactions.stable_down == "promote" and context.release.stable_down_samples >= DOWN_SAMPLES:
         context.update_release(stable_passed_by="the policy")
         context.record("transition", message=f"{blocked.message}. The policy says: promote past it")
     elif context.release.deadline is not None and context.now >= context.release.deadline:

@@ -51,11 +51,11 @@ def note_state(context: PlanContext) -> None:
         return
     if context.status.phase is Phase.PREFLIGHT and context.facts.contracts:
         _note_contracts(context, gate)
-    state, looked = context.release.state, context.facts.looked
+    state, census = context.release.state, context.facts.census
     if state is None:
         return
-    if looked is not None and (state.looked is None or looked.at > state.looked.at):
-        state = state.model_copy(update={"looked": looked})
+    if census is not None and (state.census is None or census.at > state.census.at):
+        state = state.model_copy(update={"census": census})
         context.update_release(state=state)
     note_no_return(context, state)
 
@@ -97,7 +97,7 @@ def _keep(context: PlanContext, compatibility: Compatibility) -> None:
     """Write a verdict down; what was seen of live conversations stays."""
     before = context.release.state
     if before is not None:
-        compatibility = compatibility.model_copy(update={"looked": before.looked})
+        compatibility = compatibility.model_copy(update={"census": before.census})
     if compatibility != before:
         context.update_release(state=compatibility)
 

@@ -12,34 +12,34 @@ from rollout.model.agent_state import Axis, Census, Compatibility, Compatibility
 def settle(state: Compatibility, *, watched: bool) -> CompatibilityVerdict:
     """Return the verdict with what a look at live conversations adds to it, or clears.
 
-    watched: whether live conversations are looked at all along; then a risk that somebody may come to wait at a new
+    watched: whether live conversations are counted all along; then a risk that somebody may come to wait at a new
     node is watched instead of barred.
     """
     assert state.verdict is not None
-    looked = state.looked
-    findings = [_cleared(finding, looked, watched=watched) for finding in state.verdict.findings]
-    if looked is not None and looked.backward:
-        findings.append(_seen(looked))
+    census = state.census
+    findings = [_cleared(finding, census, watched=watched) for finding in state.verdict.findings]
+    if census is not None and census.backward:
+        findings.append(_seen(census))
     return verdict(findings, scope=state.verdict.scope)
 
 
-def _cleared(finding: Finding, looked: Census | None, *, watched: bool) -> Finding:
+def _cleared(finding: Finding, census: Census | None, *, watched: bool) -> Finding:
     if not finding.clearable or finding.waived_by:
         return finding
     if finding.direction is Axis.FORWARD:
         mild = watched and finding.severity is Severity.RISK
         return finding.model_copy(update={"severity": Severity.OK}) if mild else finding
-    if looked is None or not looked.complete or looked.problem:
+    if census is None or not census.complete or census.problem:
         return finding
     places = set(finding.nodes)
-    waiting = sum(looked.waiting.get(place, 0) for place in places) if places else sum(looked.waiting.values())
+    waiting = sum(census.waiting.get(place, 0) for place in places) if places else sum(census.waiting.values())
     changes = {"affected": waiting, "evidence": "sample"}
     return finding.model_copy(update=changes if waiting else {**changes, "severity": Severity.OK})
 
 
-def _seen(looked: Census) -> Finding:
+def _seen(census: Census) -> Finding:
     """Return what a look at live conversations found itself."""
-    reasons = ", ".join(f"{reason} ({count})" for reason, count in list(looked.backward_reasons.items())[:3])
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in list(census.backward_reasons.items())[:3])
     return Finding(
         code="LIVE_CONVERSATIONS",
         direction=Axis.BACKWARD,
@@ -49,19 +49,19 @@ def _seen(looked: Census) -> Finding:
         new="cannot be read, or would be ended",
         hint="what is stored decides, whatever the contracts say",
         evidence="sample",
-        affected=looked.backward,
+        affected=census.backward,
     )
 
 
 def live_harm(context: PlanContext) -> str:
     """Say that the candidate cannot go on with conversations that live now, if that is so and is asked about."""
     gate, state = gate_of(context), context.release.state
-    if gate is None or state is None or state.looked is None or not state.looked.backward:
+    if gate is None or state is None or state.census is None or not state.census.backward:
         return ""
     if Axis.BACKWARD not in axes_of(context, gate):
         return ""
-    finding = _seen(state.looked)
-    many = messages.conversations(state.looked.backward)
+    finding = _seen(state.census)
+    many = messages.conversations(state.census.backward)
     return (
         f"{context.status.candidate_version} cannot go on with {many} of {context.status.stable_version}: {finding.old}"
     )

@@ -10,13 +10,13 @@ from rollout.model.agent_state import Axis, Compatibility, Severity
 
 def note_no_return(context: PlanContext, state: Compatibility) -> None:
     """Notice that the candidate has written what stable cannot read: from then on a rollback does harm."""
-    release, looked = context.release, state.looked
+    release, census = context.release, state.census
     served = release.traffic.wanted_bp > 0 and release.traffic.applied_at is not None
-    known = looked is not None and not looked.problem and release.started_at and looked.at >= release.started_at
+    known = census is not None and not census.problem and release.started_at and census.at >= release.started_at
     affected, since = state.affected, state.no_return_at
-    if known and looked is not None and looked.forward and (served or since is not None):
-        affected, since = looked.forward, since or context.now
-    elif known and looked is not None and looked.complete and since is not None and affected is None:
+    if known and census is not None and census.forward and (served or since is not None):
+        affected, since = census.forward, since or context.now
+    elif known and census is not None and census.complete and since is not None and affected is None:
         since = None  # it was feared while nobody could count; nobody is affected
     elif not known and served and _is_one_way(state):
         since = since or context.now

@@ -36,7 +36,7 @@ class Evidence(Document):
         json_schema_extra={"x-kubernetes-int-or-string": True},
         description="How clustered outcomes are: a number from 1 on, or learn.",
     )
-    look_every_s: Duration = Field(default=30.0, alias="lookEvery", description="How often a sample is taken.")
+    sample_every_s: Duration = Field(default=30.0, alias="lookEvery", description="How often a sample is taken.")
     warm_up_s: Duration = Field(
         default=30.0, alias="warmUp", description="How long after a change of weight nothing counts."
     )
