@@ -25,7 +25,7 @@ from tests.fakes.server import FakeApi
 
 POLICY_SPEC = {
     "canary": {"steps": [{"weight": "50%", "for": "10h"}], "bake": {"for": "1s"}},
-    "evidence": {"lookEvery": "10s", "warmUp": "0s", "dispersion": "1"},
+    "evidence": {"sampleEvery": "10s", "warmUp": "0s", "dispersion": "1"},
 }
 ABORTS = 15
 START_S = 180.0

@@ -29,7 +29,7 @@ POLICY = {
         {"name": f"kpi-{n}", "bad": "a", "total": "b", "margin": {"relative": "10%", "absolute": "0.5%"}}
         for n in range(KPIS)
     ],
-    "evidence": {"lookEvery": "1s", "warmUp": "0s"},
+    "evidence": {"sampleEvery": "1s", "warmUp": "0s"},
 }
 
 

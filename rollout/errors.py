@@ -81,7 +81,7 @@ class RouterUnavailable(Unavailable):
 
 
 class RouteRaced(RouterUnavailable):
-    """Somebody else has changed the route since it was read. Nothing was written; the next look tries again."""
+    """Somebody else has changed the route since it was read. Nothing was written; the next turn tries again."""
 
 
 class RouteWriteDenied(RouterUnavailable):

@@ -42,7 +42,7 @@ canary:
 kpis:
 - {name: errors, bad: a, total: b, margin: {relative: 10%, absolute: 0.5%}, promotionMargin: {relative: 50%, absolute: 3%}}
 - {name: tasks, bad: c, total: d, margin: {relative: 10%, absolute: 1%}, promotionMargin: {relative: 50%, absolute: 4%}}
-evidence: {lookEvery: 10s, warmUp: 20s}
+evidence: {sampleEvery: 10s, warmUp: 20s}
 drain: {deadline: 10m}
 """
 

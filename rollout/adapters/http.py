@@ -13,7 +13,7 @@ import httpx
 from rollout.errors import PageUnavailable
 
 PAGE_MAX_BYTES = 16 * 1024 * 1024
-"""A metrics page beyond this is refused: reading it would stall every look."""
+"""A metrics page beyond this is refused: reading it would stall every sample."""
 
 
 _SLACK_S = 0.1

@@ -13,7 +13,7 @@ HINTS: dict[str, str] = {
     "NARROWED": "keep accepting what was written before; narrow it once no such conversation is left",
     "TYPE_CHANGED": "add a new key of the new type and write both for one release",
     "UNION_CHANGED": "keep reading every variant that was ever written",
-    "UNDECIDABLE": "nothing can be said for sure: simplify the schema there, or look at live conversations",
+    "UNDECIDABLE": "nothing can be said for sure: simplify the schema, or count live conversations",
     "SCHEMA_TOO_LARGE": "the schemas are too large, or too entangled, to be compared: split them, or check by hand",
     "FOREIGN_REFERENCE": "references to other documents are never fetched: put what they name under $defs",
     # how it is kept
@@ -31,7 +31,7 @@ HINTS: dict[str, str] = {
     "JOIN_CHANGED": "keep the sources of a join and their order: a half-full join is never completed",
     "STATIC_INTERRUPT_KEYSET": "use interrupt() instead, or keep the keys while anybody waits (langgraph issue 9001)",
     "INTERRUPT_ORDER": "ask new questions after the old ones: answers are handed out in order",
-    "INTERRUPT_UNKNOWN": "what is replayed here, and what it keeps, cannot be told: look at live conversations",
+    "INTERRUPT_UNKNOWN": "what is replayed here, and what it keeps, is not known: count live conversations",
     "WAY_CHANGED": "whoever waits there goes another way, past a step or through it twice: wait until nobody does",
     "START_CHANGED": "whoever waits there begins anew, and earlier answers are lost: wait until nobody does",
     "CHECKS_CHANGED": "what a class checks when it is made has changed: let it take what was stored before",

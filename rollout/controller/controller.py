@@ -1,4 +1,4 @@
-"""The controller in a cluster: caches fill a queue, workers look at rollouts, only the leader writes.
+"""The controller in a cluster: caches fill a queue, workers reconcile rollouts, only the leader writes.
 
 What is wrong with one Rollout (a malformed spec, no policy, no rights) is told in its conditions and events, and stops
 no other. Everything it knows is in the resources: it may be killed at any time.
@@ -42,7 +42,7 @@ SAMPLERS = 16
 RESYNC_S = 600.0
 READY_POLL_S = 0.1
 WEDGED_S = 900.0
-"""Twice what a look may take at worst: some twenty calls of 20 s, and a Prometheus that uses up its timeout."""
+"""Twice what a turn may take at worst: some twenty calls of 20 s, and a Prometheus that uses up its timeout."""
 
 STOP_TIMEOUT_S = 20.0
 BACKOFF = Backoff(0.5, 60.0, jitter=1.3)
@@ -107,7 +107,7 @@ class Controller:
             thread.start()
 
     def stop(self) -> None:
-        """Let every look end; whoever comes next goes on from the resources. It may be called twice."""
+        """Let every turn end; whoever comes next goes on from the resources. It may be called twice."""
         if self._stopped.is_set():
             return
         self._stopped.set()
@@ -123,13 +123,13 @@ class Controller:
         """Say whether a worker is stuck. It never depends on the API: a restart would not mend that."""
         now = time.monotonic()
         stuck = [key for key, since in list(self._busy.items()) if now - since > WEDGED_S]
-        return f"a look at {stuck[0]} does not end" if stuck else ""
+        return f"reconciling {stuck[0]} does not end" if stuck else ""
 
     def not_ready(self) -> str:
         return self.informers.not_ready()
 
     def _enqueue(self, key: str) -> None:
-        """Let a Rollout be looked at; one that goes back to stable goes before all others."""
+        """Let a Rollout be reconciled; one that goes back to stable goes before all others."""
         obj = self.informers.rollouts.get(*key.split("/", 1))
         self._queue.add(key, urgent=obj is not None and is_urgent(obj))
 

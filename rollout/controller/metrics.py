@@ -18,13 +18,11 @@ class ControllerMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         at = self.registry
-        self.reconciled = Counter(
-            "rollout_reconcile", "Looks at a rollout, by how they ended.", ["result"], registry=at
-        )
-        self.took = Histogram("rollout_reconcile_time_seconds", "How long a look takes.", registry=at)
+        self.reconciled = Counter("rollout_reconcile", "Reconciles, by how they ended.", ["result"], registry=at)
+        self.took = Histogram("rollout_reconcile_time_seconds", "How long a reconcile takes.", registry=at)
         self.depth = Gauge("workqueue_depth", "Keys that wait for a worker.", ["name"], registry=at)
         self.leads = Gauge("leader_election_master_status", "1 while this controller leads.", ["name"], registry=at)
-        self.verdicts = Counter("rollout_kpi_verdict", "Verdicts of looks, by verdict.", ["verdict"], registry=at)
+        self.verdicts = Counter("rollout_kpi_verdict", "Verdicts of samples, by verdict.", ["verdict"], registry=at)
         self._weight = Gauge("rollout_weight_ratio", "The candidate's share.", ["namespace", "rollout"], registry=at)
         self._phase = Gauge(
             "rollout_phase", "1 for the phase it is in.", ["namespace", "rollout", "phase"], registry=at

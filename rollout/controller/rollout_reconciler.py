@@ -222,7 +222,7 @@ class RolloutReconciler:
 
 
 def _is_told_elsewhere(failure: Unavailable) -> bool:
-    """Whether the status tells it (a write that was denied), or the next look mends it (somebody was faster)."""
+    """Whether the status tells it (a write that was denied), or the next turn mends it (somebody was faster)."""
     return isinstance(failure, (RouteRaced, RouteWriteDenied))
 
 

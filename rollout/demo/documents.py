@@ -47,7 +47,7 @@ spec:
     weight: 2
   gates:
     state: {{require: full}}
-  evidence: {{falseRollback: 5%, falsePromotion: 5%, lookEvery: 1s, warmUp: 2s}}
+  evidence: {{falseRollback: 5%, falsePromotion: 5%, sampleEvery: 1s, warmUp: 2s}}
 """
 
 STRATEGIES = {

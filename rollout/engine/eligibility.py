@@ -9,7 +9,7 @@ FAILED_KEPT = 20
 """So many failed versions are kept in mind."""
 
 DOWN_SAMPLES = 3
-"""A candidate that does not answer for this many looks in a row, while stable does, is worse: no statistics needed."""
+"""A candidate that does not answer for so many samples in a row, while stable does, is worse: no statistics needed."""
 
 
 def is_down(status: Status) -> bool:

@@ -137,7 +137,7 @@ class Round:
 class Facts:
     """Everything `plan` may know.
 
-    round is None when no look was due; sampling: or when the counters are still being read. ready: by version, an
+    round is None when no sample was due; sampling: or when the counters are still being read. ready: by version, an
     empty text or what is wrong with it; a version that is absent has no backend at all. checks: what is known of the
     checks under way, by id. no_backend: what to say of a version without backend. asleep: versions at 0 replicas that
     we may wake up. identities: what each version is made of, by part. contracts: by version, where they were asked for.

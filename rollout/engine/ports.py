@@ -103,14 +103,14 @@ class Gatekeeper(Protocol):
 
 
 class States(Protocol):
-    """State contracts of versions, and looks at live conversations. It never blocks for long, and never writes."""
+    """State contracts of versions, and the census of live conversations. It never blocks for long, and never writes."""
 
     def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, Told]:
         """Return what each version's contract says, or why it cannot be had."""
         ...
 
     def census(self, rollout: Rollout) -> Census | None:
-        """Return the newest look at conversations, by the contracts in `rollout.status`; begin one if it is time."""
+        """Return the newest census of conversations, by the contracts in `rollout.status`; begin one if it is time."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The local daemon: carries out all rollouts of one state directory, each under its own lease.
 
-A scan finds rollouts that nobody holds; workers look at them, one worker a rollout at a time; timers only enqueue. What
-goes wrong with one rollout is told and tried again, and stops no other.
+A scan finds rollouts that nobody holds; workers reconcile them, one worker a rollout at a time; timers only
+enqueue. What goes wrong with one rollout is told and tried again, and stops no other.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Supervisor:
     def run(self, stopped: threading.Event, ending: Callable[[bool], None] | None = None) -> None:
         """Work until `stopped`, or, with `ending`, until nothing is under way any more.
 
-        ending: is told True before the last look at the records, so that nobody hands us anything any more, and False
-        if something had come in just before.
+        ending: is told True before the records are read for the last time, so that nobody hands us anything any more,
+        and False if something had come in just before.
         """
         for thread in self._threads:
             thread.start()
@@ -83,7 +83,7 @@ class Supervisor:
             self._stop()
 
     def _stop(self) -> None:
-        """Let every look end, then let go of the leases; whoever comes next goes on from the records."""
+        """Let every turn end, then let go of the leases; whoever comes next goes on from the records."""
         self._queue.close()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         for thread in self._threads:
@@ -117,7 +117,7 @@ class Supervisor:
             self._queue.add_after(key, after_s)
 
     def _scan(self) -> None:
-        """Find rollouts that nobody holds, and those whose look is overdue."""
+        """Find rollouts that nobody holds, and those whose turn is overdue."""
         now = time.monotonic()
         for name in self._store.names():
             ours, due = name in self._charges, self._due.get(name, 0.0)
@@ -138,7 +138,7 @@ class Supervisor:
                 self._rebuild(charge)
             plan = charge.reconciler.reconcile().plan
         except RolloutError:
-            self._drop(name)  # the next look begins anew, from the records
+            self._drop(name)  # the next turn begins anew, from the records
             raise
         self._warned.pop(name, None)
         charge.active = bool(plan.effects) or _has_work(Rollout(charge.held.load().metadata, spec, plan.status))

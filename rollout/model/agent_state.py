@@ -42,7 +42,7 @@ class Finding(Record):
     """One thing that was found, for one direction.
 
     pointer: into the contract (RFC 6901) of whoever reads. old, new: what it was and what it is, in words. clearable:
-    by a look at the live threads that shows none of them affected. affected: how many are, where that was counted.
+    by a census of the live threads that shows none of them affected. affected: how many are, where that was counted.
     """
 
     code: str

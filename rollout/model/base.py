@@ -5,6 +5,9 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+FORMER_NAMES = {"sampleEvery": "lookEvery"}
+"""How fields of a policy's `evidence` were called before: they are read all the same."""
+
 
 class Document(BaseModel):
     """Something people write. Unknown fields are faults: a typo must never be ignored."""

@@ -97,7 +97,7 @@ class Observation:
         asked = tuple(dict.fromkeys((*both, *(version for version in others if version))))
         watched = status.is_active and status.phase not in (Phase.PREFLIGHT, Phase.DRAINING)
         try:
-            # What is watched has its backends: whether they still answer is asked when a look is due.
+            # What is watched has its backends: whether they still answer is asked when a sample is due.
             known = both if watched else self.workloads.known(asked)
             ready = self.workloads.ready(checked, _ports(routes))
             return known, ready, self.workloads.asleep(checked), self.workloads.identities(both) if due else {}

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a request to end, between two looks and never within one."""
+"""SIGINT and SIGTERM as a request to end, between two turns and never within one."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_after_the_api_was_away_nothing_passes_on_what_nobody_saw(server, namesp
     steps = [{"weight": "10%", "for": "30s"}, {"weight": "50%", "for": "10m"}]
     policy = agents.policy(
         canary={"steps": steps, "bake": {"for": "1s"}},
-        evidence={"lookEvery": "2s", "warmUp": "1s", "dispersion": "1"},
+        evidence={"sampleEvery": "2s", "warmUp": "1s", "dispersion": "1"},
     )
     with (
         RealWorld(server, namespace, policy=policy, rate=200, start=False) as world,

@@ -31,7 +31,7 @@ POLICY_SPEC = {
             "promotionMargin": {"absolute": "20%"},
         }
     ],
-    "evidence": {"lookEvery": "200ms", "warmUp": "0s", "dispersion": "1"},
+    "evidence": {"sampleEvery": "200ms", "warmUp": "0s", "dispersion": "1"},
 }
 
 

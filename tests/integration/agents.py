@@ -123,7 +123,7 @@ def ask(address: str, **headers: str) -> tuple[int, str]:
 KPIS = """
   kpis:
   - {name: tasks, preset: agent-tasks, margin: {relative: 10%, absolute: 2%}, promotionMargin: {relative: 50%, absolute: 10%}}
-  evidence: {lookEvery: 300ms, warmUp: 500ms}
+  evidence: {sampleEvery: 300ms, warmUp: 500ms}
   drain: {deadline: 20s}
 """
 

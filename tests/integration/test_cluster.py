@@ -49,7 +49,7 @@ POLICY_SPEC = {
             "promotionMargin": {"absolute": "20%"},
         },
     ],
-    "evidence": {"lookEvery": "1s", "warmUp": "1s", "dispersion": "1"},
+    "evidence": {"sampleEvery": "1s", "warmUp": "1s", "dispersion": "1"},
 }
 
 

@@ -24,7 +24,7 @@ WEIGHTS = (500, 2000, 5000)
 
 
 COMMON = {
-    "evidence": {"lookEvery": "5s", "warmUp": "5s"},
+    "evidence": {"sampleEvery": "5s", "warmUp": "5s"},
     "reactions": {"noData": {"then": "hold", "after": "30m", "do": "rollback"}},
     "gates": {"webhooks": [{"name": "evals", "url": "http://evals/run", "timeout": "5m"}]},
 }

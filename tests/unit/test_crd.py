@@ -168,7 +168,7 @@ def test_what_lint_takes_a_server_takes_too(steps, margin, every):
     document = {
         "canary": {"steps": steps},
         "kpis": [{"name": "a", "preset": "agent-tasks", "margin": {"absolute": margin}}],
-        "evidence": {"lookEvery": every},
+        "evidence": {"sampleEvery": every},
     }
     faults = policy_spec(copy.deepcopy(document))[1]
     if not faults:

@@ -112,7 +112,7 @@ def test_right_documents_have_no_faults():
         ("undo", {"steps": [{"weight": "100%"}]}, "undo.steps[0].weight", "no stable version"),
         ("canary.bake", {"for": "10m", "atMost": "5m"}, "canary.bake.atMost", "shorter than `for`"),
         ("evidence", {"falseRollback": "0%"}, "evidence.falseRollback", "above 0%"),
-        ("evidence", {"lookEvery": "1ms"}, "evidence.lookEvery", "between"),
+        ("evidence", {"sampleEvery": "1ms"}, "evidence.sampleEvery", "between"),
         ("evidence", {"dispersion": "0.5"}, "evidence.dispersion", "no dispersion"),
         ("reactions", {"worse": "explode"}, "reactions.worse", "must be one of"),
         ("reactions", {"noData": {"after": "x", "do": "pause"}}, "reactions.noData.after", "not a duration"),
@@ -293,3 +293,10 @@ def test_what_is_no_percentage_is_refused(text):
 
 def test_templates_are_filled_in_and_a_dollar_stays_a_dollar():
     assert expand('a{v="$version",n="${name}"} $$ $other', name="n", version="v1") == 'a{v="v1",n="n"} $ $other'
+
+
+def test_a_field_is_read_by_its_former_name_too():
+    policy, faults = policy_spec({**copy.deepcopy(POLICY), "evidence": {"lookEvery": "7s"}})
+    assert faults == [] and policy is not None and policy.evidence.sample_every_s == 7.0
+    assert "lookEvery" not in policy.canonical() and '"sampleEvery":"7s"' in policy.canonical()
+    assert [fault.path for fault in faults_of({**POLICY, "evidence": {"lookEvery": "1ms"}})] == ["evidence.lookEvery"]

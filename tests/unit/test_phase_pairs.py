@@ -24,7 +24,7 @@ CANARY = {
 
 
 def fresh(worse: str = "rollback", **more) -> World:
-    made = policy(canary=CANARY, evidence={"lookEvery": "5s", "warmUp": "5s"}, reactions={"worse": worse}, **more)
+    made = policy(canary=CANARY, evidence={"sampleEvery": "5s", "warmUp": "5s"}, reactions={"worse": worse}, **more)
     return World(made, rate=60)
 
 

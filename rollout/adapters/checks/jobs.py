@@ -1,4 +1,4 @@
-"""Checks that are under way: each is stepped along at every look and never holds it up."""
+"""Checks that are under way: each is stepped along at every turn and never holds it up."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import Any
 
 CONNECT_TIMEOUT_S = 3.0
 SLACK_S = 1.0
-"""Reading is bounded a second time from outside: a server that trickles its answer holds a thread, never a look."""
+"""Reading is bounded a second time from outside: a server that trickles its answer holds a thread, never a sample."""
 
 SHARED_S = 1.0
 """An answer this young serves everybody who asks the same."""

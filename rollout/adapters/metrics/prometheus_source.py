@@ -1,7 +1,7 @@
 """The metrics source `prometheus`: all counters of both versions in one query, so that they are of one moment.
 
 Every selector of the round becomes one term that says which one it is, and the terms are joined by `or`. Counters come
-raw, series by series: what happened between two looks is counted by the engine, with no `rate()` that extrapolates.
+raw, series by series: what happened between two samples is counted by the engine, with no `rate()` that extrapolates.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def bootstrap(rollout: str, listen: str, directory: str, preview: str | None = N
     return {
         "node": {"id": node_id(rollout), "cluster": "rollout"},
         "admin": {"address": address_of("127.0.0.1:0")},
-        # Latency histograms reach the statistics page at each flush; the default of 5 s would blur short looks.
+        # Latency histograms reach the statistics page at each flush; the default of 5 s would blur short samples.
         "stats_flush_interval": "1s",
         "dynamic_resources": {"cds_config": watched(directory, CLUSTERS)},
         "static_resources": {"listeners": listeners},

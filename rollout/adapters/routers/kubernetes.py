@@ -92,7 +92,7 @@ class KubernetesRouter:
     versions: those that the rollout is about, stable first. chosen: which rule it is, once that was decided.
     alone: whether backends of other versions are others, as while a rollout is under way. returning: whether all
     traffic goes back to stable. denials: by route, the API
-    server's words where it denied the last write; shared between looks.
+    server's words where it denied the last write; shared between turns.
     """
 
     api: Api
@@ -144,7 +144,7 @@ class KubernetesRouter:
         )
 
     def apply(self, weight: SetWeight) -> None:
-        """Write the two weights, if they are not there yet. Raises RouterUnavailable; the next look tries again."""
+        """Write the two weights, if they are not there yet. Raises RouterUnavailable; the next turn tries again."""
         try:
             obj, rule = self._find()
             patch = weight_patch(

@@ -1,4 +1,4 @@
-"""Contracts and looks at live conversations, each fetched on a thread of its own: they may be slow, no look waits."""
+"""Contracts and the census of live conversations, each on a thread of its own: they may be slow, no turn waits."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class StateCollector:
         self._texts = (versions, time.monotonic(), texts)
 
     def census(self, rollout: Rollout) -> Census | None:
-        """Return the newest look by the contracts in force; begin another if it is time."""
+        """Return the newest census by the contracts in force; begin another if it is time."""
         status, store = rollout.status, rollout.spec.state_store
         pair = tuple(version for version in (status.stable_version, status.candidate_version) if version)
         texts = tuple(status.contracts[version].text for version in pair if version in status.contracts)

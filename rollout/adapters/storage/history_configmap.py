@@ -1,6 +1,6 @@
 """The record of a rollout beyond its status: releases and decisions, in a ConfigMap of bounded size.
 
-The whole record, every look of it, goes to the controller's log; here is what `rollout history` and `explain` show.
+The whole record, every sample of it, goes to the controller's log; here is what `rollout history` and `explain` show.
 """
 
 from __future__ import annotations

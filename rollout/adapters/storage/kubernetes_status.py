@@ -93,7 +93,7 @@ def metadata_of(obj: Object) -> Metadata:
 
 
 class KubernetesStatus:
-    """One Rollout resource as it was last seen: the `Records` port of the engine, for one look."""
+    """One Rollout resource as it was last seen: the `Records` port of the engine, for one turn."""
 
     def __init__(
         self,

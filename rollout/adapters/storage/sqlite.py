@@ -102,7 +102,7 @@ class SqliteStore:
         return [FinishedRelease.model_validate_json(body) for (body,) in reversed(rows)]
 
     def declare(self, rollout: Rollout) -> None:
-        """Write what is wanted of a rollout; whoever holds it, or comes to hold it, sees it at its next look.
+        """Write what is wanted of a rollout; whoever holds it, or comes to hold it, sees it at its next turn.
 
         Its status is only written where there is none yet.
         """

@@ -1,6 +1,6 @@
 """One rollout, held by whoever carries it out: the only writer of its status.
 
-Anybody may declare another spec, or append a command; both are read again at every look.
+Anybody may declare another spec, or append a command; both are read again at every turn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 
 DECISIONS_MAX = 50_000
-"""The full record keeps this many decisions a rollout: two weeks of looks every 30 s."""
+"""The full record keeps this many decisions a rollout: two weeks of samples every 30 s."""
 
 COMMANDS_PENDING_MAX = 100
 

@@ -1,6 +1,6 @@
 """Versions that are Services in a cluster: are they there, ready, asleep, and what are they made of?
 
-Read afresh at every look, never from a cache: there are few, and what is wrong with them decides whether users are sent
+Read afresh at every turn, never from a cache: there are few, and what is wrong with them decides whether users are sent
 there. Raises ClusterUnavailable where the API does not answer: that says nothing of a version, so nothing is decided.
 """
 

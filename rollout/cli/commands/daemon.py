@@ -19,14 +19,14 @@ def register(app: typer.Typer) -> None:
         all_namespaces: AllNamespaces = False,
         context: Context = None,
         kubeconfig: Kubeconfig = None,
-        workers: Annotated[int, typer.Option(min=1, max=64, help="How many rollouts are looked at at once.")] = 4,
+        workers: Annotated[int, typer.Option(min=1, max=64, help="How many rollouts are reconciled at once.")] = 4,
         until_idle: Annotated[bool, typer.Option("--until-idle", help="End once nothing is under way.")] = False,
         listen: Annotated[str, typer.Option(help="In a cluster: where probes and metrics are answered.")] = "",
         lease_namespace: Annotated[
             str, typer.Option(help="In a cluster: where the lease is [default: rollout-system with -A].")
         ] = "",
         dry_run: Annotated[bool, typer.Option("--dry-run", help="In a cluster: log plans, write nothing.")] = False,
-        verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every look, not only decisions.")] = False,
+        verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample, not only decisions.")] = False,
     ) -> None:
         """Carry out all rollouts of this machine, or of a cluster; log decisions to stderr as JSON lines.
 

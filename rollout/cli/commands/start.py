@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         wait: Annotated[bool, typer.Option("--wait", help="In a cluster: follow it to its end.")] = False,
         timeout: Annotated[str, typer.Option(help="With --wait: give up after so long (exit 124).")] = "2h",
         output: OutputAs = Output.TEXT,
-        verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every look to stderr as JSON.")] = False,
+        verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample to stderr too.")] = False,
     ) -> None:
         """Release VERSION: shift traffic, promote or roll back. Stopped and started again, it goes on.
 

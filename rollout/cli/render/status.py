@@ -163,8 +163,8 @@ def _differences(status: Status) -> str:
             own = " to ".join(messages.percent(end) for end in rate_interval(state, settings))
             alone.append(f"{name} {own}, stable was at most {messages.percent(state.frozen_bound)}")
     if alone:
-        return f"candidate alone, 95 % at every look: {'; '.join(alone)}"
-    return f"candidate less stable, 95 % at every look: {'; '.join(lines)}" if lines else ""
+        return f"candidate alone, 95 % at any time: {'; '.join(alone)}"
+    return f"candidate less stable, 95 % at any time: {'; '.join(lines)}" if lines else ""
 
 
 WIDEST = 1.95

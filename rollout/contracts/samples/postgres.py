@@ -22,7 +22,7 @@ from rollout.contracts.samples.snapshot import (
 
 CONNECT_TIMEOUT_S = 3
 ALTOGETHER = 2
-"""So many times the limit of one statement a whole look may take."""
+"""So many times the limit of one statement a whole census may take."""
 
 _LATEST = """
 SELECT DISTINCT ON (thread_id, checkpoint_ns) thread_id, checkpoint_ns, checkpoint_id,

@@ -1,4 +1,4 @@
-"""From increments to evidence, KPI by KPI. Pure: the same looks always give the same evidence, to the last bit.
+"""From increments to evidence, KPI by KPI. Pure: the same samples always give the same evidence, to the last bit.
 
 Harm is tested over the whole rollout, with restarts for late regressions, and never reset. Evidence that the candidate
 is no worse is collected over the whole rollout, without restarts. With `atMost`, the one-sample test is collected too.
@@ -178,7 +178,7 @@ def _means(state: KpiEvidence, kpi: Kpi, increment: Increment, sight: Sight) -> 
 
 
 def dispersion(state: KpiEvidence, settings: Evidence) -> float:
-    """Return the phi in force for the next increment: as declared, else learnt from the looks so far."""
+    """Return the phi in force for the next increment: as declared, else learnt from the increments so far."""
     return state.dispersion.phi if settings.dispersion == "learn" else float(settings.dispersion)
 
 

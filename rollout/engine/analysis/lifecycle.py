@@ -76,7 +76,7 @@ def interrupted(evidence: Mapping[str, KpiEvidence]) -> dict[str, KpiEvidence]:
 def split_after(
     split: TrafficEvidence, increment: Increment | None, wanted_bp: int, turns: int, elapsed_s: float
 ) -> TrafficEvidence:
-    """Return the evidence about the split after one look's requests."""
+    """Return the evidence about the split after one sample's requests."""
     if increment is None:
         return split
     share, everyone = wanted_bp / FULL_BP, increment.all_c + increment.all_s

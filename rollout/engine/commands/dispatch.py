@@ -31,7 +31,7 @@ def carry_all(context: PlanContext) -> None:
     """Carry out the pending commands, abort before all others, then the oldest first."""
     waiting = [command for command in context.facts.commands if command.id not in context.status.handled]
     waiting.sort(key=lambda item: (item.verb != "abort", item.at, item.id))
-    # No more than the ring of handled ids holds: the rest waits for the next look, and none is carried out twice.
+    # No more than the ring of handled ids holds: the rest waits for the next turn, and none is carried out twice.
     for command in waiting[:COMMANDS_KEPT]:
         try:
             _expected(context, command)

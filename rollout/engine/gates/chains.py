@@ -53,7 +53,7 @@ PREFLIGHT: tuple[Gate, ...] = (
 )
 
 PREFLIGHT_BETWEEN_SAMPLES: tuple[Gate, ...] = (versions_have_backends, route_is_in_force, state_is_compatible)
-"""What can be told without a look: endpoints and metrics are read only when one is due."""
+"""What can be told without a sample: endpoints and metrics are read only when one is due."""
 
 PREVIEW: tuple[Gate, ...] = (
     route_is_in_force,
@@ -78,7 +78,7 @@ STEP: tuple[Gate, ...] = (
     warmed_up,  # cold caches are no regression
     sampled_lately,  # what was seen long ago says nothing of now
     held_long_enough,  # the policy's `for`
-    sampled_often_enough,  # at least three looks, after a gap again
+    sampled_often_enough,  # at least three samples, after a gap again
     nothing_was_cut,  # nor is a sample left that said more than one may
     outcomes_were_seen,  # no data is never success
     responses_are_alike,  # feedback of one version only is no comparison

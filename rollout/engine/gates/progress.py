@@ -9,7 +9,7 @@ from rollout.engine.gates.gate import Blocked
 from rollout.model.status.vocabulary import Reason
 
 SAMPLES_MIN = 3
-"""Fewer looks than this are no observation, however long they took."""
+"""Fewer samples than this are no observation, however long they took."""
 
 
 def split_is_right(context: PlanContext) -> Blocked | None:

@@ -24,7 +24,7 @@ def preflight(context: PlanContext) -> None:
     found_by_sampling = (Reason.STABLE_DOWN, Reason.NOT_READY, Reason.WAKING_UP)
     stands = blocked is None or (blocked.reason is Reason.STATE_UNKNOWN and context.status.reason in found_by_sampling)
     if stands and not sampled:
-        return  # what the last look found still stands
+        return  # what the last sample found still stands
     if blocked is not None and blocked.reason is Reason.STATE_INCOMPATIBLE:
         context.go(
             Event.REFUSED, blocked.reason, blocked.message, release=context.changed(result=Result.STOPPED)

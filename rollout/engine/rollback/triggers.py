@@ -1,4 +1,4 @@
-"""What follows from one look: the reaction to harm, to cost and to trouble, the gravest first."""
+"""What follows from one sample: the reaction to harm, to cost and to trouble, the gravest first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GRACE_S = 120.0
 
 
 def react(context: PlanContext) -> None:
-    """Do what the policy says about harm, cost and trouble; at most one thing a look."""
+    """Do what the policy says about harm, cost and trouble; at most one thing a sample."""
     if context.status.phase not in REACTING or context.facts.round is None:
         return
     if _harm(context):

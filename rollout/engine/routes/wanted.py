@@ -1,4 +1,4 @@
-"""Which route is wanted, and is it in force? A pure function of the status: recomputed at every look."""
+"""Which route is wanted, and is it in force? A pure function of the status: recomputed at every turn."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The state gate: may the candidate read what stable wrote, and can it be rolled back? Decided here, read elsewhere.
 
-A verdict is made of contracts in Preflight; looks at live conversations confirm it, clear what nobody is affected by,
-and notice, during the rollout, that the candidate has written what stable cannot read.
+A verdict is made of contracts in Preflight. A census of live conversations confirms it, clears what nobody is affected
+by, and notices, during the release, that the candidate has written what stable cannot read.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _checked(old: str, new: str, waivers: tuple[Waiver, ...], today: date) -> Co
 
 
 def note_state(context: PlanContext) -> None:
-    """Take in contracts and looks at live conversations."""
+    """Take in contracts and the census of live conversations."""
     gate = gate_of(context)
     if gate is None or not context.status.is_active:
         return

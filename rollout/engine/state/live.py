@@ -1,4 +1,4 @@
-"""What a look at live conversations adds to a verdict, or clears."""
+"""What a census of live conversations adds to a verdict, or clears."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rollout.model.agent_state import Axis, Census, Compatibility, Compatibility
 
 
 def settle(state: Compatibility, *, watched: bool) -> CompatibilityVerdict:
-    """Return the verdict with what a look at live conversations adds to it, or clears.
+    """Return the verdict with what a census of live conversations adds to it, or clears.
 
     watched: whether live conversations are counted all along; then a risk that somebody may come to wait at a new
     node is watched instead of barred.
@@ -38,7 +38,7 @@ def _cleared(finding: Finding, census: Census | None, *, watched: bool) -> Findi
 
 
 def _seen(census: Census) -> Finding:
-    """Return what a look at live conversations found itself."""
+    """Return what a census of live conversations found itself."""
     reasons = ", ".join(f"{reason} ({count})" for reason, count in list(census.backward_reasons.items())[:3])
     return Finding(
         code="LIVE_CONVERSATIONS",

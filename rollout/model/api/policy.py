@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.config import JsonDict
 
 from rollout.model.api.gates import Gates
 from rollout.model.api.kpi import Kpi, Selector
 from rollout.model.api.strategy import BlueGreen, Canary, Undo
-from rollout.model.base import Document
+from rollout.model.base import FORMER_NAMES, Document
 from rollout.model.units import Duration, Percent
 
 PINNED_MAX_BYTES = 16 * 1024
 
 
 class Evidence(Document):
-    """Error rates over the whole rollout, all KPIs and any number of looks; and how to look."""
+    """Error rates over the whole rollout, all KPIs and any number of samples, and how samples are taken."""
 
     false_rollback_bp: Percent = Field(
         default=500,
@@ -36,10 +36,19 @@ class Evidence(Document):
         json_schema_extra={"x-kubernetes-int-or-string": True},
         description="How clustered outcomes are: a number from 1 on, or learn.",
     )
-    sample_every_s: Duration = Field(default=30.0, alias="lookEvery", description="How often a sample is taken.")
+    sample_every_s: Duration = Field(default=30.0, alias="sampleEvery", description="How often a sample is taken.")
     warm_up_s: Duration = Field(
         default=30.0, alias="warmUp", description="How long after a change of weight nothing counts."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_former_name(cls, raw: Any) -> Any:
+        """Read what was declared, or pinned, under a former name."""
+        if not isinstance(raw, dict):
+            return raw
+        named = {name: raw[former] for name, former in FORMER_NAMES.items() if former in raw}
+        return {**named, **{name: value for name, value in raw.items() if name not in FORMER_NAMES.values()}}
 
 
 class Escalation(Document):
@@ -51,7 +60,7 @@ class Escalation(Document):
 
 
 _WORD_OR_ESCALATION: JsonDict = {"x-kubernetes-preserve-unknown-fields": True}
-"""A word or an object: no structural schema can say that, so lint and the daemon look at it."""
+"""A word or an object: no structural schema can say that, so lint and the controller check it."""
 
 
 class Reactions(Document):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from rollout.model.base import FORMER_NAMES
 from rollout.model.validation.rules import UNION
 
 Rule = dict[str, str]
@@ -68,7 +69,11 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
         (f"!has(self.service) || {_NAMES_VERSION.format('self.service')}", "service must have $version in it"),
         (f"!has(self.deployment) || {_NAMES_VERSION.format('self.deployment')}", "deployment must have $version in it"),
     ),
-    "Evidence": (("!has(self.lookEvery) || duration(self.lookEvery) > duration('0s')", "lookEvery is above 0s"),),
+    "Evidence": tuple(
+        (f"!has(self.{name}) || duration(self.{name}) > duration('0s')", f"{name} is above 0s")
+        for names in FORMER_NAMES.items()
+        for name in names
+    ),
 }
 
 _LISTS: dict[str, tuple[tuple[str, str], ...]] = {

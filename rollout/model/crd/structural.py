@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from rollout.model.base import FORMER_NAMES
 from rollout.model.crd.rules import rules_of, rules_of_list
 
 Schema = dict[str, Any]
@@ -87,6 +88,8 @@ class _Converter:
             for name, field in schema["properties"].items()
             if not field.get("local")
         }
+        for name, former in FORMER_NAMES.items() if kind == "Evidence" else ():
+            properties[former] = {**properties[name], "description": f"The former name of {name}."}
         converted: Schema = {"properties": properties}
         if required := [name for name in schema.get("required", ()) if name in properties]:
             converted["required"] = required

@@ -1,4 +1,4 @@
-"""Evidence as it is kept between looks: e-processes, dispersion, totals and the counters' last values."""
+"""Evidence as it is kept between samples: e-processes, dispersion, totals and the counters' last values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rollout.stats import Batches, Difference, Dispersion, Reached, Responses, S
 
 
 class KpiVerdict(StrEnum):
-    """What one look says of one KPI."""
+    """What one sample says of one KPI."""
 
     WORSE = "worse"
     ACCEPTABLE = "acceptable"
@@ -25,7 +25,7 @@ class KpiEvidence(Record):
     """One KPI's evidence over the whole rollout.
 
     harm, proof: against and for the candidate, compared with stable. bound, stable_bound: against `atMost`, for the
-    candidate and for stable. carried: failures that came in before their trials (counted at the next look).
+    candidate and for stable. carried: failures that came in before their trials (counted at the next sample).
     idle_s: seconds since both versions last had outcomes. seen: whether they had any at this weight.
     frozen_bound: stable's upper bound, once it is fixed. difference: of the rates, for people. batches: for a mean of
     sums. responses: for outcomes that people give of their own accord. per_asked, frozen_asked: the same failures over

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollout.errors import Fault
+from rollout.model.base import FORMER_NAMES
 from rollout.model.units import duration_s, percent_bp
 from rollout.model.validation.gates import gates
 from rollout.model.validation.kpi import kpis
@@ -88,10 +89,11 @@ def evidence_is_possible(raw: Raw) -> Iterator[Fault]:
         rate = number(percent_bp, evidence[key]) if key in evidence else None
         if rate is not None and not 0 < rate <= percent_bp("50%"):
             yield Fault(f"evidence.{key}", "must be above 0% and at most 50%", "5% is usual", evidence[key])
-    every = number(duration_s, evidence.get("lookEvery")) if "lookEvery" in evidence else None
-    if every is not None and not 0.2 <= every <= 3600:
-        remedy = "30s is usual; 5s where there is much traffic"
-        yield Fault("evidence.lookEvery", "must be between 200ms and 1h", remedy, evidence["lookEvery"])
+    for key in (name for names in FORMER_NAMES.items() for name in names if name in evidence):
+        every = number(duration_s, evidence[key])
+        if every is not None and not 0.2 <= every <= 3600:
+            remedy = "30s is usual; 5s where there is much traffic"
+            yield Fault(f"evidence.{key}", "must be between 200ms and 1h", remedy, evidence[key])
     dispersion = number(float, evidence.get("dispersion", "learn")) if evidence.get("dispersion") != "learn" else None
     if dispersion is not None and not 1.0 <= dispersion <= 1000.0:
         remedy = 'use "learn", or a number from 1 to 1000'
@@ -115,5 +117,5 @@ POLICY_RULES: tuple[Rule, ...] = (
     evidence_is_possible,  # what is waited for can come
     gates,  # can open, have names of their own
     spend_cap,  # is the candidate's alone
-    state_gate,  # looks neither never nor all the time
+    state_gate,  # its census comes neither never nor all the time
 )

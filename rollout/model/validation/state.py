@@ -61,7 +61,7 @@ def _in_one_place(
 
 
 def state_gate(raw: Raw) -> Iterator[Fault]:
-    """The gate looks neither never nor all the time, and asks for no more than it can have."""
+    """The census comes neither never nor all the time, and the gate asks for no more than it can have."""
     gate = mapping(mapping(raw.get("gates")).get("state"))
     every = number(duration_s, gate.get("every"))
     if every is not None and every < EVERY_MIN_S:
