@@ -7,7 +7,7 @@ STRATEGY ?= canary
 
 T ?= tests
 
-.PHONY: help house demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
+.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ lint: $(VENV)/.dev  ## style and the walls between the rooms
 
 types: $(VENV)/.dev  ## strict types
 	$(BIN)/mypy
+
+reference: $(VENV)/.dev  ## write the fields of docs/reference.md and the JSON Schema, from the model
+	$(BIN)/python -m tests.reference
 
 house: $(VENV)/.dev  ## draw the house from its imports, into docs/design.md
 	$(BIN)/python -m tests.house

@@ -7,7 +7,21 @@ import sys
 
 import typer
 
-from rollout.cli.commands import contract, crd, daemon, demo, history, init, lint, router, show, start, steer, wait
+from rollout.cli.commands import (
+    contract,
+    crd,
+    daemon,
+    demo,
+    history,
+    init,
+    lint,
+    router,
+    schema,
+    show,
+    start,
+    steer,
+    wait,
+)
 from rollout.errors import InvalidInput, RolloutError
 
 app = typer.Typer(
@@ -30,6 +44,7 @@ demo.register(app)
 router.register(app)
 contract.register(app)
 crd.register(app)
+schema.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, StrictBool, StringConstraints, model_validator
+from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document, Record
 from rollout.model.units import Count, Duration
@@ -106,15 +106,9 @@ class Compatibility(Record):
     verdict: CompatibilityVerdict | None = None
     digests: dict[str, str] = Field(default_factory=dict)
     problem: str = ""
-    census: Census | None = None
+    census: Census | None = Field(default=None, alias="looked")  # the name in JSON, which stays
     no_return_at: datetime | None = None
     affected: int | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_earlier(cls, raw: Any) -> Any:
-        """Read what an earlier release wrote: a census was called a look."""
-        return {"census": raw["looked"], **raw} if isinstance(raw, dict) and "looked" in raw else raw
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
