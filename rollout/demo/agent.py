@@ -28,7 +28,7 @@ from rollout.demo.orphan import end_with_parent
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
+class AgentProfile:
     """How a version behaves: shares of turns that fail their task, answer 500, or take long.
 
     approval: what it calls the node at which a human is asked. Conversations wait there, under that name.
@@ -42,12 +42,12 @@ class Behaviour:
     approval: str = "approve"
 
 
-BEHAVIOURS = {
-    "good": Behaviour(),
-    "worse": Behaviour(failing=0.25),
-    "slow": Behaviour(slow=0.30),
-    "erroring": Behaviour(erroring=0.20),
-    "incompatible": Behaviour(approval="confirm"),
+PROFILES = {
+    "good": AgentProfile(),
+    "worse": AgentProfile(failing=0.25),
+    "slow": AgentProfile(slow=0.30),
+    "erroring": AgentProfile(erroring=0.20),
+    "incompatible": AgentProfile(approval="confirm"),
 }
 
 
@@ -66,7 +66,7 @@ class AgentState(TypedDict):
 class ScriptedModel:
     """Answers like a model would: mostly well, sometimes wrongly, always politely."""
 
-    def __init__(self, version: str, flavour: Behaviour, seed: int) -> None:
+    def __init__(self, version: str, flavour: AgentProfile, seed: int) -> None:
         self._version = version
         self._flavour = flavour
         self._random = random.Random(seed)
@@ -198,12 +198,12 @@ def main() -> None:
     """Serve one version on a free port of loopback, and print the port."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--version", required=True)
-    parser.add_argument("--flavour", choices=BEHAVIOURS, default="good")
+    parser.add_argument("--flavour", choices=PROFILES, default="good")
     parser.add_argument("--database", required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    model = ScriptedModel(given.version, BEHAVIOURS[given.flavour], given.seed)
+    model = ScriptedModel(given.version, PROFILES[given.flavour], given.seed)
     graph = graph_of(model)
     turn = build(graph, given.database)
     contract = export(graph, agent="support-agent", version=given.version, store="sqlite")

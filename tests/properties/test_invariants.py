@@ -161,7 +161,7 @@ class Releases(RuleBasedStateMachine):
     def _look(self) -> None:
         before = self.world.status
         try:
-            self.world.look()
+            self.world.reconcile()
         except RolloutError:
             return
         self.phases.add(self.world.status.phase)

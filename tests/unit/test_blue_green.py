@@ -64,7 +64,7 @@ def test_no_user_is_on_the_candidate_before_the_preview_is_over():
 def test_synthetic_requests_of_the_preview_are_no_evidence():
     world = blue_green()
     for _ in range(250):
-        world.look()
+        world.reconcile()
         world.metrics.grow("v2", Behaviour(errors=1.0, tasks=1.0), 5)
         world.pass_s(1)
     assert world.status.latest.evidence["tasks"].all_c == 0 and world.status.latest.evidence["tasks"].all_s > 0
@@ -239,7 +239,7 @@ def test_undo_before_promotion_points_to_abort():
     world = blue_green()
     world.run(60)
     world.command("undo")
-    world.look()
+    world.reconcile()
     assert not world.status.last_command.accepted and "rollout abort" in world.status.last_command.message
 
 
@@ -480,7 +480,7 @@ def test_a_hanging_version_does_not_hold_the_way_back_by_its_counters():
     """What is left takes requests and counts none: the split looks wrong, and no wonder."""
     world = undoing()
     for _ in range(900):
-        world.look()
+        world.reconcile()
         share = world.router.share_of("v1")
         world.metrics.grow("v1", Behaviour(), int(20 * share))
         world.clock.pass_s(1)

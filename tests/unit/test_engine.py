@@ -131,7 +131,7 @@ def test_a_stale_command_is_refused_with_the_reason():
     world = World()
     world.run(10 * 60, until=Phase.OBSERVING)
     world.command("promote", phase=Phase.OBSERVING, step=2)
-    world.look()
+    world.reconcile()
     outcome = world.status.last_command
     assert outcome and not outcome.accepted and "step 3" in outcome.message
     assert world.status.latest.step == 0
@@ -141,7 +141,7 @@ def test_a_command_seen_twice_is_carried_out_once():
     world = World()
     world.run(10 * 60, until=Phase.OBSERVING)
     command = world.command("pause")
-    world.look()
+    world.reconcile()
     assert world.status.phase is Phase.PAUSED
     world.command("resume")
     world.run(3)
@@ -171,7 +171,7 @@ def test_a_retried_version_has_half_the_budget_and_fresh_books():
     world.run(30)
     assert world.status.phase is Phase.ROLLED_BACK, "nothing starts by itself"
     world.command("retry")
-    world.look()
+    world.reconcile()
     assert world.status.phase is Phase.PREFLIGHT and world.status.latest.retries == 1
     assert world.status.latest.evidence["tasks"].all_c == 0
     world.run(2 * HOUR, until=Phase.ROLLED_BACK)
@@ -446,7 +446,7 @@ def test_each_of_several_commands_has_its_own_answer():
     world = World()
     world.run(10 * 60, until=Phase.OBSERVING)
     refused, accepted = world.command("approve"), world.command("pause")
-    world.look()
+    world.reconcile()
     answers = {answer.id: answer.accepted for answer in world.status.answers}
     assert answers == {refused: False, accepted: True}
 
@@ -457,7 +457,7 @@ def test_a_hundred_commands_at_once_are_each_answered_once_and_abort_first():
     for _ in range(100):
         world.command("approve")
     world.command("abort")
-    world.look()
+    world.reconcile()
     assert world.status.phase is Phase.ROLLING_BACK
     world.run(30)
     told = [decision for decision in world.records.decisions if decision.kind == "command"]
@@ -528,7 +528,7 @@ def test_an_abort_holds_also_for_the_version_that_was_about_to_begin():
     world.declare(version="v3")
     world.run(5, until=Phase.SUPERSEDING)
     world.command("abort")
-    world.look()
+    world.reconcile()
     world.router.deaf = False
     world.run(600)
     assert world.status.phase is Phase.ROLLED_BACK and world.router.in_force == SetWeight("v1", "v2", 0)
@@ -645,10 +645,10 @@ def test_a_command_that_is_still_asked_for_is_not_forgotten_and_the_ring_stays_b
     world = World()
     world.run(60)
     first = world.command("pause")
-    world.look()
+    world.reconcile()
     asked = next(each for each in world.records.pending if each.id == first)
     for _ in range(30):
         world.command("pause")
         world.records.again = [asked]
-        world.look()
+        world.reconcile()
     assert first in world.status.handled and len(world.status.handled) <= 20

@@ -46,7 +46,7 @@ def test_a_candidate_that_fails_in_a_gap_is_rolled_back_and_passes_nothing():
     gap(world, 120)
     steps = set()
     for _ in range(120):
-        steps.add(world.look().status.latest.step)
+        steps.add(world.reconcile().status.latest.step)
         world.pass_s(1)
         if world.status.phase is Phase.ROLLED_BACK:
             break

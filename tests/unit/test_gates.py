@@ -49,7 +49,7 @@ def test_a_window_that_closes_keeps_the_weight_and_harm_is_still_judged():
 def test_everything_moves_only_in_a_window_but_promotion_needs_none():
     world = World()
     while world.status.latest.step < 2 or world.status.phase is not Phase.OBSERVING:
-        world.look()
+        world.reconcile()
         world.pass_s(1)
     world.gatekeeper.closed = "frozen until January"
     world.run(7200, every_s=5)
@@ -468,7 +468,7 @@ def test_an_abort_waits_for_no_metrics_page():
     world.clock.pass_s(3600)
     world.command("abort")
     world.metrics.read = None  # whoever reads now fails
-    world.look()
+    world.reconcile()
     assert world.status.phase is Phase.ROLLING_BACK
 
 

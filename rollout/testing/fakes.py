@@ -1,0 +1,193 @@
+"""Fakes of the engine's ports: each does what it is told, and can fail as the real one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from rollout.engine.effects import LeaveRoute, SetWeight
+from rollout.engine.facts import Calendar, CheckFact, Command, Told
+from rollout.engine.planned import Plan
+from rollout.engine.route_facts import OwnRoute
+from rollout.errors import RecordsUnavailable, RouterUnavailable
+from rollout.model.agent_state import Census
+from rollout.model.api.gates import Gates
+from rollout.model.api.rollout import RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status.decision import Decision
+from rollout.model.status.status import Status
+from rollout.model.units import FULL_BP
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is told to move."""
+
+    at: datetime = EPOCH
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass; a negative number steps back."""
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeRouter:
+    """Takes weights, remembers all of them, and can be down, deaf (accepts, does nothing) or edited by others."""
+
+    in_force: SetWeight | None = None
+    applied: list[SetWeight] = field(default_factory=list)
+    down: bool = False
+    deaf: bool = False
+    active: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return "route"
+
+    def observe(self) -> OwnRoute:
+        if self.down:
+            return OwnRoute(self.name, reachable=False, problem="connection refused")
+        if self.in_force is None:
+            return OwnRoute(self.name, reachable=True)
+        return OwnRoute(
+            self.name,
+            reachable=True,
+            active=self.active,
+            stable=self.in_force.stable,
+            candidate=self.in_force.candidate,
+            candidate_bp=self.in_force.candidate_bp,
+            preview_header=self.in_force.preview_header,
+        )
+
+    def apply(self, weight: SetWeight) -> None:
+        if self.down:
+            raise RouterUnavailable("connection refused")
+        self.applied.append(weight)
+        if not self.deaf:
+            self.in_force = weight
+
+    def leave(self, effect: LeaveRoute) -> None:
+        raise AssertionError(f"{effect}: only routes of others are left")
+
+    def share_of(self, version: str) -> float:
+        """Return the part of the traffic that a version has, from 0 to 1."""
+        if self.in_force is None:
+            return 0.0
+        share = self.in_force.candidate_bp / FULL_BP
+        if version == self.in_force.candidate:
+            return share
+        return 1 - share if version == self.in_force.stable else 0.0
+
+
+@dataclass
+class FakeRecords:
+    """A record store that can refuse to be written (broken), and may deliver a command again."""
+
+    rollout: Rollout
+    pending: list[Command] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    broken: bool = False
+    answered: set[str] = field(default_factory=set)
+    again: list[Command] = field(default_factory=list)
+
+    def load(self) -> Rollout:
+        return self.rollout
+
+    def commands(self) -> tuple[Command, ...]:
+        return (*(command for command in self.pending if command.id not in self.answered), *self.again)
+
+    def save(self, plan: Plan) -> None:
+        if self.broken:
+            raise RecordsUnavailable("disk full")
+        # Through JSON and back: what a restart would read.
+        status = Status.model_validate_json(plan.status.model_dump_json(by_alias=True))
+        self.rollout = Rollout(self.rollout.metadata, self.rollout.spec, status)
+        self.decisions += plan.decisions
+        self.answered |= set(status.handled)
+        self.again = []
+
+    def tell(self) -> None:
+        """Nobody else is to be told."""
+
+
+@dataclass
+class FakeWorkloads:
+    """Versions that answer, unless they are down.
+
+    listed: the versions that have a backend, where it is not the spec that lists them. sleeping: those at 0 replicas,
+    until they are scaled up. made_of: what each is made of, by part.
+    """
+
+    spec: Callable[[], RolloutSpec]
+    down: set[str] = field(default_factory=set)
+    listed: tuple[str, ...] = ()
+    sleeping: set[str] = field(default_factory=set)
+    made_of: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def no_backend(self) -> str:
+        return "has no endpoint: add one to spec.backends.endpoints"
+
+    def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        del versions
+        return self.listed or self.spec().backends.versions
+
+    def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]] | None = None) -> Mapping[str, str]:
+        del ports
+        return {version: "connection refused" if version in self.down else "" for version in versions}
+
+    def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(self.sleeping & set(versions))
+
+    def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+        return {version: self.made_of[version] for version in versions if version in self.made_of}
+
+    def wake(self, version: str, like: str) -> None:
+        del like
+        self.sleeping.discard(version)
+
+
+@dataclass
+class FakeGatekeeper:
+    """Release windows that are open or not (closed says until when), and checks with the verdicts that it is given.
+
+    asked: by the id of a run, how often it was seen.
+    """
+
+    closed: str = ""
+    verdicts: dict[str, CheckFact] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+
+    def calendar(self, gates: Gates) -> Calendar:
+        del gates
+        return Calendar(is_open=not self.closed, message=self.closed)
+
+    def checks(self, rollout: Rollout, gates: Gates) -> Mapping[str, CheckFact]:
+        del gates
+        running = [run for run in rollout.status.latest.checks if run.state == "running"]
+        for run in running:
+            self.asked[run.id] = self.asked.get(run.id, 0) + 1
+        return {run.id: self.verdicts.get(run.name, CheckFact()) for run in running}
+
+
+@dataclass
+class FakeStates:
+    """Contracts by version, as they are given, and what the census of live conversations finds."""
+
+    clock: FakeClock
+    texts: dict[str, Told] = field(default_factory=dict)
+    seen: Census | None = None
+
+    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, Told]:
+        del rollout
+        return {version: self.texts.get(version, Told(problem="nothing answers")) for version in versions}
+
+    def census(self, rollout: Rollout) -> Census | None:
+        del rollout
+        return None if self.seen is None else self.seen.model_copy(update={"at": self.clock.at})
