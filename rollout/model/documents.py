@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from rollout.errors import Fault
+from rollout.errors import Fault, InvalidInput
 from rollout.model.api.policy import PINNED_MAX_BYTES, PolicySpec
 from rollout.model.api.rollout import API_VERSION, Metadata, RolloutSpec
 from rollout.model.parsing import MISSING, parse, prune, unknown
@@ -77,6 +77,15 @@ def _no_duplicates(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _no_duplicates)
+
+
+def read_documents(text: str, where: str = "documents") -> Documents:
+    """Read Rollouts and policies from a YAML text. Raises InvalidInput with every fault, at its line and column."""
+    documents = Documents()
+    read_text(text, where, documents)
+    if documents.faults:
+        raise InvalidInput(documents.located(fault) for fault in documents.faults)
+    return documents
 
 
 def read_files(paths: Iterable[Path]) -> Documents:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import logging
 import random
 from datetime import timedelta
 from typing import Any, cast
+
+import structlog
 
 from rollout.engine.effects import SetWeight
 from rollout.engine.facts import Command, Verb
@@ -100,6 +103,8 @@ class World:
         rate: float = 20.0,
         **spec_changes: object,
     ) -> None:
+        if not structlog.is_configured():  # decisions are in `records`; a program that wants them logged says so
+            structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         self.policy = policy or example_policy()
         self.rate = rate
         self.random = random.Random(seed)  # noqa: S311  a simulation, repeatable on purpose
