@@ -43,7 +43,7 @@ types: $(VENV)/.dev  ## strict types
 reference: $(VENV)/.dev  ## write the fields of docs/reference.md and the JSON Schema, from the model
 	$(BIN)/python -m tests.reference
 
-house: $(VENV)/.dev  ## draw the house from its imports, into docs/design.md
+house: $(VENV)/.dev  ## draw the house from its imports, into docs/architecture.md
 	$(BIN)/python -m tests.house
 
 check: lint types test  ## all of it, as CI runs it

@@ -1,4 +1,4 @@
-"""The house, drawn from its imports: `make house` writes the picture into docs/design.md, and a test keeps it current.
+"""The house, drawn from its imports: `make house` writes the picture into docs/architecture.md, and a test keeps it current.
 
 An arrow says who uses whom. One that follows from others is left out (Aho, Garey & Ullman 1972, transitive reduction).
 """
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "design.md"
+PAGE = ROOT / "docs" / "architecture.md"
 OPENED = ("adapters",)
 """Rooms that are drawn by what is in them."""
 

@@ -2,7 +2,7 @@
 
 The only module that imports `kubernetes`, whose part is what it is best at: kubeconfig, in-cluster tokens, TLS. Its
 typed models are not used: they cost 12 times the parsing and raise for objects that are newer than they are, after the
-write has happened; nor its watch and elector, which hang and split (docs/design.md says what was measured).
+write has happened; nor its watch and elector, which hang and split (docs/adr/0003 says what was measured).
 """
 
 from __future__ import annotations
