@@ -12,8 +12,8 @@ from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from rollout.backoff import Backoff
 from tests.controller.steps import LONG, abort, ask, observing, settled
 from tests.fakes import agents
-from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld
+from tests.fakes.resources import Refusal
 
 
 def test_commands_are_carried_out_once_answered_in_status_and_taken_out_of_the_way():

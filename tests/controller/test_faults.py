@@ -13,8 +13,8 @@ from rollout.adapters.storage.command_annotations import ABORT
 from rollout.backoff import Backoff
 from rollout.controller.controller import Controller, Settings
 from tests.controller.steps import LONG, abort, finalizers, push, restart, settled
-from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld
+from tests.fakes.resources import Refusal
 from tests.fakes.server import FakeApi
 
 

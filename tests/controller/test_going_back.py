@@ -10,8 +10,8 @@ import pytest
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, LEASE, ROLLOUT
 from tests.controller.steps import LONG, abort, ask, observing, settled
 from tests.fakes import agents
-from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld
+from tests.fakes.resources import Refusal
 
 
 def denied(path, code, words):

@@ -6,8 +6,8 @@ import time
 
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
 from tests.controller.steps import LONG, abort, observing, rules, unnamed
-from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld
+from tests.fakes.resources import Refusal
 
 BACKEND = "/spec/rules/1/backendRefs"
 

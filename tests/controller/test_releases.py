@@ -10,8 +10,8 @@ from rollout.adapters.kubernetes.resources import CONFIG_MAP, DEPLOYMENT, HTTP_R
 from rollout.controller.controller import Controller, Settings
 from tests.controller.steps import LONG, abort, ask, finalizers, gone, observing, released, settled
 from tests.fakes import agents
-from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld
+from tests.fakes.resources import Refusal
 from tests.fakes.server import FakeApi
 
 

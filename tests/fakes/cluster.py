@@ -9,9 +9,21 @@ import re
 import threading
 import time
 import uuid
-from datetime import UTC, datetime
 
 from tests.fakes import patches, schemas
+from tests.fakes.requests import (
+    as_seen,
+    check_times,
+    details_of,
+    full_name,
+    now_text,
+    parse_body,
+    selects,
+    start_of,
+    unmanaged,
+    verb_of,
+)
+from tests.fakes.resources import USUAL, Refusal, rollout_resources
 
 NAME = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 PATH = re.compile(
@@ -19,60 +31,6 @@ PATH = re.compile(
     r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?$"
 )
 PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
-
-
-class Resource:
-    """One kind as the server knows it. custom: whether it is by a definition, with its schema and status apart."""
-
-    def __init__(self, kind, plural, group, schema=None, *, versions=("v1",), custom=True, status=True):
-        self.kind, self.plural, self.group, self.versions = kind, plural, group, versions
-        self.schema, self.custom, self.status = schema or schemas.FREE, custom, status
-
-
-USUAL = (
-    Resource("Widget", "widgets", "example.dev", schemas.WIDGET),
-    Resource("HTTPRoute", "httproutes", "gateway.networking.k8s.io", schemas.HTTP_ROUTE),
-    Resource("GRPCRoute", "grpcroutes", "gateway.networking.k8s.io", schemas.HTTP_ROUTE),
-    Resource("ReferenceGrant", "referencegrants", "gateway.networking.k8s.io", versions=("v1beta1", "v1")),
-    Resource("VirtualService", "virtualservices", "networking.istio.io"),
-    Resource("Service", "services", "", custom=False),
-    Resource("Secret", "secrets", "", custom=False, status=False),
-    Resource("ConfigMap", "configmaps", "", custom=False, status=False),
-    Resource("Deployment", "deployments", "apps", custom=False),
-    Resource("EndpointSlice", "endpointslices", "discovery.k8s.io", custom=False, status=False),
-    Resource("HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", versions=("v2",), custom=False),
-    Resource("Lease", "leases", "coordination.k8s.io", custom=False, status=False),
-    Resource("Event", "events", "events.k8s.io", custom=False, status=False),
-)
-
-
-def rollout_resources():
-    """The kinds of this project, by the definitions it ships."""
-    from rollout.model.crd.definitions import definitions
-
-    made = []
-    for definition in definitions():
-        spec = definition["spec"]
-        version = spec["versions"][0]
-        schema = copy.deepcopy(version["schema"]["openAPIV3Schema"])
-        if unseen := schemas.unseen_by_rules(schema):
-            raise ValueError(f"a real server refuses this definition: {unseen}")
-        made.append(
-            Resource(spec["names"]["kind"], spec["names"]["plural"], spec["group"], schema, versions=(version["name"],))
-        )
-    return tuple(made)
-
-
-class Refusal(Exception):
-    """An answer that is no success."""
-
-    def __init__(self, code, reason, message="", details=None, headers=None):
-        super().__init__(message)
-        self.code, self.headers = code, headers or {}
-        self.body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
-        self.body |= {"reason": reason, "code": code}
-        if details is not None:
-            self.body["details"] = details
 
 
 class FakeCluster:
@@ -101,15 +59,15 @@ class FakeCluster:
     def handle(self, method, path, parameters=None, content_type=None, body=None, agent="unknown"):
         """Answer one request: (code, body). Raises Refusal."""
         resource, place = self._resource(path)
-        verb = _verb(method, place, parameters or {})
+        verb = verb_of(method, place, parameters or {})
         self.calls.append((verb, resource.plural + (f"/{place['sub']}" if place["sub"] else ""), resource.group))
         if self.allowed is not None and not self.allowed(verb, resource, place):
             group = f' in API group "{resource.group}"' if resource.group else ""
             raise Refusal(
                 403,
                 "Forbidden",
-                f'{_full(resource)} is forbidden: cannot {verb} resource "{resource.plural}"{group}',
-                _details(resource, place["name"]),
+                f'{full_name(resource)} is forbidden: cannot {verb} resource "{resource.plural}"{group}',
+                details_of(resource, place["name"]),
             )
         with self.lock:
             parameters = dict(parameters or {})
@@ -119,12 +77,12 @@ class FakeCluster:
             if method == "GET":
                 return 200, self._list(resource, place, parameters)
             if method == "DELETE":
-                return 200, self._delete(resource, place, _parse(resource, body) if body else {})
+                return 200, self._delete(resource, place, parse_body(resource, body) if body else {})
             if method == "POST":
-                return 201, self._create(resource, place, _parse(resource, body), parameters)
+                return 201, self._create(resource, place, parse_body(resource, body), parameters)
             if method == "PUT":
-                return 200, self._put(resource, place, _parse(resource, body), parameters)
-            return self._patch(resource, place, content_type, _parse(resource, body), parameters)
+                return 200, self._put(resource, place, parse_body(resource, body), parameters)
+            return self._patch(resource, place, content_type, parse_body(resource, body), parameters)
 
     def _resource(self, path):
         match = PATH.match(path)
@@ -137,12 +95,12 @@ class FakeCluster:
     def _get(self, resource, place):
         key = (resource.group, resource.plural, place["namespace"], place["name"])
         if key not in self.objects:
-            message = f'{_full(resource)} "{place["name"]}" not found'
-            raise Refusal(404, "NotFound", message, _details(resource, place["name"]))
+            message = f'{full_name(resource)} "{place["name"]}" not found'
+            raise Refusal(404, "NotFound", message, details_of(resource, place["name"]))
         return self.objects[key]
 
     def _list(self, resource, place, parameters):
-        chosen = _selects(parameters, resource)
+        chosen = selects(parameters, resource)
         found = [
             each
             for (group, plural, namespace, _), each in sorted(self.objects.items(), key=lambda item: item[0][2:])
@@ -151,7 +109,7 @@ class FakeCluster:
             and chosen(each)
         ]
         metadata = {"continue": "", "resourceVersion": str(self.version)}
-        start, limit = _start(parameters.get("continue")), int(parameters.get("limit") or 0)
+        start, limit = start_of(parameters.get("continue")), int(parameters.get("limit") or 0)
         if start:
             found = [
                 each for each in found if f"{each['metadata'].get('namespace')}/{each['metadata']['name']}" > start
@@ -179,10 +137,12 @@ class FakeCluster:
         name = metadata.get("name", "")
         key = (resource.group, resource.plural, place["namespace"], name)
         if key in self.objects:
-            raise Refusal(409, "AlreadyExists", f'{_full(resource)} "{name}" already exists', _details(resource, name))
+            raise Refusal(
+                409, "AlreadyExists", f'{full_name(resource)} "{name}" already exists', details_of(resource, name)
+            )
         body.pop("status", None) if resource.custom and resource.status else None
         self._check(resource, body, parameters)
-        metadata |= {"namespace": place["namespace"], "uid": str(uuid.uuid4()), "creationTimestamp": _now()}
+        metadata |= {"namespace": place["namespace"], "uid": str(uuid.uuid4()), "creationTimestamp": now_text()}
         if resource.custom or resource.plural == "deployments":
             metadata["generation"] = 1
         metadata.pop("managedFields", None)
@@ -194,7 +154,7 @@ class FakeCluster:
         return self._store(key, body, "ADDED")
 
     def _put(self, resource, place, body, parameters):
-        _times(resource, body)
+        check_times(resource, body)
         live = self._get(resource, place)
         version = body.get("metadata", {}).get("resourceVersion")
         if not version:
@@ -202,7 +162,7 @@ class FakeCluster:
                 422,
                 "Invalid",
                 "metadata.resourceVersion: must be specified for an update",
-                _details(resource, place["name"], [("FieldValueInvalid", "metadata.resourceVersion")]),
+                details_of(resource, place["name"], [("FieldValueInvalid", "metadata.resourceVersion")]),
             )
         return self._update(resource, place, live, body, parameters)
 
@@ -272,10 +232,10 @@ class FakeCluster:
         name = place["name"]
         version = after.get("metadata", {}).get("resourceVersion")
         if version and version != live["metadata"]["resourceVersion"]:
-            message = f'Operation cannot be fulfilled on {_full(resource)} "{name}": the object has been modified; please apply your changes to the latest version and try again'
-            raise Refusal(409, "Conflict", message, _details(resource, name))
+            message = f'Operation cannot be fulfilled on {full_name(resource)} "{name}": the object has been modified; please apply your changes to the latest version and try again'
+            raise Refusal(409, "Conflict", message, details_of(resource, name))
         key = (resource.group, resource.plural, place["namespace"], name)
-        stored, live, made = live, _unmanaged(live), copy.deepcopy(after)
+        stored, live, made = live, unmanaged(live), copy.deepcopy(after)
         listed = {each.get("manager") for each in made["metadata"].get("managedFields") or ()}
         known = self.owners.get(key, {})
         if "managedFields" in made["metadata"] and owners is None:  # whoever is taken out of the list owns nothing more
@@ -330,12 +290,12 @@ class FakeCluster:
                     409,
                     "Conflict",
                     f"the {field} in the precondition does not match",
-                    _details(resource, place["name"], kind=True),
+                    details_of(resource, place["name"], kind=True),
                 )
         if live["metadata"].get("finalizers"):
             if not live["metadata"].get("deletionTimestamp"):
                 live = copy.deepcopy(live)
-                live["metadata"] |= {"deletionTimestamp": _now(), "deletionGracePeriodSeconds": 0}
+                live["metadata"] |= {"deletionTimestamp": now_text(), "deletionGracePeriodSeconds": 0}
                 live["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
                 return self._store(key, live, "MODIFIED")
             return copy.deepcopy(live)
@@ -345,14 +305,14 @@ class FakeCluster:
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
     def _check(self, resource, body, parameters, live=None):
-        _times(resource, body)
+        check_times(resource, body)
         name = body.get("metadata", {}).get("name", "")
         if not NAME.match(name):
             raise Refusal(
                 422,
                 "Invalid",
                 f'{resource.kind} "{name}" is invalid: metadata.name',
-                _details(resource, name, [("FieldValueInvalid", "metadata.name")], kind=True),
+                details_of(resource, name, [("FieldValueInvalid", "metadata.name")], kind=True),
             )
         if resource.plural == "events" and not body.get("reportingInstance"):
             causes = [("FieldValueRequired", "reportingInstance")]
@@ -360,7 +320,7 @@ class FakeCluster:
                 422,
                 "Invalid",
                 f'Event "{name}" is invalid',
-                {k: v for k, v in _details(resource, name, causes, kind=True).items() if k != "group"},
+                {k: v for k, v in details_of(resource, name, causes, kind=True).items() if k != "group"},
             )
         if not resource.custom:
             return
@@ -390,7 +350,7 @@ class FakeCluster:
                 422,
                 "Invalid",
                 f'{resource.kind} "{name}" is invalid: {causes}',
-                _details(
+                details_of(
                     resource,
                     name,
                     [*causes, ("FieldValueInvalid", "<nil>")] if "predicates" in str(resource.schema) else causes,
@@ -403,7 +363,7 @@ class FakeCluster:
                 422,
                 "Invalid",
                 f'{resource.kind} "{name}" is invalid: {broken}',
-                _details(resource, name, [("FieldValueInvalid", field) for _, field in broken], kind=True),
+                details_of(resource, name, [("FieldValueInvalid", field) for _, field in broken], kind=True),
             )
 
     # -- storage and watches -----------------------------------------------------------------------------------------
@@ -450,9 +410,11 @@ class FakeCluster:
         """Yield the events of a watch until its time is over, or `stopped`."""
         resource, place = self._resource(path)
         if self.allowed is not None and not self.allowed("watch", resource, place):
-            raise Refusal(403, "Forbidden", f"{_full(resource)} is forbidden: cannot watch", _details(resource, None))
+            raise Refusal(
+                403, "Forbidden", f"{full_name(resource)} is forbidden: cannot watch", details_of(resource, None)
+            )
         self.calls.append(("watch", resource.plural, resource.group))
-        chosen = _selects(parameters, resource)
+        chosen = selects(parameters, resource)
         end = time.monotonic() + float(parameters.get("timeoutSeconds") or 300)
         at = parameters.get("resourceVersion")
         mine = lambda key: (
@@ -489,7 +451,7 @@ class FakeCluster:
                     self.lock.wait(0.05)
             for version, kind, _, body, before in news:
                 at = version
-                shown = _as_seen(kind, body, before, chosen)
+                shown = as_seen(kind, body, before, chosen)
                 if shown:
                     yield {"type": shown, "object": copy.deepcopy(body)}
             if parameters.get("allowWatchBookmarks") and time.monotonic() > next_bookmark and at <= self.version:
@@ -499,104 +461,3 @@ class FakeCluster:
                     "type": "BOOKMARK",
                     "object": {"apiVersion": api, "kind": resource.kind, "metadata": {"resourceVersion": str(at)}},
                 }
-
-
-def _as_seen(kind, body, before, chosen):
-    """A selector makes some changes look like arrivals or departures."""
-    now, then = chosen(body), before is not None and chosen(before)
-    if kind == "DELETED":
-        return "DELETED" if then or now else ""
-    if now:
-        return kind if kind == "ADDED" or then else "ADDED"
-    return "DELETED" if then else ""
-
-
-def _selects(parameters, resource):
-    if not re.match(r"^([\w./-]+==?[\w.-]*(,|$))*$", parameters.get("labelSelector") or ""):
-        raise Refusal(400, "BadRequest", "unable to parse requirement")
-    labels = dict(
-        each.split("=", 1) for each in (parameters.get("labelSelector") or "").replace("==", "=").split(",") if each
-    )
-    fields = dict(
-        each.split("=", 1) for each in (parameters.get("fieldSelector") or "").replace("==", "=").split(",") if each
-    )
-    for field in fields:
-        if field not in ("metadata.name", "metadata.namespace", "status.phase") or (
-            field == "status.phase" and resource.kind != "Rollout"
-        ):
-            raise Refusal(400, "BadRequest", f"field label not supported: {field}")
-
-    def chosen(each):
-        found = each["metadata"].get("labels") or {}
-        return all(found.get(key) == value for key, value in labels.items()) and all(
-            _field(each, key) == value for key, value in fields.items()
-        )
-
-    return chosen
-
-
-def _field(each, path):
-    for step in path.split("."):
-        each = (each or {}).get(step)
-    return each
-
-
-def _start(token):
-    if not token:
-        return ""
-    try:
-        return json.loads(base64.b64decode(token + "==="))["start"].replace("\0", "")
-    except (ValueError, KeyError) as error:
-        raise Refusal(400, "BadRequest", f"invalid continue token: continue key is not valid: {error}") from error
-
-
-def _parse(resource, body):
-    if isinstance(body, (dict, list)):
-        return copy.deepcopy(body)
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        raise Refusal(
-            400, "BadRequest", f"the object provided is unrecognized (must be of type {resource.kind}): {error}"
-        ) from error
-
-
-def _times(resource, body):
-    """A Lease's times have microseconds, or it cannot be read."""
-    if resource.plural != "leases":
-        return
-    for field in ("renewTime", "acquireTime"):
-        text = (body.get("spec") or {}).get(field)
-        if text is not None and not re.match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-])", text):
-            raise Refusal(
-                400, "BadRequest", f'Lease in version "v1" cannot be handled as a Lease: parsing time "{text}"'
-            )
-
-
-def _verb(method, place, parameters):
-    if method == "GET":
-        return "get" if place["name"] else "list"
-    return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[method]
-
-
-def _full(resource):
-    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
-
-
-def _details(resource, name, causes=None, *, kind=False):
-    made = {"name": name} if name else {}
-    made |= {"group": resource.group} if resource.group else {}
-    made["kind"] = resource.kind if kind else resource.plural
-    if causes:
-        made["causes"] = [{"reason": reason, "message": reason, "field": field} for reason, field in causes]
-    return made
-
-
-def _unmanaged(found):
-    """An object without who manages its fields: that is kept apart."""
-    metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
-    return {**found, "metadata": metadata}
-
-
-def _now():
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from rollout.adapters.kubernetes.errors import error_for, lost
-from tests.fakes.cluster import FakeCluster, Refusal
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.resources import Refusal
 
 UNKNOWN_KIND = "404 page not found"
 """A real server answers with a plain page where it does not know the kind."""

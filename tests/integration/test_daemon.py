@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.agents import BLUE_GREEN, CANARY, LONG, Agent, Users, ask, document, free_port
-from tests.integration.real import eventually, needs_envoy, processes_with, rollout
+from tests.integration.real import needs_envoy, processes_with, rollout
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]
 

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from tests.integration.real import eventually, needs_envoy, needs_langgraph, processes_with, rollout
+from tests.integration.real import needs_envoy, needs_langgraph, processes_with, rollout
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph]
 

@@ -18,7 +18,8 @@ from rollout.adapters.routers.envoy_managed import ManagedEnvoy
 from rollout.engine.effects import SetWeight
 from rollout.errors import RouterUnavailable
 from rollout.model.api.kpi import Kpi
-from tests.integration.real import eventually, needs_envoy
+from tests.integration.real import needs_envoy
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]
 

@@ -10,7 +10,8 @@ import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.demo.stage import Stage, stage
-from tests.integration.real import eventually, needs_envoy, needs_langgraph, rollout, status_of
+from tests.integration.real import needs_envoy, needs_langgraph, rollout, status_of
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph]
 

@@ -11,7 +11,8 @@ import yaml
 
 from rollout.adapters.routers.envoy_managed import find_envoy
 from tests.integration.agents import CANARY, Agent, Users, ask, document, free_port
-from tests.integration.real import eventually, needs_envoy, rollout
+from tests.integration.real import needs_envoy, rollout
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]
 

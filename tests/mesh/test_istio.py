@@ -13,9 +13,9 @@ from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT, V
 from tests.fakes import agents
 from tests.integration.agents import Agent, Users, free_port
 from tests.integration.prometheus import Prometheus
-from tests.integration.real import eventually
 from tests.integration.test_cluster import POLICY_SPEC
 from tests.mesh.plane import GATEWAY, HOST, ISTIO_GATEWAY, PORT, Plane, istiod, running_pod
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.real
 LISTENER = {"name": "http", "port": 80, "protocol": "HTTP"}

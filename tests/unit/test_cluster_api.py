@@ -1,27 +1,24 @@
-"""Calls to an API server, the cache and the elector, over HTTP and through every fault we could think of."""
+"""Requests to the Kubernetes API: what is sent, what is refused, what is not waited for."""
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import pytest
 
 from rollout.adapters.kubernetes.api import HttpApi, configured
-from rollout.adapters.kubernetes.claims import Claims
-from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
 from rollout.adapters.kubernetes.merge_patch import merge_patch
-from rollout.adapters.kubernetes.reflector import Reflector, is_newer
-from rollout.adapters.kubernetes.resources import HTTP_ROUTE, LEASE, Kind
-from rollout.backoff import Backoff
-from rollout.errors import ClusterUnavailable, Conflict, Expired, Forbidden, InvalidInput, NotFound, Rejected
+from rollout.adapters.kubernetes.resources import Kind
+from rollout.errors import ClusterUnavailable, Conflict, Forbidden, InvalidInput, NotFound, Rejected
 from tests.fakes import patches
-from tests.fakes.cluster import FakeCluster, Refusal
-from tests.fakes.server import FakeApi, kubeconfig, serving
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.resources import Refusal
+from tests.fakes.server import kubeconfig, serving
 
 WIDGET = Kind("Widget", "widgets", "example.dev")
+
+
 STRANGER = Kind("Stranger", "strangers", "nobody.dev")
 
 
@@ -45,16 +42,6 @@ def http(cluster, tmp_path, *, token="secret-token", timeout_s=2.0, **more):
         configuration, namespace = configured(kubeconfig(tmp_path / "kubeconfig", url, token))
         assert namespace == "default"
         yield HttpApi(configuration, agent="rollout-test", read_timeout_s=timeout_s, **more)
-
-
-def eventually(holds, timeout_s=60.0):
-    end = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-
-
-# -- calls -------------------------------------------------------------------------------------------------------------
 
 
 def test_objects_are_written_read_and_changed_over_http(cluster, tmp_path):
@@ -174,9 +161,6 @@ def test_a_kubeconfig_that_cannot_be_used_is_a_fault_with_a_remedy(tmp_path):
         configured(kubeconfig(tmp_path / "k", "http://127.0.0.1:1"), "no-such-context")
 
 
-# -- merge patches -----------------------------------------------------------------------------------------------------
-
-
 def test_a_merge_patch_makes_one_object_into_the_other():
     from hypothesis import given, settings
     from hypothesis import strategies as st
@@ -201,332 +185,3 @@ def test_a_merge_patch_makes_one_object_into_the_other():
         return json.dumps(value, sort_keys=True)
 
     holds()
-
-
-# -- the cache ---------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def reflecting(api, kind=WIDGET, **more):
-    seen = []
-    reflector = Reflector(api, kind, None, seen.append, **more)
-    reflector.seen = seen
-    reflector.start()
-    try:
-        yield reflector
-    finally:
-        reflector.stop()
-        reflector.join(60)
-        assert not reflector._thread.is_alive(), "a stopped cache ends"
-
-
-def names(reflector):
-    return sorted(each["metadata"]["name"] for each in reflector.all())
-
-
-def test_a_late_answer_of_a_write_never_replaces_what_the_watch_has_brought_meanwhile(cluster, monkeypatch):
-    """Seen on a busy machine: the status of a route was lost, and its weight waited for ever to be carried out."""
-    of_version = lambda version: {**widget("a"), "metadata": {"name": "a", "resourceVersion": version}}
-    cache = Reflector(FakeApi(cluster), WIDGET, None, lambda _: None)
-    cache.note(of_version("9"))
-    watch = threading.Thread(target=lambda: cache._take("MODIFIED", of_version("11")))
-
-    def newer(one, other):
-        watch.start()
-        watch.join(0.2)  # it comes in between, unless it has to wait
-        return is_newer(one, other)
-
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.is_newer", newer)
-    cache.note(of_version("10"))
-    watch.join()
-    assert cache.all()[0]["metadata"]["resourceVersion"] == "11"
-
-
-def test_a_cache_has_what_there_is_and_follows_what_changes(cluster, tmp_path):
-    with http(cluster, tmp_path) as api:
-        api.create(WIDGET, "default", widget("a"))
-        with reflecting(api) as cache:
-            eventually(cache.synced.is_set)
-            api.create(WIDGET, "default", widget("b"))
-            eventually(lambda: names(cache) == ["a", "b"])
-            api.merge(WIDGET, "default", "a", {"spec": {"weight": 77}})
-            eventually(lambda: cache.get("default", "a")["spec"]["weight"] == 77)
-            FakeApi(cluster).delete(WIDGET, "default", "b")
-            eventually(lambda: names(cache) == ["a"])
-        assert {each["metadata"]["name"] for each in cache.seen} == {"a", "b"}
-
-
-def test_a_cache_survives_dropped_streams_an_api_that_is_away_and_compaction(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.05, 0.2, jitter=2.0))
-    with http(cluster, tmp_path) as api, reflecting(api) as cache:
-        eventually(cache.synced.is_set)
-        local = FakeApi(cluster)
-        cluster.drop = True
-        local.create(WIDGET, "default", widget("dropped"))
-        time.sleep(0.2)
-        cluster.drop = False
-        eventually(lambda: "dropped" in names(cache))
-        cluster.down = True
-        local.create(WIDGET, "default", widget("missed"))
-        local.delete(WIDGET, "default", "dropped")
-        cluster.compact()
-        time.sleep(0.5)
-        cluster.down = False
-        eventually(lambda: names(cache) == ["missed"])
-
-
-def test_a_peer_that_falls_silent_is_left_after_the_read_timeout(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.05, 0.2, jitter=2.0))
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.WATCH_S", (1.0, 1.0))
-    monkeypatch.setattr("rollout.adapters.kubernetes.api.READ_TIMEOUT_S", 0.5)
-    with http(cluster, tmp_path) as api, reflecting(api) as cache:
-        eventually(cache.synced.is_set)
-        cluster.silent = True
-        FakeApi(cluster).create(WIDGET, "default", widget("late"))
-        time.sleep(1.5)
-        cluster.silent = False
-        eventually(lambda: names(cache) == ["late"])
-
-
-def test_a_stopped_cache_ends_also_while_it_waits_for_an_event(cluster, tmp_path):
-    with http(cluster, tmp_path) as api, reflecting(api) as cache:
-        eventually(cache.synced.is_set)
-        began = time.monotonic()
-    assert time.monotonic() - began < 20
-
-
-def test_an_api_that_refuses_is_not_hammered(cluster, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.2, 5.0, jitter=2.0))
-    asked = []
-
-    def refuse(method, path):
-        asked.append(path)
-        raise ConnectionRefusedError("refused")
-
-    cluster.fault = refuse
-    with reflecting(FakeApi(cluster)) as cache:
-        time.sleep(1.5)
-        assert not cache.synced.is_set() and "refused" in cache.problem
-    assert 1 <= len(asked) <= 5
-
-
-def test_streams_that_end_at_once_are_not_reopened_at_once(cluster, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.WATCH_S", (0.0, 0.0))
-    with reflecting(FakeApi(cluster)) as cache:
-        eventually(cache.synced.is_set)
-        before = len(cluster.calls)
-        time.sleep(2.0)
-        assert len(cluster.calls) - before <= 4
-
-
-def test_a_server_that_answers_gone_to_everything_is_not_hammered(cluster, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.kubernetes.reflector.BACKOFF", Backoff(0.2, 5.0, jitter=2.0))
-
-    def gone(method, path):
-        if method == "WATCH":
-            raise Refusal(410, "Expired", "too old")
-
-    cluster.fault = gone
-    with reflecting(FakeApi(cluster)) as cache:
-        eventually(cache.synced.is_set)
-        before = len(cluster.calls)
-        time.sleep(1.5)
-        assert len(cluster.calls) - before <= 4
-
-
-def test_what_was_deleted_is_not_brought_back_by_a_late_answer(cluster):
-    api = FakeApi(cluster)
-    old = api.create(WIDGET, "default", widget())
-    with reflecting(api) as cache:
-        eventually(lambda: names(cache) == ["a"])
-        api.delete(WIDGET, "default", "a")
-        eventually(lambda: names(cache) == [])
-        cache.note(old)
-        assert names(cache) == []
-
-
-def test_a_kind_that_is_not_installed_is_a_problem_and_no_crash(cluster):
-    with reflecting(FakeApi(cluster), STRANGER, optional=True) as cache:
-        eventually(lambda: cache.problem != "")
-        assert "are its definitions installed" in cache.problem and cache.all() == []
-
-
-def test_a_write_of_ours_is_in_the_cache_before_the_watch_brings_it_and_never_overwrites_news(cluster):
-    api = FakeApi(cluster)
-    old = api.create(WIDGET, "default", widget())
-    with reflecting(api) as cache:
-        eventually(cache.synced.is_set)
-        new = api.merge(WIDGET, "default", "a", {"spec": {"weight": 50}})
-        cache.note(new)
-        assert cache.get("default", "a")["spec"]["weight"] == 50
-        eventually(lambda: len(cache.seen) >= 2)
-        cache.note(old)
-        assert cache.get("default", "a")["spec"]["weight"] == 50
-
-
-def test_a_watch_that_is_too_old_says_gone(cluster, tmp_path):
-    with http(cluster, tmp_path) as api:
-        api.create(WIDGET, "default", widget())
-        cluster.compact()
-        with pytest.raises(Expired):
-            list(api.watch(WIDGET, None, "1", 1.0))
-
-
-def test_half_the_size_is_not_kept(cluster):
-    api = FakeApi(cluster)
-    api.create(
-        HTTP_ROUTE,
-        "default",
-        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "r"}, "spec": {}},
-    )
-    cluster.objects["gateway.networking.k8s.io", "httproutes", "default", "r"]["metadata"]["managedFields"] = [
-        {"manager": "kubectl", "operation": "Apply", "fieldsV1": {"big": "x" * 1000}}
-    ]
-    with reflecting(api, HTTP_ROUTE) as cache:
-        eventually(cache.synced.is_set)
-        kept = cache.get("default", "r")["metadata"]["managedFields"]
-        assert kept == [{"manager": "kubectl", "operation": "Apply"}], "who manages fields, not which"
-
-
-# -- the elector -------------------------------------------------------------------------------------------------------
-
-TERMS = LeaseTimings(lease_s=1.0, renew_s=0.6, retry_s=0.1)
-
-
-class Candidate:
-    """One who would lead, in a thread; span: when it led, by its own word."""
-
-    def __init__(self, api, name, terms=TERMS):
-        self.elector = Elector(api, "default", "lead", name, terms)
-        self.stopped, self.led, self.drained = threading.Event(), threading.Event(), threading.Event()
-        self.drained.set()
-        self.result = None
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        self.result = self.elector.run(self.stopped, self.led.set, self.drain)
-
-    def drain(self):
-        self.drained.wait(30)
-
-    def stop(self, *, release=True):
-        self.stopped.set()
-        self.thread.join(60)
-        if release:
-            self.elector.release()
-
-
-def test_one_leads_and_hands_over_at_once_when_it_ends_in_order(cluster):
-    terms = LeaseTimings(lease_s=600.0, renew_s=590.0, retry_s=0.1)
-    one = Candidate(FakeApi(cluster), "one", terms)
-    assert one.led.wait(60)
-    two = Candidate(FakeApi(cluster), "two", terms)
-    time.sleep(1.5)
-    assert not two.led.is_set() and one.elector.leads
-    one.stop()
-    assert two.led.wait(60), "long before the lease runs out"
-    lease = FakeApi(cluster).get(LEASE, "default", "lead")["spec"]
-    assert lease["holderIdentity"] == "two" and lease["leaseTransitions"] == 1
-    two.stop()
-    assert FakeApi(cluster).get(LEASE, "default", "lead")["spec"]["holderIdentity"] == ""
-
-
-def test_who_cannot_reach_the_api_stops_leading_before_another_begins():
-    cluster = FakeCluster()
-    cut = threading.Event()
-    api = FakeApi(cluster)
-    inner = api._call
-
-    def call(*arguments, **named):
-        if cut.is_set():
-            raise ClusterUnavailable("cut off")
-        return inner(*arguments, **named)
-
-    api._call = call
-    one = Candidate(api, "one")
-    assert one.led.wait(60)
-    two = Candidate(FakeApi(cluster), "two")
-    overlaps, end = 0, time.monotonic() + 60
-    cut.set()
-    while time.monotonic() < end and not two.led.is_set():
-        overlaps += one.elector.leads and two.elector.leads
-        time.sleep(0.005)
-    assert two.led.is_set() and overlaps == 0
-    one.thread.join(60)
-    assert one.result is False, "a lost lease ends the run, so that the process ends"
-    two.stop()
-
-
-def test_a_leader_that_was_paused_knows_at_once_that_it_leads_no_more(cluster, monkeypatch):
-    one = Elector(FakeApi(cluster), "default", "lead", "one", TERMS)
-    assert one._try() and one.leads
-    later = time.monotonic() + 60
-    monkeypatch.setattr("rollout.adapters.kubernetes.elector.time.monotonic", lambda: later)
-    assert not one.leads
-
-
-def test_the_lease_is_renewed_until_all_that_was_under_way_has_ended(cluster):
-    one = Candidate(FakeApi(cluster), "one")
-    assert one.led.wait(30)
-    one.drained.clear()
-    one.stopped.set()
-    renewed = FakeApi(cluster).get(LEASE, "default", "lead")["spec"]["renewTime"]
-    renewals = lambda: FakeApi(cluster).get(LEASE, "default", "lead")["spec"]["renewTime"]
-    eventually(lambda: renewals() > renewed)
-    assert one.thread.is_alive() and one.elector.leads
-    one.drained.set()
-    one.thread.join(30)
-    assert one.result is True
-
-
-def test_a_lease_that_is_forbidden_is_told(cluster):
-    cluster.allowed = lambda verb, resource, place: resource.plural != "leases"
-    elector = Elector(FakeApi(cluster), "default", "lead", "one", TERMS)
-    assert not elector._try() and "may not be used: grant it" in elector.problem
-    cluster.allowed = None
-    assert elector._try() and elector.problem == ""
-
-
-def test_a_rollout_of_another_controller_is_its_own_as_long_as_its_lease_is_held(cluster):
-    api, clock = FakeApi(cluster), lambda: at[0]
-    at = [100.0]
-    other = Elector(api, "elsewhere", "lead", "two", TERMS)
-    claims = Claims(api, "default/lead", clock)
-    assert claims.held_by_another("elsewhere/lead") == "", "there is no such lease"
-    assert other._try()
-    for _ in range(5):
-        assert "two" in claims.held_by_another("elsewhere/lead")
-        at[0] += 0.6
-        other._try()
-    assert claims.held_by_another("default/lead") == "" and claims.held_by_another("") == ""
-    at[0] += 0.6
-    assert claims.held_by_another("elsewhere/lead"), "it may be renewed yet"
-    at[0] += 2.0
-    assert claims.held_by_another("elsewhere/lead") == "", "it has run out"
-    other._try()
-    other.release()
-    assert claims.held_by_another("elsewhere/lead") == "", "it was let go of"
-
-
-def test_a_lease_that_may_not_be_read_is_taken_for_held(cluster):
-    Elector(FakeApi(cluster), "elsewhere", "lead", "two", TERMS)._try()
-    cluster.allowed = lambda verb, resource, place: place["namespace"] != "elsewhere"
-    assert "may not be read" in Claims(FakeApi(cluster), "default/lead").held_by_another("elsewhere/lead")
-
-
-def test_of_two_who_take_a_free_lease_one_is_refused(cluster):
-    api = FakeApi(cluster)
-    one, two = (Elector(api, "default", "lead", name, TERMS) for name in ("one", "two"))
-    assert one._try()
-    FakeApi(cluster).merge(LEASE, "default", "lead", {"spec": {"holderIdentity": ""}})
-    stale = api.get(LEASE, "default", "lead")
-    assert one._try()
-    two._api = type("Stale", (), {"get": lambda *_: stale, "replace": api.replace})()
-    assert not two._try() and not two.leads
-
-
-def test_a_lease_is_renewed_in_a_form_that_every_server_takes(cluster):
-    elector = Elector(FakeApi(cluster), "default", "lead", "one", TERMS, now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    assert elector._try() and elector._try()
-    assert FakeApi(cluster).get(LEASE, "default", "lead")["spec"]["renewTime"] == "2026-01-01T00:00:00.000000Z"

@@ -19,8 +19,8 @@ from rollout.adapters.storage.kubernetes import KubernetesStore
 from rollout.errors import Busy, NotFound
 from rollout.model.status.status import Status
 from tests.fakes import agents
-from tests.fakes.cluster import Refusal
 from tests.fakes.clustered import ClusterWorld
+from tests.fakes.resources import Refusal
 from tests.fakes.server import FakeApi, kubeconfig, serving
 
 LONG = agents.policy(canary={"steps": [{"weight": "50%", "for": "10m"}], "bake": {"for": "1s"}})

@@ -22,6 +22,7 @@ from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
 from rollout.runtime.reconciler import ReconcileResult
 from tests.statuses import status_with
+from tests.waiting import eventually
 from tests.world import policy, spec
 
 
@@ -97,13 +98,6 @@ class Running:
     @property
     def is_over(self) -> bool:
         return not self._thread.is_alive()
-
-
-def eventually(what, timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("trouble", [RuntimeError("a bug"), RouterUnavailable("down")])

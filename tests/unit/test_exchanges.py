@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.cluster import FakeCluster, Refusal
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.resources import Refusal
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "apiserver" / "exchanges.json"
 pytestmark = pytest.mark.skipif(
