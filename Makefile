@@ -6,8 +6,10 @@ CANDIDATE ?=
 STRATEGY ?= canary
 
 T ?= tests
+ENGINE := blue_green commands comparisons conditions counters engine gaps gates phase_pairs phases public routes state_gate \
+  stats status_changes troubles undo webhooks written_before
 
-.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
+.PHONY: help coverage house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -18,6 +20,10 @@ demo: $(VENV)/.demo  ## a guided tour with real agents; or one release: CANDIDAT
 
 test: $(VENV)/.dev  ## run all tests, in parallel; or those of one subject: make test T=tests/unit/test_routes.py
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/cluster --ignore tests/mesh $(T)
+
+coverage: $(VENV)/.dev  ## how much of the engine and the statistics their own tests go through, branch by branch
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report term tests/properties \
+	  $(addprefix tests/unit/test_,$(addsuffix .py,$(ENGINE)))
 
 cluster-binaries:  ## build kube-apiserver and its companions from Go modules, once (needs go; some minutes)
 	@tests/cluster/binaries/build.sh

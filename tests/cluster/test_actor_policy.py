@@ -70,6 +70,8 @@ def test_a_command_is_refused_in_a_rollout_that_is_created(rollout, ada, case):
 def test_a_command_in_ones_own_name_is_taken_and_an_abort_however_it_is_written(rollout, ada):
     ada.merge(ROLLOUT, rollout, "agent", {"metadata": {"annotations": {COMMAND: command()}}})
     ada.merge(ROLLOUT, rollout, "agent", {"metadata": {"annotations": {ABORT: "it burns"}}})
+    annotations = ada.get(ROLLOUT, rollout, "agent")["metadata"]["annotations"]
+    assert annotations.keys() >= {COMMAND, ABORT} and annotations[ABORT] == "it burns"
 
 
 def test_nobody_but_the_controller_writes_status(rollout, ada):

@@ -21,6 +21,9 @@ def test_the_variant_for_one_namespace_is_taken(server):
     server.kubectl("create", "namespace", "agents", check=False)
     server.kubectl("apply", "--server-side", "-k", "manifests/crds")
     server.kubectl("apply", "--server-side", "--force-conflicts", "-k", "manifests/namespaced")
+    deployment = server.kubectl("-n", "rollout-system", "get", "deployment", "rollout-controller", "-o", "json").stdout
+    arguments = json.loads(deployment)["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments[:3] == ["daemon", "--namespace", "agents"]
     server.kubectl("apply", "--server-side", "--force-conflicts", "-k", "manifests/")
 
 

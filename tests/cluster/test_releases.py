@@ -180,7 +180,8 @@ def test_a_backend_is_added_to_a_managed_route_and_taken_out_again(server, names
         observing(world)
         world.api.merge(ROLLOUT, namespace, "agent", {"metadata": {"annotations": {ABORT: "back"}}})
         world.phase("RolledBack", timeout_s=WAIT_S)
-        world.until(lambda _: world.shares() == {"v1": 100}, WAIT_S)
+        world.until(lambda _: "v2" not in world.shares(), WAIT_S)
+        assert world.shares() == {"v1": 100}
 
 
 def granted():

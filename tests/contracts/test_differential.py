@@ -169,6 +169,14 @@ def instance(data, writer):
     return writer.model_validate(sample(data, schema, schema.get("$defs", {})))
 
 
+def accepts(reader, dumped):
+    try:
+        reader.model_validate_json(dumped)
+    except ValidationError:
+        return False
+    return True
+
+
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.data())
 def test_what_is_said_to_be_safe_is_read_by_pydantic(data):
@@ -186,10 +194,7 @@ def test_what_is_said_to_be_safe_is_read_by_pydantic(data):
         if writer.model_config["extra"] == "allow":
             continue
         dumped = made.model_dump_json()
-        try:
-            reader.model_validate_json(dumped)
-        except ValidationError as error:
-            raise AssertionError(f"{first.state.writer}\n{second.state.reader}\n{dumped}") from error
+        assert accepts(reader, dumped), f"{first.state.writer}\n{second.state.reader}\n{dumped}"
 
 
 def known(**fields):

@@ -85,6 +85,7 @@ def test_the_same_words_abort_the_next_release_too():
         world.phase("Observing")
         abort(world, "it burns")
         world.phase("RolledBack")
+        assert world.status()["result"] == "aborted" and world.shares() == {"v1": 100, "v2": 0}
 
 
 def test_an_abort_needs_no_rights_but_those_for_the_route():

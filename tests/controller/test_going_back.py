@@ -147,7 +147,8 @@ def test_a_policy_may_say_beforehand_that_a_stable_version_that_is_down_is_passe
         settled(world)
         agents.endpoints(world.api, "v1", ready=0)
         world.want("v2")
-        settled(world, "v2")
+        status = settled(world, "v2")
+        assert status["result"] == "promoted" and status["stablePassedBy"] == "the policy"
 
 
 def test_two_controllers_with_leases_in_different_places_leave_each_others_rollouts_alone():

@@ -78,7 +78,7 @@ def test_a_policy_that_vanishes_in_mid_flight_does_not_stop_what_has_pinned_it()
         world.phase("Shifting", "Observing")
         world.api.delete(POLICY, "default", "quick")
         world.until(lambda _: world.condition("Stalled").get("reason") == "PolicyNotFound")
-        settled(world, "v2")
+        assert settled(world, "v2")["result"] == "promoted"
         world.until(lambda _: "PolicyNotFound" in {reason for _, reason, _ in world.events()})
 
 
@@ -219,7 +219,7 @@ def test_what_is_mended_during_the_checks_is_gone_by_at_once(mended):
         world.want("v2", **wrong)
         world.until(lambda status: status.get("reason") in ("RouteRefused", "SourceError", "BackendNotFound"))
         world.api.merge(ROLLOUT, "default", "agent", {"spec": right})
-        settled(world, "v2")
+        assert settled(world, "v2")["result"] == "promoted"
 
 
 def test_conditions_do_not_flap_between_looks():

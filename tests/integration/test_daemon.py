@@ -256,6 +256,7 @@ def test_a_daemon_that_ends_for_want_of_work_never_takes_a_rollout_with_it(place
             eventually(lambda version=version: place.status("good").get("candidateVersion") == version, 10)
             place.run("abort", "good")
             eventually(lambda: over(place.status("good")), 20)
+            assert place.status("good")["result"] == "aborted"
 
 
 def test_a_daemon_started_by_detach_ends_when_nothing_is_under_way(place):
@@ -264,4 +265,5 @@ def test_a_daemon_started_by_detach_ends_when_nothing_is_under_way(place):
     with Users(place.listen["bad"], rate=100):
         place.run("start", "v2", "--detach", name="bad")
         eventually(lambda: over(place.status("bad")), 40)
+    assert place.status("bad")["result"] == "rolled-back"
     eventually(lambda: not processes_with(f"daemon --state {place.state}"), 20, "it stays for nothing")

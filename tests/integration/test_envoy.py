@@ -232,6 +232,7 @@ def test_a_foreign_edit_of_the_route_is_seen(router, process, tmp_path):
     process.files.write("routes.json", document)
     eventually(lambda: router.observe().candidate_bp == 8000)
     put(router, SetWeight("v1", "v2", 1000))
+    assert router.observe().candidate_bp == 1000, "and it can be put back"
 
 
 def test_envoys_own_counters_tell_versions_apart(router, listen, http_pages):
@@ -254,6 +255,7 @@ def test_envoys_own_counters_tell_versions_apart(router, listen, http_pages):
         return sum(bad) == 20 and min(bad) > 0 and sum(total) == 80 and timed == total and not slow.problem
 
     eventually(counted)
+    assert counted(), "counters do not go away"
     source.close()
 
 

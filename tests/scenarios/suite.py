@@ -59,7 +59,7 @@ def test_a_blue_green_release_is_previewed_switched_and_undone_at_once(world):
     made = world(policy=blue_green())
     made.settled("v1")
     made.want("v2")
-    made.settled("v2")
+    assert made.settled("v2")["result"] == "promoted"
     assert made.ask("undo")["accepted"]
     made.until(lambda status: status["stableVersion"] == "v1")
     made.all_on("v1")
@@ -166,9 +166,9 @@ def test_spec_paused_holds_and_lets_go(world):
     made = world(policy=policy(canary=HOLDS))
     made.observing()
     made.pause_spec(True)
-    made.phase("Paused")
+    assert made.phase("Paused")["heldBy"] == "spec"
     made.pause_spec(False)
-    made.phase("Observing")
+    assert "heldBy" not in made.phase("Observing")
 
 
 # -- gates ---------------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_release_window_that_is_open_lets_traffic_move(world):
     made = world(policy=policy(gates={"windows": [ALWAYS]}))
     made.settled("v1")
     made.want("v2")
-    made.settled("v2")
+    assert made.settled("v2")["result"] == "promoted"
 
 
 @pytest.mark.parametrize("when", ["before-traffic", "before-step", "before-promotion"])
@@ -237,7 +237,7 @@ def test_a_preview_is_checked_before_the_first_user(world):
         made = world(policy=blue_green(gates={"webhooks": [{"name": "evals", "url": url}]}))
         made.settled("v1")
         made.want("v2")
-        made.phase("RolledBack")
+        assert made.phase("RolledBack")["result"] == "stopped-by-a-gate"
         made.all_on("v1")
 
 
@@ -261,4 +261,4 @@ def test_state_that_goes_together_holds_nothing_up(world):
     made = world(policy=policy(gates={"state": gate}), contract={"inline": {"v1": shape, "v2": shape}})
     made.settled("v1")
     made.want("v2")
-    made.settled("v2")
+    assert made.settled("v2")["result"] == "promoted"
