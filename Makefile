@@ -6,8 +6,8 @@ CANDIDATE ?=
 STRATEGY ?= canary
 
 T ?= tests
-ENGINE := blue_green commands comparisons conditions counters engine gaps gates phase_pairs phases public routes state_gate \
-  stats status_changes troubles undo webhooks written_before
+ENGINE := blue_green check_runner commands comparisons conditions counters engine gaps gates phase_pairs public \
+  routes state_gate stats status_changes transitions troubles undo written_before
 
 .PHONY: help coverage house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
 

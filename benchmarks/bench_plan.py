@@ -9,9 +9,9 @@ import sys
 import timeit
 from datetime import UTC, datetime, timedelta
 
-from rollout.engine.analysis.evidence import Sight, after_sample
+from rollout.engine.analysis.evidence import CountedSample, after_sample
 from rollout.engine.analysis.lifecycle import fresh
-from rollout.engine.analysis.verdict import Thresholds, judge
+from rollout.engine.analysis.verdict import Thresholds, judge_all
 from rollout.engine.facts import Counters, Facts, KpiReading, Round
 from rollout.engine.plan import plan
 from rollout.engine.route_facts import OwnRoute
@@ -44,10 +44,10 @@ def main() -> None:
     assert policy is not None, faults
     evidence, thresholds = fresh(policy), Thresholds.of(policy.evidence, 0)
     looks = {kpi.name: Increment(6, 120, 48, 1080) for kpi in policy.kpis}
-    sight = Sight(looks, 60.0, mature=frozenset(looks))
+    sample = CountedSample(looks, 60.0, mature=frozenset(looks))
 
     def one_look() -> None:
-        judge(policy, after_sample(evidence, policy, sight), thresholds)
+        judge_all(policy, after_sample(evidence, policy, sample), thresholds)
 
     spec = RolloutSpec.model_validate(
         {

@@ -15,7 +15,7 @@
         NotInstalled      its kind is not there                                          (exit 5)
       · Conflict          somebody else has changed the object since we read it          (exit 5)
       · Rejected          the API server finds the request wrong, or a policy denies it  (exit 5)
-      · Gone              the watch has fallen too far behind: list again                (exit 5)
+      · Expired           the watch has fallen too far behind: list again                (exit 5)
 
 Each message says what happened, what it means and what to do.
 """

@@ -119,7 +119,7 @@ def _exchange(
                 if cut.is_over:
                     break
             if cut.is_over:  # a body that was cut looks like one that has ended
-                raise PageUnavailable(f"{url} was not through after {timeout_s:g} s")
+                raise PageUnavailable(f"{url} did not finish within {timeout_s:g} s")
             text = body.decode("utf-8", errors="replace")
             return Response(response.status_code, response.headers.get("location", ""), text)
     except httpx.TimeoutException as error:
@@ -128,7 +128,7 @@ def _exchange(
         raise PageUnavailable(f"{url} cannot be asked: the request would not be proper HTTP") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         if cut.is_over:
-            raise PageUnavailable(f"{url} was not through after {timeout_s:g} s") from error
+            raise PageUnavailable(f"{url} did not finish within {timeout_s:g} s") from error
         raise PageUnavailable(f"{url} cannot be reached: {error}") from error
 
 

@@ -31,16 +31,16 @@ def _of(rollout: RolloutDocument, others: list[dict[str, Any]]) -> Iterator[Faul
     naming = Naming(metadata.name, metadata.namespace, spec.backends)
     versions = (spec.version,) if spec.version else ()
     for index, route in enumerate(spec.routes):
-        flavour, named = route_kind_of(route)
-        path = f"spec.routes[{index}].{flavour.key}"
+        route_kind, named = route_kind_of(route)
+        path = f"spec.routes[{index}].{route_kind.key}"
         for raw in others:
-            if _is(raw, flavour.kind.kind, metadata.namespace, named.name):
+            if _is(raw, route_kind.kind.kind, metadata.namespace, named.name):
                 try:
-                    rule = find_rule(raw, flavour.dialect, naming, named.rule, versions)
+                    rule = find_rule(raw, route_kind.dialect, naming, named.rule, versions)
                 except RuleRefused as refused:
                     yield Fault(path, str(refused), "correct the route, or the Rollout", named.name)
                     continue
-                absent = missing(rule, flavour.dialect, naming, versions)
+                absent = missing(rule, route_kind.dialect, naming, versions)
                 if absent is not None and not named.manage_backends:
                     yield Fault(path, absent.message, "correct the route, or the Rollout", named.name)
 

@@ -26,7 +26,7 @@ from rollout.errors import InvalidInput, RolloutError
 
 app = typer.Typer(
     name="rollout",
-    help="Release a new version of an AI agent safely: shift conversations, judge with evidence, say why.",
+    help="Release new versions of AI agents safely: shift conversations, judge with evidence, record each reason.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -57,7 +57,7 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 
 def main() -> None:
-    """Run the command line; exit codes as in DESIGN section 11. No traceback for a user's mistake."""
+    """Run the command line; exit codes as in docs/reference.md. No traceback for a user's mistake."""
     try:
         app()
     except InvalidInput as error:

@@ -47,7 +47,7 @@ class Place:
             return "endpoints" in declared and "service" not in declared
         return bool(self.files) or (state_of(None, None) / "rollouts.db").exists()
 
-    def shelf(self) -> RolloutStore:
+    def store(self) -> RolloutStore:
         """Open the place's records. Raises RecordsUnavailable, or InvalidInput where no cluster can be found."""
         if self.is_local:
             from rollout.adapters.storage.sqlite import SqliteStore

@@ -25,10 +25,12 @@ Files = Annotated[
 ]
 StateDir = Annotated[
     Path | None,
-    typer.Option("--state", envvar="ROLLOUT_STATE", help="Where records live [default: .rollout beside the file]."),
+    typer.Option(
+        "--state", envvar="ROLLOUT_STATE", help="The directory of the records [default: .rollout beside the file]."
+    ),
 ]
 OutputAs = Annotated[Output, typer.Option("--output", "-o", help="text, or json on stdout.")]
-OptionalName = Annotated[str | None, typer.Argument(help="The rollout's name; may be left out where there is one.")]
+OptionalName = Annotated[str | None, typer.Argument(help="The name of the rollout. Optional if there is only one.")]
 
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="A namespace of the cluster.")]
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces of the cluster.")]

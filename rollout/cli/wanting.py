@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rollout.adapters.storage.kubernetes import KubernetesStore
 
 
-def want(shelf: KubernetesStore, version: str, name: str | None, output: Output | None) -> Row:
+def want(store: KubernetesStore, version: str, name: str | None, output: Output | None) -> Row:
     """Declare a version; return the rollout as declared then. output: how to tell it, or None for not at all."""
     import re
 
@@ -25,19 +25,23 @@ def want(shelf: KubernetesStore, version: str, name: str | None, output: Output 
 
     if not re.match(VERSION_PATTERN, version):
         raise InvalidInput([Fault("VERSION", "is not of the right form", f"it must match {VERSION_PATTERN}", version)])
-    row = pick(shelf, name)
-    outcome = row.rollout.metadata.name
+    row = pick(store, name)
+    rollout_name = row.rollout.metadata.name
     if row.rollout.spec.version != version:
-        row = shelf.declare(outcome, version)
+        row = store.declare(rollout_name, version)
     status = row.rollout.status
     if status.stable_version == version:
         typer.echo(f"{version} is stable already", err=True)
     elif not status.is_active and status.stable_version and not starts_by_itself(status, version):
-        typer.echo(f"{version} is not started again by itself: rollout retry does that", err=True)
+        typer.echo(
+            f"{version} failed or was aborted before. To release it again: rollout retry",
+            err=True,
+        )
     if output is Output.JSON:
         typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
     elif output is Output.TEXT:
         typer.echo(
-            f"{outcome}: {version} is wanted. Follow it: rollout status --watch {outcome}, or rollout wait {outcome}"
+            f"{rollout_name}: spec.version is now {version}. To follow it: rollout status --watch {rollout_name}, or"
+            f" rollout wait {rollout_name}"
         )
     return row

@@ -9,9 +9,9 @@ from rollout.contracts.channels import keeping
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Contract
 from rollout.contracts.finding_codes import HINTS
-from rollout.contracts.runtime import surroundings
 from rollout.contracts.schema.relation import Options
 from rollout.contracts.shapes import shape
+from rollout.contracts.surroundings import surroundings
 from rollout.contracts.topology import topology
 from rollout.contracts.waivers import waived
 from rollout.model.agent_state import Axis, CompatibilityVerdict, Finding, Severity, Waiver

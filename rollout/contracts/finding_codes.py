@@ -25,8 +25,8 @@ HINTS: dict[str, str] = {
     "SERDE_ALLOWLIST": "declare the class in the state, or allow it, before strict decoding is switched on",
     "STATE_KIND": "the other kind of state checks, or does not check, what it loads",
     # where conversations wait
-    "NODE_REMOVED": "keep a node of the old name that leads on: whoever waits there is ended without a word",
-    "NODE_ADDED": "after a rollback whoever waits there is ended without a word: roll back early, or pin conversations",
+    "NODE_REMOVED": "keep a node of the old name that leads on: conversations that wait at it end without an error",
+    "NODE_ADDED": "after a rollback conversations that wait at it end without an error: roll back early, or pin",
     "NODE_BECAME_SUBGRAPH": "give the subgraph a new name: it begins anew, and old answers are used again",
     "JOIN_CHANGED": "keep the sources of a join and their order: a half-full join is never completed",
     "STATIC_INTERRUPT_KEYSET": "use interrupt() instead, or keep the keys while anybody waits (langgraph issue 9001)",

@@ -122,8 +122,8 @@ def _renamed(
     gone, new = sorted(written.keys() - known.keys())[:RENAMED_MAX], sorted(known.keys() - written.keys())[:RENAMED_MAX]
     renamed = []
     for name in gone:
-        same = [name_ for name_ in new if _say_the_same(side, written[name], known[name_])]
-        close = [name_ for name_ in same if SequenceMatcher(None, name, name_).ratio() >= ALIKE]
+        same = [other for other in new if _say_the_same(side, written[name], known[other])]
+        close = [other for other in same if SequenceMatcher(None, name, other).ratio() >= ALIKE]
         if close:
             renamed.append((name, close[0], Severity.BREAK))
         elif len(gone) == len(new) == 1 and same:

@@ -54,7 +54,7 @@ def _joins(side: Side) -> None:
         side.find("JOIN_CHANGED", severity, "/joins", join, "is not there", clearable=True, nodes=(join, target))
     for join in sorted(set(side.reader.joins) - set(side.writer.joins)):
         sources, _ = _ends(join)
-        if any(source_ in side.writer.nodes for source_ in sources):
+        if any(name in side.writer.nodes for name in sources):
             side.find("JOIN_CHANGED", Severity.BREAK, "/joins", "was not counted", join, clearable=True)
 
 
@@ -132,7 +132,7 @@ def _questions(side: Side) -> None:
         elif asked and asks[: len(asked)] != asked:
             reworded = _is_reworded(asked, asks)
             severity = Severity.RISK if reworded else Severity.BREAK
-            code = "TASK_ORDER" if any(calls.startswith("task ") for calls in asked) else "INTERRUPT_ORDER"
+            code = "TASK_ORDER" if any(call.startswith("task ") for call in asked) else "INTERRUPT_ORDER"
             side.find(code, severity, where, _listed(asked), _listed(asks), nodes=(name,))
 
 

@@ -21,7 +21,7 @@ from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of
 from rollout.adapters.metrics.sampler import Sampler
-from rollout.adapters.storage.kubernetes_status import is_urgent
+from rollout.adapters.storage.rollout_resource import is_urgent
 from rollout.backoff import Backoff
 from rollout.controller.informers import Informers
 from rollout.controller.metrics import ControllerMetrics

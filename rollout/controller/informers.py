@@ -26,8 +26,8 @@ class Informers:
         self.rollouts = Reflector(api, ROLLOUT, namespace, self._rollout_changed)
         self.policies = Reflector(api, POLICY, namespace, self._referred_changed)
         self.routes: Mapping[str, Reflector] = {
-            flavour.key: Reflector(api, flavour.kind, namespace, self._referred_changed, optional=True)
-            for flavour in ROUTE_KINDS
+            route_kind.key: Reflector(api, route_kind.kind, namespace, self._referred_changed, optional=True)
+            for route_kind in ROUTE_KINDS
         }
         self.all = (self.rollouts, self.policies, *self.routes.values())
 
@@ -47,7 +47,7 @@ class Informers:
         with self._lock:
             keys = {key for reference in mine for key in self._referred.get(reference, ())} - {key_of(obj)}
         every = (self.rollouts.get(*key.split("/", 1)) for key in keys)
-        return [reference for reference in every if reference is not None]
+        return [rollout for rollout in every if rollout is not None]
 
     def not_ready(self) -> str:
         """Say which cache has not been filled yet; a kind that is not installed holds nobody up."""
@@ -94,9 +94,9 @@ def references_of(obj: Object) -> set[Reference]:
         references.add((POLICY.kind, namespace, name))
     routes = spec.get("routes")
     for route in routes if isinstance(routes, list) else ():
-        for flavour in ROUTE_KINDS:
-            if isinstance(route, dict) and (name := _name(route.get(flavour.key))) is not None:
-                references.add((flavour.kind.kind, namespace, name))
+        for route_kind in ROUTE_KINDS:
+            if isinstance(route, dict) and (name := _name(route.get(route_kind.key))) is not None:
+                references.add((route_kind.kind.kind, namespace, name))
     return references
 
 

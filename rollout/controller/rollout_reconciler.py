@@ -13,9 +13,8 @@ from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, key_of, name_of, namespace_of, version_of
 from rollout.adapters.routers.rule import RuleRefused
 from rollout.adapters.storage.command_annotations import unreadable
-from rollout.adapters.storage.kubernetes_status import (
-    DryRunStatus,
-    KubernetesStatus,
+from rollout.adapters.storage.kubernetes_records import DryRunRecords, KubernetesRecords
+from rollout.adapters.storage.rollout_resource import (
     claim_of,
     conditions_in,
     generation_of,
@@ -24,8 +23,9 @@ from rollout.adapters.storage.kubernetes_status import (
     status_of,
     wanted_of,
 )
-from rollout.controller.admission import declared_policy, in_force, readable, summary_of, taken_rule
+from rollout.controller.effective_spec import declared_policy, effective_spec_and_policy, readable, summary_of
 from rollout.controller.informers import Informers
+from rollout.controller.route_conflicts import route_conflict
 from rollout.controller.wiring import Shared, reconciler
 from rollout.engine.commands.dispatch import refused
 from rollout.engine.conditions import conditions_of
@@ -95,8 +95,8 @@ class RolloutReconciler:
         policy: PolicySpec | None = None
         if spec is not None:
             policy, wrong = declared_policy(self._informers, obj, spec)
-            trouble = trouble or wrong or taken_rule(self._informers, obj, spec, status)
-        spec, policy = in_force(obj, spec, policy, status, trouble)
+            trouble = trouble or wrong or route_conflict(self._informers, obj, spec, status)
+        spec, policy = effective_spec_and_policy(obj, spec, policy, status, trouble)
         barred, trouble = trouble is not None, trouble or _misread(obj)
         if spec is None or policy is None:
             return self._refuse(obj, status, trouble)
@@ -108,7 +108,7 @@ class RolloutReconciler:
         waiting = tuple(command for command in records.commands() if command.id not in status.handled)
         if waiting:
             why = trouble.message if trouble else "there is nothing to go by"
-            status = refused(status, waiting, f"{why}; mend that first", CLOCK.now())
+            status = refused(status, waiting, f"{why}. Fix that first", CLOCK.now())
         self._publish(records, obj, status, trouble)
         return ResourceResult(status, WAITING_S)
 
@@ -128,7 +128,8 @@ class RolloutReconciler:
         if self._shared.may_write():
             written = self._shared.api.merge(ROLLOUT, namespace_of(obj), name_of(obj), patch, sub="status")
             self._informers.rollouts.note(written)
-        return ResourceResult(None, 0.0)
+            return ResourceResult(None, 0.0)
+        return ResourceResult(None, WAITING_S)
 
     def _leave_to(self, obj: Object, other: str) -> ResourceResult:
         """Leave a Rollout to another controller, and say so once: two would undo each other's weights."""
@@ -180,7 +181,7 @@ class RolloutReconciler:
             self.forget(key)
 
     def _note_refusal(
-        self, obj: Object, records: KubernetesStatus, trouble: Trouble | None, error: Forbidden | Rejected
+        self, obj: Object, records: KubernetesRecords, trouble: Trouble | None, error: Forbidden | Rejected
     ) -> None:
         """Tell that the API server refuses what we write of a Rollout, as far as it can be told."""
         key = key_of(obj)
@@ -192,7 +193,7 @@ class RolloutReconciler:
         with contextlib.suppress(Forbidden, Rejected):
             self._publish(records, obj, records.load().status, trouble or failed)
 
-    def _publish(self, records: KubernetesStatus, obj: Object, status: Status, trouble: Trouble | None) -> None:
+    def _publish(self, records: KubernetesRecords, obj: Object, status: Status, trouble: Trouble | None) -> None:
         """Bring what others read up to date, and tell of a trouble when it begins."""
         before, generation = conditions_in(obj), generation_of(obj)
         conditions = conditions_of(
@@ -207,8 +208,8 @@ class RolloutReconciler:
         if trouble is not None and trouble.reason not in stalled and not self._shared.dry_run:
             self._events.tell(obj, "Warning", trouble.reason, "Reconcile", trouble.message)
 
-    def _records(self, obj: Object, spec: RolloutSpec | None) -> KubernetesStatus:
-        kind = DryRunStatus if self._shared.dry_run else KubernetesStatus
+    def _records(self, obj: Object, spec: RolloutSpec | None) -> KubernetesRecords:
+        kind = DryRunRecords if self._shared.dry_run else KubernetesRecords
         return kind(
             self._shared.api,
             copy.deepcopy(obj),

@@ -70,7 +70,7 @@ class Credentials:
         except KeyError as error:
             raise PageUnavailable(f"{where} has no key {reference.key}") from error
         except (binascii.Error, UnicodeDecodeError) as error:
-            raise PageUnavailable(f"{where}: {reference.key} is no text") from error
+            raise PageUnavailable(f"{where}: {reference.key} is not text") from error
         self._secrets[key] = (time.monotonic(), value)
         return value
 

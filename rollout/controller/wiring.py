@@ -84,20 +84,20 @@ class Shared:
         self._services = Services()
         self._directory = tempfile.TemporaryDirectory(prefix="rollout-")
         self.credentials = Credentials(api, Path(self._directory.name))
-        self._keepers: dict[str, CheckRunner] = {}
+        self._check_runners: dict[str, CheckRunner] = {}
         self._states: dict[str, StateCollector] = {}
         self._readers: dict[str, ContractReader] = {}
         self.denials: dict[str, dict[str, str]] = {}
 
-    def keeper_of(self, metadata: Metadata, naming: Naming) -> CheckRunner:
+    def check_runner_of(self, metadata: Metadata, naming: Naming) -> CheckRunner:
         """Return who carries out one rollout's checks."""
         key = f"{metadata.namespace}/{metadata.name}"
         addresses = service_urls(self.api, naming)
-        keeper = self._keepers.setdefault(
+        runner = self._check_runners.setdefault(
             key, CheckRunner(self._services, Path(self._directory.name), CLOCK, addresses)
         )
-        keeper.addresses = addresses
-        return keeper
+        runner.addresses = addresses
+        return runner
 
     def states_of(self, metadata: Metadata, naming: Naming) -> StateCollector:
         """Return who knows of the state of one rollout's versions."""
@@ -121,11 +121,11 @@ class Shared:
         self._readers.pop(key, None)
         self.denials.pop(key, None)
         self.sampler.forget(key)
-        if (keeper := self._keepers.pop(key, None)) is not None:
-            keeper.close()
+        if (runner := self._check_runners.pop(key, None)) is not None:
+            runner.close()
 
     def close(self) -> None:
-        for key in list(self._keepers):
+        for key in list(self._check_runners):
             self.forget(key)
         self.sampler.close()
         self._services.close()
@@ -150,23 +150,23 @@ def reconciler(
     routers: list[Router] = []
     route_kinds = []
     for route in spec.routes:
-        flavour, named = route_kind_of(route)
-        cache = shared.caches[flavour.key]
+        route_kind, named = route_kind_of(route)
+        cache = shared.caches[route_kind.key]
         router = KubernetesRouter(
             shared.api,
             cache,
-            flavour,
+            route_kind,
             named,
             naming,
             versions,
             shared.may_write,
-            chosen=None if status.phase is Phase.PREFLIGHT else status.rules.get(route_name(flavour, named)),
+            chosen=None if status.phase is Phase.PREFLIGHT else status.rules.get(route_name(route_kind, named)),
             alone=status.is_active,
-            returning=status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING),
+            returning=status.goes_back,
             denials=denials,
         )
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
-        route_kinds.append(flavour.kind.kind)
+        route_kinds.append(route_kind.kind.kind)
     workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write)
     return Reconciler(
         policy_of=lambda _: policy,
@@ -174,7 +174,7 @@ def reconciler(
         routers=tuple(routers),
         metrics=shared.sampler.of(key, _source(shared, naming, cluster_spec(spec).prometheus, workloads.pods)),
         workloads=workloads,
-        gatekeeper=_Idle() if shared.dry_run else shared.keeper_of(metadata, naming),
+        gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),
         clock=CLOCK,
         states=shared.states_of(metadata, naming),
         resource=resource,
@@ -192,14 +192,14 @@ def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:
 
 def _source(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
     """Return the metrics source; it is built where it is read: no Secret stands between an abort and its route."""
-    return _Lazy(lambda: _built(shared, naming, declared, pods_of))
+    return _LazySource(lambda: _built(shared, naming, declared, pods_of))
 
 
 def _built(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
     try:
         client = shared.credentials.client(declared, naming.namespace)
     except Unavailable as error:
-        return _Unread(str(error))
+        return _UnreadableSource(str(error))
     return PrometheusSource(
         client,
         naming.name,
@@ -214,7 +214,7 @@ def _built(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callab
 
 
 @dataclass(frozen=True)
-class _Lazy:
+class _LazySource:
     """A metrics source that is built when it is read, on the thread that reads it."""
 
     build: Callable[[], MetricsSource]
@@ -224,7 +224,7 @@ class _Lazy:
 
 
 @dataclass(frozen=True)
-class _Unread:
+class _UnreadableSource:
     """A metrics source that cannot be asked."""
 
     why: str

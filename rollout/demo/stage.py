@@ -38,13 +38,13 @@ class Stage:
         self.totals: dict[str, Any] = {}
         self._children: list[subprocess.Popen[str]] = []
 
-    def agents(self, flavours: dict[str, str], strategy: str = "canary") -> None:
-        """Start every version, each with its flavour, and write the files that describe them."""
+    def agents(self, profiles: dict[str, str], strategy: str = "canary") -> None:
+        """Start every version, each with its profile, and write the files that describe them."""
         # All agents would switch a new database to its log at once, and SQLite lets only one do that without waiting.
         with contextlib.closing(sqlite3.connect(self.directory / "threads.sqlite")) as database:
             database.execute("PRAGMA journal_mode = WAL")
         started = {
-            version: self._agent(version, flavour, seed) for seed, (version, flavour) in enumerate(flavours.items(), 1)
+            version: self._agent(version, profile, seed) for seed, (version, profile) in enumerate(profiles.items(), 1)
         }
         ports = {version: self._port_of(child) for version, child in started.items()}
         self._ask_for_refunds(ports[STABLE])
@@ -96,9 +96,9 @@ class Stage:
             if child.stdout:
                 child.stdout.close()
 
-    def _agent(self, version: str, flavour: str, seed: int) -> subprocess.Popen[str]:
+    def _agent(self, version: str, profile: str, seed: int) -> subprocess.Popen[str]:
         database = str(self.directory / "threads.sqlite")
-        arguments = ("--version", version, "--flavour", flavour, "--database", database, "--seed", str(seed))
+        arguments = ("--version", version, "--profile", profile, "--database", database, "--seed", str(seed))
         return self._spawn("agent", *arguments)
 
     def _spawn(self, module: str, *arguments: str) -> subprocess.Popen[str]:

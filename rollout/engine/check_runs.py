@@ -25,7 +25,7 @@ def ask(context: PlanContext, runs: Iterable[CheckRun]) -> None:
         done = [check for check in checks if check.state != "running"]
         context.update_release(checks=(*done[-CHECKS_KEPT:], *running, run))
         timeout_s = (run.deadline - run.asked_at).total_seconds()
-        context.record("check", message=f"check {run.name} is asked ({run.point}), {messages.span(timeout_s)} at most")
+        context.record("check", message=f"check {run.name} started ({run.point}), timeout {messages.span(timeout_s)}")
 
 
 def follow_checks(context: PlanContext) -> None:
@@ -60,7 +60,7 @@ def verdict_of(run: CheckRun) -> str:
     said = f": {run.message}" if run.message else ""
     if run.state == "late":
         return f"no verdict within {messages.span((run.deadline - run.asked_at).total_seconds())}{said}"
-    return ("yes" if run.state == "passed" else "no") + said
+    return run.state + said
 
 
 def forget_late(context: PlanContext) -> None:

@@ -77,7 +77,7 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
     yield _effective(status)
     yield _compatible(status)
     drift = status.latest.identity_drift
-    drifted = f"not what it was when the checks began: {drift}" if drift else "the versions are what they were"
+    drifted = f"a version has changed since the preflight: {drift}" if drift else "the versions have not changed"
     yield (
         ConditionType.IDENTITY_DRIFT,
         _truth(bool(drift)),

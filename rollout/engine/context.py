@@ -24,6 +24,7 @@ from rollout.model.status.decision import CommandOutcome, Decision, KpiFigures
 from rollout.model.status.evidence import KpiEvidence
 from rollout.model.status.release import Release
 from rollout.model.status.status import DECISIONS_KEPT, Status
+from rollout.model.status.traffic import TrafficChanges
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 
 
@@ -123,6 +124,10 @@ class PlanContext:
         """Change fields of the release."""
         self.update(release=self.changed(**changes))
 
+    def update_traffic(self, **changes: Unpack[TrafficChanges]) -> None:
+        """Change fields of the release's traffic."""
+        self.update_release(traffic=self.release.traffic.changed(**changes))
+
     def changed(self, **changes: Unpack[ReleaseChanges]) -> Release:
         """Return the release with other fields, for what changes together with a phase."""
         assert self.status.release is not None, "nothing is changed of a release that never began"
@@ -138,9 +143,9 @@ class PlanContext:
         if TABLE[self.status.phase, event] == BACK or phase is not Phase.PAUSED:
             released: PhaseChanges = {"resume_to": None, "held_by": None}
             changes = {**released, **changes}
-        if phase is not self.status.phase:
-            changes["phase_since"] = self.now
-        self.update(phase=phase, reason=reason, message=message, **changes)
+        since = self.now if phase is not self.status.phase else self.status.phase_since
+        self.status = self.status.model_copy(update={"phase": phase, "phase_since": since})
+        self.update(reason=reason, message=message, **changes)
         self.record("transition", actor=actor)
 
     def hold(self, by: HeldBy, reason: Reason, message: str, *, actor: str = "") -> None:

@@ -56,7 +56,7 @@ class LeaveRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class Wake:
+class ScaleUp:
     """The one effect on workloads: let a version that sleeps at 0 replicas run as many as the other one."""
 
     version: str
@@ -66,4 +66,4 @@ class Wake:
         return f"scale {self.version} up to the replicas of {self.like}"
 
 
-Effect = SetWeight | LeaveRoute | Wake
+Effect = SetWeight | LeaveRoute | ScaleUp

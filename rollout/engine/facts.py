@@ -80,7 +80,7 @@ class CheckFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FetchedContract:
     """A contract as it was found: its text, or why there is none."""
 
     text: str = ""
@@ -156,5 +156,5 @@ class Facts:
     identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)
-    contracts: Mapping[str, Told] = field(default_factory=dict)
+    contracts: Mapping[str, FetchedContract] = field(default_factory=dict)
     census: Census | None = None

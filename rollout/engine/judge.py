@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rollout.engine.analysis.evidence import Sight, after_sample
+from rollout.engine.analysis.evidence import CountedSample, after_sample
 from rollout.engine.analysis.lifecycle import fresh
-from rollout.engine.analysis.verdict import Judgement, Thresholds, judge, with_verdicts
+from rollout.engine.analysis.verdict import Judgement, Thresholds, judge_all, with_verdicts
 from rollout.engine.facts import KpiReading, Round
 from rollout.errors import Fault, InvalidInput
 from rollout.model.api.policy import PolicySpec
@@ -45,9 +45,9 @@ class Judge:
         if strangers := sorted(set(increments) - set(names)):
             remedy = f"the policy has {', '.join(names)}"
             raise InvalidInput([Fault(name, "is no KPI of the policy", remedy) for name in strangers])
-        sight = Sight(increments=increments, elapsed_s=elapsed_s, mature=frozenset(names))
-        evidence = after_sample(self._evidence, self._policy, sight)
-        judgement = judge(self._policy, evidence, self._thresholds)
+        sample = CountedSample(increments=increments, elapsed_s=elapsed_s, mature=frozenset(names))
+        evidence = after_sample(self._evidence, self._policy, sample)
+        judgement = judge_all(self._policy, evidence, self._thresholds)
         complete = Round({name: KpiReading() for name in names}, requests=KpiReading())
         self._evidence = with_verdicts(self._policy, evidence, judgement, self._thresholds, complete)
         return judgement

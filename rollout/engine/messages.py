@@ -62,7 +62,7 @@ def harmed(
 ) -> str:
     """Say which KPIs got worse, with counts, rates and evidence."""
     named = "; ".join(compared(name, states[name], candidate, stable) for name in culprits)
-    needed = f"Evidence {evidence(harm_e)} together, {evidence(threshold)} needed"
+    needed = f"Evidence of harm: {evidence(harm_e)} over all KPIs, {evidence(threshold)} needed"
     return f"{candidate} is worse than {stable}. {named}. {needed}"
 
 

@@ -13,13 +13,13 @@ def next_step(context: PlanContext) -> str:
     status, steps, release = context.status, context.strategy.steps, context.release
     match status.phase:
         case Phase.PREFLIGHT:
-            return f"then {context.shown_step}"
+            return context.shown_step
         case Phase.SHIFTING | Phase.OBSERVING if context.is_last_step:
-            return f"then all traffic to {status.candidate_version}"
+            return f"all traffic to {status.candidate_version}"
         case Phase.SHIFTING | Phase.OBSERVING:
-            return f"then step {release.step + 2}: {messages.weight(steps[release.step + 1].weight_bp)}"
+            return f"step {release.step + 2}: {messages.weight(steps[release.step + 1].weight_bp)}"
         case Phase.BAKING:
-            return f"then {status.candidate_version} is promoted"
+            return f"promote {status.candidate_version}"
         case Phase.PAUSED if status.held_by is HeldBy.APPROVAL:
             return "rollout approve, or rollout abort"
         case Phase.PAUSED if status.held_by is HeldBy.SPEC:
@@ -48,6 +48,8 @@ def next_step(context: PlanContext) -> str:
             until = f"{status.standby_until:%Y-%m-%d %H:%M}Z"
             return f"{status.previous_version} stays ready until {until}: rollout undo goes back at once"
         case Phase.DRAINING:
-            return status.next
+            old = status.previous_version or ""
+            active = sum(route.active.get(old, 0) for route in context.facts.routes)
+            return f"{active} requests are still under way on {old}" if active else f"drain {old}"
         case _:
             return ""

@@ -16,13 +16,14 @@ from rollout.engine.context import PlanContext
 from rollout.engine.effects import Effect
 from rollout.engine.eligibility import failed_after, starts_by_itself
 from rollout.engine.facts import Facts
+from rollout.engine.identities import note_identities
 from rollout.engine.next_step import next_step
 from rollout.engine.phases.turns import take_turn
 from rollout.engine.planned import Plan
 from rollout.engine.releases import finished
 from rollout.engine.requeue import requeue_after_s
 from rollout.engine.rollback.triggers import react
-from rollout.engine.routes.adoption import note_identities, note_routes
+from rollout.engine.routes.adoption import note_routes
 from rollout.engine.routes.blocked import note_blocked
 from rollout.engine.routes.changes import changes_of
 from rollout.engine.routes.drift import follow_traffic
@@ -89,7 +90,8 @@ def _follow_spec(context: PlanContext) -> None:
         and wanted is not None
         and wanted not in (status.candidate_version, status.declined_version)
         and (not context.release.undoing or starts_by_itself(status, wanted))
-        and status.phase not in (Phase.SUPERSEDING, Phase.ROLLING_BACK, Phase.DRAINING)
+        and not status.goes_back
+        and status.phase is not Phase.DRAINING
     ):
         message = f"{wanted} is wanted instead of {status.candidate_version}: first back to {status.stable_version}"
         context.go(Event.SUPERSEDE, Reason.SUPERSEDED, message, failed=failed_after(status))

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rollout.engine.effects import LeaveRoute, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, Round, Told
+from rollout.engine.facts import Calendar, CheckFact, Command, FetchedContract, Round
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import RouteFacts
 from rollout.model.agent_state import Census
@@ -82,7 +82,7 @@ class Workloads(Protocol):
         """Return what versions are made of, by part, as fingerprints."""
         ...
 
-    def wake(self, version: str, like: str) -> None:
+    def scale_up(self, version: str, like: str) -> None:
         """Let a sleeping version run as many replicas as another. Idempotent. Raises Unavailable."""
         ...
 
@@ -102,10 +102,10 @@ class Gatekeeper(Protocol):
         ...
 
 
-class States(Protocol):
+class StateContracts(Protocol):
     """State contracts of versions, and the census of live conversations. It never blocks for long, and never writes."""
 
-    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, Told]:
+    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, FetchedContract]:
         """Return what each version's contract says, or why it cannot be had."""
         ...
 

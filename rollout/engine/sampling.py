@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from rollout.engine.analysis.counters import REQUESTS, SPEND, TimedIncrement, responses_of, take
-from rollout.engine.analysis.evidence import Sight, after_sample
+from rollout.engine.analysis.evidence import CountedSample, after_sample
 from rollout.engine.analysis.gaps import is_gap
 from rollout.engine.analysis.lifecycle import split_after
-from rollout.engine.analysis.verdict import judge, with_verdicts
+from rollout.engine.analysis.verdict import judge_all, with_verdicts
 from rollout.engine.context import PlanContext
 from rollout.engine.facts import Round
 from rollout.engine.routes.drift import wrong_split
 from rollout.engine.start import open_window
 from rollout.engine.transitions import OBSERVED
+from rollout.model.status.traffic import Effective
 from rollout.stats import Increment, Reached
 
 
@@ -36,12 +37,12 @@ def take_sample(context: PlanContext) -> None:
     ledger, timed = take(context.release.counters, round_, context.now)
     elapsed_s = context.since(context.release.sampled_at)
     increments = {name: gained.increment for name, gained in timed.items() if _in_window(context, gained.since)}
-    evidence = after_sample(context.release.evidence, policy, _sight(context, timed, elapsed_s))
+    evidence = after_sample(context.release.evidence, policy, _counted_sample(context, timed, elapsed_s))
     split = context.release.split
     if context.release.traffic.applied_at is not None:
         turns = context.spec.conversations.turns
         split = split_after(split, increments.get(REQUESTS), context.release.traffic.wanted_bp, turns, elapsed_s)
-    judgement = judge(policy, evidence, context.thresholds)
+    judgement = judge_all(policy, evidence, context.thresholds)
     context.update_release(
         counters=ledger,
         evidence=with_verdicts(policy, evidence, judgement, context.thresholds, round_),
@@ -53,11 +54,11 @@ def take_sample(context: PlanContext) -> None:
         next_sample_at=context.later(policy.evidence.sample_every_s),
         samples_in_window=context.release.samples_in_window + (1 if increments else 0),
         unready_samples=context.release.unready_samples + 1 if _candidate_down(context) else 0,
-        traffic=context.release.traffic.model_copy(update={"effective": _effective(split.reached)}),
+        traffic=context.release.traffic.changed(effective=_effective(split.reached)),
         spent=context.release.spent + (timed[SPEND].increment.all_c if SPEND in timed else 0.0),
     )
     if wrong_split(context.status) and context.release.traffic.off_since is None and not context.release.undoing:
-        context.update_release(traffic=context.release.traffic.model_copy(update={"off_since": context.now}))
+        context.update_traffic(off_since=context.now)
     context.record(
         "sample",
         message=_tell(increments, {kpi.name for kpi in policy.kpis})
@@ -74,7 +75,7 @@ def _has_nothing_new(context: PlanContext, round_: Round) -> bool:
 
 
 def _note_gap(context: PlanContext) -> None:
-    """After a time in which nobody census, nothing of it counts as time at this weight, and sampling begins anew.
+    """Time without a sample does not count as time at this weight: sampling begins anew after it.
 
     What happened meanwhile is counted as evidence all the same: one sample may raise it only so far.
     """
@@ -91,7 +92,7 @@ def _note_gap(context: PlanContext) -> None:
     context.record("sample", message=f"no sample was taken for {unseen_s + every_s:.0f} s, though one was due")
 
 
-def _sight(context: PlanContext, timed: Mapping[str, TimedIncrement], elapsed_s: float) -> Sight:
+def _counted_sample(context: PlanContext, timed: Mapping[str, TimedIncrement], elapsed_s: float) -> CountedSample:
     """Return what may count: increments that lie wholly in the window; they prove something once they are mature."""
     counted = {name: gained for name, gained in timed.items() if _in_window(context, gained.since)}
     began = context.release.window_since
@@ -102,7 +103,7 @@ def _sight(context: PlanContext, timed: Mapping[str, TimedIncrement], elapsed_s:
         and kpi.name in counted
         and (counted[kpi.name].since - began).total_seconds() >= kpi.matures_s
     )
-    return Sight(
+    return CountedSample(
         increments={name: gained.increment for name, gained in counted.items()},
         elapsed_s=elapsed_s,
         responses={
@@ -122,7 +123,7 @@ def _in_window(context: PlanContext, since: datetime) -> bool:
     return began is not None and since >= began
 
 
-def _effective(reached: Reached) -> str:
+def _effective(reached: Reached) -> Effective:
     if reached.refuted:
         return "refuted"
     return "confirmed" if reached.confirmed else "unconfirmed"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.adapters.storage.sqlite_lease import SqliteLease
+from rollout.adapters.storage.sqlite_records import SqliteRecords
 from rollout.backoff import Backoff
 from rollout.engine.eligibility import starts_by_itself
 from rollout.errors import RolloutError
@@ -43,9 +43,9 @@ _SCAN = ""
 class Charge:
     """One rollout in our care: its lease, and what was built to carry it out."""
 
-    held: SqliteLease
-    wiring: RolloutSpec
-    machine: LocalWiring
+    held: SqliteRecords
+    built_from: RolloutSpec
+    wiring: LocalWiring
     reconciler: Reconciler
     active: bool = True
 
@@ -134,7 +134,7 @@ class Supervisor:
             self._idle_since = time.monotonic()
         try:
             spec = charge.held.load().spec
-            if wiring(spec) != charge.wiring:
+            if wiring(spec) != charge.built_from:
                 self._rebuild(charge)
             plan = charge.reconciler.reconcile().plan
         except RolloutError:
@@ -152,24 +152,24 @@ class Supervisor:
             raise RolloutError(f"{name} is not recorded any more")
         held = self._store.hold(row.rollout.metadata, lambda recorded: recorded or row.rollout)
         try:
-            machine = LocalWiring(held.load(), self._store.directory)
+            built = LocalWiring(held.load(), self._store.directory)
         except BaseException:
             held.release()
             raise
         _LOG.info("carries it out", rollout=name, phase=held.load().status.phase)
-        return Charge(held, wiring(held.load().spec), machine, machine.reconciler(held))
+        return Charge(held, wiring(held.load().spec), built, built.reconciler(held))
 
     def _rebuild(self, charge: Charge) -> None:
         """Follow a change of endpoints, router or metrics pages."""
-        machine = LocalWiring(charge.held.load(), self._store.directory)
-        charge.machine.close()
-        charge.wiring, charge.machine = wiring(charge.held.load().spec), machine
-        charge.reconciler = machine.reconciler(charge.held)
+        built = LocalWiring(charge.held.load(), self._store.directory)
+        charge.wiring.close()
+        charge.built_from, charge.wiring = wiring(charge.held.load().spec), built
+        charge.reconciler = built.reconciler(charge.held)
 
     def _drop(self, name: str) -> None:
         charge = self._charges.pop(name, None)
         if charge is not None:
-            charge.machine.close()
+            charge.wiring.close()
             charge.held.release()
 
     def _warn(self, name: str, why: str) -> None:

@@ -81,8 +81,8 @@ class LocalWiring:
         )
         self._close.callback(self.metrics.close)
         preview = f"http://{self._local.envoy.preview}" if self._local.envoy.preview else ""
-        self.keeper = CheckRunner(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
-        self._close.callback(self.keeper.close)
+        self.check_runner = CheckRunner(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
+        self._close.callback(self.check_runner.close)
         self._states = StateCollector(ContractReader(services, spec.backends.of).read, _address_of, CLOCK)
 
     def __enter__(self) -> Self:
@@ -109,7 +109,7 @@ class LocalWiring:
             routers=(self.router if moves_traffic else ReadOnlyRouter(self.router),),
             metrics=self.metrics,
             workloads=EndpointWorkloads(self._rollout.spec.backends),
-            gatekeeper=self.keeper,
+            gatekeeper=self.check_runner,
             clock=CLOCK,
             states=self._states,
         )

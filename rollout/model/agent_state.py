@@ -141,10 +141,10 @@ class StateGate(Document):
         default="full", description="Which directions must be compatible; full is backward and forward."
     )
     on_unknown: Literal["block", "warn", "allow"] = Field(
-        default="block", description="Whether what cannot be decided blocks, is told, or passes."
+        default="block", description="The reaction to findings that cannot be decided."
     )
     past_no_return: Literal["freeze", "rollback"] = Field(
-        default="freeze", description="What follows from harm once the candidate has written what stable cannot read."
+        default="freeze", description="The reaction to harm after the point of no return."
     )
     threads: Count = Field(
         default=200, ge=1, le=1000, description="How many of the newest conversations the census looks into."

@@ -113,10 +113,10 @@ def read_text(text: str, where: str, documents: Documents) -> None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
-        documents.faults.append(Fault(place, f"is not YAML: {error.problem}", "mend the line"))
+        documents.faults.append(Fault(place, f"is not YAML: {error.problem}", "fix the line"))
         return
     except (yaml.YAMLError, RecursionError) as error:
-        documents.faults.append(Fault(where, f"is not YAML: {str(error).splitlines()[0]}", "mend the file"))
+        documents.faults.append(Fault(where, f"is not YAML: {str(error).splitlines()[0]}", "fix the file"))
         return
     if not parsed:
         documents.faults.append(Fault(where, "holds no document", "write a Rollout or a RolloutPolicy"))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from rollout.engine.context import read_pinned
-from rollout.engine.facts import Calendar, Command, Facts, ResourceFacts, Round, Told
-from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, States, Workloads
+from rollout.engine.facts import Calendar, Command, Facts, FetchedContract, ResourceFacts, Round
+from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, StateContracts, Workloads
 from rollout.engine.requeue import is_sample_due
 from rollout.engine.route_facts import BorrowedRoute, RouteFacts
 from rollout.errors import ClusterUnavailable, Unavailable
@@ -30,7 +30,7 @@ class Observation:
     workloads: Workloads
     gatekeeper: Gatekeeper
     clock: Clock
-    states: States | None
+    states: StateContracts | None
     resource: ResourceFacts
     warned: set[str]
     failures: list[Unavailable] = field(default_factory=list)
@@ -43,8 +43,7 @@ class Observation:
         in_force = read_pinned(status.latest.policy.text) if status.latest.policy else declared
         commands = self.records.commands()
         routes = tuple(map(self._route, self.routers))
-        going_back = status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
-        if going_back or any(command.verb == "abort" for command in commands):
+        if status.goes_back or any(command.verb == "abort" for command in commands):
             # Nothing stands between an abort and its route: whatever else there is to ask may hang, or raise.
             return Facts(routes=routes, commands=commands, versions=both, resource=self.resource)
         due = status.is_active and is_sample_due(status, now) and len(both) == 2
@@ -79,7 +78,7 @@ class Observation:
             problem = f"it cannot be read: an internal error ({type(error).__name__})"
             return BorrowedRoute(router.name, reachable=False, problem=problem, reason=Reason.FAULT)
 
-    def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, Told]:
+    def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, FetchedContract]:
         return {} if self.states is None else self.states.contracts(rollout, both)
 
     def _versions(

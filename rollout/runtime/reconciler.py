@@ -11,15 +11,14 @@ from functools import partial
 
 import structlog
 
-from rollout.engine.effects import Effect, LeaveRoute, SetWeight, Wake
+from rollout.engine.effects import Effect, LeaveRoute, ScaleUp, SetWeight
 from rollout.engine.facts import ResourceFacts
 from rollout.engine.plan import plan
 from rollout.engine.planned import Plan
-from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, States, Workloads
+from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, StateContracts, Workloads
 from rollout.errors import Forbidden, Rejected, RouterUnavailable, Unavailable
 from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
-from rollout.model.status.vocabulary import Phase
 from rollout.runtime.observation import Observation
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -48,7 +47,7 @@ class Reconciler:
     workloads: Workloads
     gatekeeper: Gatekeeper
     clock: Clock
-    states: States | None = None
+    states: StateContracts | None = None
     resource: ResourceFacts = ResourceFacts()
     warned: set[str] = field(default_factory=set, compare=False)
 
@@ -83,7 +82,7 @@ class Reconciler:
         try:
             self.records.save(next_plan)
         except (Forbidden, Rejected):
-            if next_plan.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING):
+            if next_plan.status.goes_back:
                 self._carry_out(next_plan.effects)
             raise
 
@@ -94,8 +93,8 @@ class Reconciler:
 
     def _actions(self, effect: Effect) -> list[Callable[[], None]]:
         match effect:
-            case Wake():
-                return [partial(self.workloads.wake, effect.version, effect.like)]
+            case ScaleUp():
+                return [partial(self.workloads.scale_up, effect.version, effect.like)]
             case LeaveRoute():
                 return [partial(router.leave, effect) for router in self.routers if router.name == effect.route]
             case SetWeight():

@@ -13,7 +13,7 @@ from rollout.testing.fakes import (
     FakeGatekeeper,
     FakeRecords,
     FakeRouter,
-    FakeStates,
+    FakeStateContracts,
     FakeWorkloads,
 )
 from rollout.testing.users import Behaviour, FakeMetrics
@@ -27,7 +27,7 @@ __all__ = [
     "FakeMetrics",
     "FakeRecords",
     "FakeRouter",
-    "FakeStates",
+    "FakeStateContracts",
     "FakeWorkloads",
     "World",
     "example_policy",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from rollout.engine.effects import LeaveRoute, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, Told
+from rollout.engine.facts import Calendar, CheckFact, Command, FetchedContract
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import OwnRoute
 from rollout.errors import RecordsUnavailable, RouterUnavailable
@@ -148,7 +148,7 @@ class FakeWorkloads:
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
         return {version: self.made_of[version] for version in versions if version in self.made_of}
 
-    def wake(self, version: str, like: str) -> None:
+    def scale_up(self, version: str, like: str) -> None:
         del like
         self.sleeping.discard(version)
 
@@ -177,16 +177,16 @@ class FakeGatekeeper:
 
 
 @dataclass
-class FakeStates:
+class FakeStateContracts:
     """Contracts by version, as they are given, and what the census of live conversations finds."""
 
     clock: FakeClock
-    texts: dict[str, Told] = field(default_factory=dict)
+    texts: dict[str, FetchedContract] = field(default_factory=dict)
     seen: Census | None = None
 
-    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, Told]:
+    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, FetchedContract]:
         del rollout
-        return {version: self.texts.get(version, Told(problem="nothing answers")) for version in versions}
+        return {version: self.texts.get(version, FetchedContract(problem="nothing answers")) for version in versions}
 
     def census(self, rollout: Rollout) -> Census | None:
         del rollout

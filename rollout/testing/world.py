@@ -25,7 +25,7 @@ from rollout.testing.fakes import (
     FakeGatekeeper,
     FakeRecords,
     FakeRouter,
-    FakeStates,
+    FakeStateContracts,
     FakeWorkloads,
 )
 from rollout.testing.users import Behaviour, FakeMetrics
@@ -77,7 +77,7 @@ def example_spec(version: str | None, policy: PolicySpec, **changes: object) -> 
     """Return the spec of a local rollout with three versions, with whole sections replaced."""
     raw = {
         "version": version,
-        "backends": {"endpoints": [{"version": version_, "url": f"http://{version_}:80"} for version_ in VERSIONS]},
+        "backends": {"endpoints": [{"version": name, "url": f"http://{name}:80"} for name in VERSIONS]},
         "routes": [{"envoy": {"listen": "127.0.0.1:1"}}],
         "metrics": {"scrape": {}},
         "policyRef": {"name": "p"},
@@ -115,7 +115,7 @@ class World:
         self.metrics.names = (*self.metrics.names, *others)
         self.workloads = FakeWorkloads(spec=lambda: self.records.rollout.spec)
         self.gatekeeper = FakeGatekeeper()
-        self.states = FakeStates(self.clock)
+        self.states = FakeStateContracts(self.clock)
         self.behaviour = {name: Behaviour() for name in VERSIONS}
         declared = example_spec(version, self.policy, **spec_changes)
         self.records = FakeRecords(Rollout(Metadata(name="agent"), declared, Status(stable_version=VERSIONS[0])))

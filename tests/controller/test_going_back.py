@@ -59,7 +59,9 @@ def test_of_two_routes_it_is_told_which_one_is_back_and_which_is_not():
         abort(world)
         world.until(lambda _: world.condition("Stalled").get("reason") == "RouteWriteDenied")
         world.until(lambda _: world.shares() == {"v1": 100, "v2": 0})
-        world.until(lambda _: "As it must be: httpRoute/agent/chat" in world.condition("Stalled")["message"])
+        world.until(
+            lambda _: "Routes with the right weights: httpRoute/agent/chat" in world.condition("Stalled")["message"]
+        )
         assert "httpRoute/other/chat: the change was denied" in world.condition("Stalled")["message"]
         world.cluster.fault = None
         world.phase("RolledBack")

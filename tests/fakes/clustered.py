@@ -13,7 +13,7 @@ from rollout.adapters.metrics import prometheus_client
 from rollout.adapters.storage import history_configmap
 from rollout.controller.controller import Controller, Settings
 from rollout.errors import ClusterUnavailable
-from rollout.model.status.conditions import unpacked
+from rollout.model.status.cluster_status import unpacked
 from rollout.runtime.logs import configure
 from tests.fakes import agents, prometheus
 from tests.fakes.cluster import FakeCluster

@@ -22,12 +22,13 @@ from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_external import ExternalEnvoy
 from rollout.adapters.routers.kubernetes import ROUTE_KINDS, KubernetesRouter
 from rollout.adapters.statecontracts.collector import StateCollector
-from rollout.adapters.storage.kubernetes_status import KubernetesStatus, spec_of
+from rollout.adapters.storage.kubernetes_records import KubernetesRecords
+from rollout.adapters.storage.rollout_resource import spec_of
 from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.adapters.workloads.endpoints import EndpointWorkloads
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import SetWeight
-from rollout.engine.facts import Told
+from rollout.engine.facts import FetchedContract
 from rollout.model.api.naming import Naming
 from rollout.model.api.rollout import Backends, Endpoint, Metadata
 from rollout.model.api.routes import ClusterRoute
@@ -41,7 +42,7 @@ from rollout.testing import (
     FakeMetrics,
     FakeRecords,
     FakeRouter,
-    FakeStates,
+    FakeStateContracts,
     FakeWorkloads,
 )
 from tests.fakes import agents, prometheus
@@ -166,7 +167,7 @@ def kubernetes_records(_: Path, __: ExitStack) -> Tried:
     class Quiet:
         def tell(self, *_: object) -> None: ...
 
-    records = KubernetesStatus(
+    records = KubernetesRecords(
         api, obj, spec_of(obj), events=Quiet(), now=lambda: NOW, may_write=lambda: True, note=lambda _: None
     )
     return Tried(records, lambda: setattr(cluster, "fault", away))
@@ -174,8 +175,8 @@ def kubernetes_records(_: Path, __: ExitStack) -> Tried:
 
 RECORDS: dict[str, Maker] = {
     "FakeRecords": fake_records,
-    "SqliteLease": sqlite_records,
-    "KubernetesStatus": kubernetes_records,
+    "SqliteRecords": sqlite_records,
+    "KubernetesRecords": kubernetes_records,
 }
 
 
@@ -299,22 +300,22 @@ GATEKEEPERS: dict[str, Maker] = {
 
 
 def fake_states(_: Path, __: ExitStack) -> Tried:
-    states = FakeStates(FakeClock(), {"v1": Told("{}"), "v2": Told("{}")})
+    states = FakeStateContracts(FakeClock(), {"v1": FetchedContract("{}"), "v2": FetchedContract("{}")})
     return Tried(states, states.texts.clear)
 
 
 def state_collector(_: Path, close: ExitStack) -> Tried:
     up = [True]
 
-    def contract_of(_: Rollout, version: str) -> Told:
-        return Told("{}") if up[0] else Told(problem=f"{version} does not answer")
+    def contract_of(_: Rollout, version: str) -> FetchedContract:
+        return FetchedContract("{}") if up[0] else FetchedContract(problem=f"{version} does not answer")
 
     collector = StateCollector(contract_of, lambda _: "", WallClock())
     close.callback(collector.close)
     return Tried(collector, lambda: up.__setitem__(0, False))
 
 
-STATES: dict[str, Maker] = {"FakeStates": fake_states, "StateCollector": state_collector}
+STATES: dict[str, Maker] = {"FakeStateContracts": fake_states, "StateCollector": state_collector}
 
 CLOCKS: dict[str, Callable[[], Any]] = {"FakeClock": FakeClock, "WallClock": WallClock, "SlewedClock": SlewedClock}
 

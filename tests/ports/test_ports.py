@@ -187,17 +187,17 @@ PORTS = {
     "MetricsSource": adapters.METRICS,
     "Workloads": adapters.WORKLOADS,
     "Gatekeeper": adapters.GATEKEEPERS,
-    "States": adapters.STATES,
+    "StateContracts": adapters.STATES,
     "Records": adapters.RECORDS,
     "Clock": adapters.CLOCKS,
 }
 
 WRAPPERS = {
     "ReadOnlyRouter": "holds another one back",
-    "DryRunStatus": "reads, and writes nothing",
+    "DryRunRecords": "reads, and writes nothing",
     "_Sampled": "asks another one from a thread",
-    "_Lazy": "builds another one when it is asked",
-    "_Unread": "stands for one that cannot be built",
+    "_LazySource": "builds another one when it is asked",
+    "_UnreadableSource": "stands for one that cannot be built",
     "_Idle": "asks nobody, in a dry run",
 }
 """Adapters that only stand before another one, or for none."""

@@ -1,4 +1,4 @@
-"""DESIGN section 5, over random sequences of looks, commands, faults and edits, through the real loop."""
+"""The invariants of a release, over random sequences of turns, commands, faults and edits, through the real loop."""
 
 from __future__ import annotations
 

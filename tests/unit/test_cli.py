@@ -228,7 +228,7 @@ def test_status_list_and_explain_tell_the_story_with_its_numbers(recorded):
     explain = run("explain", cwd=recorded)
     assert "Evidence" in explain.stdout and "worse" in explain.stdout and "phi" in explain.stdout
     last = explain.stdout.strip().splitlines()[-1]
-    assert last.startswith("v2 was rolled back, all new conversations are on v1") and "20 needed" in last
+    assert last.startswith("v2 was rolled back. All new conversations go to v1") and "20 needed" in last
     document = json.loads(run("status", "-o", "json", cwd=recorded).stdout)
     assert document["status"]["result"] == "rolled-back" and document["apiVersion"] == "rollout.dev/v1alpha1"
     assert len(json.loads(run("explain", "-o", "json", "--looks", cwd=recorded).stdout)) > 10
@@ -347,7 +347,7 @@ def test_init_writes_what_lint_finds_right_and_never_over_what_is_there(tmp_path
     text = (tmp_path / "rollout.yaml").read_text()
     assert "# in use now" in text and 'version: "20240501"' in text
     again = run(*INIT, "--policy", "canary-quick", cwd=tmp_path)
-    assert again.returncode == 2 and "is there already" in again.stderr
+    assert again.returncode == 2 and "already exists" in again.stderr
     assert not (tmp_path / "policies" / "canary-quick.yaml").exists(), "both files or neither"
     assert run(*INIT, "--policy", "canary-quick", "--force", cwd=tmp_path).returncode == 0
 
@@ -418,8 +418,8 @@ def test_the_picture_shows_intended_and_observed_share_evidence_reason_and_next_
         "10 %",
         "requests",
         "tasks",
-        "worse?",
-        "worse at 20",
+        "harm",
+        "harm at 20",
         "why",
         "next",
         "rollout abort agent",
@@ -435,7 +435,7 @@ def test_the_picture_of_a_bake_after_a_switch_shows_what_the_candidates_own_rate
     world.run(600)
     text = " ".join(line.text.strip() for line in draw(world.records.rollout, datetime.now(UTC), 100))
     assert world.status.phase is Phase.BAKING
-    assert "candidate alone" in text and "tasks" in text and "stable was at most" in text
+    assert "candidate only" in text and "tasks" in text and "stable was at most" in text
     assert "preview" in text
 
 
@@ -443,8 +443,8 @@ def test_the_picture_says_that_an_edited_policy_counts_next_time():
     world = World()
     world.run(60)
     world.declare(policy=policy(drain={"deadline": "1h"}))
-    text = "\n".join(line.text for line in draw(world.records.rollout, datetime.now(UTC)))
-    assert "counts for the next rollout" in text
+    text = " ".join(line.text.strip() for line in draw(world.records.rollout, datetime.now(UTC)))
+    assert "The change counts for the next release" in text
 
 
 def test_the_last_sentence_says_why():

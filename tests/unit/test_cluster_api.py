@@ -73,7 +73,7 @@ def test_a_list_is_read_page_by_page_and_its_items_say_what_they_are(cluster, tm
     ("act", "error", "word"),
     [
         (lambda api: api.get(WIDGET, "default", "none"), NotFound, "not found"),
-        (lambda api: api.list_all(STRANGER, None), NotFound, "are its definitions installed"),
+        (lambda api: api.list_all(STRANGER, None), NotFound, "the kind is not installed"),
         (lambda api: api.create(WIDGET, "default", widget()), Conflict, "already exists"),
         (lambda api: api.create(WIDGET, "default", widget("b", weight=500)), Rejected, "spec.weight"),
         (

@@ -76,7 +76,7 @@ def test_an_abort_is_seen_through(tmp_path):
         rollout.world.want("v2")
         rollout.world.phase("Observing")
         _, err = rollout("abort", "-r", "enough")
-        assert "v2 gets no traffic any more, v1 is stable" in err and rollout.world.shares() == {"v1": 100, "v2": 0}
+        assert "v2 gets no more traffic, v1 is stable" in err and rollout.world.shares() == {"v1": 100, "v2": 0}
 
 
 def test_a_rollback_that_cannot_be_carried_out_exits_5_with_the_servers_words(tmp_path):
@@ -108,14 +108,14 @@ def test_a_promotion_that_somebody_has_set_back_is_none(tmp_path):
         world.api.patch(HTTP_ROUTE, "default", "agent", back)
         world.until(lambda _: world.condition("Ready")["status"] == "False")
         out, err = rollout("wait", "--timeout", "180s", expect=4)
-        assert "v2 is stable, but httpRoute/agent/chat sends v1 100 %" in out
-        assert last_line(err) == "(exit 4: somebody gave traffic to another version)"
+        assert "v2 is stable, but httpRoute/agent/chat sends traffic to v1 100 %" in out
+        assert last_line(err) == "(exit 4: the weights of the route were changed after the release)"
 
 
 def test_a_release_from_start_to_history(tmp_path):
     with shell(tmp_path) as rollout:
         out, _ = rollout("start", "v2")
-        assert "v2 is wanted" in out and rollout.world.get()["spec"]["version"] == "v2"
+        assert "spec.version is now v2" in out and rollout.world.get()["spec"]["version"] == "v2"
         out, err = rollout("wait", "--timeout", "180s")
         assert "v2 is promoted" in out and last_line(err) == "(exit 0: promoted)"
         assert "v2" in rollout("status")[0] and "default/agent" in rollout("list", "-A")[0]
@@ -193,7 +193,7 @@ def test_waiting_at_a_pause_fails_where_that_is_asked_for(tmp_path):
         rollout("start", "v2")
         rollout.world.phase("Observing")
         out, _ = rollout("pause", "-r", "lunch")
-        assert "the weight stays as it is" in out
+        assert "the weight stays" in out
         _, err = rollout("wait", "--on-pause", "fail", "--timeout", "30s", expect=4)
         assert last_line(err) == "(exit 4: waiting for a human)"
         rollout("resume")

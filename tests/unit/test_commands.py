@@ -164,7 +164,7 @@ def test_a_bake_without_a_reference_advises_what_can_help():
     assert "rollout promote" in world.status.next
     world.command("resume")
     world.run(3)
-    assert "promote it knowingly" in world.status.last_command.message
+    assert "Promote the step to accept this" in world.status.last_command.message
     world.command("promote")
     world.run(60, until=Phase.STABLE)
     assert world.status.latest.result is Result.PROMOTED

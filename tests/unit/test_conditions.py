@@ -8,7 +8,8 @@ import pytest
 
 from rollout.engine.conditions import conditions_of
 from rollout.engine.facts import Trouble
-from rollout.model.status.conditions import MESSAGE_MAX, ClusterStatus, ConditionType
+from rollout.model.status.cluster_status import ClusterStatus
+from rollout.model.status.conditions import MESSAGE_MAX, ConditionType
 from rollout.model.status.status import Status
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase, Reason, Result

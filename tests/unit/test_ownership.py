@@ -1,4 +1,4 @@
-"""Owner numbers: a Prometheus has the series of many agents, and every one of them has a v1."""
+"""Whose numbers: a Prometheus has the series of many agents, and every one of them has a v1."""
 
 from __future__ import annotations
 

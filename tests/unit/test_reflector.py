@@ -190,7 +190,7 @@ def test_what_was_deleted_is_not_brought_back_by_a_late_answer(cluster):
 def test_a_kind_that_is_not_installed_is_a_problem_and_no_crash(cluster):
     with reflecting(FakeApi(cluster), STRANGER, optional=True) as cache:
         eventually(lambda: cache.problem != "")
-        assert "are its definitions installed" in cache.problem and cache.all() == []
+        assert "the kind is not installed" in cache.problem and cache.all() == []
 
 
 def test_a_write_of_ours_is_in_the_cache_before_the_watch_brings_it_and_never_overwrites_news(cluster):

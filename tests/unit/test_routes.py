@@ -185,7 +185,7 @@ REFUSED = {
     "two rules name both": (
         lambda rules: rules.append({**copy.deepcopy(rules[1]), "name": "other"}),
         None,
-        "2 rules that name our versions",
+        "2 rules that name both versions",
     ),
     "no rule names ours": (lambda rules: rules.pop(1), None, "has no rule with a backend such as agent-v1"),
 }
@@ -342,8 +342,8 @@ def changed(index, **change):
     ("entries", "word"),
     [
         (BOTH, ""),
-        (BOTH[:1], "has said anything of its parent b"),
-        ([], "has said anything"),
+        (BOTH[:1], "reports a status for its parent b"),
+        ([], "reports a status"),
         (
             [
                 BOTH[0],
@@ -365,7 +365,7 @@ def changed(index, **change):
             ],
             "partially invalid",
         ),
-        ([BOTH[0], entry({"name": "b"})], "has said anything of its parent b"),
+        ([BOTH[0], entry({"name": "b"})], "reports a status for its parent b"),
     ],
 )
 def test_a_route_is_in_force_once_every_parent_has_taken_this_generation_up(entries, word):

@@ -113,8 +113,8 @@ def test_bucket_bounds_are_compared_as_numbers():
         ('{"status": "ok"}', "not a metrics page"),
         ("", "empty"),
         ("x" * (PAGE_MAX_BYTES + 1), "larger than"),
-        (AGENT.format(v="v2", n="NaN"), "no counter"),
-        (AGENT.format(v="v2", n="-4"), "no counter"),
+        (AGENT.format(v="v2", n="NaN"), "not a counter"),
+        (AGENT.format(v="v2", n="-4"), "not a counter"),
         (AGENT.format(v="v2", n=4).replace("agent_tasks_started", "agent_task_started"), "did you mean"),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_page_that_trickles_in_is_given_up_in_time():
 
     pages = Pages(httpx.MockTransport(lambda _: httpx.Response(200, content=drip())))
     began = time.monotonic()
-    with pytest.raises(PageUnavailable, match="not through"):
+    with pytest.raises(PageUnavailable, match="did not finish"):
         pages.get("http://x/", 0.3)
     assert time.monotonic() - began < 50
     pages.close()

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from rollout.engine.conditions import conditions_of
-from rollout.engine.facts import Told
+from rollout.engine.facts import FetchedContract
 from rollout.model.agent_state import Census
 from rollout.model.status.vocabulary import Phase, Reason, Result
 from tests.world import World, policy
@@ -45,7 +45,9 @@ def world(old, new, gate=None, store=False, **options):
     found = World(policy(**gates), **changes, **options)
     for version, told in (("v1", old), ("v2", new)):
         if told is not None:
-            found.states.texts[version] = told if isinstance(told, Told) else Told(text=json.dumps(told))
+            found.states.texts[version] = (
+                told if isinstance(told, FetchedContract) else FetchedContract(text=json.dumps(told))
+            )
     return found
 
 
@@ -83,7 +85,13 @@ def test_a_candidate_whose_writing_stable_cannot_read_is_stopped_where_a_rollbac
 
 
 @pytest.mark.parametrize(
-    "missing", [None, Told(problem="refused"), Told(text="{"), Told(text='{"contractVersion": 7}')]
+    "missing",
+    [
+        None,
+        FetchedContract(problem="refused"),
+        FetchedContract(text="{"),
+        FetchedContract(text='{"contractVersion": 7}'),
+    ],
 )
 def test_a_contract_that_cannot_be_had_blocks_and_is_no_pass(missing):
     found = world(SAME, missing)
@@ -95,7 +103,7 @@ def test_a_contract_that_cannot_be_had_blocks_and_is_no_pass(missing):
 def test_a_contract_that_comes_late_lets_the_rollout_go_on():
     found = world(SAME, None)
     found.run(60)
-    found.states.texts["v2"] = Told(text=json.dumps(SAME))
+    found.states.texts["v2"] = FetchedContract(text=json.dumps(SAME))
     assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED
 
 
@@ -121,7 +129,10 @@ def test_a_bare_schema_is_no_pass_for_a_graph(stable):
 def test_the_contract_that_counts_for_stable_is_the_one_it_was_promoted_with():
     found = world(SAME, SAME)
     found.run(20_000, until=Phase.STABLE)
-    found.states.texts |= {"v2": Told(text=json.dumps(RENAMED)), "v3": Told(text=json.dumps(RENAMED))}
+    found.states.texts |= {
+        "v2": FetchedContract(text=json.dumps(RENAMED)),
+        "v3": FetchedContract(text=json.dumps(RENAMED)),
+    }
     found.declare(version="v3")
     assert found.run(60, until=Phase.ROLLED_BACK).reason is Reason.STATE_INCOMPATIBLE
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import keyword
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +44,13 @@ def test_an_empty_name_would_be_noticed_wherever_it_stands():
         "from a import b as found\ndef f(each):\n  for told in each: made.spoken = 1\n  match x:\n    case _found: pass"
     )
     assert {name.strip("_") for _, name in identifiers(ast.parse(source))} >= EMPTY_NAMES
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_a_name_ends_in_an_underscore_only_where_python_has_taken_it(module):
+    taken = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
+    names = {name for _, name in identifiers(ast.parse(module.read_text())) if name.endswith("_") and name[0] != "_"}
+    assert [name for name in sorted(names) if name.rstrip("_") not in taken] == []
 
 
 def test_a_module_fits_into_a_head():

@@ -138,7 +138,7 @@ def test_a_router_that_was_down_for_a_moment_late_in_a_step_pauses_nothing():
     assert world.status.phase is Phase.OBSERVING and world.router.in_force == SetWeight("v1", "v2", 1000)
     told = [decision.message for decision in world.records.decisions if decision.kind == "traffic"]
     assert any("does not answer" in message for message in told)
-    assert any("somebody else changed the route" in message for message in told)
+    assert any("the weights were changed by others" in message for message in told)
 
 
 def test_requests_before_the_weight_came_into_force_say_nothing_about_the_split():

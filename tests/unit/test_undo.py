@@ -260,7 +260,7 @@ def test_an_undo_meant_for_another_version_is_refused():
     world = promoted(blue_green())
     world.records.pending.append(Command("late", "undo", "ada", "", world.clock.at, version="v1"))
     world.run(3)
-    assert world.status.stable_version == "v2" and "meant to undo v1" in world.status.last_command.message
+    assert world.status.stable_version == "v2" and "the command is to undo v1" in world.status.last_command.message
 
 
 def test_an_undo_turns_down_what_is_undone_and_not_a_newer_wish():

@@ -27,12 +27,12 @@ def reading(gates: Gates, now: datetime) -> Calendar:
     for freeze in gates.freezes:
         if (end := _end(freeze, now)) is not None:
             named = f" ({freeze.name})" if freeze.name else ""
-            return Calendar(is_open=False, message=f"frozen{named} until {_shown(end, freeze)}")
+            return Calendar(is_open=False, message=f"a freeze{named} lasts until {_shown(end, freeze)}")
     if not gates.windows or any(_end(window, now) is not None for window in gates.windows):
         return Calendar()
     openings = [(begin, window) for window in gates.windows if (begin := _next(window, now)) is not None]
     if not openings:
-        return Calendar(is_open=False, message="none of them opens again")
+        return Calendar(is_open=False, message="no release window opens again")
     begin, window = min(openings, key=lambda opening: opening[0])
     named = f" ({window.name})" if window.name else ""
     return Calendar(is_open=False, message=f"the next one{named} opens {_shown(begin, window)}")

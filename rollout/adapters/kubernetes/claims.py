@@ -1,4 +1,4 @@
-"""Owner a Rollout is: two controllers with leases in different places must never carry out the same one.
+"""Who carries a Rollout out: two controllers with leases in different places must never carry out the same one.
 
 Whoever carries a Rollout out writes the name of its own lease into the status. Another controller leaves it alone as
 long as that lease is held: it watches the lease with its own clock, as one who waits for it would.

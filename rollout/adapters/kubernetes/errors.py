@@ -28,12 +28,12 @@ def error_for(method: str, path: str, status: int, raw: bytes, headers: Mapping[
     """Return what a status stands for, with the server's own words."""
     said = _message(raw) or f"HTTP {status}"
     if status == 401:
-        said = f"{said}: the API server does not know who we are; renew the credentials"
+        said = f"{said}: authentication failed; renew the credentials"
     kind = _KINDS.get(status, ClusterUnavailable)
     if status == 403 and not _RIGHTS.search(said):
         kind = Rejected  # an admission plugin, a webhook or a quota: rights are not what is missing
     if status == 404 and not _is_status(raw):  # a Status is about an object; a plain page, about its kind
-        said, kind = "the API server does not know this kind: are its definitions installed?", NotInstalled
+        said, kind = "the kind is not installed: apply its definitions", NotInstalled
     return kind(f"{method} {path}: {said}", _retry_after_s(headers.get("Retry-After")))
 
 

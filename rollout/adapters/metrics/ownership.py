@@ -1,4 +1,4 @@
-"""Owner numbers are these? One Prometheus has the series of many agents, and versions are called v1 and v2 everywhere.
+"""Whose numbers are these? One Prometheus has the series of many agents, and versions are called v1 and v2 everywhere.
 
 A series is a version's if its pod, its address or its Service is one that the version's Service has. Series of others
 are left out; where nothing tells, the reading is refused, with the label to add. Series of a router are told by the
@@ -33,7 +33,7 @@ ROUTER_PREFIXES = ("envoy_", "istio_", "traefik_", "nginx_", "haproxy_", "kong_"
 
 
 class Owner(Enum):
-    """Owner a series is."""
+    """Whose a series is."""
 
     OURS = "ours"
     FOREIGN = "another's"

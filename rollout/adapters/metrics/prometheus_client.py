@@ -86,7 +86,7 @@ class PrometheusClient:
         if now < self._away_until:
             return self._no("has not answered lately; it is asked again in a moment")
         with self._lock:
-            self._shared = {text_: held for text_, held in self._shared.items() if now - held[0] < SHARED_S}
+            self._shared = {known: held for known, held in self._shared.items() if now - held[0] < SHARED_S}
             held = self._shared.get(key)
             mine = held is None
             if held is None:
@@ -95,9 +95,7 @@ class PrometheusClient:
                     self._shared[key] = held
         future = held[1]
         if mine and not self._start(future, text, at):
-            return QueryResult(
-                problem=f"{self._access.url} is asked {WORKERS_MAX} things already and answers none of them"
-            )
+            return QueryResult(problem=f"{self._access.url} has {WORKERS_MAX} queries pending and answers none of them")
         try:
             answer = future.result(self._access.timeout_s + CONNECT_TIMEOUT_S + SLACK_S)
         except FutureTimeout:
@@ -145,7 +143,7 @@ class PrometheusClient:
         except PrometheusApiClientException:
             return self._no(_refusal(heard))
         except (KeyError, TypeError, ValueError):
-            return self._no("answered something that is no result of a query")
+            return self._no("answered something that is not a query result")
         if heard.get("status") == "error" or heard.get("warnings"):
             return self._no(f"gave a partial answer: {'; '.join(map(str, heard.get('warnings', ())))[:300]}")
         return self._read(vector)
@@ -159,10 +157,10 @@ class PrometheusClient:
                 value = float(text)
                 if not math.isfinite(value):
                     name = series["metric"].get("__name__", "the answer")
-                    return self._no(f"says {text} for {name}: that is no number to go by")
+                    return self._no(f"returned {text} for {name}, which is not a usable number")
                 samples.append(Sample(dict(series["metric"]), value, float(at)))
         except (KeyError, TypeError, ValueError, AttributeError):
-            return self._no("answered something that is no vector of samples")
+            return self._no("answered something that is not a vector of samples")
         if len(samples) >= SAMPLES_MAX:
             return self._no(f"has {SAMPLES_MAX} series or more for the query: take out labels")
         return QueryResult(tuple(samples))

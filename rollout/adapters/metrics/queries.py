@@ -82,7 +82,7 @@ def _misplaced(kpi: Kpi, index: int, place: str) -> Iterable[Fault]:
     """A preset that reads what only another place has."""
     preset = PRESETS.get(kpi.preset or "")
     if preset is not None and place and preset.place not in ("", place):
-        fitting = [name for name, preset_ in PRESETS.items() if preset_.place == place]
+        fitting = [name for name, family in PRESETS.items() if family.place == place]
         where = "in a cluster" if place == "cluster" else "on one machine"
         message = f"reads what there is not {where}"
         yield Fault(f"kpis[{index}].preset", message, f"use one of {', '.join(fitting)}", kpi.preset)
@@ -96,7 +96,7 @@ def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
     if preset is None:
         close = difflib.get_close_matches(kpi.preset, PRESETS, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"use one of {', '.join(PRESETS)}"
-        return [Fault(f"{path}.preset", "is no preset", remedy, kpi.preset)]
+        return [Fault(f"{path}.preset", "is not a preset", remedy, kpi.preset)]
     filled: dict[str, str] = {}
     faults: list[Fault] = []
     for name in preset.durations_ms:
@@ -123,7 +123,7 @@ def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
         filled[name] = kpi.with_.get(name, usual)
         if not _NAME.match(filled[name]):
             remedy = f"name a metric or a label, such as {usual}"
-            faults.append(Fault(f"{path}.with.{name}", "is no name of a metric or a label", remedy, filled[name]))
+            faults.append(Fault(f"{path}.with.{name}", "is not the name of a metric or a label", remedy, filled[name]))
     for name in sorted(kpi.with_.keys() - {*preset.durations_ms, *preset.numbers, *preset.names}):
         takes = ", ".join((*preset.durations_ms, *preset.numbers, *preset.names)) or "nothing"
         faults.append(Fault(f"{path}.with.{name}", f"{kpi.preset} does not take it", f"it takes {takes}"))

@@ -166,7 +166,7 @@ class ScrapeSource:
             for labels, value in page.samples.get(selector.name, ()):
                 if selector.accepts(labels):
                     if not math.isfinite(value) or value < 0:
-                        return _Problem(f"{selector.name} has the value {value} on {name}: that is no counter")
+                        return _Problem(f"{selector.name} has the value {value} on {name}: that is not a counter")
                     series[f"{name}|{_series_name(selector.name, labels)}"] = value
             if selector.bound is not None and (problem := _missing_bound(selector, page)):
                 return _Problem(problem)

@@ -142,7 +142,7 @@ class Answered:
         if len(series) > SERIES_MAX:
             return f"{text} has {len(series)} series, more than {SERIES_MAX}: take out a label"
         if any(value < 0 for value in series.values()):
-            return f"{text} has a value below 0: that is no counter"
+            return f"{text} has a value below 0: that is not a counter"
         if series and self._age_s.get(id_, 0.0) > self._stale_after_s:
             return f"{text} was last seen {self._age_s[id_]:.0f} s ago: is it still scraped?"
         return ""

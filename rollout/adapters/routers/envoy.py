@@ -30,7 +30,7 @@ _POLL_S = 0.02
 _STATS = "/stats?format=prometheus&filter=" + r"^cluster\..*\.upstream_rq_(completed|xx|[1-5]xx|time)$"
 
 
-class Process(Protocol):
+class EnvoyProcess(Protocol):
     """An Envoy: the files it watches, its admin page, and seeing that it runs."""
 
     files: WatchedFiles
@@ -46,7 +46,9 @@ class Process(Protocol):
 class EnvoyRouter:
     """Splits conversations between two versions. endpoints: the addresses of every version."""
 
-    def __init__(self, rollout: str, header: str, endpoints: Mapping[str, tuple[str, ...]], process: Process) -> None:
+    def __init__(
+        self, rollout: str, header: str, endpoints: Mapping[str, tuple[str, ...]], process: EnvoyProcess
+    ) -> None:
         self._rollout = rollout
         self._header = header
         self._endpoints = endpoints

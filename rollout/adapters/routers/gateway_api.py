@@ -102,18 +102,18 @@ def acceptance(route: Object) -> Acceptance:
     entries = _objects(_object(route.get("status")).get("parents"))
     parents = _objects(_object(route.get("spec")).get("parentRefs"))
     if not parents:
-        return Acceptance(False, False, "names no parent: no gateway will ever take it up; add parentRefs")
+        return Acceptance(False, False, "has no parentRefs, so no gateway accepts it: add them")
     doubt = ""
     for parent in parents:
         answers = [
             _said(entry, generation) for entry in entries if _same(_object(entry.get("parentRef")), parent, namespace)
         ]
         if not answers:
-            waits = f"no gateway has said anything of its parent {parent.get('name')}: is its controller running?"
+            waits = f"no controller reports a status for its parent {parent.get('name')}: check that one is running"
             return Acceptance(False, False, waits)
         best = max(answers, key=lambda answer: (answer.programmed, answer.accepted, not answer.message))
         if not best.programmed:
-            message = f"its parent {parent.get('name')} has not taken it up: {best.message}"
+            message = f"its parent {parent.get('name')} has not accepted the route: {best.message}"
             return Acceptance(False, best.accepted, message)
         doubt = doubt or (f"its parent {parent.get('name')}: {best.message}" if best.message else "")
     return Acceptance(message=doubt)

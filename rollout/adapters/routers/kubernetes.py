@@ -77,12 +77,12 @@ ROUTE_KINDS = (
 def route_kind_of(route: Route) -> tuple[RouteKind, ClusterRoute]:
     """Return what kind of route is meant, and which."""
     given = (route.http_route, route.grpc_route, route.virtual_service)
-    return next((flavour, kind) for flavour, kind in zip(ROUTE_KINDS, given, strict=True) if kind is not None)
+    return next((kind, named) for kind, named in zip(ROUTE_KINDS, given, strict=True) if named is not None)
 
 
-def route_name(flavour: RouteKind, route: ClusterRoute) -> str:
+def route_name(route_kind: RouteKind, route: ClusterRoute) -> str:
     """Return how a route is called in facts, records and messages."""
-    return f"{flavour.key}/{route.name}" + (f"/{route.rule}" if route.rule else "")
+    return f"{route_kind.key}/{route.name}" + (f"/{route.rule}" if route.rule else "")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class KubernetesRouter:
 
     api: Api
     cache: Cache
-    flavour: RouteKind
+    route_kind: RouteKind
     route: ClusterRoute
     naming: Naming
     versions: tuple[str, ...]
@@ -109,7 +109,7 @@ class KubernetesRouter:
 
     @property
     def name(self) -> str:
-        return route_name(self.flavour, self.route)
+        return route_name(self.route_kind, self.route)
 
     def observe(self) -> BorrowedRoute:
         """Read the rule as it is in the cache. Never raises."""
@@ -120,8 +120,8 @@ class KubernetesRouter:
             text = str(refused)
             return BorrowedRoute(self.name, reachable=False, gone=gone, problem=text, reason=refused.reason)
         problem, reason = self._problem(rule)
-        accepted = self.flavour.acceptance(obj)
-        dialect = self.flavour.dialect
+        accepted = self.route_kind.acceptance(obj)
+        dialect = self.route_kind.dialect
         return BorrowedRoute(
             self.name,
             reachable=True,
@@ -150,7 +150,7 @@ class KubernetesRouter:
             patch = weight_patch(
                 obj,
                 rule,
-                self.flavour.dialect,
+                self.route_kind.dialect,
                 self.naming,
                 weight,
                 name=self.name,
@@ -169,7 +169,7 @@ class KubernetesRouter:
         for tries_left in reversed(range(LEAVE_TRIES)):
             try:
                 obj, rule = self._find()
-                patch = removal_patch(obj, rule, self.flavour.dialect, effect.versions, effect.unweighted)
+                patch = removal_patch(obj, rule, self.route_kind.dialect, effect.versions, effect.unweighted)
                 obj = self._write(obj, patch)
                 self._write(obj, release_patch(obj, self.api.manager))
             except RuleRefused:
@@ -187,7 +187,7 @@ class KubernetesRouter:
         if not self.may_write():
             raise RouterUnavailable(f"{self.name} is left alone: this controller does not lead any more")
         try:
-            written = self.api.patch(self.flavour.kind, self.naming.namespace, self.route.name, operations)
+            written = self.api.patch(self.route_kind.kind, self.naming.namespace, self.route.name, operations)
         except (Conflict, Rejected) as error:
             # A `test` that fails is answered like a refusal. Whether the route has changed tells them apart, and the
             # watch may be far behind: what it shows would be refused again and again.
@@ -215,7 +215,7 @@ class KubernetesRouter:
         obj = self.cache.get(self.naming.namespace, self.route.name)
         if obj is None:
             raise self._absent()
-        dialect, naming = self.flavour.dialect, self.naming
+        dialect, naming = self.route_kind.dialect, self.naming
         try:
             rule = find_rule(
                 obj, dialect, naming, self.route.rule, self.versions, self.chosen, returning=self.returning
@@ -231,14 +231,14 @@ class KubernetesRouter:
     def _read_anew(self) -> Object | None:
         """Read the route past the cache; where that fails too, the cache is all there is."""
         with contextlib.suppress(ClusterUnavailable):
-            obj = self.api.get(self.flavour.kind, self.naming.namespace, self.route.name)
+            obj = self.api.get(self.route_kind.kind, self.naming.namespace, self.route.name)
             self.cache.note(obj)
             return obj
         return None
 
     def _absent(self) -> RuleRefused:
         """Say why there is no such route: the cache may be empty for many reasons."""
-        where, kind = f"{self.naming.namespace}/{self.route.name}", self.flavour.kind
+        where, kind = f"{self.naming.namespace}/{self.route.name}", self.route_kind.kind
         try:
             self.cache.note(self.api.get(kind, self.naming.namespace, self.route.name))
         except NotInstalled:
@@ -255,18 +255,18 @@ class KubernetesRouter:
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:
             kept = {backend.index for backend in rule.ours.values()}
-            named = others_in(rule, self.flavour.dialect, kept)
+            named = others_in(rule, self.route_kind.dialect, kept)
             remedy = "give it weight 0, or a rule of its own"
             message = f"rule {rule.label} also sends traffic to {named}, no version of this rollout: {remedy}"
             return message, Reason.ROUTE_REFUSED
-        absent = missing(rule, self.flavour.dialect, self.naming, self.versions)
+        absent = missing(rule, self.route_kind.dialect, self.naming, self.versions)
         if absent is not None and not (absent.addable and self.route.manage_backends):
             return absent.message, Reason.BACKEND_NOT_FOUND
         return "", Reason.ROUTER_DOWN
 
     def _ports(self, rule: Rule) -> dict[str, int]:
         """Return, by version, the port of its backend: of one that would be added, the one that would be written."""
-        dialect, ports = self.flavour.dialect, ports_of(rule, self.flavour.dialect)
+        dialect, ports = self.route_kind.dialect, ports_of(rule, self.route_kind.dialect)
         for version in self.versions if self.route.manage_backends else ():
             port = dialect.target(addition(rule, dialect, self.naming, version)["value"]).get("port")
             port = port.get("number") if isinstance(port, dict) else port
@@ -275,5 +275,5 @@ class KubernetesRouter:
         return ports
 
     def _notes(self, obj: Object, rule: Rule, accepted: Acceptance) -> tuple[str, ...]:
-        cautions = notes(obj, rule, self.flavour.dialect, self.naming, self.versions)
+        cautions = notes(obj, rule, self.route_kind.dialect, self.naming, self.versions)
         return (*cautions, accepted.message) if accepted.programmed and accepted.message else cautions

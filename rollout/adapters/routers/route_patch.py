@@ -21,7 +21,7 @@ def weight_patch(
 ) -> list[Object]:
     """Return the patch that brings a rule to a weight; empty where it is there. name: the route's.
 
-    Raises Refused where a backend that is to get traffic is not in the rule.
+    Raises RuleRefused where a backend that is to get traffic is not in the rule.
     """
     base = wanted.base_of(name) or rule.base or dialect.usual_base
     candidate_weight = base * wanted.candidate_bp // FULL_BP

@@ -137,7 +137,7 @@ def backends_in(raw: Object, dialect: RouteDialect) -> list[Object]:
 
 
 def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *, twice: bool = False) -> Rule:
-    """Read a rule. twice: whether a Service may be listed twice. Raises Refused."""
+    """Read a rule. twice: whether a Service may be listed twice. Raises RuleRefused."""
     ours: dict[str, Backend] = {}
     others = 0
     listed = raw.get(dialect.backends)
@@ -231,7 +231,7 @@ def notes(route: Object, rule: Rule, dialect: RouteDialect, naming: Naming, vers
         if index == rule.index:
             continue
         named = {dialect.service_of(backend, naming) for backend in backends_in(other, dialect)}
-        for service in sorted(str(service_) for service_ in named & services.keys()):
+        for service in sorted(map(str, named & services.keys())):
             label = other.get("name") or f"number {index + 1}"
             cautions.append(
                 f"rule {label} sends other requests to {service}: they are in its counters too, so measure the split "

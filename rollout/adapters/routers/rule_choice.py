@@ -31,7 +31,7 @@ def find_rule(
     *,
     returning: bool = False,
 ) -> Rule:
-    """Return the rule that is meant. Raises Refused where that cannot be told, or the rule is not ours to change.
+    """Return the rule that is meant. Raises RuleRefused where that cannot be told, or the rule is not ours to change.
 
     named: by the spec. chosen: which one it was; then no other one is. versions: that the rule should have. returning:
     whether all traffic goes back to stable, which a Service that is listed twice does not stand in the way of.
@@ -55,8 +55,7 @@ def find_rule(
         raise RuleRefused(_no_rule(route, rules, dialect, naming, wanted))
     labels = ", ".join(rule.label for rule in candidates)
     raise RuleRefused(
-        f"has {len(candidates)} rules that name our versions ({labels}): say which with `rule`, after naming it in the "
-        "route"
+        f"has {len(candidates)} rules that name both versions ({labels}): name the rule in the route, then set `rule`"
     )
 
 

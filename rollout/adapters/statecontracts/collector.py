@@ -13,18 +13,17 @@ from rollout.contracts.samples import postgres, sqlite
 from rollout.contracts.samples.assess import only_by, places
 from rollout.contracts.samples.snapshot import Limits, Survey
 from rollout.engine.context import read_pinned
-from rollout.engine.facts import Told
+from rollout.engine.facts import FetchedContract
 from rollout.engine.ports import Clock
+from rollout.engine.transitions import OBSERVED
 from rollout.errors import Unavailable
 from rollout.model.agent_state import Census, StateGate
 from rollout.model.api.state_sources import StateStore
 from rollout.model.rollout import Rollout
-from rollout.model.status.vocabulary import Phase
 
 FRESH_S = 5.0
 """So long a contract that was fetched is not fetched again."""
 
-_LOOKING = (Phase.PREFLIGHT, Phase.SHIFTING, Phase.OBSERVING, Phase.BAKING, Phase.PAUSED, Phase.FROZEN)
 
 Secret = Callable[[StateStore], str]
 """The address of a PostgreSQL store. Raises Unavailable, with no secret in its words."""
@@ -33,16 +32,15 @@ Secret = Callable[[StateStore], str]
 class StateCollector:
     """What is known of the state of one rollout's versions. It fetches at most one thing of each kind at a time."""
 
-    def __init__(self, contract_of: Callable[[Rollout, str], Told], secret: Secret, clock: Clock) -> None:
+    def __init__(self, contract_of: Callable[[Rollout, str], FetchedContract], secret: Secret, clock: Clock) -> None:
         self._contract_of, self._secret, self._clock = contract_of, secret, clock
-        self._lock = threading.Lock()
         self._fetching: threading.Thread | None = None
-        self._looking: threading.Thread | None = None
-        self._texts: tuple[tuple[str, ...], float, Mapping[str, Told]] = ((), 0.0, {})
-        self._looked: tuple[tuple[str, ...], Census | None] = ((), None)
-        self._look_at = 0.0
+        self._counting: threading.Thread | None = None
+        self._texts: tuple[tuple[str, ...], float, Mapping[str, FetchedContract]] = ((), 0.0, {})
+        self._counted: tuple[tuple[str, ...], Census | None] = ((), None)
+        self._count_at = 0.0
 
-    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, Told]:
+    def contracts(self, rollout: Rollout, versions: tuple[str, ...]) -> Mapping[str, FetchedContract]:
         """Return what is known; nothing while it is still being fetched."""
         asked, at, texts = self._texts
         known = asked == versions
@@ -54,7 +52,7 @@ class StateCollector:
         try:
             texts = {version: self._contract_of(rollout, version) for version in versions}
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
-            texts = dict.fromkeys(versions, Told(problem=f"cannot be fetched: {type(error).__name__}"))
+            texts = dict.fromkeys(versions, FetchedContract(problem=f"cannot be fetched: {type(error).__name__}"))
         self._texts = (versions, time.monotonic(), texts)
 
     def census(self, rollout: Rollout) -> Census | None:
@@ -62,32 +60,32 @@ class StateCollector:
         status, store = rollout.status, rollout.spec.state_store
         pair = tuple(version for version in (status.stable_version, status.candidate_version) if version)
         texts = tuple(status.contracts[version].text for version in pair if version in status.contracts)
-        if store is None or status.phase not in _LOOKING or len(texts) < len(pair):
+        if store is None or status.phase not in OBSERVED or len(texts) < len(pair):
             return None
         if not all(texts):
             return Census(
                 at=self._clock.now(), problem="a contract is too large to be kept, so nothing can be judged by it"
             )
         gate = (read_pinned(status.latest.policy.text).gates.state if status.latest.policy else None) or StateGate()
-        known, census = self._looked
-        due = known != texts or time.monotonic() >= self._look_at
-        if due and not _is_busy(self._looking):
-            self._look_at = time.monotonic() + gate.every_s
+        known, census = self._counted
+        due = known != texts or time.monotonic() >= self._count_at
+        if due and not _is_busy(self._counting):
+            self._count_at = time.monotonic() + gate.every_s
             limits = Limits(newest=gate.threads)
-            self._looking = _start("conversations", lambda: self._look(store, texts, limits))
+            self._counting = _start("conversations", lambda: self._count(store, texts, limits))
         return census if known == texts else None
 
-    def _look(self, store: StateStore, texts: tuple[str, ...], limits: Limits) -> None:
+    def _count(self, store: StateStore, texts: tuple[str, ...], limits: Limits) -> None:
         now = self._clock.now()
         try:
-            census = self._seen(store, texts, limits, now)
+            census = self._census(store, texts, limits, now)
         except Unavailable as error:
             census = Census(at=now, problem=str(error))
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
             census = Census(at=now, problem=f"live conversations cannot be counted: {type(error).__name__}")
-        self._looked = (texts, census)
+        self._counted = (texts, census)
 
-    def _seen(self, store: StateStore, texts: tuple[str, ...], limits: Limits, now: datetime) -> Census:
+    def _census(self, store: StateStore, texts: tuple[str, ...], limits: Limits, now: datetime) -> Census:
         old, new = (read(text) for text in texts)
         survey = self._survey(store, limits)
         backward = only_by(survey.snapshots, new, old)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import CONFIG_MAP
-from rollout.engine.facts import Told
+from rollout.engine.facts import FetchedContract
 from rollout.errors import PageUnavailable, Unavailable
 from rollout.model.api.state_sources import ConfigMapContract, HttpContract
 from rollout.model.rollout import Rollout
@@ -28,11 +28,11 @@ class ContractReader:
     def __init__(self, services: Services, addresses: Addresses, api: Api | None = None) -> None:
         self._services, self.addresses, self._api = services, addresses, api
 
-    def read(self, rollout: Rollout, version: str) -> Told:
+    def read(self, rollout: Rollout, version: str) -> FetchedContract:
         """Return what a version's contract says, or why it cannot be had."""
         source = rollout.spec.contract
         if source is None:
-            return Told(problem="the rollout does not say where it is: declare spec.contract")
+            return FetchedContract(problem="the rollout does not say where it is: declare spec.contract")
         try:
             if source.inline is not None:
                 return _inline(source.inline, version)
@@ -42,9 +42,9 @@ class ContractReader:
                 return self._config_map(source.config_map, rollout, version)
             return self._http(source.http or HttpContract(), version)
         except Unavailable as error:
-            return Told(problem=str(error))
+            return FetchedContract(problem=str(error))
 
-    def _http(self, source: HttpContract, version: str) -> Told:
+    def _http(self, source: HttpContract, version: str) -> FetchedContract:
         """Ask the agent: the first address that answers. Redirects are not followed, and a page is bounded."""
         problem = f"{version} has no address"
         for address in self.addresses(version):
@@ -55,34 +55,34 @@ class ContractReader:
                 problem = str(error)
                 continue
             if answer.status == OK:
-                return Told(text=answer.text)
+                return FetchedContract(text=answer.text)
             problem = f"{url} answered {answer.status}: serve the contract there (docs/state.md)"
-        return Told(problem=problem)
+        return FetchedContract(problem=problem)
 
-    def _config_map(self, source: ConfigMapContract, rollout: Rollout, version: str) -> Told:
+    def _config_map(self, source: ConfigMapContract, rollout: Rollout, version: str) -> FetchedContract:
         name, namespace = _filled(source.name, rollout, version), rollout.metadata.namespace
         assert self._api is not None, "documents were checked before"
         data = self._api.get(CONFIG_MAP, namespace, name).get("data") or {}
         if source.key not in data:
-            return Told(problem=f"the ConfigMap {namespace}/{name} has no key {source.key}")
-        return Told(text=str(data[source.key]))
+            return FetchedContract(problem=f"the ConfigMap {namespace}/{name} has no key {source.key}")
+        return FetchedContract(text=str(data[source.key]))
 
 
-def _inline(contracts: dict[str, object], version: str) -> Told:
+def _inline(contracts: dict[str, object], version: str) -> FetchedContract:
     if version not in contracts:
-        return Told(problem=f"spec.contract.inline has none for {version}: add it")
+        return FetchedContract(problem=f"spec.contract.inline has none for {version}: add it")
     inline = contracts[version]
-    return Told(text=inline if isinstance(inline, str) else json.dumps(inline))
+    return FetchedContract(text=inline if isinstance(inline, str) else json.dumps(inline))
 
 
-def _file(path: Path) -> Told:
+def _file(path: Path) -> FetchedContract:
     try:
         if path.stat().st_size > CONTRACT_MAX_BYTES:
-            return Told(problem=f"{path} is larger than 1 MiB")
-        return Told(text=path.read_text(encoding="utf-8"))
+            return FetchedContract(problem=f"{path} is larger than 1 MiB")
+        return FetchedContract(text=path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        return Told(problem=f"{path} cannot be read: {why}")
+        return FetchedContract(problem=f"{path} cannot be read: {why}")
 
 
 def _filled(template: str, rollout: Rollout, version: str) -> str:

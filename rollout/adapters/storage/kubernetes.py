@@ -11,7 +11,7 @@ from rollout.adapters.kubernetes.resources import ROLLOUT, Kind, Object, name_of
 from rollout.adapters.storage import history_configmap
 from rollout.adapters.storage.base import Row
 from rollout.adapters.storage.command_annotations import ABORT, annotation_of, commands_of
-from rollout.adapters.storage.kubernetes_status import metadata_of, spec_of, status_of
+from rollout.adapters.storage.rollout_resource import metadata_of, spec_of, status_of
 from rollout.engine.facts import Command, Verb
 from rollout.errors import Busy, ClusterUnavailable, Conflict, InvalidInput, NotFound, NotInstalled
 from rollout.model.api.rollout import RolloutSpec
@@ -51,11 +51,9 @@ class KubernetesStore:
         row = self.get(name)
         known = {decision.at for decision in kept}
         ring = row.rollout.status.decisions if row else ()
-        every = sorted(
-            [*kept, *(decision_ for decision_ in ring if decision_.at not in known)], key=lambda item: item.at
-        )
+        every = sorted([*kept, *(decision for decision in ring if decision.at not in known)], key=lambda item: item.at)
         if of is not None:
-            every = [decision_ for decision_ in every if of.started_at <= decision_.at <= of.ended_at]
+            every = [decision for decision in every if of.started_at <= decision.at <= of.ended_at]
         return every[-limit:]
 
     def decisions_after(self, name: str, last: int) -> list[tuple[int, Decision]]:
@@ -94,7 +92,7 @@ class KubernetesStore:
         """Want another version; return the rollout as it is declared then."""
         return row_of(self._api.merge(ROLLOUT, self._one_namespace(), name, {"spec": {"version": version}}))
 
-    def is_held(self, name: str) -> bool:  # noqa: ARG002  the shelf's
+    def is_held(self, name: str) -> bool:  # noqa: ARG002  the store's
         """Return True: only a controller in the cluster answers."""
         return True
 

@@ -19,7 +19,7 @@ from typing import IO
 from pydantic import ValidationError
 
 from rollout.adapters.storage.base import Row
-from rollout.adapters.storage.sqlite_lease import COMMANDS_PENDING_MAX, SqliteLease, as_json
+from rollout.adapters.storage.sqlite_records import COMMANDS_PENDING_MAX, SqliteRecords, as_json
 from rollout.adapters.storage.sqlite_schema import Database
 from rollout.engine.facts import Verb
 from rollout.errors import Busy, RecordsUnavailable
@@ -150,7 +150,7 @@ class SqliteStore:
     def _lock_path(self, name: str) -> Path:
         return self.directory / f"{name}.lock"
 
-    def hold(self, metadata: Metadata, change: Callable[[Rollout | None], Rollout]) -> SqliteLease:
+    def hold(self, metadata: Metadata, change: Callable[[Rollout | None], Rollout]) -> SqliteRecords:
         """Take a rollout's lease and write what `change` makes of it. Raises Busy while another controller has it.
 
         metadata: which rollout. change: gets what is recorded (None at first) and returns what is to be.
@@ -174,7 +174,7 @@ class SqliteStore:
         except BaseException:
             lock.close()
             raise
-        return SqliteLease(self._file, rollout, epoch, lock)
+        return SqliteRecords(self._file, rollout, epoch, lock)
 
     def _lock(self, name: str) -> IO[str]:
         lock = self._lock_path(name).open("a")

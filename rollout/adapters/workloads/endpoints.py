@@ -51,5 +51,5 @@ class EndpointWorkloads:
         """Return none: an address does not say what is behind it."""
         return {}
 
-    def wake(self, version: str, like: str) -> None:
+    def scale_up(self, version: str, like: str) -> None:
         """Do nothing: who starts processes here is not known."""

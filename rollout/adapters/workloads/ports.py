@@ -26,10 +26,10 @@ def not_served(service: Object, ports: Iterable[int], where: str) -> str:
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
         return f"the Service {where} is an ExternalName and has no endpoints: give the version one with a selector"
-    served = [port_["port"] for port_ in ports_of(service)]
+    served = [port["port"] for port in ports_of(service)]
     for port in ports:
         if port not in served:
-            known = ", ".join(str(port_) for port_ in served if port_ is not None) or "none"
+            known = ", ".join(str(number) for number in served if number is not None) or "none"
             return (
                 f"the Service {where} has no TCP port {port}, it has {known}: correct spec.backends.port or the Service"
             )
@@ -39,11 +39,11 @@ def not_served(service: Object, ports: Iterable[int], where: str) -> str:
 def not_listening(service: Object, slices: Iterable[Object], ports: Iterable[int], where: str) -> str:
     """Say on which port no ready endpoint listens, or an empty text: each is ready for the ports of its slice."""
     slices = list(slices)
-    declared = [port_ for port_ in ports_of(service) if port_["port"] is not None]
-    wanted = [port_ for port_ in declared if port_["port"] in set(ports)] or declared
+    declared = [entry for entry in ports_of(service) if entry["port"] is not None]
+    wanted = [entry for entry in declared if entry["port"] in set(ports)] or declared
     for port in wanted:
         name = port.get("name") or ""
-        if not any(_listens(port_, name) for port_ in slices):
+        if not any(_listens(endpoint_slice, name) for endpoint_slice in slices):
             target = port.get("targetPort", port["port"])
             message = f"no ready endpoint of the Service {where} listens on its port {port['port']} (target {target})"
             return f"{message}: compare the Service's targetPort with the ports of its pods"

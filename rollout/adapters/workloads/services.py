@@ -87,7 +87,7 @@ class ServiceWorkloads:
         if deployment is not None and _replicas(deployment) == 0:
             owner = self._autoscaler(deployment) or "whoever scales it"
             return f"{where} has no ready endpoint: its Deployment is at 0 replicas, which {owner} owns; scale it up"
-        return f"{where} has no ready endpoint: look at its pods, and whether the Service selects them"
+        return f"{where} has no ready endpoint: check its pods and the selector of the Service"
 
     def _wanted(self, ports: tuple[int, ...]) -> tuple[int, ...]:
         """Return the ports that requests come to: those that the routes name, else the one that is declared."""
@@ -108,7 +108,7 @@ class ServiceWorkloads:
                 sleeping.add(version)
         return frozenset(sleeping)
 
-    def wake(self, version: str, like: str) -> None:
+    def scale_up(self, version: str, like: str) -> None:
         """Scale a sleeping version up to as many replicas as another one has. Nothing is ever scaled down."""
         if self._is_elsewhere:
             return

@@ -37,8 +37,8 @@ def export(
     from rollout.contracts.export.target import export as export_contract
     from rollout.contracts.export.target import load_target
 
-    contract_ = export_contract(load_target(target), agent=agent, version=version, store=store)
-    typer.echo(json.dumps(json.loads(contract_.canonical()), indent=2, sort_keys=True))
+    exported = export_contract(load_target(target), agent=agent, version=version, store=store)
+    typer.echo(json.dumps(json.loads(exported.canonical()), indent=2, sort_keys=True))
 
 
 @contract.command()
@@ -52,7 +52,7 @@ def check(
     waivers: Annotated[Path | None, typer.Option(help="A YAML file with a list of waivers.")] = None,
     output: OutputAs = Output.TEXT,
 ) -> None:
-    """Say whether NEW reads what OLD wrote, OLD what NEW wrote, and whether a conversation may hop (exit 0 or 3)."""
+    """Check whether NEW and OLD can read each other's state, and whether a conversation can hop (exit 0 or 3)."""
     from datetime import UTC, datetime
 
     from rollout.contracts import check as checker
@@ -119,8 +119,8 @@ def _waivers(path: Path) -> tuple[Waiver, ...]:
     if not isinstance(raw, list):
         raise InvalidInput([Fault(str(path), "must be a list", "write a list of waivers, each with a dash")])
     waivers, faults = [], []
-    for index, waiver_ in enumerate(raw):
-        waiver, wrong = parse(Waiver, waiver_, f"{path}[{index}]")
+    for index, entry in enumerate(raw):
+        waiver, wrong = parse(Waiver, entry, f"{path}[{index}]")
         faults += wrong
         waivers += [waiver] if waiver is not None else []
     if faults:

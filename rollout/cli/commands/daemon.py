@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         dry_run: Annotated[bool, typer.Option("--dry-run", help="In a cluster: log plans, write nothing.")] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample, not only decisions.")] = False,
     ) -> None:
-        """Carry out all rollouts of this machine, or of a cluster; log decisions to stderr as JSON lines.
+        """Run all rollouts of this machine, or of a cluster. Decisions are logged to stderr.
 
         It looks after a cluster in a pod, and where -n, -A, --context or --kubeconfig is given.
         """
@@ -40,8 +40,8 @@ def register(app: typer.Typer) -> None:
         place = Place(None, None, namespace, all_namespaces, context, kubeconfig)
         if place.names_cluster or POD.exists():
             if not (namespace or all_namespaces):
-                remedy = "say -n NAMESPACE, or -A: two controllers must not look after the same rollouts"
-                raise InvalidInput([Fault("-n", "which namespaces to look after is not said", remedy)])
+                remedy = "set -n NAMESPACE, or -A. Two controllers must not run the same rollouts"
+                raise InvalidInput([Fault("-n", "no namespace is set", remedy)])
             watched = None if all_namespaces else namespace
             raise typer.Exit(_cluster(watched, context, kubeconfig, workers, listen, lease_namespace, dry_run=dry_run))
         _local(files, state, workers, until_idle=until_idle)
@@ -85,7 +85,7 @@ def _address(text: str) -> tuple[str, int] | None:
         return None
     host, _, port = text.rpartition(":")
     if not port.isdigit() or int(port) > 65_535:
-        raise InvalidInput([Fault("--listen", "is no address", "write host:port, such as 0.0.0.0:8080", text)])
+        raise InvalidInput([Fault("--listen", "is not an address", "write host:port, such as 0.0.0.0:8080", text)])
     return host or "0.0.0.0", int(port)  # noqa: S104  what `:8080` means everywhere
 
 
@@ -102,6 +102,6 @@ def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_
     store = SqliteStore(directory, create=True)
     stopped = threading.Event()
     with on_stop(stopped.set), only_one(directory) as ending:
-        typer.echo(f"carries out the rollouts in {directory}; Ctrl-C ends it, Envoys go on", err=True)
+        typer.echo(f"running the rollouts in {directory}. Ctrl-C stops the daemon; Envoy keeps running", err=True)
         Supervisor(store, workers=workers).run(stopped, ending if until_idle else None)
-    typer.echo("ended; rollout daemon, or rollout start, goes on from here", err=True)
+    typer.echo("stopped. To continue: rollout daemon, or rollout start", err=True)

@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
         strategy: Annotated[Strategy, typer.Option(help="How traffic moves.")] = Strategy.CANARY,
         output: OutputAs = Output.TEXT,
     ) -> None:
-        """See it work here and now: real agents, Envoy, users, and the controller. Without options a guided tour."""
+        """Run a demo on this machine: agents, Envoy, users and the controller. Without options, a guided tour."""
         raise typer.Exit(perform(candidate, strategy, output))
 
 
@@ -68,7 +68,7 @@ def perform(candidate: Candidate | None, strategy: Strategy, output: Output) -> 
 
                 with _playing(built, FLAVOURS, strategy) as target:
                     return tour(built, target)
-            message = f"{CANDIDATE} is {candidate}, but nobody told the controller"
+            message = f"{CANDIDATE} is {candidate}, and the controller does not know it"
             typer.echo(f"starting two versions of an agent; {message}", err=True)
             with _playing(built, {STABLE: "good", CANDIDATE: str(candidate)}, strategy) as target:
                 return _release(built, target, output)
@@ -78,7 +78,7 @@ def perform(candidate: Candidate | None, strategy: Strategy, output: Output) -> 
 
 
 @contextlib.contextmanager
-def _playing(built: Stage, flavours: dict[str, str], strategy: Strategy) -> Iterator[Target]:
+def _playing(built: Stage, profiles: dict[str, str], strategy: Strategy) -> Iterator[Target]:
     """Let agents serve and users talk to the stable one, through a real Envoy; stop Envoy afterwards."""
     import time
 
@@ -90,7 +90,7 @@ def _playing(built: Stage, flavours: dict[str, str], strategy: Strategy) -> Iter
     from rollout.runtime.logs import configure
 
     configure(verbose=False)
-    built.agents(flavours, str(strategy))
+    built.agents(profiles, str(strategy))
     target = read_target([built.file], None)
     with LocalWiring(Rollout(target.metadata, target.spec), built.state) as machine:
         try:

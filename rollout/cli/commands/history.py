@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         from rollout.cli.options import pick
         from rollout.engine import messages
 
-        store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).shelf()
+        store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).store()
         row = pick(store, name)
         releases = store.releases(row.rollout.metadata.name, RELEASES_MAX)
         first = max(1, len(releases) - limit + 1)

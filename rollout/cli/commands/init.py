@@ -43,14 +43,14 @@ def register(app: typer.Typer) -> None:
         name: Annotated[str | None, typer.Option(help="What the rollout is called, such as support-agent.")] = None,
         stable: Annotated[str | None, typer.Option(help="The version in use: VERSION=URL.")] = None,
         candidate: Annotated[str | None, typer.Option(help="The version to release next: VERSION=URL.")] = None,
-        listen: Annotated[str | None, typer.Option(help="Where users enter.")] = None,
+        listen: Annotated[str | None, typer.Option(help="The address that users connect to.")] = None,
         policy: Annotated[str | None, typer.Option(help="Which ready-made policy to copy.")] = None,
         metrics: Annotated[str, typer.Option(help="The path of the agents' metrics pages.")] = "/metrics",
         header: Annotated[str, typer.Option(help="The header that names a conversation.")] = "x-thread-id",
         file: Annotated[Path, typer.Option("--file", "-f", help="Where to write it.")] = DEFAULT_FILE,
-        force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
+        force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     ) -> None:
-        """Write a commented rollout.yaml and a policy to begin with; asks for what no option says."""
+        """Write a commented rollout.yaml and a policy. Ask for each value that no option sets."""
         known = _policies()
         name = _answer(name, "name", "What is the agent called?", "support-agent", _name_problem)
         in_use = _answer(
@@ -59,7 +59,9 @@ def register(app: typer.Typer) -> None:
         to_come = _answer(
             candidate, "candidate", "Which is the next, and where?", "v2=http://127.0.0.1:9002", _version_problem
         )
-        listen = listen or (_answer(None, "listen", "Where do users enter?", LISTEN) if sys.stdin.isatty() else LISTEN)
+        listen = listen or (
+            _answer(None, "listen", "Which address do users connect to?", LISTEN) if sys.stdin.isatty() else LISTEN
+        )
         chosen = _answer(
             policy,
             "policy",
@@ -99,7 +101,9 @@ def _answer(
             raise InvalidInput([Fault(f"--{option}", "cannot be used", remedy, given)])
         return given
     if not sys.stdin.isatty():
-        raise InvalidInput([Fault(f"--{option}", "is missing, and nobody is there to be asked", f"--{option} {usual}")])
+        raise InvalidInput(
+            [Fault(f"--{option}", "is missing, and there is no terminal to ask on", f"--{option} {usual}")]
+        )
     while True:
         answer = str(typer.prompt(question, default=usual, err=True))
         if not (remedy := problem(answer)):
@@ -151,7 +155,7 @@ def _write(file: Path, text: str, chosen: str, known: dict[str, Path], *, force:
     copy = file.parent / "policies" / f"{chosen}.yaml"
     if not force:
         faults += [
-            Fault(str(path), "is there already", "name another with --file, or write over it with --force")
+            Fault(str(path), "already exists", "name another with --file, or write over it with --force")
             for path in (file, *([copy] if _differs(copy, known[chosen]) else []))
             if path.exists()
         ]

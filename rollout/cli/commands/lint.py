@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         files: list[Path] = typer.Argument(None, help="Files or directories [default: rollout.yaml and policies/]."),
         output: OutputAs = Output.TEXT,
     ) -> None:
-        """Check documents: every fault at once, with its place and its remedy (exit 2)."""
+        """Check Rollout and RolloutPolicy files. Print every fault with its place and its remedy (exit 2)."""
         import json
 
         from rollout.cli.documents import check

@@ -25,9 +25,9 @@ def status(name: OptionalName = None, files: Files = None, state: StateDir = Non
 
     store = SqliteStore(state_of(state, files))
     rollout = pick(store, name).rollout
-    with LocalWiring(rollout, store.directory) as machine:
+    with LocalWiring(rollout, store.directory) as wired:
         envoy = local_spec(rollout.spec).envoy
-        facts, listen = machine.router.observe(), envoy.listen or f"its own listeners (admin {envoy.admin})"
+        facts, listen = wired.router.observe(), envoy.listen or f"its own listeners (admin {envoy.admin})"
     if not facts.reachable:
         typer.echo(f"not running ({facts.problem}); rollout start brings it up on {listen}")
         raise typer.Exit(5)
@@ -56,8 +56,8 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
         remedy = "name your Envoy's admin page and a directory it watches: envoy: {admin: …, directory: …}"
         raise InvalidInput([Fault("spec.routes[0].envoy", "is started by this tool, which configures it", remedy)])
     first = spec.version or spec.backends.versions[0]
-    with LocalWiring(Rollout(target.metadata, spec), files_of(files)[0].parent) as machine:
-        machine.router.prepare(SetWeight(first))
+    with LocalWiring(Rollout(target.metadata, spec), files_of(files)[0].parent) as wired:
+        wired.router.prepare(SetWeight(first))
     typer.echo(f"wrote the files in {directory}: everything goes to {first}", err=True)
     needed = own_envoy(target.metadata.name, directory)
     typer.echo("# into your bootstrap; it also needs node.id, node.cluster and an admin page on loopback")
@@ -84,13 +84,13 @@ def stop(name: OptionalName = None, files: Files = None, state: StateDir = None)
     if row.rollout.status.is_active:
         remedy = f"end it first: rollout abort {row.rollout.metadata.name}"
         raise InvalidInput([Fault("router", "users' traffic is split by it: a rollout is under way", remedy)])
-    with LocalWiring(row.rollout, store.directory) as machine:
-        ran, listen = machine.envoy.admin() is not None, local_spec(row.rollout.spec).envoy.listen
+    with LocalWiring(row.rollout, store.directory) as wired:
+        ran, listen = wired.envoy.admin() is not None, local_spec(row.rollout.spec).envoy.listen
         if listen is None:
             remedy = "end it as you started it"
             raise InvalidInput([Fault("router", "this Envoy is your own: it is never stopped from here", remedy)])
         if not ran and (problem := port_problem(listen)):
             message = f"nothing that answers as our Envoy listens on {listen}, but it is taken: {problem}"
             raise RouterUnavailable(f"{message}. If it is a hanging Envoy, end that process")
-        machine.envoy.stop()
+        wired.envoy.stop()
     typer.echo("stopped" if ran else "it was not running")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RELEASES_MAX = 100_000
 
-_NOBODY = "  who    nobody: no controller runs. rollout start goes on from here, rollout abort goes back"
+_NOBODY = "  who    no controller is running. To continue: rollout start. To roll back: rollout abort"
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it is over, or Ctrl-C.")] = False,
     output: OutputAs = Output.TEXT,
 ) -> None:
-    """Show where a rollout is, what the evidence says, why it waits and what comes next."""
+    """Show the phase, weight, evidence and next step of a rollout."""
     import shutil
     from datetime import UTC, datetime
 
@@ -56,7 +56,7 @@ def status(
     from rollout.cli.render.result import as_json
     from rollout.cli.render.status import draw
 
-    store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).shelf()
+    store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).store()
     row = pick(store, name)
     if watch:
         _follow(store, row)
@@ -104,10 +104,10 @@ def list_(
     """List all rollouts of this machine, or of a cluster."""
     from rollout.cli.render.result import as_json
     from rollout.engine import messages
-    from rollout.model.status.conditions import PENDING
+    from rollout.model.status.cluster_status import PENDING
 
     place = Place(files, state, namespace, all_namespaces, context, kubeconfig)
-    rows = place.shelf().all()
+    rows = place.store().all()
     if output is Output.JSON:
         typer.echo(json.dumps([as_json(row.rollout) for row in rows], indent=2, sort_keys=True))
         return
@@ -142,11 +142,11 @@ def explain(
     limit: Annotated[int, typer.Option("--limit", min=1, max=50_000, help="At most this many decisions.")] = 50,
     output: OutputAs = Output.TEXT,
 ) -> None:
-    """Say why: the decisions of a rollout, each with the numbers that made it."""
+    """List the decisions of a rollout, each with its numbers."""
     from rollout.cli.options import pick
     from rollout.cli.render.live import sentence
 
-    store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).shelf()
+    store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).store()
     row = pick(store, name)
     name = row.rollout.metadata.name
     of = _release(store, name, release) if release is not None else None

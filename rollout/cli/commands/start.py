@@ -34,10 +34,13 @@ def register(app: typer.Typer) -> None:
         output: OutputAs = Output.TEXT,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample to stderr too.")] = False,
     ) -> None:
-        """Release VERSION: shift traffic, promote or roll back. Stopped and started again, it goes on.
+        """Release VERSION: shift traffic to it, then promote it or roll it back.
 
-        In the foreground, unless a daemon runs: then that carries it out and this follows. In a cluster its controller
-        carries it out, and this returns at once, or with --wait at the end.
+        If it is interrupted, run it again to continue.
+
+        On one machine the release runs in the foreground. If a daemon is running, the daemon runs the release and this
+        command follows it. In a cluster the controller runs the release. The command then returns at once, or with
+        --wait at the end of the release.
         """
         from rollout.cli.documents import read_target
         from rollout.cli.follow.local_handover import hand_over
@@ -51,9 +54,9 @@ def register(app: typer.Typer) -> None:
             from rollout.cli.commands.wait import follow, seconds
             from rollout.cli.wanting import want
 
-            shelf, timeout_s = place.cluster(), seconds(timeout)
-            row = want(shelf, version, rollout, output if not wait else None)
-            raise typer.Exit(follow(shelf, row, timeout_s, on_pause, output) if wait else 0)
+            store, timeout_s = place.cluster(), seconds(timeout)
+            row = want(store, version, rollout, output if not wait else None)
+            raise typer.Exit(follow(store, row, timeout_s, on_pause, output) if wait else 0)
         target, directory = read_target(files_of(files), rollout), state_of(state, files)
         if detach or running(directory):
             raise typer.Exit(hand_over(target, version, stable, directory, on_pause, output, detach=detach))
@@ -84,9 +87,9 @@ def carry_out(
     try:
         name = target.metadata.name
         say_if_declined(held.load(), version, pending=bool(held.commands()))
-        with LocalWiring(held.load(), state) as machine:
+        with LocalWiring(held.load(), state) as wired:
             with watcher(name, held.load, footer) as watching:
-                status = run(name, machine.reconciler(held), watching.show, until_over(on_pause, held.load))
+                status = run(name, wired.reconciler(held), watching.show, until_over(on_pause, held.load))
             return finish(held.load(), exit_code(status, held.load().spec.version, version), output, version)
     finally:
         held.release()

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rollout.model.rollout import Rollout
 
 Who = Annotated[
-    str | None, typer.Option("--actor", envvar="ROLLOUT_ACTOR", help="In whose name [default: the login name].")
+    str | None, typer.Option("--actor", envvar="ROLLOUT_ACTOR", help="Who gives the command [default: the login name].")
 ]
-Why = Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept with the decision.")]
+Why = Annotated[str, typer.Option("--reason", "-r", help="The reason. It is recorded with the decision.")]
 
 ANSWER_TIMEOUT_S = 10.0
 ABORT_TIMEOUT_S = 60.0
@@ -30,13 +30,13 @@ ABORT_TIMEOUT_S = 60.0
 _POLL_S_MAX = 0.5
 
 _HELP: dict[Verb, str] = {
-    "promote": "Pass the step in force without waiting for its evidence.",
+    "promote": "Pass the current step, or the bake, without its evidence.",
     "approve": "Give the approval that a step waits for, or waive a closed release window for one move.",
-    "pause": "Hold the weight as it is; harm is still watched for.",
-    "resume": "Go on after a pause.",
+    "pause": "Pause the release at its current weight. Harm is still judged.",
+    "resume": "Continue a paused release.",
     "abort": "Send all new conversations back to the stable version. Works at any time.",
-    "retry": "Try a rolled-back or frozen version again, with half the budget for false rollbacks.",
-    "undo": "After a promotion: go back to the version before, at once while it is kept ready, else by the quick way.",
+    "retry": "Release a failed or frozen version again, with half its falseRollback.",
+    "undo": "Return to the previous version after a promotion: at once during standby, later by the policy's undo.",
 }
 
 
@@ -62,8 +62,9 @@ def _command(verb: Verb) -> Callable[..., None]:
 
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         if not place.is_local:
-            shelf = place.cluster()
-            raise typer.Exit(ask(shelf, pick(shelf, name), verb, actor or shelf.who() or _login(), reason, output))
+            cluster = place.cluster()
+            asker = actor or cluster.who() or _login()
+            raise typer.Exit(ask(cluster, pick(cluster, name), verb, asker, reason, output))
         store = SqliteStore(state_of(state, files))
         row = pick(store, name)
         if verb == "retry":
@@ -139,7 +140,7 @@ def _until_back(store: RolloutStore, name: str) -> int:
             row = None  # asked again: whoever carries it out goes on
         status = row.rollout.status if row is not None else None
         if status is not None and status.phase is not Phase.ROLLING_BACK:
-            back = f"{status.candidate_version or 'the candidate'} gets no traffic any more"
+            back = f"{status.candidate_version or 'the candidate'} gets no more traffic"
             typer.echo(f"{back}, {status.stable_version} is stable", err=True)
             return 0
         if status is not None and status.blocked is not None:
@@ -194,8 +195,8 @@ def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: O
 
     until = {"abort": done, "undo": undone}.get(verb, decided)
     try:
-        with LocalWiring(held.load(), store.directory) as machine, watcher(metadata.name, held.load) as watching:
-            reconciler = machine.reconciler(held, moves_traffic=verb in ("abort", "undo"))
+        with LocalWiring(held.load(), store.directory) as wired, watcher(metadata.name, held.load) as watching:
+            reconciler = wired.reconciler(held, moves_traffic=verb in ("abort", "undo"))
             ended = run(metadata.name, reconciler, watching.show, until)
         if ended is None:
             again = "abort" if verb == "abort" else "start"
@@ -204,7 +205,7 @@ def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: O
             return 130
         code = _report(held.load(), command, output)
         if verb == "undo" and code == 0 and ended.is_active:
-            typer.echo(f"{sentence(ended)}. No controller runs: rollout start goes on from here", err=True)
+            typer.echo(f"{sentence(ended)}. No controller is running. To continue: rollout start", err=True)
             return 4
         if verb == "undo" and code == 0:
             typer.echo(sentence(ended), err=True)

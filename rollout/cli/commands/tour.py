@@ -31,11 +31,11 @@ def tour(built: Stage, target: Target) -> int:
     _say("second. Everything is real but the model. What you see typed is what you would type.")
     _say("v2 is as good as v1. Watch the weight rise, each KPI with its evidence, why it waits.", "rollout start v2")
     first = _unless_stopped(carry_out(target, "v2", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
-    _say("v2 has everything now, and v1 is kept ready for ten minutes: a second thought costs nothing.", "rollout undo")
+    _say("v2 has everything now, and v1 is kept ready for ten minutes: so an undo is one switch.", "rollout undo")
     store = SqliteStore(built.state)
     row = store.get(name)
     second = _unless_stopped(ask(store, row, "undo", "you", "just to see", Output.TEXT) if row else 1)
-    message = "v3 answers politely, with status 200, and fails one task in four. No threshold on errors would notice."
+    message = "v3 answers with status 200 and fails one task in four. A threshold on errors does not find this."
     _say(message, "rollout start v3")
     third = _unless_stopped(carry_out(target, "v3", None, built.state, OnPause.FAIL, Output.TEXT, footer=built.footer))
     _say(

@@ -32,10 +32,10 @@ def register(app: typer.Typer) -> None:
         on_pause: Annotated[OnPause, typer.Option(help="At a pause: wait for a human, or exit 4.")] = OnPause.WAIT,
         output: OutputAs = Output.TEXT,
     ) -> None:
-        """Wait until the version that is wanted now is promoted (exit 0), or will not be (3, 4)."""
+        """Wait until the wanted version is promoted (exit 0) or its release ends otherwise (exit 3 or 4)."""
         timeout_s = seconds(timeout)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
-        raise typer.Exit(_wait(place.shelf(), name, timeout_s, on_pause, output))
+        raise typer.Exit(_wait(place.store(), name, timeout_s, on_pause, output))
 
 
 def seconds(text: str) -> float:
@@ -67,7 +67,7 @@ def follow(
     follower = Follower(store, row)
     version = row.rollout.spec.version or row.rollout.status.stable_version or ""
     if not row.holder and not row.uid and row.rollout.status.is_active:
-        typer.echo("no controller carries it out now; rollout start, or rollout daemon, does", err=True)
+        typer.echo("no controller runs this release. To continue: rollout start, or rollout daemon", err=True)
     with watcher(row.rollout.metadata.name, follower.load) as watching:
         try:
             settled = until_settled(version, on_pause, follower.load)

@@ -83,7 +83,7 @@ class Follower:
                         return plan.status
                     held_at = time.monotonic() if holder else held_at
                 if attended and time.monotonic() - held_at > GONE_AFTER_S:
-                    message = f"nobody carries {self._name} out any more: rollout start goes on from here"
+                    message = f"no controller runs {self._name} any more. To continue: rollout start"
                     raise RecordsUnavailable(message)
                 if timeout_s is not None and time.monotonic() - began > timeout_s:
                     raise TimedOut

@@ -53,7 +53,9 @@ def hand_over(
         if output is Output.JSON:
             typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
         else:
-            typer.echo(f"{name}: {version} is in the daemon's hands ({daemon}). Follow it: rollout status --watch")
+            typer.echo(
+                f"{name}: the daemon ({daemon}) runs the release of {version}. To follow it: rollout status --watch"
+            )
         return 0
     follower = Follower(store, row, last)
     ended: Status | None = status

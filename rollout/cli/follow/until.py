@@ -66,7 +66,10 @@ def say_if_declined(rollout: Rollout, version: str, *, pending: bool) -> None:
         and not starts_by_itself(status, version)
         and not pending
     ):
-        typer.echo(f"{version} is not started again by itself: rollout retry does that", err=True)
+        typer.echo(
+            f"{version} failed or was aborted before. To release it again: rollout retry",
+            err=True,
+        )
 
 
 def checked(target: Target, version: str, stable: str | None, state: Path) -> Rollout:
@@ -98,9 +101,9 @@ def wanted_rollout(target: Target, version: str, stable: str | None, recorded: R
             remedy = f"add it to spec.backends.endpoints in {target.where}; there are {', '.join(versions)}"
             faults.append(Fault(option, "has no endpoint", remedy, argument))
     if first is None:
-        others = " or ".join(f"--stable {version_}" for version_ in versions if version_ != version)
-        remedy = f"say it once: --stable {version} if that is in use already, else {others}"
-        faults.append(Fault("--stable", "which version is in use now cannot be told", remedy))
+        others = " or ".join(f"--stable {known}" for known in versions if known != version)
+        remedy = f"set it once: --stable {version} if users are on it, else {others}"
+        faults.append(Fault("--stable", "the stable version is not known", remedy))
     if faults:
         raise InvalidInput(faults)
     spec = target.spec.model_copy(update={"version": version})

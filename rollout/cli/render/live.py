@@ -132,8 +132,8 @@ def sentence(status: Status) -> str:
         case "aborted":
             return f"{candidate} was {status.message}; all new conversations are on {stable}"
         case "stopped-by-a-gate":
-            return f"{candidate} was stopped by a gate, all conversations are on {stable}: {status.message}"
+            return f"{candidate} was stopped by a gate. All conversations are on {stable}. Reason: {status.message}"
         case "undone":
             return f"{candidate} was {status.message}; all new conversations are on {stable}"
         case _:
-            return f"{candidate} was rolled back, all new conversations are on {stable}: {status.message}"
+            return f"{candidate} was rolled back. All new conversations go to {stable}. Reason: {status.message}"

@@ -20,13 +20,13 @@ def meaning(code: int, status: Status, superseded_by: str = "") -> str:
     if code == 5 and status.blocked is not None:
         return "the traffic could not be moved back"
     if code == 4 and status.blocked is not None and not status.is_active:
-        return "somebody gave traffic to another version"
+        return "the weights of the route were changed after the release"
     if code == 4 and superseded_by:
         return f"superseded by {superseded_by}"
     if code == 4:
         ended = {Result.ABORTED: "aborted by a human", Result.UNDONE: "undone by a human"}
         if status.declined_version is not None and not status.is_active and status.latest.result not in ended:
-            return "turned down by a human"
+            return "aborted by a human"
         return ended.get(status.latest.result, "waiting for a human") if status.latest.result else "waiting for a human"
     if code == 0:
         return "promoted" if status.latest.result is Result.PROMOTED else "done"

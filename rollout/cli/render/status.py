@@ -63,7 +63,9 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
     if status.blocked is not None:
         lines += _said("stuck", status.blocked.message, width, "bold red")
     if _policy_changed(rollout):
-        lines += _said("note", "the policy was edited since the start: that counts for the next rollout", width)
+        lines += _said(
+            "note", "the policy has changed since this release started. The change counts for the next release", width
+        )
     return lines
 
 
@@ -114,11 +116,13 @@ def _kpis(status: Status) -> list[Line]:
     stable = (status.previous_version if status.latest.result is Result.PROMOTED else status.stable_version) or ""
     width = max(12, *(len(kpi.name) for kpi in policy.kpis))
     needed = FULL_BP / policy.evidence.false_rollback_bp * 2.0**status.latest.retries
-    head = f"  {'bad outcomes':<{width}} {candidate:<15} {stable:<15}  {'worse?':<6} {'fine?':<6}"
+    head = f"  {'bad outcomes':<{width}} {candidate:<15} {stable:<15}  {'harm':<6} {'proof':<6}"
     states = ((kpi, status.latest.evidence.get(kpi.name)) for kpi in policy.kpis)
     rows = [_kpi(kpi, state, width) for kpi, state in states if state is not None]
     proof = messages.evidence(FULL_BP / policy.evidence.false_promotion_bp)
-    text = f"worse at {messages.evidence(needed)} (together {messages.evidence(status.latest.harm_e)}), fine at {proof}"
+    text = (
+        f"harm at {messages.evidence(needed)} (all KPIs: {messages.evidence(status.latest.harm_e)}), proof at {proof}"
+    )
     return [Line(), Line(head, "dim"), *rows, Line(f"  {text}", "dim"), Line()]
 
 
@@ -127,7 +131,7 @@ def _spend(status: Status) -> str:
     if cap is None or status.latest.undoing:
         return ""
     granted = cap.at_most + (status.latest.spend_allowed or 0.0)
-    return f"{status.latest.spent:g} of {granted:g} that {status.candidate_version} may cost before promotion"
+    return f"{status.latest.spent:g} of {granted:g} allowed before promotion"
 
 
 def _state(status: Status) -> str:
@@ -142,7 +146,7 @@ def _state(status: Status) -> str:
     if census is not None:
         seen = (
             census.problem
-            or f"{messages.conversations(census.threads)} census at{'' if census.complete else ', not all'}"
+            or f"{messages.conversations(census.threads)} counted{'' if census.complete else ', not all'}"
         )
         seen = f"; {seen}"
     if state.no_return_at is None:
@@ -163,8 +167,8 @@ def _differences(status: Status) -> str:
             own = " to ".join(messages.percent(end) for end in rate_interval(state, settings))
             alone.append(f"{name} {own}, stable was at most {messages.percent(state.frozen_bound)}")
     if alone:
-        return f"candidate alone, 95 % at any time: {'; '.join(alone)}"
-    return f"candidate less stable, 95 % at any time: {'; '.join(lines)}" if lines else ""
+        return f"candidate only, 95 % interval: {'; '.join(alone)}"
+    return f"candidate minus stable, 95 % interval: {'; '.join(lines)}" if lines else ""
 
 
 WIDEST = 1.95

@@ -31,8 +31,8 @@ class Kept:
             properties = dict.fromkeys(self.fields, True)
             schema = {"type": "object", "properties": properties, "required": sorted(properties)}
             return {**schema, PYTHON_TYPE: "namedtuple"}
-        schema_: JsonSchemaValue = handler.resolve_ref_schema(handler(core))
-        return {**schema_, PYTHON_TYPE: self.name}
+        resolved: JsonSchemaValue = handler.resolve_ref_schema(handler(core))
+        return {**resolved, PYTHON_TYPE: self.name}
 
 
 def is_named_tuple(type_: Any) -> bool:
@@ -119,7 +119,9 @@ def required_of(type_: Any) -> set[str]:
     if dataclasses.is_dataclass(type_):
         missing = dataclasses.MISSING
         fields = dataclasses.fields(type_)
-        return {field_.name for field_ in fields if field_.default is missing and field_.default_factory is missing}
+        return {
+            declared.name for declared in fields if declared.default is missing and declared.default_factory is missing
+        }
     return set(getattr(type_, "__required_keys__", ()))
 
 

@@ -192,8 +192,8 @@ def _libraries() -> dict[str, str]:
 
 
 def _store(checkpointer: Any) -> dict[str, Any]:
-    name = type(checkpointer).__name__.lower()
-    kind = next((kind_ for kind_ in ("postgres", "redis", "sqlite", "memory") if kind_ in name), "other")
+    class_name = type(checkpointer).__name__.lower()
+    kind = next((name for name in ("postgres", "redis", "sqlite", "memory") if name in class_name), "other")
     strict = os.environ.get("LANGGRAPH_STRICT_MSGPACK", "").lower() in ("1", "true", "yes")
     serde = type(getattr(checkpointer, "serde", None)).__name__
     return {"kind": kind, "strictMsgpack": strict, "serde": "" if serde == "NoneType" else serde}

@@ -48,8 +48,8 @@ class Generator(GenerateJsonSchema):
             return None
         return {PYTHON_TYPE: ".".join((*module.split(".")[:2], class_.__name__))}
 
-    def _note(self, schema_: Any, kind: str) -> None:
-        self.classes[f"{schema_.__module__}.{schema_.__name__}"] = (kind, checks_of(schema_))  # as stores write it
+    def _note(self, model: Any, kind: str) -> None:
+        self.classes[f"{model.__module__}.{model.__name__}"] = (kind, checks_of(model))  # as stores write it
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         if (opaque := self._library(schema["cls"])) is not None:
@@ -61,18 +61,20 @@ class Generator(GenerateJsonSchema):
         if (opaque := self._library(schema["cls"])) is not None:
             return opaque
         self._note(schema["cls"], "dataclass")
-        schema_ = self._whole(super().dataclass_schema(schema), "dataclass", schema["cls"])
+        json_schema = self._whole(super().dataclass_schema(schema), "dataclass", schema["cls"])
         if not self.is_writer:
-            schema_["additionalProperties"] = False  # rebuilt by its constructor, which takes no others
-        return schema_
+            json_schema["additionalProperties"] = False  # rebuilt by its constructor, which takes no others
+        return json_schema
 
-    def _whole(self, schema_: JsonSchemaValue, kind: str, type_: Any) -> JsonSchemaValue:
+    def _whole(self, json_schema: JsonSchemaValue, kind: str, type_: Any) -> JsonSchemaValue:
         """Return the schema of a class: a store keeps all of its fields but excluded ones, and that it is one."""
-        if self.is_writer and "properties" in schema_:
+        if self.is_writer and "properties" in json_schema:
             left = {name for name, field in getattr(type_, "model_fields", {}).items() if field.exclude}
-            schema_["properties"] = {name: field_ for name, field_ in schema_["properties"].items() if name not in left}
-            schema_["required"] = sorted(schema_["properties"])
-        return {**schema_, PYTHON_TYPE: kind}
+            json_schema["properties"] = {
+                name: property_schema for name, property_schema in json_schema["properties"].items() if name not in left
+            }
+            json_schema["required"] = sorted(json_schema["properties"])
+        return {**json_schema, PYTHON_TYPE: kind}
 
     def enum_schema(self, schema: Any) -> JsonSchemaValue:
         self._note(schema["cls"], "enum")
@@ -111,10 +113,10 @@ class Generator(GenerateJsonSchema):
     def json_or_python_schema(self, schema: Any) -> JsonSchemaValue:
         return self._marked(super().json_or_python_schema(schema), schema)
 
-    def _marked(self, schema_: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
+    def _marked(self, json_schema: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
         """Return a schema with the type that its instances must be of, where JSON says too little of it."""
         kind = kind_kept(instance_of(schema))
-        return {**schema_, PYTHON_TYPE: kind} if kind and PYTHON_TYPE not in schema_ else schema_
+        return {**json_schema, PYTHON_TYPE: kind} if kind and PYTHON_TYPE not in json_schema else json_schema
 
     def set_schema(self, schema: Any) -> JsonSchemaValue:
         return {**super().set_schema(schema), PYTHON_TYPE: "set"}

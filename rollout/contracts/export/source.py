@@ -104,11 +104,9 @@ class _Walker:
         is_task = type(known).__name__ in ("_TaskFunction", "TaskFunction")
         if not asks and not is_task:
             return
-        arguments = call.args + [header.value for header in call.keywords]
-        text = ", ".join(renamed.text(header, names) for header in arguments)
-        flow = "".join(
-            f"{renamed.text(header, names)}: " for header in (_header(one) for one in above) if header is not None
-        )
+        arguments = call.args + [keyword.value for keyword in call.keywords]
+        text = ", ".join(renamed.text(argument, names) for argument in arguments)
+        flow = "".join(f"{renamed.text(header, names)}: " for header in map(_header, above) if header is not None)
         self.reading.calls.append(f"{flow}{text}" if asks else f"task {flow}{getattr(known, '__name__', name)}({text})")
         if is_task:
             self.look(getattr(known, "func", None))

@@ -145,16 +145,16 @@ def _flat(value: Any) -> Decoded:
     """Return a value with the containers and keys that JSON knows, and the classes it is made of."""
     classes: set[str] = set()
 
-    def walk(part_: Any) -> Any:
-        if isinstance(part_, _Named):
-            if not part_.path.startswith(STANDARD):
-                classes.add(part_.path)
-            return walk(part_.value)
-        if isinstance(part_, dict):
-            return {key if isinstance(key, str) else str(walk(key)): walk(part) for key, part in part_.items()}
-        if isinstance(part_, list | tuple | set | frozenset):
-            return [walk(part) for part in part_]
-        return OPAQUE if isinstance(part_, bytes | bytearray) else part_
+    def walk(content: Any) -> Any:
+        if isinstance(content, _Named):
+            if not content.path.startswith(STANDARD):
+                classes.add(content.path)
+            return walk(content.value)
+        if isinstance(content, dict):
+            return {key if isinstance(key, str) else str(walk(key)): walk(part) for key, part in content.items()}
+        if isinstance(content, list | tuple | set | frozenset):
+            return [walk(part) for part in content]
+        return OPAQUE if isinstance(content, bytes | bytearray) else content
 
     try:
         return Decoded(walk(value), classes)

@@ -113,7 +113,7 @@ def _read(connection: Any, row: Any) -> Snapshot:
     pending = pending_of((str(channel), str(kind), blob) for channel, kind, blob in written)
     inline, versions = inline or {}, versions or {}
     values = {name: Decoded(value) for name, value in inline.items()}
-    wanted = [str(version_) for name, version_ in versions.items() if name not in inline]
+    wanted = [str(number) for name, number in versions.items() if name not in inline]
     try:
         stored = connection.execute(_BLOBS, (BLOB_MAX_BYTES, thread, namespace, wanted)).fetchall() if wanted else ()
         values |= _decoded(stored, versions)

@@ -77,7 +77,7 @@ def _surveyed(database: sqlite3.Connection, limits: Limits, is_late: Callable[[]
         if "interrupted" not in str(error):
             raise
         complete = False
-    return Survey((*waiting, *(checkpoint_ for _, _, checkpoint_ in sorted(newest, reverse=True))), seen, complete)
+    return Survey((*waiting, *(newest_one for _, _, newest_one in sorted(newest, reverse=True))), seen, complete)
 
 
 def _pending(database: sqlite3.Connection, *key: Any) -> Pending:

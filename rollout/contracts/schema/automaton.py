@@ -49,7 +49,7 @@ class Automaton:
             reached = list(self.free.get(state, ()))
             reached += self.first.get(state, ()) if at_first else ()
             reached += self.last.get(state, ()) if at_last else ()
-            pending += [state_ for state_ in reached if state_ not in closed]
+            pending += [start for start in reached if start not in closed]
             closed.update(reached)
         return frozenset(closed)
 

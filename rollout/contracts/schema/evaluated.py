@@ -76,14 +76,14 @@ def left_over(node: SchemaNode) -> tuple[Members | None, Items | None]:
     return members, None if items is None else Items((ANYTHING,) * items[0], items[1])
 
 
-def _opens_members(node_: SchemaNode, node: SchemaNode) -> bool:
-    own = "unevaluatedProperties" in node_.keywords and node_ != node
-    return own or "additionalProperties" in node_.keywords
+def _opens_members(applied: SchemaNode, node: SchemaNode) -> bool:
+    own = "unevaluatedProperties" in applied.keywords and applied != node
+    return own or "additionalProperties" in applied.keywords
 
 
-def _opens_items(node_: SchemaNode, node: SchemaNode) -> bool:
-    own = "unevaluatedItems" in node_.keywords and node_ != node
-    return own or bool({"items", "additionalItems", "contains"} & node_.keywords.keys())
+def _opens_items(applied: SchemaNode, node: SchemaNode) -> bool:
+    own = "unevaluatedItems" in applied.keywords and applied != node
+    return own or bool({"items", "additionalItems", "contains"} & applied.keywords.keys())
 
 
 def _in_place(node: SchemaNode) -> list[SchemaNode] | None:

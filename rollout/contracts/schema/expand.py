@@ -144,7 +144,7 @@ def _dependent(node: SchemaNode, seen: frozenset[SchemaNode], spend: Callable[[i
     factors = []
     for name, needed in needs.items():
         there = Part(types=frozenset({"object"}), nodes=frozenset({schema_node({"required": [name]})}))
-        met = _all([[there], *(_of(name_, seen, spend) for name_ in needed)], spend)
+        met = _all([[there], *(_of(other, seen, spend) for other in needed)], spend)
         absent = Part(nodes=frozenset({schema_node({"properties": {name: False}})}), absent=frozenset({name}))
         factors.append([absent, *met])
     return factors

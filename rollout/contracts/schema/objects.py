@@ -232,7 +232,7 @@ def _dependencies(
             node = schema_node({"required": need}) if isinstance(need, list) else reader.child(keyword, name)
             there = schema_node({"required": [name], "type": "object"})
             own = _needed(atom, name)
-            if any(relation.same(node, node_) for node_ in own):
+            if any(relation.same(node, own_node) for own_node in own):
                 continue
             if own and not relation.atoms({*own, there}):  # whoever wrote that meant something else
                 wrote = f"{name}, whose own needs cannot be met"

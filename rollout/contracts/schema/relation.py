@@ -156,7 +156,7 @@ class Relation:
             return (problem(What.DIALECT, atom, reader, "", str(schema.get("$schema")), certain=False),)
         if isinstance(atom.kind, Value):
             return self._value(atom, atom.kind.value, reader)
-        return tuple(problem_ for rule in _RULES for problem_ in rule(self, atom, reader, loop | {reader}))
+        return tuple(reason for rule in _RULES for reason in rule(self, atom, reader, loop | {reader}))
 
     def _value(self, atom: Atom, value: Any, reader: SchemaNode) -> tuple[Problem, ...]:
         accepted = holds(reader, value)

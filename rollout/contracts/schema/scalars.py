@@ -72,7 +72,7 @@ def python_types(
         fitting = [branch for branch in reader.children(key) if holds(branch, value) is not False]
         if fitting:
             every = [list(python_types(relation, atom, branch, loop | {reader})) for branch in fitting]
-            return next((branch_ for branch_ in every if not branch_), every[0])
+            return next((problems for problems in every if not problems), every[0])
     return list(python_type(relation, atom, reader, loop))
 
 

@@ -97,10 +97,10 @@ def _nearest(atom: Atom, reader: SchemaNode, why: list[tuple[Problem, ...]], key
     return (problem(What.UNION, atom, reader, atom.type, expects, at=f"/{keyword}", certain=certain),)
 
 
-def _is_other_kind(problem_: Problem, reader: SchemaNode) -> bool:
+def _is_other_kind(reason: Problem, reader: SchemaNode) -> bool:
     """Whether a problem says that a branch is for another type, or another tag."""
-    depth = problem_.reader.count("/") - reader.pointer.count("/")
-    return (problem_.what is What.TYPE and depth <= 3) or (problem_.what in (What.VALUE, What.UNION) and depth <= 5)
+    depth = reason.reader.count("/") - reader.pointer.count("/")
+    return (reason.what is What.TYPE and depth <= 3) or (reason.what in (What.VALUE, What.UNION) and depth <= 5)
 
 
 def _parts(relation: Comparison, atom: Atom, branches: list[SchemaNode]) -> list[Atom]:

@@ -14,7 +14,7 @@ from rollout.contracts.schema.validator import says, validator_of
 
 def distinct(values: Iterable[Any], among: Iterable[Any] | None = None) -> list[Any]:
     """Return values once each, in order; only those that are `among` others, where given."""
-    allowed = None if among is None else {plain(value_) for value_ in among}
+    allowed = None if among is None else {plain(candidate) for candidate in among}
     kept: dict[Any, Any] = {}
     for value in values:
         likeness = plain(value)

@@ -27,7 +27,7 @@ def faults_of(root: Any, path: str) -> list[Fault]:
             continue
         where = f"{path}#{pointer_of(steps)}"
         if not isinstance(schema, dict):
-            faults.append(Fault(where, "is no schema", "a schema is an object, true or false", schema))
+            faults.append(Fault(where, "is not a schema", "a schema is an object, true or false", schema))
         else:
             faults += [Fault(f"{where}/{key}", what, how, schema[key]) for key, what, how in _wrong(schema)]
         if len(faults) >= FAULTS_MAX:
@@ -35,7 +35,7 @@ def faults_of(root: Any, path: str) -> list[Fault]:
     return faults
 
 
-_COUNT = ("is no count", "write a whole number, 0 or more")
+_COUNT = ("is not a count", "write a whole number, 0 or more")
 _NUMBER = ("must be a number", "write a number")
 _ABOVE_0 = ("must be a number above 0", "write one")
 _TEXT = ("must be a string", "write a string")
@@ -43,7 +43,7 @@ _LIST = ("must be a list", "write a list of values")
 _TRUTH = ("must be a boolean", "write true or false")
 _NAMES = ("must be a list of names", "write a list of property names")
 _MAPPING = ("must be a mapping", "write names and schemas")
-_SCHEMAS = ("is no list of schemas", "write at least one schema")
+_SCHEMAS = ("is not a list of schemas", "write at least one schema")
 
 
 def _wrong(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

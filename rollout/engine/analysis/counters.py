@@ -62,7 +62,7 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
         known = values.get(name)
         if round_.lagging and known is not None:
             doubted_before = frozenset(
-                page_.partition("|")[2] for page_ in ledger.doubts if page_.startswith(f"{name}|")
+                doubt.partition("|")[2] for doubt in ledger.doubts if doubt.startswith(f"{name}|")
             )
             reading, doubted = _settled(reading, known, doubted_before)  # noqa: PLW2901  the reading as it counts
             doubts |= {f"{name}|{page}" for page in doubted}

@@ -14,7 +14,7 @@ from math import isfinite
 
 from rollout.model.api.kpi import Kpi, Margin
 from rollout.model.api.policy import Evidence, PolicySpec
-from rollout.model.status.evidence import KpiEvidence
+from rollout.model.status.evidence import KpiChanges, KpiEvidence
 from rollout.model.units import FULL_BP
 from rollout.stats import (
     HARM,
@@ -45,7 +45,7 @@ def grids(margin: Margin | None) -> tuple[Grid, Grid]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class CountedSample:
     """What one sample saw, and what of it may count.
 
     increments: by KPI. responses: increments of outcomes given, by KPI. mature: the KPIs whose outcomes are old
@@ -61,48 +61,50 @@ class Sight:
     proves_alone: bool = False
 
 
-def after_sample(evidence: Mapping[str, KpiEvidence], policy: PolicySpec, sight: Sight) -> dict[str, KpiEvidence]:
+def after_sample(
+    evidence: Mapping[str, KpiEvidence], policy: PolicySpec, sample: CountedSample
+) -> dict[str, KpiEvidence]:
     """Return every KPI's evidence after one sample; a KPI without an increment waits."""
-    return {kpi.name: _after(evidence[kpi.name], kpi, sight, policy.evidence) for kpi in policy.kpis}
+    return {kpi.name: _after(evidence[kpi.name], kpi, sample, policy.evidence) for kpi in policy.kpis}
 
 
-def _after(state: KpiEvidence, kpi: Kpi, sight: Sight, settings: Evidence) -> KpiEvidence:
-    increment = sight.increments.get(kpi.name)
+def _after(state: KpiEvidence, kpi: Kpi, sample: CountedSample, settings: Evidence) -> KpiEvidence:
+    increment = sample.increments.get(kpi.name)
     if increment is None:
         return state
-    if sight.preview:
+    if sample.preview:
         increment = Increment(0.0, 0.0, increment.bad_s, increment.all_s)
-    used = increment.all_s > 0 if sight.preview else _used(state, increment)
+    used = increment.all_s > 0 if sample.preview else _used(state, increment)
     phi = dispersion(state, settings)
-    changes: dict[str, object] = {
+    changes: KpiChanges = {
         "bad_c": state.bad_c + increment.bad_c,
         "all_c": state.all_c + increment.all_c,
         "bad_s": state.bad_s + increment.bad_s,
         "all_s": state.all_s + increment.all_s,
-        "idle_s": 0.0 if used else state.idle_s + sight.elapsed_s,
+        "idle_s": 0.0 if used else state.idle_s + sample.elapsed_s,
         "seen": state.seen or used,
     }
-    given = sight.responses.get(kpi.name)
-    if given is not None and not sight.preview:
-        changes["responses"] = (state.responses or Responses()).after(given, phi, sight.elapsed_s)
+    given = sample.responses.get(kpi.name)
+    if given is not None and not sample.preview:
+        changes["responses"] = (state.responses or Responses()).after(given, phi, sample.elapsed_s)
         if kpi.margin is not None:
             changes["asked_bad_s"] = state.asked_bad_s + increment.bad_s
-            changes["per_asked"] = _per_asked(state, kpi.margin, increment, given, phi, sight.elapsed_s)
+            changes["per_asked"] = _per_asked(state, kpi.margin, increment, given, phi, sample.elapsed_s)
     if kpi.is_mean:
-        return state.model_copy(update=changes | _means(state, kpi, increment, sight))
+        return state.changed(**(changes | _means(state, kpi, increment, sample)))
     if kpi.margin is not None and state.frozen_bound is not None:
-        changes |= _alone(state, state.frozen_bound, kpi, increment, phi, sight)
+        changes |= _alone(state, state.frozen_bound, kpi, increment, phi, sample)
     elif kpi.margin is not None:
-        changes |= _compared(state, kpi, increment, phi, sight)
+        changes |= _compared(state, kpi, increment, phi, sample)
     if kpi.at_most_bp is not None and state.bound and state.stable_bound:
         limit = kpi.at_most_bp / FULL_BP
         candidate = bound_evidence(increment.bad_c, increment.all_c, limit, phi)
         stable = bound_evidence(increment.bad_s, increment.all_s, limit, phi)
-        changes["bound"] = state.bound.after(HARM, candidate, sight.elapsed_s)
-        changes["stable_bound"] = state.stable_bound.after(HARM, stable, sight.elapsed_s)
+        changes["bound"] = state.bound.after(HARM, candidate, sample.elapsed_s)
+        changes["stable_bound"] = state.stable_bound.after(HARM, stable, sample.elapsed_s)
     changes["difference"] = state.difference.after(increment, phi)
     changes["dispersion"] = state.dispersion.after(increment)
-    return state.model_copy(update=changes)
+    return state.changed(**changes)
 
 
 def harm_evidence(state: KpiEvidence) -> float:
@@ -132,48 +134,48 @@ def _per_asked(
     return wealth.after(HARM, rate_evidence(counted, HARM, scaled, phi), elapsed_s)
 
 
-def _compared(state: KpiEvidence, kpi: Kpi, increment: Increment, phi: float, sight: Sight) -> dict[str, object]:
+def _compared(state: KpiEvidence, kpi: Kpi, increment: Increment, phi: float, sample: CountedSample) -> KpiChanges:
     """Compare both versions; outcomes that have not matured can show harm, but prove nothing."""
     margin = kpi.margin
     assert margin is not None
     counted, carried_c, carried_s = _whole(state, increment, margin)
     harm_grid, proof_grid = grids(margin)
-    harm = state.harm.after(harm_grid, _log_es(counted, harm_grid, margin, phi), sight.elapsed_s)
-    changes: dict[str, object] = {"harm": harm, "carried_c": carried_c, "carried_s": carried_s}
-    if kpi.name in sight.mature:
+    harm = state.harm.after(harm_grid, _log_es(counted, harm_grid, margin, phi), sample.elapsed_s)
+    changes: KpiChanges = {"harm": harm, "carried_c": carried_c, "carried_s": carried_s}
+    if kpi.name in sample.mature:
         logs = _log_es(counted, proof_grid, kpi.proof_margin or margin, phi)
-        changes["proof"] = state.proof.after(proof_grid, logs, sight.elapsed_s)
+        changes["proof"] = state.proof.after(proof_grid, logs, sample.elapsed_s)
     return changes
 
 
 def _alone(
-    state: KpiEvidence, bound: float, kpi: Kpi, increment: Increment, phi: float, sight: Sight
-) -> dict[str, object]:
+    state: KpiEvidence, bound: float, kpi: Kpi, increment: Increment, phi: float, sample: CountedSample
+) -> KpiChanges:
     """Compare the candidate with what stable was at most, where stable has no traffic any more."""
     margin = kpi.margin
     assert margin is not None
     harm_grid, proof_grid = grids(margin)
     logs = bound_evidence(increment.bad_c, increment.all_c, frozen_limit(bound, margin), phi, harm_grid)
-    changes: dict[str, object] = {"harm": state.harm.after(harm_grid, logs, sight.elapsed_s)}
+    changes: KpiChanges = {"harm": state.harm.after(harm_grid, logs, sample.elapsed_s)}
     limit = frozen_limit(bound, kpi.proof_margin or margin)
-    if sight.proves_alone and kpi.name in sight.mature and limit < 1.0:
+    if sample.proves_alone and kpi.name in sample.mature and limit < 1.0:
         logs = bound_evidence(increment.bad_c, increment.all_c, limit, phi, proof_grid)
-        changes["proof"] = state.proof.after(proof_grid, logs, sight.elapsed_s)
+        changes["proof"] = state.proof.after(proof_grid, logs, sample.elapsed_s)
     return changes
 
 
-def _means(state: KpiEvidence, kpi: Kpi, increment: Increment, sight: Sight) -> dict[str, object]:
+def _means(state: KpiEvidence, kpi: Kpi, increment: Increment, sample: CountedSample) -> KpiChanges:
     """Compare means of sums batch by batch; where one version has no traffic there is nothing to compare."""
     if state.batches is None:
         return {}
     batches, batch = state.batches.after(increment)
-    changes: dict[str, object] = {"batches": batches}
+    changes: KpiChanges = {"batches": batches}
     if batch is not None and kpi.margin is not None:
         ratio, proof = kpi.margin.rate.ratio, (kpi.proof_margin or kpi.margin).rate.ratio
-        changes["harm"] = state.harm.after(MEANS_HARM, state.batches.log_es(batch, ratio, MEANS_HARM), sight.elapsed_s)
-        if kpi.name in sight.mature:
+        changes["harm"] = state.harm.after(MEANS_HARM, state.batches.log_es(batch, ratio, MEANS_HARM), sample.elapsed_s)
+        if kpi.name in sample.mature:
             logs = state.batches.log_es(batch, proof, MEANS_PROOF)
-            changes["proof"] = state.proof.after(MEANS_PROOF, logs, sight.elapsed_s)
+            changes["proof"] = state.proof.after(MEANS_PROOF, logs, sample.elapsed_s)
     return changes
 
 

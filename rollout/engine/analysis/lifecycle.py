@@ -39,12 +39,10 @@ def _fresh(kpi: Kpi) -> KpiEvidence:
 def frozen(evidence: Mapping[str, KpiEvidence], settings: Evidence) -> dict[str, KpiEvidence]:
     """Fix each KPI's reference for the time when all traffic is on the candidate."""
     return {
-        name: state.model_copy(
-            update={
-                "frozen_bound": upper_bound(state.bad_s, state.all_s, FROZEN_MISS, dispersion(state, settings)),
-                "frozen_asked": _asked_bound(state, settings),
-                "dispersion": state.dispersion.interrupted(),
-            }
+        name: state.changed(
+            frozen_bound=upper_bound(state.bad_s, state.all_s, FROZEN_MISS, dispersion(state, settings)),
+            frozen_asked=_asked_bound(state, settings),
+            dispersion=state.dispersion.interrupted(),
         )
         for name, state in evidence.items()
     }
@@ -61,13 +59,11 @@ def _asked_bound(state: KpiEvidence, settings: Evidence) -> float | None:
 def interrupted(evidence: Mapping[str, KpiEvidence]) -> dict[str, KpiEvidence]:
     """Return the evidence at a change of weight: nothing is lost, but dispersion is not compared across it."""
     return {
-        name: state.model_copy(
-            update={
-                "dispersion": state.dispersion.interrupted(),
-                "batches": state.batches.interrupted() if state.batches else None,
-                "idle_s": 0.0,
-                "seen": False,
-            }
+        name: state.changed(
+            dispersion=state.dispersion.interrupted(),
+            batches=state.batches.interrupted() if state.batches else None,
+            idle_s=0.0,
+            seen=False,
         )
         for name, state in evidence.items()
     }

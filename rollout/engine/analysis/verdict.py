@@ -42,7 +42,7 @@ class Judgement:
     environment: tuple[str, ...]
 
 
-def judge(policy: PolicySpec, evidence: Mapping[str, KpiEvidence], thresholds: Thresholds) -> Judgement:
+def judge_all(policy: PolicySpec, evidence: Mapping[str, KpiEvidence], thresholds: Thresholds) -> Judgement:
     """Join the KPIs: is the candidate worse, and which of them say so?"""
     voices: dict[str, Weighted] = {}
     environment = []
@@ -89,7 +89,7 @@ def with_verdicts(
             verdict = KpiVerdict.ACCEPTABLE
         else:
             verdict = KpiVerdict.UNDECIDED
-        judged[kpi.name] = state.model_copy(update={"verdict": verdict, "problem": problem})
+        judged[kpi.name] = state.changed(verdict=verdict, problem=problem)
     return judged
 
 

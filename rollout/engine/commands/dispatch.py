@@ -8,7 +8,8 @@ from datetime import datetime
 from rollout.engine.analysis.lifecycle import fresh
 from rollout.engine.check_runs import forget_late
 from rollout.engine.commands.answer import CommandRefused, because
-from rollout.engine.commands.retry import retry, undo
+from rollout.engine.commands.retry import retry
+from rollout.engine.commands.undo import undo
 from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import failed_after, is_harmful
 from rollout.engine.facts import Command
@@ -92,18 +93,16 @@ def _expected(context: PlanContext, command: Command) -> None:
     if command.verb == "undo":
         if command.version not in (None, context.status.stable_version):
             raise CommandRefused(
-                f"it was meant to undo {command.version}, but {context.status.stable_version} is stable by now"
+                f"the command is to undo {command.version}, but {context.status.stable_version} is stable now"
             )
         return
     status, release = context.status, context.release
     if command.phase is not None and command.phase != status.phase:
-        raise CommandRefused(f"it was meant for {command.phase}, but the rollout is {status.phase} by now")
+        raise CommandRefused(f"the command is for {command.phase}, but the release is now {status.phase}")
     if command.plan is not None and release.policy is not None and command.plan != release.policy.digest:
-        raise CommandRefused("it was meant for another rollout: this one goes by another policy")
+        raise CommandRefused("the command is for another release, which has another policy")
     if command.step is not None and command.step != release.step:
-        raise CommandRefused(
-            f"it was meant for step {command.step + 1}, but step {release.step + 1} is in force by now"
-        )
+        raise CommandRefused(f"the command is for step {command.step + 1}, but step {release.step + 1} is in force now")
 
 
 def _abort(context: PlanContext, command: Command) -> str:
@@ -137,7 +136,7 @@ def _pause(context: PlanContext, command: Command) -> str:
     if not allows(context.status.phase, Event.HOLD):
         raise CommandRefused(f"nothing to pause: the rollout is {context.status.phase}")
     context.hold(HeldBy.HUMAN, Reason.PAUSED_BY_HUMAN, f"paused {because(command)}", actor=command.actor)
-    return "the weight stays as it is; harm is still watched for"
+    return "the weight stays. Harm is still judged"
 
 
 def _resume(context: PlanContext, command: Command) -> str:
@@ -149,21 +148,21 @@ def _resume(context: PlanContext, command: Command) -> str:
     if status.held_by is HeldBy.SPEC:
         raise CommandRefused(_SPEC_PAUSED)
     if is_harmful(status):
-        raise CommandRefused("the evidence that it is worse stands: abort it, or promote the step knowingly")
+        raise CommandRefused("the evidence still shows harm. Abort the release, or promote the step to accept the harm")
     if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and reference_is_known(context):
-        raise CommandRefused("waiting longer will not decide it: promote it knowingly, or abort it")
+        raise CommandRefused("more time brings no evidence. Promote the step to accept this, or abort the release")
     context.go(Event.RESUME, Reason.CHECKING, f"resumed {because(command)}", actor=command.actor)
     _refresh(context, status.reason)
-    return "goes on"
+    return "the release continues"
 
 
 def _refresh(context: PlanContext, held_for: Reason) -> None:
     """Let what a pause was for begin anew, so that it does not pause again at once for the same past."""
     status = context.status
-    renewed = {name: state.model_copy(update={"idle_s": 0.0}) for name, state in context.release.evidence.items()}
+    renewed = {name: state.changed(idle_s=0.0) for name, state in context.release.evidence.items()}
     off_since = context.now if context.release.traffic.off_since else None
-    traffic = context.release.traffic.model_copy(update={"off_since": off_since, "effective": "unconfirmed"})
-    context.update_release(evidence=renewed, trouble=None, trouble_since=None, traffic=traffic)
+    context.update_release(evidence=renewed, trouble=None, trouble_since=None)
+    context.update_traffic(off_since=off_since, effective="unconfirmed")
     if status.phase is Phase.PREFLIGHT:
         context.update_release(deadline=context.later(PREFLIGHT_DEADLINE_S), next_sample_at=None)
     elif held_for is Reason.TRAFFIC_NOT_SHIFTING:
@@ -183,14 +182,12 @@ def _compare_anew(context: PlanContext) -> None:
     """Somebody has seen that users respond unequally: what they said so far counts neither for nor against."""
     anew = fresh(context.policy)
     renewed = {
-        name: state.model_copy(
-            update={
-                "responses": None,
-                "per_asked": None,
-                "asked_bad_s": 0.0,
-                "harm": anew[name].harm,
-                "proof": anew[name].proof,
-            }
+        name: state.changed(
+            responses=None,
+            per_asked=None,
+            asked_bad_s=0.0,
+            harm=anew[name].harm,
+            proof=anew[name].proof,
         )
         for name, state in context.release.evidence.items()
         if state.responses is not None and state.responses.doubtful

@@ -52,16 +52,3 @@ def _window(context: PlanContext, move: int) -> Blocked | None:
     if calendar.is_open or move in status.latest.window_waived or status.latest.undoing:
         return None
     return Blocked(Reason.WINDOW_CLOSED, f"waits for a release window: {calendar.message}")
-
-
-def spend_is_granted(context: PlanContext) -> Blocked | None:
-    """Let the candidate cost what the policy grants until its promotion; the way back may cost what it will."""
-    cap, status = context.policy.spend_cap, context.status
-    if (
-        cap is None
-        or status.latest.undoing
-        or status.latest.spent - (status.latest.spend_allowed or 0.0) <= cap.at_most
-    ):
-        return None
-    granted = f"the policy grants {cap.at_most:g} before promotion"
-    return Blocked(Reason.SPEND, f"{status.candidate_version} has cost {status.latest.spent:g}; {granted}")

@@ -10,7 +10,6 @@ from rollout.engine.gates.approvals import (
     checks_agree_before_promotion,
     checks_agree_before_step,
     checks_agree_before_traffic,
-    spend_is_granted,
     step_is_approved,
     switch_is_approved,
     window_is_open,
@@ -42,6 +41,7 @@ from rollout.engine.gates.readiness import (
     versions_are_ready,
     versions_have_backends,
 )
+from rollout.engine.gates.spending import spend_is_granted
 
 PREFLIGHT: tuple[Gate, ...] = (
     versions_have_backends,  # both can be reached at all

@@ -28,7 +28,7 @@ def agree(context: PlanContext, when: str, point: str) -> Blocked | None:
     for state, reason in (("failed", Reason.CHECK_FAILED), ("late", Reason.CHECK_LATE)):
         if ended := [run for run in runs if run.state == state]:
             named = "; ".join(f"{run.name}: {verdict_of(run)}" for run in ended)
-            what = "a check said no" if state == "failed" else "a check gave no verdict, neither yes nor no"
+            what = "a check failed" if state == "failed" else "a check gave no verdict in time"
             return Blocked(reason, f"{what} ({point}). {named}", asks)
     if running := [run for run in runs if run.state == "running"]:
         named = "; ".join(f"{run.name}{f' ({run.message})' if run.message else ''}" for run in running)

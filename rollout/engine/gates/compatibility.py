@@ -32,7 +32,7 @@ def state_is_compatible(context: PlanContext) -> Blocked | None:
     trouble = state.problem or (census.problem if census else "")
     if gate.on_unknown == "block" and (unknown or trouble) and not context.release.stable_passed_by:
         cause = trouble or brief(settled, unknown)
-        return Blocked(Reason.STATE_UNKNOWN, f"whether the state goes together cannot be told: {cause}")
+        return Blocked(Reason.STATE_UNKNOWN, f"state compatibility is unknown: {cause}")
     return None
 
 
@@ -46,4 +46,4 @@ def _incompatibility(context: PlanContext, settled: CompatibilityVerdict, axes: 
     }
     axes = list(axes)
     problems = "; ".join(f"{meaning[axis]}: {reason(settled, axis)}" for axis in axes)
-    return f"{problems}. What helps: {remedy(settled, axes[0])}"
+    return f"{problems}. To fix it: {remedy(settled, axes[0])}"

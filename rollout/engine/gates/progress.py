@@ -17,12 +17,18 @@ def split_is_right(context: PlanContext) -> Blocked | None:
     if release.undoing:
         return None  # what is left may hang, and then its requests are not counted
     share = release.split.reached.share
-    seen = "nothing seen" if share is None else f"{messages.percent(share)} seen"
+    seen = "nothing" if share is None else messages.percent(share)
     wanted = messages.weight(release.traffic.wanted_bp)
     if release.traffic.effective == "refuted":
-        return Blocked(Reason.TRAFFIC_NOT_SHIFTING, f"{wanted} is set but {seen}: the route does not split as written")
+        return Blocked(
+            Reason.TRAFFIC_NOT_SHIFTING,
+            f"the weight is {wanted}, but the requests show {seen}. The route does not split as written",
+        )
     if release.split.ratio.mismatched:
-        return Blocked(Reason.SAMPLE_RATIO, f"{wanted} is set, {seen}: a mismatch of this size is not chance")
+        return Blocked(
+            Reason.SAMPLE_RATIO,
+            f"the weight is {wanted}, but the requests show {seen}. A difference this large is not chance",
+        )
     return None
 
 
@@ -66,7 +72,7 @@ def sampled_often_enough(context: PlanContext) -> Blocked | None:
     left, gap_s = SAMPLES_MIN - context.release.samples_in_window, context.release.gap_s
     if left > 0 and gap_s:
         return Blocked(
-            Reason.AFTER_GAP, f"no sample was taken for {messages.span(gap_s)}: needs {left} more since then"
+            Reason.AFTER_GAP, f"no sample was taken for {messages.span(gap_s)}. Waiting for {left} new samples"
         )
     return Blocked(Reason.HOLDING, f"needs {left} more samples at this weight") if left > 0 else None
 
@@ -114,9 +120,9 @@ def responses_are_alike(context: PlanContext) -> Blocked | None:
         if responses is not None and responses.differ and not kpi.advisory:
             total = responses.total
             answered = (
-                f"{messages.rate(total.bad_c, total.all_c)} and {messages.rate(total.bad_s, total.all_s)} answered"
+                f"candidate {messages.rate(total.bad_c, total.all_c)}, stable {messages.rate(total.bad_s, total.all_s)}"
             )
-            message = f"{kpi.name} is given too differently to be compared, candidate and stable: {answered}"
+            message = f"{kpi.name} is not compared: users of the two versions respond at different rates: {answered}"
             return Blocked(Reason.RESPONSES_DIFFER, message)
     return None
 
@@ -145,7 +151,6 @@ def previewed_long_enough(context: PlanContext) -> Blocked | None:
     if left_s <= 0:
         return None
     header, candidate = context.release.traffic.preview_header, context.status.candidate_version
-    how = f" by the header {header}: {candidate}" if header else ""
-    return Blocked(
-        Reason.PREVIEWING, f"{candidate} can be previewed{how}; no user is on it for {messages.span(left_s)} more"
-    )
+    how = f" (header {header}: {candidate})" if header else ""
+    message = f"previewing {candidate}{how} for {messages.span(left_s)} more. No user traffic goes to it"
+    return Blocked(Reason.PREVIEWING, message)

@@ -26,8 +26,8 @@ def versions_are_ready(context: PlanContext) -> Blocked | None:
         return Blocked(Reason.NOT_READY, f"{candidate} is not ready: {problem}")
     problem = "it is scaled to 0" if stable in context.facts.asleep else context.facts.ready.get(stable)
     if problem and not context.release.undoing and not context.release.stable_passed_by:
-        remedy = f"mend {stable}, or send everything to {candidate}: rollout promote --reason …"
-        return Blocked(Reason.STABLE_DOWN, f"{stable}, which is stable, is not ready: {problem}. {remedy}")
+        remedy = f"Fix {stable}, or send all traffic to {candidate}: rollout promote --reason …"
+        return Blocked(Reason.STABLE_DOWN, f"the stable version {stable} is not ready: {problem}. {remedy}")
     return None
 
 
@@ -53,7 +53,7 @@ def route_is_in_force(context: PlanContext) -> Blocked | None:
     denied = [
         f". {route.name}: the change was denied: {route.denied}" for route in context.facts.routes if route.denied
     ]
-    return Blocked(Reason.WEIGHT_PENDING, f"waiting for the route to take effect: {wanted}{''.join(denied)}")
+    return Blocked(Reason.WEIGHT_PENDING, f"waiting for the weight to be in force: {wanted}{''.join(denied)}")
 
 
 def backends_are_listed(context: PlanContext) -> Blocked | None:

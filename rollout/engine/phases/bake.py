@@ -43,14 +43,14 @@ def _promote(context: PlanContext) -> None:
         standby_until=context.later(standby_s) if standby_s else None,
     )
     for warning in context.release.warnings:
-        context.record("traffic", message=f"{new} is promoted, and still: {warning}", reason=Reason.PROMOTED)
+        context.record("traffic", message=f"{new} is promoted. Warning: {warning}", reason=Reason.PROMOTED)
 
 
 def _promoted(context: PlanContext) -> str:
     status, release = context.status, context.release
     candidate, stable = status.candidate_version or "", status.stable_version or ""
     compared = [
-        messages.compared(name, state.model_copy(update={"frozen_bound": None}), candidate, stable)
+        messages.compared(name, state.changed(frozen_bound=None), candidate, stable)
         for name, state in release.evidence.items()
         if state.all_c + state.all_s > 0
     ]

@@ -27,4 +27,4 @@ def draining(context: PlanContext) -> None:
         context.go(Event.DRAINED, Reason.PROMOTED, message, release=context.changed(traffic=Traffic()))
         context.update(message=status.message)
     elif active:
-        context.update(reason=Reason.DRAINING, next=f"{active} requests are still under way on {old}")
+        context.update(reason=Reason.DRAINING)

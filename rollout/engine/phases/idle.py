@@ -41,13 +41,13 @@ def _find_stable(context: PlanContext) -> None:
         context.update(stable_version=owner, reason=Reason.SETTLED, message=f"{owner} is stable")
         context.record("transition")
         return
-    context.wait(Reason.STABLE_UNKNOWN, f"which version is stable cannot be told: {_why_unknown(context)}")
+    context.wait(Reason.STABLE_UNKNOWN, f"the stable version is not known: {_why_unknown(context)}")
 
 
 def _why_unknown(context: PlanContext) -> str:
     """Say what was found, never a guess at something else."""
     if context.spec.is_local:
-        return "say which: `rollout start VERSION --stable VERSION`, or write it as spec.version"
+        return "set it with `rollout start VERSION --stable VERSION`, or in spec.version"
     causes = []
     for route in context.borrowed:
         if not route.reachable:

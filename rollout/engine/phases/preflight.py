@@ -38,9 +38,7 @@ def preflight(context: PlanContext) -> None:
     elif blocked.reason is Reason.STABLE_DOWN:
         _stable_is_down(context, blocked)
     elif sampled and context.release.deadline is not None and context.now >= context.release.deadline:
-        message = (
-            f"the checks before any traffic did not pass in {messages.span(PREFLIGHT_DEADLINE_S)}: {blocked.message}"
-        )
+        message = f"preflight did not pass within {messages.span(PREFLIGHT_DEADLINE_S)}: {blocked.message}"
         context.go(Event.REFUSED, Reason.PREFLIGHT_FAILED, message, release=context.changed(result=Result.STOPPED))
     else:
         context.wait(blocked.reason, blocked.message)
@@ -63,7 +61,9 @@ def _stable_is_down(context: PlanContext, blocked: Blocked) -> None:
     context.update_release(stable_down_samples=context.release.stable_down_samples + 1)
     if context.policy.reactions.stable_down == "promote" and context.release.stable_down_samples >= DOWN_SAMPLES:
         context.update_release(stable_passed_by="the policy")
-        context.record("transition", message=f"{blocked.message}. The policy says: promote past it")
+        context.record(
+            "transition", message=f"{blocked.message}. reactions.stableDown is promote: the candidate gets all traffic"
+        )
     elif context.release.deadline is not None and context.now >= context.release.deadline:
         context.hold(HeldBy.POLICY, blocked.reason, blocked.message)
     else:

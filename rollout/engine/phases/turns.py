@@ -1,4 +1,4 @@
-"""Owner turn it is: one function a phase, at most one event each time."""
+"""The turn of each phase: one function a phase, at most one event each time."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import is_down
-from rollout.engine.gates.approvals import spend_is_granted
+from rollout.engine.gates.spending import spend_is_granted
 from rollout.engine.rollback.send_back import send_back, stop_spending
 from rollout.engine.state.live import live_harm
 from rollout.engine.transitions import Event, allows
@@ -74,8 +74,9 @@ def _silence(context: PlanContext) -> str:
     if expected < SILENT_EXPECTED or context.watched_s < patience_s:
         return ""
     candidate, stable = status.candidate_version, status.stable_version
-    message = f"{candidate} has all traffic and no outcomes for {messages.span(context.watched_s)}"
-    return f"{message}, though {stable} had enough for {messages.count(expected)}: {candidate} does not answer"
+    message = f"{candidate} has all traffic but no outcomes for {messages.span(context.watched_s)}"
+    expectation = f"About {messages.count(expected)} were expected from the rate of {stable}"
+    return f"{message}. {expectation}. {candidate} does not answer"
 
 
 def _troubles(context: PlanContext) -> None:

@@ -1,5 +1,5 @@
-"""What belongs to others and is only borrowed: a rule and the base of its weights, the fields of a route, a sleeping
-version's replicas, and what the versions are made of.
+"""What belongs to others and is only borrowed: a rule and the base of its weights, the fields of a route, and the
+replicas of a version that is scaled to 0.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
-from rollout.engine.effects import Effect, LeaveRoute, SetWeight, Wake
+from rollout.engine.effects import Effect, LeaveRoute, ScaleUp, SetWeight
 from rollout.engine.route_facts import BorrowedRoute
 from rollout.engine.routes.wanted import is_as_wanted
 from rollout.model.status.traffic import Base
@@ -36,9 +36,7 @@ def note_routes(context: PlanContext) -> None:
         return
     adopted = [route for route in context.borrowed if route.reachable]
     chosen = {route.name: route.rule for route in adopted if route.rule is not None}
-    kept = {
-        name: rule for name, rule in status.rules.items() if name in {route_.name for route_ in context.facts.routes}
-    }
+    kept = {name: rule for name, rule in status.rules.items() if name in {route.name for route in context.facts.routes}}
     if {**kept, **chosen} != status.rules and context.facts.routes:
         context.update(rules={**kept, **chosen})
     if status.phase is Phase.PREFLIGHT:
@@ -88,7 +86,7 @@ def add_backends(context: PlanContext, wanted: SetWeight) -> tuple[SetWeight, ..
     return (wanted,)
 
 
-def wake(context: PlanContext) -> tuple[Effect, ...]:
+def scale_up(context: PlanContext) -> tuple[Effect, ...]:
     """Wake the candidate up before any traffic, where nobody else scales it."""
     status = context.status
     candidate, stable = status.candidate_version, status.stable_version
@@ -99,32 +97,7 @@ def wake(context: PlanContext) -> tuple[Effect, ...]:
     if context.release.woken != candidate:
         context.update_release(woken=candidate)
         context.record("traffic", message=f"{candidate} was scaled to 0 and is scaled up")
-    return (Wake(candidate, stable),)
-
-
-def note_identities(context: PlanContext) -> None:
-    """Take down what both versions are made of during the checks; notice when one changes under the rollout."""
-    status, identities = context.status, context.facts.identities
-    if status.phase is Phase.PREFLIGHT:
-        fresh = {version: dict(parts) for version, parts in identities.items()}
-        if fresh and fresh != context.release.identities:
-            context.update_release(identities=fresh, identity_drift="")
-        return
-    if not status.is_active or not identities:
-        return
-    changed = []
-    for version, parts in identities.items():
-        before = context.release.identities.get(version)
-        if before is not None and before != dict(parts):
-            named = sorted(part for part in {*before, *parts} if before.get(part) != parts.get(part))
-            changed.append(f"{version}: {messages.listed(named)}")
-    drift = "; ".join(changed)
-    if drift != context.release.identity_drift:
-        context.update_release(identity_drift=drift)
-        message = (
-            f"a version is not what it was when the checks began: {drift}" if drift else "the versions are as before"
-        )
-        context.record("traffic", message=message)
+    return (ScaleUp(candidate, stable),)
 
 
 def removable(context: PlanContext) -> bool:

@@ -27,7 +27,7 @@ def note_blocked(context: PlanContext) -> None:
     if block is None:
         if before is not None:
             context.update(blocked=None)
-            context.record("traffic", message="the routes can be changed again, and are as they must be")
+            context.record("traffic", message="all routes have the right weights again")
         return
     reason, message = block
     known = before is not None and before.reason is reason
@@ -52,7 +52,7 @@ def _block_of(context: PlanContext, wanted: SetWeight) -> tuple[Reason, str] | N
     reason = next(iter(wrong.values()))[0]
     named = "; ".join(f"{name}: {trouble}" for name, (_, trouble) in wrong.items())
     right = [route.name for route in context.facts.routes if route.name not in wrong]
-    rest = f". As it must be: {messages.listed(right)}" if right else ""
+    rest = f". Routes with the right weights: {messages.listed(right)}" if right else ""
     goal = {
         Phase.ROLLING_BACK: f"not all traffic is back on {status.stable_version}",
         Phase.SUPERSEDING: f"not all traffic is back on {status.stable_version}",
@@ -90,12 +90,12 @@ def _changed_at_rest(context: PlanContext, routes: Iterable[BorrowedRoute]) -> t
         others = {version: share for version, share in route.shares.items() if share and version != stable}
         if others:
             seen = [f"{version} {messages.weight(share)}" for version, share in sorted(others.items())]
-            changes.append(f"{route.name} sends {messages.listed(seen)} of the traffic elsewhere")
+            changes.append(f"{route.name} sends traffic to {messages.listed(seen)}")
         elif route.reason is Reason.ROUTE_REFUSED and route.problem:
             changes.append(f"{route.name}: {route.problem}")
         elif route.owner != stable:
             changes.append(f"{route.name} gives {stable} no weight")
     if not changes:
         return None
-    remedy = f"give {stable} all the weight again, and keep whoever applies the route from setting weights"
+    remedy = f"give {stable} all the weight again, and make the tool that applies the route ignore weights"
     return Reason.WEIGHT_DRIFT, f"{stable} is stable, but {messages.listed(changes)}: {remedy}"

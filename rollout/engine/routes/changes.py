@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rollout.engine.context import PlanContext
 from rollout.engine.effects import Effect, SetWeight
-from rollout.engine.routes.adoption import add_backends, leave, wake
+from rollout.engine.routes.adoption import add_backends, leave, scale_up
 from rollout.engine.routes.wanted import in_force, is_as_wanted, is_restored, wanted_route
 from rollout.model.status.vocabulary import Phase
 
 
 def changes_of(context: PlanContext) -> tuple[Effect, ...]:
     """Return what brings the world to where the status wants it; nothing where it is there already."""
-    woken = wake(context)
+    woken = scale_up(context)
     wanted = wanted_route(context.status)
     if context.borrowed and not context.status.is_active:
         return leave(context, wanted)  # at rest a route belongs to those whose it is
@@ -21,8 +21,7 @@ def changes_of(context: PlanContext) -> tuple[Effect, ...]:
 def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
     if wanted is None:
         return ()
-    going_back = context.status.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
-    if going_back and context.release.traffic.asked_at == context.now:
+    if context.status.goes_back and context.release.traffic.asked_at == context.now:
         return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
     if context.facts.resource.leaving and context.status.phase is Phase.ROLLING_BACK:
         return leave(context, wanted) if is_restored(wanted, context.facts.routes, leaving=True) else (wanted,)

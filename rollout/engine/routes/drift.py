@@ -28,19 +28,17 @@ def follow_traffic(context: PlanContext) -> None:
         return
     if in_force(wanted, context.facts.routes):
         if traffic.applied_at is None:
-            changes = {"applied_at": context.now, "applied_bp": wanted.candidate_bp, "off_since": None}
-            context.update_release(traffic=traffic.model_copy(update=changes))
+            context.update_traffic(applied_at=context.now, applied_bp=wanted.candidate_bp, off_since=None)
             if context.release.window_since is not None:
                 open_window(context)
         elif traffic.off_since is not None and not wrong_split(context.status):
-            context.update_release(traffic=traffic.model_copy(update={"off_since": None}))
+            context.update_traffic(off_since=None)
             context.record("traffic", message=f"the route is as wanted again: {wanted}")
         return
     down = [route for route in context.facts.routes if not route.reachable]
     foreign = [route for route in context.facts.routes if route.reachable and not is_as_wanted(wanted, route)]
     if traffic.off_since is None:
-        traffic = traffic.model_copy(update={"off_since": context.now})
-        context.update_release(traffic=traffic)
+        context.update_traffic(off_since=context.now)
         if down:
             says = "does not answer" if down[0].reason is Reason.ROUTER_DOWN else "cannot be used"
             context.record("traffic", message=f"the route {down[0].name} {says}: {down[0].problem}")
@@ -50,13 +48,12 @@ def follow_traffic(context: PlanContext) -> None:
 
 def _put_back(context: PlanContext, wanted: SetWeight) -> None:
     """Answer a foreign edit: put the weight back a few times, then freeze."""
-    traffic = context.release.traffic
-    drifts = traffic.drifts + 1
-    context.update_release(traffic=traffic.model_copy(update={"applied_at": None, "drifts": drifts}))
+    drifts = context.release.traffic.drifts + 1
+    context.update_traffic(applied_at=None, drifts=drifts)
     seen = "; ".join(_seen(route) for route in context.facts.routes)
-    message = f"somebody else changed the route ({seen}); wanted: {wanted}"
+    message = f"drift: the weights were changed by others ({seen}); wanted: {wanted}"
     if drifts > DRIFTS_MAX and allows(context.status.phase, Event.FREEZE):
-        context.go(Event.FREEZE, Reason.WEIGHT_DRIFT, f"{message}; put back {DRIFTS_MAX} times in vain")
+        context.go(Event.FREEZE, Reason.WEIGHT_DRIFT, f"{message}. Restored {DRIFTS_MAX} times, then changed again")
     else:
         context.record("traffic", message=message)
 

@@ -77,7 +77,7 @@ def _note_contracts(context: PlanContext, gate: StateGate) -> None:
     pinned = {version: Pinned(text=_kept(text), digest=digest(text)) for version, text in texts.items()}
     context.update(contracts={**kept, **pinned})
     digests = {version: contract.digest for version, contract in pinned.items()}
-    findings = tuple(contract for axis in Axis for contract in _few(verdict, axis))
+    findings = tuple(finding for axis in Axis for finding in _few(verdict, axis))
     _keep(context, Compatibility(verdict=verdict.model_copy(update={"findings": findings}), digests=digests))
 
 

@@ -24,7 +24,7 @@ class Window(Document):
     cron: str = Field(description="When it begins, as five cron fields.")
     for_s: Duration = Field(alias="for", description="How long it lasts.")
     timezone: str = Field(default="UTC", description="The time zone of cron, such as Europe/Berlin.")
-    name: str = Field(default="", description="What it is called in messages.")
+    name: str = Field(default="", description="The name shown in messages.")
 
 
 class FromEnv(Document):
@@ -42,18 +42,18 @@ class Auth(Document):
 class Webhook(Document):
     """Ask somebody else: POST, then poll what a 202 names, until a verdict or the timeout."""
 
-    name: Name = Field(description="What it is called in messages.")
-    url: WebhookUrl = Field(description="The address that is asked.")
-    when: When = Field(default="before-traffic", description="When it is asked.")
+    name: Name = Field(description="The name shown in messages.")
+    url: WebhookUrl = Field(description="The address of the webhook.")
+    when: When = Field(default="before-traffic", description="The point at which the check runs.")
     timeout_s: Duration = Field(default=600.0, alias="timeout", description="How long it has for a verdict.")
-    poll_every_s: Duration = Field(default=5.0, alias="pollEvery", description="How often it is asked again.")
+    poll_every_s: Duration = Field(default=5.0, alias="pollEvery", description="The interval between polls.")
     auth: Auth | None = Field(default=None, description="How to authenticate.")
 
 
 class CommandGate(Document):
     """Run a program: exit 0 is yes, anything else is no."""
 
-    name: Name = Field(description="What it is called in messages.")
+    name: Name = Field(description="The name shown in messages.")
     run: tuple[Argument, ...] = Field(min_length=1, max_length=64, description="The program and its arguments.")
     when: When = Field(default="before-traffic", description="When it is run.")
     timeout_s: Duration = Field(default=600.0, alias="timeout", description="How long it may take.")
@@ -68,7 +68,7 @@ class Gates(Document):
     freezes: tuple[Window, ...] = Field(
         default=(), max_length=20, description="Times in which no traffic moves to the candidate."
     )
-    webhooks: tuple[Webhook, ...] = Field(default=(), max_length=10, description="Services that are asked.")
+    webhooks: tuple[Webhook, ...] = Field(default=(), max_length=10, description="Webhooks that must agree.")
     commands: tuple[CommandGate, ...] = Field(
         default=(), max_length=10, description="Programs that are run, on one machine."
     )

@@ -39,7 +39,7 @@ class Kpi(Document):
     among: a counter of what could have led to an outcome; both versions must yield outcomes equally often.
     """
 
-    name: Name = Field(description="What it is called in messages.")
+    name: Name = Field(description="The name shown in messages.")
     preset: str | None = Field(default=None, description="A KPI that is known by name, such as agent-tasks.")
     with_: dict[str, str] = Field(
         default_factory=dict, alias="with", max_length=16, description="What the preset is filled in with."
@@ -56,9 +56,11 @@ class Kpi(Document):
         alias="matures",
         description="How old outcomes must be before they count as evidence for the candidate.",
     )
-    margin: Margin | None = Field(default=None, description="How much worse than stable counts as the same.")
+    margin: Margin | None = Field(
+        default=None, description="How much worse than stable the candidate may be. More than this is harm."
+    )
     promotion_margin: Margin | None = Field(
-        default=None, description="Within which margin the candidate must be proved no worse, if it is not margin."
+        default=None, description="The margin within which the candidate must be proved no worse. Without it, margin."
     )
     at_most_bp: Percent | None = Field(
         default=None, alias="atMost", description="The highest share of bad outcomes, whatever stable does."

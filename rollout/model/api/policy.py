@@ -66,19 +66,17 @@ _WORD_OR_ESCALATION: JsonDict = {"x-kubernetes-preserve-unknown-fields": True}
 class Reactions(Document):
     """What follows from each verdict that is not `acceptable`."""
 
-    worse: Literal["rollback", "freeze", "pause"] = Field(
-        default="rollback", description="What follows when the candidate is worse."
-    )
+    worse: Literal["rollback", "freeze", "pause"] = Field(default="rollback", description="The reaction to harm.")
     no_data: Literal["hold", "pause", "rollback"] | Escalation = Field(
-        default="hold", json_schema_extra=_WORD_OR_ESCALATION, description="What follows when there are no outcomes."
+        default="hold", json_schema_extra=_WORD_OR_ESCALATION, description="The reaction to missing data."
     )
     source_down: Literal["hold", "pause", "rollback"] | Escalation = Field(
         default="hold",
         json_schema_extra=_WORD_OR_ESCALATION,
-        description="What follows when the metrics cannot be read.",
+        description="The reaction to metrics that cannot be read.",
     )
     undecided: Literal["pause", "advance", "rollback"] = Field(
-        default="pause", description="What follows when the time of a step is over without evidence."
+        default="pause", description="The reaction to a step that ends without evidence."
     )
     stable_down: Literal["hold", "promote"] = Field(
         default="hold",
@@ -87,7 +85,7 @@ class Reactions(Document):
     environment: Literal["hold", "pause", "rollback"] | Escalation = Field(
         default="hold",
         json_schema_extra=_WORD_OR_ESCALATION,
-        description="What follows when both versions break their bound.",
+        description="The reaction when both versions break their bound.",
     )
 
 
@@ -95,7 +93,7 @@ class Drain(Document):
     """How long an old version's requests may take to end."""
 
     deadline_s: Duration = Field(default=86_400.0, alias="deadline", description="After this long the drain is over.")
-    then: Literal["keep"] = Field(default="keep", description="What becomes of the version that lost.")
+    then: Literal["keep"] = Field(default="keep", description="What happens to the old version after the drain.")
 
 
 class SpendCap(Document):
@@ -105,9 +103,7 @@ class SpendCap(Document):
     at_most: float = Field(
         gt=0, allow_inf_nan=False, strict=True, description="The most it may cost, in the counter's unit."
     )
-    then: Literal["rollback", "pause"] = Field(
-        default="rollback", description="What follows when it has cost that much."
-    )
+    then: Literal["rollback", "pause"] = Field(default="rollback", description="The reaction when the cap is reached.")
 
 
 class PolicySpec(Document):
@@ -119,12 +115,12 @@ class PolicySpec(Document):
     )
     undo: Undo | None = Field(default=None, description="The quick way back to the version before.")
     gates: Gates = Field(default=Gates(), description="What else must hold before traffic moves.")
-    kpis: tuple[Kpi, ...] = Field(min_length=1, max_length=16, description="What is judged.")
+    kpis: tuple[Kpi, ...] = Field(min_length=1, max_length=16, description="The KPIs that the candidate is judged by.")
     evidence: Evidence = Field(
         default=Evidence(), description="How much evidence is needed, and how samples are taken."
     )
-    reactions: Reactions = Field(default=Reactions(), description="What follows from each verdict.")
-    drain: Drain = Field(default=Drain(), description="How long the requests of the version that lost may take to end.")
+    reactions: Reactions = Field(default=Reactions(), description="The reaction to each verdict.")
+    drain: Drain = Field(default=Drain(), description="How long requests under way on the old version may take to end.")
     spend_cap: SpendCap | None = Field(
         default=None, description="How much the candidate may cost until it is promoted."
     )

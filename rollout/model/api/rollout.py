@@ -48,7 +48,7 @@ class Backends(Document):
     )
     deployment: NameTemplate | None = Field(
         default=None,
-        description="Template of the name of the Deployment behind it. It is scaled up where it sleeps at 0 replicas.",
+        description="Template of the name of the Deployment behind it. It is scaled up if it is at 0 replicas.",
     )
     port: Count | None = Field(
         default=None, ge=1, le=65_535, description="The Service's port that routes send requests to."
@@ -84,7 +84,7 @@ class Conversations(Document):
     """What keeps a conversation on its version, and how many requests one usually has."""
 
     pin_by: PinBy = Field(
-        default=PinBy(header="x-thread-id"), description="By what requests of one conversation are told."
+        default=PinBy(header="x-thread-id"), description="How requests of one conversation are recognized."
     )
     turns: Count = Field(default=10, ge=1, le=1000, description="How many requests a conversation usually has.")
 
@@ -119,7 +119,9 @@ class RolloutSpec(Document):
         default=None, description="The RolloutPolicy, in the same namespace, that releases are judged by."
     )
     policy: PolicySpec | None = Field(default=None, description="The policy itself, in place of policyRef.")
-    paused: StrictBool = Field(default=False, description="Hold the weight as it is. Harm is still watched for.")
+    paused: StrictBool = Field(
+        default=False, description="Pause the release at its current weight. Harm is still judged."
+    )
 
     @property
     def is_local(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import API_VERSION, RolloutSpec
 from rollout.model.crd.structural import Bounds, Schema, structural
-from rollout.model.status.conditions import INTERNAL, INTERNAL_MAX, PENDING, ClusterStatus
+from rollout.model.status.cluster_status import INTERNAL, INTERNAL_MAX, PENDING, ClusterStatus
 from rollout.model.status.release import Release
 from rollout.model.units import NAME_PATTERN
 
@@ -46,7 +46,7 @@ def definitions() -> tuple[dict[str, Any], dict[str, Any]]:
     status["properties"]["internal"] = {
         "type": "string",
         "maxLength": INTERNAL_MAX,
-        "description": "What the controller goes by, as one JSON text. It is for no other program.",
+        "description": "The internal state of the controller, as one JSON text. Other programs must not read it.",
     }
     status["properties"]["conditions"] |= {
         "x-kubernetes-list-type": "map",

@@ -66,8 +66,6 @@ class ReleaseChanges(TypedDict, total=False):
 class PhaseChanges(TypedDict, total=False):
     """Fields of a `Status` that an event may change beside the phase, the reason and the message."""
 
-    next: str
-    phase_since: datetime | None
     stable_version: str | None
     previous_version: str | None
     standby_until: datetime | None
@@ -77,19 +75,19 @@ class PhaseChanges(TypedDict, total=False):
     resume_to: Phase | None
     held_by: HeldBy | None
     blocked: RouteBlock | None
+    last_command: CommandOutcome | None
+
+
+class StatusChanges(PhaseChanges, total=False):
+    """Fields of a `Status` with new values; all but the phase, which only an event changes."""
+
+    reason: Reason
+    message: str
+    next: str
     bases: dict[str, Base]
     rules: dict[str, RuleIdentity]
     added: dict[str, tuple[str, ...]]
     contracts: dict[str, Pinned]
-    last_command: CommandOutcome | None
     answers: tuple[CommandOutcome, ...]
     handled: tuple[str, ...]
     decisions: tuple[Decision, ...]
-
-
-class StatusChanges(PhaseChanges, total=False):
-    """Fields of a `Status` with new values."""
-
-    phase: Phase
-    reason: Reason
-    message: str

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from rollout.model.base import Record
-from rollout.model.status.status import Status
-from rollout.model.status.vocabulary import Phase, Reason
-from rollout.model.units import format_percent
+from rollout.model.status.vocabulary import Reason
 
 MESSAGE_MAX = 1024
 """Longer messages are cut: the whole one is in `status.message` and in the full record."""
 
 
 class ConditionType(StrEnum):
-    """What is asked. Ready: the wanted version is promoted. Stalled: nothing will move by itself."""
+    """The type of the condition. Ready: the wanted version is promoted. Stalled: nothing will move by itself."""
 
     READY = "Ready"
     RECONCILING = "Reconciling"
@@ -33,77 +30,9 @@ class ConditionType(StrEnum):
 class Condition(Record):
     """One answer, about one generation of the spec."""
 
-    type: ConditionType = Field(description="What is asked.")
-    status: Literal["True", "False", "Unknown"] = Field(description="The answer.")
-    reason: Reason = Field(description="Why, as one word for programs.")
-    message: str = Field(max_length=MESSAGE_MAX, description="Why, for people.")
+    type: ConditionType = Field(description="The type of the condition.")
+    status: Literal["True", "False", "Unknown"] = Field(description="The status of the condition.")
+    reason: Reason = Field(description="The reason, as one word for programs.")
+    message: str = Field(max_length=MESSAGE_MAX, description="The reason, for people.")
     last_transition_time: datetime = Field(description="When the answer last changed.")
     observed_generation: int = Field(default=0, description="The generation of the spec that the answer is about.")
-
-
-INTERNAL = (
-    "policy", "wiring", "counters", "evidence", "split", "contracts", "decisions", "checks", "bases", "rules", "added",
-    "state", "handled", "answers", "identities", "windowSince", "sampledAt", "nextSampleAt", "samplesInWindow",
-    "woken",
-    "passedByHuman", "promotedBy", "harmAccepted", "approved", "windowWaived", "checkTries", "gapS", "spendAllowed",
-    "stableDownSamples", "resumeTo", "unreadySamples", "troubleSince", "trouble", "troubleMessage",
-)  # fmt: skip
-"""Fields of a status that only the controller goes by: in a cluster they are one text, so that people see theirs."""
-
-PENDING = "Pending"
-"""The phase as people see it as long as no version is known to be stable."""
-
-INTERNAL_MAX = 1_000_000
-"""etcd holds 1.5 MiB an object."""
-
-
-def packed(status: dict[str, Any]) -> dict[str, Any]:
-    """Return a status as it is written: what only the controller goes by is one JSON text, `internal`."""
-    kept = {key: status[key] for key in INTERNAL if key in status}
-    shown = {key: value for key, value in status.items() if key not in kept}
-    if status.get("phase") == Phase.STABLE and not status.get("stableVersion"):
-        kept["phase"], shown["phase"] = status["phase"], PENDING
-    return {**shown, "internal": json.dumps(kept, sort_keys=True, separators=(",", ":"))}
-
-
-def unpacked(status: dict[str, Any]) -> dict[str, Any]:
-    """Return a status as it was before it was packed; one that was written otherwise as it is. Raises ValueError."""
-    text = status.get("internal")
-    if not isinstance(text, str):
-        return status
-    kept = json.loads(text)
-    if not isinstance(kept, dict):
-        raise ValueError("internal is no object")  # noqa: TRY004  what is wrong is the text
-    return {**{key: value for key, value in status.items() if key != "internal"}, **kept}
-
-
-class ClusterStatus(Status):
-    """Status as it stands in a cluster: what the controller goes by, and a view of it for people and programs.
-
-    controller: the lease of the controller that carries it out, as `namespace/name`.
-    """
-
-    observed_generation: int = Field(default=0, description="The generation of the spec that this status is about.")
-    controller: str = Field(
-        default="", description="The lease of the controller that carries the rollout out, as namespace/name."
-    )
-    weight: str = Field(default="", description="The candidate's weight, while a release is under way.")
-    step_label: str = Field(default="", description="The step in force of how many.")
-    conditions: tuple[Condition, ...] = Field(
-        default=(), max_length=len(ConditionType), description="Answers for other programs, in kstatus' words."
-    )
-
-    @classmethod
-    def of(
-        cls, status: Status, conditions: tuple[Condition, ...], *, generation: int, controller: str = ""
-    ) -> ClusterStatus:
-        """Return a status as it stands in a cluster."""
-        release, active = status.latest, status.is_active
-        return cls(
-            **dict(status),
-            observed_generation=generation,
-            controller=controller,
-            weight=format_percent(release.traffic.wanted_bp) if active else "",
-            step_label=f"{min(release.step + 1, release.steps)}/{release.steps}" if active else "",
-            conditions=conditions,
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TypedDict, Unpack
 
 from pydantic import Field
 
@@ -54,6 +55,37 @@ class KpiEvidence(Record):
     asked_bad_s: float = 0.0
     verdict: KpiVerdict = KpiVerdict.UNDECIDED
     problem: str = ""
+
+    def changed(self, **changes: Unpack[KpiChanges]) -> KpiEvidence:
+        """Return it with other fields."""
+        return self.model_copy(update=changes)
+
+
+class KpiChanges(TypedDict, total=False):
+    """Fields of `KpiEvidence` with new values. A test keeps the two equal."""
+
+    harm: Wealth
+    proof: Wealth
+    bound: Wealth | None
+    stable_bound: Wealth | None
+    dispersion: Dispersion
+    bad_c: float
+    all_c: float
+    bad_s: float
+    all_s: float
+    carried_c: float
+    carried_s: float
+    idle_s: float
+    seen: bool
+    frozen_bound: float | None
+    difference: Difference
+    batches: Batches | None
+    responses: Responses | None
+    per_asked: Wealth | None
+    frozen_asked: float | None
+    asked_bad_s: float
+    verdict: KpiVerdict
+    problem: str
 
 
 class Ledger(Record):

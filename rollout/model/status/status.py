@@ -47,7 +47,9 @@ class Status(Record):
     stable_version: str | None = Field(default=None, description="The version in use.")
     previous_version: str | None = Field(default=None, description="The version that was stable before.")
     standby_until: datetime | None = Field(default=None, description="Until when the old version stays ready.")
-    declined_version: str | None = Field(default=None, description="The declared version that somebody turned down.")
+    declined_version: str | None = Field(
+        default=None, description="The declared version that a human aborted or undid."
+    )
     failed: dict[str, int] = Field(
         default_factory=dict, description="Versions that failed, with how often each was tried again."
     )
@@ -92,6 +94,11 @@ class Status(Record):
     def is_active(self) -> bool:
         """Whether a release is under way."""
         return self.phase not in (Phase.STABLE, Phase.ROLLED_BACK)
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether all traffic is on its way back to stable."""
+        return self.phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING)
 
     @property
     def latest(self) -> Release:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 from pydantic import Field
 
 from rollout.model.base import Record
 from rollout.model.status.vocabulary import Reason
+
+Effective = Literal["confirmed", "unconfirmed", "refuted"]
+"""Whether the requests show the weight that is in force."""
 
 
 class Traffic(Record):
@@ -27,12 +30,27 @@ class Traffic(Record):
         default=None, description="Since when the route is not as wanted, or the requests refute it."
     )
     drifts: int = Field(default=0, description="How often somebody else's edit was put back.")
-    effective: Literal["confirmed", "unconfirmed", "refuted"] = Field(
-        default="unconfirmed", description="Whether the requests show the weight."
-    )
+    effective: Effective = Field(default="unconfirmed", description="Whether the requests show the weight.")
     preview_header: str | None = Field(
         default=None, description="The header by which a candidate that is previewed is reached."
     )
+
+    def changed(self, **changes: Unpack[TrafficChanges]) -> Traffic:
+        """Return it with other fields."""
+        return self.model_copy(update=changes)
+
+
+class TrafficChanges(TypedDict, total=False):
+    """Fields of `Traffic` with new values. A test keeps the two equal."""
+
+    wanted_bp: int
+    applied_bp: int | None
+    applied_at: datetime | None
+    asked_at: datetime | None
+    off_since: datetime | None
+    drifts: int
+    effective: Effective
+    preview_header: str | None
 
 
 class Base(Record):

@@ -47,7 +47,7 @@ def _window(window: Raw, path: str) -> Iterator[Fault]:
     zone = window.get("timezone")
     if isinstance(zone, str) and not _is_zone(zone):
         remedy = "use a name of the time zone database, such as Europe/Berlin or UTC"
-        yield Fault(f"{path}.timezone", "is no time zone", remedy, zone)
+        yield Fault(f"{path}.timezone", "is not a time zone", remedy, zone)
 
 
 def _is_zone(name: str) -> bool:

@@ -25,7 +25,7 @@ def kpis(raw: Raw) -> Iterator[Fault]:
             seen.add(name)
         if "margin" not in kpi_raw and "atMost" not in kpi_raw:
             remedy = "add margin (against the stable version), atMost (an absolute bound), or both"
-            yield Fault(path, "has neither margin nor bound, so nothing could ever be worse", remedy)
+            yield Fault(path, "has neither margin nor atMost, so it cannot show harm", remedy)
         if "preset" not in kpi_raw and "total" not in kpi_raw:
             yield Fault(f"{path}.total", "is missing", "name the counter of all outcomes, good and bad")
         for key in (*COUNTERS, "among"):

@@ -1,4 +1,4 @@
-"""What DESIGN declares and this release cannot do yet. It is refused with a clear word, never ignored."""
+"""What may be declared and this release cannot do yet. It is refused with a clear message, never ignored."""
 
 from __future__ import annotations
 

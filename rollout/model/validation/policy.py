@@ -97,7 +97,7 @@ def evidence_is_possible(raw: Raw) -> Iterator[Fault]:
     dispersion = number(float, evidence.get("dispersion", "learn")) if evidence.get("dispersion") != "learn" else None
     if dispersion is not None and not 1.0 <= dispersion <= 1000.0:
         remedy = 'use "learn", or a number from 1 to 1000'
-        yield Fault("evidence.dispersion", "is no dispersion", remedy, evidence["dispersion"])
+        yield Fault("evidence.dispersion", "is not a dispersion", remedy, evidence["dispersion"])
 
 
 def spend_cap(raw: Raw) -> Iterator[Fault]:

@@ -25,9 +25,11 @@ def endpoints(raw: Raw) -> Iterator[Fault]:
         if url.startswith("https://"):
             yield Fault(path, "https is not supported yet", "let the agent speak http on loopback", url)
         elif not url.startswith("http://"):
-            yield Fault(path, "is no address of a server", f"write http://{url}", url)
+            yield Fault(path, "is not the address of a server", f"write http://{url}", url)
         elif not _is_server(url):
-            yield Fault(path, "is no address of a server", "write http://host:port, with a port from 1 to 65535", url)
+            yield Fault(
+                path, "is not the address of a server", "write http://host:port, with a port from 1 to 65535", url
+            )
         if isinstance(version, str) and seen.setdefault(url.rstrip("/"), version) != version:
             message = f"{version} and {seen[url.rstrip('/')]} share one address, so they cannot be told apart"
             yield Fault(path, message, "give each version its own address", url)
@@ -74,11 +76,11 @@ def listen(raw: Raw) -> Iterator[Fault]:
 
 def _address(address: Any, path: str, urls: set[str]) -> Iterator[Fault]:
     if isinstance(address, int):
-        yield Fault(path, "is no address", f'write host and port: "127.0.0.1:{address}"', address)
+        yield Fault(path, "is not an address", f'write host and port: "127.0.0.1:{address}"', address)
     elif isinstance(address, str):
         port = port_of(address)
         if port is not None and not 1 <= port <= 65_535:
-            yield Fault(path, "is no port", "use 1 to 65535", address)
+            yield Fault(path, "is not a port", "use 1 to 65535", address)
         if address in urls:
             yield Fault(path, "is the address of a version", "choose another: users enter here", address)
 
@@ -106,7 +108,7 @@ def templates(raw: Raw) -> Iterator[Fault]:
         yield from template(text, f"backends.{key}")
         if isinstance(text, str) and "version" not in template_names(text):
             remedy = "put $version into it, such as $name-$version"
-            yield Fault(f"backends.{key}", "names the same for every version", remedy, text)
+            yield Fault(f"backends.{key}", "has no $version, so all versions have the same name", remedy, text)
     for key in ("deployment", "port", "namespace"):
         if key in backends and "endpoints" in backends:
             yield Fault(f"backends.{key}", "belongs to a Service, and there are endpoints", "remove it", backends[key])

@@ -57,7 +57,7 @@ def exactly_one(raw: Raw, path: str, union: str) -> Iterator[Fault]:
     if len(present) == 1:
         return
     what = "none is given" if not present else f"{' and '.join(present)} are both given"
-    remedy = "keep the one that is meant" if present else f"add the one that is meant, such as {members[-1]}"
+    remedy = "keep one of them" if present else f"add one, such as {members[-1]}"
     yield Fault(path, f"needs exactly one of {', '.join(members)}; {what}", remedy)
 
 
@@ -65,4 +65,6 @@ def template(value: Any, path: str, known: tuple[str, ...] = TEMPLATE_NAMES) -> 
     if isinstance(value, str):
         for unknown in sorted(template_names(value) - set(known)):
             names = ", ".join(f"${name}" for name in known)
-            yield Fault(path, f"${unknown} is no name this template knows", f"use {names}; $$ is a dollar", value)
+            yield Fault(
+                path, f"${unknown} is not a name that this template knows", f"use {names}; $$ is a dollar", value
+            )

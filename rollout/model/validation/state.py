@@ -26,7 +26,7 @@ def contract(raw: Raw) -> Iterator[Fault]:
         yield from template(text, f"contract.{path}")
         if isinstance(text, str) and "version" not in template_names(text):
             remedy = "put $version into it, such as contracts/$version.json"
-            yield Fault(f"contract.{path}", "names the same for every version", remedy, text)
+            yield Fault(f"contract.{path}", "has no $version, so all versions have the same name", remedy, text)
     timeout = number(duration_s, mapping(declared.get("http")).get("timeout"))
     if timeout is not None and not 0 < timeout <= TIMEOUT_MAX_S:
         remedy = "write 1s to 30s"

@@ -1,4 +1,4 @@
-"""The table of phases and events is whole, and leads where DESIGN section 5 says."""
+"""The table of phases and events is whole, and leads where it should."""
 
 import itertools
 

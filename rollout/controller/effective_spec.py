@@ -1,4 +1,4 @@
-"""What a Rollout resource declares: whether it can be read, by which policy, and whether its rule is free."""
+"""What a Rollout resource goes by: its spec and its policy, as they are declared, or pinned by a release under way."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 
-from rollout.adapters.kubernetes.resources import Object, name_of, namespace_of
+from rollout.adapters.kubernetes.resources import Object, namespace_of
 from rollout.adapters.metrics.queries import unreadable_split
-from rollout.adapters.routers.kubernetes import route_kind_of
-from rollout.adapters.storage.kubernetes_status import (
-    spec_of,
-    status_of,
-    wanted_of,
-)
+from rollout.adapters.storage.rollout_resource import spec_of, wanted_of
 from rollout.controller.informers import Informers
 from rollout.controller.wiring import faults_of
 from rollout.engine.context import read_pinned
@@ -26,7 +21,6 @@ from rollout.errors import (
 )
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import WIRING, RolloutSpec
-from rollout.model.api.routes import Route
 from rollout.model.documents import policy_spec
 from rollout.model.parsing import prune
 from rollout.model.status.status import Status
@@ -64,7 +58,7 @@ def declared_policy(informers: Informers, obj: Object, spec: RolloutSpec) -> tup
     return policy, None
 
 
-def in_force(
+def effective_spec_and_policy(
     obj: Object, spec: RolloutSpec | None, policy: PolicySpec | None, status: Status, trouble: Trouble | None
 ) -> tuple[RolloutSpec | None, PolicySpec | None]:
     """Return the spec and the policy to go by.
@@ -103,56 +97,6 @@ def read_wiring(text: str, version: str | None) -> RolloutSpec:
         raise InvalidInput(
             [Fault("status.internal", "has a wiring that cannot be read", "abort, or restore it")]
         ) from error
-
-
-def taken_rule(informers: Informers, obj: Object, spec: RolloutSpec, status: Status) -> Trouble | None:
-    """Refuse a rule that another Rollout shifts: two would undo each other's weights.
-
-    Who is shifting keeps it; else the older one has it.
-    """
-    if _is_shifting(status):
-        return None
-    for other in informers.sharing(obj):
-        has_it = _shifts(other) or _age(other) < _age(obj)
-        if has_it and any(_overlap(one, two) for one in _rules_of(other) for two in map(_rule, spec.routes)):
-            remedy = "give each a rule of its own, or delete one"
-            message = f"the Rollout {name_of(other)} shifts the same rule: {remedy}"
-            return Trouble(Reason.ROUTE_REFUSED, message)
-    return None
-
-
-def _rule(route: Route) -> tuple[str, str, str]:
-    flavour, named = route_kind_of(route)
-    return flavour.key, named.name, named.rule or ""
-
-
-def _overlap(one: tuple[str, str, str], two: tuple[str, str, str]) -> bool:
-    """Whether two may mean the same rule: who names none may mean any."""
-    return one[:2] == two[:2] and (one[2] == two[2] or not one[2] or not two[2])
-
-
-def _rules_of(obj: Object) -> set[tuple[str, str, str]]:
-    """Return the rules that a Rollout has, or would have: what it shifts, else what it declares."""
-    spec, _ = readable(obj)
-    if _shifts(obj) and (wiring := status_of(obj).latest.wiring) is not None:
-        with contextlib.suppress(InvalidInput):  # its own condition says so
-            spec = read_wiring(wiring, None)
-    return {_rule(route) for route in spec.routes} if spec else set()
-
-
-def _shifts(obj: Object) -> bool:
-    try:
-        return _is_shifting(status_of(obj))
-    except InvalidInput:
-        return False
-
-
-def _is_shifting(status: Status) -> bool:
-    return status.is_active and status.phase is not Phase.PREFLIGHT
-
-
-def _age(obj: Object) -> tuple[str, str]:
-    return str(obj["metadata"].get("creationTimestamp", "")), name_of(obj)
 
 
 def summary_of(faults: Iterable[Fault]) -> str:

@@ -24,7 +24,7 @@ DECISIONS_MAX = 50_000
 COMMANDS_PENDING_MAX = 100
 
 
-class SqliteLease:
+class SqliteRecords:
     """One rollout, held: the `Records` port of the engine."""
 
     def __init__(self, file: Database, rollout: Rollout, epoch: int, lock: IO[str]) -> None:

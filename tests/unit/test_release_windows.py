@@ -78,7 +78,7 @@ def test_a_time_that_comes_twice_opens_the_window_twice():
 def test_a_freeze_bars_an_open_window_and_says_until_when():
     frozen = gates(("0 9 * * mon-fri", "8h", BERLIN), freezes=(("0 0 20 12 *", "336h", BERLIN),))
     found = reading(frozen, datetime(2026, 12, 21, 10, tzinfo=UTC))
-    assert not found.is_open and found.message == "frozen until Sun 2027-01-03 00:00 Europe/Berlin"
+    assert not found.is_open and found.message == "a freeze lasts until Sun 2027-01-03 00:00 Europe/Berlin"
     assert reading(frozen, datetime(2027, 1, 4, 10, tzinfo=UTC)).is_open
 
 

@@ -97,8 +97,8 @@ def fakes_now():
 HTML = (200, "text/html", "<html>Sign in</html>")
 ANSWERS = {
     "a login page": (HTML, "login page"),
-    "not a number": (lambda s: (200, "application/json", json.dumps(valued(s, "NaN"))), "says NaN"),
-    "infinity": (lambda s: (200, "application/json", json.dumps(valued(s, "+Inf"))), "says +Inf"),
+    "not a number": (lambda s: (200, "application/json", json.dumps(valued(s, "NaN"))), "returned NaN"),
+    "infinity": (lambda s: (200, "application/json", json.dumps(valued(s, "+Inf"))), "returned +Inf"),
     "bad query": (
         (400, "application/json", '{"status":"error","errorType":"bad_data","error":"parse error"}'),
         "cannot evaluate the query: parse error",
@@ -109,15 +109,15 @@ ANSWERS = {
     ),
     "not let in": ((401, "text/plain", "no"), "auth"),
     "unwell": ((503, "text/plain", "starting"), "HTTP 503"),
-    "no result": ((200, "application/json", '{"status":"success"}'), "no result"),
-    "a string": ((200, "application/json", '"ok"'), "no result"),
+    "not a query result": ((200, "application/json", '{"status":"success"}'), "not a query result"),
+    "a string": ((200, "application/json", '"ok"'), "not a query result"),
     "a scalar": (
         (200, "application/json", '{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}'),
-        "no vector",
+        "not a vector",
     ),
     "a matrix": (
         (200, "application/json", '{"status":"success","data":{"result":[{"metric":{},"values":[[1,"1"]]}]}}'),
-        "no vector",
+        "not a vector",
     ),
     "cut off": ((200, "application/json", '{"status":"succ'), "application/json"),
 }
@@ -272,7 +272,7 @@ def test_the_names_of_a_preset_can_be_others():
         and query.total == 'jobs{app_version="$version"}'
     )
     raw["with"]["started"] = "jobs{} or vector(0)"
-    assert "no name of a metric" in resolve([Kpi.model_validate(raw)])[1][0].message
+    assert "not the name of a metric" in resolve([Kpi.model_validate(raw)])[1][0].message
 
 
 def test_a_preset_of_another_place_is_refused_with_those_that_fit():
@@ -328,7 +328,7 @@ def test_tokens_and_passwords_come_from_secrets_and_are_shown_nowhere(server, tm
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("missing", "has no key missing"), ("token", "does not exist"), ("broken", "is no text")]
+    ("name", "word"), [("missing", "has no key missing"), ("token", "does not exist"), ("broken", "is not text")]
 )
 def test_a_secret_that_cannot_be_used_is_named_and_its_content_is_not(tmp_path, name, word):
     api = FakeApi(FakeCluster())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.adapters.storage.sqlite_lease import COMMANDS_PENDING_MAX, as_json
+from rollout.adapters.storage.sqlite_records import COMMANDS_PENDING_MAX, as_json
 from rollout.engine.planned import Plan
 from rollout.engine.releases import finished
 from rollout.errors import Busy, InvalidInput, RecordsUnavailable
@@ -164,7 +164,7 @@ def test_a_killed_holder_lets_go_of_its_lease(store):
         import os, signal, sys
         from pathlib import Path
         from rollout.adapters.storage.sqlite import SqliteStore
-        from tests.unit.test_records import AGENT, ROLLOUT
+        from tests.unit.test_sqlite import AGENT, ROLLOUT
         held = SqliteStore(Path(sys.argv[1]), create=True).hold(AGENT, lambda _: ROLLOUT)
         os.kill(os.getpid(), signal.SIGKILL)
     """

@@ -15,7 +15,7 @@ from rollout.adapters.http import Services
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.services import service_urls
-from rollout.engine.facts import Told
+from rollout.engine.facts import FetchedContract
 from rollout.errors import PageUnavailable
 from rollout.model.api.naming import Naming
 from rollout.model.api.rollout import Backends, Metadata
@@ -86,7 +86,7 @@ def told(rollout, addresses=(), api=None, version="v2"):
 
 
 def test_an_agent_tells_its_contract_itself(agent):
-    assert told(declared(http={"path": "/contract"}), [agent]) == Told(text=CONTRACT)
+    assert told(declared(http={"path": "/contract"}), [agent]) == FetchedContract(text=CONTRACT)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def until(ask, wanted=bool):
 
 
 def same(rollout, version):
-    return Told(text=CONTRACT)
+    return FetchedContract(text=CONTRACT)
 
 
 def no_secret(store):
@@ -177,15 +177,15 @@ def test_a_slow_agent_holds_up_no_look():
 
     def slow(rollout, version):
         gate.wait(60)
-        return Told(text=version)
+        return FetchedContract(text=version)
 
     found = keeper(slow)
     began = time.monotonic()
     assert found.contracts(declared(http={}), ("v1", "v2")) == {} and time.monotonic() - began < 20
     gate.set()
     assert until(lambda: found.contracts(declared(http={}), ("v1", "v2"))) == {
-        "v1": Told(text="v1"),
-        "v2": Told(text="v2"),
+        "v1": FetchedContract(text="v1"),
+        "v2": FetchedContract(text="v2"),
     }
     assert found.contracts(declared(http={}), ("v1", "v3")) == {}, "what is known is of other versions"
 

@@ -6,13 +6,11 @@ stands only while traffic is not where it was found, so that an uninstalled cont
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.events import Events
@@ -20,17 +18,24 @@ from rollout.adapters.kubernetes.merge_patch import merge_patch
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of, namespace_of, version_of
 from rollout.adapters.storage import history_configmap
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND, commands_of
+from rollout.adapters.storage.rollout_resource import (
+    conditions_in,
+    generation_of,
+    is_deleted,
+    metadata_of,
+    needs_finalizer,
+    status_of,
+)
 from rollout.engine.facts import Command
 from rollout.engine.planned import Plan
-from rollout.errors import ClusterUnavailable, Fault, InvalidInput, RecordsUnavailable
-from rollout.model.api.rollout import Metadata, RolloutSpec
-from rollout.model.documents import rollout_spec
+from rollout.errors import ClusterUnavailable, RecordsUnavailable
+from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.model.status.conditions import PENDING, ClusterStatus, Condition, packed, unpacked
+from rollout.model.status.cluster_status import ClusterStatus, packed
+from rollout.model.status.conditions import Condition
 from rollout.model.status.decision import Decision
 from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
-from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase, Reason
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -46,53 +51,7 @@ _WARNINGS = {
 }  # fmt: skip
 
 
-def status_of(obj: Object) -> Status:
-    """Return an object's status. Raises InvalidInput where somebody has made it unreadable."""
-    try:
-        return Status.model_validate(unpacked(obj.get("status") or {}))
-    except (ValueError, RecursionError) as error:  # pydantic's are ValueErrors too
-        loc = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("internal",)
-        where = ".".join(map(str, loc))
-        remedy = "restore it; the controller goes on by the rest of the status, and sends all traffic back to stable"
-        raise InvalidInput([Fault(f"status.{where}", "cannot be read", remedy)]) from error
-
-
-def mended_status(obj: Object) -> dict[str, Any] | None:
-    """Return a status to go on from, where what only the controller goes by cannot be read; None if nothing can."""
-    shown = {key: value for key, value in (obj.get("status") or {}).items() if key != "internal"}
-    if shown.get("phase") == PENDING:
-        shown["phase"] = Phase.STABLE
-    if not shown.get("candidateVersion"):
-        shown["candidateVersion"] = wanted_of(obj)
-    try:
-        status = Status.model_validate(shown)
-    except ValidationError:
-        return None
-    if status.is_active and status.stable_version is not None:
-        message = "what was known of this release cannot be read any more, so it cannot be judged"
-        back = Traffic(wanted_bp=0, asked_at=status.phase_since, off_since=status.phase_since)
-        changes = {"phase": Phase.ROLLING_BACK, "reason": Reason.FAULT, "message": message}
-        release = status.latest.model_copy(update={"traffic": back})
-        status = status.model_copy(update={**changes, "release": release})
-    return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))
-
-
-def spec_of(obj: Object) -> RolloutSpec:
-    """Return an object's spec; fields that this release does not know are passed over. Raises InvalidInput."""
-    spec, faults = rollout_spec(copy.deepcopy(obj.get("spec")), lenient=True)
-    if spec is not None and spec.is_local:
-        remedy = "use backends.service, or carry it out on a machine with `rollout start -f`"
-        faults.append(Fault("spec.backends.endpoints", "are for rollouts on one machine", remedy))
-    if faults or spec is None:
-        raise InvalidInput(faults)
-    return spec
-
-
-def metadata_of(obj: Object) -> Metadata:
-    return Metadata.model_construct(name=name_of(obj), namespace=namespace_of(obj))
-
-
-class KubernetesStatus:
+class KubernetesRecords:
     """One Rollout resource as it was last seen: the `Records` port of the engine, for one turn."""
 
     def __init__(
@@ -202,7 +161,7 @@ class KubernetesStatus:
         self._events.tell(self._obj, kind, decision.reason, action, decision.message)
 
 
-class DryRunStatus(KubernetesStatus):
+class DryRunRecords(KubernetesRecords):
     """Records that are read and never written."""
 
     def save(self, plan: Plan) -> None:
@@ -217,52 +176,6 @@ class DryRunStatus(KubernetesStatus):
 
 def _by_annotation(obj: Object) -> dict[str, Command]:
     return {ABORT if command.verb == "abort" else COMMAND: command for command in commands_of(obj)}
-
-
-def needs_finalizer(status: Status) -> bool:
-    """Whether traffic may be elsewhere than it was found, or a route has a backend that was added to it."""
-    return status.is_active and (status.latest.traffic.asked_at is not None or any(status.added.values()))
-
-
-def wanted_of(obj: Object) -> str | None:
-    """Return the version that is declared, whatever else is wrong with the spec."""
-    spec = obj.get("spec")
-    version = spec.get("version") if isinstance(spec, dict) else None
-    return version if isinstance(version, str) else None
-
-
-def is_urgent(obj: Object) -> bool:
-    """Whether all traffic is to go back to stable: by an abort, a deletion, or a rollback that is under way."""
-    status = obj.get("status")
-    phase = status.get("phase") if isinstance(status, dict) else None
-    if phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING):
-        return True
-    under_way = phase not in (None, Phase.STABLE, Phase.ROLLED_BACK)
-    return ABORT in (obj["metadata"].get("annotations") or {}) or (under_way and is_deleted(obj))
-
-
-def claim_of(obj: Object) -> str:
-    """Return the lease of the controller that carries a Rollout out, if one does."""
-    status = obj.get("status")
-    claim = status.get("controller") if isinstance(status, dict) else None
-    return claim if isinstance(claim, str) else ""
-
-
-def generation_of(obj: Object) -> int:
-    """Return which edition of its spec an object has."""
-    return int(obj["metadata"].get("generation", 0))
-
-
-def conditions_in(obj: Object) -> tuple[Condition, ...]:
-    """Return an object's conditions as they stand; none where somebody has made them unreadable."""
-    try:
-        return ClusterStatus.model_validate({"conditions": (obj.get("status") or {}).get("conditions", ())}).conditions
-    except ValidationError:
-        return ()
-
-
-def is_deleted(obj: Object) -> bool:
-    return bool(obj["metadata"].get("deletionTimestamp"))
 
 
 def _as_json(status: ClusterStatus) -> dict[str, Any]:
