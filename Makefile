@@ -6,10 +6,9 @@ CANDIDATE ?=
 STRATEGY ?= canary
 
 T ?= tests
-ENGINE := blue_green check_runner commands comparisons conditions counters engine gaps gates phase_pairs public \
-  routes state_gate stats status_changes transitions troubles undo written_before
+COVERAGE ?=
 
-.PHONY: help coverage house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
+.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -18,12 +17,9 @@ demo: $(VENV)/.demo  ## a guided tour with real agents; or one release: CANDIDAT
 	@$(BIN)/rollout demo --strategy $(STRATEGY) $(if $(CANDIDATE),--candidate $(CANDIDATE)) \
 	  || { code=$$?; [ $$code -eq 3 ] && [ "$(CANDIDATE)" != good ]; }
 
-test: $(VENV)/.dev  ## run all tests, in parallel; or those of one subject: make test T=tests/unit/test_routes.py
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/cluster --ignore tests/mesh $(T)
-
-coverage: $(VENV)/.dev  ## how much of the engine and the statistics their own tests go through, branch by branch
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report term tests/properties \
-	  $(addprefix tests/unit/test_,$(addsuffix .py,$(ENGINE)))
+test: $(VENV)/.dev  ## run all tests, in parallel; one subject: make test T=tests/unit/test_routes.py; COVERAGE=1 measures
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/cluster --ignore tests/mesh \
+	  $(if $(COVERAGE),--cov --cov-report term) $(T)
 
 cluster-binaries:  ## build kube-apiserver and its companions from Go modules, once (needs go; some minutes)
 	@tests/cluster/binaries/build.sh

@@ -92,14 +92,14 @@ def _playing(built: Stage, profiles: dict[str, str], strategy: Strategy) -> Iter
     configure(verbose=False)
     built.agents(profiles, str(strategy))
     target = read_target([built.file], None)
-    with LocalWiring(Rollout(target.metadata, target.spec), built.state) as machine:
+    with LocalWiring(Rollout(target.metadata, target.spec), built.state) as wired:
         try:
-            machine.router.apply(SetWeight(STABLE))
+            wired.router.apply(SetWeight(STABLE))
             built.load(LOAD_PER_S)
             time.sleep(BASELINE_S)
             yield target
         finally:
-            machine.envoy.stop()
+            wired.envoy.stop()
 
 
 def _release(built: Stage, target: Target, output: Output) -> int:

@@ -124,6 +124,6 @@ def _try_out(wanted: Rollout, state: Path) -> None:
     from rollout.local.wiring import LocalWiring
 
     stable, version = wanted.status.stable_version, wanted.spec.version or ""
-    with LocalWiring(wanted, state) as machine:
-        if faults := machine.probe(stable or version, version):
+    with LocalWiring(wanted, state) as wired:
+        if faults := wired.probe(stable or version, version):
             raise InvalidInput(faults)
