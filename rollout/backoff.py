@@ -19,7 +19,11 @@ class Backoff:
     stretch: Callable[[float, float], float] = random.uniform
 
     def after_s(self, failures: int, least_s: float | None = None) -> float:
-        """Return how long to wait after so many failures in a row. least_s: another beginning than the usual one."""
+        """Return how long to wait after so many failures in a row.
+
+        Args:
+            least_s: another beginning than the usual one.
+        """
         first_s = self.least_s if least_s is None else least_s
         doubled_s = first_s * 2.0 ** min(max(0, failures - 1), _DOUBLINGS_MAX)
         return min(self.most_s, doubled_s) * self.stretch(1.0, self.jitter)

@@ -89,7 +89,11 @@ class RouteWriteDenied(RouterUnavailable):
 
 
 class PageUnavailable(Unavailable):
-    """A request brought no usable page. status: the HTTP status it was answered with; None without an answer."""
+    """A request brought no usable page.
+
+    Args:
+        status: the HTTP status it was answered with; None without an answer.
+    """
 
     def __init__(self, message: str, status: int | None = None) -> None:
         self.status = status
@@ -107,7 +111,8 @@ class Busy(RecordsUnavailable):
 class ClusterUnavailable(Unavailable):
     """The Kubernetes API did not carry a request out, or we cannot know whether it did.
 
-    retry_after_s: how long it asks us to leave it alone; 0 where it does not say.
+    Args:
+        retry_after_s: how long it asks us to leave it alone; 0 where it does not say.
     """
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def want(store: KubernetesStore, version: str, name: str | None, output: Output | None) -> Row:
-    """Declare a version; return the rollout as declared then. output: how to tell it, or None for not at all."""
+    """Declare a version; return the rollout as declared then.
+
+    Args:
+        output: how to tell it, or None for not at all.
+    """
     import re
 
     from rollout.cli.render.result import as_json

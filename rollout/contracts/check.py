@@ -27,8 +27,9 @@ def check(
 ) -> CompatibilityVerdict:
     """Return what a candidate with `new` means for conversations of a stable version with `old`.
 
-    closed_writer: whether versions write only what they declare; False is plain containment of schemas. today: by
-    which waivers are in force; without it none is.
+    Args:
+        closed_writer: whether versions write only what they declare; False is plain containment of schemas.
+        today: by which waivers are in force; without it none is.
     """
     options = Options(closed_writer=closed_writer)
     findings: list[Finding] = []

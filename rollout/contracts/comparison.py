@@ -16,10 +16,13 @@ SHOWN_MAX = 120
 
 @dataclass(frozen=True)
 class Side:
-    """One direction of one graph: `writer` has written what `reader` reads. at: the pointer to the graph.
+    """One direction of one graph: `writer` has written what `reader` reads.
 
-    writes, reads: the whole contracts. axis: backward, where the reader is the new version; forward, where it is old.
-    budget: the work that all comparisons of a direction may take together.
+    Attributes:
+        at: the pointer to the graph.
+        writes, reads: the whole contracts.
+        axis: backward, where the reader is the new version; forward, where it is old.
+        budget: the work that all comparisons of a direction may take together.
     """
 
     axis: Axis
@@ -67,7 +70,11 @@ class Side:
         clearable: bool = False,
         nodes: tuple[str, ...] = (),
     ) -> None:
-        """Note a finding. wrote, reads: in words; told as old and new, whichever they are."""
+        """Note a finding.
+
+        Args:
+            wrote, reads: in words; told as old and new, whichever they are.
+        """
         prefix = "".join(f"{step}/" for step in self.at.split("/subgraphs/")[1:])
         old, new = (wrote, reads) if self.is_backward else (reads, wrote)
         self.findings.append(

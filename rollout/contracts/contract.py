@@ -34,7 +34,11 @@ class Loose(Written):
 
 
 class State(Loose):
-    """The shape of the state: as it is written, and as it is read. checks: a digest of what validates it besides."""
+    """The shape of the state: as it is written, and as it is read.
+
+    Attributes:
+        checks: a digest of what validates it besides.
+    """
 
     kind: StateKind = "other"
     checks: str | None = None
@@ -43,9 +47,11 @@ class State(Loose):
 
 
 class Channel(Loose):
-    """How one key of the state is kept. classes: paths of the classes that its values are made of.
+    """How one key of the state is kept.
 
-    reducer_digest: of the reducer's source, since its name says nothing of what it does.
+    Attributes:
+        classes: paths of the classes that its values are made of.
+        reducer_digest: of the reducer's source, since its name says nothing of what it does.
     """
 
     kind: str = "LastValue"
@@ -56,10 +62,13 @@ class Channel(Loose):
 
 
 class Node(Loose):
-    """interrupt_calls: what a node asks people and which tasks it calls, in order; None where that cannot be told.
+    """A node of a graph, as far as conversations that wait at it depend on it.
 
-    digest: of the source behind it; equal digests ask the same. triggers: the channels that start it, which are part
-    of a task's identity. input: what it reads of the state, where that is less than all of it.
+    Attributes:
+        interrupt_calls: what a node asks people and which tasks it calls, in order; None where that cannot be told.
+        digest: of the source behind it; equal digests ask the same.
+        triggers: the channels that start it, which are part of a task's identity.
+        input: what it reads of the state, where that is less than all of it.
     """
 
     interrupt_calls: tuple[str, ...] | None = None
@@ -70,7 +79,11 @@ class Node(Loose):
 
 
 class Functional(Loose):
-    """An entrypoint of the functional API: replayed by the order of its calls. digest: of its source and its tasks'."""
+    """An entrypoint of the functional API: replayed by the order of its calls.
+
+    Attributes:
+        digest: of its source and its tasks'.
+    """
 
     entrypoint: str
     tasks: tuple[str, ...] | None = None
@@ -94,14 +107,23 @@ class Graph(Loose):
 
 
 class Framework(Loose):
-    """name: langgraph, none (plain state without a graph), unknown (of a bare schema), or another. libs: versions."""
+    """What runs the agent.
+
+    Attributes:
+        name: langgraph, none (plain state without a graph), unknown (of a bare schema), or another.
+        libs: versions.
+    """
 
     name: str = "none"
     libs: dict[str, str] = Field(default_factory=dict)
 
 
 class Migrator(Loose):
-    """What migrates checkpoints. write_back: whether merely reading one rewrites it."""
+    """What migrates checkpoints.
+
+    Attributes:
+        write_back: whether merely reading one rewrites it.
+    """
 
     name: str
     head: str = ""
@@ -116,7 +138,12 @@ class Store(Loose):
 
 
 class Class(Loose):
-    """checks: a digest of its validators. bases: the classes it comes from, where it is but found in a module."""
+    """A class that stored values are made of.
+
+    Attributes:
+        checks: a digest of its validators.
+        bases: the classes it comes from, where it is but found in a module.
+    """
 
     kind: Literal["pydantic", "dataclass", "enum", "namedtuple", "other"] = "other"
     checks: str | None = None

@@ -56,7 +56,11 @@ FORBIDDEN_RETRY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one turn ended. requeue_after_s: when to come again, or how soon at least to try again what failed."""
+    """How one turn ended.
+
+    Attributes:
+        requeue_after_s: when to come again, or how soon at least to try again what failed.
+    """
 
     result: Literal["done", "failed", "conflict", "forbidden", "error", "fault", "gone"]
     requeue_after_s: float | None = None
@@ -64,7 +68,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a controller works. namespace: the only one it looks after; None for all. lease: by which it leads."""
+    """How a controller works.
+
+    Attributes:
+        namespace: the only one it looks after; None for all.
+        lease: by which it leads.
+    """
 
     namespace: str | None = None
     identity: str = "rollout"

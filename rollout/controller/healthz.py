@@ -10,7 +10,11 @@ REQUEST_TIMEOUT_S = 5.0
 
 
 class HealthServer:
-    """Answers probes. alive, ready: return an empty text or what is wrong. Close it after use."""
+    """Answers probes. Close it after use.
+
+    Args:
+        alive, ready: return an empty text or what is wrong.
+    """
 
     def __init__(
         self, address: tuple[str, int], alive: Callable[[], str], ready: Callable[[], str], metrics: Callable[[], bytes]

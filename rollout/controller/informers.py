@@ -16,7 +16,11 @@ Reference = tuple[str, str, str]
 
 
 class Informers:
-    """The caches of a controller. enqueue: is told the key of each rollout that something has changed for."""
+    """The caches of a controller.
+
+    Args:
+        enqueue: is told the key of each rollout that something has changed for.
+    """
 
     def __init__(self, api: Api, namespace: str | None, enqueue: Callable[[str], None]) -> None:
         self._enqueue = enqueue

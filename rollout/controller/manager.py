@@ -47,7 +47,9 @@ def serve(
 ) -> int:
     """Carry rollouts out until stopped (0), or until the lease is lost (1): then the process must end.
 
-    lease_namespace: where the lease is; None: where we run. listen: where probes are answered, if anywhere.
+    Args:
+        lease_namespace: where the lease is; None: where we run.
+        listen: where probes are answered, if anywhere.
     """
     configuration, here = configured(kubeconfig, context)
     api = HttpApi(configuration, agent=AGENT)

@@ -59,9 +59,12 @@ DRY_RUN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ResourceResult:
-    """How a turn ended. requeue_after_s: when to come again; None: when something changes, or at the resync.
+    """How a turn ended.
 
-    failures: what could not be asked or done: it is tried again, later and later. verdicts: of the samples taken.
+    Attributes:
+        requeue_after_s: when to come again; None: when something changes, or at the resync.
+        failures: what could not be asked or done: it is tried again, later and later.
+        verdicts: of the samples taken.
     """
 
     status: Status | None

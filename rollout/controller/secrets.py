@@ -25,7 +25,11 @@ class Credentials:
     """Clients by how they reach their Prometheus: rollouts that reach one in the same way share it."""
 
     def __init__(self, api: Api, directory: Path) -> None:
-        """directory: private to this process; certificates are files to the libraries that use them."""
+        """Read secrets as a cluster keeps them.
+
+        Args:
+            directory: private to this process; certificates are files to the libraries that use them.
+        """
         self._api, self._directory = api, directory
         self._lock = threading.Lock()
         self._secrets: dict[tuple[str, str, str], tuple[float, str]] = {}

@@ -63,9 +63,12 @@ def faults_of(policy: PolicySpec) -> list[Fault]:
 
 
 class Shared:
-    """What all rollouts of one controller share. caches: routes by the key of their kind in a spec. Close it.
+    """What all rollouts of one controller share. Close it after use.
 
-    sampler: takes samples of counters for all of them. claims: tells whose a Rollout is.
+    Args:
+        caches: routes by the key of their kind in a spec.
+        sampler: takes samples of counters for all of them.
+        claims: tells whose a Rollout is.
     """
 
     def __init__(

@@ -31,7 +31,8 @@ from rollout.demo.orphan import end_with_parent
 class AgentProfile:
     """How a version behaves: shares of turns that fail their task, answer 500, or take long.
 
-    approval: what it calls the node at which a human is asked. Conversations wait there, under that name.
+    Attributes:
+        approval: what it calls the node at which a human is asked. Conversations wait there, under that name.
     """
 
     failing: float = 0.04

@@ -68,7 +68,11 @@ STRATEGIES = {
 
 
 def document(stable: str, ports: Mapping[str, int], listen: str, preview: str, strategy: str) -> str:
-    """Return both documents. ports: where each version listens on loopback."""
+    """Return both documents.
+
+    Args:
+        ports: where each version listens on loopback.
+    """
     endpoints = "\n".join(
         f'    - {{version: {version}, url: "http://127.0.0.1:{port}"}}' for version, port in ports.items()
     )

@@ -23,7 +23,11 @@ TURNS = 4
 
 @dataclass
 class Totals:
-    """What the users saw. moved: conversations that were answered by two versions, turn after turn."""
+    """What the users saw.
+
+    Attributes:
+        moved: conversations that were answered by two versions, turn after turn.
+    """
 
     conversations: int = 0
     requests: int = 0

@@ -30,7 +30,11 @@ def conditions_of(
     now: datetime,
     trouble: Trouble | None = None,
 ) -> tuple[Condition, ...]:
-    """Return what a status means. before: the conditions as they were; an answer that holds keeps its time."""
+    """Return what a status means.
+
+    Args:
+        before: the conditions as they were; an answer that holds keeps its time.
+    """
     known = {condition.type: condition for condition in before}
     conditions = []
     for kind, truth, reason, message in _answers(status, wanted, trouble):

@@ -169,7 +169,11 @@ class PlanContext:
         verb: str = "",
         refused: bool = False,
     ) -> None:
-        """Write down a decision with the numbers as they stand. reason: where it is not the status's."""
+        """Write down a decision with the numbers as they stand.
+
+        Args:
+            reason: where it is not the status's.
+        """
         status = self.status
         self.decisions.append(
             Decision(

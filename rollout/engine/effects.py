@@ -12,9 +12,12 @@ class SetWeight:
     """The one effect on traffic: split between two versions, the candidate getting `candidate_bp` of 10000.
 
     Without a candidate everything goes to `stable`. Weights always add up to 10000, so they are never all zero.
-    preview_header: requests that carry it with the candidate's version go to the candidate, whatever the weight, as
-    does the route's preview listener; None where there is no preview. bases: by route, what weights add up to, where
-    it was not ours to choose; restores: whether they must, because nothing of ours is to be left.
+
+    Attributes:
+        preview_header: requests that carry it with the candidate's version go to the candidate, whatever the weight, as
+            does the route's preview listener; None where there is no preview.
+        bases: by route, what weights add up to, where it was not ours to choose.
+        restores: whether they must, because nothing of ours is to be left.
     """
 
     stable: str
@@ -42,8 +45,9 @@ class SetWeight:
 class LeaveRoute:
     """Leave a route that is somebody else's: take out the backends that were added, and let go of its fields.
 
-    versions: those whose backends were added and get no traffic any more. unweighted: those whose backend named no
-    weight, and names none again once it is alone.
+    Attributes:
+        versions: those whose backends were added and get no traffic any more.
+        unweighted: those whose backend named no weight, and names none again once it is alone.
     """
 
     route: str

@@ -38,7 +38,8 @@ def failed_after(status: Status, *, always: bool = False) -> dict[str, int]:
     """Return the failed versions, the candidate among them if it leaves as one, so that trying another in between does
     not make it a new one.
 
-    always: whether it was rolled back; otherwise it failed if it was known to be worse, or had failed before.
+    Args:
+        always: whether it was rolled back; otherwise it failed if it was known to be worse, or had failed before.
     """
     candidate = status.candidate_version
     if candidate is None or status.latest.undoing or not (always or is_harmful(status) or status.latest.retries):

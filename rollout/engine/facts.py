@@ -19,8 +19,10 @@ Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"
 class Command:
     """What somebody asked for.
 
-    phase, step: what they saw; a command meant for another moment is stale. version: the stable one they saw, which is
-    what an undo is about. plan: the fingerprint of the policy they saw in force.
+    Attributes:
+        phase, step: what they saw; a command meant for another moment is stale.
+        version: the stable one they saw, which is what an undo is about.
+        plan: the fingerprint of the policy they saw in force.
     """
 
     id: str
@@ -46,9 +48,13 @@ class Trouble:
 class ResourceFacts:
     """What is known of the Rollout resource, beside what it declares.
 
-    is_watched: whether its changes, and those of what it refers to, are told; then only time must be waited for.
-    generation: the spec's. conditions: as they stand. trouble: what is wrong with what is declared. leaving: whether
-    it is being deleted. barred: whether nothing may be started, because of the trouble.
+    Attributes:
+        is_watched: whether its changes, and those of what it refers to, are told; then only time must be waited for.
+        generation: the spec's.
+        conditions: as they stand.
+        trouble: what is wrong with what is declared.
+        leaving: whether it is being deleted.
+        barred: whether nothing may be started, because of the trouble.
     """
 
     is_watched: bool = False
@@ -69,9 +75,12 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class CheckFact:
-    """What is known of a check that was asked for. passed: its verdict, None while there is none.
+    """What is known of a check that was asked for.
 
-    where: what to poll for the verdict. message: what it said, or what is wrong with the answers so far.
+    Attributes:
+        passed: its verdict, None while there is none.
+        where: what to poll for the verdict.
+        message: what it said, or what is wrong with the answers so far.
     """
 
     passed: bool | None = None
@@ -99,8 +108,9 @@ class Counters:
 class KpiReading:
     """One KPI in one round, for both versions at one time. With a `problem` the counters are not to be used.
 
-    good: whether `bad` holds the *good* outcomes instead (bad = total - good), as latency buckets do. unreachable:
-    whether the problem is the page itself, not what is looked for on it.
+    Attributes:
+        good: whether `bad` holds the *good* outcomes instead (bad = total - good), as latency buckets do.
+        unreachable: whether the problem is the page itself, not what is looked for on it.
     """
 
     stable: Counters = Counters()
@@ -114,12 +124,17 @@ class KpiReading:
 class Round:
     """One round of reading all counters.
 
-    responses: how many outcomes were given (`bad`) among those that could have been (`total`), for KPIs that check
-    it. spend: the candidate's cost (`total`). requests: what the split is measured by. births: when each page's
-    process started. pages: those that were read. at: when the newest samples in it were taken, if not just now. mark:
-    by what a round is told from one with the very same samples; empty where each round is new. lagging: whether a
-    reading may be a little older than the one before, as two Prometheus behind one address give them: then a value
-    that fell a little is no new beginning.
+    Attributes:
+        responses: how many outcomes were given (`bad`) among those that could have been (`total`), for KPIs that check
+            it.
+        spend: the candidate's cost (`total`).
+        requests: what the split is measured by.
+        births: when each page's process started.
+        pages: those that were read.
+        at: when the newest samples in it were taken, if not just now.
+        mark: by what a round is told from one with the very same samples; empty where each round is new.
+        lagging: whether a reading may be a little older than the one before, as two Prometheus behind one address give
+            them: then a value that fell a little is no new beginning.
     """
 
     kpis: Mapping[str, KpiReading]
@@ -137,11 +152,16 @@ class Round:
 class Facts:
     """Everything `plan` may know.
 
-    round is None when no sample was due; sampling: or when the counters are still being read. ready: by version, an
-    empty text or what is wrong with it; a version that is absent has no backend at all. checks: what is known of the
-    checks under way, by id. no_backend: what to say of a version without backend. asleep: versions at 0 replicas that
-    we may wake up. identities: what each version is made of, by part. contracts: by version, where they were asked for.
-    census: the newest census of live conversations, if there is one.
+    round is None when no sample was due; sampling: or when the counters are still being read.
+
+    Attributes:
+        ready: by version, an empty text or what is wrong with it; a version that is absent has no backend at all.
+        checks: what is known of the checks under way, by id.
+        no_backend: what to say of a version without backend.
+        asleep: versions at 0 replicas that we may wake up.
+        identities: what each version is made of, by part.
+        contracts: by version, where they were asked for.
+        census: the newest census of live conversations, if there is one.
     """
 
     routes: tuple[RouteFacts, ...]

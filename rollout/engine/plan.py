@@ -39,8 +39,9 @@ from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> Plan:
     """Decide what follows from the facts.
 
-    policy: as declared now; once a rollout has begun the pinned one in `rollout.status` is in force instead.
-    now: an aware time. Raises nothing: bad facts are facts.
+    Args:
+        policy: as declared now; once a rollout has begun the pinned one in `rollout.status` is in force instead.
+        now: an aware time.
     """
     context = PlanContext(rollout, policy, facts, now)
     carry_all(context)

@@ -15,9 +15,13 @@ from rollout.model.status.status import Status
 class Plan:
     """What follows from what was observed.
 
-    status: to be written before any effect, with its conditions. effects: in order, idempotent. decisions: for the full
-    record. answers: to the commands that were carried out or refused. finished: the release that ended, if one did.
-    requeue_after_s: when to come again, in seconds; None: when something changes.
+    Attributes:
+        status: to be written before any effect, with its conditions.
+        effects: in order, idempotent.
+        decisions: for the full record.
+        answers: to the commands that were carried out or refused.
+        finished: the release that ended, if one did.
+        requeue_after_s: when to come again, in seconds; None: when something changes.
     """
 
     status: Status

@@ -71,7 +71,11 @@ class Workloads(Protocol):
         ...
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]]) -> Mapping[str, str]:
-        """Return, by version, an empty text or what is wrong. ports: by version, those that routes send requests to."""
+        """Return, by version, an empty text or what is wrong.
+
+        Args:
+            ports: by version, those that routes send requests to.
+        """
         ...
 
     def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:

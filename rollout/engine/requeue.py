@@ -36,7 +36,11 @@ def is_sample_due(status: Status, now: datetime) -> bool:
 
 
 def requeue_after_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) -> float | None:
-    """Return when to come again, in seconds; None: when something changes. before: the status as it was observed."""
+    """Return when to come again, in seconds; None: when something changes.
+
+    Args:
+        before: the status as it was observed.
+    """
     after = context.status
     soon_s = _soon_s(before, context, effects)
     if not context.facts.resource.is_watched:

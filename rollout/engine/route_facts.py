@@ -14,11 +14,16 @@ from rollout.model.units import FULL_BP
 class AnyRoute:
     """What is known of every route.
 
-    reachable: whether the router answers; reason, problem: why not, or what is wrong with it all the same. active:
-    requests under way by version, where the router counts them. gone: whether it is not there at all, so that nothing
-    of ours is in it. programmed: whether whoever carries the route out says that it has taken it up, or says nothing;
-    waiting: why not. accepted: whether it is carried out at all, though a reference in it may not resolve. denied: the
-    API server's words, if it denied the last write. ports: by version, where its backend names a port.
+    Attributes:
+        reachable: whether the router answers.
+        reason, problem: why not, or what is wrong with it all the same.
+        active: requests under way by version, where the router counts them.
+        gone: whether it is not there at all, so that nothing of ours is in it.
+        programmed: whether whoever carries the route out says that it has taken it up, or says nothing.
+        waiting: why not.
+        accepted: whether it is carried out at all, though a reference in it may not resolve.
+        denied: the API server's words, if it denied the last write.
+        ports: by version, where its backend names a port.
     """
 
     name: str
@@ -38,8 +43,10 @@ class AnyRoute:
 class OwnRoute(AnyRoute):
     """A route that is all ours.
 
-    stable, candidate: the versions it splits between. candidate_bp: the candidate's share, in basis points.
-    preview_header: by which header the candidate can be reached beforehand, if it can.
+    Attributes:
+        stable, candidate: the versions it splits between.
+        candidate_bp: the candidate's share, in basis points.
+        preview_header: by which header the candidate can be reached beforehand, if it can.
     """
 
     stable: str | None = None
@@ -59,11 +66,16 @@ class OwnRoute(AnyRoute):
 class BorrowedRoute(AnyRoute):
     """A route of somebody else's: only two weights in it are ours, and only during a release.
 
-    shares: what each version's backend gets, in basis points, also 0; nothing where it could not be read. rule: which
-    rule was chosen. base: what the weights of our versions add up to; usual_base: what they are written on where that
-    cannot express a step; absent: the versions whose backend names no weight. managed: whether a backend that is
-    missing is added to it; missing: the versions that have none. owned: whether fields of the route are recorded as
-    written by this controller. notes: what users should know before traffic moves.
+    Attributes:
+        shares: what each version's backend gets, in basis points, also 0; nothing where it could not be read.
+        rule: which rule was chosen.
+        base: what the weights of our versions add up to.
+        usual_base: what they are written on where that cannot express a step.
+        absent: the versions whose backend names no weight.
+        managed: whether a backend that is missing is added to it.
+        missing: the versions that have none.
+        owned: whether fields of the route are recorded as written by this controller.
+        notes: what users should know before traffic moves.
     """
 
     shares: Mapping[str, int] = field(default_factory=dict)

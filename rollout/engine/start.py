@@ -27,7 +27,8 @@ def begin(
 ) -> None:
     """Start a release of a version: pin the policy and the wiring, begin with fresh evidence.
 
-    undoing: whether it is the way back to the version before; then what was turned down stays so.
+    Args:
+        undoing: whether it is the way back to the version before; then what was turned down stays so.
     """
     policy = context.declared
     text = policy.canonical()

@@ -15,9 +15,12 @@ from rollout.model.api.strategy import Bake, Step
 class ReleaseStrategy:
     """Steps, then everything, then the bake.
 
-    preview_header: by which the candidate is reached in a preview. switch_approval: whether somebody must approve the
-    move of everything. standby_s: how long the old version stays ready afterwards. proves: whether promotion needs
-    proof that the candidate is no worse; the way back to a version that was promoted before does not.
+    Attributes:
+        preview_header: by which the candidate is reached in a preview.
+        switch_approval: whether somebody must approve the move of everything.
+        standby_s: how long the old version stays ready afterwards.
+        proves: whether promotion needs proof that the candidate is no worse; the way back to a version that was
+            promoted before does not.
     """
 
     steps: tuple[Step, ...]

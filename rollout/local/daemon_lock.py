@@ -24,7 +24,11 @@ _LOCK_TRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class RunningDaemon:
-    """The daemon that has a state directory in its care. pid: None while it starts or ends: ask again in a moment."""
+    """The daemon that has a state directory in its care.
+
+    Attributes:
+        pid: None while it starts or ends: ask again in a moment.
+    """
 
     pid: int | None
     ending: bool = False

@@ -65,8 +65,9 @@ class Supervisor:
     def run(self, stopped: threading.Event, ending: Callable[[bool], None] | None = None) -> None:
         """Work until `stopped`, or, with `ending`, until nothing is under way any more.
 
-        ending: is told True before the records are read for the last time, so that nobody hands us anything any more,
-        and False if something had come in just before.
+        Args:
+            ending: is told True before the records are read for the last time, so that nobody hands us anything any
+                more, and False if something had come in just before.
         """
         for thread in self._threads:
             thread.start()

@@ -41,8 +41,11 @@ class Axis(StrEnum):
 class Finding(Record):
     """One thing that was found, for one direction.
 
-    pointer: into the contract (RFC 6901) of whoever reads. old, new: what it was and what it is, in words. clearable:
-    by a census of the live threads that shows none of them affected. affected: how many are, where that was counted.
+    Attributes:
+        pointer: into the contract (RFC 6901) of whoever reads.
+        old, new: what it was and what it is, in words.
+        clearable: by a census of the live threads that shows none of them affected.
+        affected: how many are, where that was counted.
     """
 
     code: str
@@ -60,7 +63,11 @@ class Finding(Record):
 
 
 class CompatibilityVerdict(Record):
-    """What all findings come to, by direction. scope: whether graphs were compared too, or shapes of state only."""
+    """What all findings come to, by direction.
+
+    Attributes:
+        scope: whether graphs were compared too, or shapes of state only.
+    """
 
     backward: Severity
     forward: Severity
@@ -78,10 +85,13 @@ class CompatibilityVerdict(Record):
 
 
 class Census(Record):
-    """A count of live conversations. complete: whether all were counted. waiting: how many wait, by where.
+    """A count of live conversations.
 
-    backward: how many the candidate cannot read or would end, though stable can; forward: the other way round. Counts
-    and names of nodes and keys only, never what anybody said.
+    Attributes:
+        complete: whether all were counted.
+        waiting: how many wait, by where.
+        backward: how many the candidate cannot read or would end, though stable can.
+        forward: the other way round. Counts and names of nodes and keys only, never what anybody said.
     """
 
     at: datetime
@@ -99,8 +109,10 @@ class Census(Record):
 class Compatibility(Record):
     """What is known of how the state of both versions goes together.
 
-    problem: why a contract could not be had. no_return_at: since when the candidate has written what stable cannot
-    read; affected: how many conversations that concerns, None where nobody can count them.
+    Attributes:
+        problem: why a contract could not be had.
+        no_return_at: since when the candidate has written what stable cannot read.
+        affected: how many conversations that concerns, None where nobody can count them.
     """
 
     verdict: CompatibilityVerdict | None = None
@@ -115,7 +127,11 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class Waiver(Document):
-    """Somebody answers for a finding, for a time. accept_unsafe: needed for what would do harm without a word."""
+    """Somebody answers for a finding, for a time.
+
+    Attributes:
+        accept_unsafe: needed for what would do harm without a word.
+    """
 
     code: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{1,60}$")] = Field(
         description="The code of the finding."
@@ -132,9 +148,11 @@ class Waiver(Document):
 class StateGate(Document):
     """What must hold between the state of both versions before any traffic.
 
-    require: full is backward and forward. on_unknown: what cannot be decided blocks, is told (warn), or passes.
-    past_no_return: what `worse` does once the candidate has written what stable cannot read. threads: how many of the
-    newest conversations the census looks into. every: how often, during the release.
+    Attributes:
+        require: full is backward and forward.
+        on_unknown: what cannot be decided blocks, is told (warn), or passes.
+        past_no_return: what `worse` does once the candidate has written what stable cannot read.
+        threads: how many of the newest conversations the census looks into. every: how often, during the release.
     """
 
     require: Literal["none", "backward", "forward", "full"] = Field(

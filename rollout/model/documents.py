@@ -41,7 +41,9 @@ class PolicyDocument:
 class Documents:
     """What was read, and everything that is wrong with it.
 
-    others: documents of other kinds, as they are. nodes: by a document's `where`, its text as YAML parsed it.
+    Attributes:
+        others: documents of other kinds, as they are.
+        nodes: by a document's `where`, its text as YAML parsed it.
     """
 
     rollouts: list[RolloutDocument] = field(default_factory=list)
@@ -175,7 +177,8 @@ def _read_document(raw: Any, where: str, documents: Documents) -> None:
 def rollout_spec(raw: Any, *, lenient: bool = False) -> tuple[RolloutSpec | None, list[Fault]]:
     """Read a raw Rollout spec; faults carry paths from ``spec``. Takes `raw` apart: hand in a copy.
 
-    lenient: whether unknown fields are passed over, as a controller does that is older than its CRD.
+    Args:
+        lenient: whether unknown fields are passed over, as a controller does that is older than its CRD.
     """
     faults = [fault.within("spec.") for fault in _apply(ROLLOUT_RULES, raw)]
     inline = mapping(mapping(raw).get("policy"))
@@ -186,7 +189,11 @@ def rollout_spec(raw: Any, *, lenient: bool = False) -> tuple[RolloutSpec | None
 
 
 def policy_spec(raw: Any, *, lenient: bool = False) -> tuple[PolicySpec | None, list[Fault]]:
-    """Read a raw policy; faults carry paths within the spec. Takes `raw` apart: hand in a copy. lenient: as above."""
+    """Read a raw policy; faults carry paths within the spec. Takes `raw` apart: hand in a copy.
+
+    Args:
+        lenient: as above.
+    """
     faults = _apply(POLICY_RULES, raw)
     not_built = strip_policy(mapping(raw))
     parsed, wrong = parse(PolicySpec, prune(PolicySpec, raw) if lenient else raw, "")

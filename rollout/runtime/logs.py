@@ -16,9 +16,12 @@ _SHARED: list[structlog.typing.Processor] = [
 
 
 def configure(*, verbose: bool, decisions: bool = False, stream: TextIO | None = None) -> None:
-    """Log warnings; with `decisions` those too; with `verbose` every sample. stream: stderr, unless given.
+    """Log warnings; with `decisions` those too; with `verbose` every sample.
 
     What libraries log is kept to warnings: in their details they may quote a secret.
+
+    Args:
+        stream: stderr, unless given.
     """
     out = stream or sys.stderr
     level = logging.DEBUG if verbose else logging.INFO if decisions else logging.WARNING

@@ -22,7 +22,12 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Observation:
-    """One gathering of facts, through the ports. failures: what could not be asked; warned: of what already."""
+    """One gathering of facts, through the ports.
+
+    Attributes:
+        failures: what could not be asked.
+        warned: of what already.
+    """
 
     records: Records
     routers: tuple[Router, ...]

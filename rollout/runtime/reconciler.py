@@ -26,7 +26,11 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReconcileResult:
-    """How a turn ended. failures: what could not be asked or done; the next turn tries again."""
+    """How a turn ended.
+
+    Attributes:
+        failures: what could not be asked or done; the next turn tries again.
+    """
 
     plan: Plan
     failures: tuple[Unavailable, ...] = ()
@@ -36,8 +40,10 @@ class ReconcileResult:
 class Reconciler:
     """Carries out one rollout through its ports.
 
-    policy_of: returns the policy that is declared for it now. resource: what is known of the Rollout itself. warned:
-    what was warned of already.
+    Attributes:
+        policy_of: returns the policy that is declared for it now.
+        resource: what is known of the Rollout itself.
+        warned: what was warned of already.
     """
 
     policy_of: Callable[[Rollout], PolicySpec]

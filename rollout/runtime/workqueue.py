@@ -21,8 +21,10 @@ from rollout.backoff import Backoff
 class WorkQueue:
     """Bounded by the number of keys, since no key is in it twice.
 
-    share_max: how many keys of one namespace may be in hands at one time, urgent ones aside. backoff: how long a key
-    waits that failed. clock: monotonic seconds.
+    Args:
+        share_max: how many keys of one namespace may be in hands at one time, urgent ones aside.
+        backoff: how long a key waits that failed.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -63,7 +65,8 @@ class WorkQueue:
     def add_rate_limited(self, key: str, *, least_s: float | None = None, urgent: bool = False) -> float:
         """Let a key that failed be worked on again, later and later; return in how many seconds.
 
-        least_s: how soon after the first failure.
+        Args:
+            least_s: how soon after the first failure.
         """
         with self._changed:
             self._failures[key] += 1

@@ -47,8 +47,11 @@ _LOG_MAX = 60.0
 class Batches:
     """The batch that is being gathered, and what the ones before were like.
 
-    pending: sums and counts since the last batch. count: batches so far. scale: running mean square of the weighted
-    difference of means, which later batches are measured by. mean, m2: of the batches' log ratios of means (Welford).
+    Attributes:
+        pending: sums and counts since the last batch.
+        count: batches so far.
+        scale: running mean square of the weighted difference of means, which later batches are measured by.
+        mean, m2: of the batches' log ratios of means (Welford).
     """
 
     pending: Increment = Increment(0.0, 0.0, 0.0, 0.0)

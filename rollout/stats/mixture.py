@@ -67,8 +67,11 @@ ODDS_PROOF = Grid(bets=tuple(1.0 / bet for bet in ODDS_HARM.bets), prior=ODDS_HA
 class Wealth:
     """The state of one e-process: about ten floats, small enough for a resource's status.
 
-    stakes: wealth on each bet of the grid. cash: not yet bet. age_s: seconds since the first one. cut: whether the
-    last increment would have raised it further than one increment may.
+    Attributes:
+        stakes: wealth on each bet of the grid.
+        cash: not yet bet.
+        age_s: seconds since the first one.
+        cut: whether the last increment would have raised it further than one increment may.
     """
 
     stakes: tuple[float, ...]
@@ -84,8 +87,10 @@ class Wealth:
     def after(self, grid: Grid, log_es: Sequence[float], elapsed_s: float) -> Wealth:
         """Return the wealth after one increment.
 
-        grid: the one it was opened with. log_es: the look's log e-value for each bet of it.
-        elapsed_s: seconds since the increment before.
+        Args:
+            grid: the one it was opened with.
+            log_es: the look's log e-value for each bet of it.
+            elapsed_s: seconds since the increment before.
         """
         before = self.e_value
         age_s = self.age_s + max(0.0, elapsed_s)

@@ -69,8 +69,10 @@ def upper_bound(bad: float, trials: float, miss: float, phi: float) -> float:
 def _first_refuted(excess: Callable[[float], float], low: float, step: float) -> float:
     """Return where an increasing function turns positive above `low`, from its positive side; it is positive at 1.
 
-    step: about how far away that is. Regula falsi with the Illinois rule (Dowell & Jarratt 1971): a preview bounds its
-    reference at each turn, and bisection took 60 evaluations for it where this takes 14 at most (1,500 random counts).
+    Args:
+        step: about how far away that is. Regula falsi with the Illinois rule (Dowell & Jarratt 1971): a preview bounds
+            its reference at each turn, and bisection took 60 evaluations for it where this takes 14 at most (1,500
+            random counts).
     """
     high = min(1.0, low + step)
     below, above = excess(low), excess(high)

@@ -20,8 +20,11 @@ from rollout.stats.twosample import Increment, RateMargin, log_e
 def promotion_requests(rate: float, margin: RateMargin, share: float, miss: float, phi: float = 1.0) -> float:
     """Return the candidate requests needed to prove non-inferiority; infinite where the margin leaves no room.
 
-    rate: the expected failure rate of both versions. share: the candidate's share of the traffic, between 0 and 1.
-    miss: the false-promotion rate. phi: the expected dispersion.
+    Args:
+        rate: the expected failure rate of both versions.
+        share: the candidate's share of the traffic, between 0 and 1.
+        miss: the false-promotion rate.
+        phi: the expected dispersion.
     """
     if not 0.0 < share < 1.0:
         return inf

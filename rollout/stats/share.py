@@ -57,7 +57,9 @@ class SampleRatio:
 class Reached:
     """Evidence, since the last change of weight, that the wanted share has arrived.
 
-    above: log evidence against "at most half". below: log evidence against "at least double".
+    Attributes:
+        above: log evidence against "at most half".
+        below: log evidence against "at least double".
     """
 
     above: float = 0.0

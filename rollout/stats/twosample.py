@@ -72,8 +72,9 @@ class RateMargin:
 def log_e(increment: Increment, bet: float, margin: RateMargin, phi: float) -> float:
     """Return the natural logarithm of one look's e-value for one bet.
 
-    bet: the rate ratio bet on, above 1 for harm, below 1 for non-inferiority.
-    phi: dispersion, at least 1, fixed before the increment. Too large costs only speed.
+    Args:
+        bet: the rate ratio bet on, above 1 for harm, below 1 for non-inferiority.
+        phi: dispersion, at least 1, fixed before the increment. Too large costs only speed.
     """
     if not increment.is_comparison:
         return 0.0

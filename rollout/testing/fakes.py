@@ -120,8 +120,10 @@ class FakeRecords:
 class FakeWorkloads:
     """Versions that answer, unless they are down.
 
-    listed: the versions that have a backend, where it is not the spec that lists them. sleeping: those at 0 replicas,
-    until they are scaled up. made_of: what each is made of, by part.
+    Attributes:
+        listed: the versions that have a backend, where it is not the spec that lists them.
+        sleeping: those at 0 replicas, until they are scaled up.
+        made_of: what each is made of, by part.
     """
 
     spec: Callable[[], RolloutSpec]
@@ -157,7 +159,8 @@ class FakeWorkloads:
 class FakeGatekeeper:
     """Release windows that are open or not (closed says until when), and checks with the verdicts that it is given.
 
-    asked: by the id of a run, how often it was seen.
+    Attributes:
+        asked: by the id of a run, how often it was seen.
     """
 
     closed: str = ""

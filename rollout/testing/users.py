@@ -19,8 +19,12 @@ USUAL_RATE = 0.01
 class Behaviour:
     """How one version behaves: the chance of a bad outcome, by KPI.
 
-    errors, tasks: of the KPIs of the example policy. rates: of others, by name. cost: what a request costs on average.
-    answers: how many of those who are asked respond. late_s: after how long failed tasks are known.
+    Attributes:
+        errors, tasks: of the KPIs of the example policy.
+        rates: of others, by name.
+        cost: what a request costs on average.
+        answers: how many of those who are asked respond.
+        late_s: after how long failed tasks are known.
     """
 
     errors: float = 0.01
@@ -53,8 +57,11 @@ def binomial(chance: random.Random, trials: int, rate: float) -> int:
 class FakeMetrics:
     """Counters that grow while the clock runs: the metrics source of a small world.
 
-    names: the KPIs with bad outcomes. failing: KPIs that cannot be read. responses: KPIs that people respond to of
-    their own accord. per_response: by version, how many respond, and how many of those complain.
+    Attributes:
+        names: the KPIs with bad outcomes.
+        failing: KPIs that cannot be read.
+        responses: KPIs that people respond to of their own accord.
+        per_response: by version, how many respond, and how many of those complain.
     """
 
     random: random.Random

@@ -90,8 +90,10 @@ def example_spec(version: str | None, policy: PolicySpec, **changes: object) -> 
 class World:
     """One release from v1 to `version` at `rate` requests a second, carried out by the real engine.
 
-    behaviour: how each version behaves, by version. plans: every plan so far. What else there is can be reached, and
-    broken: `clock`, `router`, `metrics`, `workloads`, `gatekeeper`, `states` and `records`.
+    Args:
+        behaviour: how each version behaves, by version.
+        plans: every plan so far. What else there is can be reached, and broken: `clock`, `router`, `metrics`,
+            `workloads`, `gatekeeper`, `states` and `records`.
     """
 
     def __init__(

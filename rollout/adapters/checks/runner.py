@@ -23,8 +23,10 @@ Addresses = Callable[[str], Sequence[str]]
 class CheckRunner:
     """Carries out the checks of one rollout. Close it after use.
 
-    directory: where commands run. addresses: where versions answer. preview: where a candidate answers that is
-    previewed; empty where that is its own address.
+    Args:
+        directory: where commands run.
+        addresses: where versions answer.
+        preview: where a candidate answers that is previewed; empty where that is its own address.
     """
 
     def __init__(

@@ -103,7 +103,12 @@ class HttpApi:
     def __init__(
         self, configuration: Any, *, agent: str, read_timeout_s: float = READ_TIMEOUT_S, strict: bool = False
     ) -> None:
-        """agent: our name as the manager of fields. strict: whether unknown fields are refused instead of dropped."""
+        """Make a client; nothing is sent yet.
+
+        Args:
+            agent: our name as the manager of fields.
+            strict: whether unknown fields are refused instead of dropped.
+        """
         import urllib3  # noqa: PLC0415
         from kubernetes.client import ApiClient  # noqa: PLC0415
 

@@ -23,7 +23,11 @@ LEASE_S = 15.0
 
 
 class Claims:
-    """Tells whether a Rollout is another controller's. own: the lease we lead by, as `namespace/name`; empty: none."""
+    """Tells whether a Rollout is another controller's.
+
+    Args:
+        own: the lease we lead by, as `namespace/name`; empty: none.
+    """
 
     def __init__(self, api: Api, own: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._api, self.own, self._clock = api, own, clock
@@ -33,8 +37,11 @@ class Claims:
     def held_by_another(self, claim: str, version: str = "") -> str:
         """Say who holds the lease that a Rollout is claimed by, if that is another one that is held; else empty.
 
-        version: the Rollout's. A lease that may not be read counts as held for as long as somebody writes the Rollout.
         Raises ClusterUnavailable where that cannot be found out now.
+
+        Args:
+            version: the Rollout's. A lease that may not be read counts as held for as long as somebody writes the
+                Rollout.
         """
         namespace, _, name = claim.partition("/")
         if not self.own or not name or claim == self.own:

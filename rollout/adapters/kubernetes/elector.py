@@ -24,7 +24,12 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimings:
-    """client-go's numbers. lease_s: others wait so long. renew_s: the leader gives up after so long without renewal."""
+    """client-go's numbers.
+
+    Attributes:
+        lease_s: others wait so long.
+        renew_s: the leader gives up after so long without renewal.
+    """
 
     lease_s: float = 15.0
     renew_s: float = 10.0
@@ -43,7 +48,11 @@ class Elector:
         terms: LeaseTimings = LeaseTimings(),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """api: whose calls end within `terms.retry_s`."""
+        """Stand for election by one lease.
+
+        Args:
+            api: whose calls end within `terms.retry_s`.
+        """
         self.identity = identity
         self._api, self._namespace, self._name, self._terms, self._now = api, namespace, name, terms, now
         self._seen: tuple[Any, ...] = ()
@@ -60,8 +69,9 @@ class Elector:
     def run(self, stopped: threading.Event, lead: Callable[[], None], drain: Callable[[], None]) -> bool:
         """Wait for the lease, call `lead` once, renew until stopped. Returns whether it ended because it was stopped.
 
-        drain: lets what is under way end, and returns then; the lease is renewed until it has. False: the lease is
-        lost; end the process, for what it was doing may have been taken over.
+        Args:
+            drain: lets what is under way end, and returns then; the lease is renewed until it has. False: the lease is
+                lost; end the process, for what it was doing may have been taken over.
         """
         while not stopped.is_set() and not self._try():
             stopped.wait(self._terms.retry_s)

@@ -26,7 +26,12 @@ OBJECTS_MAX = 5000
 
 
 class Events:
-    """Writes events. instance: who we are. now: the wall clock."""
+    """Writes events.
+
+    Args:
+        instance: who we are.
+        now: the wall clock.
+    """
 
     def __init__(
         self, api: Api, instance: str, now: Callable[[], datetime], may_write: Callable[[], bool] = lambda: True
@@ -36,7 +41,11 @@ class Events:
         self._tokens: dict[str, tuple[float, float]] = {}
 
     def tell(self, about: Object, kind: str, reason: str, action: str, note: str) -> None:
-        """Write one event. kind: Normal or Warning."""
+        """Write one event.
+
+        Args:
+            kind: Normal or Warning.
+        """
         if not self._may_write() or not self._has_token(key_of(about)):
             return
         at = self._now()

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """What is behind a version's Service. names: of pods. addresses: of endpoints. problem: why it is not known."""
+    """What is behind a version's Service.
+
+    Attributes:
+        names: of pods.
+        addresses: of endpoints.
+        problem: why it is not known.
+    """
 
     service: str
     namespace: str

@@ -32,9 +32,11 @@ GONE_KEPT = 1000
 
 
 class Reflector:
-    """Keeps `items` as the cluster has them. changed: is told every object that came, changed or went.
+    """Keeps `items` as the cluster has them.
 
-    optional: whether the daemon is ready without it: its kind may not be installed, or be forbidden.
+    Args:
+        changed: is told every object that came, changed or went.
+        optional: whether the daemon is ready without it: its kind may not be installed, or be forbidden.
     """
 
     def __init__(

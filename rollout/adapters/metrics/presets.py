@@ -9,10 +9,12 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Two selectors, and what is filled in. good: whether the first counts good outcomes.
+    """Two selectors, and what is filled in.
 
-    names: metrics and labels that may be called otherwise, with what they are usually called. place: where it can be
-    read, if not everywhere.
+    Attributes:
+        good: whether the first counts good outcomes.
+        names: metrics and labels that may be called otherwise, with what they are usually called.
+        place: where it can be read, if not everywhere.
     """
 
     counted: str

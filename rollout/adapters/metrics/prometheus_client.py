@@ -34,7 +34,12 @@ AWAY_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One series at one time. value: finite; at: the evaluation's time, in unix seconds."""
+    """One series at one time.
+
+    Attributes:
+        value: finite.
+        at: the evaluation's time, in unix seconds.
+    """
 
     labels: Mapping[str, str]
     value: float
@@ -45,7 +50,8 @@ class Sample:
 class QueryResult:
     """What a query brought. With a `problem` the samples are not to be used: it was partial, or no answer at all.
 
-    late: whether there was no answer in time.
+    Attributes:
+        late: whether there was no answer in time.
     """
 
     samples: tuple[Sample, ...] = ()
@@ -55,7 +61,12 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a Prometheus is reached. headers: with credentials, so never shown. ca, cert: files, or what is usual."""
+    """How a Prometheus is reached.
+
+    Attributes:
+        headers: with credentials, so never shown.
+        ca, cert: files, or what is usual.
+    """
 
     url: str
     timeout_s: float = 10.0
@@ -81,7 +92,13 @@ class PrometheusClient:
         self._local = threading.local()
 
     def query(self, text: str, at: float | None = None) -> QueryResult:
-        """Evaluate an instant query. at: unix seconds, else now. Never raises."""
+        """Evaluate an instant query.
+
+        Never raises.
+
+        Args:
+            at: unix seconds, else now.
+        """
         key, now = f"{text}@{at}", time.monotonic()
         if now < self._away_until:
             return self._no("has not answered lately; it is asked again in a moment")

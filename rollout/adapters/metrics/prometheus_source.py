@@ -24,8 +24,12 @@ QUERY_MAX_CHARACTERS = 6000
 class PrometheusSource:
     """Reads KPIs by PromQL.
 
-    requests: the selector that the split is measured by, with `$version` open; None: the KPIs' own. service_of: a
-    version's Service. now: unix seconds. clock: the engine's. pods_of: what is behind a version's Service.
+    Args:
+        requests: the selector that the split is measured by, with `$version` open; None: the KPIs' own.
+        service_of: a version's Service.
+        now: unix seconds.
+        clock: the engine's.
+        pods_of: what is behind a version's Service.
     """
 
     def __init__(

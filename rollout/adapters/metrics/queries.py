@@ -21,7 +21,8 @@ from rollout.model.units import duration_s, expand, template_names
 class Query:
     """One KPI as a source reads it: selectors with `$name`, `$version` and `$namespace` still open.
 
-    preset: the family of the preset that it is of, such as `gateway`; empty for selectors of people's own.
+    Attributes:
+        preset: the family of the preset that it is of, such as `gateway`; empty for selectors of people's own.
     """
 
     name: str
@@ -46,7 +47,11 @@ def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
 
 
 def unreadable(policy: PolicySpec, place: Literal["machine", "cluster", ""] = "") -> list[Fault]:
-    """Return a fault for each counter of a policy that no source could read. place: where it would be, if known."""
+    """Return a fault for each counter of a policy that no source could read.
+
+    Args:
+        place: where it would be, if known.
+    """
     queries, faults = resolve(policy.kpis)
     if not faults:
         faults += [fault for index, kpi in enumerate(policy.kpis) for fault in _misplaced(kpi, index, place)]

@@ -49,7 +49,11 @@ class _Sample:
 
 
 class Sampler:
-    """Takes samples for many rollouts. taken: is told the key of each sample that is in. Close it after use."""
+    """Takes samples for many rollouts. Close it after use.
+
+    Args:
+        taken: is told the key of each sample that is in.
+    """
 
     def __init__(self, queue: Queue, taken: Callable[[str], None], threads: int) -> None:
         self._queue, self._taken = queue, taken

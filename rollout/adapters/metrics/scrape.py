@@ -39,7 +39,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """Why a KPI cannot be read. unreachable: whether the page itself cannot, not what is looked for on it."""
+    """Why a KPI cannot be read.
+
+    Attributes:
+        unreachable: whether the page itself cannot, not what is looked for on it.
+    """
 
     message: str
     unreachable: bool = False
@@ -55,7 +59,9 @@ _Series = dict[str, float]
 class ScrapeSource:
     """Reads KPIs from metrics pages.
 
-    pages_of: the metrics pages of a version. router_page: the router's statistics, or None where it has none.
+    Args:
+        pages_of: the metrics pages of a version.
+        router_page: the router's statistics, or None where it has none.
     """
 
     def __init__(
@@ -76,7 +82,8 @@ class ScrapeSource:
     def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
         """Read all pages once and return every KPI's counters for both versions.
 
-        spend: the counter of what a version costs, if that is capped; only the candidate's is read.
+        Args:
+            spend: the counter of what a version costs, if that is capped; only the candidate's is read.
         """
         queries, faults = resolve(kpis)
         assert not faults, "documents were checked before anything started"
@@ -151,8 +158,9 @@ class ScrapeSource:
     ) -> _Series | _Problem:
         """Return the values of the series that are meant, by series; or what is wrong.
 
-        must_exist: whether no series at all, where there are others of that name, is a fault. Failures may not have
-        happened yet; trials that are labelled otherwise are counted for nobody.
+        Args:
+            must_exist: whether no series at all, where there are others of that name, is a fault. Failures may not have
+                happened yet; trials that are labelled otherwise are counted for nobody.
         """
         routers = selector.name.startswith(ROUTER_PREFIX)
         names = (ROUTER,) if routers else self._pages_of(version)

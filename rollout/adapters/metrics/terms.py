@@ -27,8 +27,11 @@ _PROCESS = ("job", "namespace", "pod", "instance")
 class Term:
     """One selector of a round.
 
-    id: by which its series are known in the answer. template: the selector with `$version` and the like still open.
-    version: whose it is. preset: the family of presets that it is of, if it is of one.
+    Attributes:
+        id: by which its series are known in the answer.
+        template: the selector with `$version` and the like still open.
+        version: whose it is.
+        preset: the family of presets that it is of, if it is of one.
     """
 
     id: str
@@ -59,7 +62,11 @@ class Terms:
 
 
 class Answered:
-    """An answer, term by term, without the series of others. owners: who knows what is behind a version's Service."""
+    """An answer, term by term, without the series of others.
+
+    Args:
+        owners: who knows what is behind a version's Service.
+    """
 
     def __init__(
         self, terms: Terms, answer: QueryResult, stale_after_s: float, owners: Callable[[str], Pods] | None
@@ -129,7 +136,11 @@ class Answered:
         return self._series.get(self._terms.by_text[text].id, {})
 
     def problem(self, text: str, must_exist: bool = False) -> str:
-        """Say why a selector's series are not to be used. must_exist: whether none at all is a fault too."""
+        """Say why a selector's series are not to be used.
+
+        Args:
+            must_exist: whether none at all is a fault too.
+        """
         if self._answer.problem:
             return self._answer.problem
         series, id_ = self.series(text), self._terms.by_text[text].id

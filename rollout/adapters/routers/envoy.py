@@ -44,7 +44,11 @@ class EnvoyProcess(Protocol):
 
 
 class EnvoyRouter:
-    """Splits conversations between two versions. endpoints: the addresses of every version."""
+    """Splits conversations between two versions.
+
+    Args:
+        endpoints: the addresses of every version.
+    """
 
     def __init__(
         self, rollout: str, header: str, endpoints: Mapping[str, tuple[str, ...]], process: EnvoyProcess

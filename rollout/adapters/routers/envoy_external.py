@@ -14,7 +14,11 @@ ADMIN_TIMEOUT_S = 2.0
 
 
 class ExternalEnvoy:
-    """The same to the router as one that we start, but never started or stopped. admin: host and port."""
+    """The same to the router as one that we start, but never started or stopped.
+
+    Args:
+        admin: host and port.
+    """
 
     has_preview_listener = False
 

@@ -82,8 +82,11 @@ _PARENT_KEYS = ("group", "kind", "namespace", "name", "sectionName", "port")
 class Acceptance:
     """What whoever carries a route out says of it.
 
-    programmed: whether nothing speaks against it being in force: what is not reported cannot be told, and then the
-    requests must show it. accepted: whether it is carried out at all. message: what speaks against it, or is in doubt.
+    Attributes:
+        programmed: whether nothing speaks against it being in force: what is not reported cannot be told, and then the
+            requests must show it.
+        accepted: whether it is carried out at all.
+        message: what speaks against it, or is in doubt.
     """
 
     programmed: bool = True

@@ -89,10 +89,12 @@ def route_name(route_kind: RouteKind, route: ClusterRoute) -> str:
 class KubernetesRouter:
     """One rule of one route.
 
-    versions: those that the rollout is about, stable first. chosen: which rule it is, once that was decided.
-    alone: whether backends of other versions are others, as while a rollout is under way. returning: whether all
-    traffic goes back to stable. denials: by route, the API
-    server's words where it denied the last write; shared between turns.
+    Attributes:
+        versions: those that the rollout is about, stable first.
+        chosen: which rule it is, once that was decided.
+        alone: whether backends of other versions are others, as while a rollout is under way.
+        returning: whether all traffic goes back to stable.
+        denials: by route, the API server's words where it denied the last write; shared between turns.
     """
 
     api: Api

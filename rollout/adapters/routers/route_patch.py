@@ -19,9 +19,12 @@ from rollout.model.units import FULL_BP
 def weight_patch(
     route: Object, rule: Rule, dialect: RouteDialect, naming: Naming, wanted: SetWeight, *, name: str, manages: bool
 ) -> list[Object]:
-    """Return the patch that brings a rule to a weight; empty where it is there. name: the route's.
+    """Return the patch that brings a rule to a weight; empty where it is there.
 
     Raises RuleRefused where a backend that is to get traffic is not in the rule.
+
+    Args:
+        name: the route's.
     """
     base = wanted.base_of(name) or rule.base or dialect.usual_base
     candidate_weight = base * wanted.candidate_bp // FULL_BP
@@ -60,8 +63,9 @@ def removal_patch(
 ) -> list[Object]:
     """Return the patch that takes the backends of versions out that get no traffic; empty where there is none.
 
-    unweighted: versions whose backend named no weight: it is taken out of the one that is left alone. Beside another
-    one it must stay, for a rule whose weights add up to 0 is refused.
+    Args:
+        unweighted: versions whose backend named no weight: it is taken out of the one that is left alone. Beside
+            another one it must stay, for a rule whose weights add up to 0 is refused.
     """
     over = sorted(
         (rule.ours[version].index for version in versions if version in rule.ours and not rule.ours[version].weight),

@@ -25,10 +25,15 @@ CAUSES_MAX = 4
 class RouteDialect:
     """What a kind of route calls things.
 
-    rules, backends, matches: the keys of the lists. target: from a backend to what says which Service it is.
-    usual_base: what weights are written on. default_weight: of a backend that names none. alone_gets_all: whether a
-    backend that is the only one gets everything, also at weight 0. why_not: why a backend is none of ours. cautions:
-    what a rule does besides splitting that matters to an agent. unsplit: why a route has no rule that can be split.
+    Attributes:
+        rules, backends, matches: the keys of the lists.
+        target: from a backend to what says which Service it is.
+        usual_base: what weights are written on.
+        default_weight: of a backend that names none.
+        alone_gets_all: whether a backend that is the only one gets everything, also at weight 0.
+        why_not: why a backend is none of ours.
+        cautions: what a rule does besides splitting that matters to an agent.
+        unsplit: why a route has no rule that can be split.
     """
 
     rules: str
@@ -51,7 +56,8 @@ class RouteDialect:
 class Backend:
     """One of our backends in a rule: where it stands, its weight, and whether it names one.
 
-    again: where else the same Service stands in the rule.
+    Attributes:
+        again: where else the same Service stands in the rule.
     """
 
     index: int
@@ -61,7 +67,11 @@ class Backend:
 
 
 class RuleRefused(Exception):  # noqa: N818  a name that reads well where it is raised
-    """The route is not one whose weights we would change. reason: for programs."""
+    """The route is not one whose weights we would change.
+
+    Args:
+        reason: for programs.
+    """
 
     def __init__(self, message: str, reason: Reason = Reason.ROUTE_REFUSED) -> None:
         super().__init__(message)
@@ -70,7 +80,12 @@ class RuleRefused(Exception):  # noqa: N818  a name that reads well where it is 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The rule that is meant. ours: its backends by version. others: what all the other backends get together."""
+    """The rule that is meant.
+
+    Attributes:
+        ours: its backends by version.
+        others: what all the other backends get together.
+    """
 
     index: int
     raw: Object
@@ -137,7 +152,13 @@ def backends_in(raw: Object, dialect: RouteDialect) -> list[Object]:
 
 
 def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *, twice: bool = False) -> Rule:
-    """Read a rule. twice: whether a Service may be listed twice. Raises RuleRefused."""
+    """Read a rule.
+
+    Raises RuleRefused.
+
+    Args:
+        twice: whether a Service may be listed twice.
+    """
     ours: dict[str, Backend] = {}
     others = 0
     listed = raw.get(dialect.backends)
@@ -166,7 +187,11 @@ def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *,
 
 
 def others_in(rule: Rule, dialect: RouteDialect, ours: Collection[int]) -> str:
-    """Return the names of the backends that get traffic and are none of ours. ours: the places of those that are."""
+    """Return the names of the backends that get traffic and are none of ours.
+
+    Args:
+        ours: the places of those that are.
+    """
     names = [
         str(dialect.target(entry).get(dialect.name_key))
         for index, entry in enumerate(rule.raw.get(dialect.backends) or ())
@@ -177,14 +202,23 @@ def others_in(rule: Rule, dialect: RouteDialect, ours: Collection[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A version that has no backend in a rule. message: why, and what to do. addable: whether adding one mends it."""
+    """A version that has no backend in a rule.
+
+    Attributes:
+        message: why, and what to do.
+        addable: whether adding one mends it.
+    """
 
     message: str
     addable: bool = False
 
 
 def missing(rule: Rule, dialect: RouteDialect, naming: Naming, versions: tuple[str, ...]) -> Missing | None:
-    """Return the first version that has no backend in the rule, if one lacks it. versions: stable first."""
+    """Return the first version that has no backend in the rule, if one lacks it.
+
+    Args:
+        versions: stable first.
+    """
     for version in versions:
         if version in rule.ours:
             continue

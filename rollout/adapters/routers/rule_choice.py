@@ -33,8 +33,12 @@ def find_rule(
 ) -> Rule:
     """Return the rule that is meant. Raises RuleRefused where that cannot be told, or the rule is not ours to change.
 
-    named: by the spec. chosen: which one it was; then no other one is. versions: that the rule should have. returning:
-    whether all traffic goes back to stable, which a Service that is listed twice does not stand in the way of.
+    Args:
+        named: by the spec.
+        chosen: which one it was; then no other one is.
+        versions: that the rule should have.
+        returning: whether all traffic goes back to stable, which a Service that is listed twice does not stand in the
+            way of.
     """
     rules, wanted = rules_in(route, dialect), tuple(versions)
     if named is not None:

@@ -23,7 +23,12 @@ Addresses = Callable[[str], Sequence[str]]
 
 
 class ContractReader:
-    """Reads the contract of a version. addresses: where it answers; api: where there is a cluster."""
+    """Reads the contract of a version.
+
+    Args:
+        addresses: where it answers.
+        api: where there is a cluster.
+    """
 
     def __init__(self, services: Services, addresses: Addresses, api: Api | None = None) -> None:
         self._services, self.addresses, self._api = services, addresses, api

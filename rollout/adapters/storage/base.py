@@ -17,8 +17,10 @@ from rollout.model.status.status import Status
 class Row:
     """One rollout as listed: what it is and who carries it out, if anybody does.
 
-    uid: which one it is; another of the same name has another. seen: whether its controller has seen what is declared
-    now. problem: why it cannot be carried out as it is declared.
+    Attributes:
+        uid: which one it is; another of the same name has another.
+        seen: whether its controller has seen what is declared now.
+        problem: why it cannot be carried out as it is declared.
     """
 
     rollout: Rollout

@@ -45,7 +45,11 @@ class KubernetesStore:
             return None
 
     def decisions(self, name: str, *, samples: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
-        """Return what the journal has, or the status's last ones. samples: they are in the controller's log only."""
+        """Return what the journal has, or the status's last ones.
+
+        Args:
+            samples: they are in the controller's log only.
+        """
         del samples
         kept, _ = history_configmap.read(self._api, self._one_namespace(), name)
         row = self.get(name)

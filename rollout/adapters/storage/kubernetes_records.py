@@ -66,8 +66,11 @@ class KubernetesRecords:
         note: Callable[[Object], None],
         controller: str = "",
     ) -> None:
-        """spec: to go by; None where there is none, and nothing but the conditions can be told. note: hears every
-        write.
+        """Open the records of one Rollout.
+
+        Args:
+            spec: to go by; None where there is none, and nothing but the conditions can be told.
+            note: hears every write.
         """
         self._api, self._obj, self._events = api, obj, events
         self._now, self._may_write, self._note = now, may_write, note

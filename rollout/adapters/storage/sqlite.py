@@ -69,7 +69,8 @@ class SqliteStore:
     def decisions(self, name: str, *, samples: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
         """Return the newest decisions of a rollout, oldest first; with or without those of mere samples.
 
-        of: only those of one release that is over.
+        Args:
+            of: only those of one release that is over.
         """
         where = "" if samples else " AND kind NOT IN ('sample', 'look')"
         span = (of.started_at.isoformat(), of.ended_at.isoformat()) if of else ("", "~")
@@ -153,7 +154,9 @@ class SqliteStore:
     def hold(self, metadata: Metadata, change: Callable[[Rollout | None], Rollout]) -> SqliteRecords:
         """Take a rollout's lease and write what `change` makes of it. Raises Busy while another controller has it.
 
-        metadata: which rollout. change: gets what is recorded (None at first) and returns what is to be.
+        Args:
+            metadata: which rollout.
+            change: gets what is recorded (None at first) and returns what is to be.
         """
         lock = self._lock(metadata.name)
         try:

@@ -34,7 +34,11 @@ NO_PORTS: Mapping[str, tuple[int, ...]] = {}
 
 
 class ServiceWorkloads:
-    """Services and Deployments of one rollout. route_kinds: the kinds of routes that refer to them."""
+    """Services and Deployments of one rollout.
+
+    Args:
+        route_kinds: the kinds of routes that refer to them.
+    """
 
     def __init__(
         self, api: Api, naming: Naming, route_kinds: tuple[str, ...], may_write: Callable[[], bool] = lambda: True
@@ -57,7 +61,11 @@ class ServiceWorkloads:
         return tuple(version for version in versions if self._get(SERVICE, self._naming.service(version)) is not None)
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]] = NO_PORTS) -> Mapping[str, str]:
-        """Return, by version, an empty text or what is wrong, and what to do. ports: by version, of the routes."""
+        """Return, by version, an empty text or what is wrong, and what to do.
+
+        Args:
+            ports: by version, of the routes.
+        """
         return {
             version: self._not_granted((version,)) or self._problem(version, ports.get(version, ()))
             for version in versions

@@ -72,7 +72,11 @@ def carry_out(
     output: Output,
     footer: Callable[[], str] = lambda: "",
 ) -> int:
-    """Check, hold, run, report; return the exit code. footer: one more line for the live picture."""
+    """Check, hold, run, report; return the exit code.
+
+    Args:
+        footer: one more line for the live picture.
+    """
     from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.render.live import watcher
     from rollout.cli.render.result import exit_code, finish

@@ -60,8 +60,9 @@ class Follower:
     ) -> Status | None:
         """Show every change until `done`; None if Ctrl-C stopped it first.
 
-        attended: whether to give up, with RecordsUnavailable, once nobody carries the rollout out. timeout_s: after so
-        long `TimedOut` is raised; until then records that cannot be read are tried again.
+        Args:
+            attended: whether to give up, with RecordsUnavailable, once nobody carries the rollout out.
+            timeout_s: after so long `TimedOut` is raised; until then records that cannot be read are tried again.
         """
         from rollout.engine.planned import Plan
 

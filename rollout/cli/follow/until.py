@@ -41,7 +41,10 @@ def until_settled(version: str, on_pause: OnPause, load: Callable[[], Rollout]) 
     """Return what says that there is nothing more to follow: the version is promoted, or will not be by itself.
 
     Unlike whoever carries it out, whoever follows need not see the drain through, nor another version that is wanted
-    instead by now. load: the rollout as declared now.
+    instead by now.
+
+    Args:
+        load: the rollout as declared now.
     """
     from rollout.model.status.vocabulary import Phase, Result
 

@@ -37,8 +37,10 @@ def meaning(code: int, status: Status, superseded_by: str = "") -> str:
 def exit_code(status: Status | None, declared: str | None = None, wanted: str | None = None) -> int:
     """Return the exit code that a status stands for; None means a signal came first.
 
-    declared: the version that is declared by now. wanted: the one that was asked for. If that is stable all is well,
-    whatever happened to another; if another one is declared by now, it was superseded.
+    Args:
+        declared: the version that is declared by now.
+        wanted: the one that was asked for. If that is stable all is well, whatever happened to another; if another one
+            is declared by now, it was superseded.
     """
     if status is None:
         return 130
@@ -74,7 +76,11 @@ def as_json(rollout: Rollout) -> dict[str, Any]:
 
 
 def finish(rollout: Rollout, code: int, output: Output, wanted: str | None = None) -> int:
-    """Print the result and what the exit code means; return the code. wanted: the version that was asked for."""
+    """Print the result and what the exit code means; return the code.
+
+    Args:
+        wanted: the version that was asked for.
+    """
     status, declared = rollout.status, rollout.spec.version or ""
     superseded_by = declared if wanted not in (None, declared) else ""
     last = sentence(status)

@@ -171,8 +171,9 @@ def schema_of(
 ) -> tuple[dict[str, Any], dict[str, tuple[str, str | None]]]:
     """Return the JSON Schema of a type, and the kinds and checks of the classes in it, by path.
 
-    for_store: as stores keep it that keep Python's objects: by the names of fields, all of them there, nothing
-    computed; otherwise as JSON.
+    Args:
+        for_store: as stores keep it that keep Python's objects: by the names of fields, all of them there, nothing
+            computed; otherwise as JSON.
     """
     named = named_tuples(type_)
     type_ = modern(type_)

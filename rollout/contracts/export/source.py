@@ -27,9 +27,13 @@ _FLOW = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, *_LISTS)
 
 @dataclass
 class SourceReading:
-    """What was read. calls: questions and tasks in order, each as it is written. graphs: those that are called.
+    """What was read.
 
     digest: of everything that was read; None where something had no source.
+
+    Attributes:
+        calls: questions and tasks in order, each as it is written.
+        graphs: those that are called.
     """
 
     calls: list[str] = field(default_factory=list)

@@ -47,8 +47,10 @@ def load_target(target: str) -> Any:
 def export(target: Any, *, agent: str = "", version: str = "", store: str = "") -> Contract:
     """Return the contract of a compiled graph, a function that makes one, a model, a type, or a JSON Schema.
 
-    store: what the agent keeps its state in (postgres, sqlite, redis), where the graph does not tell. Raises
-    InvalidInput for anything else.
+    Raises InvalidInput for anything else.
+
+    Args:
+        store: what the agent keeps its state in (postgres, sqlite, redis), where the graph does not tell.
     """
     if inspect.isfunction(target) and not inspect.signature(target).parameters:
         target = target()

@@ -18,7 +18,11 @@ REASONS_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a conversation cannot go on, as a short name. certain: whether it surely cannot; else nothing can be said."""
+    """Why a conversation cannot go on, as a short name.
+
+    Attributes:
+        certain: whether it surely cannot; else nothing can be said.
+    """
 
     name: str
     certain: bool = True
@@ -26,8 +30,12 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class Readability:
-    """threads: conversations that a version cannot read or would end. reasons: why, with how many. undecided: of how
-    many conversations something could not be told.
+    """How many stored conversations a version reads.
+
+    Attributes:
+        threads: conversations that a version cannot read or would end.
+        reasons: why, with how many.
+        undecided: of how many conversations something could not be told.
     """
 
     threads: frozenset[str] = frozenset()

@@ -58,7 +58,13 @@ class _Named:
 
 
 def decode(kind: str, blob: bytes | None) -> Decoded:
-    """Return what a stored value says. kind: as stored beside it. Raises Undecodable."""
+    """Return what a stored value says.
+
+    Raises Undecodable.
+
+    Args:
+        kind: as stored beside it.
+    """
     return _flat(_taken_apart(kind, blob))
 
 

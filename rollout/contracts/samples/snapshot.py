@@ -23,7 +23,12 @@ ROWS_MAX = 50_000
 
 @dataclass(frozen=True)
 class Limits:
-    """newest: of so many conversations the values are looked at. time_s: for everything."""
+    """How much of a store is looked at.
+
+    Attributes:
+        newest: of so many conversations the values are looked at.
+        time_s: for everything.
+    """
 
     newest: int = 200
     time_s: float = 5.0
@@ -31,9 +36,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """thread: a hash, never the id. graph: the nodes that lead to the graph in which it is. version: who wrote it,
-    where the agent says so. waiting: the nodes it waits at; joins: half-full ones; sends: nodes to be started; to_come:
-    values that were written and are yet to be applied.
+    """One stored conversation, as far as it must be read.
+
+    Attributes:
+        thread: a hash, never the id.
+        graph: the nodes that lead to the graph in which it is.
+        version: who wrote it, where the agent says so.
+        waiting: the nodes it waits at.
+        joins: half-full ones.
+        sends: nodes to be started.
+        to_come: values that were written and are yet to be applied.
     """
 
     thread: str
@@ -53,7 +65,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Survey:
-    """What was seen of a store. complete: whether every conversation was counted. problem: why nothing was seen."""
+    """What was seen of a store.
+
+    Attributes:
+        complete: whether every conversation was counted.
+        problem: why nothing was seen.
+    """
 
     snapshots: tuple[Snapshot, ...] = ()
     threads: int = 0
@@ -82,7 +99,9 @@ def graph_of(namespace: str) -> tuple[str, ...]:
 class Pending:
     """What tasks have written that did not end together with the others: it is applied when they go on.
 
-    channels: what was written, by channel; asks: whether somebody is asked, or something has failed.
+    Attributes:
+        channels: what was written, by channel.
+        asks: whether somebody is asked, or something has failed.
     """
 
     channels: tuple[tuple[str, Decoded], ...] = ()

@@ -25,7 +25,12 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """low, high: bounds, None where there is none; open: whether the bound itself is left out."""
+    """A range of numbers.
+
+    Attributes:
+        low, high: bounds, None where there is none.
+        open: whether the bound itself is left out.
+    """
 
     low: Fraction | None = None
     low_open: bool = False
@@ -127,7 +132,9 @@ class Array:
 class Members:
     """One schema's word on the members of an object: by name, by pattern, and all others (None: nothing is said).
 
-    owner: the schema. declares: whether it lists its members at all.
+    Attributes:
+        owner: the schema.
+        declares: whether it lists its members at all.
     """
 
     owner: SchemaNode
@@ -152,9 +159,12 @@ Kind = Value | Number | Text | Array | Object
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """One kind of value. nodes: the schemas that all hold for it. nots: those of which none holds.
+    """One kind of value.
 
-    exact: whether nothing was left out that would narrow it.
+    Attributes:
+        nodes: the schemas that all hold for it.
+        nots: those of which none holds.
+        exact: whether nothing was left out that would narrow it.
     """
 
     kind: Kind

@@ -22,9 +22,12 @@ class Undecidable(Exception):  # noqa: N818  an answer, not a failure
 
 @dataclass(slots=True)
 class Automaton:
-    """A nondeterministic automaton. steps: by state, what it may consume and where to. free: without consuming.
+    """A nondeterministic automaton.
 
-    first, last: edges that are free only at the beginning, or at the end, of the text.
+    Attributes:
+        steps: by state, what it may consume and where to.
+        free: without consuming.
+        first, last: edges that are free only at the beginning, or at the end, of the text.
     """
 
     steps: dict[int, list[tuple[Ranges, int]]] = field(default_factory=dict)

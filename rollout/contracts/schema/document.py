@@ -92,7 +92,11 @@ def identifier(schema: dict[str, Any], dialect: Dialect) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class SchemaNode:
-    """One subschema: where it stands. resource: the pointer of what its references are relative to."""
+    """One subschema: where it stands.
+
+    Attributes:
+        resource: the pointer of what its references are relative to.
+    """
 
     document: SchemaDocument
     pointer: str

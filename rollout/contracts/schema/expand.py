@@ -39,7 +39,11 @@ class Part:
 
 
 def atoms_of(nodes: Iterable[SchemaNode], spend: Callable[[int], None]) -> list[Atom]:
-    """Return atoms that allow at least what all the schemas allow together. spend: told how much work it was."""
+    """Return atoms that allow at least what all the schemas allow together.
+
+    Args:
+        spend: told how much work it was.
+    """
     nodes = frozenset(nodes)
     parts = _all([_of(node, frozenset(), spend) for node in in_order(nodes)], spend)
     atoms: list[Atom] = []

@@ -67,7 +67,8 @@ def text_of(nodes: frozenset[SchemaNode]) -> Text:
 def items_of(node: SchemaNode, *, strictly: bool = False) -> Items | None:
     """Return what a schema says of an array's items, in whichever dialect.
 
-    strictly: whether `additionalItems` counts also where no `items` says what it is beside; some readers hold it.
+    Args:
+        strictly: whether `additionalItems` counts also where no `items` says what it is beside; some readers hold it.
     """
     keywords = node.keywords
     if strictly and "additionalItems" in keywords and "items" not in keywords:

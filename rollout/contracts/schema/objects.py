@@ -52,7 +52,11 @@ class Written:
         return frozenset(pattern for member in self.kind.members for pattern in member.patterns)
 
     def what(self, name: str, assumed: Mapping[str, bool] = MappingProxyType({})) -> frozenset[SchemaNode]:
-        """Return the schemas that surely hold for the member of a name. assumed: of patterns that cannot be told."""
+        """Return the schemas that surely hold for the member of a name.
+
+        Args:
+            assumed: of patterns that cannot be told.
+        """
         nodes: set[SchemaNode] = set()
         self._relation.spend(sum(1 + len(member.patterns) for member in self.kind.members) // 2)
         for member in self.kind.members:

@@ -43,9 +43,13 @@ UNDECIDABLE = frozenset({What.REFERENCE, What.DIALECT, What.LOOP, What.UNDECIDED
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One reason. writer, reader: pointers into either schema. wrote, expects: in words.
+    """One reason.
 
-    name: the member of an object it is about, if it is about one. certain: whether a refused value surely exists.
+    Attributes:
+        writer, reader: pointers into either schema.
+        wrote, expects: in words.
+        name: the member of an object it is about, if it is about one.
+        certain: whether a refused value surely exists.
     """
 
     what: What

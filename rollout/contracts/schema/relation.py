@@ -39,7 +39,11 @@ Pair = tuple[frozenset[SchemaNode], SchemaNode]
 
 @dataclass(frozen=True)
 class Options:
-    """closed_writer: whether a writer emits only the names it declares, as models do, even if its schema is open."""
+    """How two schemas are compared.
+
+    Attributes:
+        closed_writer: whether a writer emits only the names it declares, as models do, even if its schema is open.
+    """
 
     closed_writer: bool = True
 
@@ -113,7 +117,11 @@ class Relation:
     def contains(
         self, writer: frozenset[SchemaNode], reader: SchemaNode, *, below: bool = False
     ) -> tuple[Problem, ...]:
-        """Return why not everything that `writer` allows is accepted. below: whether these are parts of a value."""
+        """Return why not everything that `writer` allows is accepted.
+
+        Args:
+            below: whether these are parts of a value.
+        """
         self.spend(1)
         if reader.schema is True or reader.schema == {} or any(self.same(node, reader) for node in writer):
             return ()

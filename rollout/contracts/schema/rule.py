@@ -32,7 +32,11 @@ class Comparison(Protocol):
     def contains(
         self, writer: frozenset[SchemaNode], reader: SchemaNode, *, below: bool = False
     ) -> tuple[Problem, ...]:
-        """Return why not everything that `writer` allows is accepted. below: whether these are parts of a value."""
+        """Return why not everything that `writer` allows is accepted.
+
+        Args:
+            below: whether these are parts of a value.
+        """
         ...
 
     def admits(self, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode] = frozenset()) -> tuple[Problem, ...]:

@@ -35,7 +35,11 @@ def responses_of(kpi: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TimedIncrement:
-    """What happened between two readings of one KPI. since: when the first of them was taken."""
+    """What happened between two readings of one KPI.
+
+    Attributes:
+        since: when the first of them was taken.
+    """
 
     increment: Increment
     since: datetime

@@ -48,9 +48,12 @@ def grids(margin: Margin | None) -> tuple[Grid, Grid]:
 class CountedSample:
     """What one sample saw, and what of it may count.
 
-    increments: by KPI. responses: increments of outcomes given, by KPI. mature: the KPIs whose outcomes are old
-    enough to prove anything. preview: no user is on the candidate, so only stable's outcomes count. proves_alone:
-    whether the candidate is proved against the frozen reference, because nothing was ever compared.
+    Attributes:
+        increments: by KPI.
+        responses: increments of outcomes given, by KPI.
+        mature: the KPIs whose outcomes are old enough to prove anything.
+        preview: no user is on the candidate, so only stable's outcomes count.
+        proves_alone: whether the candidate is proved against the frozen reference, because nothing was ever compared.
     """
 
     increments: Mapping[str, Increment]

@@ -34,7 +34,11 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What all KPIs say together. environment: KPIs whose bound both versions break."""
+    """What all KPIs say together.
+
+    Attributes:
+        environment: KPIs whose bound both versions break.
+    """
 
     harm_e: float
     worse: bool

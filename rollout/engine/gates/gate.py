@@ -12,7 +12,11 @@ from rollout.model.status.vocabulary import Reason
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Why a gate blocks. asks: the checks that are to be asked for, so that it may open."""
+    """Why a gate blocks.
+
+    Attributes:
+        asks: the checks that are to be asked for, so that it may open.
+    """
 
     reason: Reason
     message: str

@@ -12,7 +12,8 @@ from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 def send_back(context: PlanContext, reason: Reason, message: str, *, result: Result | None = None) -> None:
     """Roll back; or, where that would end conversations that only the candidate can read, freeze and say so.
 
-    result: how the release ends then, where it is not a plain rollback.
+    Args:
+        result: how the release ends then, where it is not a plain rollback.
     """
     cost = no_return(context)
     if cost and rollback_harms(context):

@@ -48,7 +48,10 @@ def is_restored(wanted: SetWeight, routes: Iterable[RouteFacts], *, leaving: boo
     """Whether nothing of ours is left in any route.
 
     A route that is gone has nothing in it. What another rule's fault says of the whole route holds nothing up, and who
-    carries routes out may be gone altogether. leaving: whether nobody will look again: then what is written is enough.
+    carries routes out may be gone altogether.
+
+    Args:
+        leaving: whether nobody will look again: then what is written is enough.
     """
     left = [route for route in routes if not route.gone]
     return all(route.reachable and (route.accepted or leaving) and is_as_wanted(wanted, route) for route in left)

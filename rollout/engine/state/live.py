@@ -12,8 +12,9 @@ from rollout.model.agent_state import Axis, Census, Compatibility, Compatibility
 def settle(state: Compatibility, *, watched: bool) -> CompatibilityVerdict:
     """Return the verdict with what a census of live conversations adds to it, or clears.
 
-    watched: whether live conversations are counted all along; then a risk that somebody may come to wait at a new
-    node is watched instead of barred.
+    Args:
+        watched: whether live conversations are counted all along; then a risk that somebody may come to wait at a new
+            node is watched instead of barred.
     """
     assert state.verdict is not None
     census = state.census

@@ -36,7 +36,6 @@ class Kpi(Document):
 
     Either a preset, or `total` and one of `bad`, `good` (counters of outcomes) or `sum` (a sum over all outcomes, as
     `_sum` of a histogram; judged by its mean, asymptotically).
-    among: a counter of what could have led to an outcome; both versions must yield outcomes equally often.
     """
 
     name: Name = Field(description="The name shown in messages.")

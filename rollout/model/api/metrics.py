@@ -39,7 +39,7 @@ class PrometheusAuth(Document):
 
 
 class Tls(Document):
-    """ca: the authority to trust instead of the usual ones. cert, key: what to show in turn."""
+    """How TLS is spoken with a server."""
 
     ca: FromSecret | None = Field(default=None, description="The authority to trust, in place of the usual ones.")
     cert: FromSecret | None = Field(default=None, description="The certificate to show.")
@@ -48,11 +48,7 @@ class Tls(Document):
 
 
 class Prometheus(Document):
-    """Read counters by PromQL.
-
-    requests: the counter that the traffic's split is measured by; without it, the first router preset among the KPIs,
-    else the first KPI's total. staleAfter: samples older than this are no facts any more.
-    """
+    """Read counters by PromQL."""
 
     url: ServerUrl = Field(description="The Prometheus, such as http://prometheus.monitoring:9090.")
     auth: PrometheusAuth | None = Field(default=None, description="How to authenticate.")

@@ -37,11 +37,7 @@ class Endpoint(Document):
 
 
 class Backends(Document):
-    """How a version becomes a backend: a Service by a template (`service`), or addresses (`endpoints`).
-
-    deployment: the template of the Deployment behind it; it is woken up where it sleeps at 0 replicas. port: the
-    Service's. namespace: of the Services and Deployments, where it is not the Rollout's.
-    """
+    """How a version becomes a backend: a Service by a template (`service`), or addresses (`endpoints`)."""
 
     service: ServiceTemplate | None = Field(
         default=None, description="Template of the Service's name. It must have $version in it."

@@ -17,11 +17,7 @@ RuleName = Annotated[
 
 
 class EnvoyRoute(Document):
-    """An Envoy before the agents: one that this tool starts (`listen`), or your own (`admin` and `directory`).
-
-    listen: where conversations enter. preview: where a previewed candidate is reachable, if anywhere. admin: your own
-    Envoy's admin page. directory: where it watches for clusters.json and routes.json, which this tool writes.
-    """
+    """An Envoy before the agents: one that this tool starts (`listen`), or your own (`admin` and `directory`)."""
 
     listen: Address | None = Field(
         default=None, description="Where conversations enter. This Envoy is started by the tool."
@@ -34,11 +30,7 @@ class EnvoyRoute(Document):
 
 
 class ClusterRoute(Document):
-    """One rule of a route in the Rollout's namespace; only the two versions' weights in it are ever written.
-
-    rule: its name; without one, the only rule that names both versions. manageBackends: whether the candidate may be
-    added to the rule, and the old version taken out of it once the release is over.
-    """
+    """One rule of a route in the Rollout's namespace; only the two versions' weights in it are ever written."""
 
     name: RouteName = Field(description="The route's name, in the Rollout's namespace.")
     rule: RuleName | None = Field(

@@ -37,7 +37,7 @@ class ConfigMapContract(Document):
 
 
 class ContractSource(Document):
-    """Where a version's contract is; exactly one way. inline: by version, the contract itself or a JSON Schema."""
+    """Where a version's contract is; exactly one way."""
 
     http: HttpContract | None = Field(default=None, description="The agent serves its contract.")
     config_map: ConfigMapContract | None = Field(default=None, description="The contract is in a ConfigMap.")
@@ -50,7 +50,7 @@ class ContractSource(Document):
 
 
 class SqliteFile(Document):
-    """path: the file; beside rollout.yaml, if it is relative."""
+    """A store in a file of SQLite."""
 
     path: FileTemplate = Field(description="The file; beside rollout.yaml, if it is relative.")
 

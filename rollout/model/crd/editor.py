@@ -52,11 +52,13 @@ def _cleaned(schema: Any) -> Any:
         return [_cleaned(part) for part in schema if part != {"type": "null"}]
     if not isinstance(schema, dict):
         return schema
-    cleaned = {
+    cleaned: dict[str, Any] = {
         key: {name: _cleaned(field) for name, field in value.items()} if key == "properties" else _cleaned(value)
         for key, value in schema.items()
         if key not in ("title", INT_OR_STRING, "local") and not (key == "default" and value is None)
     }
+    if isinstance(cleaned.get("description"), str):  # the paragraphs below the first are for readers of the code
+        cleaned["description"] = cleaned["description"].partition("\n\n")[0].replace("\n", " ")
     if "default" in cleaned:
         cleaned["default"] = as_written(cleaned["default"], cleaned)
     if len(cleaned.get("anyOf", ())) == 1:

@@ -53,7 +53,8 @@ def unpacked(status: dict[str, Any]) -> dict[str, Any]:
 class ClusterStatus(Status):
     """Status as it stands in a cluster: what the controller goes by, and a view of it for people and programs.
 
-    controller: the lease of the controller that carries it out, as `namespace/name`.
+    Attributes:
+        controller: the lease of the controller that carries it out, as `namespace/name`.
     """
 
     observed_generation: int = Field(default=0, description="The generation of the spec that this status is about.")

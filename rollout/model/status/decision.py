@@ -29,7 +29,11 @@ class KpiFigures(Record):
 
 
 class Decision(Record):
-    """One decision with the numbers that made it. verb, refused: of a command that was answered."""
+    """One decision with the numbers that made it.
+
+    Attributes:
+        verb, refused: of a command that was answered.
+    """
 
     at: datetime
     phase: Phase

@@ -25,12 +25,19 @@ class KpiVerdict(StrEnum):
 class KpiEvidence(Record):
     """One KPI's evidence over the whole rollout.
 
-    harm, proof: against and for the candidate, compared with stable. bound, stable_bound: against `atMost`, for the
-    candidate and for stable. carried: failures that came in before their trials (counted at the next sample).
-    idle_s: seconds since both versions last had outcomes. seen: whether they had any at this weight.
-    frozen_bound: stable's upper bound, once it is fixed. difference: of the rates, for people. batches: for a mean of
-    sums. responses: for outcomes that people give of their own accord. per_asked, frozen_asked: the same failures over
-    all that could have been answered, against harm, and stable's bound on that; asked_bad_s: stable's failures in it.
+    Attributes:
+        harm, proof: against and for the candidate, compared with stable.
+        bound, stable_bound: against `atMost`, for the candidate and for stable. carried: failures that came in before
+            their trials (counted at the next sample).
+        idle_s: seconds since both versions last had outcomes.
+        seen: whether they had any at this weight.
+        frozen_bound: stable's upper bound, once it is fixed.
+        difference: of the rates, for people.
+        batches: for a mean of sums.
+        responses: for outcomes that people give of their own accord.
+        per_asked, frozen_asked: the same failures over all that could have been answered, against harm, and stable's
+            bound on that.
+        asked_bad_s: stable's failures in it.
     """
 
     harm: Wealth
@@ -91,9 +98,13 @@ class KpiChanges(TypedDict, total=False):
 class Ledger(Record):
     """The last value of every counter series, so that a restart neither loses nor counts anything twice.
 
-    values: by KPI, then by series. births: when each page's process started (unix seconds), where it says so.
-    pages: those that were ever read. read_at: when each KPI was last read. doubts: processes that may
-    have begun anew, as the last reading of a source that may lag has it. mark: which samples were read last.
+    Attributes:
+        values: by KPI, then by series.
+        births: when each page's process started (unix seconds), where it says so.
+        pages: those that were ever read.
+        read_at: when each KPI was last read.
+        doubts: processes that may have begun anew, as the last reading of a source that may lag has it.
+        mark: which samples were read last.
     """
 
     values: dict[str, dict[str, float]] = Field(default_factory=dict)

@@ -9,7 +9,12 @@ from rollout.model.status.vocabulary import Reason, Result
 
 
 class FinishedRelease(Record):
-    """A rollout from its start to its end. previous: the version that was stable before it. undoing: the way back."""
+    """A rollout from its start to its end.
+
+    Attributes:
+        previous: the version that was stable before it.
+        undoing: the way back.
+    """
 
     candidate: str
     previous: str

@@ -22,7 +22,11 @@ class Pinned(Record):
 
 
 class CheckRun(Record):
-    """One check, asked for at one point of a release. where: what to poll for its verdict, once it is known."""
+    """One check, asked for at one point of a release.
+
+    Attributes:
+        where: what to poll for its verdict, once it is known.
+    """
 
     id: str
     name: str
@@ -37,10 +41,14 @@ class CheckRun(Record):
 class Release(Record):
     """The release under way, or the last one. Weights in basis points, times absolute and in UTC.
 
-    wiring: in a cluster, the backends, routes and metrics it began with, as text: later edits count for the next
-    release. gap_s: how long, at this weight, no sample was taken that should have been. warnings: what the preflight
-    found that users should know. stable_passed_by: who said that a stable version that is down may be passed.
-    identities: what both versions were made of when the preflight began. woken: the version that was scaled up.
+    Attributes:
+        wiring: in a cluster, the backends, routes and metrics it began with, as text: later edits count for the next
+            release.
+        gap_s: how long, at this weight, no sample was taken that should have been.
+        warnings: what the preflight found that users should know.
+        stable_passed_by: who said that a stable version that is down may be passed.
+        identities: what both versions were made of when the preflight began.
+        woken: the version that was scaled up.
     """
 
     candidate_version: str = Field(description="The version that is released, or was last.")

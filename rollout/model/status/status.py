@@ -33,10 +33,14 @@ class Status(Record):
 
     Written down, the fields of the release stand beside those of the status: ``.status.candidateVersion``.
 
-    bases: by route, where weights were found in somebody else's. rules: by route, which rule was chosen. added: by
-    route, the versions whose backend this controller has added. failed: versions that were rolled back, or turned
-    down while they were known to be worse, with how often they had been retried by then. contracts: of the versions in
-    use, by version, as they were when the preflight passed; a text that is too large is kept by its digest.
+    Attributes:
+        bases: by route, where weights were found in somebody else's.
+        rules: by route, which rule was chosen.
+        added: by route, the versions whose backend this controller has added.
+        failed: versions that were rolled back, or turned down while they were known to be worse, with how often they
+            had been retried by then.
+        contracts: of the versions in use, by version, as they were when the preflight passed; a text that is too large
+            is kept by its digest.
     """
 
     phase: Phase = Field(default=Phase.STABLE, description="Where the rollout is.")

@@ -17,9 +17,12 @@ Effective = Literal["confirmed", "unconfirmed", "refuted"]
 class Traffic(Record):
     """The candidate's share of new conversations: wanted, in force, and seen.
 
-    drifts counts the foreign edits that were put back since the weight was last changed. off_since: since when the
-    route is not as wanted, or the requests refute it. preview_header: by which header the candidate can be reached
-    before any user is on it; None where there is no preview.
+    drifts counts the foreign edits that were put back since the weight was last changed.
+
+    Attributes:
+        off_since: since when the route is not as wanted, or the requests refute it.
+        preview_header: by which header the candidate can be reached before any user is on it; None where there is no
+            preview.
     """
 
     wanted_bp: int = Field(default=0, description="The wanted weight, in basis points.")
@@ -56,7 +59,8 @@ class TrafficChanges(TypedDict, total=False):
 class Base(Record):
     """What the two weights of a route add up to: as found before the rollout, and as used in it.
 
-    absent: the versions whose backend named no weight.
+    Attributes:
+        absent: the versions whose backend named no weight.
     """
 
     original: int
@@ -67,8 +71,10 @@ class Base(Record):
 class RuleIdentity(Record):
     """Which rule of a route was chosen.
 
-    matches: a digest of what the rule matches; name: the rule's, if it has one. siblings: digests of the rules that
-    stood beside it then: none of them is ever taken for it.
+    Attributes:
+        matches: a digest of what the rule matches.
+        name: the rule's, if it has one.
+        siblings: digests of the rules that stood beside it then: none of them is ever taken for it.
     """
 
     name: str = ""
@@ -77,7 +83,11 @@ class RuleIdentity(Record):
 
 
 class RouteBlock(Record):
-    """Why traffic cannot be moved where it must go. since: when that began."""
+    """Why traffic cannot be moved where it must go.
+
+    Attributes:
+        since: when that began.
+    """
 
     reason: Reason = Field(description="Why, as one word for programs.")
     message: str = Field(description="Why, in which route, and in the API server's words.")
