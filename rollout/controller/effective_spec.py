@@ -13,7 +13,6 @@ from rollout.adapters.metrics.queries import unreadable_split
 from rollout.adapters.storage.rollout_resource import spec_of, wanted_of
 from rollout.controller.informers import Informers
 from rollout.controller.wiring import faults_of
-from rollout.engine.context import read_pinned
 from rollout.engine.facts import Trouble
 from rollout.errors import (
     Fault,
@@ -23,6 +22,7 @@ from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import WIRING, RolloutSpec
 from rollout.model.documents import policy_spec
 from rollout.model.parsing import prune
+from rollout.model.pinned import pinned_policy
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Reason
 
@@ -66,7 +66,7 @@ def effective_spec_and_policy(
     What is under way goes by what it began with: its wiring and its policy are pinned, whatever is edited, broken or
     deleted meanwhile. At rest, with something wrong, nothing starts; but commands are answered by the last policy.
     """
-    pinned = read_pinned(status.latest.policy.text) if status.latest.policy else None
+    pinned = pinned_policy(status)
     if status.is_active and status.latest.wiring is not None:
         if spec is None:
             return read_wiring(status.latest.wiring, _still_wanted(obj, status)), pinned

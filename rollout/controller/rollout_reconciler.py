@@ -19,8 +19,8 @@ from rollout.adapters.storage.rollout_resource import (
     conditions_in,
     generation_of,
     is_deleted,
-    mended_status,
     status_of,
+    visible_status,
     wanted_of,
 )
 from rollout.controller.effective_spec import declared_policy, effective_spec_and_policy, readable, summary_of
@@ -31,6 +31,7 @@ from rollout.engine.commands.dispatch import refused
 from rollout.engine.conditions import conditions_of
 from rollout.engine.facts import ResourceFacts, Trouble
 from rollout.engine.planned import Plan
+from rollout.engine.rollback.lost import without_evidence
 from rollout.errors import (
     Forbidden,
     InvalidInput,
@@ -43,6 +44,7 @@ from rollout.errors import (
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
+from rollout.model.status.cluster_status import packed
 from rollout.model.status.conditions import ConditionType
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Reason
@@ -124,15 +126,13 @@ class RolloutReconciler:
         if why not in self._warned.setdefault(key_of(obj), set()):
             self._warned[key_of(obj)].add(why)
             self._events.tell(obj, "Warning", Reason.INVALID_SPEC, "Reconcile", why)
-        mended = mended_status(obj)
-        if mended is None or self._shared.dry_run:
+        visible = visible_status(obj)
+        if visible is None or self._shared.dry_run or not self._shared.may_write():
             return ResourceResult(None, WAITING_S)
-        patch = {"metadata": {"resourceVersion": version_of(obj)}, "status": mended}
-        if self._shared.may_write():
-            written = self._shared.api.merge(ROLLOUT, namespace_of(obj), name_of(obj), patch, sub="status")
-            self._informers.rollouts.note(written)
-            return ResourceResult(None, 0.0)
-        return ResourceResult(None, WAITING_S)
+        patch = {"metadata": {"resourceVersion": version_of(obj)}, "status": packed(without_evidence(visible))}
+        answer = self._shared.api.merge(ROLLOUT, namespace_of(obj), name_of(obj), patch, sub="status")
+        self._informers.rollouts.note(answer)
+        return ResourceResult(None, 0.0)
 
     def _leave_to(self, obj: Object, other: str) -> ResourceResult:
         """Leave a Rollout to another controller, and say so once: two would undo each other's weights."""

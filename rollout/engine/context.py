@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Literal, Unpack
 
 from rollout.engine.analysis.evidence import dispersion, harm_evidence, interval
@@ -17,7 +15,7 @@ from rollout.engine.strategy import ReleaseStrategy, strategy_of
 from rollout.engine.transitions import BACK, TABLE, Event, follow
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.strategy import Step
-from rollout.model.parsing import prune
+from rollout.model.pinned import policy_in_force
 from rollout.model.rollout import Rollout
 from rollout.model.status.changes import PhaseChanges, ReleaseChanges, StatusChanges
 from rollout.model.status.decision import CommandOutcome, Decision, KpiFigures
@@ -26,12 +24,6 @@ from rollout.model.status.release import Release
 from rollout.model.status.status import DECISIONS_KEPT, Status
 from rollout.model.status.traffic import TrafficChanges
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason
-
-
-@lru_cache(maxsize=64)
-def read_pinned(text: str) -> PolicySpec:
-    """Return the policy that a status has pinned, maybe by a newer release. Cached by its text."""
-    return PolicySpec.model_validate(prune(PolicySpec, json.loads(text)))
 
 
 class PlanContext:
@@ -55,7 +47,7 @@ class PlanContext:
     @property
     def policy(self) -> PolicySpec:
         """The policy in force: the pinned one, once a rollout has begun."""
-        return read_pinned(self.release.policy.text) if self.release.policy else self.declared
+        return policy_in_force(self.status, self.declared)
 
     @property
     def thresholds(self) -> Thresholds:

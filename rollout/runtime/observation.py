@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from rollout.engine.context import read_pinned
 from rollout.engine.facts import Calendar, Command, Facts, FetchedContract, ResourceFacts, Round
 from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, StateContracts, Workloads
 from rollout.engine.requeue import is_sample_due
 from rollout.engine.route_facts import BorrowedRoute, RouteFacts
 from rollout.errors import ClusterUnavailable, Unavailable
 from rollout.model.api.policy import PolicySpec
+from rollout.model.pinned import policy_in_force
 from rollout.model.rollout import Rollout
 from rollout.model.status.vocabulary import Phase, Reason
 
@@ -45,7 +45,7 @@ class Observation:
         status, now = rollout.status, self.clock.now()
         stable, candidate = status.stable_version, status.candidate_version
         both = tuple(version for version in (stable, candidate) if version)
-        in_force = read_pinned(status.latest.policy.text) if status.latest.policy else declared
+        in_force = policy_in_force(status, declared)
         commands = self.records.commands()
         routes = tuple(map(self._route, self.routers))
         if status.goes_back or any(command.verb == "abort" for command in commands):

@@ -25,7 +25,7 @@ def test_commands_are_carried_out_once_answered_in_status_and_taken_out_of_the_w
         assert world.status()["phase"] == "Paused" and world.condition("Paused")["status"] == "True"
         world.until(lambda _: COMMAND not in (world.get()["metadata"].get("annotations") or {}))
         late = ask(world, "resume", expect={"phase": "Observing"})
-        assert not late["accepted"] and "by now" in late["message"]
+        assert not late["accepted"] and "is now Paused" in late["message"]
         other = ask(world, "resume", expect={"planHash": "sha256:v1:other"})
         assert not other["accepted"] and "another policy" in other["message"]
         assert ask(world, "resume", expect={"phase": "Paused"})["accepted"]

@@ -93,7 +93,7 @@ def test_an_abort_asks_nobody_who_gathers_facts(monkeypatch):
     with ClusterWorld(policy=LONG) as world:
         observing(world)
         shared = world.controller._shared
-        monkeypatch.setattr(shared, "keeper_of", lambda *_: Broken())
+        monkeypatch.setattr(shared, "check_runner_of", lambda *_: Broken())
         monkeypatch.setattr(shared, "states_of", lambda *_: Broken())
         world.cluster.fault = lambda method, path: (
             (_ for _ in ()).throw(TimeoutError("away"))

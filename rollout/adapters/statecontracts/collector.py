@@ -12,13 +12,13 @@ from rollout.contracts.contract import read
 from rollout.contracts.samples import postgres, sqlite
 from rollout.contracts.samples.assess import only_by, places
 from rollout.contracts.samples.snapshot import Limits, Survey
-from rollout.engine.context import read_pinned
 from rollout.engine.facts import FetchedContract
 from rollout.engine.ports import Clock
 from rollout.engine.transitions import OBSERVED
 from rollout.errors import Unavailable
 from rollout.model.agent_state import Census, StateGate
 from rollout.model.api.state_sources import StateStore
+from rollout.model.pinned import pinned_policy
 from rollout.model.rollout import Rollout
 
 FRESH_S = 5.0
@@ -66,7 +66,8 @@ class StateCollector:
             return Census(
                 at=self._clock.now(), problem="a contract is too large to be kept, so nothing can be judged by it"
             )
-        gate = (read_pinned(status.latest.policy.text).gates.state if status.latest.policy else None) or StateGate()
+        policy = pinned_policy(status)
+        gate = (policy.gates.state if policy else None) or StateGate()
         known, census = self._counted
         due = known != texts or time.monotonic() >= self._count_at
         if due and not _is_busy(self._counting):

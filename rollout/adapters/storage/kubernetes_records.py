@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import structlog
 
@@ -125,7 +124,7 @@ class KubernetesRecords:
 
     def _write(self, status: Status, conditions: tuple[Condition, ...]) -> None:
         shown = ClusterStatus.of(status, conditions, generation=generation_of(self._obj), controller=self._controller)
-        patch = merge_patch(self._obj.get("status") or {}, _as_json(shown))
+        patch = merge_patch(self._obj.get("status") or {}, packed(shown))
         if patch:
             self._send({"status": patch}, sub="status")
         self._status = status
@@ -179,7 +178,3 @@ class DryRunRecords(KubernetesRecords):
 
 def _by_annotation(obj: Object) -> dict[str, Command]:
     return {ABORT if command.verb == "abort" else COMMAND: command for command in commands_of(obj)}
-
-
-def _as_json(status: ClusterStatus) -> dict[str, Any]:
-    return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,11 +11,10 @@ from rollout.adapters.storage.command_annotations import ABORT
 from rollout.errors import Fault, InvalidInput
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import rollout_spec
-from rollout.model.status.cluster_status import PENDING, ClusterStatus, packed, unpacked
+from rollout.model.status.cluster_status import PENDING, ClusterStatus, unpacked
 from rollout.model.status.conditions import Condition
 from rollout.model.status.status import Status
-from rollout.model.status.traffic import Traffic
-from rollout.model.status.vocabulary import Phase, Reason
+from rollout.model.status.vocabulary import Phase
 
 
 def status_of(obj: Object) -> Status:
@@ -30,24 +28,20 @@ def status_of(obj: Object) -> Status:
         raise InvalidInput([Fault(f"status.{where}", "cannot be read", remedy)]) from error
 
 
-def mended_status(obj: Object) -> dict[str, Any] | None:
-    """Return a status to go on from, where what only the controller goes by cannot be read; None if nothing can."""
+def visible_status(obj: Object) -> Status | None:
+    """Return what people see of a status, where what only the controller goes by cannot be read; None if nothing can.
+
+    A phase that only the resource has is read as the one it stands for, and a release without a name as the declared.
+    """
     shown = {key: value for key, value in (obj.get("status") or {}).items() if key != "internal"}
     if shown.get("phase") == PENDING:
         shown["phase"] = Phase.STABLE
     if not shown.get("candidateVersion"):
         shown["candidateVersion"] = wanted_of(obj)
     try:
-        status = Status.model_validate(shown)
+        return Status.model_validate(shown)
     except ValidationError:
         return None
-    if status.is_active and status.stable_version is not None:
-        message = "what was known of this release cannot be read any more, so it cannot be judged"
-        back = Traffic(wanted_bp=0, asked_at=status.phase_since, off_since=status.phase_since)
-        changes = {"phase": Phase.ROLLING_BACK, "reason": Reason.FAULT, "message": message}
-        release = status.latest.model_copy(update={"traffic": back})
-        status = status.model_copy(update={**changes, "release": release})
-    return packed(status.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def spec_of(obj: Object) -> RolloutSpec:

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from rollout.engine import messages
 from rollout.engine.analysis.evidence import harm_evidence, interval, rate_interval
-from rollout.engine.context import read_pinned
 from rollout.engine.state.live import settle
 from rollout.engine.strategy import strategy_of
 from rollout.model.agent_state import Axis
 from rollout.model.api.kpi import Kpi
 from rollout.model.api.policy import PolicySpec
+from rollout.model.pinned import pinned_policy
 from rollout.model.rollout import Rollout
 from rollout.model.status.evidence import KpiEvidence
 from rollout.model.status.status import Status
@@ -42,8 +42,8 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
     """Return the whole picture of a rollout; no line is wider than `width`, but for a table that needs 80."""
     status, name = rollout.status, rollout.metadata.name
     lines = [_head(name, status, now)]
-    if status.is_active and status.latest.policy is not None:
-        policy = read_pinned(status.latest.policy.text)
+    policy = pinned_policy(status)
+    if status.is_active and policy is not None:
         lines += [_steps(status, policy), *_said("share", _traffic(status), width)]
     if status.latest.result is not None or status.is_active:
         lines += _kpis(status)
@@ -110,9 +110,9 @@ def _traffic(status: Status) -> str:
 
 def _kpis(status: Status) -> list[Line]:
     """Return the table of evidence; it stays after the end, until the next rollout."""
-    if status.latest.policy is None or not status.latest.evidence:
+    policy, candidate = pinned_policy(status), status.candidate_version or ""
+    if policy is None or not status.latest.evidence:
         return []
-    policy, candidate = read_pinned(status.latest.policy.text), status.candidate_version or ""
     stable = (status.previous_version if status.latest.result is Result.PROMOTED else status.stable_version) or ""
     width = max(12, *(len(kpi.name) for kpi in policy.kpis))
     needed = FULL_BP / policy.evidence.false_rollback_bp * 2.0**status.latest.retries
@@ -127,7 +127,8 @@ def _kpis(status: Status) -> list[Line]:
 
 
 def _spend(status: Status) -> str:
-    cap = read_pinned(status.latest.policy.text).spend_cap if status.latest.policy else None
+    policy = pinned_policy(status)
+    cap = policy.spend_cap if policy else None
     if cap is None or status.latest.undoing:
         return ""
     granted = cap.at_most + (status.latest.spend_allowed or 0.0)
@@ -158,7 +159,8 @@ def _state(status: Status) -> str:
 def _differences(status: Status) -> str:
     """Say how much more fails in the candidate, or costs, with the uncertainty; nothing while nothing was compared."""
     lines, alone = [], []
-    settings = read_pinned(status.latest.policy.text).evidence if status.latest.policy else None
+    policy = pinned_policy(status)
+    settings = policy.evidence if policy else None
     for name, state in status.latest.evidence.items():
         low, high = interval(state)
         if low is not None and high is not None and high - low < WIDEST:
@@ -207,8 +209,8 @@ def _harm(state: KpiEvidence) -> float:
 
 
 def _policy_changed(rollout: Rollout) -> bool:
-    declared, pinned = rollout.spec.policy, rollout.status.latest.policy
+    declared, pinned = rollout.spec.policy, pinned_policy(rollout.status)
     if not (rollout.status.is_active and declared and pinned):
         return False
     # Read anew, both have the defaults of this release: an upgrade is no edit.
-    return declared.canonical() != read_pinned(pinned.text).canonical()
+    return declared.canonical() != pinned.canonical()

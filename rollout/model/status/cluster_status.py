@@ -30,12 +30,13 @@ INTERNAL_MAX = 1_000_000
 """etcd holds 1.5 MiB an object."""
 
 
-def packed(status: dict[str, Any]) -> dict[str, Any]:
+def packed(status: Status) -> dict[str, Any]:
     """Return a status as it is written: what only the controller goes by is one JSON text, `internal`."""
-    kept = {key: status[key] for key in INTERNAL if key in status}
-    shown = {key: value for key, value in status.items() if key not in kept}
-    if status.get("phase") == Phase.STABLE and not status.get("stableVersion"):
-        kept["phase"], shown["phase"] = status["phase"], PENDING
+    plain = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    kept = {key: plain[key] for key in INTERNAL if key in plain}
+    shown = {key: value for key, value in plain.items() if key not in kept}
+    if status.phase is Phase.STABLE and not status.stable_version:
+        kept["phase"], shown["phase"] = plain["phase"], PENDING
     return {**shown, "internal": json.dumps(kept, sort_keys=True, separators=(",", ":"))}
 
 
