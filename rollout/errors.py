@@ -7,7 +7,7 @@
       · RouteRaced        somebody else has changed the route since it was read          (exit 5)
       · RouteWriteDenied  the API server denies the change: rights, a policy, a webhook  (exit 5)
     - PageUnavailable     an HTTP page: metrics, or the router's admin                   (exit 5)
-    - RecordsUnavailable  the store of rollouts and decisions                            (exit 5)
+    - StoreUnavailable  the store of rollouts and decisions                            (exit 5)
       · Busy              another controller holds the rollout                           (exit 5)
     - ClusterUnavailable  the Kubernetes API                                             (exit 5)
       · Forbidden         we may not do that                                             (exit 5)
@@ -100,11 +100,11 @@ class PageUnavailable(Unavailable):
         super().__init__(message)
 
 
-class RecordsUnavailable(Unavailable):
+class StoreUnavailable(Unavailable):
     """The store of rollouts and decisions cannot be read or written."""
 
 
-class Busy(RecordsUnavailable):
+class Busy(StoreUnavailable):
     """Another controller holds this rollout; two must never write at once."""
 
 

@@ -1,6 +1,6 @@
-"""Where a verb looks for rollouts: the records of this machine, or a cluster.
+"""Where a verb looks for rollouts: the store of this machine, or a cluster.
 
-Options of a cluster name a cluster. Else a file whose backends are endpoints, or records beside it, name this machine.
+Options of a cluster name a cluster. Else a file whose backends are endpoints, or a store beside it, name this machine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Place:
 
     @property
     def is_local(self) -> bool:
-        """Whether the records of this machine are meant."""
+        """Whether the store of this machine is meant."""
         if self.names_cluster:
             return False
         if self.state is not None:
@@ -48,7 +48,7 @@ class Place:
         return bool(self.files) or (state_of(None, None) / "rollouts.db").exists()
 
     def store(self) -> RolloutStore:
-        """Open the place's records. Raises RecordsUnavailable, or InvalidInput where no cluster can be found."""
+        """Open the place's store. Raises StoreUnavailable, or InvalidInput where no cluster can be found."""
         if self.is_local:
             from rollout.adapters.storage.sqlite import SqliteStore
 
@@ -66,7 +66,9 @@ class Place:
             if self.names_cluster:
                 raise
             remedy = "name a file with -f, a state directory with --state, or a cluster with --kubeconfig"
-            message = f"there is no {DEFAULT_FILE} here with endpoints, no records, and no cluster is configured"
+            message = (
+                f"there is no {DEFAULT_FILE} here with endpoints, no store of rollouts, and no cluster is configured"
+            )
             raise InvalidInput([Fault(str(Path.cwd()), message, remedy), *error.faults]) from error
         namespace = None if self.all_namespaces else self.namespace or usual
         return KubernetesStore(HttpApi(configuration, agent="rollout-cli", strict=True), namespace)

@@ -26,7 +26,7 @@ Files = Annotated[
 StateDir = Annotated[
     Path | None,
     typer.Option(
-        "--state", envvar="ROLLOUT_STATE", help="The directory of the records [default: .rollout beside the file]."
+        "--state", envvar="ROLLOUT_STATE", help="The directory of the store [default: .rollout beside the file]."
     ),
 ]
 OutputAs = Annotated[Output, typer.Option("--output", "-o", help="text, or json on stdout.")]
@@ -55,7 +55,7 @@ def files_of(files: list[Path] | None) -> list[Path]:
 
 
 def state_of(state: Path | None, files: list[Path] | None) -> Path:
-    """Return the directory with the records."""
+    """Return the directory of the store."""
     return state or (files or [DEFAULT_FILE])[0].parent / ".rollout"
 
 

@@ -13,7 +13,7 @@ from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, key_of, name_of, namespace_of, version_of
 from rollout.adapters.routers.rule import RuleRefused
 from rollout.adapters.storage.command_annotations import unreadable
-from rollout.adapters.storage.kubernetes_records import DryRunRecords, KubernetesRecords
+from rollout.adapters.storage.kubernetes_status import DryRunStatusStore, KubernetesStatusStore
 from rollout.adapters.storage.rollout_resource import (
     claim_of,
     conditions_in,
@@ -109,12 +109,12 @@ class RolloutReconciler:
 
     def _refuse(self, obj: Object, status: Status, trouble: Trouble | None) -> ResourceResult:
         """Answer the commands that wait, where there is nothing to carry them out by."""
-        records = self._records(obj, None)
-        waiting = tuple(command for command in records.commands() if command.id not in status.handled)
+        status_store = self._status_store(obj, None)
+        waiting = tuple(command for command in status_store.commands() if command.id not in status.handled)
         if waiting:
             why = trouble.message if trouble else "there is nothing to go by"
             status = refused(status, waiting, f"{why}. Fix that first", CLOCK.now())
-        self._publish(records, obj, status, trouble)
+        self._publish(status_store, obj, status, trouble)
         return ResourceResult(status, WAITING_S)
 
     def _mend(self, obj: Object, error: InvalidInput) -> ResourceResult:
@@ -148,10 +148,10 @@ class RolloutReconciler:
         self, obj: Object, spec: RolloutSpec, policy: PolicySpec, trouble: Trouble | None, *, barred: bool
     ) -> ResourceResult:
         key, leaving = key_of(obj), is_deleted(obj)
-        records = self._records(obj, spec)
-        rollout = records.load()
+        status_store = self._status_store(obj, spec)
+        rollout = status_store.load()
         if leaving and not rollout.status.is_active:
-            self._publish(records, obj, rollout.status, trouble)
+            self._publish(status_store, obj, rollout.status, trouble)
             return ResourceResult(rollout.status, None)
         resource = ResourceFacts(
             is_watched=True,
@@ -162,14 +162,14 @@ class RolloutReconciler:
             barred=barred,
         )
         warned = self._warned.setdefault(key, set())
-        loop = reconciler(self._shared, rollout, policy, records, resource, warned)
+        loop = reconciler(self._shared, rollout, policy, status_store, resource, warned)
         try:
             result = loop.reconcile()
         except (Forbidden, Rejected) as error:
-            self._note_refusal(obj, records, trouble, error)
+            self._note_refusal(obj, status_store, trouble, error)
             raise
         self._note_failures(key, result, rollout)
-        self._publish(records, obj, result.plan.status, trouble or self._failed.get(key))
+        self._publish(status_store, obj, result.plan.status, trouble or self._failed.get(key))
         requeue_after_s = DRY_RUN_S if self._shared.dry_run else result.plan.requeue_after_s
         failures = () if self._shared.dry_run else result.failures
         return ResourceResult(result.plan.status, requeue_after_s, failures, tuple(_verdicts(result.plan)))
@@ -184,7 +184,7 @@ class RolloutReconciler:
             self.forget(key)
 
     def _note_refusal(
-        self, obj: Object, records: KubernetesRecords, trouble: Trouble | None, error: Forbidden | Rejected
+        self, obj: Object, status_store: KubernetesStatusStore, trouble: Trouble | None, error: Forbidden | Rejected
     ) -> None:
         """Tell that the API server refuses what we write of a Rollout, as far as it can be told."""
         key = key_of(obj)
@@ -194,15 +194,17 @@ class RolloutReconciler:
             warned.add(str(error))
             self._events.tell(obj, "Warning", failed.reason, "Reconcile", str(error))
         with contextlib.suppress(Forbidden, Rejected):
-            self._publish(records, obj, records.load().status, trouble or failed)
+            self._publish(status_store, obj, status_store.load().status, trouble or failed)
 
-    def _publish(self, records: KubernetesRecords, obj: Object, status: Status, trouble: Trouble | None) -> None:
+    def _publish(
+        self, status_store: KubernetesStatusStore, obj: Object, status: Status, trouble: Trouble | None
+    ) -> None:
         """Bring what others read up to date, and tell of a trouble when it begins."""
         before, generation = conditions_in(obj), generation_of(obj)
         conditions = conditions_of(
-            status, wanted_of(obj), records.conditions, generation=generation, now=CLOCK.now(), trouble=trouble
+            status, wanted_of(obj), status_store.conditions, generation=generation, now=CLOCK.now(), trouble=trouble
         )
-        records.publish(status, conditions)
+        status_store.publish(status, conditions)
         stalled = {
             condition.reason
             for condition in before
@@ -211,8 +213,8 @@ class RolloutReconciler:
         if trouble is not None and trouble.reason not in stalled and not self._shared.dry_run:
             self._events.tell(obj, "Warning", trouble.reason, "Reconcile", trouble.message)
 
-    def _records(self, obj: Object, spec: RolloutSpec | None) -> KubernetesRecords:
-        kind = DryRunRecords if self._shared.dry_run else KubernetesRecords
+    def _status_store(self, obj: Object, spec: RolloutSpec | None) -> KubernetesStatusStore:
+        kind = DryRunStatusStore if self._shared.dry_run else KubernetesStatusStore
         return kind(
             self._shared.api,
             copy.deepcopy(obj),

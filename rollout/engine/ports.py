@@ -118,7 +118,7 @@ class StateContracts(Protocol):
         ...
 
 
-class Records(Protocol):
+class StatusStore(Protocol):
     """Where one rollout and its decisions live. Only the holder of its lease writes."""
 
     def load(self) -> Rollout: ...

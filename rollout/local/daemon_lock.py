@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollout.errors import Busy, RecordsUnavailable
+from rollout.errors import Busy, StoreUnavailable
 
 LOCK, LOG = "daemon.lock", "daemon.log"
 ENDING = "ending"
@@ -78,7 +78,7 @@ def running(directory: Path) -> RunningDaemon | None:
 
 def ensure(directory: Path) -> RunningDaemon:
     """See that a daemon runs and return which: the one there is, or one in the background that ends once nothing is
-    under way. It logs into a file. Raises RecordsUnavailable if none comes up.
+    under way. It logs into a file. Raises StoreUnavailable if none comes up.
     """
     deadline = time.monotonic() + START_TIMEOUT_S
     while (daemon := running(directory)) is not None and daemon.pid is None and time.monotonic() < deadline:
@@ -100,4 +100,4 @@ def ensure(directory: Path) -> RunningDaemon:
         if child.poll() is not None and daemon is None:
             break
         time.sleep(_POLL_S)
-    raise RecordsUnavailable(f"no daemon came up; its last words are in {log}")
+    raise StoreUnavailable(f"no daemon came up; its last words are in {log}")

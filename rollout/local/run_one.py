@@ -19,7 +19,7 @@ from rollout.runtime.signals import on_stop
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 BACKOFF = Backoff(1.0, 30.0)
-"""When to try again while the records cannot be written."""
+"""When to try again while the store cannot be written."""
 
 Watch = Callable[[Plan], None]
 """Is told each plan, to show it."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.adapters.storage.sqlite_records import SqliteRecords
+from rollout.adapters.storage.sqlite_status import SqliteStatusStore
 from rollout.backoff import Backoff
 from rollout.engine.eligibility import starts_by_itself
 from rollout.errors import RolloutError
@@ -43,7 +43,7 @@ _SCAN = ""
 class Charge:
     """One rollout in our care: its lease, and what was built to carry it out."""
 
-    held: SqliteRecords
+    held: SqliteStatusStore
     built_from: RolloutSpec
     wiring: LocalWiring
     reconciler: Reconciler
@@ -66,7 +66,7 @@ class Supervisor:
         """Work until `stopped`, or, with `ending`, until nothing is under way any more.
 
         Args:
-            ending: is told True before the records are read for the last time, so that nobody hands us anything any
+            ending: is told True before the store is read for the last time, so that nobody hands us anything any
                 more, and False if something had come in just before.
         """
         for thread in self._threads:
@@ -84,7 +84,7 @@ class Supervisor:
             self._stop()
 
     def _stop(self) -> None:
-        """Let every turn end, then let go of the leases; whoever comes next goes on from the records."""
+        """Let every turn end, then let go of the leases; whoever comes next goes on from the store."""
         self._queue.close()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         for thread in self._threads:
@@ -106,7 +106,7 @@ class Supervisor:
                     self._due[key] = time.monotonic() + self._queue.add_rate_limited(key)
             except Exception:  # noqa: BLE001  one rollout must not take the others down
                 _LOG.exception("internal error: please report it; other rollouts go on", rollout=key)
-                self._drop(key)  # the next turn begins anew, from the records
+                self._drop(key)  # the next turn begins anew, from the store
                 self._come_again(key, BUG_RETRY_S)
             finally:
                 self._queue.done(key)
@@ -139,7 +139,7 @@ class Supervisor:
                 self._rebuild(charge)
             plan = charge.reconciler.reconcile().plan
         except RolloutError:
-            self._drop(name)  # the next turn begins anew, from the records
+            self._drop(name)  # the next turn begins anew, from the store
             raise
         self._warned.pop(name, None)
         charge.active = bool(plan.effects) or _has_work(Rollout(charge.held.load().metadata, spec, plan.status))

@@ -20,8 +20,8 @@ from rollout.adapters.routers.read_only import ReadOnlyRouter
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.endpoints import EndpointWorkloads, problem_of
-from rollout.engine.ports import Records
-from rollout.errors import Fault, InvalidInput, RecordsUnavailable, RouterUnavailable
+from rollout.engine.ports import StatusStore
+from rollout.errors import Fault, InvalidInput, RouterUnavailable, StoreUnavailable
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.api.state_sources import StateStore
@@ -32,18 +32,18 @@ from rollout.runtime.reconciler import Reconciler
 
 
 def declared_policy(rollout: Rollout) -> PolicySpec:
-    """Return the policy that is recorded inline. Records always hold it whole."""
+    """Return the policy that is stored inline: the store always holds it whole."""
     if rollout.spec.policy is None:
         raise InvalidInput([Fault("spec.policy", "is not recorded", "start the rollout again with its policy")])
     return rollout.spec.policy
 
 
 def _address_of(store: StateStore) -> str:
-    """Return where a PostgreSQL is, from the variable that says so. Raises RecordsUnavailable without it."""
+    """Return where a PostgreSQL is, from the variable that says so. Raises StoreUnavailable without it."""
     name = (store.postgres.env if store.postgres else None) or ""
     address = os.environ.get(name, "")
     if not address:
-        raise RecordsUnavailable(f"the variable {name} is not set: the agents' store is named by it")
+        raise StoreUnavailable(f"the variable {name} is not set: the agents' store is named by it")
     return address
 
 
@@ -101,11 +101,11 @@ class LocalWiring:
         path = self._local.scrape.path
         return tuple(url.rstrip("/") + path for url in self._rollout.spec.backends.of(version))
 
-    def reconciler(self, records: Records, *, moves_traffic: bool = True) -> Reconciler:
+    def reconciler(self, status_store: StatusStore, *, moves_traffic: bool = True) -> Reconciler:
         """Return the loop's body over this machine's parts; without `moves_traffic` it decides but applies nothing."""
         return Reconciler(
             policy_of=declared_policy,
-            records=records,
+            status_store=status_store,
             routers=(self.router if moves_traffic else ReadOnlyRouter(self.router),),
             metrics=self.metrics,
             workloads=EndpointWorkloads(self._rollout.spec.backends),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from rollout.engine.facts import Calendar, Command, Facts, FetchedContract, ResourceFacts, Round
-from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, StateContracts, Workloads
+from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Router, StateContracts, StatusStore, Workloads
 from rollout.engine.requeue import is_sample_due
 from rollout.engine.route_facts import BorrowedRoute, RouteFacts
 from rollout.errors import ClusterUnavailable, Unavailable
@@ -29,7 +29,7 @@ class Observation:
         warned: of what already.
     """
 
-    records: Records
+    status_store: StatusStore
     routers: tuple[Router, ...]
     metrics: MetricsSource
     workloads: Workloads
@@ -46,7 +46,7 @@ class Observation:
         stable, candidate = status.stable_version, status.candidate_version
         both = tuple(version for version in (stable, candidate) if version)
         in_force = policy_in_force(status, declared)
-        commands = self.records.commands()
+        commands = self.status_store.commands()
         routes = tuple(map(self._route, self.routers))
         if status.goes_back or any(command.verb == "abort" for command in commands):
             # Nothing stands between an abort and its route: whatever else there is to ask may hang, or raise.

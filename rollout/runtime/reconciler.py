@@ -15,7 +15,7 @@ from rollout.engine.effects import Effect, LeaveRoute, ScaleUp, SetWeight
 from rollout.engine.facts import ResourceFacts
 from rollout.engine.plan import plan
 from rollout.engine.planned import Plan
-from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Records, Router, StateContracts, Workloads
+from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Router, StateContracts, StatusStore, Workloads
 from rollout.errors import Forbidden, Rejected, RouterUnavailable, Unavailable
 from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
@@ -47,7 +47,7 @@ class Reconciler:
     """
 
     policy_of: Callable[[Rollout], PolicySpec]
-    records: Records
+    status_store: StatusStore
     routers: tuple[Router, ...]
     metrics: MetricsSource
     workloads: Workloads
@@ -58,8 +58,8 @@ class Reconciler:
     warned: set[str] = field(default_factory=set, compare=False)
 
     def reconcile(self) -> ReconcileResult:
-        """Take one turn and return what followed. Raises Unavailable: without records nothing may move."""
-        rollout = self.records.load()
+        """Take one turn and return what followed. Raises Unavailable: without the store nothing may move."""
+        rollout = self.status_store.load()
         declared = self.policy_of(rollout)
         observation = self._observation()
         next_plan = plan(rollout, declared, observation.facts(rollout, declared), self.clock.now())
@@ -67,12 +67,12 @@ class Reconciler:
             self._save(next_plan)
         failed = self._carry_out(next_plan.effects)
         _log(next_plan)
-        self.records.tell()
+        self.status_store.tell()
         return ReconcileResult(next_plan, (*observation.failures, *failed))
 
     def _observation(self) -> Observation:
         return Observation(
-            self.records,
+            self.status_store,
             self.routers,
             self.metrics,
             self.workloads,
@@ -86,7 +86,7 @@ class Reconciler:
     def _save(self, next_plan: Plan) -> None:
         """Record the intent. One that may not be recorded keeps nobody from going back: that is always safe."""
         try:
-            self.records.save(next_plan)
+            self.status_store.save(next_plan)
         except (Forbidden, Rejected):
             if next_plan.status.goes_back:
                 self._carry_out(next_plan.effects)

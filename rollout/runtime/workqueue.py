@@ -1,7 +1,7 @@
 """A queue of keys for several workers: one key is never in two hands, none is lost, and nobody waits behind the rest.
 
 A key that is added while it waits is one entry; added while it is worked on, it waits until that is done and comes once
-more. Timers and watches only add; what to do is found out from the records. Keys are `namespace/name`: namespaces take
+more. Timers and watches only add; what to do is found out from the store. Keys are `namespace/name`: namespaces take
 turns, and one of them never has all workers. What is urgent (an abort, a rollback) has a lane of its own. Delays are
 monotonic: a wall clock that steps moves none of them.
 """

@@ -11,9 +11,9 @@ thread and from a seed. The fakes are of use by themselves, too: each implements
 from rollout.testing.fakes import (
     FakeClock,
     FakeGatekeeper,
-    FakeRecords,
     FakeRouter,
     FakeStateContracts,
+    FakeStatusStore,
     FakeWorkloads,
 )
 from rollout.testing.users import Behaviour, FakeMetrics
@@ -25,9 +25,9 @@ __all__ = [
     "FakeClock",
     "FakeGatekeeper",
     "FakeMetrics",
-    "FakeRecords",
     "FakeRouter",
     "FakeStateContracts",
+    "FakeStatusStore",
     "FakeWorkloads",
     "World",
     "example_policy",

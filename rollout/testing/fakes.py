@@ -10,7 +10,7 @@ from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.facts import Calendar, CheckFact, Command, FetchedContract
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import OwnRoute
-from rollout.errors import RecordsUnavailable, RouterUnavailable
+from rollout.errors import RouterUnavailable, StoreUnavailable
 from rollout.model.agent_state import Census
 from rollout.model.api.gates import Gates
 from rollout.model.api.rollout import RolloutSpec
@@ -86,7 +86,7 @@ class FakeRouter:
 
 
 @dataclass
-class FakeRecords:
+class FakeStatusStore:
     """A record store that can refuse to be written (broken), and may deliver a command again."""
 
     rollout: Rollout
@@ -104,7 +104,7 @@ class FakeRecords:
 
     def save(self, plan: Plan) -> None:
         if self.broken:
-            raise RecordsUnavailable("disk full")
+            raise StoreUnavailable("disk full")
         # Through JSON and back: what a restart would read.
         status = Status.model_validate_json(plan.status.model_dump_json(by_alias=True))
         self.rollout = Rollout(self.rollout.metadata, self.rollout.spec, status)

@@ -23,9 +23,9 @@ from rollout.testing.fakes import (
     EPOCH,
     FakeClock,
     FakeGatekeeper,
-    FakeRecords,
     FakeRouter,
     FakeStateContracts,
+    FakeStatusStore,
     FakeWorkloads,
 )
 from rollout.testing.users import Behaviour, FakeMetrics
@@ -93,7 +93,7 @@ class World:
     Args:
         behaviour: how each version behaves, by version.
         plans: every plan so far. What else there is can be reached, and broken: `clock`, `router`, `metrics`,
-            `workloads`, `gatekeeper`, `states` and `records`.
+            `workloads`, `gatekeeper`, `states` and `status_store`.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class World:
         rate: float = 20.0,
         **spec_changes: object,
     ) -> None:
-        if not structlog.is_configured():  # decisions are in `records`; a program that wants them logged says so
+        if not structlog.is_configured():  # decisions are in `status_store`; a program that wants them logged says so
             structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         self.policy = policy or example_policy()
         self.rate = rate
@@ -115,37 +115,39 @@ class World:
         self.metrics = FakeMetrics(self.random)
         others = [kpi.name for kpi in self.policy.kpis if kpi.name not in (*self.metrics.names, "cost")]
         self.metrics.names = (*self.metrics.names, *others)
-        self.workloads = FakeWorkloads(spec=lambda: self.records.rollout.spec)
+        self.workloads = FakeWorkloads(spec=lambda: self.status_store.rollout.spec)
         self.gatekeeper = FakeGatekeeper()
         self.states = FakeStateContracts(self.clock)
         self.behaviour = {name: Behaviour() for name in VERSIONS}
         declared = example_spec(version, self.policy, **spec_changes)
-        self.records = FakeRecords(Rollout(Metadata(name="agent"), declared, Status(stable_version=VERSIONS[0])))
+        self.status_store = FakeStatusStore(
+            Rollout(Metadata(name="agent"), declared, Status(stable_version=VERSIONS[0]))
+        )
         self.plans: list[Plan] = []
         self.commands = 0
 
     @property
     def status(self) -> Status:
-        return self.records.rollout.status
+        return self.status_store.rollout.status
 
     def declare(self, **changes: object) -> None:
         """Edit the spec, as GitOps would."""
-        now = self.records.rollout
-        self.records.rollout = Rollout(now.metadata, now.spec.model_copy(update=changes), now.status)
+        now = self.status_store.rollout
+        self.status_store.rollout = Rollout(now.metadata, now.spec.model_copy(update=changes), now.status)
 
     def command(self, verb: str, *, phase: str | None = None, step: int | None = None, id_: str | None = None) -> str:
         """Ask for something, as `ada`; return the command's id."""
         self.commands += 1
         command_id = id_ or f"command-{self.commands:04}"
         command = Command(command_id, cast("Verb", verb), "ada", "because", self.clock.at, phase, step)
-        self.records.pending.append(command)
+        self.status_store.pending.append(command)
         return command_id
 
     def reconcile(self) -> Plan:
-        """Take one turn, of a controller that remembers nothing but its records."""
+        """Take one turn, of a controller that remembers nothing but what it stored."""
         reconciler = Reconciler(
             lambda _: self.policy,
-            self.records,
+            self.status_store,
             (self.router,),
             self.metrics,
             self.workloads,
@@ -159,7 +161,7 @@ class World:
     def fork(self) -> World:
         """Return a world that goes on from here by itself; what was planned so far stays behind."""
         plans, self.plans = self.plans, []
-        shared: tuple[object, ...] = (self.policy, self.records.rollout)  # immutable
+        shared: tuple[object, ...] = (self.policy, self.status_store.rollout)  # immutable
         try:
             return copy.deepcopy(self, {id(part): part for part in shared})
         finally:

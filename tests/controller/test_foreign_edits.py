@@ -7,7 +7,7 @@ import time
 
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT, SERVICE
 from rollout.adapters.storage.command_annotations import ABORT
-from rollout.adapters.storage.kubernetes_records import FINALIZER
+from rollout.adapters.storage.kubernetes_status import FINALIZER
 from tests.controller.steps import LONG, abort, finalizers, gone, observing, push, released, settled
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld

@@ -1,4 +1,4 @@
-"""What others left odd stands in nobody's way back: half-written routes, lost records, denied status writes."""
+"""What others left odd stands in nobody's way back: half-written routes, lost statuses, denied status writes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_service_that_is_listed_twice_holds_up_a_release_and_no_way_back():
         assert next(each["weight"] for each in listed if each["name"] == "agent-v1") > 0
 
 
-def test_a_release_whose_own_records_were_made_unreadable_is_rolled_back_by_what_is_shown():
+def test_a_release_whose_own_status_was_made_unreadable_is_rolled_back_by_what_is_shown():
     with ClusterWorld(policy=LONG) as world:
         observing(world)
         end = time.monotonic() + 120

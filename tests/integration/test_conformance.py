@@ -225,7 +225,7 @@ def test_every_policy_we_hand_out_is_taken(server):
 
 def test_a_whole_status_of_ours_comes_back_as_it_was_written(server, name):
     """Nothing that the engine keeps is pruned or refused by the definition."""
-    from rollout.adapters.storage.kubernetes_records import _as_json
+    from rollout.adapters.storage.kubernetes_status import _as_json
     from rollout.adapters.storage.rollout_resource import status_of
     from rollout.engine.conditions import conditions_of
     from rollout.model.status.cluster_status import ClusterStatus

@@ -22,7 +22,7 @@ from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_external import ExternalEnvoy
 from rollout.adapters.routers.kubernetes import ROUTE_KINDS, KubernetesRouter
 from rollout.adapters.statecontracts.collector import StateCollector
-from rollout.adapters.storage.kubernetes_records import KubernetesRecords
+from rollout.adapters.storage.kubernetes_status import KubernetesStatusStore
 from rollout.adapters.storage.rollout_resource import spec_of
 from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.adapters.workloads.endpoints import EndpointWorkloads
@@ -40,9 +40,9 @@ from rollout.testing import (
     FakeClock,
     FakeGatekeeper,
     FakeMetrics,
-    FakeRecords,
     FakeRouter,
     FakeStateContracts,
+    FakeStatusStore,
     FakeWorkloads,
 )
 from tests.fakes import agents, prometheus
@@ -134,19 +134,19 @@ ROUTERS: dict[str, Maker] = {
 }
 
 
-# -- Records -----------------------------------------------------------------------------------------------------------
+# -- StatusStore ------------------------------------------------------------------------------------------------------
 
 
 def rollout() -> Rollout:
     return Rollout(Metadata(name="agent"), spec("v2", policy()), Status(stable_version="v1"))
 
 
-def fake_records(_: Path, __: ExitStack) -> Tried:
-    records = FakeRecords(rollout())
-    return Tried(records, lambda: setattr(records, "broken", True))
+def fake_status_store(_: Path, __: ExitStack) -> Tried:
+    status_store = FakeStatusStore(rollout())
+    return Tried(status_store, lambda: setattr(status_store, "broken", True))
 
 
-def sqlite_records(path: Path, close: ExitStack) -> Tried:
+def sqlite_status(path: Path, close: ExitStack) -> Tried:
     store = SqliteStore(path / "state", create=True)
     lease = store.hold(rollout().metadata, lambda _: rollout())
 
@@ -158,7 +158,7 @@ def sqlite_records(path: Path, close: ExitStack) -> Tried:
     return Tried(lease, take_over)
 
 
-def kubernetes_records(_: Path, __: ExitStack) -> Tried:
+def kubernetes_status(_: Path, __: ExitStack) -> Tried:
     cluster = FakeCluster()
     api = FakeApi(cluster)
     obj = api.create(ROLLOUT, "default", agents.rollout("http://prometheus:9090", version="v2"))
@@ -167,16 +167,16 @@ def kubernetes_records(_: Path, __: ExitStack) -> Tried:
     class Quiet:
         def tell(self, *_: object) -> None: ...
 
-    records = KubernetesRecords(
+    status_store = KubernetesStatusStore(
         api, obj, spec_of(obj), events=Quiet(), now=lambda: NOW, may_write=lambda: True, note=lambda _: None
     )
-    return Tried(records, lambda: setattr(cluster, "fault", away))
+    return Tried(status_store, lambda: setattr(cluster, "fault", away))
 
 
-RECORDS: dict[str, Maker] = {
-    "FakeRecords": fake_records,
-    "SqliteRecords": sqlite_records,
-    "KubernetesRecords": kubernetes_records,
+STATUS_STORES: dict[str, Maker] = {
+    "FakeStatusStore": fake_status_store,
+    "SqliteStatusStore": sqlite_status,
+    "KubernetesStatusStore": kubernetes_status,
 }
 
 

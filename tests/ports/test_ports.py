@@ -63,7 +63,7 @@ def test_a_router_that_is_away_is_a_fact_with_a_word_and_a_weight_may_fail_only_
             assert str(error)
 
 
-# -- Records -----------------------------------------------------------------------------------------------------------
+# -- StatusStore ------------------------------------------------------------------------------------------------------
 
 
 def decision(message="because"):
@@ -72,7 +72,7 @@ def decision(message="because"):
     )
 
 
-@over(adapters.RECORDS)
+@over(adapters.STATUS_STORES)
 def test_what_was_saved_is_what_is_loaded(maker, tmp_path):
     with tried(maker, tmp_path) as it:
         status = status_with(
@@ -84,8 +84,8 @@ def test_what_was_saved_is_what_is_loaded(maker, tmp_path):
         assert it.adapter.load().spec.version == "v2"
 
 
-@over(adapters.RECORDS)
-def test_records_that_cannot_be_written_say_so_and_keep_what_they_had(maker, tmp_path):
+@over(adapters.STATUS_STORES)
+def test_a_status_that_cannot_be_written_says_so_and_keeps_what_it_had(maker, tmp_path):
     with tried(maker, tmp_path) as it:
         before = it.adapter.load().status
         it.take_down()
@@ -188,13 +188,13 @@ PORTS = {
     "Workloads": adapters.WORKLOADS,
     "Gatekeeper": adapters.GATEKEEPERS,
     "StateContracts": adapters.STATES,
-    "Records": adapters.RECORDS,
+    "StatusStore": adapters.STATUS_STORES,
     "Clock": adapters.CLOCKS,
 }
 
 WRAPPERS = {
     "ReadOnlyRouter": "holds another one back",
-    "DryRunRecords": "reads, and writes nothing",
+    "DryRunStatusStore": "reads, and writes nothing",
     "_Sampled": "asks another one from a thread",
     "_LazySource": "builds another one when it is asked",
     "_UnreadableSource": "stands for one that cannot be built",

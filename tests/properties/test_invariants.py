@@ -70,7 +70,7 @@ class Releases(RuleBasedStateMachine):
         world.gatekeeper.closed, world.gatekeeper.verdicts = "", {"evals": CheckFact(passed=True)}
         if not world.status.is_active:
             world.declare(version=wanted)
-        world.declare(paused=False, version=world.records.rollout.spec.version)
+        world.declare(paused=False, version=world.status_store.rollout.spec.version)
         for _ in range(minutes * 6):
             if world.status.phase is Phase.PAUSED:
                 world.command("approve" if world.status.held_by == "approval" else "resume")
@@ -85,10 +85,10 @@ class Releases(RuleBasedStateMachine):
         phase = self.world.status.phase
         self.world.command(verb, phase="Baking" if stale else phase, step=self.world.status.latest.step)
 
-    @precondition(lambda self: self.world.records.pending)
+    @precondition(lambda self: self.world.status_store.pending)
     @rule(data=st.data())
     def a_command_delivered_again(self, data: st.DataObject) -> None:
-        self.world.records.again = [data.draw(st.sampled_from(self.world.records.pending[-10:]))]
+        self.world.status_store.again = [data.draw(st.sampled_from(self.world.status_store.pending[-10:]))]
 
     @rule(version=st.sampled_from(["v2", "v3"]), tasks=st.sampled_from([0.02, 0.04, 0.3, 0.9]))
     def a_version_behaves(self, version: str, tasks: float) -> None:
@@ -135,9 +135,9 @@ class Releases(RuleBasedStateMachine):
 
     @rule()
     def the_disk_is_full_for_a_moment(self) -> None:
-        self.world.records.broken = True
+        self.world.status_store.broken = True
         self._look()
-        self.world.records.broken = False
+        self.world.status_store.broken = False
 
     @rule()
     def the_controller_is_killed_before_its_effect(self) -> None:

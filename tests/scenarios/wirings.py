@@ -1,4 +1,4 @@
-"""The two wirings as one thing to a scenario: one machine (its real crew, records in SQLite, a fake Envoy and fake pages),
+"""The two wirings as one thing to a scenario: one machine (its real crew, a store in SQLite, a fake Envoy and fake pages),
 and a cluster (its real controller on a fake API server and a fake Prometheus).
 """
 

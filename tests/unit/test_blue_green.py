@@ -95,9 +95,9 @@ def test_little_traffic_before_the_switch_makes_silence_after_it_no_sign_of_anyt
     world = blue_green({"preview": {"for": "1m"}})
     world.run(300, until=Phase.BAKING)
     seen = {name: state.model_copy(update={"all_s": 3.0}) for name, state in world.status.latest.evidence.items()}
-    world.records.rollout = Rollout(
-        world.records.rollout.metadata,
-        world.records.rollout.spec,
+    world.status_store.rollout = Rollout(
+        world.status_store.rollout.metadata,
+        world.status_store.rollout.spec,
         status_with(world.status, evidence=seen, started_at=world.clock.at - timedelta(hours=1)),
     )
     world.rate = 0.0
@@ -132,7 +132,7 @@ def test_the_switch_waits_for_an_approval_with_a_name():
     assert world.status.held_by is HeldBy.APPROVAL and "the switch to v2" in world.status.message
     world.command("approve")
     world.run(60, until=Phase.BAKING)
-    assert "approved by ada: because" in " ".join(d.message for d in world.records.decisions)
+    assert "approved by ada: because" in " ".join(d.message for d in world.status_store.decisions)
 
 
 def test_a_candidate_that_does_not_answer_is_never_switched_to():

@@ -22,7 +22,7 @@ from rollout.cli.render.live import sentence
 from rollout.cli.render.result import exit_code, meaning
 from rollout.cli.render.status import draw
 from rollout.engine.planned import Plan
-from rollout.errors import RecordsUnavailable, RouterUnavailable
+from rollout.errors import RouterUnavailable, StoreUnavailable
 from rollout.local import wiring
 from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
@@ -133,12 +133,12 @@ def test_no_rollout_file_is_a_fault_with_a_remedy_and_no_traceback(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_reading_without_records_says_so_and_makes_none(tmp_path):
+def test_reading_without_a_store_says_so_and_makes_none(tmp_path):
     for verb in ("status", "list", "explain", "abort"):
         done = run(verb, "--state", ".rollout", cwd=tmp_path)
         assert done.returncode == 5 and "nothing was started" in done.stderr, verb
         done = run(verb, cwd=tmp_path, env={"KUBECONFIG": str(tmp_path / "none")})
-        assert done.returncode == 2 and "no records, and no cluster is configured" in done.stderr, verb
+        assert done.returncode == 2 and "no store of rollouts, and no cluster is configured" in done.stderr, verb
     assert os.listdir(tmp_path) == []
 
 
@@ -182,7 +182,7 @@ def test_a_version_without_an_endpoint_is_told_with_those_there_are(tmp_path):
     assert done.returncode == 2 and "has no endpoint" in done.stderr and "v1, v2" in done.stderr
 
 
-def test_records_of_a_newer_release_stop_a_start(tmp_path):
+def test_the_store_of_a_newer_release_stop_a_start(tmp_path):
     (tmp_path / ".rollout").mkdir()
     with closing(sqlite3.connect(tmp_path / ".rollout" / "rollouts.db")) as database:
         database.execute("PRAGMA user_version = 99")
@@ -209,13 +209,13 @@ def test_lint_tells_faults_as_text_and_as_json(tmp_path):
 
 @pytest.fixture
 def recorded(tmp_path):
-    """Records of a rollout that was rolled back, made by the engine itself."""
+    """The store of a rollout that was rolled back, made by the engine itself."""
     world = World(rate=50, routes=[{"envoy": {"listen": f"127.0.0.1:{free_port()}"}}])
     world.behaviour["v2"] = Behaviour(tasks=0.3)
     world.run(2 * 3600, until=Phase.ROLLED_BACK)
     store = SqliteStore(tmp_path / ".rollout", create=True)
-    held = store.hold(Metadata(name="agent"), lambda _: world.records.rollout)
-    held.save(Plan(world.status, decisions=tuple(world.records.decisions)))
+    held = store.hold(Metadata(name="agent"), lambda _: world.status_store.rollout)
+    held.save(Plan(world.status, decisions=tuple(world.status_store.decisions)))
     held.release()
     return tmp_path
 
@@ -310,7 +310,7 @@ def test_following_ends_once_another_version_is_wanted():
 
 
 class FlakyStore:
-    """Records that cannot be read now and then."""
+    """A store that cannot be read now and then."""
 
     def __init__(self, store: SqliteStore, failures: int) -> None:
         self._store, self.failures = store, failures
@@ -318,20 +318,20 @@ class FlakyStore:
     def get(self, name: str):
         if self.failures:
             self.failures -= 1
-            raise RecordsUnavailable("the disk is away")
+            raise StoreUnavailable("the disk is away")
         return self._store.get(name)
 
     def __getattr__(self, name: str):
         return getattr(self._store, name)
 
 
-def test_whoever_waits_with_a_time_limit_survives_records_that_are_away_for_a_moment(recorded):
+def test_whoever_waits_with_a_time_limit_survives_a_store_that_is_away_for_a_moment(recorded):
     store = SqliteStore(recorded / ".rollout")
     flaky, shown = FlakyStore(store, 3), []
     follower = Follower(flaky, store.get("agent"))
     ended = follower.until(lambda plan: True, shown.append, timeout_s=30)
     assert ended.phase is Phase.ROLLED_BACK and len(shown) == 4 and flaky.failures == 0
-    with pytest.raises(RecordsUnavailable):
+    with pytest.raises(StoreUnavailable):
         Follower(FlakyStore(store, 1), store.get("agent")).until(lambda plan: True, shown.append)
     with pytest.raises(TimedOut):
         Follower(FlakyStore(store, 1000), store.get("agent")).until(lambda plan: True, shown.append, timeout_s=0.3)
@@ -393,7 +393,9 @@ def test_history_tells_each_release_once(tmp_path):
     world.declare(version="v3")
     world.run(1800, until=Phase.ROLLED_BACK)
     store = SqliteStore(tmp_path / "state", create=True)
-    held = store.hold(Metadata(name="agent"), lambda _: Rollout(Metadata(name="agent"), world.records.rollout.spec))
+    held = store.hold(
+        Metadata(name="agent"), lambda _: Rollout(Metadata(name="agent"), world.status_store.rollout.spec)
+    )
     for plan in world.plans:
         held.save(plan)
     held.save(Plan(world.plans[-1].status))
@@ -412,7 +414,7 @@ def test_history_tells_each_release_once(tmp_path):
 def test_the_picture_shows_intended_and_observed_share_evidence_reason_and_next_step():
     world = World(rate=20)
     world.run(400)
-    text = "\n".join(line.text for line in draw(world.records.rollout, datetime.now(UTC)))
+    text = "\n".join(line.text for line in draw(world.status_store.rollout, datetime.now(UTC)))
     for word in (
         "v1 → v2",
         "10 %",
@@ -433,7 +435,7 @@ def test_the_picture_of_a_bake_after_a_switch_shows_what_the_candidates_own_rate
     del raw["canary"]
     world = World(policy(yaml.safe_dump({**raw, "blueGreen": {"preview": {"for": "3m"}, "bake": {"for": "1h"}}})))
     world.run(600)
-    text = " ".join(line.text.strip() for line in draw(world.records.rollout, datetime.now(UTC), 100))
+    text = " ".join(line.text.strip() for line in draw(world.status_store.rollout, datetime.now(UTC), 100))
     assert world.status.phase is Phase.BAKING
     assert "candidate only" in text and "tasks" in text and "stable was at most" in text
     assert "preview" in text
@@ -443,7 +445,7 @@ def test_the_picture_says_that_an_edited_policy_counts_next_time():
     world = World()
     world.run(60)
     world.declare(policy=policy(drain={"deadline": "1h"}))
-    text = " ".join(line.text.strip() for line in draw(world.records.rollout, datetime.now(UTC)))
+    text = " ".join(line.text.strip() for line in draw(world.status_store.rollout, datetime.now(UTC)))
     assert "The change counts for the next release" in text
 
 

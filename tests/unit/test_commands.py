@@ -61,7 +61,7 @@ def test_a_command_seen_twice_is_carried_out_once():
     assert world.status.phase is Phase.PAUSED
     world.command("resume")
     world.run(3)
-    world.records.pending.append(next(each for each in world.records.pending if each.id == command))
+    world.status_store.pending.append(next(each for each in world.status_store.pending if each.id == command))
     world.run(3)
     assert world.status.phase is Phase.OBSERVING
 
@@ -214,7 +214,7 @@ def test_a_hundred_commands_at_once_are_each_answered_once_and_abort_first():
     world.reconcile()
     assert world.status.phase is Phase.ROLLING_BACK
     world.run(30)
-    told = [decision for decision in world.records.decisions if decision.kind == "command"]
+    told = [decision for decision in world.status_store.decisions if decision.kind == "command"]
     assert len(told) == 101
 
 
@@ -250,9 +250,9 @@ def test_a_command_that_is_still_asked_for_is_not_forgotten_and_the_ring_stays_b
     world.run(60)
     first = world.command("pause")
     world.reconcile()
-    asked = next(each for each in world.records.pending if each.id == first)
+    asked = next(each for each in world.status_store.pending if each.id == first)
     for _ in range(30):
         world.command("pause")
-        world.records.again = [asked]
+        world.status_store.again = [asked]
         world.reconcile()
     assert first in world.status.handled and len(world.status.handled) <= 20

@@ -28,7 +28,7 @@ def test_a_good_candidate_climbs_every_step_and_is_promoted():
     assert status.stable_version == "v2" and status.previous_version == "v1"
     assert weights(world) == [0, 1000, 2500, 5000, 10_000]
     assert world.router.in_force == SetWeight("v2")
-    carried_out = [effect for decision in world.records.decisions for effect in decision.effects]
+    carried_out = [effect for decision in world.status_store.decisions for effect in decision.effects]
     assert "v2 at 10 %, v1 the rest" in carried_out and "all traffic to v2" in carried_out
     assert "v2 is promoted" in status.message and " of " in status.message
 
@@ -87,7 +87,7 @@ def test_a_weight_is_asked_for_in_the_status_before_it_is_written_to_the_router(
     world.router.down = False
     world.run(30, until=Phase.SHIFTING)
     before = len(world.router.applied)
-    world.records.broken = True
+    world.status_store.broken = True
     with pytest.raises(Exception, match="disk full"):
         world.run(10)
     assert len(world.router.applied) == before, "no effect without its record"
@@ -141,7 +141,7 @@ def test_requests_that_outlast_the_drain_are_told_as_such():
     world.router.active = {"v1": 2}
     world.run(6 * HOUR, until=Phase.DRAINING)
     world.run(HOUR, until=Phase.STABLE)
-    assert any("2 requests on v1 are still under way" in decision.message for decision in world.records.decisions)
+    assert any("2 requests on v1 are still under way" in decision.message for decision in world.status_store.decisions)
 
 
 def test_worse_can_freeze_or_pause_instead_of_rolling_back():
@@ -180,9 +180,9 @@ def test_an_advisory_kpi_neither_rolls_back_nor_blocks():
 
 def test_the_only_version_there_is_becomes_stable_and_gets_everything():
     world = World(version="v1", backends={"endpoints": [{"version": "v1", "url": "http://v1:80"}]})
-    world.records.rollout = type(world.records.rollout)(
-        world.records.rollout.metadata,
-        world.records.rollout.spec,
+    world.status_store.rollout = type(world.status_store.rollout)(
+        world.status_store.rollout.metadata,
+        world.status_store.rollout.spec,
         world.status.model_copy(update={"stable_version": None}),
     )
     world.router.in_force = None

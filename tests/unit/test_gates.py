@@ -39,11 +39,11 @@ def test_a_window_that_closes_keeps_the_weight_and_harm_is_still_judged():
     world.gatekeeper.closed = "opens Mon 09:00"
     world.run(400)
     assert world.status.reason is Reason.WINDOW_CLOSED and world.status.latest.traffic.wanted_bp == 1000
-    looks = len([each for each in world.records.decisions if each.kind == "sample"])
+    looks = len([each for each in world.status_store.decisions if each.kind == "sample"])
     world.behaviour["v2"] = Behaviour(tasks=0.6)
     world.run(1800, until=Phase.ROLLED_BACK)
     assert world.status.latest.result is Result.ROLLED_BACK and world.router.share_of("v2") == 0.0
-    assert len([each for each in world.records.decisions if each.kind == "sample"]) > looks
+    assert len([each for each in world.status_store.decisions if each.kind == "sample"]) > looks
 
 
 def test_everything_moves_only_in_a_window_but_promotion_needs_none():
@@ -73,7 +73,7 @@ def test_a_human_can_waive_the_window_for_one_step_by_name():
     world.run(30)
     assert world.status.phase is Phase.OBSERVING and world.status.latest.traffic.wanted_bp == 1000
     assert not world.status.last_command.accepted, "said twice it is meant once"
-    assert "by ada: because" in " ".join(decision.message for decision in world.records.decisions)
+    assert "by ada: because" in " ".join(decision.message for decision in world.status_store.decisions)
     world.run(600)
     assert world.status.reason is Reason.WINDOW_CLOSED, "the next step waits again"
 
@@ -190,9 +190,9 @@ def test_a_status_of_the_release_before_keeps_its_retries():
     world = World(rate=50)
     world.behaviour["v2"] = Behaviour(tasks=0.6)
     world.run(1800, until=Phase.ROLLED_BACK)
-    now = world.records.rollout
+    now = world.status_store.rollout
     older = status_with(now.status, failed={}, retries=1)
-    world.records.rollout = type(now)(now.metadata, now.spec, older)
+    world.status_store.rollout = type(now)(now.metadata, now.spec, older)
     world.command("retry")
     world.run(3)
     assert world.status.latest.retries == 2
@@ -349,7 +349,7 @@ def test_a_check_that_is_given_up_is_not_told_as_late():
     world.run(60)
     world.command("abort")
     world.run(900)
-    assert not any("no verdict" in decision.message for decision in world.records.decisions)
+    assert not any("no verdict" in decision.message for decision in world.status_store.decisions)
     assert not world.status.latest.checks
 
 
@@ -476,6 +476,6 @@ def test_each_decision_carries_the_interval_of_the_difference():
     world = World(rate=50)
     world.behaviour["v2"] = Behaviour(tasks=0.07)
     world.run(240)
-    figures = [each for each in world.records.decisions if each.kind == "sample"][-1].kpis["tasks"]
+    figures = [each for each in world.status_store.decisions if each.kind == "sample"][-1].kpis["tasks"]
     assert figures.excess_low < 0.03 < figures.excess_high
     assert figures.excess_high - figures.excess_low < 0.2

@@ -1,4 +1,4 @@
-"""Records: durable, one writer, commands from anybody, and no surprises from other releases."""
+"""The store: durable, one writer, commands from anybody, and no surprises from other releases."""
 
 import sqlite3
 import subprocess
@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.adapters.storage.sqlite_records import COMMANDS_PENDING_MAX, as_json
+from rollout.adapters.storage.sqlite_status import COMMANDS_PENDING_MAX, as_json
 from rollout.engine.planned import Plan
 from rollout.engine.releases import finished
-from rollout.errors import Busy, InvalidInput, RecordsUnavailable
+from rollout.errors import Busy, InvalidInput, StoreUnavailable
 from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import CommandOutcome, Decision
@@ -106,7 +106,7 @@ def test_several_can_open_a_new_store_at_once(tmp_path):
         assert [child.communicate()[1] for child in children] == [""] * 5, attempt
 
 
-def test_records_of_the_release_before_are_brought_up_to_date(tmp_path):
+def test_the_store_of_the_release_before_is_brought_up_to_date(tmp_path):
     """Format 1 had no releases and no version in its commands."""
     path = tmp_path / "state" / "rollouts.db"
     path.parent.mkdir()
@@ -152,7 +152,7 @@ def test_a_late_write_of_a_former_holder_fails_and_changes_nothing(store):
     former._lock.close()  # as if the file system had lost the lock
     newer = store.hold(AGENT, lambda recorded: recorded)
     newer.save(planned(Status(stable_version="v1", message="newer")))
-    with pytest.raises(RecordsUnavailable, match="held by another"):
+    with pytest.raises(StoreUnavailable, match="held by another"):
         former.save(planned(Status(stable_version="v1", message="older"), decision()))
     assert store.get("agent").rollout.status.message == "newer"
     assert store.decisions("agent", samples=True, limit=10) == []
@@ -205,7 +205,7 @@ def test_a_start_that_fails_changes_nothing(store):
     assert store.get("agent").rollout == ROLLOUT and not store.is_held("agent")
 
 
-def test_records_of_a_newer_release_are_refused_and_left_alone(store):
+def test_the_store_of_a_newer_release_is_refused_and_left_alone(store):
     with closing(sqlite3.connect(store.path)) as database:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(InvalidInput, match="newer release"):
@@ -214,12 +214,12 @@ def test_records_of_a_newer_release_are_refused_and_left_alone(store):
 
 def test_a_file_that_is_no_database_is_told_as_such(tmp_path):
     (tmp_path / "rollouts.db").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(RecordsUnavailable, match="not a database"):
+    with pytest.raises(StoreUnavailable, match="not a database"):
         SqliteStore(tmp_path)
 
 
-def test_records_that_are_not_there_are_not_made_by_reading(tmp_path):
-    with pytest.raises(RecordsUnavailable, match="nothing was started"):
+def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path):
+    with pytest.raises(StoreUnavailable, match="nothing was started"):
         SqliteStore(tmp_path / "state")
     assert not (tmp_path / "state").exists()
 

@@ -247,7 +247,7 @@ def test_the_point_of_no_return_is_told_with_how_many_it_concerns():
     found = past_no_return({})
     state = found.status.latest.state
     assert state.no_return_at is not None and state.affected == 7
-    told = [each.message for each in found.records.decisions if "point of no return" in each.message]
+    told = [each.message for each in found.status_store.decisions if "point of no return" in each.message]
     assert len(told) == 1 and "7 conversations" in told[0]
     conditions = conditions_of(found.status, "v2", (), generation=1, now=found.clock.at)
     compatible = next(each for each in conditions if each.type == "StateCompatible")

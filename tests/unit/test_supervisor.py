@@ -36,15 +36,15 @@ class FakeMachine:
     failing: BaseException | None = None
     made: list[FakeMachine] = field(default_factory=list)
 
-    def reconciler(self, records):
-        self.records = records
+    def reconciler(self, status_store):
+        self.status_store = status_store
         return self
 
     def reconcile(self) -> ReconcileResult:
         self.looks += 1
         if self.failing is not None:
             raise self.failing
-        return ReconcileResult(Plan(self.records.load().status, requeue_after_s=0.02))
+        return ReconcileResult(Plan(self.status_store.load().status, requeue_after_s=0.02))
 
     def close(self) -> None:
         self.closed = True

@@ -136,7 +136,7 @@ def test_a_router_that_was_down_for_a_moment_late_in_a_step_pauses_nothing():
     world.router.in_force = SetWeight("v1", "v2", 9000)
     world.run(10)
     assert world.status.phase is Phase.OBSERVING and world.router.in_force == SetWeight("v1", "v2", 1000)
-    told = [decision.message for decision in world.records.decisions if decision.kind == "traffic"]
+    told = [decision.message for decision in world.status_store.decisions if decision.kind == "traffic"]
     assert any("does not answer" in message for message in told)
     assert any("the weights were changed by others" in message for message in told)
 
@@ -157,7 +157,7 @@ def test_a_preflight_that_fails_says_what_failed():
     world.workloads.down = {"v2"}
     world.run(60)
     assert world.status.reason is Reason.NOT_READY and "v2 is not ready" in world.status.message
-    told = [decision for decision in world.records.decisions if decision.kind == "transition"]
+    told = [decision for decision in world.status_store.decisions if decision.kind == "transition"]
     assert len(told) <= 4, "and says it once"
     status = world.run(HOUR, until=Phase.ROLLED_BACK)
     assert "v2 is not ready: connection refused" in status.message
@@ -205,9 +205,9 @@ def test_the_wall_clock_stepping_back_breaks_nothing():
 
 def test_an_unknown_stable_version_starts_nothing_and_says_what_to_do():
     world = World()
-    world.records.rollout = type(world.records.rollout)(
-        world.records.rollout.metadata,
-        world.records.rollout.spec,
+    world.status_store.rollout = type(world.status_store.rollout)(
+        world.status_store.rollout.metadata,
+        world.status_store.rollout.spec,
         world.status.model_copy(update={"stable_version": None}),
     )
     world.router.in_force = None

@@ -188,7 +188,7 @@ def test_the_way_back_needs_nothing_of_the_version_that_is_left(broken):
 
 def test_an_undo_to_a_version_without_an_endpoint_is_refused():
     world = promoted(blue_green())
-    now = world.records.rollout
+    now = world.status_store.rollout
     kept = now.spec.backends.model_copy(update={"endpoints": now.spec.backends.endpoints[1:]})
     world.declare(backends=kept)
     world.command("undo")
@@ -211,7 +211,7 @@ def test_thawing_halves_the_budget_for_false_rollbacks():
     before = world.plans[-1].decisions[-1].threshold_e
     world.command("retry")
     world.run(20)
-    assert world.status.latest.retries == 1 and world.records.decisions[-1].threshold_e == 2 * before
+    assert world.status.latest.retries == 1 and world.status_store.decisions[-1].threshold_e == 2 * before
 
 
 def test_a_version_that_failed_before_cannot_take_an_undo_over():
@@ -258,7 +258,7 @@ def test_a_failed_version_can_be_retried_while_the_one_before_drains():
 
 def test_an_undo_meant_for_another_version_is_refused():
     world = promoted(blue_green())
-    world.records.pending.append(Command("late", "undo", "ada", "", world.clock.at, version="v1"))
+    world.status_store.pending.append(Command("late", "undo", "ada", "", world.clock.at, version="v1"))
     world.run(3)
     assert world.status.stable_version == "v2" and "the command is to undo v1" in world.status.last_command.message
 

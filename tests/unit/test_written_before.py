@@ -28,8 +28,8 @@ def going_on_from(status: Status) -> World:
     """Return a world in which the release stands where the status says, with counters that began anew."""
     world = World(rate=60)
     world.clock.at = status.latest.sampled_at or world.clock.at
-    records = world.records.rollout
-    world.records.rollout = Rollout(records.metadata, records.spec, status)
+    status_store = world.status_store.rollout
+    world.status_store.rollout = Rollout(status_store.metadata, status_store.spec, status)
     return world
 
 

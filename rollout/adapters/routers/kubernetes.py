@@ -81,7 +81,7 @@ def route_kind_of(route: Route) -> tuple[RouteKind, ClusterRoute]:
 
 
 def route_name(route_kind: RouteKind, route: ClusterRoute) -> str:
-    """Return how a route is called in facts, records and messages."""
+    """Return how a route is called in facts, statuses and messages."""
     return f"{route_kind.key}/{route.name}" + (f"/{route.rule}" if route.rule else "")
 
 

@@ -14,7 +14,7 @@ from rollout.engine.facts import Command, Verb
 COMMAND = "rollout.dev/command"
 ABORT = "rollout.dev/abort"
 TEXT_MAX = 1000
-"""What people say in a command is cut here: it is repeated in status, events and records."""
+"""What people say in a command is cut here: it is repeated in status, events and the store."""
 
 ANNOTATION_MAX = 4096
 """Longer is no command."""

@@ -19,10 +19,10 @@ from typing import IO
 from pydantic import ValidationError
 
 from rollout.adapters.storage.base import Row
-from rollout.adapters.storage.sqlite_records import COMMANDS_PENDING_MAX, SqliteRecords, as_json
 from rollout.adapters.storage.sqlite_schema import Database
+from rollout.adapters.storage.sqlite_status import COMMANDS_PENDING_MAX, SqliteStatusStore, as_json
 from rollout.engine.facts import Verb
-from rollout.errors import Busy, RecordsUnavailable
+from rollout.errors import Busy, StoreUnavailable
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
@@ -39,12 +39,12 @@ class SqliteStore:
     poll_s = 0.2
 
     def __init__(self, directory: Path, *, create: bool = False) -> None:
-        """Open the store. Raises RecordsUnavailable, or InvalidInput where a newer release has written it."""
+        """Open the store. Raises StoreUnavailable, or InvalidInput where a newer release has written it."""
         self.directory = directory
         self.path = directory / "rollouts.db"
         if not create and not self.path.exists():
-            raise RecordsUnavailable(
-                f"there are no records in {directory}: nothing was started there. Start a rollout, or name --state"
+            raise StoreUnavailable(
+                f"there is no store in {directory}: nothing was started there. Start a rollout, or name --state"
             )
         self._file = Database(self.path)
 
@@ -151,7 +151,7 @@ class SqliteStore:
     def _lock_path(self, name: str) -> Path:
         return self.directory / f"{name}.lock"
 
-    def hold(self, metadata: Metadata, change: Callable[[Rollout | None], Rollout]) -> SqliteRecords:
+    def hold(self, metadata: Metadata, change: Callable[[Rollout | None], Rollout]) -> SqliteStatusStore:
         """Take a rollout's lease and write what `change` makes of it. Raises Busy while another controller has it.
 
         Args:
@@ -177,7 +177,7 @@ class SqliteStore:
         except BaseException:
             lock.close()
             raise
-        return SqliteRecords(self._file, rollout, epoch, lock)
+        return SqliteStatusStore(self._file, rollout, epoch, lock)
 
     def _lock(self, name: str) -> IO[str]:
         lock = self._lock_path(name).open("a")
@@ -212,5 +212,5 @@ def _row(path: Path, row: tuple[str, str, str, str, str], held: bool) -> Row:
         )
     except ValidationError as error:
         message = f"holds a record of {name} that this release cannot read: {error.error_count()} faults"
-        raise RecordsUnavailable(f"{path} {message}. Upgrade agent-rollout, or name another --state") from error
+        raise StoreUnavailable(f"{path} {message}. Upgrade agent-rollout, or name another --state") from error
     return Row(rollout, holder if held else "")

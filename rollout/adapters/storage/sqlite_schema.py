@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from rollout.errors import Fault, InvalidInput, RecordsUnavailable
+from rollout.errors import Fault, InvalidInput, StoreUnavailable
 
 SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 10.0
@@ -46,7 +46,7 @@ class Database:
     """The file. Creates it, with its folder, if it is not there."""
 
     def __init__(self, path: Path) -> None:
-        """Open it. Raises RecordsUnavailable, or InvalidInput where a newer release has written it."""
+        """Open it. Raises StoreUnavailable, or InvalidInput where a newer release has written it."""
         self._path = path
         with _translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,5 +117,5 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        message = f"the records in {path} cannot be used: {error}. Check the disk and the permissions, or name --state"
-        raise RecordsUnavailable(message) from error
+        message = f"the store {path} cannot be used: {error}. Check the disk and the permissions, or name --state"
+        raise StoreUnavailable(message) from error

@@ -1,4 +1,4 @@
-"""Following a rollout that somebody else carries out, through the records."""
+"""Following a rollout that somebody else carries out, through the store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rollout.errors import Forbidden, RecordsUnavailable, RolloutError, Unavailable
+from rollout.errors import Forbidden, RolloutError, StoreUnavailable, Unavailable
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
@@ -61,8 +61,8 @@ class Follower:
         """Show every change until `done`; None if Ctrl-C stopped it first.
 
         Args:
-            attended: whether to give up, with RecordsUnavailable, once nobody carries the rollout out.
-            timeout_s: after so long `TimedOut` is raised; until then records that cannot be read are tried again.
+            attended: whether to give up, with StoreUnavailable, once nobody carries the rollout out.
+            timeout_s: after so long `TimedOut` is raised; until then a store that cannot be read is tried again.
         """
         from rollout.engine.planned import Plan
 
@@ -85,7 +85,7 @@ class Follower:
                     held_at = time.monotonic() if holder else held_at
                 if attended and time.monotonic() - held_at > GONE_AFTER_S:
                     message = f"no controller runs {self._name} any more. To continue: rollout start"
-                    raise RecordsUnavailable(message)
+                    raise StoreUnavailable(message)
                 if timeout_s is not None and time.monotonic() - began > timeout_s:
                     raise TimedOut
                 time.sleep(self._store.poll_s)
@@ -106,7 +106,7 @@ class Follower:
         if row is None or row.uid != self._uid:
             self._missing += 1
             if self._missing < SURE_AFTER:
-                raise RecordsUnavailable(f"{self._name} is not found")
+                raise StoreUnavailable(f"{self._name} is not found")
             raise RolloutDeleted(f"{self._name} was deleted{'' if row is None else ', and created anew'}")
         self._missing = 0
         if self._last is None:

@@ -10,7 +10,7 @@ import typer
 
 from rollout.cli.follow.until import OnPause, checked, say_if_declined, until_settled
 from rollout.cli.options import Output
-from rollout.errors import RecordsUnavailable
+from rollout.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.sqlite import SqliteStore
@@ -44,7 +44,7 @@ def hand_over(
     while not _is_taken(store, name, version, last):
         if time.monotonic() > deadline:
             message = f"the daemon ({daemon}) has not taken {name} up in {HAND_OVER_TIMEOUT_S:g} s"
-            raise RecordsUnavailable(f"{message}; see {state / 'daemon.log'}, or whether another controller holds it")
+            raise StoreUnavailable(f"{message}; see {state / 'daemon.log'}, or whether another controller holds it")
         time.sleep(HAND_OVER_POLL_S)
         daemon = ensure(state)  # it may have ended for want of work as we came
     row = pick(store, name)

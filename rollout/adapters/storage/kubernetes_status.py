@@ -1,4 +1,4 @@
-"""The records of a rollout in a cluster: the Rollout resource itself.
+"""Where the status of a rollout is kept in a cluster: the Rollout resource itself.
 
 Every write carries the resourceVersion it was decided on: what a deposed leader still sends is refused. The finalizer
 stands only while traffic is not where it was found, so that an uninstalled controller blocks nothing for ever.
@@ -27,7 +27,7 @@ from rollout.adapters.storage.rollout_resource import (
 )
 from rollout.engine.facts import Command
 from rollout.engine.planned import Plan
-from rollout.errors import ClusterUnavailable, RecordsUnavailable
+from rollout.errors import ClusterUnavailable, StoreUnavailable
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.cluster_status import ClusterStatus, packed
@@ -50,8 +50,8 @@ _WARNINGS = {
 }  # fmt: skip
 
 
-class KubernetesRecords:
-    """One Rollout resource as it was last seen: the `Records` port of the engine, for one turn."""
+class KubernetesStatusStore:
+    """One Rollout resource as it was last seen: the `StatusStore` port of the engine, for one turn."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class KubernetesRecords:
         note: Callable[[Object], None],
         controller: str = "",
     ) -> None:
-        """Open the records of one Rollout.
+        """Read the status of one Rollout.
 
         Args:
             spec: to go by; None where there is none, and nothing but the conditions can be told.
@@ -96,7 +96,7 @@ class KubernetesRecords:
         return (*given, Command(f"deleted-{uid}", "abort", "kubernetes", "the Rollout is deleted", self._now()))
 
     def save(self, plan: Plan) -> None:
-        """Write the status over the version that was read. Raises RecordsUnavailable; then nothing was written."""
+        """Write the status over the version that was read. Raises StoreUnavailable; then nothing was written."""
         if needs_finalizer(plan.status) and not is_deleted(self._obj):
             self._set_finalizer(wanted=True)
         self._write(plan.status, plan.conditions)
@@ -131,7 +131,7 @@ class KubernetesRecords:
 
     def _send(self, patch: Object, sub: str = "") -> None:
         if not self._may_write():
-            raise RecordsUnavailable("this controller does not lead any more: it stops writing")
+            raise StoreUnavailable("this controller does not lead any more: it stops writing")
         body = {"metadata": {"resourceVersion": version_of(self._obj)}}
         for key, value in patch.items():
             body[key] = {**body[key], **value} if key == "metadata" else value
@@ -163,8 +163,8 @@ class KubernetesRecords:
         self._events.tell(self._obj, kind, decision.reason, action, decision.message)
 
 
-class DryRunRecords(KubernetesRecords):
-    """Records that are read and never written."""
+class DryRunStatusStore(KubernetesStatusStore):
+    """A status that is read and never written."""
 
     def save(self, plan: Plan) -> None:
         """Keep nothing: the plan is logged by whoever made it."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from rollout.adapters.storage.sqlite_schema import Database
 from rollout.engine.facts import Command, Verb
 from rollout.engine.planned import Plan
-from rollout.errors import RecordsUnavailable
+from rollout.errors import StoreUnavailable
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 
@@ -24,8 +24,8 @@ DECISIONS_MAX = 50_000
 COMMANDS_PENDING_MAX = 100
 
 
-class SqliteRecords:
-    """One rollout, held: the `Records` port of the engine."""
+class SqliteStatusStore:
+    """One rollout, held: the `StatusStore` port of the engine."""
 
     def __init__(self, file: Database, rollout: Rollout, epoch: int, lock: IO[str]) -> None:
         self._file = file
@@ -64,7 +64,7 @@ class SqliteRecords:
     def save(self, plan: Plan) -> None:
         """Write status and decisions in one transaction and close the commands it has handled.
 
-        Raises RecordsUnavailable, also when this is no longer the holder: then nothing was written.
+        Raises StoreUnavailable, also when this is no longer the holder: then nothing was written.
         """
         name, status = self._rollout.metadata.name, plan.status
         with self._file.writing() as database:
@@ -72,7 +72,7 @@ class SqliteRecords:
                 "UPDATE rollouts SET status = ? WHERE name = ? AND epoch = ?", (as_json(status), name, self._epoch)
             )
             if changed.rowcount != 1:
-                raise RecordsUnavailable(f"{name} is held by another controller since: this one stops writing")
+                raise StoreUnavailable(f"{name} is held by another controller since: this one stops writing")
             database.executemany(
                 "INSERT INTO decisions (rollout, at, kind, body) VALUES (?,?,?,?)",
                 [(name, decision.at.isoformat(), decision.kind, as_json(decision)) for decision in plan.decisions],
