@@ -66,9 +66,7 @@ def main() -> None:
         reading = KpiReading(stable=arm, candidate=Counters({"q|bad": count * 6}, {"q|total": count * 120}))
         bp = rollout.status.latest.traffic.wanted_bp
         candidate = rollout.status.candidate_version
-        route = OwnRoute(
-            "route", reachable=True, stable="v1", candidate=candidate, candidate_bp=bp if candidate else None
-        )
+        route = OwnRoute("route", reachable=True, stable="v1", candidate=candidate, weight_bp=bp if candidate else None)
         kpis = {kpi.name: reading for kpi in policy.kpis}
         return Facts((route,), ready={"v1": "", "v2": ""}, round=Round(kpis, reading), versions=("v1", "v2"))
 

@@ -19,7 +19,7 @@ from rollout.engine.facts import Counters, Facts, KpiReading, Round
 from rollout.engine.plan import plan
 from rollout.engine.requeue import is_sample_due
 from rollout.engine.route_facts import OwnRoute
-from rollout.engine.routes.wanted import in_force, wanted_route
+from rollout.engine.routes.wanted import is_effective, wanted_weight
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import read_files
@@ -32,7 +32,7 @@ STEP_S = 10.0
 COST = 0.001
 """What a request costs, in the unit of a spend cap."""
 LIMIT_S = 48 * 3600.0
-NOBODY = OwnRoute("route", reachable=True, stable="v1", candidate_bp=0)
+NOBODY = OwnRoute("route", reachable=True, stable="v1", weight_bp=0)
 
 
 @dataclass(frozen=True)
@@ -78,18 +78,18 @@ def carry_out(case: Case, seed: int) -> tuple[str, float]:
                 reachable=True,
                 stable=effect.stable,
                 candidate=effect.candidate,
-                candidate_bp=effect.candidate_bp,
+                weight_bp=effect.weight_bp,
                 preview_header=effect.preview_header,
             )
-        wanted = wanted_route(made.status)
-        if (made.requeue_after_s or 1.0) < 0.1 or (wanted is not None and not in_force(wanted, (route,))):
+        wanted = wanted_weight(made.status)
+        if (made.requeue_after_s or 1.0) < 0.1 or (wanted is not None and not is_effective(wanted, (route,))):
             continue
         if made.status.held_by is HeldBy.APPROVAL:
             rollout = Rollout(rollout.metadata, spec, approved(made.status))
             continue
         if made.status.latest.result is not None or made.status.phase in (Phase.PAUSED, Phase.FROZEN):
             return str(made.status.latest.result or made.status.reason), (now - begun).total_seconds() / 60
-        serve(case, policy, totals, (route.candidate_bp or 0) / 10_000, rng)
+        serve(case, policy, totals, (route.weight_bp or 0) / 10_000, rng)
         now += timedelta(seconds=STEP_S)
     return "still waits", LIMIT_S / 60
 

@@ -200,8 +200,8 @@ def _types(node: SchemaNode) -> set[str | None]:
     types: set[str | None] = set()
     for branch in (node, *node.children("anyOf"), *node.children("oneOf")):
         target = branch.target() or branch
-        said = target.keywords.get("type") if isinstance(target.schema, dict) else None
-        types |= set([said] if isinstance(said, str) else said or ())
+        declared = target.keywords.get("type") if isinstance(target.schema, dict) else None
+        types |= set([declared] if isinstance(declared, str) else declared or ())
         types |= {_of_value(value) for value in _values(target)}
     return types or {None}
 

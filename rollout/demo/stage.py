@@ -118,8 +118,8 @@ class Stage:
     def _port_of(self, child: subprocess.Popen[str]) -> int:
         line = child.stdout.readline() if child.stdout else ""
         if not line.strip().isdigit():
-            words = (self.directory / "agent.log").read_text(encoding="utf-8").strip().splitlines()
-            raise RolloutError(f"an agent of the demo did not start: {words[-1] if words else 'it left no message'}")
+            lines = (self.directory / "agent.log").read_text(encoding="utf-8").strip().splitlines()
+            raise RolloutError(f"an agent of the demo did not start: {lines[-1] if lines else 'it left no message'}")
         return int(line)
 
     def _follow(self, child: subprocess.Popen[str]) -> None:

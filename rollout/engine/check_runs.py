@@ -57,10 +57,10 @@ def _followed(context: PlanContext, run: CheckRun) -> CheckRun:
 
 def verdict_of(run: CheckRun) -> str:
     """Return what came of a run, in words."""
-    said = f": {run.message}" if run.message else ""
+    detail = f": {run.message}" if run.message else ""
     if run.state == "late":
-        return f"no verdict within {messages.span((run.deadline - run.asked_at).total_seconds())}{said}"
-    return run.state + said
+        return f"no verdict within {messages.span((run.deadline - run.asked_at).total_seconds())}{detail}"
+    return run.state + detail
 
 
 def forget_late(context: PlanContext) -> None:

@@ -15,7 +15,7 @@ from rollout.engine.strategy import ReleaseStrategy, strategy_of
 from rollout.engine.transitions import BACK, TABLE, Event, follow
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.strategy import Step
-from rollout.model.pinned import policy_in_force
+from rollout.model.pinned import effective_policy
 from rollout.model.rollout import Rollout
 from rollout.model.status.changes import PhaseChanges, ReleaseChanges, StatusChanges
 from rollout.model.status.decision import CommandOutcome, Decision, KpiFigures
@@ -46,8 +46,8 @@ class PlanContext:
 
     @property
     def policy(self) -> PolicySpec:
-        """The policy in force: the pinned one, once a rollout has begun."""
-        return policy_in_force(self.status, self.declared)
+        """The effective policy: the pinned one, once a rollout has begun."""
+        return effective_policy(self.status, self.declared)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -60,7 +60,7 @@ class PlanContext:
 
     @property
     def step(self) -> Step:
-        """The step in force, or the one being entered."""
+        """The current step, or the one being entered."""
         steps = self.strategy.steps
         return steps[min(self.release.step, len(steps) - 1)]
 
@@ -91,7 +91,7 @@ class PlanContext:
 
     @property
     def shown_step(self) -> str:
-        """The step in force, in words."""
+        """The current step, in words."""
         if self.step.weight_bp == 0:
             return "the preview" if self.strategy.preview_header else "the switch back"
         return f"step {self.release.step + 1} of {self.release.steps} ({weight(self.step.weight_bp)})"
@@ -105,7 +105,7 @@ class PlanContext:
 
     @property
     def watched_s(self) -> float:
-        """How long the weight in force was watched, in seconds: gaps do not count."""
+        """How long the effective weight was watched, in seconds: gaps do not count."""
         return max(0.0, self.since(self.release.window_since) - self.release.gap_s)
 
     def update(self, **changes: Unpack[StatusChanges]) -> None:

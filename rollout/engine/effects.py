@@ -22,14 +22,14 @@ class SetWeight:
 
     stable: str
     candidate: str | None = None
-    candidate_bp: int = 0
+    weight_bp: int = 0
     preview_header: str | None = None
     bases: tuple[tuple[str, int], ...] = ()
     restores: bool = False
 
     def __post_init__(self) -> None:
-        assert 0 <= self.candidate_bp <= FULL_BP
-        assert self.candidate is not None or self.candidate_bp == 0
+        assert 0 <= self.weight_bp <= FULL_BP
+        assert self.candidate is not None or self.weight_bp == 0
 
     def base_of(self, route: str) -> int | None:
         return next((base for name, base in self.bases if name == route), None)
@@ -38,7 +38,7 @@ class SetWeight:
         if self.candidate is None:
             return f"all traffic to {self.stable}"
         preview = ", to be previewed" if self.preview_header else ""
-        return f"{self.candidate} at {self.candidate_bp / 100:g} %, {self.stable} the rest{preview}"
+        return f"{self.candidate} at {self.weight_bp / 100:g} %, {self.stable} the rest{preview}"
 
 
 @dataclass(frozen=True, slots=True)

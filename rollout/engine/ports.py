@@ -29,7 +29,7 @@ class Clock(Protocol):
 
 
 class Router(Protocol):
-    """One route. `observe` reads what is in force, never what was written."""
+    """One route. `observe` reads what is effective, never what was written."""
 
     def observe(self) -> RouteFacts: ...
 

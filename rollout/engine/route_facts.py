@@ -1,4 +1,4 @@
-"""A route as it is in force: one of our own, or somebody else's that is borrowed for a release."""
+"""A route as it is effective: one of our own, or somebody else's that is borrowed for a release."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class OwnRoute(AnyRoute):
 
     stable: str | None = None
     candidate: str | None = None
-    candidate_bp: int | None = None
+    weight_bp: int | None = None
     preview_header: str | None = None
 
     @property
     def owner(self) -> str | None:
         """The version that has all the traffic, if one has."""
-        if self.stable is None or self.candidate_bp not in (None, 0, FULL_BP):
+        if self.stable is None or self.weight_bp not in (None, 0, FULL_BP):
             return None
-        return self.candidate if self.candidate_bp == FULL_BP else self.stable
+        return self.candidate if self.weight_bp == FULL_BP else self.stable
 
 
 @dataclass(frozen=True, slots=True)

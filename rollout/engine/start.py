@@ -57,14 +57,14 @@ def begin(
 
 
 def ask_weight(context: PlanContext, weight_bp: int, preview_header: str | None = None) -> None:
-    """Ask for a weight: nothing counts as evidence for it until it is in force and warmed up."""
+    """Set a weight: nothing counts as evidence for it until it is effective and warmed up."""
     traffic = Traffic(wanted_bp=weight_bp, asked_at=context.now, off_since=context.now, preview_header=preview_header)
     context.update_release(traffic=traffic)
     open_window(context)
 
 
 def open_window(context: PlanContext) -> None:
-    """Begin to watch the weight in force anew: after the warm-up, with nothing seen of it yet. Harm is kept."""
+    """Begin to watch the effective weight anew: after the warm-up, with nothing seen of it yet. Harm is kept."""
     context.update_release(
         evidence=interrupted(context.release.evidence),
         split=split_restarted(context.release.split),

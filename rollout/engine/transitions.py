@@ -19,7 +19,7 @@ class Event(StrEnum):
     CHECKED = "every preflight check passed"
     REFUSED = "preflight did not pass in time"
     STABLE_PASSED = "stable is down, and the candidate is promoted past it"
-    WEIGHT_IN_FORCE = "the weight is in force"
+    WEIGHT_EFFECTIVE = "the weight is effective"
     STEP_PASSED = "a step passed"
     LAST_STEP_PASSED = "the last step passed with evidence"
     BAKED = "the bake passed"
@@ -55,7 +55,7 @@ _ROWS: dict[Event, tuple[Phase | str, ...]] = {
     Event.CHECKED:         (NEVER, _F,    NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.REFUSED:         (NEVER, _RD,   NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.STABLE_PASSED:   (NEVER, _B,    NEVER, NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
-    Event.WEIGHT_IN_FORCE: (NEVER, NEVER, _O,    NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
+    Event.WEIGHT_EFFECTIVE: (NEVER, NEVER, _O,    NEVER,  NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.STEP_PASSED:     (NEVER, NEVER, NEVER, _F,     NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.LAST_STEP_PASSED:(NEVER, NEVER, NEVER, _B,     NEVER, NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),
     Event.BAKED:           (NEVER, NEVER, NEVER, NEVER,  _D,    NEVER, NEVER, NEVER,  NEVER, NEVER, NEVER),

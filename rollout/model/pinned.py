@@ -1,4 +1,4 @@
-"""What a release has pinned at its start: the policy that stays in force, whatever is declared meanwhile."""
+"""What a release has pinned at its start: the policy that stays effective, whatever is declared meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rollout.model.parsing import prune
 from rollout.model.status.status import Status
 
 
-def policy_in_force(status: Status, declared: PolicySpec) -> PolicySpec:
+def effective_policy(status: Status, declared: PolicySpec) -> PolicySpec:
     """Return the policy to go by: the pinned one, once a release has begun."""
     return pinned_policy(status) or declared
 

@@ -13,7 +13,7 @@ from rollout.engine.requeue import is_sample_due
 from rollout.engine.route_facts import BorrowedRoute, RouteFacts
 from rollout.errors import ClusterUnavailable, Unavailable
 from rollout.model.api.policy import PolicySpec
-from rollout.model.pinned import policy_in_force
+from rollout.model.pinned import effective_policy
 from rollout.model.rollout import Rollout
 from rollout.model.status.vocabulary import Phase, Reason
 
@@ -45,14 +45,14 @@ class Observation:
         status, now = rollout.status, self.clock.now()
         stable, candidate = status.stable_version, status.candidate_version
         both = tuple(version for version in (stable, candidate) if version)
-        in_force = policy_in_force(status, declared)
+        policy = effective_policy(status, declared)
         commands = self.status_store.commands()
         routes = tuple(map(self._route, self.routers))
         if status.goes_back or any(command.verb == "abort" for command in commands):
             # Nothing stands between an abort and its route: whatever else there is to ask may hang, or raise.
             return Facts(routes=routes, commands=commands, versions=both, resource=self.resource)
         due = status.is_active and is_sample_due(status, now) and len(both) == 2
-        round_ = self._read(stable or "", candidate or "", in_force) if due else None
+        round_ = self._read(stable or "", candidate or "", policy) if due else None
         sampling, due = due and round_ is None, round_ is not None
         versions, ready, asleep, identities = self._versions(rollout, routes, commands, due=due)
         return Facts(
@@ -66,8 +66,8 @@ class Observation:
             asleep=asleep,
             identities=identities,
             resource=self.resource,
-            calendar=self.gatekeeper.calendar(in_force.gates) if status.is_active else Calendar(),
-            checks=self.gatekeeper.checks(rollout, in_force.gates),
+            calendar=self.gatekeeper.calendar(policy.gates) if status.is_active else Calendar(),
+            checks=self.gatekeeper.checks(rollout, policy.gates),
             contracts=self._contracts(rollout, both) if status.phase is Phase.PREFLIGHT else {},
             census=self.states.census(rollout) if self.states is not None else None,
         )
@@ -114,9 +114,9 @@ class Observation:
             problem = f"a Service, its endpoints or its Deployment is malformed ({type(error).__name__})"
             raise ClusterUnavailable(problem) from error
 
-    def _read(self, stable: str, candidate: str, in_force: PolicySpec) -> Round | None:
-        cap = in_force.spend_cap
-        return self.metrics.read(stable, candidate, in_force.kpis, cap.counter if cap else None)
+    def _read(self, stable: str, candidate: str, policy: PolicySpec) -> Round | None:
+        cap = policy.spend_cap
+        return self.metrics.read(stable, candidate, policy.kpis, cap.counter if cap else None)
 
 
 def _ports(routes: tuple[RouteFacts, ...]) -> Mapping[str, tuple[int, ...]]:

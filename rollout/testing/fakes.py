@@ -40,7 +40,7 @@ class FakeClock:
 class FakeRouter:
     """Takes weights, remembers all of them, and can be down, deaf (accepts, does nothing) or edited by others."""
 
-    in_force: SetWeight | None = None
+    effective: SetWeight | None = None
     applied: list[SetWeight] = field(default_factory=list)
     down: bool = False
     deaf: bool = False
@@ -53,16 +53,16 @@ class FakeRouter:
     def observe(self) -> OwnRoute:
         if self.down:
             return OwnRoute(self.name, reachable=False, problem="connection refused")
-        if self.in_force is None:
+        if self.effective is None:
             return OwnRoute(self.name, reachable=True)
         return OwnRoute(
             self.name,
             reachable=True,
             active=self.active,
-            stable=self.in_force.stable,
-            candidate=self.in_force.candidate,
-            candidate_bp=self.in_force.candidate_bp,
-            preview_header=self.in_force.preview_header,
+            stable=self.effective.stable,
+            candidate=self.effective.candidate,
+            weight_bp=self.effective.weight_bp,
+            preview_header=self.effective.preview_header,
         )
 
     def apply(self, weight: SetWeight) -> None:
@@ -70,19 +70,19 @@ class FakeRouter:
             raise RouterUnavailable("connection refused")
         self.applied.append(weight)
         if not self.deaf:
-            self.in_force = weight
+            self.effective = weight
 
     def leave(self, effect: LeaveRoute) -> None:
         raise AssertionError(f"{effect}: only routes of others are left")
 
     def share_of(self, version: str) -> float:
         """Return the part of the traffic that a version has, from 0 to 1."""
-        if self.in_force is None:
+        if self.effective is None:
             return 0.0
-        share = self.in_force.candidate_bp / FULL_BP
-        if version == self.in_force.candidate:
+        share = self.effective.weight_bp / FULL_BP
+        if version == self.effective.candidate:
             return share
-        return 1 - share if version == self.in_force.stable else 0.0
+        return 1 - share if version == self.effective.stable else 0.0
 
 
 @dataclass

@@ -12,7 +12,7 @@ from rollout.model.api.kpi import Kpi
 from rollout.testing.fakes import EPOCH
 
 USUAL_RATE = 0.01
-"""How often an outcome is bad of which nothing was said."""
+"""How often an outcome is bad where no rate is given."""
 
 
 @dataclass
@@ -111,9 +111,9 @@ class FakeMetrics:
         given = binomial(self.random, requests, respond)
         self.totals[version, "tasks", "total"] = self.totals.get((version, "tasks", "given"), 0.0) + given
         self._add(version, "tasks", "given", given)
-        self.totals[version, "tasks", "bad"] = self.totals.get((version, "tasks", "said"), 0.0)
+        self.totals[version, "tasks", "bad"] = self.totals.get((version, "tasks", "responses"), 0.0)
         complaints = binomial(self.random, given, complain)
-        self._add(version, "tasks", "said", complaints)
+        self._add(version, "tasks", "responses", complaints)
         self.totals[version, "tasks", "bad"] += complaints
         return given
 

@@ -111,7 +111,7 @@ class World:
         self.rate = rate
         self.random = random.Random(seed)  # noqa: S311  a simulation, repeatable on purpose
         self.clock = FakeClock()
-        self.router = FakeRouter(in_force=SetWeight(VERSIONS[0]))
+        self.router = FakeRouter(effective=SetWeight(VERSIONS[0]))
         self.metrics = FakeMetrics(self.random)
         others = [kpi.name for kpi in self.policy.kpis if kpi.name not in (*self.metrics.names, "cost")]
         self.metrics.names = (*self.metrics.names, *others)

@@ -66,7 +66,7 @@ class RealGateway(agents.Gateway):
         stable, candidate = refs[0], refs[1]
         total = stable["weight"] + candidate["weight"]
         self.envoy.apply(SetWeight(stable["name"], candidate["name"], round(10_000 * candidate["weight"] / total)))
-        eventually(lambda: self.envoy.observe().candidate_bp == round(10_000 * candidate["weight"] / total), 10)
+        eventually(lambda: self.envoy.observe().weight_bp == round(10_000 * candidate["weight"] / total), 10)
 
 
 class Stage:

@@ -94,10 +94,10 @@ def put(router: EnvoyRouter, weight: SetWeight) -> None:
     def there() -> bool:
         nonlocal facts
         facts = router.observe()
-        return (facts.stable, facts.candidate, facts.candidate_bp) == (
+        return (facts.stable, facts.candidate, facts.weight_bp) == (
             weight.stable,
             weight.candidate,
-            weight.candidate_bp,
+            weight.weight_bp,
         )
 
     eventually(there, why=f"{weight} did not come into force: {facts}")
@@ -167,7 +167,7 @@ def test_envoy_outlives_its_controller_and_is_found_again(router, process, tmp_p
     again = EnvoyRouter("agent", "x-thread-id", backends, other)
     assert other.admin() == pid_line
     facts = again.observe()
-    assert (facts.stable, facts.candidate, facts.candidate_bp) == ("v1", "v2", 3000)
+    assert (facts.stable, facts.candidate, facts.weight_bp) == ("v1", "v2", 3000)
     put(again, SetWeight("v1", "v2", 4000))
     assert process.admin() == pid_line, "it was steered, not started anew"
 
@@ -230,9 +230,9 @@ def test_a_foreign_edit_of_the_route_is_seen(router, process, tmp_path):
     split = document["resources"][0]["virtual_hosts"][0]["routes"][0]["route"]["weighted_clusters"]["clusters"]
     split[0]["weight"], split[1]["weight"] = 2000, 8000
     process.files.write("routes.json", document)
-    eventually(lambda: router.observe().candidate_bp == 8000)
+    eventually(lambda: router.observe().weight_bp == 8000)
     put(router, SetWeight("v1", "v2", 1000))
-    assert router.observe().candidate_bp == 1000, "and it can be put back"
+    assert router.observe().weight_bp == 1000, "and it can be put back"
 
 
 def test_envoys_own_counters_tell_versions_apart(router, listen, http_pages):

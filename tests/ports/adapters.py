@@ -75,7 +75,7 @@ def away(*_: object) -> None:
 
 
 def fake_router(_: Path, __: ExitStack) -> Tried:
-    router = FakeRouter(in_force=SetWeight("v1"))
+    router = FakeRouter(effective=SetWeight("v1"))
     return Tried(router, lambda: setattr(router, "down", True))
 
 

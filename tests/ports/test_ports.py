@@ -33,8 +33,8 @@ def shares(facts):
     """Return each version's share of a route in basis points, whoever owns it."""
     if isinstance(facts, BorrowedRoute):
         return {version: share for version, share in facts.shares.items() if share}
-    candidate = {facts.candidate: facts.candidate_bp} if facts.candidate_bp else {}
-    return {facts.stable: 10_000 - (facts.candidate_bp or 0)} | candidate
+    candidate = {facts.candidate: facts.weight_bp} if facts.weight_bp else {}
+    return {facts.stable: 10_000 - (facts.weight_bp or 0)} | candidate
 
 
 # -- Router ------------------------------------------------------------------------------------------------------------

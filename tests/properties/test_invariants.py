@@ -113,9 +113,9 @@ class Releases(RuleBasedStateMachine):
 
     @rule(bp=st.integers(0, 10_000))
     def somebody_edits_the_route(self, bp: int) -> None:
-        now = self.world.router.in_force
+        now = self.world.router.effective
         if now is not None and now.candidate is not None:
-            self.world.router.in_force = SetWeight(now.stable, now.candidate, bp)
+            self.world.router.effective = SetWeight(now.stable, now.candidate, bp)
 
     @rule(closed=st.booleans())
     def a_window_opens_or_closes(self, closed: bool) -> None:
@@ -182,8 +182,8 @@ class Releases(RuleBasedStateMachine):
     def _weights_are_allowed(self, status: Status) -> None:
         """A version gets no more share than its step allows, none before its gates; approvals are respected."""
         for weight in self.world.router.applied[self.seen_weights :]:
-            assert 0 <= weight.candidate_bp <= 10_000
-            assert weight.candidate_bp <= self._allowed(status), (weight, status.phase, status.latest.step)
+            assert 0 <= weight.weight_bp <= 10_000
+            assert weight.weight_bp <= self._allowed(status), (weight, status.phase, status.latest.step)
             assert {weight.stable, weight.candidate} <= {
                 status.stable_version,
                 status.previous_version,

@@ -32,8 +32,8 @@ def shares(world: World) -> list[int]:
     """The candidate's shares in the order they were asked for, without repetitions."""
     found: list[int] = []
     for weight in world.router.applied:
-        if not found or found[-1] != weight.candidate_bp:
-            found.append(weight.candidate_bp)
+        if not found or found[-1] != weight.weight_bp:
+            found.append(weight.weight_bp)
     return found
 
 
@@ -150,10 +150,10 @@ def test_a_candidate_that_does_not_answer_is_never_switched_to():
 def test_an_abort_closes_the_preview_too():
     world = blue_green()
     world.run(60)
-    assert world.router.in_force.preview_header is not None
+    assert world.router.effective.preview_header is not None
     world.command("abort")
     world.run(5)
-    assert world.status.phase is Phase.ROLLED_BACK and world.router.in_force == SetWeight("v1", "v2", 0)
+    assert world.status.phase is Phase.ROLLED_BACK and world.router.effective == SetWeight("v1", "v2", 0)
 
 
 def test_checks_before_traffic_run_against_the_preview():
@@ -224,7 +224,7 @@ def test_retrying_a_frozen_switch_goes_back_to_the_preview_with_its_gates():
     world.command("retry")
     world.run(30)
     assert "all users on v1" in world.status.last_command.message
-    assert world.router.in_force == SetWeight("v1", "v2", 0, "x-rollout-preview")
+    assert world.router.effective == SetWeight("v1", "v2", 0, "x-rollout-preview")
     world.behaviour["v2"] = Behaviour()
     world.run(1000, until=Phase.PAUSED)
     assert world.status.held_by is HeldBy.APPROVAL, "the second switch needs a word of its own"

@@ -374,7 +374,7 @@ def test_what_a_command_leaves_in_the_background_neither_delays_nor_outlives_its
     began = time.monotonic()
     with guarded("sh", "-c", f"sleep 64.{MARK} & echo all is well; exit 0", seconds=30) as child:
         said = json.loads(child.stdout.read())
-    assert said == {"code": 0, "words": "all is well"} and time.monotonic() - began < 40
+    assert said == {"code": 0, "output": "all is well"} and time.monotonic() - began < 40
     assert not children_of(f"sleep 64.{MARK}")
 
 

@@ -13,13 +13,13 @@ def test_a_step_with_an_approval_keeps_its_weight_until_somebody_approves():
     steps = [{"weight": "10%", "for": "1m"}, {"weight": "50%", "for": "1m", "approval": "required"}]
     world = World(policy(canary={"steps": steps}))
     status = world.run(HOUR, until=Phase.PAUSED)
-    assert status.reason is Reason.APPROVAL and world.router.in_force == SetWeight("v1", "v2", 1000)
+    assert status.reason is Reason.APPROVAL and world.router.effective == SetWeight("v1", "v2", 1000)
     world.command("resume")
     world.run(5)
     assert world.status.last_command and not world.status.last_command.accepted
     world.command("approve")
     world.run(60, until=Phase.OBSERVING)
-    assert world.router.in_force == SetWeight("v1", "v2", 5000)
+    assert world.router.effective == SetWeight("v1", "v2", 5000)
 
 
 def test_harm_is_still_judged_while_a_step_waits_for_an_approval():
@@ -39,7 +39,7 @@ def test_abort_works_with_metrics_and_candidate_down_and_reaches_zero():
     world.command("abort", phase="Preflight", step=9)
     status = world.run(60, until=Phase.ROLLED_BACK)
     assert status.latest.result is Result.ABORTED
-    assert world.router.in_force == SetWeight("v1", "v2", 0)
+    assert world.router.effective == SetWeight("v1", "v2", 0)
     assert "ada" in status.message and "because" in status.message
 
 
@@ -181,19 +181,19 @@ def test_a_weight_that_is_still_on_its_way_is_called_back_by_an_abort():
 
     def observe():
         for due in [each for each in late if each[0] <= world.clock.at.timestamp()]:
-            world.router.in_force = due[1]
+            world.router.effective = due[1]
             late.remove(due)
         return prompt_observe()
 
     world.router.apply, world.router.observe = apply, observe  # type: ignore[method-assign]
     world.run(60, until=Phase.SHIFTING)
-    while not any(weight.candidate_bp for _, weight in late):
+    while not any(weight.weight_bp for _, weight in late):
         world.run(0.2, every_s=0.1)
     world.command("abort")
     world.run(30, until=Phase.ROLLED_BACK)
     world.clock.pass_s(10)
     observe()
-    assert world.router.in_force == SetWeight("v1", "v2", 0)
+    assert world.router.effective == SetWeight("v1", "v2", 0)
 
 
 def test_each_of_several_commands_has_its_own_answer():
@@ -228,7 +228,7 @@ def test_an_abort_holds_also_for_the_version_that_was_about_to_begin():
     world.reconcile()
     world.router.deaf = False
     world.run(600)
-    assert world.status.phase is Phase.ROLLED_BACK and world.router.in_force == SetWeight("v1", "v2", 0)
+    assert world.status.phase is Phase.ROLLED_BACK and world.router.effective == SetWeight("v1", "v2", 0)
     world.command("retry")
     world.run(60, until=Phase.OBSERVING)
     assert world.status.candidate_version == "v3"

@@ -14,8 +14,8 @@ def weights(world: World) -> list[int]:
     """The candidate's weights in the order they were written, repeats left out."""
     seen: list[int] = []
     for weight in world.router.applied:
-        if weight.candidate == "v2" and (not seen or seen[-1] != weight.candidate_bp):
-            seen.append(weight.candidate_bp)
+        if weight.candidate == "v2" and (not seen or seen[-1] != weight.weight_bp):
+            seen.append(weight.weight_bp)
     return seen
 
 
@@ -27,7 +27,7 @@ def test_a_good_candidate_climbs_every_step_and_is_promoted():
     assert status.latest.result is Result.PROMOTED
     assert status.stable_version == "v2" and status.previous_version == "v1"
     assert weights(world) == [0, 1000, 2500, 5000, 10_000]
-    assert world.router.in_force == SetWeight("v2")
+    assert world.router.effective == SetWeight("v2")
     carried_out = [effect for decision in world.status_store.decisions for effect in decision.effects]
     assert "v2 at 10 %, v1 the rest" in carried_out and "all traffic to v2" in carried_out
     assert "v2 is promoted" in status.message and " of " in status.message
@@ -41,7 +41,7 @@ def test_a_candidate_that_fails_tasks_while_answering_is_rolled_back_with_the_nu
     assert status.latest.culprits == ("tasks",)
     bad, all_ = status.latest.evidence["tasks"].bad_c, status.latest.evidence["tasks"].all_c
     assert f"v2 {bad:.0f} of {all_:.0f}" in status.message and "Evidence" in status.message
-    assert world.router.in_force == SetWeight("v1", "v2", 0)
+    assert world.router.effective == SetWeight("v1", "v2", 0)
 
 
 def test_what_hits_both_versions_is_not_the_candidates_fault():
@@ -102,7 +102,7 @@ def test_another_version_in_mid_flight_first_goes_back_to_stable():
     assert all(weight.candidate != "v3" for weight in world.router.applied[: back + 1])
     assert world.status.candidate_version == "v3" and world.status.latest.evidence["tasks"].all_c == 0
     world.run(60, until=Phase.OBSERVING)
-    assert world.router.in_force == SetWeight("v1", "v3", 1000)
+    assert world.router.effective == SetWeight("v1", "v3", 1000)
 
 
 def test_an_edit_of_the_policy_in_mid_flight_counts_next_time():
@@ -150,9 +150,9 @@ def test_worse_can_freeze_or_pause_instead_of_rolling_back():
         world.behaviour["v2"] = Behaviour(tasks=0.4)
         status = world.run(2 * HOUR, until=phase)
         assert status.phase is phase and status.reason is Reason.WORSE
-        held = world.router.in_force
+        held = world.router.effective
         world.run(600)
-        assert world.router.in_force == held and world.status.phase is phase
+        assert world.router.effective == held and world.status.phase is phase
 
 
 def test_the_old_version_is_kept_in_the_route_until_its_requests_have_ended():
@@ -161,10 +161,10 @@ def test_the_old_version_is_kept_in_the_route_until_its_requests_have_ended():
     world.run(6 * HOUR, until=Phase.DRAINING)
     world.run(120)
     assert world.status.phase is Phase.DRAINING and "2 requests" in world.status.next
-    assert world.router.in_force == SetWeight("v1", "v2", 10_000)
+    assert world.router.effective == SetWeight("v1", "v2", 10_000)
     world.router.active = {"v1": 0}
     world.run(5)
-    assert world.status.phase is Phase.STABLE and world.router.in_force == SetWeight("v2")
+    assert world.status.phase is Phase.STABLE and world.router.effective == SetWeight("v2")
 
 
 def test_an_advisory_kpi_neither_rolls_back_nor_blocks():
@@ -185,9 +185,9 @@ def test_the_only_version_there_is_becomes_stable_and_gets_everything():
         world.status_store.rollout.spec,
         world.status.model_copy(update={"stable_version": None}),
     )
-    world.router.in_force = None
+    world.router.effective = None
     world.run(5)
-    assert world.status.stable_version == "v1" and world.router.in_force == SetWeight("v1")
+    assert world.status.stable_version == "v1" and world.router.effective == SetWeight("v1")
 
 
 def test_every_rollout_tells_the_same_story_again():

@@ -1,4 +1,4 @@
-"""What Envoy is told: weights that always add up, stable first, and a faithful reading of what is in force."""
+"""What Envoy is told: weights that always add up, stable first, and a faithful reading of what is effective."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,13 +27,13 @@ def test_weights_add_up_and_read_back_as_they_were_written(bp):
     assert sum(share for _, share in split(weight)) == 10_000
     assert [name for name, _ in split(weight)] == ["agent/v1", "agent/v2"], "stable first, so that only the edge moves"
     facts = read_routes("agent", dump(weight), {})
-    assert (facts.stable, facts.candidate, facts.candidate_bp) == ("v1", "v2", bp)
+    assert (facts.stable, facts.candidate, facts.weight_bp) == ("v1", "v2", bp)
 
 
 def test_without_a_candidate_everything_goes_to_stable():
     assert split(SetWeight("v1")) == [("agent/v1", 10_000)]
     facts = read_routes("agent", dump(SetWeight("v1")), {})
-    assert (facts.stable, facts.candidate, facts.candidate_bp) == ("v1", None, 0)
+    assert (facts.stable, facts.candidate, facts.weight_bp) == ("v1", None, 0)
 
 
 def test_a_route_that_somebody_else_wrote_is_read_as_none_of_ours():

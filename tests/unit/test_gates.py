@@ -19,7 +19,7 @@ def checked(when: str, **more) -> World:
 
 
 def shares(world: World) -> set[int]:
-    return {weight.candidate_bp for weight in world.router.applied}
+    return {weight.weight_bp for weight in world.router.applied}
 
 
 def test_no_traffic_moves_while_the_window_is_closed_and_it_goes_on_by_itself():

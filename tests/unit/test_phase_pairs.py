@@ -139,9 +139,9 @@ def router_up(world: World) -> None:
 
 def somebody_else_edits(world: World) -> None:
     for _ in range(12):
-        in_force = world.router.in_force
-        if in_force is not None:
-            world.router.in_force = type(in_force)("v1", "v2", 7777)
+        effective = world.router.effective
+        if effective is not None:
+            world.router.effective = type(effective)("v1", "v2", 7777)
         world.run(2)
 
 

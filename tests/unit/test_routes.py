@@ -15,7 +15,7 @@ from rollout.adapters.routers.kubernetes import ROUTE_KINDS, KubernetesRouter
 from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight
-from rollout.engine.routes.wanted import in_force
+from rollout.engine.routes.wanted import is_effective
 from rollout.errors import RouterUnavailable
 from rollout.model.api.naming import Naming
 from rollout.model.api.rollout import Backends
@@ -224,7 +224,7 @@ def test_a_managed_route_gets_the_backend_and_loses_the_old_one_in_the_end(kind)
     over, api = router(agents.route(kind=kind, versions=("v1",), weights=(100,)), kind=kind, manages=True)
     assert over.observe().problem == "" and over.observe().missing == ("v2",)
     preflight = SetWeight("v1", "v2", 0)
-    assert not in_force(preflight, [over.observe()])
+    assert not is_effective(preflight, [over.observe()])
     over.apply(preflight)
     assert weights(api, kind)[1] == [100, 0] and over.observe().owned
     over.apply(SetWeight("v1", "v2", 10_000, bases=((over.name, 100),)))
@@ -251,7 +251,7 @@ def test_a_destination_that_named_no_weight_names_none_again_after_a_rollback():
     over.apply(SetWeight("v1", "v2", 3000, bases=((over.name, 100),)))
     back = SetWeight("v1", "v2", 0, bases=((over.name, 100),), restores=True)
     over.apply(back)
-    assert in_force(back, [over.observe()]) and weights(api, "virtualService")[1] == [100, 0], "never all zero"
+    assert is_effective(back, [over.observe()]) and weights(api, "virtualService")[1] == [100, 0], "never all zero"
     over.leave(LeaveRoute(over.name, ("v2",), unweighted=("v1",)))
     restored = api.get(VIRTUAL_SERVICE, "default", "agent")["spec"]
     assert restored == found["spec"]
@@ -368,7 +368,7 @@ def changed(index, **change):
         ([BOTH[0], entry({"name": "b"})], "reports a status for its parent b"),
     ],
 )
-def test_a_route_is_in_force_once_every_parent_has_taken_this_generation_up(entries, word):
+def test_a_route_is_effective_once_every_parent_has_taken_this_generation_up(entries, word):
     told = acceptance(taken(entries))
     assert told.programmed == (not word) and word in told.message
 
@@ -400,7 +400,7 @@ def test_a_weight_that_no_gateway_has_taken_up_is_written_but_not_in_force():
     over.apply(SetWeight("v1", "v2", 1000, bases=((over.name, 1000),)))
     facts = over.observe()
     assert facts.shares == {"v1": 9000, "v2": 1000} and not facts.programmed
-    assert not in_force(SetWeight("v1", "v2", 1000), [facts])
+    assert not is_effective(SetWeight("v1", "v2", 1000), [facts])
 
 
 # -- Services and Deployments ------------------------------------------------------------------------------------------
@@ -424,12 +424,12 @@ def test_a_sleeping_version_is_woken_to_as_many_replicas_as_the_other_and_never_
     over, api = workloads()
     agents.version(api, "v2", ready=0, replicas=0)
     assert over.asleep(("v1", "v2")) == {"v2"}
-    over.wake("v2", "v1")
+    over.scale_up("v2", "v1")
     replicas = {
         each: api.get(agents.DEPLOYMENT, "default", f"agent-{each}")["spec"]["replicas"] for each in ("v1", "v2")
     }
     assert replicas == {"v1": 3, "v2": 3}
-    over.wake("v1", "v2")
+    over.scale_up("v1", "v2")
     assert api.get(agents.DEPLOYMENT, "default", "agent-v1")["spec"]["replicas"] == 3
 
 
@@ -489,5 +489,5 @@ def test_a_grant_to_route_is_no_right_to_scale_or_to_look_inside():
     )
     agents.version(api, "v2", namespace="bank", replicas=0, ready=0)
     assert over.asleep(("v2",)) == frozenset() and over.identities(("v2",)) == {}
-    over.wake("v2", "v1")
+    over.scale_up("v2", "v1")
     assert api.get(agents.DEPLOYMENT, "bank", "agent-v2")["spec"]["replicas"] == 0

@@ -53,7 +53,7 @@ def world(old, new, gate=None, store=False, **options):
 
 def served(found):
     """Whether the candidate ever had a share."""
-    return any(weight.candidate_bp > 0 for weight in found.router.applied)
+    return any(weight.weight_bp > 0 for weight in found.router.applied)
 
 
 def test_versions_that_go_together_are_released_and_the_contract_is_kept():

@@ -13,8 +13,11 @@ import pytest
 HOUSE = Path(__file__).parents[2] / "rollout"
 MODULES = sorted(HOUSE.rglob("*.py"))
 
-EMPTY_NAMES = frozenset({"found", "each", "told", "made", "spoken"})
+EMPTY_NAMES = frozenset({"found", "each", "told", "made", "spoken", "responses", "words"})
 """Names that carry nothing: a variable says what it holds."""
+
+FORMER_NAMES = frozenset({"look", "looked", "shelf", "keeper", "fitness", "in_force", "records"})
+"""Names that the glossary has another word for: sample, census, store, check, gate, effective."""
 
 LINES_MAX = 300
 
@@ -34,15 +37,13 @@ def identifiers(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(HOUSE)))
-def test_no_name_is_empty(module):
+def test_no_name_is_empty_or_a_former_one(module):
     names = identifiers(ast.parse(module.read_text()))
-    assert [f"{line}: {name}" for line, name in names if name.strip("_") in EMPTY_NAMES] == []
+    assert [f"{line}: {name}" for line, name in names if name.strip("_") in EMPTY_NAMES | FORMER_NAMES] == []
 
 
 def test_an_empty_name_would_be_noticed_wherever_it_stands():
-    source = (
-        "from a import b as found\ndef f(each):\n  for told in each: made.spoken = 1\n  match x:\n    case _found: pass"
-    )
+    source = "from a import b as found\ndef f(each):\n  for told in each: made.spoken = said(words)\n  match x:\n    case _found: pass"
     assert {name.strip("_") for _, name in identifiers(ast.parse(source))} >= EMPTY_NAMES
 
 

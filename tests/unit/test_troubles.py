@@ -23,13 +23,13 @@ def test_a_foreign_edit_is_put_back_a_few_times_and_then_freezes():
     world = World()
     world.run(10 * 60, until=Phase.OBSERVING)
     for _ in range(10):
-        world.router.in_force = SetWeight("v1", "v2", 7000)
+        world.router.effective = SetWeight("v1", "v2", 7000)
         world.run(3)
     assert world.status.phase is Phase.FROZEN and world.status.reason is Reason.WEIGHT_DRIFT
-    assert world.router.in_force == SetWeight("v1", "v2", 7000), "frozen: nothing moves by itself"
+    assert world.router.effective == SetWeight("v1", "v2", 7000), "frozen: nothing moves by itself"
     world.command("abort")
     world.run(30, until=Phase.ROLLED_BACK)
-    assert world.router.in_force == SetWeight("v1", "v2", 0)
+    assert world.router.effective == SetWeight("v1", "v2", 0)
 
 
 def test_a_split_that_is_not_what_was_asked_for_blocks_promotion_but_rolls_nothing_back():
@@ -133,9 +133,9 @@ def test_a_router_that_was_down_for_a_moment_late_in_a_step_pauses_nothing():
     world.router.down = False
     world.run(60)
     assert world.status.phase is Phase.OBSERVING
-    world.router.in_force = SetWeight("v1", "v2", 9000)
+    world.router.effective = SetWeight("v1", "v2", 9000)
     world.run(10)
-    assert world.status.phase is Phase.OBSERVING and world.router.in_force == SetWeight("v1", "v2", 1000)
+    assert world.status.phase is Phase.OBSERVING and world.router.effective == SetWeight("v1", "v2", 1000)
     told = [decision.message for decision in world.status_store.decisions if decision.kind == "traffic"]
     assert any("does not answer" in message for message in told)
     assert any("the weights were changed by others" in message for message in told)
@@ -191,7 +191,7 @@ def test_checks_that_never_pass_stop_the_rollout_before_any_traffic():
     world.metrics.failing = {"tasks"}
     status = world.run(HOUR, until=Phase.ROLLED_BACK)
     assert status.latest.result is Result.STOPPED and status.reason is Reason.PREFLIGHT_FAILED
-    assert all(weight.candidate_bp == 0 for weight in world.router.applied)
+    assert all(weight.weight_bp == 0 for weight in world.router.applied)
 
 
 def test_the_wall_clock_stepping_back_breaks_nothing():
@@ -200,7 +200,7 @@ def test_the_wall_clock_stepping_back_breaks_nothing():
     world.clock.pass_s(-3600)
     world.run(30)
     assert world.status.phase in (Phase.OBSERVING, Phase.SHIFTING)
-    assert world.router.in_force == SetWeight("v1", "v2", 1000)
+    assert world.router.effective == SetWeight("v1", "v2", 1000)
 
 
 def test_an_unknown_stable_version_starts_nothing_and_says_what_to_do():
@@ -210,7 +210,7 @@ def test_an_unknown_stable_version_starts_nothing_and_says_what_to_do():
         world.status_store.rollout.spec,
         world.status.model_copy(update={"stable_version": None}),
     )
-    world.router.in_force = None
+    world.router.effective = None
     world.run(5)
     assert world.status.reason is Reason.STABLE_UNKNOWN and "--stable" in world.status.message
     assert not world.router.applied

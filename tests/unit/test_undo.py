@@ -29,8 +29,8 @@ def shares(world: World) -> list[int]:
     """The candidate's shares in the order they were asked for, without repetitions."""
     found: list[int] = []
     for weight in world.router.applied:
-        if not found or found[-1] != weight.candidate_bp:
-            found.append(weight.candidate_bp)
+        if not found or found[-1] != weight.weight_bp:
+            found.append(weight.weight_bp)
     return found
 
 
@@ -79,7 +79,7 @@ def test_undo_without_steps_is_one_switch():
     world.command("undo")
     world.run(600, until=Phase.DRAINING)
     assert world.status.stable_version == "v1"
-    assert {weight.candidate_bp for weight in world.router.applied[seen:]} == {0, 10_000}
+    assert {weight.weight_bp for weight in world.router.applied[seen:]} == {0, 10_000}
 
 
 def test_an_undo_to_a_version_that_does_not_answer_is_refused():

@@ -83,8 +83,8 @@ def _text(tail: bytearray) -> str:
 
 def main() -> None:
     seconds, command = float(sys.argv[1]), sys.argv[3:]
-    code, words = run(seconds, command)
-    print(json.dumps({"code": code, "words": words}), flush=True)  # noqa: T201  the answer
+    code, output = run(seconds, command)
+    print(json.dumps({"code": code, "output": output}), flush=True)  # noqa: T201  the answer
 
 
 if __name__ == "__main__":

@@ -93,13 +93,13 @@ class CommandJob:
         try:
             ended = json.loads(self._guard.stdout.read())
         except ValueError:
-            ended = {"code": None, "words": "the command's guard was killed"}
-        code, words = ended["code"], clean(str(ended["words"]))
+            ended = {"code": None, "output": "the command's guard was killed"}
+        code, output = ended["code"], clean(str(ended["output"]))
         if code is None:
-            self.fact = CheckFact(message=f"did not end in time{f': {words}' if words else ''}")
+            self.fact = CheckFact(message=f"did not end in time{f': {output}' if output else ''}")
         else:
-            said = words if code == 0 else f"exit {code}{f': {words}' if words else ''}"
-            self.fact = CheckFact(passed=code == 0, message=said)
+            message = output if code == 0 else f"exit {code}{f': {output}' if output else ''}"
+            self.fact = CheckFact(passed=code == 0, message=message)
 
     def give_up(self) -> None:
         """End the command: its guard does so when nobody listens any more."""

@@ -55,27 +55,27 @@ def read(answer: Response, url: str, where: str) -> CheckFact:
             return CheckFact(message="answered 202 without a Location to poll")
         if elsewhere:
             return CheckFact(where=where, message=f"answered 202 with a Location elsewhere: {clean(target)}")
-        return CheckFact(where=target, message=_said(answer.text) or "is being worked on")
+        return CheckFact(where=target, message=_message_of(answer.text) or "is being worked on")
     if answer.status != 200:
         return CheckFact(where=where, message=f"answered {answer.status}, which is no verdict")
     try:
-        said = json.loads(answer.text)
+        body = json.loads(answer.text)
     except (ValueError, RecursionError):
         return CheckFact(where=where, message="answered 200 with something that is not JSON, which is no verdict")
-    passed = said.get("passed") if isinstance(said, dict) else None
+    passed = body.get("passed") if isinstance(body, dict) else None
     if not isinstance(passed, bool):
         message = 'answered 200 without "passed": true or false, which is no verdict'
         return CheckFact(where=where, message=message)
-    return CheckFact(passed=passed, where=where, message=_said(answer.text))
+    return CheckFact(passed=passed, where=where, message=_message_of(answer.text))
 
 
-def _said(text: str) -> str:
+def _message_of(text: str) -> str:
     """Return the message in an answer, if it has one."""
     try:
-        said = json.loads(text)
+        body = json.loads(text)
     except (ValueError, RecursionError):
         return ""
-    message = said.get("message", "") if isinstance(said, dict) else ""
+    message = body.get("message", "") if isinstance(body, dict) else ""
     return clean(message) if isinstance(message, str) else ""
 
 

@@ -26,15 +26,15 @@ _RIGHTS = re.compile(r"\bcannot [a-z]+ (resource|path)\b")
 
 def error_for(method: str, path: str, status: int, raw: bytes, headers: Mapping[str, str]) -> ClusterUnavailable:
     """Return what a status stands for, with the server's own words."""
-    said = _message(raw) or f"HTTP {status}"
+    message = _message(raw) or f"HTTP {status}"
     if status == 401:
-        said = f"{said}: authentication failed; renew the credentials"
+        message = f"{message}: authentication failed; renew the credentials"
     kind = _KINDS.get(status, ClusterUnavailable)
-    if status == 403 and not _RIGHTS.search(said):
+    if status == 403 and not _RIGHTS.search(message):
         kind = Rejected  # an admission plugin, a webhook or a quota: rights are not what is missing
     if status == 404 and not _is_status(raw):  # a Status is about an object; a plain page, about its kind
-        said, kind = "the kind is not installed: apply its definitions", NotInstalled
-    return kind(f"{method} {path}: {said}", _retry_after_s(headers.get("Retry-After")))
+        message, kind = "the kind is not installed: apply its definitions", NotInstalled
+    return kind(f"{method} {path}: {message}", _retry_after_s(headers.get("Retry-After")))
 
 
 def lost(method: str, path: str, error: Exception) -> ClusterUnavailable:

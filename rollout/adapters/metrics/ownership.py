@@ -91,14 +91,14 @@ def foreign_problem(
         return f"{selector} counts what a router counts for everybody: add a label that tells, such as {example}", []
     if series and pods.problem:
         return pods.problem, []
-    said = [whose(labels, pods) for labels in series]
-    if Owner.UNKNOWN in said:
+    owners = [whose(labels, pods) for labels in series]
+    if Owner.UNKNOWN in owners:
         add = "pod, service or instance"
         return f"{selector} has series that do not say which agent they are of: add one of the labels {add}", []
-    if Owner.FOREIGN in said and not is_preset:
+    if Owner.FOREIGN in owners and not is_preset:
         example = 'namespace="$namespace",service="$service"'
         return f"{selector} also counts another agent: add labels that tell this one's, such as {example}", []
-    return "", [owner is Owner.OURS for owner in said]
+    return "", [owner is Owner.OURS for owner in owners]
 
 
 def gateway_problem(clusters: Iterable[str], service: str, namespace: str) -> tuple[str, list[bool]]:

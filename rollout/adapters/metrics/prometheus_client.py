@@ -247,12 +247,12 @@ def _read_whole(answer: Any, deadline: float) -> None:
 
 
 def _refusal(heard: Mapping[str, Any]) -> str:
-    code, said = heard.get("code"), str(heard.get("error", ""))[:300]
+    code, detail = heard.get("code"), str(heard.get("error", ""))[:300]
     if code in (401, 403):
         return f"authentication failed (HTTP {code}): correct spec.metrics.prometheus.auth"
     if code in (400, 422):
-        return f"cannot evaluate the query: {said or f'HTTP {code}'}"
-    return f"answered HTTP {code}{f': {said}' if said else ''}"
+        return f"cannot evaluate the query: {detail or f'HTTP {code}'}"
+    return f"answered HTTP {code}{f': {detail}' if detail else ''}"
 
 
 def _is_timeout(error: Exception) -> bool:

@@ -66,7 +66,7 @@ class EnvoyRouter:
         """Do nothing: this Envoy is the rollout's own."""
 
     def observe(self) -> OwnRoute:
-        """Return what Envoy has in force now, by its own word."""
+        """Return what is effective in Envoy now, by its own word."""
         try:
             dump = json.loads(self._process.get("/config_dump?resource=dynamic_route_configs"))
             stats = self._process.get(r"/stats?filter=^cluster\..*\.upstream_rq_active$")

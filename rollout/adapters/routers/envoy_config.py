@@ -127,9 +127,9 @@ def routes(rollout: str, header: str, weight: SetWeight) -> dict[str, Any]:
     Requests without the header are split at random. There is no time limit on an answer: agents think. In a preview,
     requests that ask for the candidate by name come first.
     """
-    split = [{"name": cluster_name(rollout, weight.stable), "weight": FULL_BP - weight.candidate_bp}]
+    split = [{"name": cluster_name(rollout, weight.stable), "weight": FULL_BP - weight.weight_bp}]
     if weight.candidate is not None:
-        split.append({"name": cluster_name(rollout, weight.candidate), "weight": weight.candidate_bp})
+        split.append({"name": cluster_name(rollout, weight.candidate), "weight": weight.weight_bp})
     assert sum(int(str(cluster["weight"])) for cluster in split) == FULL_BP
     action = {
         "timeout": "0s",
@@ -162,7 +162,7 @@ def _route_configuration(name: str, entries: list[dict[str, Any]]) -> dict[str, 
 
 
 def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]) -> OwnRoute:
-    """Return what is in force from Envoy's own configuration dump.
+    """Return what is effective from Envoy's own configuration dump.
 
     A dump of another shape than ours is a route that somebody else wrote: reachable, with no version known.
     """
@@ -176,13 +176,13 @@ def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]
         (stable, _), (candidate, share) = split[0], split[1] if len(split) > 1 else (None, 0)
         share_bp = round(FULL_BP * share / total)
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
-        return OwnRoute(name=rollout, reachable=True, problem="the route in force is not one of ours", active=active)
+        return OwnRoute(name=rollout, reachable=True, problem="the effective route is not one of ours", active=active)
     return OwnRoute(
         name=rollout,
         reachable=True,
         stable=stable,
         candidate=candidate,
-        candidate_bp=share_bp,
+        weight_bp=share_bp,
         active=active,
         preview_header=_preview_header(entries),
     )

@@ -95,7 +95,7 @@ class Acceptance:
 
 
 def acceptance(route: Object) -> Acceptance:
-    """Return whether a route is in force: every parent must have taken up this very generation.
+    """Return whether a route is effective: every parent must have taken up this very generation.
 
     `Programmed` does not exist for routes (GEP-1364), so this is the most that an API can say; whether requests are
     split as told is seen in the metrics only.
@@ -109,7 +109,9 @@ def acceptance(route: Object) -> Acceptance:
     doubt = ""
     for parent in parents:
         answers = [
-            _said(entry, generation) for entry in entries if _same(_object(entry.get("parentRef")), parent, namespace)
+            _acceptance(entry, generation)
+            for entry in entries
+            if _same(_object(entry.get("parentRef")), parent, namespace)
         ]
         if not answers:
             waits = f"no controller reports a status for its parent {parent.get('name')}: check that one is running"
@@ -143,7 +145,7 @@ def _same(one: Object, other: Object, namespace: str) -> bool:
     return all(of(one, key) == of(other, key) for key in _PARENT_KEYS)
 
 
-def _said(entry: Object, generation: int) -> Acceptance:
+def _acceptance(entry: Object, generation: int) -> Acceptance:
     """Return what one parent's controller says. A reference that does not resolve may be another rule's.
 
     Our own rule's references are checked by ourselves, so they hold nothing up.
@@ -157,8 +159,10 @@ def _said(entry: Object, generation: int) -> Acceptance:
         if isinstance(observed, int) and 0 < observed < generation:
             return Acceptance(False, False, f"{wanted} is about generation {observed}, and {generation} is written")
         if condition.get("status") != "True":
-            said = f"{wanted} is {condition.get('status')} ({condition.get('reason')}: {condition.get('message', '')})"
-            return Acceptance(False, False, said) if wanted == "Accepted" else Acceptance(message=said)
+            message = (
+                f"{wanted} is {condition.get('status')} ({condition.get('reason')}: {condition.get('message', '')})"
+            )
+            return Acceptance(False, False, message) if wanted == "Accepted" else Acceptance(message=message)
     partial = conditions.get("PartiallyInvalid", {})
     if partial.get("status") == "True":
         return Acceptance(False, True, f"it is partially invalid ({partial.get('message', '')})")

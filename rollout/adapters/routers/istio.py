@@ -1,4 +1,4 @@
-"""VirtualService of Istio: its words. It tells no dependable status, so only the requests show what is in force.
+"""VirtualService of Istio: its words. It tells no dependable status, so only the requests show what is effective.
 
 Versions are told apart by host. Subsets of one host are refused: what a subset selects stands in another object.
 """

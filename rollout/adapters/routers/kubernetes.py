@@ -59,7 +59,7 @@ class Cache(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RouteKind:
-    """One kind of route: where it lives, its words, and what says whether it is in force."""
+    """One kind of route: where it lives, its words, and what says whether it is effective."""
 
     key: str
     kind: Kind

@@ -27,7 +27,7 @@ def weight_patch(
         name: the route's.
     """
     base = wanted.base_of(name) or rule.base or dialect.usual_base
-    candidate_weight = base * wanted.candidate_bp // FULL_BP
+    candidate_weight = base * wanted.weight_bp // FULL_BP
     weights = {wanted.stable: base - candidate_weight}
     if wanted.candidate not in (None, wanted.stable):
         weights[wanted.candidate] = candidate_weight

@@ -56,7 +56,7 @@ class StateCollector:
         self._texts = (versions, time.monotonic(), texts)
 
     def census(self, rollout: Rollout) -> Census | None:
-        """Return the newest census by the contracts in force; begin another if it is time."""
+        """Return the newest census by the pinned contracts; begin another if it is time."""
         status, store = rollout.status, rollout.spec.state_store
         pair = tuple(version for version in (status.stable_version, status.candidate_version) if version)
         texts = tuple(status.contracts[version].text for version in pair if version in status.contracts)

@@ -86,13 +86,13 @@ def read(api: Api, namespace: str, rollout: str) -> tuple[list[Decision], list[F
 
 def _read(model: type[Any], text: str) -> list[Any]:
     """Read line by line; a line that somebody has broken is left out."""
-    records = []
+    entries = []
     for line in text.splitlines():
         try:
-            records.append(model.model_validate_json(line))
+            entries.append(model.model_validate_json(line))
         except ValidationError:
             continue
-    return records
+    return entries
 
 
 def _line(record: BaseModel) -> str:

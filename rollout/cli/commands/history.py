@@ -34,8 +34,8 @@ def register(app: typer.Typer) -> None:
         first = max(1, len(releases) - limit + 1)
         releases = releases[-limit:]
         if output is Output.JSON:
-            records = [release.model_dump(mode="json", by_alias=True, exclude_none=True) for release in releases]
-            typer.echo(json.dumps(records, indent=2, sort_keys=True))
+            raw = [release.model_dump(mode="json", by_alias=True, exclude_none=True) for release in releases]
+            typer.echo(json.dumps(raw, indent=2, sort_keys=True))
             return
         if not releases:
             typer.echo(f"{row.rollout.metadata.name}: no release is over yet")

@@ -31,8 +31,8 @@ def register(app: typer.Typer) -> None:
         documents = read_files(files_of(files))
         faults = check(documents)
         if output is Output.JSON:
-            records = [{"path": f.path, "message": f.message, "remedy": f.remedy, "value": f.value} for f in faults]
-            typer.echo(json.dumps({"faults": records}, indent=2, default=str))
+            raw = [{"path": f.path, "message": f.message, "remedy": f.remedy, "value": f.value} for f in faults]
+            typer.echo(json.dumps({"faults": raw}, indent=2, default=str))
             raise typer.Exit(2 if faults else 0)
         if faults:
             raise InvalidInput(faults)

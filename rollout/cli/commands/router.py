@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
-    """Say whether Envoy runs, where it listens and what it has in force."""
+    """Say whether Envoy runs, where it listens and which weights are effective."""
     from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.options import pick, state_of
     from rollout.local.wiring import LocalWiring
@@ -31,7 +31,7 @@ def status(name: OptionalName = None, files: Files = None, state: StateDir = Non
     if not facts.reachable:
         typer.echo(f"not running ({facts.problem}); rollout start brings it up on {listen}")
         raise typer.Exit(5)
-    share = (facts.candidate_bp or 0) / 100
+    share = (facts.weight_bp or 0) / 100
     split = f", {facts.candidate} {share:g} %" if facts.candidate else ""
     typer.echo(f"listens on {listen}: {facts.stable} {100 - share:g} %{split}")
 

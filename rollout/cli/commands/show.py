@@ -152,8 +152,8 @@ def explain(
     of = _release(store, name, release) if release is not None else None
     decisions = store.decisions(name, samples=samples, limit=limit, of=of)
     if output is Output.JSON:
-        records = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
-        typer.echo(json.dumps(records, indent=2, sort_keys=True))
+        raw = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
+        typer.echo(json.dumps(raw, indent=2, sort_keys=True))
         return
     _tell_all(decisions)
     typer.echo(f"\n{of.message if of else sentence(row.rollout.status)}")

@@ -44,32 +44,32 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
     lines = [_head(name, status, now)]
     policy = pinned_policy(status)
     if status.is_active and policy is not None:
-        lines += [_steps(status, policy), *_said("share", _traffic(status), width)]
+        lines += [_steps(status, policy), *_labelled("share", _traffic(status), width)]
     if status.latest.result is not None or status.is_active:
         lines += _kpis(status)
-        lines += _said("diff", _differences(status), width, "dim")
-        lines += _said("spend", _spend(status), width, "dim")
-        lines += _said("state", _state(status), width, "dim")
-    lines += _said("why", status.message or "nothing was rolled out yet", width)
-    lines += _said("next", status.next, width)
+        lines += _labelled("diff", _differences(status), width, "dim")
+        lines += _labelled("spend", _spend(status), width, "dim")
+        lines += _labelled("state", _state(status), width, "dim")
+    lines += _labelled("why", status.message or "nothing was rolled out yet", width)
+    lines += _labelled("next", status.next, width)
     if status.is_active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING):
-        lines += _said("stop", f"rollout abort {name}", width, "dim")
+        lines += _labelled("stop", f"rollout abort {name}", width, "dim")
     if status.last_command is not None and status.is_active:
         last = status.last_command
-        said = "" if last.accepted else "refused: "
-        lines += _said("last", f"{last.verb} by {last.actor}: {said}{last.message}", width, "dim")
+        prefix = "" if last.accepted else "refused: "
+        lines += _labelled("last", f"{last.verb} by {last.actor}: {prefix}{last.message}", width, "dim")
     for warning in status.latest.warnings if status.is_active else ():
-        lines += _said("note", warning, width)
+        lines += _labelled("note", warning, width)
     if status.blocked is not None:
-        lines += _said("stuck", status.blocked.message, width, "bold red")
+        lines += _labelled("stuck", status.blocked.message, width, "bold red")
     if _policy_changed(rollout):
-        lines += _said(
+        lines += _labelled(
             "note", "the policy has changed since this release started. The change counts for the next release", width
         )
     return lines
 
 
-def _said(label: str, text: str, width: int, style: str = "") -> list[Line]:
+def _labelled(label: str, text: str, width: int, style: str = "") -> list[Line]:
     """Return a labelled text, wrapped under itself; nothing for nothing."""
     wrapped = textwrap.wrap(text, max(40, width - 9))
     return [Line(f"  {label if not index else '':<5}  {part}", style) for index, part in enumerate(wrapped)]
@@ -101,11 +101,11 @@ def _steps(status: Status, policy: PolicySpec) -> Line:
 
 def _traffic(status: Status) -> str:
     traffic, reached = status.latest.traffic, status.latest.split.reached
-    in_force = "in force" if traffic.applied_at is not None else "asked for"
+    state = "effective" if traffic.applied_at is not None else "pending"
     seen = "no requests counted yet at this weight"
     if reached.share is not None:
         seen = f"{messages.percent(reached.share)} of {reached.everyone:.0f} requests seen, {traffic.effective}"
-    return f"{messages.weight(traffic.wanted_bp)} {in_force}; {seen}"
+    return f"{messages.weight(traffic.wanted_bp)} {state}; {seen}"
 
 
 def _kpis(status: Status) -> list[Line]:

@@ -50,7 +50,7 @@ def reading_of(*targets: Any) -> SourceReading:
     """Read everything that some callables lead to."""
     walker = _Walker()
     for target in targets:
-        walker.look(target)
+        walker.visit(target)
     return walker.reading
 
 
@@ -60,8 +60,8 @@ class _Walker:
         self._seen: set[int] = set()
         self._kept: list[Any] = []
 
-    def look(self, target: Any) -> None:
-        """Look into whatever can be called."""
+    def visit(self, target: Any) -> None:
+        """Read whatever can be called."""
         if target is None or id(target) in self._seen or len(self._seen) > FUNCTIONS_MAX:
             return
         self._seen.add(id(target))
@@ -70,7 +70,7 @@ class _Walker:
             self.reading.graphs.append(target)
             return
         for inner in _inside(target):
-            self.look(inner)
+            self.visit(inner)
         if isinstance(target, functools.partial):
             self.reading.texts.append(repr((target.args, sorted(target.keywords.items()))))
         elif inspect.isfunction(target) or inspect.ismethod(target):
@@ -79,7 +79,7 @@ class _Walker:
             self.reading.texts.append(
                 repr(sorted(vars(target).items(), key=str)) if hasattr(target, "__dict__") else ""
             )
-            self.look(type(target).__call__.__get__(target))
+            self.visit(type(target).__call__.__get__(target))
 
     def _read(self, function: Any) -> None:
         plain = getattr(function, "__func__", function)
@@ -98,7 +98,7 @@ class _Walker:
             if isinstance(node, ast.Call):
                 self._call(node, known, above, names, renamed)
             elif (callable(known) and _is_ours(known)) or hasattr(known, "get_subgraphs"):
-                self.look(known)
+                self.visit(known)
             elif _is_plain(known) and not isinstance(known, str):
                 self.reading.texts.append(repr(known)[:CONSTANT_MAX])
 
@@ -113,7 +113,7 @@ class _Walker:
         flow = "".join(f"{renamed.text(header, names)}: " for header in map(_header, above) if header is not None)
         self.reading.calls.append(f"{flow}{text}" if asks else f"task {flow}{getattr(known, '__name__', name)}({text})")
         if is_task:
-            self.look(getattr(known, "func", None))
+            self.visit(getattr(known, "func", None))
 
 
 def _header(node: ast.AST) -> ast.AST | None:

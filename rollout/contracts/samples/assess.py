@@ -119,10 +119,10 @@ def _accepted(schema: SchemaNode, decoded: Decoded) -> bool | None:
     """Whether a schema accepts a stored value; what a library keeps as its own, that library reads."""
     if not decoded.is_opaque:
         return holds(schema, decoded.value)
-    said = schema.keywords
-    items = schema.child("items").keywords if "items" in said and isinstance(said["items"], dict) else {}
-    opaque = PYTHON_TYPE in said or PYTHON_TYPE in items or schema.schema in (True, {})
-    return True if opaque and (PYTHON_TYPE not in said or "type" not in said) else None
+    keywords = schema.keywords
+    items = schema.child("items").keywords if "items" in keywords and isinstance(keywords["items"], dict) else {}
+    opaque = PYTHON_TYPE in keywords or PYTHON_TYPE in items or schema.schema in (True, {})
+    return True if opaque and (PYTHON_TYPE not in keywords or "type" not in keywords) else None
 
 
 def _values(snapshot: Snapshot, reader: Contract, graph: Graph, node: SchemaNode, prefix: str) -> Iterator[Obstacle]:

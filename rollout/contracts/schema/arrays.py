@@ -48,15 +48,15 @@ def array(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[
 
 
 def _items(relation: Comparison, kind: Array, reader: SchemaNode) -> Iterable[Problem]:
-    said = items_of(reader, strictly=True)
-    if said is None:
+    expected = items_of(reader, strictly=True)
+    if expected is None:
         return
-    count = max(kind.declared, len(said.first))
+    count = max(kind.declared, len(expected.first))
     for index in range(count + 1):
         relation.spend(1)
         if kind.longest is not None and index >= kind.longest:
             return
-        node = said.at(index)
+        node = expected.at(index)
         if node is not None:
             yield from relation.contains(kind.at(index), node, below=True)
 

@@ -97,10 +97,12 @@ def _is_known(node: SchemaNode) -> bool:
 
 
 def _types(keywords: dict[str, Any]) -> frozenset[str]:
-    said = keywords.get("type")
-    if said is None:
+    declared = keywords.get("type")
+    if declared is None:
         return TYPES
-    types = frozenset([said] if isinstance(said, str) else [type_ for type_ in said if isinstance(type_, str)])
+    types = frozenset(
+        [declared] if isinstance(declared, str) else [type_ for type_ in declared if isinstance(type_, str)]
+    )
     return types | {"integer"} if "number" in types else types
 
 

@@ -70,17 +70,17 @@ _NEWER = _SINCE_2019 | _SINCE_2020 | {"$defs", "$anchor"}
 
 def said_by(schema: Any) -> Dialect:
     """Return the dialect that a schema says it is written in."""
-    said = schema.get("$schema") if isinstance(schema, dict) else None
-    if said is None:
+    declared = schema.get("$schema") if isinstance(schema, dict) else None
+    if declared is None:
         return Dialect.UNSAID
-    return _DIALECTS.get(str(said).rstrip("#").partition("://")[2], Dialect.UNKNOWN)
+    return _DIALECTS.get(str(declared).rstrip("#").partition("://")[2], Dialect.UNKNOWN)
 
 
 def dialect_of(root: Any) -> Dialect:
     """Return the dialect of a whole document. One that says none is old if it speaks old words, and no new ones."""
-    said = said_by(root)
-    if said is not Dialect.UNSAID:
-        return said
+    declared = said_by(root)
+    if declared is not Dialect.UNSAID:
+        return declared
     old = new = False
     for _, schema in subschemas(root):
         if isinstance(schema, dict):

@@ -100,9 +100,9 @@ def array_of(nodes: frozenset[SchemaNode]) -> Array:
     counted = tuple(contains for node in in_order(nodes) if (contains := counted_of(node)) is not None)
     shortest = max([_least(nodes, "minItems"), *(declared.fewest for declared in counted)])
     longest = _most(nodes, "maxItems")
-    for said in items:
-        ends = [index for index, node in enumerate(said.first) if node.schema is False]
-        ends += [len(said.first)] if said.others is not None and said.others.schema is False else []
+    for listed in items:
+        ends = [index for index, node in enumerate(listed.first) if node.schema is False]
+        ends += [len(listed.first)] if listed.others is not None and listed.others.schema is False else []
         for end in ends:
             longest = end if longest is None else min(longest, end)
     unique = any(node.keywords.get("uniqueItems") is True for node in nodes)

@@ -150,35 +150,35 @@ def _required(atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Prob
 
 
 def _members(relation: Comparison, atom: Atom, written: Written, reader: SchemaNode) -> Iterable[Problem]:
-    said = members_of(reader)
-    if said is None:
+    expected = members_of(reader)
+    if expected is None:
         return
-    every = written.patterns | said.patterns.keys()
-    for name in sorted(written.names | said.names.keys()):
+    every = written.patterns | expected.patterns.keys()
+    for name in sorted(written.names | expected.names.keys()):
         if not written.may_have(name):
             continue
-        relation.spend(len(said.patterns) // 2)
+        relation.spend(len(expected.patterns) // 2)
         for assumed in _cases(every, name):
             nodes = written.what(name, assumed)
             if assumed and relation.is_impossible(nodes, 2):
                 continue
-            wanted = [said.names[name]] if name in said.names else []
-            matched = {pattern: assumed.get(pattern, found_in(pattern, name)) for pattern in said.patterns}
-            wanted += [said.patterns[pattern] for pattern, is_found in matched.items() if is_found is not False]
-            if said.others is not None and name not in said.names and True not in matched.values():
-                wanted.append(said.others)
+            wanted = [expected.names[name]] if name in expected.names else []
+            matched = {pattern: assumed.get(pattern, found_in(pattern, name)) for pattern in expected.patterns}
+            wanted += [expected.patterns[pattern] for pattern, is_found in matched.items() if is_found is not False]
+            if expected.others is not None and name not in expected.names and True not in matched.values():
+                wanted.append(expected.others)
             for node in wanted:
                 yield from _member(relation, atom, nodes, node, name)
     for pattern in sorted(written.patterns):
-        wanted = list(said.patterns.values())
-        wanted += [said.others] if said.others is not None and pattern not in said.patterns else []
-        wanted = [said.patterns[pattern], *wanted] if pattern in said.patterns else wanted
+        wanted = list(expected.patterns.values())
+        wanted += [expected.others] if expected.others is not None and pattern not in expected.patterns else []
+        wanted = [expected.patterns[pattern], *wanted] if pattern in expected.patterns else wanted
         if relation.is_impossible(written.by_pattern(pattern), 2):
             continue
         for node in wanted:
             yield from _member(relation, atom, written.by_pattern(pattern), node, pattern)
     if written.may_have_others():
-        for node in (*said.patterns.values(), *([said.others] if said.others is not None else ())):
+        for node in (*expected.patterns.values(), *([expected.others] if expected.others is not None else ())):
             yield from _member(relation, atom, written.others(), node, "")
 
 

@@ -34,10 +34,10 @@ NUMBER_FORMATS = frozenset({"int32", "int64", "uint32", "uint64", "float", "doub
 
 def type_(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     del relation, loop
-    said = reader.keywords.get("type")
-    if said is None:
+    declared = reader.keywords.get("type")
+    if declared is None:
         return []
-    types = [said] if isinstance(said, str) else said
+    types = [declared] if isinstance(declared, str) else declared
     kind = atom.kind
     own = type_of(kind.value) if isinstance(kind, Value) else atom.type
     fits = own in types or (own == "integer" and "number" in types)
@@ -49,7 +49,7 @@ def type_(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[
 def python_type(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[SchemaNode]) -> Iterable[Problem]:
     """What JSON cannot tell apart and stores can: a set or a list, or a type that a library keeps as its own."""
     del relation, loop
-    own = {said for node in atom.nodes if (said := node.keywords.get(PYTHON_TYPE)) is not None}
+    own = {declared for node in atom.nodes if (declared := node.keywords.get(PYTHON_TYPE)) is not None}
     wanted = reader.keywords.get(PYTHON_TYPE)
     if own == {wanted} or (wanted is None and not (own and "type" in reader.keywords)):
         return
@@ -116,9 +116,9 @@ def number(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset
     wanted = fraction(keywords.get("multipleOf"))
     if wanted and not _divides(kind, wanted):
         yield problem(What.NUMBER, atom, reader, "other numbers", f"multiples of {_shown(wanted)}", at="/multipleOf")
-    said = keywords.get("format")
-    if said in NUMBER_FORMATS and not any(node.keywords.get("format") == said for node in atom.nodes):
-        yield problem(What.FORMAT, atom, reader, f"any {atom.type}", str(said), at="/format", certain=False)
+    declared = keywords.get("format")
+    if declared in NUMBER_FORMATS and not any(node.keywords.get("format") == declared for node in atom.nodes):
+        yield problem(What.FORMAT, atom, reader, f"any {atom.type}", str(declared), at="/format", certain=False)
 
 
 def _shown(number: Fraction) -> str:
@@ -148,15 +148,15 @@ def text(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[S
     if longest is not None and (kind.longest is None or kind.longest > longest):
         wrote = "any length" if kind.longest is None else f"as long as {kind.longest}"
         yield problem(What.LENGTH, atom, reader, wrote, f"at most {longest}", at="/maxLength")
-    pattern, said = keywords.get("pattern"), keywords.get("format")
+    pattern, declared = keywords.get("pattern"), keywords.get("format")
     if isinstance(pattern, str):
         relation.spend(200 * max(1, len(kind.patterns)))
         yield from _pattern(atom, kind, reader, pattern)
-    if not isinstance(said, str) or said in LOOSE_FORMATS | NUMBER_FORMATS | kind.formats:
+    if not isinstance(declared, str) or declared in LOOSE_FORMATS | NUMBER_FORMATS | kind.formats:
         return
-    if not WIDER_FORMATS.get(said, set()) & kind.formats:
+    if not WIDER_FORMATS.get(declared, set()) & kind.formats:
         wrote = ", ".join(sorted(kind.formats)) or "any text"
-        yield problem(What.FORMAT, atom, reader, wrote, said, at="/format")
+        yield problem(What.FORMAT, atom, reader, wrote, declared, at="/format")
 
 
 def _pattern(atom: Atom, kind: Text, reader: SchemaNode, pattern: str) -> Iterable[Problem]:

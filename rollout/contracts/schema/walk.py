@@ -48,9 +48,9 @@ _SCHEMAS = ("is not a list of schemas", "write at least one schema")
 
 def _wrong(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Return the keywords that are not well formed, what is wrong with each, and the remedy."""
-    said = schema.get("type")
-    if said is not None:
-        types = [said] if not isinstance(said, list) else said
+    declared = schema.get("type")
+    if declared is not None:
+        types = [declared] if not isinstance(declared, list) else declared
         if not types or any(not isinstance(name, str) or name not in TYPES for name in types):
             yield "type", "is no JSON type", f"use {', '.join(TYPES)}, or a list of them"
     for key, value in schema.items():

@@ -183,7 +183,7 @@ def _means(state: KpiEvidence, kpi: Kpi, increment: Increment, sample: CountedSa
 
 
 def dispersion(state: KpiEvidence, settings: Evidence) -> float:
-    """Return the phi in force for the next increment: as declared, else learnt from the increments so far."""
+    """Return the phi that applies to the next increment: as declared, else learnt from the increments so far."""
     return state.dispersion.phi if settings.dispersion == "learn" else float(settings.dispersion)
 
 

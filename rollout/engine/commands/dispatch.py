@@ -102,7 +102,9 @@ def _expected(context: PlanContext, command: Command) -> None:
     if command.plan is not None and release.policy is not None and command.plan != release.policy.digest:
         raise CommandRefused("the command is for another release, which has another policy")
     if command.step is not None and command.step != release.step:
-        raise CommandRefused(f"the command is for step {command.step + 1}, but step {release.step + 1} is in force now")
+        raise CommandRefused(
+            f"the command is for step {command.step + 1}, but the release is now at step {release.step + 1}"
+        )
 
 
 def _abort(context: PlanContext, command: Command) -> str:

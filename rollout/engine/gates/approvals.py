@@ -9,7 +9,7 @@ from rollout.model.status.vocabulary import Reason
 
 
 def checks_agree_before_step(context: PlanContext) -> Blocked | None:
-    """Ask what must agree before the step in force begins."""
+    """Ask what must agree before the current step begins."""
     return checks.agree(context, checks.BEFORE_STEP, f"{checks.BEFORE_STEP}-{context.release.step + 1}")
 
 

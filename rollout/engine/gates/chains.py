@@ -37,26 +37,26 @@ from rollout.engine.gates.readiness import (
     backends_are_listed,
     candidate_answers,
     metrics_can_be_read,
-    route_is_in_force,
     versions_are_ready,
     versions_have_backends,
+    weight_is_effective,
 )
 from rollout.engine.gates.spending import spend_is_granted
 
 PREFLIGHT: tuple[Gate, ...] = (
     versions_have_backends,  # both can be reached at all
-    route_is_in_force,  # the router answers and sends everything to stable
+    weight_is_effective,  # the router answers and sends everything to stable
     versions_are_ready,  # both answer
     state_is_compatible,  # conversations survive the release, and its rollback
     metrics_can_be_read,  # and can be judged, each by itself
     backends_are_listed,  # last, for it is the first thing that is written
 )
 
-PREFLIGHT_BETWEEN_SAMPLES: tuple[Gate, ...] = (versions_have_backends, route_is_in_force, state_is_compatible)
+PREFLIGHT_BETWEEN_SAMPLES: tuple[Gate, ...] = (versions_have_backends, weight_is_effective, state_is_compatible)
 """What can be told without a sample: endpoints and metrics are read only when one is due."""
 
 PREVIEW: tuple[Gate, ...] = (
-    route_is_in_force,
+    weight_is_effective,
     no_trouble,
     candidate_answers,
     checks_agree_before_traffic,  # they run against the preview
@@ -68,11 +68,11 @@ PREVIEW: tuple[Gate, ...] = (
     reference_can_be_frozen,  # or nothing afterwards could show harm
 )
 
-PREVIEW_BY_HAND: tuple[Gate, ...] = (route_is_in_force, candidate_answers, checks_agree_before_traffic)
+PREVIEW_BY_HAND: tuple[Gate, ...] = (weight_is_effective, candidate_answers, checks_agree_before_traffic)
 """Passing a preview by hand saves its time, not the checks before the first user."""
 
 STEP: tuple[Gate, ...] = (
-    route_is_in_force,  # what we asked for is what the router does
+    weight_is_effective,  # the router does what was set
     no_trouble,  # environment, source, data: as the policy says
     split_is_right,  # and the requests show it
     warmed_up,  # cold caches are no regression
@@ -87,7 +87,7 @@ STEP: tuple[Gate, ...] = (
 )
 
 BAKE: tuple[Gate, ...] = (
-    route_is_in_force,
+    weight_is_effective,
     no_trouble,
     split_is_right,
     warmed_up,
@@ -102,7 +102,7 @@ BAKE: tuple[Gate, ...] = (
 )
 
 BAKE_PAST_STABLE: tuple[Gate, ...] = (
-    route_is_in_force,
+    weight_is_effective,
     no_trouble,
     warmed_up,
     sampled_lately,
@@ -116,7 +116,7 @@ BAKE_AFTER_SWITCH: tuple[Gate, ...] = (*BAKE[:-1], evidence_is_in, BAKE[-1])
 """Where nothing ran side by side, the proof comes from the bake."""
 
 ADVANCE: tuple[Gate, ...] = (spend_is_granted, checks_agree_before_step, step_is_approved, window_is_open)
-"""Before a step's weight is asked for: first what others say, which whoever approves will want to know."""
+"""Before a step's weight is set: first what others say, which whoever approves will want to know."""
 
 ADVANCE_TO_ALL: tuple[Gate, ...] = (
     spend_is_granted,

@@ -1,4 +1,4 @@
-"""Gates while a weight is watched: is it in force, long enough, and is nothing wrong?"""
+"""Gates while a weight is watched: is it effective, long enough, and is nothing wrong?"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
-from rollout.engine.routes.wanted import in_force, wanted_route
+from rollout.engine.routes.wanted import is_effective, wanted_weight
 from rollout.model.status.vocabulary import Phase, Reason
 
 
@@ -31,8 +31,8 @@ def versions_are_ready(context: PlanContext) -> Blocked | None:
     return None
 
 
-def route_is_in_force(context: PlanContext) -> Blocked | None:
-    wanted = wanted_route(context.status)
+def weight_is_effective(context: PlanContext) -> Blocked | None:
+    wanted = wanted_weight(context.status)
     if wanted is None:
         return Blocked(Reason.STABLE_UNKNOWN, "no stable version is known")
     down = [route for route in context.facts.routes if not route.reachable]
@@ -45,7 +45,7 @@ def route_is_in_force(context: PlanContext) -> Blocked | None:
             seen = ", ".join(f"{version} {share / 100:g} %" for version, share in sorted(route.shares.items()))
             remedy = f"give {wanted.stable}, which is recorded as stable, all the weight"
             return Blocked(Reason.ROUTE_REFUSED, f"{route.name} is in use otherwise ({seen}): {remedy}")
-    if in_force(wanted, context.facts.routes):
+    if is_effective(wanted, context.facts.routes):
         return None
     late = [route for route in context.facts.routes if not route.programmed]
     if context.status.phase is Phase.PREFLIGHT and context.borrowed:
@@ -53,7 +53,7 @@ def route_is_in_force(context: PlanContext) -> Blocked | None:
     denied = [
         f". {route.name}: the change was denied: {route.denied}" for route in context.facts.routes if route.denied
     ]
-    return Blocked(Reason.WEIGHT_PENDING, f"waiting for the weight to be in force: {wanted}{''.join(denied)}")
+    return Blocked(Reason.WEIGHT_PENDING, f"the weight is pending: {wanted}{''.join(denied)}")
 
 
 def backends_are_listed(context: PlanContext) -> Blocked | None:

@@ -6,7 +6,7 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.gates import chains
 from rollout.engine.gates.approvals import checks_agree_before_promotion
-from rollout.engine.gates.readiness import route_is_in_force
+from rollout.engine.gates.readiness import weight_is_effective
 from rollout.engine.phases.gating import blocked_by
 from rollout.engine.phases.waiting import undecided, wait_or_give_up
 from rollout.engine.transitions import Event
@@ -19,7 +19,7 @@ def baking(context: PlanContext) -> None:
     chain = chains.BAKE_AFTER_SWITCH if context.strategy.switches and context.strategy.proves else chains.BAKE
     if release.stable_passed_by:
         chain = chains.BAKE_PAST_STABLE
-    blocked = blocked_by((route_is_in_force, checks_agree_before_promotion) if by_hand else chain, context)
+    blocked = blocked_by((weight_is_effective, checks_agree_before_promotion) if by_hand else chain, context)
     at_most_s = context.strategy.bake.at_most_s
     if blocked is None:
         _promote(context)

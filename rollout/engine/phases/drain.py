@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollout.engine.context import PlanContext
 from rollout.engine.phases.idle import start_if_wanted
-from rollout.engine.routes.wanted import is_restored, wanted_route
+from rollout.engine.routes.wanted import is_restored, wanted_weight
 from rollout.engine.transitions import Event
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Reason
@@ -18,7 +18,7 @@ def draining(context: PlanContext) -> None:
     active = sum(route.active.get(old, 0) for route in context.facts.routes)
     reachable = all(route.reachable for route in context.facts.routes)
     late = context.release.deadline is not None and context.now >= context.release.deadline
-    wanted = wanted_route(status)
+    wanted = wanted_weight(status)
     restored = wanted is None or is_restored(wanted, context.facts.routes, leaving=context.facts.resource.leaving)
     if late or (active == 0 and (restored if context.borrowed else reachable)):
         message = f"{old} is drained"

@@ -6,7 +6,7 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import failed_after
 from rollout.engine.routes.adoption import removable
-from rollout.engine.routes.wanted import is_restored, wanted_route
+from rollout.engine.routes.wanted import is_restored, wanted_weight
 from rollout.engine.transitions import Event
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Reason, Result
@@ -44,8 +44,8 @@ def _to_stable(context: PlanContext) -> None:
 
 
 def _stable_has_all(context: PlanContext) -> bool:
-    """Whether the route sends everything to stable, seen after we asked for it: a weight may still be on its way."""
-    wanted, asked_at = wanted_route(context.status), context.release.traffic.asked_at
+    """Whether the route sends everything to stable, seen after it was set: a weight may still be on its way."""
+    wanted, asked_at = wanted_weight(context.status), context.release.traffic.asked_at
     if wanted is None or asked_at == context.now:
         return False
     if context.borrowed and asked_at is None:

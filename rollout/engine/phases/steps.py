@@ -6,7 +6,7 @@ from rollout.engine.analysis.lifecycle import frozen
 from rollout.engine.context import PlanContext
 from rollout.engine.gates import chains
 from rollout.engine.gates.gate import Gate
-from rollout.engine.gates.readiness import route_is_in_force
+from rollout.engine.gates.readiness import weight_is_effective
 from rollout.engine.phases.gating import blocked_by
 from rollout.engine.phases.waiting import undecided, wait_or_give_up
 from rollout.engine.start import ask_weight
@@ -26,8 +26,8 @@ def shifting(context: PlanContext) -> None:
         context.update(reason=Reason.WEIGHT_PENDING, message=f"setting the weight: {context.shown_step}")
         context.record("traffic")
     elif context.release.traffic.applied_at is not None:
-        context.go(Event.WEIGHT_IN_FORCE, Reason.WARMING_UP, f"the weight is set: {context.shown_step}")
-    elif (blocked := route_is_in_force(context)) is not None:
+        context.go(Event.WEIGHT_EFFECTIVE, Reason.WARMING_UP, f"the weight is set: {context.shown_step}")
+    elif (blocked := weight_is_effective(context)) is not None:
         wait_or_give_up(context, blocked)
 
 
@@ -48,7 +48,7 @@ def observing(context: PlanContext) -> None:
 def _chain(context: PlanContext, *, by_hand: bool) -> tuple[Gate, ...]:
     if context.is_preview:
         return chains.PREVIEW_BY_HAND if by_hand else chains.PREVIEW
-    return (route_is_in_force,) if by_hand else chains.STEP
+    return (weight_is_effective,) if by_hand else chains.STEP
 
 
 def _pass_step(context: PlanContext, how: str) -> None:

@@ -9,7 +9,7 @@ from rollout.engine.rollback.send_back import send_back, stop_spending
 from rollout.model.status.vocabulary import HeldBy, Reason, Result
 
 TRAFFIC_TIMEOUT_S = 120.0
-"""A weight that is not in force, or refuted by the requests, for this long needs a human."""
+"""A weight that is pending, or refuted by the requests, for this long needs a human."""
 
 _OFF = (
     Reason.WEIGHT_PENDING, Reason.ROUTER_DOWN, Reason.TRAFFIC_NOT_SHIFTING, Reason.SAMPLE_RATIO,

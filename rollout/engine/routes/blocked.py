@@ -8,7 +8,7 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.effects import SetWeight
 from rollout.engine.route_facts import BorrowedRoute, RouteFacts
-from rollout.engine.routes.wanted import is_as_wanted, wanted_route
+from rollout.engine.routes.wanted import is_as_wanted, wanted_weight
 from rollout.model.status.traffic import RouteBlock
 from rollout.model.status.vocabulary import Phase, Reason
 
@@ -21,7 +21,7 @@ _AT_REST = (Phase.STABLE, Phase.ROLLED_BACK)
 
 def note_blocked(context: PlanContext) -> None:
     """Keep in the status why routes are not as they must be, or that they are."""
-    wanted = wanted_route(context.status)
+    wanted = wanted_weight(context.status)
     block = None if wanted is None or not context.facts.routes else _block_of(context, wanted)
     before = context.status.blocked
     if block is None:

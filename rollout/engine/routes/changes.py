@@ -5,14 +5,14 @@ from __future__ import annotations
 from rollout.engine.context import PlanContext
 from rollout.engine.effects import Effect, SetWeight
 from rollout.engine.routes.adoption import add_backends, leave, scale_up
-from rollout.engine.routes.wanted import in_force, is_as_wanted, is_restored, wanted_route
+from rollout.engine.routes.wanted import is_as_wanted, is_effective, is_restored, wanted_weight
 from rollout.model.status.vocabulary import Phase
 
 
 def changes_of(context: PlanContext) -> tuple[Effect, ...]:
     """Return what brings the world to where the status wants it; nothing where it is there already."""
     woken = scale_up(context)
-    wanted = wanted_route(context.status)
+    wanted = wanted_weight(context.status)
     if context.borrowed and not context.status.is_active:
         return leave(context, wanted)  # at rest a route belongs to those whose it is
     return (*woken, *_route_effects(context, wanted))
@@ -25,7 +25,7 @@ def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effe
         return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
     if context.facts.resource.leaving and context.status.phase is Phase.ROLLING_BACK:
         return leave(context, wanted) if is_restored(wanted, context.facts.routes, leaving=True) else (wanted,)
-    if in_force(wanted, context.facts.routes):
+    if is_effective(wanted, context.facts.routes):
         return ()
     if context.borrowed:
         if context.status.phase is Phase.PREFLIGHT:

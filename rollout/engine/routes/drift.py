@@ -1,4 +1,4 @@
-"""The weight in force: when it came into force, and what is done when somebody else changes it."""
+"""The effective weight: since when, and what is done when somebody else changes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.effects import SetWeight
 from rollout.engine.route_facts import OwnRoute, RouteFacts
-from rollout.engine.routes.wanted import in_force, is_as_wanted, wanted_route
+from rollout.engine.routes.wanted import is_as_wanted, is_effective, wanted_weight
 from rollout.engine.start import open_window
 from rollout.engine.transitions import Event, allows
 from rollout.model.status.status import Status
@@ -17,18 +17,18 @@ DRIFTS_MAX = 5
 
 
 def wrong_split(status: Status) -> bool:
-    """Whether the requests contradict the weight that is in force."""
+    """Whether the requests contradict the effective weight."""
     return status.latest.traffic.effective == "refuted" or status.latest.split.ratio.mismatched
 
 
 def follow_traffic(context: PlanContext) -> None:
     """Notice that a weight came into force, or that somebody else changed it."""
-    wanted, traffic = wanted_route(context.status), context.release.traffic
+    wanted, traffic = wanted_weight(context.status), context.release.traffic
     if wanted is None or not context.status.is_active or wanted.candidate is None:
         return
-    if in_force(wanted, context.facts.routes):
+    if is_effective(wanted, context.facts.routes):
         if traffic.applied_at is None:
-            context.update_traffic(applied_at=context.now, applied_bp=wanted.candidate_bp, off_since=None)
+            context.update_traffic(applied_at=context.now, applied_bp=wanted.weight_bp, off_since=None)
             if context.release.window_since is not None:
                 open_window(context)
         elif traffic.off_since is not None and not wrong_split(context.status):
@@ -60,6 +60,6 @@ def _put_back(context: PlanContext, wanted: SetWeight) -> None:
 
 def _seen(route: RouteFacts) -> str:
     if isinstance(route, OwnRoute):
-        return f"{route.name} has {route.candidate or 'no candidate'} at {messages.weight(route.candidate_bp or 0)}"
+        return f"{route.name} has {route.candidate or 'no candidate'} at {messages.weight(route.weight_bp or 0)}"
     shares = [f"{version} at {messages.weight(share)}" for version, share in sorted(route.shares.items())]
     return f"{route.name} has {messages.listed(shares) or 'no version of ours'}"

@@ -1,4 +1,4 @@
-"""Which route is wanted, and is it in force? A pure function of the status: recomputed at every turn."""
+"""Which weight is wanted, and is it effective? A pure function of the status: recomputed at every turn."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rollout.model.units import FULL_BP
 _RESTORING = (Phase.DRAINING, Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.STABLE, Phase.ROLLED_BACK)
 
 
-def wanted_route(status: Status) -> SetWeight | None:
-    """Return the route that the status asks for; None while stable is unknown."""
+def wanted_weight(status: Status) -> SetWeight | None:
+    """Return the weight that the status asks for; None while stable is unknown."""
     if status.stable_version is None:
         return None
     restores = bool(status.bases) and status.phase in _RESTORING
@@ -33,13 +33,13 @@ def wanted_route(status: Status) -> SetWeight | None:
 def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
     """Whether what is written in a route is what is wanted, taken up or not."""
     if isinstance(route, OwnRoute):
-        written = (route.stable, route.candidate, route.candidate_bp or 0, route.preview_header)
-        return written == (wanted.stable, wanted.candidate, wanted.candidate_bp, wanted.preview_header)
-    shares = {wanted.stable: FULL_BP - wanted.candidate_bp}
+        written = (route.stable, route.candidate, route.weight_bp or 0, route.preview_header)
+        return written == (wanted.stable, wanted.candidate, wanted.weight_bp, wanted.preview_header)
+    shares = {wanted.stable: FULL_BP - wanted.weight_bp}
     if wanted.candidate not in (None, wanted.stable):
-        shares[wanted.candidate] = wanted.candidate_bp
+        shares[wanted.candidate] = wanted.weight_bp
     right = all(route.shares.get(version, 0) == share for version, share in shares.items())
-    goes_back = wanted.restores and wanted.candidate_bp == 0  # a candidate that is not listed gets nothing either
+    goes_back = wanted.restores and wanted.weight_bp == 0  # a candidate that is not listed gets nothing either
     present = goes_back or not route.managed or shares.keys() <= route.shares.keys()
     return right and present and (not wanted.restores or wanted.base_of(route.name) in (None, route.base))
 
@@ -57,6 +57,6 @@ def is_restored(wanted: SetWeight, routes: Iterable[RouteFacts], *, leaving: boo
     return all(route.reachable and (route.accepted or leaving) and is_as_wanted(wanted, route) for route in left)
 
 
-def in_force(wanted: SetWeight, routes: Iterable[RouteFacts]) -> bool:
+def is_effective(wanted: SetWeight, routes: Iterable[RouteFacts]) -> bool:
     """Whether every route is as wanted, and carried out."""
     return all(route.reachable and route.programmed and is_as_wanted(wanted, route) for route in routes)

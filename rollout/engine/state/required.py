@@ -1,4 +1,4 @@
-"""Which state gate is in force, and what it asks for."""
+"""Which state gate applies, and what it requires."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REQUIRED = {
 
 
 def gate_of(context: PlanContext) -> StateGate | None:
-    """Return the gate in force: the policy's; the strict one where only a contract is declared; else none."""
+    """Return the gate that applies: the policy's; the strict one where only a contract is declared; else none."""
     if context.release.undoing:
         return None  # who goes back has decided
     if context.policy.gates.state is not None:

@@ -63,7 +63,7 @@ class ClusterStatus(Status):
         default="", description="The lease of the controller that carries the rollout out, as namespace/name."
     )
     weight: str = Field(default="", description="The candidate's weight, while a release is under way.")
-    step_label: str = Field(default="", description="The step in force of how many.")
+    step_label: str = Field(default="", description="The current step of how many.")
     conditions: tuple[Condition, ...] = Field(
         default=(), max_length=len(ConditionType), description="Answers for other programs, in kstatus' words."
     )

@@ -15,7 +15,7 @@ from rollout.model.status.vocabulary import Reason, Result
 
 
 class Pinned(Record):
-    """The policy in force, pinned at the start: its canonical text and fingerprint."""
+    """The effective policy, pinned at the start: its canonical text and fingerprint."""
 
     text: str
     digest: str
@@ -57,7 +57,7 @@ class Release(Record):
     policy: Pinned | None = None
     wiring: str | None = None
     steps: int = Field(default=0, description="How many steps there are.")
-    step: int = Field(default=0, description="The step in force, counted from 0.")
+    step: int = Field(default=0, description="The current step, counted from 0.")
     started_at: datetime | None = Field(default=None, description="When the release began.")
     window_since: datetime | None = None
     deadline: datetime | None = Field(default=None, description="When the phase is given up.")

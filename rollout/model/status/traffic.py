@@ -11,11 +11,11 @@ from rollout.model.base import Record
 from rollout.model.status.vocabulary import Reason
 
 Effective = Literal["confirmed", "unconfirmed", "refuted"]
-"""Whether the requests show the weight that is in force."""
+"""Whether the requests show the weight."""
 
 
 class Traffic(Record):
-    """The candidate's share of new conversations: wanted, in force, and seen.
+    """The candidate's share of new conversations: wanted, effective, and seen.
 
     drifts counts the foreign edits that were put back since the weight was last changed.
 
@@ -26,9 +26,9 @@ class Traffic(Record):
     """
 
     wanted_bp: int = Field(default=0, description="The wanted weight, in basis points.")
-    applied_bp: int | None = Field(default=None, description="The weight that came into force last, in basis points.")
-    applied_at: datetime | None = Field(default=None, description="When it came into force.")
-    asked_at: datetime | None = Field(default=None, description="When it was asked for.")
+    applied_bp: int | None = Field(default=None, description="The last weight that became effective, in basis points.")
+    applied_at: datetime | None = Field(default=None, description="When it became effective.")
+    asked_at: datetime | None = Field(default=None, description="When it was set.")
     off_since: datetime | None = Field(
         default=None, description="Since when the route is not as wanted, or the requests refute it."
     )

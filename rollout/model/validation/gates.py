@@ -80,20 +80,20 @@ def _item(index: int, item: str) -> tuple[str, str] | None:
     if match is None:
         return f"{item} cannot be read", "use *, a value, a range a-b, a step */n, or several with commas"
     low, high = _RANGES[index]
-    words: tuple[str, ...] = _MONTHS if index == 3 else _DAYS if index == 4 else ()
+    names: tuple[str, ...] = _MONTHS if index == 3 else _DAYS if index == 4 else ()
     values = []
     for end in match.groups()[:2]:
         if end in (None, "*"):
             continue
         if index == 4 and end.isdigit():
             return f"{item} counts weekdays, which programs do differently", "write mon, tue, … or mon-fri"
-        if end in words:
-            values.append(words.index(end))
+        if end in names:
+            values.append(names.index(end))
         elif end.isdigit() and low <= int(end) <= high:
             values.append(int(end) - (1 if index == 3 else 0))
         else:
             return f"{item} is out of range", f"use {low} to {high}" + (
-                f" or {words[0]} to {words[-1]}" if words else ""
+                f" or {names[0]} to {names[-1]}" if names else ""
             )
     if len(values) == 2 and values[1] < values[0]:
         return f"{item} runs backwards", "write two items, such as fri-sun,mon"
