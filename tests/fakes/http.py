@@ -49,7 +49,7 @@ def hook(verdict):
 
     def answer(_method, _path, body):
         asked.append(json.loads(body))
-        return "{}" if verdict is None else json.dumps({"passed": verdict, "message": "responses"})
+        return "{}" if verdict is None else json.dumps({"passed": verdict, "message": "said"})
 
     with serving(answer) as address:
         yield f"http://{address}/check", asked

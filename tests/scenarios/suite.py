@@ -219,7 +219,7 @@ def test_a_webhook_that_says_no_stops_the_release(world, when):
         made.settled("v1")
         made.want("v2")
         status = made.phase("RolledBack")
-        assert status["reason"] == "CheckFailed" and "responses" in status["message"]
+        assert status["reason"] == "CheckFailed" and "said" in status["message"]
         made.all_on("v1")
 
 

@@ -362,7 +362,7 @@ def test_feedback_that_one_versions_users_give_far_more_often_is_not_compared():
     world.behaviour["v2"] = Behaviour(answers=0.6, tasks=0.4)
     world.run(3600, until=Phase.PAUSED)
     assert world.status.reason is Reason.RESPONSES_DIFFER, world.status.message
-    assert "answered" in world.status.message
+    assert "respond at different rates" in world.status.message
     assert world.status.latest.result is None, "it asks a human, it never rolls back"
     world.behaviour["v2"] = Behaviour()
     world.command("resume")

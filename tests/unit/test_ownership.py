@@ -13,7 +13,7 @@ OTHERS = {"namespace": "agents", "pod": "other-v2-xyz"}
 
 
 @pytest.mark.parametrize(
-    ("labels", "responses"),
+    ("labels", "said"),
     [
         (OURS, Owner.OURS),
         (OTHERS, Owner.FOREIGN),
