@@ -67,26 +67,26 @@ class AgentState(TypedDict):
 class ScriptedModel:
     """Answers like a model would: mostly well, sometimes wrongly, always politely."""
 
-    def __init__(self, version: str, flavour: AgentProfile, seed: int) -> None:
+    def __init__(self, version: str, profile: AgentProfile, seed: int) -> None:
         self._version = version
-        self._flavour = flavour
+        self._profile = profile
         self._random = random.Random(seed)
 
     @property
     def approval(self) -> str:
         """The name of the node at which a human is asked."""
-        return self._flavour.approval
+        return self._profile.approval
 
     def plan(self, question: str) -> str:
-        time.sleep(self._flavour.think_s)
+        time.sleep(self._profile.think_s)
         return f"look up what '{question}' is about, then answer"
 
     def answer(self, _plan: str) -> tuple[str, bool]:
-        if self._random.random() < self._flavour.slow:
-            time.sleep(self._flavour.slow_s)
-        if self._random.random() < self._flavour.erroring:
+        if self._random.random() < self._profile.slow:
+            time.sleep(self._profile.slow_s)
+        if self._random.random() < self._profile.erroring:
             raise RuntimeError("the scripted model breaks down")
-        if self._random.random() < self._flavour.failing:
+        if self._random.random() < self._profile.failing:
             return "I am sure everything is fine.", False
         return f"Done, says {self._version}.", True
 
@@ -199,12 +199,12 @@ def main() -> None:
     """Serve one version on a free port of loopback, and print the port."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--version", required=True)
-    parser.add_argument("--flavour", choices=PROFILES, default="good")
+    parser.add_argument("--profile", choices=PROFILES, default="good")
     parser.add_argument("--database", required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    model = ScriptedModel(given.version, PROFILES[given.flavour], given.seed)
+    model = ScriptedModel(given.version, PROFILES[given.profile], given.seed)
     graph = graph_of(model)
     turn = build(graph, given.database)
     contract = export(graph, agent="support-agent", version=given.version, store="sqlite")

@@ -60,7 +60,7 @@ def test_a_contract_is_known_by_what_it_says_and_not_by_how_it_is_written():
         ('{"contractVersion": 2}', "is not known here"),
         ('{"contractVersion": 1, "nodes": 3}', "must be a mapping"),
         ('{"type": "strin"}', "is no JSON type"),
-        ('{"properties": {"a": {"minLength": -1}}}', "is no count"),
+        ('{"properties": {"a": {"minLength": -1}}}', "is not a count"),
         ('{"contractVersion": 1, "state": {"writer": {"required": [1]}}}', "must be a list of names"),
         ('{"const": NaN}', "is no number in JSON"),
         ('{"const": ' + "9" * 500 + "}", "500 digits"),

@@ -187,7 +187,7 @@ def test_a_command_gate_tries_the_preview_and_its_no_stops_the_rollout(place):
     place.run("start", "v1", "--stable", "v1", name="blue")
     with Users(place.listen["blue"], rate=50) as users:
         told = place.run("start", "v2", name="blue", code=3)
-    assert "smoke: no: exit 1: the preview says v2" in told
+    assert "smoke: failed: exit 1: the preview says v2" in told
     assert set(users.by_version) == {"v1"}
 
 
