@@ -64,7 +64,7 @@ def router(
         api.create(KINDS[kind], "default", found)
         if take_up and kind != "virtualService":
             agents.Gateway(api)._take_up(KINDS[kind], api.get(KINDS[kind], "default", "agent"))
-    route_kind = next(kind_of_route for kind_of_route in ROUTE_KINDS if kind_of_route.key == kind)
+    route_kind = next(known for known in ROUTE_KINDS if known.key == kind)
     route = ClusterRoute(name="agent", rule=rule, manage_backends=manages)
     return KubernetesRouter(api, LiveCache(api, KINDS[kind]), route_kind, route, naming, versions), api
 
@@ -73,8 +73,7 @@ def weights(api, kind="httpRoute"):
     spec = api.get(KINDS[kind], "default", "agent")["spec"]
     rules = spec["http" if kind == "virtualService" else "rules"]
     return [
-        [kind_of_route.get("weight") for kind_of_route in rule["route" if kind == "virtualService" else "backendRefs"]]
-        for rule in rules
+        [each.get("weight") for each in rule["route" if kind == "virtualService" else "backendRefs"]] for rule in rules
     ]
 
 
@@ -89,11 +88,11 @@ def test_a_weight_changes_two_numbers_and_nothing_else(kind):
         if kind == "virtualService"
         else (after["spec"]["rules"][1]["backendRefs"], "rules")
     )
-    assert [kind_of_route["weight"] for kind_of_route in ours] == [900, 100]
-    for kind_of_route, old in zip(
+    assert [each["weight"] for each in ours] == [900, 100]
+    for each, old in zip(
         ours, before["spec"][path][1]["route" if kind == "virtualService" else "backendRefs"], strict=True
     ):
-        kind_of_route["weight"] = old["weight"]
+        each["weight"] = old["weight"]
     assert after["spec"] == before["spec"]
     counted = ("resourceVersion", "generation", "managedFields")
     assert {k: v for k, v in after["metadata"].items() if k not in counted} == {
@@ -166,10 +165,7 @@ def test_a_rule_that_moved_is_never_changed_in_its_old_place():
     swapped = copy.deepcopy(found)
     swapped["spec"]["rules"].reverse()
     with pytest.raises(Exception, match="test failed"):
-        json_patch(
-            swapped,
-            [kind_of_route for kind_of_route in operations if kind_of_route["path"] != "/metadata/resourceVersion"],
-        )
+        json_patch(swapped, [each for each in operations if each["path"] != "/metadata/resourceVersion"])
 
 
 def edited(change):
@@ -339,7 +335,7 @@ BOTH = [
 
 
 def changed(index, **change):
-    return [{**kind_of_route, **(change if at == index else {})} for at, kind_of_route in enumerate(CONDITIONS)]
+    return [{**each, **(change if at == index else {})} for at, each in enumerate(CONDITIONS)]
 
 
 @pytest.mark.parametrize(
@@ -385,12 +381,9 @@ def test_a_reference_of_another_rule_that_does_not_resolve_is_told_and_holds_not
 
 @pytest.mark.parametrize("observed", [None, 0], ids=["absent", "zero"])
 def test_a_controller_that_tells_no_generation_leaves_it_to_the_requests(observed):
-    silent = [{**kind_of_route, "observedGeneration": observed} for kind_of_route in CONDITIONS]
+    silent = [{**each, "observedGeneration": observed} for each in CONDITIONS]
     if observed is None:
-        silent = [
-            {key: value for key, value in kind_of_route.items() if key != "observedGeneration"}
-            for kind_of_route in CONDITIONS
-        ]
+        silent = [{key: value for key, value in each.items() if key != "observedGeneration"} for each in CONDITIONS]
     assert acceptance(taken([entry({"name": "a"}, silent), BOTH[1]])).programmed
 
 
@@ -433,8 +426,7 @@ def test_a_sleeping_version_is_woken_to_as_many_replicas_as_the_other_and_never_
     assert over.asleep(("v1", "v2")) == {"v2"}
     over.scale_up("v2", "v1")
     replicas = {
-        kind_of_route: api.get(agents.DEPLOYMENT, "default", f"agent-{kind_of_route}")["spec"]["replicas"]
-        for kind_of_route in ("v1", "v2")
+        each: api.get(agents.DEPLOYMENT, "default", f"agent-{each}")["spec"]["replicas"] for each in ("v1", "v2")
     }
     assert replicas == {"v1": 3, "v2": 3}
     over.scale_up("v1", "v2")
