@@ -9,7 +9,7 @@ from rollout.model.units import FULL_BP
 
 @dataclass(frozen=True, slots=True)
 class SetWeight:
-    """The one effect on traffic: split between two versions, the candidate getting `candidate_bp` of 10000.
+    """The one effect on traffic: split between two versions, the candidate getting `weight_bp` of 10000.
 
     Without a candidate everything goes to `stable`. Weights always add up to 10000, so they are never all zero.
 

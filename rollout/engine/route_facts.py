@@ -45,7 +45,7 @@ class OwnRoute(AnyRoute):
 
     Attributes:
         stable, candidate: the versions it splits between.
-        candidate_bp: the candidate's share, in basis points.
+        weight_bp: the candidate's weight, in basis points.
         preview_header: by which header the candidate can be reached beforehand, if it can.
     """
 

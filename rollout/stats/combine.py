@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,6 @@ def culprits(kpis: Mapping[str, Weighted], threshold: float) -> tuple[str, ...]:
     alone = [name for name in ranked if surplus[name] >= 0.0 and surplus[name] + deficit >= 0.0]
     if alone:
         return tuple(alone)
-    gathered = 0.0
-    for count, name in enumerate(ranked, start=1):
-        gathered += surplus[name]
-        if gathered + deficit >= 0.0:
-            return tuple(ranked[:count])
-    return tuple(ranked)
+    gathered = accumulate((surplus[name] for name in ranked), initial=deficit)
+    count = next((count for count, total in enumerate(gathered) if count and total >= 0.0), len(ranked))
+    return tuple(ranked[:count])

@@ -82,7 +82,7 @@ def _successive_difference(first: Block, second: Block) -> tuple[float, float]:
 def from_history(increments: Iterable[Sequence[tuple[float, float]]]) -> float:
     """Return phi from the stable version's past: per increment the (failures, requests) of each instance.
 
-    Looks with a single instance or without failures say nothing; too few failures in all give the prior.
+    Increments with a single instance or without failures say nothing; too few failures in all give the prior.
     """
     squared = expected = failures = 0.0
     for instances in increments:

@@ -3,6 +3,7 @@
 import pytest
 
 from rollout.engine.effects import SetWeight
+from rollout.engine.facts import Command
 from rollout.model.status.vocabulary import Phase, Reason, Result
 from tests.world import Behaviour, World, policy
 
@@ -256,3 +257,34 @@ def test_a_command_that_is_still_asked_for_is_not_forgotten_and_the_ring_stays_b
         world.status_store.again = [asked]
         world.reconcile()
     assert first in world.status.handled and len(world.status.handled) <= 20
+
+
+def test_a_command_for_a_policy_that_is_not_pinned_any_more_is_refused():
+    world = World(policy())
+    world.run(100)
+    assert world.status.is_active
+    world.status_store.pending.append(Command("late", "promote", "ada", "because", world.clock.at, plan="sha256:other"))
+    world.run(2)
+    assert not world.status.last_command.accepted and "another policy" in world.status.last_command.message
+
+
+def test_a_step_that_waits_for_an_approval_is_not_promoted_past_it():
+    world = World(policy(canary={"steps": [{"weight": "10%", "for": "1m", "approval": "required"}]}))
+    world.run(3600, until=Phase.PAUSED)
+    world.command("promote")
+    world.run(2)
+    assert not world.status.last_command.accepted and "use approve" in world.status.last_command.message
+    assert world.status.phase is Phase.PAUSED
+
+
+def test_a_version_that_is_not_declared_any_more_is_not_retried():
+    world = World(policy())
+    world.run(100)
+    world.command("abort")
+    world.run(30, until=Phase.ROLLED_BACK)
+    world.declare(version="v3")
+    world.command("retry")
+    answers = world.reconcile().answers
+    assert [(answer.accepted, answer.message) for answer in answers] == [
+        (False, "v2 is not the wanted version any more")
+    ]

@@ -10,7 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import rollout
+from rollout.errors import InvalidInput
+from rollout.stats import Increment
+from rollout.testing import example_policy
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text()
@@ -51,3 +56,10 @@ def test_the_examples_of_the_page_do_what_the_page_says():
         with contextlib.redirect_stdout(out):
             exec(compile(code, "docs/python.md", "exec"), names)
         assert out.getvalue() == "".join(line[4:] for line in expected.splitlines(keepends=True)), code
+
+
+def test_counters_of_a_kpi_that_the_policy_does_not_have_are_refused_with_those_it_has():
+    policy = example_policy()
+    judge = rollout.Judge(policy)
+    with pytest.raises(InvalidInput, match="latency.*is no KPI of the policy[^$]*errors, tasks"):
+        judge.add({"latency": Increment(1.0, 10.0, 1.0, 10.0)}, 10.0)

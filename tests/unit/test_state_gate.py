@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -137,6 +138,22 @@ def test_the_contract_that_counts_for_stable_is_the_one_it_was_promoted_with():
     assert found.run(60, until=Phase.ROLLED_BACK).reason is Reason.STATE_INCOMPATIBLE
 
 
+def test_a_contract_too_large_to_keep_must_still_be_the_one_it_was_promoted_with():
+    found = world(SAME, SAME)
+    found.run(20_000, until=Phase.STABLE)
+    kept = found.status.contracts["v2"].model_copy(update={"text": ""})
+    rollout = found.status_store.rollout
+    status = rollout.status.model_copy(update={"contracts": {"v2": kept}})
+    found.status_store.rollout = replace(rollout, status=status)
+    found.states.texts |= {"v2": FetchedContract(text=json.dumps(WIDER)), "v3": FetchedContract(text=json.dumps(SAME))}
+    found.declare(version="v3")
+    found.run(60)
+    assert found.status.reason is Reason.STATE_UNKNOWN, found.status.message
+    assert "v2 is not the one that it was promoted with" in found.status.message
+    found.states.texts["v2"] = FetchedContract(text=json.dumps(SAME))
+    assert found.run(200, until=Phase.OBSERVING).candidate_version == "v3"
+
+
 WAIVER = {"code": "NODE_REMOVED", "pointer": "/nodes/approve", "reason": "nobody uses it", "owner": "ada"}
 
 
@@ -226,6 +243,14 @@ def test_conversations_that_come_to_wait_where_the_candidate_has_no_node_send_it
     found.states.seen = NOBODY.model_copy(update={"backward": 1, "backward_reasons": {"node approve": 1}})
     status = found.run(100, until=Phase.ROLLED_BACK)
     assert status.reason is Reason.STATE_INCOMPATIBLE and status.latest.result is Result.ROLLED_BACK
+
+
+def test_conversations_that_only_the_other_direction_concerns_send_nobody_back():
+    found = world(SAME, SAME, {"require": "forward"}, store=True)
+    found.states.seen = NOBODY
+    found.run(2_000, until=Phase.OBSERVING)
+    found.states.seen = NOBODY.model_copy(update={"backward": 1, "backward_reasons": {"node approve": 1}})
+    assert found.run(100).phase is not Phase.ROLLED_BACK
 
 
 # -- the point of no return --------------------------------------------------------------------------------------------

@@ -363,3 +363,9 @@ def test_false_alarms_stay_below_the_configured_rate_at_every_look():
                 alarms += 1
                 break
     assert alarms <= 20  # 99.9 % quantile of a binomial with 200 runs at 5 %
+
+
+def test_a_history_learns_nothing_from_increments_without_trials_or_failures():
+    history = [[(8.0, 100.0), (0.0, 100.0)], [(9.0, 100.0), (1.0, 100.0)]] * 6
+    silent = [[(0.0, 0.0), (0.0, 0.0)], [(0.0, 50.0), (0.0, 50.0)]]
+    assert from_history([*history, *silent]) == from_history(history) > 1.0

@@ -50,6 +50,15 @@ def test_undo_within_standby_switches_back_at_once():
     assert world.status.stable_version == "v1" and world.router.share_of("v1") == 1.0
 
 
+def test_what_was_undone_is_not_undone_again():
+    world = promoted(blue_green())
+    world.command("undo")
+    world.run(3)
+    world.command("undo")
+    world.run(2)
+    assert not world.status.last_command.accepted and "undone already" in world.status.last_command.message
+
+
 def test_what_was_undone_is_not_started_again_by_itself():
     world = promoted(blue_green())
     world.command("undo")
