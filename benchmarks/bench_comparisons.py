@@ -13,18 +13,18 @@ import numpy as np
 
 from rollout.stats import MEANS_HARM, MEANS_PROOF, Batches, Difference, Increment, Responses, start
 
-LOOKS = 360
+INCREMENTS = 360
 """One a minute, for six hours."""
 
 
 def interval(case: tuple[float, float, float, float], seed: int) -> tuple[bool, float]:
-    """Whether the interval ever misses p_c - p_s (looked at every five minutes), and its width in the end."""
+    """Whether the interval ever misses p_c - p_s (read every five minutes), and its width in the end."""
     per_s, share, p_c, p_s = case
     rng, state, missed, width = np.random.default_rng(seed), Difference(), False, 2.0
-    for look in range(LOOKS):
+    for increment in range(INCREMENTS):
         all_c, all_s = rng.poisson(60 * per_s * share), rng.poisson(60 * per_s * (1 - share))
         state = state.after(Increment(rng.binomial(all_c, p_c), all_c, rng.binomial(all_s, p_s), all_s), 1.0)
-        if look % 5 == 4:
+        if increment % 5 == 4:
             low, high = state.interval(0.05)
             missed |= not low <= p_c - p_s <= high
             width = high - low
@@ -38,8 +38,8 @@ def means(case: tuple[float, float, float, bool], seed: int) -> tuple[float, flo
     harm, proof = start(MEANS_HARM, restarts=True), start(MEANS_PROOF, restarts=False)
     found = proved = float("inf")
     missed, sigma = False, np.sqrt(np.log(1 + 1.3**2))
-    for look in range(LOOKS):
-        price = 1 + (2 * look / LOOKS if drifts else 0)
+    for increment in range(INCREMENTS):
+        price = 1 + (2 * increment / INCREMENTS if drifts else 0)
         counts = rng.poisson(60 * per_s * share), rng.poisson(60 * per_s * (1 - share))
         costs = [price * rng.lognormal(-sigma * sigma / 2, sigma, count).sum() for count in counts]
         before = state
@@ -49,8 +49,8 @@ def means(case: tuple[float, float, float, bool], seed: int) -> tuple[float, flo
             proof = proof.after(MEANS_PROOF, before.log_es(batch, 1.25, MEANS_PROOF), 60.0)
             low, high = state.interval(0.05)
             missed |= not low <= effect - 1 <= high
-        found = min(found, look + 1) if harm.e_value >= 20 else found
-        proved = min(proved, look + 1) if proof.e_value >= 20 else proved
+        found = min(found, increment + 1) if harm.e_value >= 20 else found
+        proved = min(proved, increment + 1) if proof.e_value >= 20 else proved
     return found, proved, missed
 
 
@@ -58,12 +58,12 @@ def responses(case: tuple[float, float, float], seed: int) -> float:
     """Minutes until the response rates are called different; inf if never."""
     per_s, share_c, share_s = case
     rng, state = np.random.default_rng(seed), Responses()
-    for look in range(LOOKS):
+    for increment in range(INCREMENTS):
         asked = rng.poisson(30 * per_s), rng.poisson(30 * per_s)
         given = rng.binomial(asked[0], share_c), rng.binomial(asked[1], share_s)
         state = state.after(Increment(given[0], asked[0], given[1], asked[1]), 2.0, 60.0)
         if state.differ:
-            return look + 1
+            return increment + 1
     return float("inf")
 
 

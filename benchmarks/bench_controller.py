@@ -1,4 +1,4 @@
-"""What many rollouts cost a controller: calls while nothing happens, memory, and how long a look takes.
+"""What many rollouts cost a controller: calls while nothing happens, memory, and how long a turn takes.
 
 Counts and ratios; the times are of this machine. The API server is the tests' fake, in the same process, so the memory is
 of both: the first row is the base.
@@ -70,7 +70,7 @@ def measure(size: int) -> None:
 
 def main() -> None:
     configure(verbose=False)
-    print("rollouts  all seen, s  looks a s.  idle calls/s  kB a rollout")
+    print("rollouts  all seen, s  turns a s.  idle calls/s  kB a rollout")
     for size in SIZES:
         measure(size)
 

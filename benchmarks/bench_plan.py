@@ -1,4 +1,4 @@
-"""How long one look over five KPIs and one whole `plan` take; counts of work beside, since machines differ.
+"""How long one increment over five KPIs and one whole `plan` take; counts of work beside, since machines differ.
 
 python benchmarks/bench_plan.py
 """
@@ -43,10 +43,10 @@ def main() -> None:
     policy, faults = policy_spec(POLICY)
     assert policy is not None, faults
     evidence, thresholds = fresh(policy), Thresholds.of(policy.evidence, 0)
-    looks = {kpi.name: Increment(6, 120, 48, 1080) for kpi in policy.kpis}
-    sample = CountedSample(looks, 60.0, mature=frozenset(looks))
+    increments = {kpi.name: Increment(6, 120, 48, 1080) for kpi in policy.kpis}
+    sample = CountedSample(increments, 60.0, mature=frozenset(increments))
 
-    def one_look() -> None:
+    def one_increment() -> None:
         judge_all(policy, after_sample(evidence, policy, sample), thresholds)
 
     spec = RolloutSpec.model_validate(
@@ -81,7 +81,10 @@ def main() -> None:
 
     print("| what | least | median | budget |\n|---|---|---|---|")
     good = True
-    for what, work in ((f"one look over {KPIS} KPIs", one_look), (f"one plan, {KPIS} KPIs, a look in it", one_plan)):
+    for what, work in (
+        (f"one increment over {KPIS} KPIs", one_increment),
+        (f"one plan, {KPIS} KPIs, an increment in it", one_plan),
+    ):
         least, median = best_us(work)
         good &= least < 1000
         print(f"| {what} | {least / 1000:.2f} ms | {median / 1000:.2f} ms | 1 ms |")

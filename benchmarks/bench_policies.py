@@ -2,7 +2,7 @@
 
     python benchmarks/bench_policies.py [--runs N]
 
-Every look of every rollout is one call of `plan`; numpy draws the traffic from fixed seeds.
+Every turn of every rollout is one call of `plan`; numpy draws the traffic from fixed seeds.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_stats.py [--runs N] [--table NAME ...]
 
-Every number comes from the code that ships in rollout.stats, look by look; numpy only draws the traffic. A rollout lasts
-6 h with a look every 60 s and one hour each at 5, 10, 20, 30, 40 and 50 %. False rollback is simulated with a margin of
+Every number comes from the code that ships in rollout.stats, increment by increment; numpy only draws the traffic. A rollout lasts
+6 h with a sample every 60 s and one hour each at 5, 10, 20, 30, 40 and 50 %. False rollback is simulated with a margin of
 zero, at equality: the hardest case for the guarantee. Exit code 1 if a cell exceeds the 99.9 % binomial quantile.
 """
 
@@ -32,8 +32,8 @@ from rollout.stats import (
     start,
 )
 
-LOOK_S = 60.0
-LOOKS = 360
+INCREMENT_S = 60.0
+INCREMENTS = 360
 ALPHA = 0.05
 SPLIT = np.repeat([0.05, 0.10, 0.20, 0.30, 0.40, 0.50], 60)
 WORKERS = 2
@@ -42,7 +42,7 @@ Rates = Callable[[float], np.ndarray]
 
 
 def constant(base: float) -> np.ndarray:
-    return np.full(LOOKS + 1, base)
+    return np.full(INCREMENTS + 1, base)
 
 
 def doubled(base: float) -> np.ndarray:
@@ -52,7 +52,7 @@ def doubled(base: float) -> np.ndarray:
 
 
 def drifting(base: float) -> np.ndarray:
-    return base * np.linspace(1.0, 3.0, LOOKS + 1)
+    return base * np.linspace(1.0, 3.0, INCREMENTS + 1)
 
 
 def incident(base: float) -> np.ndarray:
@@ -78,12 +78,12 @@ class Cell:
     seed: int = 0
 
     def draw(self, rng: np.random.Generator) -> list[Increment]:
-        """Draw the looks of one rollout."""
+        """Draw the increments of one rollout."""
         rates = self.rates(self.base)
-        trials_c = rng.poisson(self.per_s * LOOK_S * SPLIT)
-        trials_s = rng.poisson(self.per_s * LOOK_S * (1 - SPLIT))
+        trials_c = rng.poisson(self.per_s * INCREMENT_S * SPLIT)
+        trials_s = rng.poisson(self.per_s * INCREMENT_S * (1 - SPLIT))
         late = (1 - self.misaligned) * rates[:-1] + self.misaligned * rates[1:]
-        harmed = np.arange(LOOKS) >= self.onset
+        harmed = np.arange(INCREMENTS) >= self.onset
         p_c = np.minimum(np.where(harmed, late * self.factor + self.added, late), 0.95)
         bad_c, bad_s = (events(rng, n, p, self.clusters) for n, p in ((trials_c, p_c), (trials_s, rates[:-1])))
         return [
@@ -103,12 +103,12 @@ def events(rng: np.random.Generator, trials: np.ndarray, rates: np.ndarray, phi:
 
 def history_phi(cell: Cell, rng: np.random.Generator) -> float:
     """Measure phi on 6 h of the stable version's past, four instances."""
-    looks = []
-    for _ in range(LOOKS):
-        trials = rng.poisson(cell.per_s * LOOK_S / 4, 4)
+    increments = []
+    for _ in range(INCREMENTS):
+        trials = rng.poisson(cell.per_s * INCREMENT_S / 4, 4)
         bad = events(rng, trials, np.full(4, cell.base), cell.clusters)
-        looks.append([(float(x), float(n)) for x, n in zip(bad, trials, strict=True)])
-    return from_history(looks)
+        increments.append([(float(x), float(n)) for x, n in zip(bad, trials, strict=True)])
+    return from_history(increments)
 
 
 def phi_of(cell: Cell, rng: np.random.Generator) -> float | None:
@@ -119,42 +119,42 @@ def phi_of(cell: Cell, rng: np.random.Generator) -> float | None:
 
 
 def first_alarm(cell: Cell, run: int, margin: RateMargin = RateMargin()) -> int | None:
-    """Return the look at which the candidate is rolled back, or None."""
+    """Return the increment at which the candidate is rolled back, or None."""
     rng = np.random.default_rng([cell.seed, run])
     fixed = phi_of(cell, rng)
     wealth, dispersion = start(HARM, restarts=True), Dispersion()
     before = SPLIT[0]
-    for index, look in enumerate(cell.draw(rng)):
+    for index, increment in enumerate(cell.draw(rng)):
         if SPLIT[index] != before:
             dispersion, before = dispersion.interrupted(), SPLIT[index]
         phi = dispersion.phi if fixed is None else fixed
-        wealth = wealth.after(HARM, rate_evidence(look, HARM, margin, phi), LOOK_S)
+        wealth = wealth.after(HARM, rate_evidence(increment, HARM, margin, phi), INCREMENT_S)
         if wealth.e_value >= 1 / ALPHA:
             return index
-        dispersion = dispersion.after(look)
+        dispersion = dispersion.after(increment)
     return None
 
 
 def first_proof(cell: Cell, run: int, margin: RateMargin) -> tuple[int, float] | None:
-    """Return the look at which non-inferiority is proved and the candidate requests it took, or None."""
+    """Return the increment at which non-inferiority is proved and the candidate requests it took, or None."""
     rng = np.random.default_rng([cell.seed, run])
     fixed = phi_of(cell, rng)
     wealth, dispersion, requests = start(PROOF, restarts=False), Dispersion(), 0.0
-    for index, look in enumerate(cell.draw(rng)):
+    for index, increment in enumerate(cell.draw(rng)):
         phi = dispersion.phi if fixed is None else fixed
-        wealth = wealth.after(PROOF, rate_evidence(look, PROOF, margin, phi), LOOK_S)
-        requests += look.all_c
+        wealth = wealth.after(PROOF, rate_evidence(increment, PROOF, margin, phi), INCREMENT_S)
+        requests += increment.all_c
         if wealth.e_value >= 1 / ALPHA:
             return index, requests
-        dispersion = dispersion.after(look)
+        dispersion = dispersion.after(increment)
     return None
 
 
 def first_odds_alarm(cell: Cell, run: int) -> int | None:
     """As `first_alarm`, by the hypergeometric kernel."""
     wealth = start(ODDS_HARM, restarts=True)
-    for index, look in enumerate(cell.draw(np.random.default_rng([cell.seed, run]))):
-        wealth = wealth.after(ODDS_HARM, odds_evidence(look, ODDS_HARM, 1.0, 1.0), LOOK_S)
+    for index, increment in enumerate(cell.draw(np.random.default_rng([cell.seed, run]))):
+        wealth = wealth.after(ODDS_HARM, odds_evidence(increment, ODDS_HARM, 1.0, 1.0), INCREMENT_S)
         if wealth.e_value >= 1 / ALPHA:
             return index
     return None
@@ -264,14 +264,14 @@ def detection(runs: int, onset: int = 0) -> bool:
     found = over_cells(alarms, cells, runs)
     for index, (per_s, base, factor, added) in enumerate(table):
         effect = f"+{100 * added:g} pp" if added else f"x{factor:g}"
-        shown = [_detected(looks, onset) for looks in found[2 * index : 2 * index + 2]]
+        shown = [_detected(increments, onset) for increments in found[2 * index : 2 * index + 2]]
         print(f"| {per_s:g} | {base:.1%} | {effect} | " + " | ".join(shown) + " |")
     return True
 
 
-def _detected(looks: list[int | None], onset: int = 0) -> str:
-    times = [look - onset + 1 for look in looks if look is not None and look >= onset]
-    share = 100 * len(times) / len(looks)
+def _detected(increments: list[int | None], onset: int = 0) -> str:
+    times = [increment - onset + 1 for increment in increments if increment is not None and increment >= onset]
+    share = 100 * len(times) / len(increments)
     return f"{share:.0f} / {np.median(times):.0f}" if times else "0 / -"
 
 

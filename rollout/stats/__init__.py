@@ -1,4 +1,4 @@
-"""Anytime-valid statistics for comparing two versions under live traffic: look as often as you like.
+"""Anytime-valid statistics for comparing two versions under live traffic: read as often as you like.
 
 Pure Python on the standard library. `twosample` is the kernel for rates, `oddsratio` the one for high rates,
 `onesample` the one against a fixed bound, `means` the one for means of sums; `mixture` makes increments an e-process;

@@ -37,7 +37,7 @@ class Difference:
     down_b: tuple[float, ...] = _NONE
 
     def after(self, increment: Increment, phi: float) -> Difference:
-        """Return the state after one look; phi as for the two-sample kernel."""
+        """Return the state after one increment; phi as for the two-sample kernel."""
         if not increment.is_comparison:
             return self
         up, down = _sums(increment, _UP, phi), _sums(increment, _DOWN, phi)

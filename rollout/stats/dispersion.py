@@ -22,14 +22,14 @@ from rollout.stats.twosample import Increment
 PRIOR_PHI = 2.0
 PRIOR_BLOCKS = 10.0
 BLOCK_FAILURES = 5.0
-"""Increments are pooled until a block holds this many failures: below, a cluster and its absence look alike."""
+"""Increments are pooled until a block holds this many failures: below, a cluster cannot be told from its absence."""
 HISTORY_FAILURES = 50.0
 """With fewer failures in the whole history, phi is unknowable and the prior serves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The candidate's failures and all failures in a run of looks under one and the same weight."""
+    """The candidate's failures and all failures in a run of increments under one and the same weight."""
 
     bad_c: float = 0.0
     bad: float = 0.0
@@ -37,7 +37,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Dispersion:
-    """The on-line estimate's state. `phi` uses only looks already taken: it is fixed before the next one."""
+    """The on-line estimate's state. `phi` uses only increments already seen: it is fixed before the next one."""
 
     excess: float = 0.0
     expected: float = 0.0

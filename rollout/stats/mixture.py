@@ -8,7 +8,7 @@ start times: 70 % is bet at once, the rest is kept as cash and released as cash(
 so that a regression which begins late is still found. This is the recursion of e-detectors (Shin, Ramdas and
 Rinaldo, NEJSDS 2024), kept a proper e-process because the start weights sum to one.
 
-By Ville's inequality P(E ever reaches 1/alpha) <= alpha under the null, however often and however long one looks.
+By Ville's inequality P(E ever reaches 1/alpha) <= alpha under the null, however often and however long one reads.
 One increment may take E to at most five times max(E, 1); the surplus is thrown away, which keeps E an e-process and
 makes one misaligned scrape harmless.
 """
@@ -31,7 +31,7 @@ WEALTH_MAX = 1e12
 """Beyond this nothing changes any more; it keeps a frozen rollout's numbers finite."""
 
 _LOG_MAX = 60.0
-"""One look's log e-value is cut off here: far beyond what the cap lets through, and exp() stays finite."""
+"""One increment's log e-value is cut off here: far beyond what the cap lets through, and exp() stays finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Wealth:
 
         Args:
             grid: the one it was opened with.
-            log_es: the look's log e-value for each bet of it.
+            log_es: the increment's log e-value for each bet of it.
             elapsed_s: seconds since the increment before.
         """
         before = self.e_value
@@ -117,5 +117,5 @@ def start(grid: Grid, *, restarts: bool) -> Wealth:
 
 
 def rate_evidence(increment: Increment, grid: Grid, margin: RateMargin, phi: float) -> list[float]:
-    """Return the look's log e-values over a grid, by the two-sample kernel."""
+    """Return the increment's log e-values over a grid, by the two-sample kernel."""
     return [log_e(increment, bet, margin, phi) for bet in grid.bets]

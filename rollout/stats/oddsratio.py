@@ -25,7 +25,7 @@ _NEGLIGIBLE = 1e-18
 
 
 def odds_evidence(increment: Increment, grid: Grid, ratio: float, phi: float) -> list[float]:
-    """Return the look's log e-values over a grid of bets against an odds ratio of at most (least) `ratio`.
+    """Return the increment's log e-values over a grid of bets against an odds ratio of at most (least) `ratio`.
 
     Counts are rounded to whole numbers; failures beyond the trials are the caller's error.
     """

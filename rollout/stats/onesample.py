@@ -45,12 +45,12 @@ def log_e(bad: float, trials: float, bound: float, bet: float, phi: float) -> fl
 
 
 def bound_evidence(bad: float, trials: float, bound: float, phi: float, grid: Grid = HARM) -> list[float]:
-    """Return the look's log e-values against ``p <= bound`` over a grid of bets."""
+    """Return the increment's log e-values against ``p <= bound`` over a grid of bets."""
     return [log_e(bad, trials, bound, bet, phi) for bet in grid.bets]
 
 
 def upper_bound(bad: float, trials: float, miss: float, phi: float) -> float:
-    """Return a bound that the true rate exceeds with probability at most `miss`, at any time one looks.
+    """Return a bound that the true rate exceeds with probability at most `miss`, at any time one reads it.
 
     The smallest bound that the mixture over `PROOF` refutes; 1.0 while there is too little data for any.
     """

@@ -3,7 +3,7 @@ people speak up, the rates of complaints cannot be compared.
 
 Two e-processes, by the two-sample kernel: the candidate's share of answered tasks is more than `TOLERANCE` times
 stable's, and the other way round. Their average is an e-process against "about equally often". Like the check of the
-split it never rolls back: it takes the KPI's voice away until a human has looked.
+split it never rolls back: it takes the KPI's voice away until a human has seen it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two-sample kernel: one look's evidence that candidate and stable differ by more than a margin.
+"""The two-sample kernel: one increment's evidence that candidate and stable differ by more than a margin.
 
 An *increment* is what the counters gained since the sample before: `bad_c` failures in `all_c` requests
 of the candidate, `bad_s` in `all_s` of the stable version. The null hypothesis is
@@ -70,7 +70,7 @@ class RateMargin:
 
 
 def log_e(increment: Increment, bet: float, margin: RateMargin, phi: float) -> float:
-    """Return the natural logarithm of one look's e-value for one bet.
+    """Return the natural logarithm of one increment's e-value for one bet.
 
     Args:
         bet: the rate ratio bet on, above 1 for harm, below 1 for non-inferiority.

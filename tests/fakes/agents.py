@@ -174,9 +174,9 @@ class Gateway:
         seen = {}
         while not self.stopped.wait(0.03):
             with contextlib.suppress(ClusterUnavailable):  # it goes on once the API answers again
-                self._look(seen)
+                self._observe(seen)
 
-    def _look(self, seen):
+    def _observe(self, seen):
         for kind in self.kinds:
             for found in self.api.list_all(kind, self.namespace)[0]:
                 key = (kind.kind, found["metadata"]["name"])

@@ -49,9 +49,9 @@ class Releases(RuleBasedStateMachine):
 
     # --- what happens ------------------------------------------------------------------------------------------
 
-    @rule(looks=st.integers(1, 12), gap_s=st.sampled_from([0.3, 1.0, 5.0, 20.0]))
-    def looks(self, looks: int, gap_s: float) -> None:
-        for _ in range(looks):
+    @rule(turns=st.integers(1, 12), gap_s=st.sampled_from([0.3, 1.0, 5.0, 20.0]))
+    def turns(self, turns: int, gap_s: float) -> None:
+        for _ in range(turns):
             self._look()
             self.world.pass_s(gap_s)
 
@@ -223,7 +223,7 @@ class Releases(RuleBasedStateMachine):
             told = [each.message for each in self.world.plans[-1].decisions if each.kind == "command"]
             assert {message.partition(":")[0] for message in told} & {"undo", "abort"}, "several may come in one look"
         elif after.stable_version != before.stable_version:
-            # A pause in the bake may be ended and the bake passed in one look: both by a human's word.
+            # A pause in the bake may be ended and the bake passed in one turn: both by a human's word.
             assert Phase.BAKING in (before.phase, before.resume_to) and after.latest.result is Result.PROMOTED
             assert after.stable_version == before.candidate_version
 

@@ -142,7 +142,7 @@ def test_a_pause_because_of_harm_can_be_left_knowingly_or_when_the_harm_is_over(
     assert "knowing that it is worse" in world.status.last_command.message
 
 
-def test_harm_in_the_bake_can_be_passed_knowingly_also_when_a_look_is_due():
+def test_harm_in_the_bake_can_be_passed_knowingly_also_when_a_sample_is_due():
     made = policy(
         canary={"steps": [{"weight": "50%", "for": "1m"}], "bake": {"for": "1h"}}, reactions={"worse": "pause"}
     )

@@ -15,19 +15,19 @@ def binomial(chance: random.Random, n: int, p: float) -> int:
 
 
 def compared(
-    p_c: float, p_s: float, seed: int, looks: int = 60, all_c: int = 30, all_s: int = 90
+    p_c: float, p_s: float, seed: int, increments: int = 60, all_c: int = 30, all_s: int = 90
 ) -> list[tuple[float, float]]:
-    """The interval after every fifth look."""
+    """The interval after every fifth increment."""
     chance, state, seen = random.Random(seed), Difference(), []
-    for look in range(looks):
+    for increment in range(increments):
         state = state.after(Increment(binomial(chance, all_c, p_c), all_c, binomial(chance, all_s, p_s), all_s), 1.0)
-        if look % 5 == 4:
+        if increment % 5 == 4:
             seen.append(state.interval(0.05))
     return seen
 
 
 @pytest.mark.parametrize(("p_c", "p_s"), [(0.05, 0.05), (0.2, 0.05), (0.3, 0.4), (0.01, 0.0)])
-def test_the_interval_of_a_difference_covers_it_at_every_look_at_once(p_c, p_s):
+def test_the_interval_of_a_difference_covers_it_at_every_increment_at_once(p_c, p_s):
     missed = sum(any(not low <= p_c - p_s <= high for low, high in compared(p_c, p_s, seed)) for seed in range(60))
     assert missed <= 3 + 3, "5 % of 60, and chance"
 
@@ -46,8 +46,8 @@ def test_the_interval_of_nothing_is_everything():
 
 def test_drift_that_hits_both_versions_does_not_move_the_interval_off_zero():
     chance, state = random.Random(3), Difference()
-    for look in range(200):
-        p = 0.02 * (1 + 2 * look / 200)
+    for increment in range(200):
+        p = 0.02 * (1 + 2 * increment / 200)
         state = state.after(Increment(binomial(chance, 40, p), 40, binomial(chance, 40, p), 40), 1.0)
     low, high = state.interval(0.05)
     assert low < 0 < high and high - low < 0.05
@@ -59,11 +59,11 @@ def costs(chance: random.Random, count: int, mean: float) -> float:
     return sum(mean * chance.lognormvariate(-sigma * sigma / 2, sigma) for _ in range(count))
 
 
-def judged(effect: float, seed: int, looks: int = 120, ratio: float = 1.1, proof_ratio: float = 1.25):
+def judged(effect: float, seed: int, increments: int = 120, ratio: float = 1.1, proof_ratio: float = 1.25):
     chance, state = random.Random(seed), Batches()
     harm, proof = start(MEANS_HARM, restarts=True), start(MEANS_PROOF, restarts=False)
-    for look in range(looks):
-        price = 1 + look / looks  # dearer for both alike
+    for increment in range(increments):
+        price = 1 + increment / increments  # dearer for both alike
         seen = Increment(costs(chance, 20, price * effect), 20, costs(chance, 20, price), 20)
         before = state
         state, batch = state.after(seen)
@@ -123,8 +123,8 @@ def test_users_who_respond_far_more_often_for_one_version_are_not(share_c, share
 
 def test_one_outlier_neither_proves_nor_destroys_anything():
     chance, state, proof = random.Random(5), Batches(), start(MEANS_PROOF, restarts=False)
-    for look in range(120):
-        spike = 1000.0 if look == 20 else 0.0
+    for increment in range(120):
+        spike = 1000.0 if increment == 20 else 0.0
         seen = Increment(costs(chance, 40, 1.0) + spike, 40, costs(chance, 40, 1.0), 40)
         before = state
         state, batch = state.after(seen)

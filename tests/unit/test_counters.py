@@ -25,9 +25,9 @@ def one(stable: dict, candidate: dict, *, births: dict | None = None, good: bool
 def follow(*rounds: Round) -> list[Increment | None]:
     ledger, found = Ledger(), []
     for each in rounds:
-        ledger, looks = take(ledger, each, EPOCH)
+        ledger, gained = take(ledger, each, EPOCH)
         ledger = Ledger.model_validate_json(ledger.model_dump_json(by_alias=True))
-        found.append(looks["k"].increment if "k" in looks else None)
+        found.append(gained["k"].increment if "k" in gained else None)
     return found
 
 
@@ -81,8 +81,8 @@ def test_series_that_come_and_go_do_not_fill_the_ledger():
     ledger, found = Ledger(), 0.0
     for index in range(300):
         page = {f"p|pod-{index}-{n}": (0, 5) for n in range(5)}
-        ledger, looks = take(ledger, one(page, {}), EPOCH)
-        found += looks["k"].increment.all_s if "k" in looks else 0.0
+        ledger, gained = take(ledger, one(page, {}), EPOCH)
+        found += gained["k"].increment.all_s if "k" in gained else 0.0
     assert len(ledger.values["k"]) <= SERIES_KEPT
     assert found == 299 * 25, "and none of their outcomes is lost"
 
@@ -111,8 +111,8 @@ def test_good_outcomes_are_turned_into_bad_ones():
 
 
 def test_the_requests_that_measure_the_split_are_counted_too():
-    _, looks = take(take(Ledger(), one({"p|a": (0, 10)}, {}), EPOCH)[0], one({"p|a": (0, 30)}, {}), EPOCH)
-    assert looks[REQUESTS].increment.all_s == 20
+    _, gained = take(take(Ledger(), one({"p|a": (0, 10)}, {}), EPOCH)[0], one({"p|a": (0, 30)}, {}), EPOCH)
+    assert gained[REQUESTS].increment.all_s == 20
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.booleans()), min_size=1, max_size=30))
@@ -123,9 +123,9 @@ def test_whatever_is_missed_or_restarted_all_outcomes_are_counted_once(history):
     for count, missed, restarted in history:
         value, happened = value + count, happened + count
         problem = "down" if missed else ""
-        ledger, looks = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}, problem=problem), EPOCH)
-        counted += looks["k"].increment.all_s if "k" in looks else 0.0
+        ledger, gained = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}, problem=problem), EPOCH)
+        counted += gained["k"].increment.all_s if "k" in gained else 0.0
         if restarted and not missed:
             value, birth = 0.0, birth + 100.0
-    ledger, looks = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}), EPOCH)
-    assert counted + looks["k"].increment.all_s == happened
+    ledger, gained = take(ledger, one({"p|a": (0, value)}, {}, births={"p": birth}), EPOCH)
+    assert counted + gained["k"].increment.all_s == happened

@@ -24,7 +24,7 @@ def observing(**changes):
 
 
 def gap(world, seconds):
-    """Let users talk while nobody looks."""
+    """Let users talk while nobody reconciles."""
     for _ in range(round(seconds / 5)):
         world.pass_s(5)
 
@@ -54,23 +54,23 @@ def test_a_candidate_that_fails_in_a_gap_is_rolled_back_and_passes_nothing():
 
 
 def test_no_step_is_passed_on_a_sample_that_says_more_of_harm_than_one_may():
-    look = Increment(50.0, 100.0, 5.0, 500.0)
+    increment = Increment(50.0, 100.0, 5.0, 500.0)
     before = start(HARM, restarts=True)
-    after = before.after(HARM, rate_evidence(look, HARM, RateMargin(), 1.0), 10.0)
+    after = before.after(HARM, rate_evidence(increment, HARM, RateMargin(), 1.0), 10.0)
     assert after.cut and after.e_value == pytest.approx(5.0)
     calm = after.after(HARM, rate_evidence(Increment(1.0, 100.0, 5.0, 500.0), HARM, RateMargin(), 1.0), 10.0)
     assert not calm.cut
 
 
-def test_the_same_samples_again_are_no_look():
+def test_the_same_samples_again_are_no_increment():
     """A Prometheus that has just begun anew shows, for minutes, the samples of before."""
     world = observing()
     read = world.metrics.read
     world.metrics.read = lambda *given: replace(read(*given), mark="the same")
     world.run(11)
-    looks, counted = world.status.latest.samples_in_window, world.status.latest.evidence["tasks"].all_c
+    samples, counted = world.status.latest.samples_in_window, world.status.latest.evidence["tasks"].all_c
     world.run(200)
-    assert world.status.latest.samples_in_window == looks and world.status.latest.evidence["tasks"].all_c == counted
+    assert world.status.latest.samples_in_window == samples and world.status.latest.evidence["tasks"].all_c == counted
     assert world.status.latest.step == 0, "nothing passes on what was seen before"
     world.metrics.read = read
     world.run(600, until=Phase.SHIFTING)
@@ -101,9 +101,9 @@ def test_a_sample_counts_from_when_it_was_taken_not_from_when_it_was_read():
 
 @given(*(st.floats(min_value=0.0, allow_nan=False, allow_infinity=True) for _ in range(4)))
 def test_no_count_breaks_the_statistics(bad_c, all_c, bad_s, all_s):
-    look = Increment(bad_c, all_c, bad_s, all_s)
+    increment = Increment(bad_c, all_c, bad_s, all_s)
     for grid in (HARM, PROOF):
-        wealth = start(grid, restarts=True).after(grid, rate_evidence(look, grid, RateMargin(1.1, 0.01), 2.0), 1.0)
+        wealth = start(grid, restarts=True).after(grid, rate_evidence(increment, grid, RateMargin(1.1, 0.01), 2.0), 1.0)
         assert wealth.e_value >= 0.0
 
 

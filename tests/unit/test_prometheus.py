@@ -70,15 +70,15 @@ def test_both_versions_and_all_counters_come_from_one_query(server):
     assert list(read.requests.stable.total.values()) == [100]
 
 
-def test_what_happened_between_two_looks_is_counted_series_by_series(server):
+def test_what_happened_between_two_samples_is_counted_series_by_series(server):
     tasks(server, "v1", 100, 3, pod="a")
     over = source(server)
     ledger, _ = take(Ledger(), over.read("v1", "v2", (TASKS,)), fakes_now())
     tasks(server, "v1", 10, 1, pod="a")
     tasks(server, "v2", 7, 2, pod="c")  # born since: counts from 0
     ledger, found = take(ledger, over.read("v1", "v2", (TASKS,)), fakes_now())
-    look = found["tasks"].increment
-    assert (look.bad_s, look.all_s, look.bad_c, look.all_c) == (1, 10, 2, 7)
+    increment = found["tasks"].increment
+    assert (increment.bad_s, increment.all_s, increment.bad_c, increment.all_c) == (1, 10, 2, 7)
     server.series.clear()
     tasks(server, "v1", 4, 1, pod="a")  # began anew: the whole value is new
     tasks(server, "v2", 7, 2, pod="c")
@@ -173,7 +173,7 @@ def test_too_many_series_are_refused_before_they_fill_the_status(server):
     assert "take out a label" in source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem
 
 
-def test_a_server_that_says_nothing_holds_no_look(server):
+def test_a_server_that_says_nothing_holds_no_turn_up(server):
     over = threading.Event()
     server.answer = lambda: over.wait(60) and HTML
     read = source(server, timeout_s=0.3).read("v1", "v2", (TASKS,))
@@ -392,9 +392,9 @@ def test_two_replicas_that_take_turns_invent_no_outcomes(server):
     """One of them scraped a little earlier: counters seem to fall, and nothing began anew."""
     over, ledger = source(server), Ledger()
     total = 0.0
-    for look in range(10):
+    for turn in range(10):
         server.series.clear()
-        started = 100_000 + 1000 * (look + 1 if look % 2 else look - 2)  # the other replica is three scrapes behind
+        started = 100_000 + 1000 * (turn + 1 if turn % 2 else turn - 2)  # the other replica is three scrapes behind
         tasks(server, "v1", started, started // 100)
         tasks(server, "v2", 5)
         time.sleep(0.03)

@@ -146,7 +146,7 @@ def test_what_is_there_already_is_not_written_again():
     assert api.get(HTTP_ROUTE, "default", "agent")["metadata"]["resourceVersion"] == version
 
 
-def test_a_route_that_somebody_changed_in_between_is_left_to_the_next_look():
+def test_a_route_that_somebody_changed_in_between_is_left_to_the_next_turn():
     over, api = router(agents.route())
     stale = api.get(HTTP_ROUTE, "default", "agent")
     api.merge(HTTP_ROUTE, "default", "agent", {"metadata": {"labels": {"new": "label"}}})

@@ -193,7 +193,7 @@ def test_nothing_gets_lost_among_many_findings(require):
 # -- live conversations ------------------------------------------------------------------------------------------------
 
 
-def test_a_look_that_finds_nobody_waiting_clears_a_node_that_went():
+def test_a_census_that_finds_nobody_waiting_clears_a_node_that_went():
     found = world(SAME, RENAMED, {"require": "backward"}, store=True)
     found.states.seen = NOBODY
     assert found.run(20_000, until=Phase.DRAINING).latest.result is Result.PROMOTED
@@ -202,7 +202,7 @@ def test_a_look_that_finds_nobody_waiting_clears_a_node_that_went():
 @pytest.mark.parametrize(
     "changes", [{"waiting": {"approve": 2}}, {"complete": False}, {"problem": "the store is down", "complete": False}]
 )
-def test_a_look_that_finds_somebody_or_not_everybody_clears_nothing(changes):
+def test_a_census_that_finds_somebody_or_not_everybody_clears_nothing(changes):
     found = world(SAME, RENAMED, {"require": "backward"}, store=True)
     found.states.seen = NOBODY.model_copy(update=changes)
     found.run(100)

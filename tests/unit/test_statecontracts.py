@@ -172,7 +172,7 @@ def keeper(contract_of=same):
     return StateCollector(contract_of, no_secret, WallClock())
 
 
-def test_a_slow_agent_holds_up_no_look():
+def test_a_slow_agent_holds_up_no_turn():
     gate = threading.Event()
 
     def slow(rollout, version):
@@ -230,7 +230,7 @@ def test_live_conversations_are_counted_in_both_directions_and_never_named(tmp_p
     assert "secret" not in looked.model_dump_json()
 
 
-def test_a_look_by_other_contracts_is_no_answer(tmp_path):
+def test_a_census_by_other_contracts_is_no_answer(tmp_path):
     stored(tmp_path / "threads", "approve")
     found = keeper()
     until(lambda: found.census(under_way(tmp_path / "threads")))
@@ -238,12 +238,12 @@ def test_a_look_by_other_contracts_is_no_answer(tmp_path):
     assert until(lambda: found.census(under_way(tmp_path / "threads", new=CONTRACT))).backward == 0
 
 
-def test_a_store_that_cannot_be_reached_is_a_problem_of_the_look(tmp_path):
+def test_a_store_that_cannot_be_reached_is_a_problem_of_the_census(tmp_path):
     found = keeper()
     assert "does not exist" in until(lambda: found.census(under_way(tmp_path / "none"))).problem
 
 
-def test_a_contract_that_was_too_large_to_be_kept_is_a_problem_of_the_look(tmp_path):
+def test_a_contract_that_was_too_large_to_be_kept_is_a_problem_of_the_census(tmp_path):
     assert "too large" in keeper().census(under_way(tmp_path / "none", old="")).problem
 
 

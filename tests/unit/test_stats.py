@@ -1,4 +1,4 @@
-"""The e-values are exact: E[e] <= 1 under the null, by enumerating every outcome of small looks."""
+"""The e-values are exact: E[e] <= 1 under the null, by enumerating every outcome of small increments."""
 
 import itertools
 from math import comb, exp, inf, isfinite, log
@@ -36,8 +36,8 @@ def binomial(n: int, p: float) -> list[float]:
     return [comb(n, x) * p**x * (1 - p) ** (n - x) for x in range(n + 1)]
 
 
-def looks(all_c: int, all_s: int, p_c: float, p_s: float):
-    """Every outcome of one look with its probability."""
+def increments(all_c: int, all_s: int, p_c: float, p_s: float):
+    """Every outcome of one increment with its probability."""
     for (bad_c, a), (bad_s, b) in itertools.product(enumerate(binomial(all_c, p_c)), enumerate(binomial(all_s, p_s))):
         yield a * b, Increment(bad_c, all_c, bad_s, all_s)
 
@@ -53,19 +53,23 @@ def test_the_two_sample_e_value_is_at_most_one_on_average_under_the_null(margin,
     for all_c, all_s in ((1, 1), (3, 5), (6, 2)):
         for bet in HARM.bets:
             if worst <= 1:
-                mean = sum(p * exp(log_e(look, bet, margin, phi)) for p, look in looks(all_c, all_s, worst, p_s))
+                mean = sum(
+                    p * exp(log_e(increment, bet, margin, phi)) for p, increment in increments(all_c, all_s, worst, p_s)
+                )
                 assert mean <= 1 + 1e-12, (bet, all_c, all_s)
         for bet in PROOF.bets:
             if worst <= 1:
-                mean = sum(p * exp(log_e(look, bet, margin, phi)) for p, look in looks(all_c, all_s, worst, p_s))
+                mean = sum(
+                    p * exp(log_e(increment, bet, margin, phi)) for p, increment in increments(all_c, all_s, worst, p_s)
+                )
                 assert mean <= 1 + 1e-12, (bet, all_c, all_s)
 
 
 def test_the_two_sample_e_value_grows_when_the_null_is_wrong():
     """Without this, an e-value of constantly 1 would pass every test of exactness."""
-    mean = sum(p * log_e(look, 3.0, RateMargin(), 1.0) for p, look in looks(6, 6, 0.5, 0.1))
+    mean = sum(p * log_e(increment, 3.0, RateMargin(), 1.0) for p, increment in increments(6, 6, 0.5, 0.1))
     assert mean > 0.05
-    mean = sum(p * log_e(look, 0.5, RateMargin(1, 0.2), 1.0) for p, look in looks(6, 6, 0.1, 0.1))
+    mean = sum(p * log_e(increment, 0.5, RateMargin(1, 0.2), 1.0) for p, increment in increments(6, 6, 0.1, 0.1))
     assert mean > 0.05
 
 
@@ -73,10 +77,10 @@ def test_the_two_sample_e_value_grows_when_the_null_is_wrong():
 def test_the_kernel_is_exact_for_geometric_clusters_of_its_dispersion(phi):
     """Clusters ~ Poisson, sizes geometric with mean J = (phi + 1) / 2: E[s^x] is known in closed form."""
     size = (phi + 1) / 2
-    look = Increment(0, 40, 0, 60)
+    increment = Increment(0, 40, 0, 60)
     for bet, p in itertools.product(HARM.bets + PROOF.bets, (0.01, 0.1)):
-        log_s_c = log_e(Increment(1, 40, 0, 60), bet, RateMargin(), phi) - log_e(look, bet, RateMargin(), phi)
-        log_s_s = log_e(Increment(0, 40, 1, 60), bet, RateMargin(), phi) - log_e(look, bet, RateMargin(), phi)
+        log_s_c = log_e(Increment(1, 40, 0, 60), bet, RateMargin(), phi) - log_e(increment, bet, RateMargin(), phi)
+        log_s_s = log_e(Increment(0, 40, 1, 60), bet, RateMargin(), phi) - log_e(increment, bet, RateMargin(), phi)
         total = 0.0
         for all_, log_s in ((40, log_s_c), (60, log_s_s)):
             s = exp(log_s)
@@ -92,7 +96,10 @@ def test_the_odds_ratio_e_value_averages_to_one_at_its_margin(psi):
     p_c = scale_odds(p_s, psi)
     for all_c, all_s in ((4, 6), (7, 3)):
         for index in range(len(HARM.bets)):
-            mean = sum(p * exp(odds_evidence(look, HARM, psi, 1.0)[index]) for p, look in looks(all_c, all_s, p_c, p_s))
+            mean = sum(
+                p * exp(odds_evidence(increment, HARM, psi, 1.0)[index])
+                for p, increment in increments(all_c, all_s, p_c, p_s)
+            )
             assert mean == pytest.approx(1.0, abs=1e-9)
 
 
@@ -100,8 +107,8 @@ def test_the_odds_ratio_null_is_one_sided():
     for grid, factor in ((HARM, 0.7), (PROOF, 1.4)):
         for index in range(len(grid.bets)):
             mean = sum(
-                p * exp(odds_evidence(look, grid, 1.0, 1.0)[index])
-                for p, look in looks(5, 5, scale_odds(0.4, factor), 0.4)
+                p * exp(odds_evidence(increment, grid, 1.0, 1.0)[index])
+                for p, increment in increments(5, 5, scale_odds(0.4, factor), 0.4)
             )
             assert mean <= 1 + 1e-12
 
@@ -134,7 +141,7 @@ def test_the_one_sample_e_value_is_exact_at_its_bound_and_below_one_inside(bound
 
 
 def test_the_upper_bound_covers_at_any_time():
-    """At each of many looks the bound is computed anew; it may miss the true rate in at most 1 % of the runs."""
+    """At each of many increments the bound is computed anew; it may miss the true rate in at most 1 % of the runs."""
     import random
 
     chance, missed = random.Random(7), 0
@@ -165,7 +172,7 @@ def test_the_upper_bound_is_the_smallest_one_that_the_mixture_refutes(trials, ra
     assert smaller <= bad / trials or not refuted(smaller)
 
 
-def test_wealth_keeps_its_mean_under_any_look_and_is_capped():
+def test_wealth_keeps_its_mean_under_any_increment_and_is_capped():
     wealth = start(HARM, restarts=True)
     assert wealth.e_value == pytest.approx(1.0)
     same = wealth.after(HARM, [0.0] * 9, 600.0)
@@ -175,9 +182,9 @@ def test_wealth_keeps_its_mean_under_any_look_and_is_capped():
     assert twice.e_value == pytest.approx(25.0)
 
 
-def test_one_look_however_extreme_can_never_roll_back_alone():
-    look = Increment(10_000_000, 10_000_000, 0, 10_000_000)
-    wealth = start(HARM, restarts=True).after(HARM, rate_evidence(look, HARM, RateMargin(), 1.0), 60.0)
+def test_one_increment_however_extreme_can_never_roll_back_alone():
+    increment = Increment(10_000_000, 10_000_000, 0, 10_000_000)
+    wealth = start(HARM, restarts=True).after(HARM, rate_evidence(increment, HARM, RateMargin(), 1.0), 60.0)
     assert wealth.e_value == pytest.approx(5.0)
 
 
@@ -191,10 +198,10 @@ def test_one_look_however_extreme_can_never_roll_back_alone():
 def test_evidence_stays_finite_and_positive_whatever_is_counted(rows, phi):
     harm, proof, dispersion = start(HARM, restarts=True), start(PROOF, restarts=False), Dispersion()
     for bad_c, all_c, bad_s, all_s, elapsed_s in rows:
-        look = Increment(bad_c, all_c, bad_s, all_s)
-        harm = harm.after(HARM, rate_evidence(look, HARM, RateMargin(1.1, 0.001), phi), elapsed_s)
-        proof = proof.after(PROOF, rate_evidence(look, PROOF, RateMargin(1.5, 0.01), phi), elapsed_s)
-        dispersion = dispersion.after(look)
+        increment = Increment(bad_c, all_c, bad_s, all_s)
+        harm = harm.after(HARM, rate_evidence(increment, HARM, RateMargin(1.1, 0.001), phi), elapsed_s)
+        proof = proof.after(PROOF, rate_evidence(increment, PROOF, RateMargin(1.5, 0.01), phi), elapsed_s)
+        dispersion = dispersion.after(increment)
         assert isfinite(harm.e_value) and harm.e_value >= 0.0
         assert isfinite(proof.e_value) and proof.e_value >= 0.0
         assert isfinite(dispersion.phi) and dispersion.phi >= 1.0
@@ -216,15 +223,15 @@ def test_a_regression_that_begins_late_is_found_sooner_with_restarts():
 def test_what_happens_to_both_versions_alike_gives_no_evidence():
     wealth = start(HARM, restarts=True)
     for rate in (0.01, 0.1, 0.5, 0.02, 0.3):
-        look = Increment(rate * 100, 100, rate * 900, 900)
-        wealth = wealth.after(HARM, rate_evidence(look, HARM, RateMargin(), 1.0), 60.0)
+        increment = Increment(rate * 100, 100, rate * 900, 900)
+        wealth = wealth.after(HARM, rate_evidence(increment, HARM, RateMargin(), 1.0), 60.0)
         assert wealth.e_value < 1.05
 
 
-def test_a_look_of_one_version_alone_says_nothing():
-    for look in (Increment(5, 10, 0, 0), Increment(0, 0, 5, 10)):
-        assert rate_evidence(look, HARM, RateMargin(), 1.0) == [0.0] * 9
-        assert odds_evidence(look, HARM, 1.0, 1.0) == [0.0] * 9
+def test_an_increment_of_one_version_alone_says_nothing():
+    for increment in (Increment(5, 10, 0, 0), Increment(0, 0, 5, 10)):
+        assert rate_evidence(increment, HARM, RateMargin(), 1.0) == [0.0] * 9
+        assert odds_evidence(increment, HARM, 1.0, 1.0) == [0.0] * 9
 
 
 def test_dispersion_learns_clusters_and_forgets_nothing_of_the_prior_at_once():
@@ -346,7 +353,7 @@ def test_planning_says_how_much_traffic_evidence_needs():
     assert promotion_requests(0.01, RateMargin(1.5, 0.005), 1.0, 0.05) == inf
 
 
-def test_false_alarms_stay_below_the_configured_rate_at_every_look():
+def test_false_alarms_stay_below_the_configured_rate_at_every_increment():
     """A small simulation of the whole chain; the large one is `make bench-stats`."""
     import random
 
@@ -356,9 +363,9 @@ def test_false_alarms_stay_below_the_configured_rate_at_every_look():
         for _ in range(120):
             bad_c = sum(chance.random() < 0.05 for _ in range(20))
             bad_s = sum(chance.random() < 0.05 for _ in range(60))
-            look = Increment(bad_c, 20, bad_s, 60)
-            wealth = wealth.after(HARM, rate_evidence(look, HARM, RateMargin(), dispersion.phi), 60.0)
-            dispersion = dispersion.after(look)
+            increment = Increment(bad_c, 20, bad_s, 60)
+            wealth = wealth.after(HARM, rate_evidence(increment, HARM, RateMargin(), dispersion.phi), 60.0)
+            dispersion = dispersion.after(increment)
             if wealth.e_value >= 20:
                 alarms += 1
                 break

@@ -31,7 +31,7 @@ class FakeMachine:
     """Looks and finds nothing to do, or fails as told."""
 
     rollout: Rollout
-    looks: int = 0
+    turns: int = 0
     closed: bool = False
     failing: BaseException | None = None
     made: list[FakeMachine] = field(default_factory=list)
@@ -41,7 +41,7 @@ class FakeMachine:
         return self
 
     def reconcile(self) -> ReconcileResult:
-        self.looks += 1
+        self.turns += 1
         if self.failing is not None:
             raise self.failing
         return ReconcileResult(Plan(self.status_store.load().status, requeue_after_s=0.02))
@@ -101,17 +101,17 @@ class Running:
 
 
 @pytest.mark.parametrize("trouble", [RuntimeError("a bug"), RouterUnavailable("down")])
-def test_one_rollouts_trouble_stops_no_other_and_its_next_look_begins_anew(trouble, machines, tmp_path):
+def test_one_rollouts_trouble_stops_no_other_and_its_next_turn_begins_anew(trouble, machines, tmp_path):
     store = SqliteStore(tmp_path, create=True)
     declared(store, "good")
     declared(store, "bad")
     machines["failures"]["bad"] = trouble
     with Running(store):
         eventually(lambda: len(machines.get("bad", ())) >= 3)
-        eventually(lambda: machines["good"][0].looks > 5)
+        eventually(lambda: machines["good"][0].turns > 5)
         assert len(machines["good"]) == 1 and all(machine.closed for machine in machines["bad"][:-1])
         del machines["failures"]["bad"]
-        eventually(lambda: machines["bad"][-1].looks > 2)
+        eventually(lambda: machines["bad"][-1].turns > 2)
     assert not store.is_held("good") and not store.is_held("bad"), "the leases are let go"
 
 
@@ -160,7 +160,7 @@ def test_work_that_comes_in_as_it_ends_is_taken_up(machines, tmp_path):
 
     with Running(store, ending) as at_work:
         eventually(lambda: said == [True, False])
-        eventually(lambda: "late" in machines and machines["late"][0].looks > 2)
+        eventually(lambda: "late" in machines and machines["late"][0].turns > 2)
         assert not at_work.is_over
 
 
