@@ -59,16 +59,7 @@ def serve(
     elector = Elector(leases, place, name, settings.identity, terms)
     settings = settings if settings.dry_run else replace(settings, lease=f"{place}/{name}")
     controller = Controller(api, settings, (lambda: True) if settings.dry_run else lambda: elector.leads)
-    health = None
-    try:
-        if listen is not None:
-            health = HealthServer(
-                listen, controller.not_alive, lambda: controller.not_ready() or elector.problem, controller.figures.page
-            )
-    except OSError as error:
-        where = f"{listen[0]}:{listen[1]}" if listen else ""
-        remedy = "choose another address with --listen"
-        raise InvalidInput([Fault("--listen", f"{where} cannot be used: {error.strerror}", remedy)]) from error
+    health = _health_server(listen, controller, elector) if listen is not None else None
     controller.start()
     orderly = False
     try:
@@ -85,3 +76,14 @@ def serve(
             health.close()
     _LOG.info("ended", orderly=orderly)
     return 0 if orderly else 1
+
+
+def _health_server(listen: tuple[str, int], controller: Controller, elector: Elector) -> HealthServer:
+    """Answer probes and scrapes. Raises InvalidInput where the address cannot be used."""
+    try:
+        return HealthServer(
+            listen, controller.not_alive, lambda: controller.not_ready() or elector.problem, controller.figures.page
+        )
+    except OSError as error:
+        where, remedy = f"{listen[0]}:{listen[1]}", "choose another address with --listen"
+        raise InvalidInput([Fault("--listen", f"{where} cannot be used: {error.strerror}", remedy)]) from error
