@@ -225,10 +225,9 @@ def test_every_policy_we_hand_out_is_taken(server):
 
 def test_a_whole_status_of_ours_comes_back_as_it_was_written(server, name):
     """Nothing that the engine keeps is pruned or refused by the definition."""
-    from rollout.adapters.storage.kubernetes_status import _as_json
     from rollout.adapters.storage.rollout_resource import status_of
     from rollout.engine.conditions import conditions_of
-    from rollout.model.status.cluster_status import ClusterStatus
+    from rollout.model.status.cluster_status import ClusterStatus, packed
     from rollout.model.status.status import Status
     from tests.world import World
 
@@ -240,7 +239,7 @@ def test_a_whole_status_of_ours_comes_back_as_it_was_written(server, name):
     server.create(ROLLOUT, "default", rollout(name))
     conditions = conditions_of(status, "v2", (), generation=1, now=world.clock.at)
     shown = ClusterStatus.of(status, conditions, generation=1)
-    server.merge(ROLLOUT, "default", name, {"status": _as_json(shown)}, sub="status")
+    server.merge(ROLLOUT, "default", name, {"status": packed(shown)}, sub="status")
     assert status.latest.evidence and status.decisions and status.latest.counters.values
     assert status_of(server.get(ROLLOUT, "default", name)) == Status.model_validate_json(
         status.model_dump_json(by_alias=True)

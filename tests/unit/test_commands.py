@@ -288,3 +288,17 @@ def test_a_version_that_is_not_declared_any_more_is_not_retried():
     assert [(answer.accepted, answer.message) for answer in answers] == [
         (False, "v2 is not the wanted version any more")
     ]
+
+
+def test_harm_while_a_weight_is_pending_is_passed_knowingly_and_passes_no_step():
+    world = World(policy(reactions={"worse": "pause"}), rate=100)
+    world.run(3600, until=Phase.OBSERVING)
+    world.router.deaf = True
+    world.run(3600, until=Phase.SHIFTING)
+    world.behaviour["v2"] = Behaviour(tasks=0.9)
+    world.run(600, until=Phase.PAUSED)
+    assert world.status.reason is Reason.WORSE and world.status.resume_to is Phase.SHIFTING, world.status.message
+    world.command("promote")
+    world.run(2)
+    assert world.status.last_command.accepted and world.status.phase is Phase.SHIFTING
+    assert not world.status.latest.passed_by_human and world.status.latest.harm_accepted == (1,)

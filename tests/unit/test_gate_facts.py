@@ -13,16 +13,14 @@ from rollout.engine.facts import Facts, KpiReading, ResourceFacts
 from rollout.engine.gates.progress import split_is_right
 from rollout.engine.gates.readiness import metrics_can_be_read, weight_is_effective
 from rollout.engine.plan import plan
-from rollout.engine.rollback.send_back import send_back
 from rollout.engine.route_facts import BorrowedRoute, RouteFacts
 from rollout.engine.routes.wanted import is_as_wanted
-from rollout.engine.transitions import Event, allows
 from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status.evidence import TrafficEvidence
 from rollout.model.status.status import Status
 from rollout.model.status.traffic import Traffic
-from rollout.model.status.vocabulary import HeldBy, Phase, Reason
+from rollout.model.status.vocabulary import Phase, Reason
 from rollout.stats.mixture import Wealth
 from rollout.stats.share import SampleRatio
 from tests.statuses import status_with
@@ -155,15 +153,3 @@ def test_a_counter_of_no_kpi_that_cannot_be_read_is_trouble_too(counter: str, me
     assert world.status.reason is Reason.SOURCE_ERROR and message in world.status.message
     world.run(300)
     assert world.status.phase is Phase.PAUSED, "it stays with the human who was asked"
-
-
-@pytest.mark.parametrize("phase", [phase for phase in Phase if not allows(phase, Event.FREEZE)])
-def test_a_frozen_release_is_the_most_that_may_come_of_a_rollback_that_harms(phase: Phase) -> None:
-    if not allows(phase, Event.HOLD):
-        pytest.skip(f"nothing rolls back by itself in {phase}")
-    context = context_of(status_with(PREFLIGHT, phase=phase))
-    send_back(context, Reason.WORSE, "errors are higher")
-    assert context.status.phase in (Phase.ROLLING_BACK, Phase.PAUSED) and context.status.held_by in (
-        None,
-        HeldBy.POLICY,
-    )

@@ -46,3 +46,11 @@ def test_a_kpi_with_a_bound_alone_rolls_back_the_version_that_breaks_it() -> Non
     one = world(BOUND, 0.6, stable=0.1)
     one.run(3600, until=Phase.ROLLED_BACK)
     assert one.status.reason is Reason.WORSE, one.status.message
+
+
+def test_responses_are_compared_also_where_a_kpi_has_a_bound_alone() -> None:
+    equal = world({**BOUND, "among": "e"}, 0.1, stable=0.1)
+    equal.metrics.responses = {"tasks"}
+    equal.behaviour["v2"] = Behaviour(tasks=0.1, answers=0.9)
+    equal.run(7200, until=Phase.PAUSED)
+    assert equal.status.reason is Reason.RESPONSES_DIFFER, equal.status.message

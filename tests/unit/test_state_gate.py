@@ -287,6 +287,14 @@ def test_a_worse_candidate_that_cannot_be_taken_back_without_harm_is_frozen():
     assert found.run(100, until=Phase.ROLLED_BACK).latest.result is Result.ABORTED
 
 
+def test_a_paused_release_that_cannot_be_taken_back_without_harm_is_frozen_too():
+    found = past_no_return({}, tasks=0.6)
+    found.command("pause")
+    found.run(20)
+    status = found.run(20_000, until=Phase.FROZEN)
+    assert status.phase is Phase.FROZEN and "Not rolled back" in status.message, status.message
+
+
 def test_a_worse_candidate_is_taken_back_at_a_price_where_the_policy_says_so():
     found = past_no_return({"pastNoReturn": "rollback"}, tasks=0.6)
     status = found.run(20_000, until=Phase.ROLLED_BACK)
