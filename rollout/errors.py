@@ -7,7 +7,7 @@
       · RouteRaced        somebody else has changed the route since it was read          (exit 5)
       · RouteWriteDenied  the API server denies the change: rights, a policy, a webhook  (exit 5)
     - PageUnavailable     an HTTP page: metrics, or the router's admin                   (exit 5)
-    - StoreUnavailable  the store of rollouts and decisions                            (exit 5)
+    - StoreUnavailable    the store of rollouts and decisions                            (exit 5)
       · Busy              another controller holds the rollout                           (exit 5)
     - ClusterUnavailable  the Kubernetes API                                             (exit 5)
       · Forbidden         we may not do that                                             (exit 5)
