@@ -48,8 +48,8 @@ class Stage:
         }
         ports = {version: self._port_of(child) for version, child in started.items()}
         self._ask_for_refunds(ports[STABLE])
-        self.address = f"127.0.0.1:{_free_port()}"
-        text = document(STABLE, ports, self.address, f"127.0.0.1:{_free_port()}", strategy)
+        self.address, preview = (f"127.0.0.1:{port}" for port in _free_ports(2))
+        text = document(STABLE, ports, self.address, preview, strategy)
         self.file.write_text(text, encoding="utf-8")
 
     def _ask_for_refunds(self, port: int) -> None:
@@ -128,10 +128,13 @@ class Stage:
                 self.totals = json.loads(line)
 
 
-def _free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on, each another: all are held until the last is known."""
+    with contextlib.ExitStack() as probes:
+        held = [probes.enter_context(contextlib.closing(socket.socket())) for _ in range(count)]
+        for probe in held:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in held]
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 from rollout.adapters.kubernetes.api import HttpApi, configured
 from rollout.adapters.kubernetes.resources import Kind
 from rollout.errors import ClusterUnavailable
-from tests.integration.agents import free_port
+from tests.network import free_port
 
 DEFINITION = Kind("CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io")
 NAMESPACE = Kind("Namespace", "namespaces", "")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.agents import free_port
+from tests.network import free_port
 from tests.waiting import eventually
 
 needs_prometheus = pytest.mark.skipif(

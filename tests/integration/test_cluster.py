@@ -24,9 +24,10 @@ from rollout.engine.effects import SetWeight
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi, kubeconfig, serving
-from tests.integration.agents import Agent, Users, free_port
+from tests.integration.agents import Agent, Users
 from tests.integration.prometheus import Prometheus, needs_prometheus
 from tests.integration.real import needs_envoy
+from tests.network import free_port
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy, needs_prometheus]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.agents import BLUE_GREEN, CANARY, LONG, Agent, Users, ask, document, free_port
+from tests.integration.agents import BLUE_GREEN, CANARY, LONG, Agent, Users, ask, document
 from tests.integration.real import needs_envoy, processes_with, rollout
+from tests.network import free_port
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from rollout.adapters.routers.envoy_managed import find_envoy
-from tests.integration.agents import CANARY, Agent, Users, ask, document, free_port
+from tests.integration.agents import CANARY, Agent, Users, ask, document
 from tests.integration.real import needs_envoy, rollout
+from tests.network import free_port
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]

@@ -18,7 +18,7 @@ from rollout.adapters.kubernetes.resources import SERVICE, Kind
 from rollout.adapters.routers.envoy_managed import find_envoy
 from rollout.errors import ClusterUnavailable
 from tests.cluster.server import CACHE, NAMESPACE, Server
-from tests.integration.agents import free_port
+from tests.network import free_port
 
 GATEWAY = Kind("Gateway", "gateways", "gateway.networking.k8s.io", "v1")
 ISTIO_GATEWAY = Kind("Gateway", "gateways", "networking.istio.io", "v1")

@@ -11,10 +11,11 @@ import pytest
 
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT, VIRTUAL_SERVICE
 from tests.fakes import agents
-from tests.integration.agents import Agent, Users, free_port
+from tests.integration.agents import Agent, Users
 from tests.integration.prometheus import Prometheus
 from tests.integration.test_cluster import POLICY_SPEC
 from tests.mesh.plane import GATEWAY, HOST, ISTIO_GATEWAY, PORT, Plane, istiod, running_pod
+from tests.network import free_port
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.real

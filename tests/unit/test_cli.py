@@ -28,6 +28,7 @@ from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
+from tests.network import free_port
 from tests.statuses import status_with
 from tests.world import POLICY as WORLD_POLICY
 from tests.world import Behaviour, World, policy, spec
@@ -98,12 +99,6 @@ def page(text: str):
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def write(directory, *, v1: int, v2: int, listen: int, policy_text: str = POLICY) -> None:
