@@ -26,7 +26,7 @@ from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.services import ServiceWorkloads, service_urls
 from rollout.controller.secrets import Credentials
 from rollout.engine.facts import Calendar, CheckFact, KpiReading, ResourceFacts, Round
-from rollout.engine.ports import MetricsSource, Router, StatusStore
+from rollout.engine.ports import MetricsSource, Ports, Router, StatusStore
 from rollout.errors import Fault, Unavailable
 from rollout.model.api.gates import Gates
 from rollout.model.api.kpi import Kpi
@@ -173,13 +173,15 @@ def reconciler(
     workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write)
     return Reconciler(
         policy_of=lambda _: policy,
-        status_store=status_store,
-        routers=tuple(routers),
-        metrics=shared.sampler.of(key, _source(shared, naming, cluster_spec(spec).prometheus, workloads.pods)),
-        workloads=workloads,
-        gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),
-        clock=CLOCK,
-        states=shared.states_of(metadata, naming),
+        ports=Ports(
+            status_store=status_store,
+            routers=tuple(routers),
+            metrics=shared.sampler.of(key, _source(shared, naming, cluster_spec(spec).prometheus, workloads.pods)),
+            workloads=workloads,
+            gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),
+            clock=CLOCK,
+            states=shared.states_of(metadata, naming),
+        ),
         resource=resource,
         warned=warned,
     )

@@ -22,7 +22,7 @@ class Command:
     Attributes:
         phase, step: what they saw; a command meant for another moment is stale.
         version: the stable one they saw, which is what an undo is about.
-        plan: the fingerprint of the policy they saw in force.
+        plan: the fingerprint of the policy they saw.
     """
 
     id: str

@@ -40,7 +40,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     """Decide what follows from the facts.
 
     Args:
-        policy: as declared now; once a rollout has begun the pinned one in `rollout.status` is in force instead.
+        policy: as declared now; once a rollout has begun the pinned one in `rollout.status` is the effective one.
         now: an aware time.
     """
     context = PlanContext(rollout, policy, facts, now)

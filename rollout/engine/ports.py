@@ -7,6 +7,7 @@ down is a fact, not an exception. Only `apply` may raise, and what it raises is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -134,3 +135,20 @@ class StatusStore(Protocol):
     def tell(self) -> None:
         """Tell others of the decisions that were saved, after the effects: what may wait must not hold them up."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything that one rollout is carried out through.
+
+    Attributes:
+        states: None where no state is checked.
+    """
+
+    status_store: StatusStore
+    routers: tuple[Router, ...]
+    metrics: MetricsSource
+    workloads: Workloads
+    gatekeeper: Gatekeeper
+    clock: Clock
+    states: StateContracts | None = None

@@ -20,7 +20,7 @@ from rollout.adapters.routers.read_only import ReadOnlyRouter
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.endpoints import EndpointWorkloads, problem_of
-from rollout.engine.ports import StatusStore
+from rollout.engine.ports import Ports, StatusStore
 from rollout.errors import Fault, InvalidInput, RouterUnavailable, StoreUnavailable
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import RolloutSpec
@@ -105,13 +105,15 @@ class LocalWiring:
         """Return the loop's body over this machine's parts; without `moves_traffic` it decides but applies nothing."""
         return Reconciler(
             policy_of=declared_policy,
-            status_store=status_store,
-            routers=(self.router if moves_traffic else ReadOnlyRouter(self.router),),
-            metrics=self.metrics,
-            workloads=EndpointWorkloads(self._rollout.spec.backends),
-            gatekeeper=self.check_runner,
-            clock=CLOCK,
-            states=self._states,
+            ports=Ports(
+                status_store=status_store,
+                routers=(self.router if moves_traffic else ReadOnlyRouter(self.router),),
+                metrics=self.metrics,
+                workloads=EndpointWorkloads(self._rollout.spec.backends),
+                gatekeeper=self.check_runner,
+                clock=CLOCK,
+                states=self._states,
+            ),
         )
 
     def probe(self, stable: str, candidate: str) -> list[Fault]:

@@ -127,11 +127,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class Waiver(Document):
-    """Somebody answers for a finding, for a time.
-
-    Attributes:
-        accept_unsafe: needed for what would do harm without a word.
-    """
+    """Somebody answers for a finding, for a time."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{1,60}$")] = Field(
         description="The code of the finding."
@@ -146,14 +142,7 @@ class Waiver(Document):
 
 
 class StateGate(Document):
-    """What must hold between the state of both versions before any traffic.
-
-    Attributes:
-        require: full is backward and forward.
-        on_unknown: what cannot be decided blocks, is told (warn), or passes.
-        past_no_return: what `worse` does once the candidate has written what stable cannot read.
-        threads: how many of the newest conversations the census looks into. every: how often, during the release.
-    """
+    """What must hold between the state of both versions before any traffic."""
 
     require: Literal["none", "backward", "forward", "full"] = Field(
         default="full", description="Which directions must be compatible; full is backward and forward."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from rollout.engine.facts import Calendar, Command, Facts, FetchedContract, ResourceFacts, Round
-from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Router, StateContracts, StatusStore, Workloads
+from rollout.engine.ports import Ports, Router
 from rollout.engine.requeue import is_sample_due
 from rollout.engine.route_facts import BorrowedRoute, RouteFacts
 from rollout.errors import ClusterUnavailable, Unavailable
@@ -29,25 +29,19 @@ class Observation:
         warned: of what already.
     """
 
-    status_store: StatusStore
-    routers: tuple[Router, ...]
-    metrics: MetricsSource
-    workloads: Workloads
-    gatekeeper: Gatekeeper
-    clock: Clock
-    states: StateContracts | None
+    ports: Ports
     resource: ResourceFacts
     warned: set[str]
     failures: list[Unavailable] = field(default_factory=list)
 
     def facts(self, rollout: Rollout, declared: PolicySpec) -> Facts:
         """Return everything that `plan` may know. Raises Unavailable where nothing may be decided without it."""
-        status, now = rollout.status, self.clock.now()
+        status, now = rollout.status, self.ports.clock.now()
         stable, candidate = status.stable_version, status.candidate_version
         both = tuple(version for version in (stable, candidate) if version)
         policy = effective_policy(status, declared)
-        commands = self.status_store.commands()
-        routes = tuple(map(self._route, self.routers))
+        commands = self.ports.status_store.commands()
+        routes = tuple(map(self._route, self.ports.routers))
         if status.goes_back or any(command.verb == "abort" for command in commands):
             # Nothing stands between an abort and its route: whatever else there is to ask may hang, or raise.
             return Facts(routes=routes, commands=commands, versions=both, resource=self.resource)
@@ -62,14 +56,14 @@ class Observation:
             sampling=sampling,
             commands=commands,
             versions=versions,
-            no_backend=self.workloads.no_backend,
+            no_backend=self.ports.workloads.no_backend,
             asleep=asleep,
             identities=identities,
             resource=self.resource,
-            calendar=self.gatekeeper.calendar(policy.gates) if status.is_active else Calendar(),
-            checks=self.gatekeeper.checks(rollout, policy.gates),
+            calendar=self.ports.gatekeeper.calendar(policy.gates) if status.is_active else Calendar(),
+            checks=self.ports.gatekeeper.checks(rollout, policy.gates),
             contracts=self._contracts(rollout, both) if status.phase is Phase.PREFLIGHT else {},
-            census=self.states.census(rollout) if self.states is not None else None,
+            census=self.ports.states.census(rollout) if self.ports.states is not None else None,
         )
 
     def _route(self, router: Router) -> RouteFacts:
@@ -84,7 +78,7 @@ class Observation:
             return BorrowedRoute(router.name, reachable=False, problem=problem, reason=Reason.FAULT)
 
     def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, FetchedContract]:
-        return {} if self.states is None else self.states.contracts(rollout, both)
+        return {} if self.ports.states is None else self.ports.states.contracts(rollout, both)
 
     def _versions(
         self, rollout: Rollout, routes: tuple[RouteFacts, ...], commands: tuple[Command, ...], *, due: bool
@@ -102,9 +96,14 @@ class Observation:
         watched = status.is_active and status.phase not in (Phase.PREFLIGHT, Phase.DRAINING)
         try:
             # What is watched has its backends: whether they still answer is asked when a sample is due.
-            known = both if watched else self.workloads.known(asked)
-            ready = self.workloads.ready(checked, _ports(routes))
-            return known, ready, self.workloads.asleep(checked), self.workloads.identities(both) if due else {}
+            known = both if watched else self.ports.workloads.known(asked)
+            ready = self.ports.workloads.ready(checked, _ports(routes))
+            return (
+                known,
+                ready,
+                self.ports.workloads.asleep(checked),
+                self.ports.workloads.identities(both) if due else {},
+            )
         except Unavailable as error:
             if not status.is_active or status.phase in (Phase.PREFLIGHT, Phase.DRAINING):
                 raise
@@ -116,7 +115,7 @@ class Observation:
 
     def _read(self, stable: str, candidate: str, policy: PolicySpec) -> Round | None:
         cap = policy.spend_cap
-        return self.metrics.read(stable, candidate, policy.kpis, cap.counter if cap else None)
+        return self.ports.metrics.read(stable, candidate, policy.kpis, cap.counter if cap else None)
 
 
 def _ports(routes: tuple[RouteFacts, ...]) -> Mapping[str, tuple[int, ...]]:

@@ -15,7 +15,7 @@ from rollout.engine.effects import Effect, LeaveRoute, ScaleUp, SetWeight
 from rollout.engine.facts import ResourceFacts
 from rollout.engine.plan import plan
 from rollout.engine.planned import Plan
-from rollout.engine.ports import Clock, Gatekeeper, MetricsSource, Router, StateContracts, StatusStore, Workloads
+from rollout.engine.ports import Ports
 from rollout.errors import Forbidden, Rejected, RouterUnavailable, Unavailable
 from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
@@ -47,46 +47,27 @@ class Reconciler:
     """
 
     policy_of: Callable[[Rollout], PolicySpec]
-    status_store: StatusStore
-    routers: tuple[Router, ...]
-    metrics: MetricsSource
-    workloads: Workloads
-    gatekeeper: Gatekeeper
-    clock: Clock
-    states: StateContracts | None = None
+    ports: Ports
     resource: ResourceFacts = ResourceFacts()
     warned: set[str] = field(default_factory=set, compare=False)
 
     def reconcile(self) -> ReconcileResult:
         """Take one turn and return what followed. Raises Unavailable: without the store nothing may move."""
-        rollout = self.status_store.load()
+        rollout = self.ports.status_store.load()
         declared = self.policy_of(rollout)
-        observation = self._observation()
-        next_plan = plan(rollout, declared, observation.facts(rollout, declared), self.clock.now())
+        observation = Observation(self.ports, self.resource, self.warned)
+        next_plan = plan(rollout, declared, observation.facts(rollout, declared), self.ports.clock.now())
         if next_plan.status != rollout.status or next_plan.decisions:
             self._save(next_plan)
         failed = self._carry_out(next_plan.effects)
         _log(next_plan)
-        self.status_store.tell()
+        self.ports.status_store.tell()
         return ReconcileResult(next_plan, (*observation.failures, *failed))
-
-    def _observation(self) -> Observation:
-        return Observation(
-            self.status_store,
-            self.routers,
-            self.metrics,
-            self.workloads,
-            self.gatekeeper,
-            self.clock,
-            self.states,
-            self.resource,
-            self.warned,
-        )
 
     def _save(self, next_plan: Plan) -> None:
         """Record the intent. One that may not be recorded keeps nobody from going back: that is always safe."""
         try:
-            self.status_store.save(next_plan)
+            self.ports.status_store.save(next_plan)
         except (Forbidden, Rejected):
             if next_plan.status.goes_back:
                 self._carry_out(next_plan.effects)
@@ -100,11 +81,11 @@ class Reconciler:
     def _actions(self, effect: Effect) -> list[Callable[[], None]]:
         match effect:
             case ScaleUp():
-                return [partial(self.workloads.scale_up, effect.version, effect.like)]
+                return [partial(self.ports.workloads.scale_up, effect.version, effect.like)]
             case LeaveRoute():
-                return [partial(router.leave, effect) for router in self.routers if router.name == effect.route]
+                return [partial(router.leave, effect) for router in self.ports.routers if router.name == effect.route]
             case SetWeight():
-                return [partial(router.apply, effect) for router in self.routers]
+                return [partial(router.apply, effect) for router in self.ports.routers]
 
     def _try(self, effect: str, act: Callable[[], None]) -> Unavailable | None:
         """Carry out one effect; what fails is found by the next turn, and tried again."""

@@ -13,6 +13,7 @@ import structlog
 from rollout.engine.effects import SetWeight
 from rollout.engine.facts import Command, Verb
 from rollout.engine.planned import Plan
+from rollout.engine.ports import Ports
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import policy_spec
@@ -145,8 +146,7 @@ class World:
 
     def reconcile(self) -> Plan:
         """Take one turn, of a controller that remembers nothing but what it stored."""
-        reconciler = Reconciler(
-            lambda _: self.policy,
+        ports = Ports(
             self.status_store,
             (self.router,),
             self.metrics,
@@ -155,7 +155,7 @@ class World:
             self.clock,
             self.states,
         )
-        self.plans.append(reconciler.reconcile().plan)
+        self.plans.append(Reconciler(lambda _: self.policy, ports).reconcile().plan)
         return self.plans[-1]
 
     def fork(self) -> World:

@@ -100,7 +100,7 @@ def put(router: EnvoyRouter, weight: SetWeight) -> None:
             weight.weight_bp,
         )
 
-    eventually(there, why=f"{weight} did not come into force: {facts}")
+    eventually(there, why=f"{weight} did not become effective: {facts}")
 
 
 def answers(listen: str, threads: range, path: str = "/") -> list[str]:

@@ -244,7 +244,7 @@ def test_a_command_without_a_controller_is_carried_out_at_once(recorded):
         assert run("abort", cwd=recorded).returncode == 0
         assert run("router", "stop", cwd=recorded).returncode == 0
     assert refused.returncode == 2 and "nothing to abort" in refused.stdout
-    assert done.returncode == 0 and "half the budget" in done.stdout and "rollout start goes on" in done.stderr
+    assert done.returncode == 0 and "half the budget" in done.stdout and "To continue: rollout start" in done.stderr
     assert status["phase"] == "Preflight" and status["retries"] == 1
 
 

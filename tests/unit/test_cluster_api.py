@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 
 import pytest
 
 from rollout.adapters.kubernetes.api import HttpApi, configured
 from rollout.adapters.kubernetes.merge_patch import merge_patch
-from rollout.adapters.kubernetes.resources import Kind
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, InvalidInput, NotFound, Rejected
 from tests.fakes import patches
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.resources import Refusal
-from tests.fakes.server import kubeconfig, serving
-
-WIDGET = Kind("Widget", "widgets", "example.dev")
-
-
-STRANGER = Kind("Stranger", "strangers", "nobody.dev")
-
-
-def widget(name="a", **spec):
-    return {
-        "apiVersion": "example.dev/v1",
-        "kind": "Widget",
-        "metadata": {"name": name},
-        "spec": {"version": "v1", **spec},
-    }
+from tests.fakes.server import kubeconfig
+from tests.fakes.widgets import STRANGER, WIDGET, http, widget
 
 
 @pytest.fixture
 def cluster():
     return FakeCluster()
-
-
-@contextmanager
-def http(cluster, tmp_path, *, token="secret-token", timeout_s=2.0, **more):
-    with serving(cluster, token="secret-token") as url:
-        configuration, namespace = configured(kubeconfig(tmp_path / "kubeconfig", url, token))
-        assert namespace == "default"
-        yield HttpApi(configuration, agent="rollout-test", read_timeout_s=timeout_s, **more)
 
 
 def test_objects_are_written_read_and_changed_over_http(cluster, tmp_path):

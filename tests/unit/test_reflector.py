@@ -8,42 +8,20 @@ from contextlib import contextmanager
 
 import pytest
 
-from rollout.adapters.kubernetes.api import HttpApi, configured
 from rollout.adapters.kubernetes.reflector import Reflector, is_newer
-from rollout.adapters.kubernetes.resources import HTTP_ROUTE, Kind
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE
 from rollout.backoff import Backoff
 from rollout.errors import Expired
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.resources import Refusal
-from tests.fakes.server import FakeApi, kubeconfig, serving
+from tests.fakes.server import FakeApi
+from tests.fakes.widgets import STRANGER, WIDGET, http, widget
 from tests.waiting import eventually
-
-WIDGET = Kind("Widget", "widgets", "example.dev")
-
-
-STRANGER = Kind("Stranger", "strangers", "nobody.dev")
-
-
-def widget(name="a", **spec):
-    return {
-        "apiVersion": "example.dev/v1",
-        "kind": "Widget",
-        "metadata": {"name": name},
-        "spec": {"version": "v1", **spec},
-    }
 
 
 @pytest.fixture
 def cluster():
     return FakeCluster()
-
-
-@contextmanager
-def http(cluster, tmp_path, *, token="secret-token", timeout_s=2.0, **more):
-    with serving(cluster, token="secret-token") as url:
-        configuration, namespace = configured(kubeconfig(tmp_path / "kubeconfig", url, token))
-        assert namespace == "default"
-        yield HttpApi(configuration, agent="rollout-test", read_timeout_s=timeout_s, **more)
 
 
 @contextmanager

@@ -9,29 +9,7 @@ import yaml
 
 from rollout.engine.facts import CheckFact, Command
 from rollout.model.status.vocabulary import Phase, Reason, Result
-from tests.world import POLICY, Behaviour, World, policy
-
-BLUE_GREEN = {
-    "preview": {"for": "5m"},
-    "bake": {"for": "10m"},
-    "standby": {"for": "1h"},
-}
-
-
-def blue_green(strategy: dict | None = None, **changes) -> World:
-    raw = yaml.safe_load(POLICY)
-    del raw["canary"]
-    raw["blueGreen"] = {**BLUE_GREEN, **(strategy or {})}
-    return World(policy(yaml.safe_dump(raw), **changes))
-
-
-def shares(world: World) -> list[int]:
-    """The candidate's shares in the order they were asked for, without repetitions."""
-    found: list[int] = []
-    for weight in world.router.applied:
-        if not found or found[-1] != weight.weight_bp:
-            found.append(weight.weight_bp)
-    return found
+from tests.world import POLICY, Behaviour, World, blue_green, policy, shares
 
 
 def promoted(world: World) -> World:

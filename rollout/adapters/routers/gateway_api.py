@@ -83,7 +83,7 @@ class Acceptance:
     """What whoever carries a route out says of it.
 
     Attributes:
-        programmed: whether nothing speaks against it being in force: what is not reported cannot be told, and then the
+        programmed: whether nothing speaks against it being effective: what is not reported cannot be told, and then the
             requests must show it.
         accepted: whether it is carried out at all.
         message: what speaks against it, or is in doubt.

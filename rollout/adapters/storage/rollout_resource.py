@@ -24,20 +24,20 @@ def status_of(obj: Object) -> Status:
     except (ValueError, RecursionError) as error:  # pydantic's are ValueErrors too
         loc = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("internal",)
         where = ".".join(map(str, loc))
-        remedy = "restore it; the controller goes on by the rest of the status, and sends all traffic back to stable"
+        remedy = "restore it; the controller reads the rest of the status, and sends all traffic back to stable"
         raise InvalidInput([Fault(f"status.{where}", "cannot be read", remedy)]) from error
 
 
 def visible_status(obj: Object) -> Status | None:
     """Return what people see of a status, where what only the controller goes by cannot be read; None if nothing can.
 
-    A phase that only the resource has is read as the one it stands for, and a release without a name as the declared.
+    A release whose version was taken out as well is taken for one of the declared version.
     """
     shown = {key: value for key, value in (obj.get("status") or {}).items() if key != "internal"}
     if shown.get("phase") == PENDING:
         shown["phase"] = Phase.STABLE
-    if not shown.get("candidateVersion"):
-        shown["candidateVersion"] = wanted_of(obj)
+    if _is_under_way(shown.get("phase")) and not shown.get("candidateVersion"):
+        shown["candidateVersion"] = wanted_of(obj) or shown.get("stableVersion")
     try:
         return Status.model_validate(shown)
     except ValidationError:
@@ -77,8 +77,11 @@ def is_urgent(obj: Object) -> bool:
     phase = status.get("phase") if isinstance(status, dict) else None
     if phase in (Phase.ROLLING_BACK, Phase.SUPERSEDING):
         return True
-    under_way = phase not in (None, Phase.STABLE, Phase.ROLLED_BACK)
-    return ABORT in (obj["metadata"].get("annotations") or {}) or (under_way and is_deleted(obj))
+    return ABORT in (obj["metadata"].get("annotations") or {}) or (_is_under_way(phase) and is_deleted(obj))
+
+
+def _is_under_way(phase: object) -> bool:
+    return phase not in (None, PENDING, Phase.STABLE, Phase.ROLLED_BACK)
 
 
 def claim_of(obj: Object) -> str:

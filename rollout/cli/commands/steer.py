@@ -147,7 +147,7 @@ def _until_back(store: RolloutStore, name: str) -> int:
             typer.echo(f"{status.blocked.message}; it is tried again\n(exit 5: not all traffic is back)", err=True)
             return 5
         time.sleep(min(_POLL_S_MAX, store.poll_s))
-    typer.echo(f"(exit 124: not all traffic is back after {ABORT_TIMEOUT_S:g} s; it goes on)", err=True)
+    typer.echo(f"(exit 124: not all traffic is back after {ABORT_TIMEOUT_S:g} s; the rollback continues)", err=True)
     return 124
 
 
@@ -200,7 +200,7 @@ def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: O
             ended = run(metadata.name, reconciler, watching.show, until)
         if ended is None:
             again = "abort" if verb == "abort" else "start"
-            message = f"interrupted before it was through: rollout {again} goes on, rollout status shows where"
+            message = f"interrupted. To continue: rollout {again}. To see where it is: rollout status"
             typer.echo(message, err=True)
             return 130
         code = _report(held.load(), command, output)
@@ -211,7 +211,7 @@ def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: O
             typer.echo(sentence(ended), err=True)
             return 0 if ended.latest.result in (Result.UNDONE, Result.PROMOTED) else 3
         if code == 0 and ended.is_active:
-            typer.echo("no controller runs: rollout start goes on from here", err=True)
+            typer.echo("no controller is running. To continue: rollout start", err=True)
         return code
     finally:
         held.release()

@@ -76,7 +76,7 @@ def follow(
         except TimedOut:
             so_far = follower.problem or follower.load().status.message or "nothing has begun"
             _tell(follower.load(), f"{version}: {so_far}", TIMED_OUT, output)
-            return _timed_out(timeout_s, "it goes on")
+            return _timed_out(timeout_s, "the release continues")
         except RolloutDeleted as gone:
             _tell(follower.load(), str(gone), GONE, output)
             typer.echo(f"(exit {GONE}: superseded: it is not there to be promoted any more)", err=True)

@@ -64,7 +64,7 @@ def hand_over(
             settled = until_settled(version, on_pause, follower.load)
             ended = follower.until(settled, watching.show, attended=True)
         if ended is None:
-            typer.echo("the daemon goes on; rollout status --watch follows it again", err=True)
+            typer.echo("the daemon continues the release. To follow it again: rollout status --watch", err=True)
     recorded = follower.load()
     return finish(recorded, exit_code(ended, recorded.spec.version, version), output, version)
 

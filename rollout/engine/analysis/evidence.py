@@ -205,7 +205,7 @@ def interval(state: KpiEvidence) -> tuple[float | None, float | None]:
 
 
 def rate_interval(state: KpiEvidence, settings: Evidence) -> tuple[float, float]:
-    """Return what the candidate's own rate may be, at 95 % and at any increment: all there is after a switch."""
+    """Return what the candidate's own rate may be, at 95 % and at any time: all there is after a switch."""
     phi, miss = dispersion(state, settings), INTERVAL_MISS / 2.0
     low = 1.0 - upper_bound(state.all_c - state.bad_c, state.all_c, miss, phi)
     return low, upper_bound(state.bad_c, state.all_c, miss, phi)

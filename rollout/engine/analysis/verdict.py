@@ -75,7 +75,7 @@ def with_verdicts(
     thresholds: Thresholds,
     round_: Round,
 ) -> dict[str, KpiEvidence]:
-    """Return the evidence with each KPI's verdict, by the precedence of one increment."""
+    """Return the evidence with each KPI's verdict, by the precedence of one sample."""
     judged = {}
     for kpi in policy.kpis:
         state = evidence[kpi.name]

@@ -50,4 +50,4 @@ def _thaw(context: PlanContext, command: Command) -> str:
     context.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, release=context.changed(retries=retries))
     ask_weight(context, weight_bp, preview)
     where = f"at {weight(weight_bp)}" if weight_bp else f"with all users on {context.status.stable_version}"
-    return f"goes on {where} with fresh evidence and half the budget for false rollbacks"
+    return f"the release continues {where} with fresh evidence and half the budget for false rollbacks"

@@ -22,7 +22,7 @@ def wrong_split(status: Status) -> bool:
 
 
 def follow_traffic(context: PlanContext) -> None:
-    """Notice that a weight came into force, or that somebody else changed it."""
+    """Notice that a weight became effective, or that somebody else changed it."""
     wanted, traffic = wanted_weight(context.status), context.release.traffic
     if wanted is None or not context.status.is_active or wanted.candidate is None:
         return

@@ -27,8 +27,8 @@ class KpiEvidence(Record):
 
     Attributes:
         harm, proof: against and for the candidate, compared with stable.
-        bound, stable_bound: against `atMost`, for the candidate and for stable. carried: failures that came in before
-            their trials (counted at the next sample).
+        bound, stable_bound: against `atMost`, for the candidate and for stable.
+        carried_c, carried_s: failures that came in before their trials (counted at the next sample).
         idle_s: seconds since both versions last had outcomes.
         seen: whether they had any at this weight.
         frozen_bound: stable's upper bound, once it is fixed.
