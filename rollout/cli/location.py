@@ -78,12 +78,12 @@ def _backends(path: Path) -> list[str]:
     """Return how the Rollouts in a file name their backends; nothing for what cannot be read: that is told later."""
     import yaml
 
-    outcome: list[str] = []
+    forms: list[str] = []
     try:
         for document in yaml.safe_load_all(path.read_text(encoding="utf-8")[:FILE_MAX_CHARACTERS]):
             spec = document.get("spec") if isinstance(document, dict) else None
             backends = spec.get("backends") if isinstance(spec, dict) else None
-            outcome += [key for key in ("endpoints", "service") if isinstance(backends, dict) and key in backends]
+            forms += [key for key in ("endpoints", "service") if isinstance(backends, dict) and key in backends]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
-        return outcome
-    return outcome
+        return forms
+    return forms

@@ -63,8 +63,8 @@ def pick(store: RolloutStore, name: str | None) -> Row:
     """Return the rollout that is meant. Raises InvalidInput with the names there are."""
     import difflib
 
-    if name is not None and (outcome := store.get(name)) is not None:
-        return outcome
+    if name is not None and (row := store.get(name)) is not None:
+        return row
     rows = {row.rollout.metadata.name: row for row in store.all()}
     if name is None and len(rows) == 1:
         return next(iter(rows.values()))

@@ -70,16 +70,16 @@ def unknown(code: str, axis: Axis) -> Finding:
     return Finding(code=code, direction=axis, severity=Severity.UNKNOWN, pointer="", hint=HINTS[code])
 
 
-def verdict(outcome: Iterable[Finding], scope: str = "whole") -> CompatibilityVerdict:
+def verdict(findings: Iterable[Finding], scope: str = "whole") -> CompatibilityVerdict:
     """Return what findings come to. Whoever hops reads in both directions: it is no safer than either."""
-    findings = tuple(
-        sorted(outcome, key=lambda finding: (-finding.severity.rank, finding.direction, finding.pointer, finding.code))
+    ordered = tuple(
+        sorted(findings, key=lambda finding: (-finding.severity.rank, finding.direction, finding.pointer, finding.code))
     )
-    open_ = [finding for finding in findings if not finding.waived_by]
+    open_ = [finding for finding in ordered if not finding.waived_by]
     backward, forward = (_worst(open_, axis) for axis in (Axis.BACKWARD, Axis.FORWARD))
     hop = max(_worst(open_, Axis.HOP), backward, forward, key=lambda finding: finding.rank)
     return CompatibilityVerdict.model_validate(
-        {"backward": backward, "forward": forward, "hop": hop, "scope": scope, "findings": findings}
+        {"backward": backward, "forward": forward, "hop": hop, "scope": scope, "findings": ordered}
     )
 
 

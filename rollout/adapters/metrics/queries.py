@@ -37,12 +37,12 @@ def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
     """Return the queries of all KPIs, and a fault for each that cannot be one."""
     queries, faults = [], []
     for index, kpi in enumerate(kpis):
-        query = _resolve(kpi, f"kpis[{index}]")
-        if isinstance(query, Query):
-            queries.append(query)
-            faults += _unreadable(query, f"kpis[{index}]")
+        resolved = _resolve(kpi, f"kpis[{index}]")
+        if isinstance(resolved, Query):
+            queries.append(resolved)
+            faults += _unreadable(resolved, f"kpis[{index}]")
         else:
-            faults += query
+            faults += resolved
     return tuple(queries), faults
 
 

@@ -37,11 +37,13 @@ class EndpointWorkloads:
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]]) -> Mapping[str, str]:  # noqa: ARG002
         """Return, by version, an empty text or what is wrong with all of its endpoints."""
-        outcome: dict[str, str] = {}
+        problem_of_version: dict[str, str] = {}
         for version in versions:
             problems = [problem_of(url) for url in self._backends.of(version)]
-            outcome[version] = "" if problems and not all(problems) else "; ".join(problems) or "it has no endpoint"
-        return outcome
+            problem_of_version[version] = (
+                "" if problems and not all(problems) else "; ".join(problems) or "it has no endpoint"
+            )
+        return problem_of_version
 
     def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002
         """Return none: an address that does not answer is down."""

@@ -104,7 +104,7 @@ def wanted_rollout(target: Target, version: str, stable: str | None, recorded: R
             remedy = f"add it to spec.backends.endpoints in {target.where}; there are {', '.join(versions)}"
             faults.append(Fault(option, "has no endpoint", remedy, argument))
     if first is None:
-        others = " or ".join(f"--stable {known}" for known in versions if known != version)
+        others = " or ".join(f"--stable {other}" for other in versions if other != version)
         remedy = f"set it once: --stable {version} if users are on it, else {others}"
         faults.append(Fault("--stable", "the stable version is not known", remedy))
     if faults:

@@ -133,16 +133,16 @@ def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[s
 
 def _branches(builder: Any) -> dict[str, dict[str, str]]:
     """Return where conditions and commands of each node may lead, by their labels."""
-    outcome: dict[str, dict[str, str]] = {}
+    ends_by_node: dict[str, dict[str, str]] = {}
     for source, branches in builder.branches.items():
         for branch in branches.values():
-            outcome.setdefault(source, {}).update({str(k): str(v) for k, v in (branch.ends or {}).items()})
+            ends_by_node.setdefault(source, {}).update({str(k): str(v) for k, v in (branch.ends or {}).items()})
     for name, node in builder.nodes.items():
         ends = getattr(node, "ends", None) or ()
         named = ends.items() if isinstance(ends, dict) else ((end, end) for end in ends)
         for end, label in named:
-            outcome.setdefault(name, {})[str(label)] = str(end)
-    return outcome
+            ends_by_node.setdefault(name, {})[str(label)] = str(end)
+    return ends_by_node
 
 
 def _subgraphs(compiled: Any, readings: dict[str, SourceReading]) -> list[tuple[str, Any]]:

@@ -70,8 +70,8 @@ def decode(kind: str, blob: bytes | None) -> Decoded:
 
 def decode_channels(kind: str, blob: bytes | None) -> dict[str, Decoded]:
     """Return what each channel of a whole stored checkpoint says. Raises Undecodable."""
-    outcome = _taken_apart(kind, blob)
-    channels = outcome.get("channel_values") if isinstance(outcome, dict) else None
+    checkpoint = _taken_apart(kind, blob)
+    channels = checkpoint.get("channel_values") if isinstance(checkpoint, dict) else None
     if not isinstance(channels, dict):
         raise Undecodable("it is no checkpoint")
     return {str(name): _flat(value) for name, value in channels.items()}

@@ -70,22 +70,22 @@ def _in(ranges: Ranges, code: int) -> bool:
 
 
 def joined(ranges: Iterator[tuple[int, int]] | Ranges) -> Ranges:
-    outcome: list[tuple[int, int]] = []
+    merged: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
-        if outcome and low <= outcome[-1][1] + 1:
-            outcome[-1] = (outcome[-1][0], max(outcome[-1][1], high))
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
         else:
-            outcome.append((low, high))
-    return tuple(outcome)
+            merged.append((low, high))
+    return tuple(merged)
 
 
 def without(ranges: Ranges) -> Ranges:
-    outcome, start = [], 0
+    gaps, start = [], 0
     for low, high in joined(ranges):
         if start < low:
-            outcome.append((start, low - 1))
+            gaps.append((start, low - 1))
         start = high + 1
-    return (*outcome, (start, LAST)) if start <= LAST else tuple(outcome)
+    return (*gaps, (start, LAST)) if start <= LAST else tuple(gaps)
 
 
 def is_included(one: Automaton, two: Automaton) -> bool:

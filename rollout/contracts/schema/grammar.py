@@ -187,22 +187,22 @@ class Reader:
         return ord(character)
 
     def _class(self) -> Ranges:
-        negated, outcome = self._take("^"), list[tuple[int, int]]()
+        negated, members = self._take("^"), list[tuple[int, int]]()
         while not self._take("]"):
-            low = self._member(outcome)
+            low = self._member(members)
             if low is None or self._peek() != "-" or self._text[self._at + 1 : self._at + 2] == "]":
-                outcome += [(low, low)] if low is not None else []
+                members += [(low, low)] if low is not None else []
                 continue
             self._at += 1
-            high = self._member(outcome)
+            high = self._member(members)
             if high is None or high < low:
                 raise Undecidable
-            outcome.append((low, high))
-        ranges = joined(tuple(outcome))
+            members.append((low, high))
+        ranges = joined(tuple(members))
         return without(ranges) if negated else ranges
 
-    def _member(self, outcome: list[tuple[int, int]]) -> int | None:
-        """Read one member of a class: a character, or a set, which goes into `found`."""
+    def _member(self, members: list[tuple[int, int]]) -> int | None:
+        """Read one member of a class: a character, or a set, which goes into `members`."""
         character = self._next()
         if character == "[":  # nested sets mean different things to different engines
             raise Undecidable
@@ -213,7 +213,7 @@ class Reader:
             return 8
         if character.lower() in _ASCII:
             self._at -= 1
-            outcome += self._escape()
+            members += self._escape()
             return None
         return self._code(character)
 

@@ -19,21 +19,21 @@ def in_order(nodes: Iterable[SchemaNode]) -> list[SchemaNode]:
 
 
 def number_of(nodes: frozenset[SchemaNode], *, integer: bool) -> Number:
-    outcome = Number(integer=integer)
+    number = Number(integer=integer)
     for node in nodes:
         keywords = node.keywords
         for below in (False, True):
             bound = fraction(keywords.get("maximum" if below else "minimum"))
             strict = keywords.get("exclusiveMaximum" if below else "exclusiveMinimum")
-            number = None if node.document.dialect is Dialect.DRAFT4 else fraction(strict)
-            for end, is_open in ((bound, strict is True), (number, True)):
+            exclusive = None if node.document.dialect is Dialect.DRAFT4 else fraction(strict)
+            for end, is_open in ((bound, strict is True), (exclusive, True)):
                 if end is not None:
-                    outcome = outcome.below(end, is_open=is_open) if below else outcome.above(end, is_open=is_open)
+                    number = number.below(end, is_open=is_open) if below else number.above(end, is_open=is_open)
         multiple = fraction(keywords.get("multipleOf"))
         if multiple is not None and multiple > 0:
             whole = multiple.denominator == 1 and node.document.dialect is not Dialect.DRAFT4
-            outcome = replace(outcome, multiples=outcome.multiples | {multiple}, integer=outcome.integer or whole)
-    return outcome.whole()
+            number = replace(number, multiples=number.multiples | {multiple}, integer=number.integer or whole)
+    return number.whole()
 
 
 def single(kind: Number) -> Number | Value:
@@ -126,8 +126,8 @@ def object_of(nodes: frozenset[SchemaNode], absent: frozenset[str]) -> Object:
     required = frozenset(
         name
         for node in ordered
-        if isinstance(outcome := node.keywords.get("required"), list)
-        for name in outcome
+        if isinstance(names := node.keywords.get("required"), list)
+        for name in names
         if isinstance(name, str)
     )
     names = tuple(node.child("propertyNames") for node in ordered if "propertyNames" in node.keywords)

@@ -71,12 +71,12 @@ def _some(
     if splits:
         parts = _parts(relation, atom, branches)
         if parts:
-            outcome: list[Problem] = []
+            problems: list[Problem] = []
             for part in parts:
                 if not relation.is_nothing(part):
                     left = splits - 1
-                    outcome += _some(relation, part, reader, branches, loop, exactly_one=exactly_one, splits=left)
-            return tuple(outcome)
+                    problems += _some(relation, part, reader, branches, loop, exactly_one=exactly_one, splits=left)
+            return tuple(problems)
     if fitting:
         expects = "more than one branch may fit"
         return (problem(What.AMBIGUOUS, atom, reader, expects, "exactly one", at="/oneOf", certain=False),)
