@@ -14,13 +14,13 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from rollout.cli.app import app
-from rollout.contracts.check import check
+from rollout.contracts.check import check, verdict
 from rollout.contracts.contract import Contract, load, read
 from rollout.contracts.export import ServeContract, export
 from rollout.contracts.export.models import schema_of
 from rollout.contracts.finding_codes import HINTS
 from rollout.errors import InvalidInput
-from rollout.model.agent_state import Waiver
+from rollout.model.agent_state import Axis, Finding, Severity, Waiver
 
 GRAPH = {"contractVersion": 1, "framework": {"name": "langgraph"}, "nodes": {"a": {"interruptCalls": []}}}
 
@@ -118,6 +118,27 @@ def test_every_code_that_is_found_has_advice():
 def test_what_is_around_the_state_counts_too(old, new, expected):
     verdict = check(contract(**old), contract(**new))
     assert (verdict.backward, verdict.forward) == expected, verdict.findings
+
+
+def test_a_verdict_tells_the_worst_first_however_its_findings_come():
+    findings = [
+        Finding(code=code, direction=Axis.BACKWARD, severity=severity, pointer="/b", hint="")
+        for code, severity in (
+            ("B", Severity.OK),
+            ("C", Severity.BREAK),
+            ("A", Severity.UNKNOWN),
+            ("A", Severity.BREAK),
+        )
+    ]
+    told = verdict(finding for finding in findings)
+    assert [(finding.code, finding.severity) for finding in told.findings] == [
+        ("A", Severity.BREAK),
+        ("C", Severity.BREAK),
+        ("A", Severity.UNKNOWN),
+        ("B", Severity.OK),
+    ]
+    assert told.backward is Severity.BREAK
+    assert told.forward is Severity.OK
 
 
 def test_bare_schemas_are_compared_by_shape_and_say_so():

@@ -41,11 +41,11 @@ def graph_contract(compiled: Any) -> dict[str, Any]:
 def _others(compiled: Any) -> dict[str, Any]:
     """Return the classes that stand in the agent's modules: also what is annotated nowhere may be kept, by its path."""
     builder = getattr(compiled, "builder", None)
-    schemas = [getattr(builder, "state_schema", None)]
+    sources = [getattr(builder, "state_schema", None)]
     for node in (builder.nodes if builder else compiled.nodes).values():
         runnable = getattr(node, "runnable", getattr(node, "bound", None))
-        schemas += [getattr(runnable, "func", None), getattr(runnable, "afunc", None)]
-    modules = {getattr(class_, "__module__", "") for class_ in schemas if class_ is not None}
+        sources += [getattr(runnable, "func", None), getattr(runnable, "afunc", None)]
+    modules = {getattr(source, "__module__", "") for source in sources if source is not None}
     classes = {path: class_ for name in sorted(modules) for path, class_ in classes_in(sys.modules.get(name)).items()}
     return {path: {"kind": kind, "bases": bases} for path, (kind, bases) in classes.items()}
 
@@ -55,17 +55,19 @@ def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
     if builder is None:
         return _functional(compiled, classes)
     state = builder.state_schema
-    kinds = {
+    channels = {
         name: channel for name, channel in compiled.channels.items() if name == ROOT or not name.startswith(_INTERNAL)
     }
     public = builder.schemas.get(state, {})
     every = {name: hint for schema in builder.schemas for name, hint in hints_of(schema).items()} | hints_of(state)
-    hints = {name: bare(hint) for name, hint in every.items()} | ({ROOT: state} if ROOT in kinds else {})
-    private = {name: hint for name, hint in hints.items() if name in kinds and name not in public and name != ROOT}
+    hints = {name: bare(hint) for name, hint in every.items()} | ({ROOT: state} if ROOT in channels else {})
+    private = {name: hint for name, hint in hints.items() if name in channels and name not in public and name != ROOT}
     readings = {name: _reading(name, node, builder) for name, node in builder.nodes.items()}
     return {
         "state": _state(state, private),
-        "channels": {name: _channel(kind, hints.get(name), name in private, classes) for name, kind in kinds.items()},
+        "channels": {
+            name: _channel(channel, hints.get(name), name in private, classes) for name, channel in channels.items()
+        },
         "nodes": {name: _node(name, node, compiled, readings[name]) for name, node in sorted(builder.nodes.items())},
         "edges": sorted([list(edge) for edge in builder.edges]),
         "branches": _branches(builder),

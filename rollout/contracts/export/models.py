@@ -136,9 +136,9 @@ class Generator(GenerateJsonSchema):
 def _one_library(schema: JsonSchemaValue, definitions: Mapping[Any, Any]) -> JsonSchemaValue:
     """Return a union of one library's types as that library's."""
     branches = schema.get("oneOf", [])
-    known = [definitions.get(str(kind.get("$ref", "")).rpartition("/")[2], kind) for kind in branches]
-    names = {str(kind.get(PYTHON_TYPE, "")).rpartition(".")[0] for kind in known}
-    return {PYTHON_TYPE: names.pop()} if len(names) == 1 and "" not in names else schema
+    resolved = [definitions.get(str(branch.get("$ref", "")).rpartition("/")[2], branch) for branch in branches]
+    libraries = {str(branch.get(PYTHON_TYPE, "")).rpartition(".")[0] for branch in resolved}
+    return {PYTHON_TYPE: libraries.pop()} if len(libraries) == 1 and "" not in libraries else schema
 
 
 def checks_of(type_: Any) -> str | None:
@@ -177,14 +177,14 @@ def schema_of(
     """
     named = named_tuples(type_)
     type_ = modern(type_)
-    names: list[Generator] = []
+    generators: list[Generator] = []
 
     class Noting(Generator):
         is_writer = for_store and mode == "serialization"
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            names.append(self)
+            generators.append(self)
 
     options: dict[str, Any] = {"mode": "validation", "by_alias": False} if for_store else {"mode": mode}
     options["schema_generator"] = Noting
@@ -192,8 +192,8 @@ def schema_of(
         schema = TypeAdapter(type_).json_schema(**options)
     except Exception:  # noqa: BLE001  whatever a type of the agent's does when it is looked at
         schema = _loosely(type_, options)
-    classes = {path: kind for name in names for path, kind in name.classes.items()}
-    classes |= {f"{name.__module__}.{name.__name__}": ("namedtuple", None) for name in named}
+    classes = {path: kind for generator in generators for path, kind in generator.classes.items()}
+    classes |= {f"{class_.__module__}.{class_.__name__}": ("namedtuple", None) for class_ in named}
     return (_without_strays(schema) if for_store else without_python_types(_without_strays(schema))), classes
 
 

@@ -32,16 +32,16 @@ def load_target(target: str) -> Any:
         raise InvalidInput([Fault("TARGET", "names nothing", remedy, target)])
     sys.path.insert(0, os.getcwd())  # noqa: PTH109  as python -m does
     try:
-        module: Any = importlib.import_module(name)
+        named: Any = importlib.import_module(name)
         for step in attribute.split("."):
-            module = getattr(module, step)
+            named = getattr(named, step)
     except Exception as error:
         remedy = "run this where the agent's code and all it needs is installed"
         problem = f"cannot be imported: {type(error).__name__}: {error}"
         raise InvalidInput([Fault(target, problem, remedy)]) from error
     finally:
         sys.path.remove(os.getcwd())  # noqa: PTH109
-    return module
+    return named
 
 
 def export(target: Any, *, agent: str = "", version: str = "", store: str = "") -> Contract:
@@ -62,8 +62,8 @@ def export(target: Any, *, agent: str = "", version: str = "", store: str = "") 
             contract |= graph_contract(target)
         except Exception as error:
             remedy = "if it runs, please report it: a contract can be written by hand meanwhile (docs/state.md)"
-            document = f"cannot be exported: {type(error).__name__}: {error}"
-            raise InvalidInput([Fault("TARGET", document, remedy)]) from error
+            problem = f"cannot be exported: {type(error).__name__}: {error}"
+            raise InvalidInput([Fault("TARGET", problem, remedy)]) from error
     elif isinstance(target, dict | bool):
         contract["state"] = {"kind": "other", "writer": target, "reader": target}
     elif isinstance(target, TypeAdapter) or (inspect.isclass(target) and _is_type(target)):

@@ -34,8 +34,8 @@ def array(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[
     if shortest is not None and kind.shortest < shortest:
         yield problem(What.COUNT, atom, reader, f"{kind.shortest} items", f"at least {shortest}", at="/minItems")
     if longest is not None and (kind.longest is None or kind.longest > longest):
-        length = "any number of items" if kind.longest is None else f"{kind.longest} items"
-        yield problem(What.COUNT, atom, reader, length, f"at most {longest}", at="/maxItems")
+        wrote = "any number of items" if kind.longest is None else f"{kind.longest} items"
+        yield problem(What.COUNT, atom, reader, wrote, f"at most {longest}", at="/maxItems")
     if keywords.get("uniqueItems") is True and not kind.distinct and (kind.longest is None or kind.longest > 1):
         yield problem(What.UNIQUE, atom, reader, "equal items", "distinct ones", at="/uniqueItems")
     yield from _items(relation, kind, reader)
@@ -43,8 +43,8 @@ def array(relation: Comparison, atom: Atom, reader: SchemaNode, loop: frozenset[
     if wanted is not None:
         yield from _counted(relation, atom, kind, reader, wanted)
     if "unevaluatedItems" in keywords and not _is_all_evaluated(relation, atom, kind, reader):
-        length = "items that nothing else speaks of"
-        yield problem(What.NOT_EXPECTED, atom, reader, length, "none such", at="/unevaluatedItems", certain=False)
+        wrote = "items that nothing else speaks of"
+        yield problem(What.NOT_EXPECTED, atom, reader, wrote, "none such", at="/unevaluatedItems", certain=False)
 
 
 def _items(relation: Comparison, kind: Array, reader: SchemaNode) -> Iterable[Problem]:
@@ -66,8 +66,8 @@ def _counted(relation: Comparison, atom: Atom, kind: Array, reader: SchemaNode, 
     if wanted.fewest and not _has_enough(relation, kind, wanted):
         yield problem(What.CONTAINS, atom, reader, "none such for sure", f"at least {wanted.fewest}", at="/contains")
     if wanted.most is not None and not _has_few(relation, kind, wanted):
-        count = f"at most {wanted.most}"
-        yield problem(What.CONTAINS, atom, reader, "perhaps more", count, at="/maxContains", certain=False)
+        expects = f"at most {wanted.most}"
+        yield problem(What.CONTAINS, atom, reader, "perhaps more", expects, at="/maxContains", certain=False)
 
 
 def _has_enough(relation: Comparison, kind: Array, wanted: Counted) -> bool:

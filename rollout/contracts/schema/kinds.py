@@ -60,7 +60,7 @@ def _most(nodes: Iterable[SchemaNode], keyword: str) -> int | None:
 
 def text_of(nodes: frozenset[SchemaNode]) -> Text:
     patterns = frozenset(pattern for node in nodes if isinstance(pattern := node.keywords.get("pattern"), str))
-    formats = frozenset(pattern for node in nodes if isinstance(pattern := node.keywords.get("format"), str))
+    formats = frozenset(format_ for node in nodes if isinstance(format_ := node.keywords.get("format"), str))
     return Text(_least(nodes, "minLength"), _most(nodes, "maxLength"), patterns, formats)
 
 

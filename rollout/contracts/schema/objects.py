@@ -26,11 +26,11 @@ class Written:
 
     def __init__(self, relation: Comparison, kind: Object) -> None:
         self._relation, self.kind = relation, kind
-        declaring = [node for node in kind.members if relation.is_closed(node.owner)]
-        self.is_closed = any(node.declares for node in declaring) and all(
-            node.others is None or node.others.schema is False for node in declaring
+        closing = [members for members in kind.members if relation.is_closed(members.owner)]
+        self.is_closed = any(members.declares for members in closing) and all(
+            members.others is None or members.others.schema is False for members in closing
         )
-        self._declaring = declaring
+        self._closing = closing
         self.limited = self._limited()
 
     def _limited(self) -> frozenset[str] | None:
@@ -85,8 +85,8 @@ class Written:
         if any(holds(node, name) is False for node in self.kind.names):
             return False
         if self.is_closed and not any(
-            name in declares.names or any(found_in(pattern, name) is not False for pattern in declares.patterns)
-            for declares in self._declaring
+            name in members.names or any(found_in(pattern, name) is not False for pattern in members.patterns)
+            for members in self._closing
         ):
             return False
         return not self._relation.is_impossible(self.what(name), 2)

@@ -118,15 +118,15 @@ def _keywords(base: Any, effort: Effort, *, formats: bool) -> dict[str, Any]:
             yield failed("pattern")
 
     def pattern_properties(validator: Any, patterns: Any, value: Any, __: Any) -> Iterator[Any]:
-        for name, schema in patterns.items() if isinstance(value, dict) else ():
+        for pattern, schema in patterns.items() if isinstance(value, dict) else ():
             for key, member in value.items():
-                if matches(name, key):
-                    yield from validator.descend(member, schema, path=key, schema_path=name)
+                if matches(pattern, key):
+                    yield from validator.descend(member, schema, path=key, schema_path=pattern)
 
     def additional_properties(validator: Any, schema: Any, value: Any, whole: Any) -> Iterator[Any]:
         names, patterns = whole.get("properties", {}), whole.get("patternProperties", {})
         for key, member in value.items() if isinstance(value, dict) else ():
-            if key not in names and True not in {matches(name, key) for name in patterns}:
+            if key not in names and True not in {matches(pattern, key) for pattern in patterns}:
                 yield from validator.descend(member, schema, path=key)
 
     def multiple_of(_: Any, wanted: Any, value: Any, __: Any) -> Iterator[Any]:
