@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from rollout.causes import why
 from rollout.errors import PageUnavailable
 
 PAGE_MAX_BYTES = 16 * 1024 * 1024
@@ -76,7 +77,7 @@ class Services:
                 try:
                     self._client = httpx.Client(transport=self._transport, follow_redirects=False, limits=limits)
                 except (ImportError, ValueError, OSError) as error:
-                    message = f"{url} cannot be asked: the proxy or certificate settings are not usable: {error}"
+                    message = f"{url} cannot be asked: the proxy or certificate settings are not usable: {why(error)}"
                     raise PageUnavailable(message) from error
         # Uncompressed: a few kilobytes on the wire must not become gigabytes here.
         sent = {**headers, "Accept-Encoding": "identity"}
@@ -129,7 +130,7 @@ def _exchange(
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         if cut.is_over:
             raise PageUnavailable(f"{url} did not finish within {timeout_s:g} s") from error
-        raise PageUnavailable(f"{url} cannot be reached: {error}") from error
+        raise PageUnavailable(f"{url} cannot be reached: {why(error)}") from error
 
 
 class _Cut:

@@ -23,6 +23,7 @@ from rollout.cli.commands import (
     wait,
 )
 from rollout.errors import InvalidInput, RolloutError
+from rollout.redaction import SECRETS
 
 app = typer.Typer(
     name="rollout",
@@ -58,19 +59,24 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 def main() -> None:
     """Run the command line; exit codes as in docs/reference.md. No traceback for a user's mistake."""
+    SECRETS.note_environment(os.environ)
     try:
         app()
     except InvalidInput as error:
         count = len(error.faults)
-        print(f"error: {count} {'fault' if count == 1 else 'faults'}; nothing was changed\n{error}", file=sys.stderr)  # noqa: T201
+        _complain(f"{count} {'fault' if count == 1 else 'faults'}; nothing was changed\n{error}")
         sys.exit(error.exit_code)
     except RolloutError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        _complain(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more while shutting down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+def _complain(message: str) -> None:
+    print(SECRETS.redact(f"error: {message}"), file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -76,14 +76,15 @@ class Place:
 
 def _backends(path: Path) -> list[str]:
     """Return how the Rollouts in a file name their backends; nothing for what cannot be read: that is told later."""
-    import yaml
+    from rollout.errors import InvalidInput
+    from rollout.model.yaml_text import load_all
 
     forms: list[str] = []
     try:
-        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")[:FILE_MAX_CHARACTERS]):
+        for _, document in load_all(path.read_text(encoding="utf-8")[:FILE_MAX_CHARACTERS], str(path)):
             spec = document.get("spec") if isinstance(document, dict) else None
             backends = spec.get("backends") if isinstance(spec, dict) else None
             forms += [key for key in ("endpoints", "service") if isinstance(backends, dict) and key in backends]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+    except (OSError, UnicodeDecodeError, InvalidInput):
         return forms
     return forms

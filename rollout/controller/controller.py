@@ -16,6 +16,7 @@ from typing import Literal
 
 import structlog
 
+from rollout.adapters.checks.tokens import Tokens
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.kubernetes.events import Events
@@ -73,6 +74,7 @@ class Settings:
     Attributes:
         namespace: the only one it looks after; None for all.
         lease: by which it leads.
+        tokens: what policies may send away of its environment, and where to.
     """
 
     namespace: str | None = None
@@ -80,6 +82,7 @@ class Settings:
     workers: int = 8
     dry_run: bool = False
     lease: str = ""
+    tokens: Tokens = Tokens({})
 
 
 class Controller:
@@ -93,7 +96,9 @@ class Controller:
         self.informers = Informers(api, settings.namespace, self._enqueue)
         sampler = Sampler(WorkQueue(share_max=SAMPLERS // 4), self._enqueue, SAMPLERS)
         claims = Claims(api, settings.lease)
-        self._shared = Shared(api, self.informers.routes, may_write, sampler, claims, dry_run=settings.dry_run)
+        self._shared = Shared(
+            api, self.informers.routes, may_write, sampler, claims, dry_run=settings.dry_run, tokens=settings.tokens
+        )
         events = Events(api, settings.identity, CLOCK.now, self._shared.may_write)
         self._reconciler = RolloutReconciler(self._shared, self.informers, events)
         self._stopped = threading.Event()

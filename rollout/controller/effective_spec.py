@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 
+from rollout.adapters.checks.tokens import Tokens
 from rollout.adapters.kubernetes.resources import Object, namespace_of
 from rollout.adapters.metrics.queries import unreadable_split
 from rollout.adapters.storage.rollout_resource import spec_of, wanted_of
@@ -40,7 +41,9 @@ def readable(obj: Object) -> tuple[RolloutSpec | None, Trouble | None]:
     return spec, None
 
 
-def declared_policy(informers: Informers, obj: Object, spec: RolloutSpec) -> tuple[PolicySpec | None, Trouble | None]:
+def declared_policy(
+    informers: Informers, obj: Object, spec: RolloutSpec, tokens: Tokens
+) -> tuple[PolicySpec | None, Trouble | None]:
     """Return the declared policy, or why there is none."""
     policy, prefix = spec.policy, "spec.policy."
     if spec.policy_ref is not None:
@@ -53,7 +56,7 @@ def declared_policy(informers: Informers, obj: Object, spec: RolloutSpec) -> tup
         if faults or policy is None:
             return None, Trouble(Reason.INVALID_SPEC, summary_of(fault.within(prefix) for fault in faults))
     assert policy is not None, "exactly one of policy and policyRef is given"
-    if faults := faults_of(policy):
+    if faults := faults_of(policy, tokens):
         return None, Trouble(Reason.INVALID_SPEC, summary_of(fault.within(prefix) for fault in faults))
     return policy, None
 

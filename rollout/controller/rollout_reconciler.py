@@ -99,7 +99,7 @@ class RolloutReconciler:
         spec, trouble = readable(obj)
         policy: PolicySpec | None = None
         if spec is not None:
-            policy, wrong = declared_policy(self._informers, obj, spec)
+            policy, wrong = declared_policy(self._informers, obj, spec, self._shared.tokens)
             trouble = trouble or wrong or route_conflict(self._informers, obj, spec, status)
         spec, policy = effective_spec_and_policy(obj, spec, policy, status, trouble)
         barred, trouble = trouble is not None, trouble or _misread(obj)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rollout.adapters.checks.release_windows import reading
 from rollout.adapters.checks.runner import CheckRunner
+from rollout.adapters.checks.tokens import Tokens
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
@@ -23,7 +24,8 @@ from rollout.adapters.routers.kubernetes import Cache, KubernetesRouter, route_k
 from rollout.adapters.routers.read_only import ReadOnlyRouter
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
-from rollout.adapters.workloads.services import ServiceWorkloads, service_urls
+from rollout.adapters.workloads.service_urls import endpoint_urls, service_urls
+from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.controller.secrets import Credentials
 from rollout.engine.facts import Calendar, CheckFact, KpiReading, ResourceFacts, Round
 from rollout.engine.ports import MetricsSource, Ports, Router, StatusStore
@@ -46,7 +48,7 @@ ENVIRONMENT_PREFIX = "ROLLOUT_GATE_"
 """Whoever may write a policy must not be able to read any variable of the controller by sending it somewhere."""
 
 
-def faults_of(policy: PolicySpec) -> list[Fault]:
+def faults_of(policy: PolicySpec, tokens: Tokens) -> list[Fault]:
     """Return what cannot be carried out of a policy in a cluster."""
     faults = unreadable(policy, "cluster")
     for index, command in enumerate(policy.gates.commands):
@@ -54,11 +56,15 @@ def faults_of(policy: PolicySpec) -> list[Fault]:
         remedy = "let a service run it, and ask that by gates.webhooks"
         faults.append(Fault(f"gates.commands[{index}]", message, remedy, command.name))
     for index, hook in enumerate(policy.gates.webhooks):
-        name = hook.auth.bearer.env if hook.auth else ENVIRONMENT_PREFIX
+        if hook.auth is None:
+            continue
+        where, name = f"gates.webhooks[{index}].auth.bearer.env", hook.auth.bearer.env
         if not name.startswith(ENVIRONMENT_PREFIX):
             message = "is a variable of the controller that policies may not send away"
-            remedy = f"call it {ENVIRONMENT_PREFIX}…"
-            faults.append(Fault(f"gates.webhooks[{index}].auth.bearer.env", message, remedy, name))
+            faults.append(Fault(where, message, f"call it {ENVIRONMENT_PREFIX}…", name))
+        elif refusal := tokens.refusal(name, hook.url):
+            message, _, remedy = refusal.partition(": ")
+            faults.append(Fault(where, message, remedy, name))
     return faults
 
 
@@ -69,6 +75,7 @@ class Shared:
         caches: routes by the key of their kind in a spec.
         sampler: takes samples of counters for all of them.
         claims: tells whose a Rollout is.
+        tokens: what policies may send away of the controller's environment: nothing, unless the operator has listed it.
     """
 
     def __init__(
@@ -80,7 +87,9 @@ class Shared:
         claims: Claims,
         *,
         dry_run: bool = False,
+        tokens: Tokens = Tokens({}),  # noqa: B008  frozen
     ) -> None:
+        self.tokens = tokens
         self.sampler, self.claims = sampler, claims
         self.api, self.caches, self.dry_run = api, caches, dry_run
         self.may_write: Callable[[], bool] = (lambda: False) if dry_run else may_write
@@ -97,18 +106,19 @@ class Shared:
         key = f"{metadata.namespace}/{metadata.name}"
         addresses = service_urls(self.api, naming)
         runner = self._check_runners.setdefault(
-            key, CheckRunner(self._services, Path(self._directory.name), CLOCK, addresses)
+            key, CheckRunner(self._services, Path(self._directory.name), CLOCK, addresses, tokens=self.tokens)
         )
         runner.addresses = addresses
         return runner
 
-    def states_of(self, metadata: Metadata, naming: Naming) -> StateCollector:
+    def states_of(self, metadata: Metadata, naming: Naming, route_kinds: tuple[str, ...]) -> StateCollector:
         """Return who knows of the state of one rollout's versions."""
         key = f"{metadata.namespace}/{metadata.name}"
-        addresses = service_urls(self.api, naming)
+        addresses = endpoint_urls(self.api, naming, route_kinds)
         if key not in self._states:
             reader = self._readers[key] = ContractReader(self._services, addresses, self.api)
-            self._states[key] = StateCollector(reader.read, partial(self._address_of, metadata.namespace), CLOCK)
+            address_of = partial(self._address_of, metadata.namespace)
+            self._states[key] = StateCollector(reader.read, address_of, CLOCK, may_name_files=False)
         self._readers[key].addresses = addresses
         return self._states[key]
 
@@ -180,7 +190,7 @@ def reconciler(
             workloads=workloads,
             gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),
             clock=CLOCK,
-            states=shared.states_of(metadata, naming),
+            states=shared.states_of(metadata, naming, tuple(route_kinds)),
         ),
         resource=resource,
         warned=warned,

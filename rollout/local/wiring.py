@@ -27,6 +27,7 @@ from rollout.model.api.rollout import RolloutSpec
 from rollout.model.api.state_sources import StateStore
 from rollout.model.api.wiring import local_spec
 from rollout.model.rollout import Rollout
+from rollout.redaction import SECRETS
 from rollout.runtime.clock import CLOCK
 from rollout.runtime.reconciler import Reconciler
 
@@ -41,7 +42,8 @@ def declared_policy(rollout: Rollout) -> PolicySpec:
 def _address_of(store: StateStore) -> str:
     """Return where a PostgreSQL is, from the variable that says so. Raises StoreUnavailable without it."""
     name = (store.postgres.env if store.postgres else None) or ""
-    address = os.environ.get(name, "")
+    address = os.environ.get(name, "").strip()
+    SECRETS.note(address)
     if not address:
         raise StoreUnavailable(f"the variable {name} is not set: the agents' store is named by it")
     return address

@@ -19,6 +19,7 @@ from rollout.model.validation.not_built import strip_policy, strip_rollout
 from rollout.model.validation.policy import POLICY_RULES
 from rollout.model.validation.rollout import ROLLOUT_RULES
 from rollout.model.validation.rules import mapping
+from rollout.model.yaml_text import load_all
 
 FILE_MAX_BYTES = 1024 * 1024
 
@@ -63,24 +64,6 @@ class Documents:
         return Fault(f"{place}: {path}" if path else place, fault.message, fault.remedy, fault.value)
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key written twice: the first would be lost without a word."""
-
-
-def _no_duplicates(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if isinstance(key, (str, int, float, bool)) and key in seen:
-            raise yaml.MarkedYAMLError(problem=f"the key {key!r} is written twice", problem_mark=key_node.start_mark)
-        if isinstance(key, (str, int, float, bool)):
-            seen.add(key)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _no_duplicates)
-
-
 def read_documents(text: str, where: str = "documents") -> Documents:
     """Read Rollouts and policies from a YAML text. Raises InvalidInput with every fault, at its line and column."""
     documents = Documents()
@@ -111,14 +94,9 @@ def read_files(paths: Iterable[Path]) -> Documents:
 def read_text(text: str, where: str, documents: Documents) -> None:
     """Read every document in a YAML text into `documents`."""
     try:
-        parsed = _load_all(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
-        documents.faults.append(Fault(place, f"is not YAML: {error.problem}", "fix the line"))
-        return
-    except (yaml.YAMLError, RecursionError) as error:
-        documents.faults.append(Fault(where, f"is not YAML: {str(error).splitlines()[0]}", "fix the file"))
+        parsed = load_all(text, where)
+    except InvalidInput as error:
+        documents.faults += error.faults
         return
     if not parsed:
         documents.faults.append(Fault(where, "holds no document", "write a Rollout or a RolloutPolicy"))
@@ -126,20 +104,6 @@ def read_text(text: str, where: str, documents: Documents) -> None:
         prefix = where if len(parsed) == 1 else f"{where}#{index + 1}"
         documents.nodes[prefix] = node
         _read_document(raw, prefix, documents)
-
-
-def _load_all(text: str) -> list[tuple[yaml.Node, Any]]:
-    """Return each document as it was parsed, and as plain data: _Loader is a SafeLoader, and builds nothing else."""
-    loader, loaded = _Loader(text), []
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            raw = loader.construct_document(node)
-            if node is not None and raw is not None:
-                loaded.append((node, raw))
-    finally:
-        loader.dispose()
-    return loaded
 
 
 def _read_document(raw: Any, where: str, documents: Documents) -> None:

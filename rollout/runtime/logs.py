@@ -8,6 +8,8 @@ from typing import TextIO
 
 import structlog
 
+from rollout.redaction import SECRETS
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
@@ -45,5 +47,13 @@ def configure(*, verbose: bool, decisions: bool = False, stream: TextIO | None =
 def _last(out: TextIO) -> list[structlog.typing.Processor]:
     """Return what turns an event into a line."""
     if out.isatty():
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, sort_keys=False)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, sort_keys=False),
+            _redact,
+        ]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(), _redact]
+
+
+def _redact(_logger: object, _method: str, line: object) -> str:
+    """Take the secrets that this process knows out of a line: a traceback quotes whatever a library says."""
+    return SECRETS.redact(str(line))

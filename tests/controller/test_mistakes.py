@@ -9,6 +9,7 @@ import pytest
 
 from rollout.adapters.kubernetes.resources import DEPLOYMENT, HTTP_ROUTE, POLICY, ROLLOUT, SECRET
 from rollout.adapters.storage.command_annotations import ABORT
+from rollout.controller.secrets import ALLOWED_HOSTS
 from tests.controller.steps import LONG, abort, finalizers, gone, observing, push, released, restart, settled
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
@@ -137,11 +138,10 @@ def test_a_secret_that_is_missing_is_told_and_nothing_moves():
         world.want("v2")
         status = world.until(lambda status: "the Secret default/prom does not exist" in status.get("message", ""))
         assert status["phase"] == "Preflight"
-        world.api.create(
-            SECRET,
-            "default",
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "prom"}, "data": {"token": "eA=="}},
-        )
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "prom"}, "data": {"token": "eA=="}}
+        world.api.create(SECRET, "default", body)
+        world.until(lambda status: "does not say that it is meant for 127.0.0.1" in status.get("message", ""), 180)
+        world.api.merge(SECRET, "default", "prom", {"metadata": {"annotations": {ALLOWED_HOSTS: "127.0.0.1"}}})
         settled(world, "v2")
 
 

@@ -9,16 +9,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def serving(answer):
-    """Serve on loopback; yields host and port. answer: from method, path and body to a text, or None for a 503."""
+def serving(answer, *, status=200, with_headers=False):
+    """Serve on loopback; yields host and port.
+
+    answer: from method, path and body (and headers, if asked for) to a text, or None for a 503.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def _answer(self):
-            body = answer(self.command, self.path, self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+            sent = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            body = answer(self.command, self.path, sent, *([self.headers] if with_headers else []))
             raw = (body or "").encode()
-            self.send_response(503 if body is None else 200)
+            self.send_response(503 if body is None else status)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()

@@ -15,7 +15,7 @@ from rollout.adapters.metrics.presets import PRESETS
 from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.queries import resolve, unreadable
-from rollout.controller.secrets import Credentials
+from rollout.controller.secrets import ALLOWED_HOSTS, Credentials
 from rollout.engine.analysis.counters import take
 from rollout.errors import PageUnavailable
 from rollout.model.api.kpi import Kpi
@@ -299,7 +299,8 @@ def secret(api, name="prom", **data):
     import base64
 
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
-    api.create(SECRET, "agents", {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": encoded})
+    metadata = {"name": name, "annotations": {ALLOWED_HOSTS: "127.0.0.1"}}
+    api.create(SECRET, "agents", {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded})
 
 
 def declared(url, **more):

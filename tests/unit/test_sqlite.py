@@ -213,8 +213,8 @@ def test_the_store_of_a_newer_release_is_refused_and_left_alone(store):
 
 
 def test_a_file_that_is_no_database_is_told_as_such(tmp_path):
-    (tmp_path / "rollouts.db").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StoreUnavailable, match="not a database"):
+    (tmp_path / "rollouts.db").write_bytes(b"no SQLite database at all" * 100)
+    with pytest.raises(StoreUnavailable, match="no SQLite database"):
         SqliteStore(tmp_path)
 
 

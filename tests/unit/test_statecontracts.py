@@ -14,7 +14,7 @@ import pytest
 from rollout.adapters.http import Services
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
-from rollout.adapters.workloads.services import service_urls
+from rollout.adapters.workloads.service_urls import service_urls
 from rollout.engine.facts import FetchedContract
 from rollout.errors import PageUnavailable
 from rollout.model.api.naming import Naming

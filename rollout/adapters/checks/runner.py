@@ -9,6 +9,7 @@ from typing import Any
 
 from rollout.adapters.checks.jobs import CommandJob, Job, WebhookJob
 from rollout.adapters.checks.release_windows import reading
+from rollout.adapters.checks.tokens import Tokens
 from rollout.adapters.http import Services
 from rollout.engine.facts import Calendar, CheckFact
 from rollout.engine.ports import Clock
@@ -26,13 +27,20 @@ class CheckRunner:
     Args:
         directory: where commands run.
         addresses: where versions answer.
+        tokens: what policies may send away of the environment.
         preview: where a candidate answers that is previewed; empty where that is its own address.
     """
 
     def __init__(
-        self, services: Services, directory: Path, clock: Clock, addresses: Addresses, preview: str = ""
+        self,
+        services: Services,
+        directory: Path,
+        clock: Clock,
+        addresses: Addresses,
+        preview: str = "",
+        tokens: Tokens = Tokens(),  # noqa: B008  frozen
     ) -> None:
-        self._services = services
+        self._services, self._tokens = services, tokens
         self._directory = directory
         self._clock = clock
         self.addresses = addresses
@@ -64,7 +72,7 @@ class CheckRunner:
     def _begin(self, run: CheckRun, check: Webhook | CommandGate, rollout: Rollout) -> Job:
         question = asked(run, rollout, self.addresses, self._preview)
         if isinstance(check, Webhook):
-            return WebhookJob(self._services, check, question, run.where)
+            return WebhookJob(self._services, self._tokens, check, question, run.where)
         left_s = max(0.0, (run.deadline - self._clock.now()).total_seconds())
         return CommandJob(check, question, self._directory, left_s)
 

@@ -12,31 +12,28 @@ told, and asked again until the check's time is over. `passed` must be true or f
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from rollout.adapters.checks.tokens import Tokens
 from rollout.adapters.http import Response, Services
 from rollout.engine.facts import CheckFact
 from rollout.errors import PageUnavailable
 from rollout.model.api.gates import Webhook
+from rollout.redaction import SECRETS
 
 REQUEST_TIMEOUT_S = 10.0
 ANSWER_MAX_BYTES = 64 * 1024
 MESSAGE_MAX = 500
 
 
-def ask(services: Services, hook: Webhook, question: dict[str, Any], where: str) -> CheckFact:
+def ask(services: Services, tokens: Tokens, hook: Webhook, question: dict[str, Any], where: str) -> CheckFact:
     """Ask once: begin the check, or poll `where` if it is known. Never raises: trouble is a fact without verdict."""
     headers = {"Idempotency-Key": str(question["id"]), "Accept": "application/json"}
-    if hook.auth is not None:
-        token = os.environ.get(hook.auth.bearer.env, "").strip()
-        if not token or not token.isascii() or not token.isprintable():
-            message = f"the variable {hook.auth.bearer.env} is not set to a usable token"
-            return CheckFact(where=where, message=message)
-        headers["Authorization"] = f"Bearer {token}"
     method, url, body = ("GET", where, None) if where else ("POST", hook.url, question)
     try:
+        if hook.auth is not None:
+            headers["Authorization"] = f"Bearer {tokens.read(hook.auth.bearer.env, url)}"
         answer = services.ask(method, url, body, headers, REQUEST_TIMEOUT_S, ANSWER_MAX_BYTES)
     except PageUnavailable as error:
         return CheckFact(where=where, message=str(error))
@@ -82,5 +79,6 @@ def _message_of(text: str) -> str:
 def clean(text: str) -> str:
     """Return what others say as one short line that can be written down and shown: no control characters."""
     text = " ".join(text.encode("utf-8", errors="replace").decode("utf-8").split())
+    text = SECRETS.redact(text)  # before it is cut: no half of a secret stays
     text = "".join(letter for letter in text if letter.isprintable())
     return text if len(text) <= MESSAGE_MAX else text[: MESSAGE_MAX - 1] + "…"

@@ -8,6 +8,7 @@ write has happened; nor its watch and elector, which hang and split (docs/adr/00
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,9 @@ from urllib.parse import urlencode
 
 from rollout.adapters.kubernetes.errors import error_for, lost
 from rollout.adapters.kubernetes.resources import Kind, Object, version_of
+from rollout.causes import why
 from rollout.errors import ClusterUnavailable, Expired, Fault, InvalidInput
+from rollout.redaction import SECRETS
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
@@ -91,7 +94,19 @@ def configured(kubeconfig: Path | None = None, context: str | None = None) -> tu
     except (ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         where = str(kubeconfig) if kubeconfig else "the kubeconfig"
         remedy = "name one with --kubeconfig or KUBECONFIG, and its context with --context"
-        raise InvalidInput([Fault(where, f"cannot be used: {str(error).splitlines()[0]}", remedy)]) from error
+        raise InvalidInput([Fault(where, _not_usable(error), remedy)]) from error
+
+
+def _not_usable(error: Exception) -> str:
+    """Say what is wrong with a kubeconfig. Its library quotes what it finds there, and that may be a credential."""
+    text = str(error)
+    if "No configuration found" in text or isinstance(error, FileNotFoundError):
+        return "cannot be used: it is not there, or empty"
+    if missing := re.search(r"Expected (?:key|object with name) ([-\w.@]{1,100})", text):
+        return f"cannot be used: it has no {missing.group(1)}"
+    if isinstance(error, OSError | UnicodeError):
+        return f"cannot be used: {why(error)}"
+    return "cannot be used: it is not a valid kubeconfig"
 
 
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -117,6 +132,8 @@ class HttpApi:
         if not configuration.verify_ssl:  # whoever has chosen that in a kubeconfig need not be told at each request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         configuration.retries = False  # urllib3 would triple each failure behind our own back-off
+        for credential in (*configuration.api_key.values(), configuration.password or ""):
+            SECRETS.note(str(credential))
         configuration.keep_alive = True
         configuration.connection_pool_maxsize = 32
         self._client = ApiClient(configuration)
@@ -183,7 +200,7 @@ class HttpApi:
             answer.release_conn()
         try:
             parsed = json.loads(raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ClusterUnavailable(f"{method} {path}: the answer is no JSON: is this a Kubernetes API?") from error
         if not isinstance(parsed, dict):
             raise ClusterUnavailable(f"{method} {path}: the answer is no object: is this a Kubernetes API?")
@@ -215,7 +232,7 @@ class HttpApi:
                 raw = answer.read()
                 answer.release_conn()
                 raise error_for(method, path, answer.status, raw, answer.headers)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise lost(method, path, error) from error
         return answer
 
@@ -258,7 +275,7 @@ def _event(line: bytes) -> Object:
     try:
         event = json.loads(line)
         kind, obj = event["type"], event["object"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ClusterUnavailable("the watch sent a line that is no event") from error
     if kind == "ERROR":
         message = str(obj.get("message", "the watch has failed"))

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from rollout.causes import why
 from rollout.errors import ClusterUnavailable, Conflict, Expired, Forbidden, NotFound, NotInstalled, Rejected
 
 _KINDS: dict[int, type[ClusterUnavailable]] = {
@@ -39,8 +40,7 @@ def error_for(method: str, path: str, status: int, raw: bytes, headers: Mapping[
 
 def lost(method: str, path: str, error: Exception) -> ClusterUnavailable:
     """Return the error of a call whose answer never came: what was asked for may or may not have happened."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return ClusterUnavailable(f"{method} {path}: no answer from the Kubernetes API ({text[:200]})".replace("  ", " "))
+    return ClusterUnavailable(f"{method} {path}: no answer from the Kubernetes API ({why(error)})".replace("  ", " "))
 
 
 def _message(raw: bytes) -> str:

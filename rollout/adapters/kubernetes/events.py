@@ -13,6 +13,7 @@ import structlog
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import EVENT, Object, key_of, name_of, namespace_of
 from rollout.errors import ClusterUnavailable
+from rollout.redaction import SECRETS
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ class Events:
         """
         if not self._may_write() or not self._has_token(key_of(about)):
             return
-        at = self._now()
+        at, note = self._now(), SECRETS.redact(note)
         stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         unique = hashlib.sha256(f"{self._instance}{stamp}{note}".encode("utf-8", "replace")).hexdigest()[:12]
         body: Object = {

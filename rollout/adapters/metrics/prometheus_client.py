@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rollout.causes import why
+from rollout.redaction import SECRETS
+
 CONNECT_TIMEOUT_S = 3.0
 SLACK_S = 1.0
 """Reading is bounded a second time from outside: a server that trickles its answer holds a thread, never a sample."""
@@ -129,6 +132,8 @@ class PrometheusClient:
         def run() -> None:
             try:
                 future.set_result(self._ask(text, at))
+            except Exception as error:  # noqa: BLE001  nobody else would hear of it, and all who wait would wait on
+                future.set_result(self._no(f"cannot be asked: {type(error).__name__}"))
             finally:
                 self._slots.release()
 
@@ -152,17 +157,19 @@ class PrometheusClient:
         except requests.exceptions.JSONDecodeError:
             return self._no(f"answered {heard.get('type') or 'no JSON'}: is a login page in front of it?")
         except requests.exceptions.SSLError as error:
-            return self._no(f"could not be trusted: {_short(error)}")
+            return self._no(f"could not be trusted: {why(error)}")
         except requests.RequestException as error:
             if _is_timeout(error):
                 return self._late()
-            return self._no(f"does not answer: {_short(error)}")
+            return self._no(f"does not answer: {why(error)}")
         except PrometheusApiClientException:
             return self._no(_refusal(heard))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             return self._no("answered something that is not a query result")
+        except OSError as error:
+            return self._no(f"cannot be asked: {why(error)}")
         if heard.get("status") == "error" or heard.get("warnings"):
-            return self._no(f"gave a partial answer: {'; '.join(map(str, heard.get('warnings', ())))[:300]}")
+            return self._no(f"gave a partial answer: {_quoted('; '.join(map(str, heard.get('warnings', ()))))}")
         return self._read(vector)
 
     def _read(self, vector: Any) -> QueryResult:
@@ -176,7 +183,7 @@ class PrometheusClient:
                     name = series["metric"].get("__name__", "the answer")
                     return self._no(f"returned {text} for {name}, which is not a usable number")
                 samples.append(Sample(dict(series["metric"]), value, float(at)))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return self._no("answered something that is not a vector of samples")
         if len(samples) >= SAMPLES_MAX:
             return self._no(f"has {SAMPLES_MAX} series or more for the query: take out labels")
@@ -202,7 +209,7 @@ class PrometheusClient:
             heard["type"] = answer.headers.get("Content-Type", "").partition(";")[0]
             try:
                 body = answer.json()
-            except ValueError:
+            except (ValueError, RecursionError):
                 return
             if isinstance(body, dict):
                 heard.update({key: body[key] for key in ("status", "error", "warnings") if key in body})
@@ -216,7 +223,7 @@ class PrometheusClient:
         return PrometheusConnect(
             access.url.rstrip("/"),
             headers={"Accept": "application/json", **dict(access.headers)},
-            auth=access.basic,
+            auth=access.basic and (access.basic[0].encode(), access.basic[1].encode()),
             session=session,
             retry=Retry(total=0),
             timeout=(CONNECT_TIMEOUT_S, access.timeout_s),
@@ -247,7 +254,7 @@ def _read_whole(answer: Any, deadline: float) -> None:
 
 
 def _refusal(heard: Mapping[str, Any]) -> str:
-    code, detail = heard.get("code"), str(heard.get("error", ""))[:300]
+    code, detail = heard.get("code"), _quoted(str(heard.get("error", "")))
     if code in (401, 403):
         return f"authentication failed (HTTP {code}): correct spec.metrics.prometheus.auth"
     if code in (400, 422):
@@ -264,7 +271,7 @@ def _is_timeout(error: Exception) -> bool:
     return any(isinstance(cause, requests.Timeout | PoolTimeout | TimeoutError) for cause in causes)
 
 
-def _short(error: Exception) -> str:
-    """Return what went wrong, without the object addresses and nested causes of urllib3."""
-    text = str(error).rpartition("Caused by ")[2] or type(error).__name__
-    return text.partition("object at 0x")[2].partition(">")[2].lstrip(": ")[:160] or text[:160]
+def _quoted(text: str) -> str:
+    """Return a server's own words as one short line; a server may say back what it was told, a token too."""
+    line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return SECRETS.redact(line)[:300]

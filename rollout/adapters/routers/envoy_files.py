@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rollout.causes import why
 from rollout.errors import RouterUnavailable
 
 
@@ -42,5 +43,7 @@ class WatchedFiles:
         try:
             yield
         except OSError as error:
-            message = f"Envoy's files in {self.directory} cannot be written: {error}. Check the disk and permissions"
+            message = (
+                f"Envoy's files in {self.directory} cannot be written: {why(error)}. Check the disk and permissions"
+            )
             raise RouterUnavailable(message) from error

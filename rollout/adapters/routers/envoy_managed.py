@@ -17,6 +17,7 @@ from pathlib import Path
 from rollout.adapters.http import Pages
 from rollout.adapters.routers.envoy_config import bootstrap, node_id
 from rollout.adapters.routers.envoy_files import WatchedFiles
+from rollout.causes import why
 from rollout.errors import PageUnavailable, RouterUnavailable
 
 START_TIMEOUT_S = 15.0
@@ -47,7 +48,7 @@ def port_problem(listen: str) -> str:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(info[4])
     except OSError as error:
-        return error.strerror or str(error)
+        return why(error)
     return ""
 
 

@@ -32,8 +32,22 @@ Secret = Callable[[StateStore], str]
 class StateCollector:
     """What is known of the state of one rollout's versions. It fetches at most one thing of each kind at a time."""
 
-    def __init__(self, contract_of: Callable[[Rollout, str], FetchedContract], secret: Secret, clock: Clock) -> None:
+    def __init__(
+        self,
+        contract_of: Callable[[Rollout, str], FetchedContract],
+        secret: Secret,
+        clock: Clock,
+        *,
+        may_name_files: bool = True,
+    ) -> None:
+        """Know nothing yet.
+
+        Args:
+            may_name_files: whether a database's URL may name files of this machine: not in a cluster, where its author
+                is not the controller's.
+        """
         self._contract_of, self._secret, self._clock = contract_of, secret, clock
+        self._may_name_files = may_name_files
         self._fetching: threading.Thread | None = None
         self._counting: threading.Thread | None = None
         self._texts: tuple[tuple[str, ...], float, Mapping[str, FetchedContract]] = ((), 0.0, {})
@@ -107,7 +121,7 @@ class StateCollector:
     def _survey(self, store: StateStore, limits: Limits) -> Survey:
         if store.sqlite is not None:
             return sqlite.survey(Path(store.sqlite.path), limits)
-        return postgres.survey(self._secret(store), limits)
+        return postgres.survey(self._secret(store), limits, may_name_files=self._may_name_files)
 
     def close(self) -> None:
         """Nothing to end: what is under way is bounded in time, and its answer is not read."""

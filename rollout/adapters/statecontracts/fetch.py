@@ -9,6 +9,7 @@ from pathlib import Path
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import CONFIG_MAP
+from rollout.contracts.served import no_contract
 from rollout.engine.facts import FetchedContract
 from rollout.errors import PageUnavailable, Unavailable
 from rollout.model.api.state_sources import ConfigMapContract, HttpContract
@@ -60,7 +61,7 @@ class ContractReader:
                 problem = str(error)
                 continue
             if answer.status == OK:
-                return FetchedContract(text=answer.text)
+                return _believed(answer.text, url)
             problem = f"{url} answered {answer.status}: serve the contract there (docs/state.md)"
         return FetchedContract(problem=problem)
 
@@ -70,7 +71,14 @@ class ContractReader:
         data = self._api.get(CONFIG_MAP, namespace, name).get("data") or {}
         if source.key not in data:
             return FetchedContract(problem=f"the ConfigMap {namespace}/{name} has no key {source.key}")
-        return FetchedContract(text=str(data[source.key]))
+        return _believed(str(data[source.key]), f"the ConfigMap {namespace}/{name}")
+
+
+def _believed(text: str, where: str) -> FetchedContract:
+    """Return what was fetched, if it is a contract or a schema. Nothing else is kept or quoted: whose is it?"""
+    if problem := no_contract(text):
+        return FetchedContract(problem=f"{where} answers with what is no state contract: {problem} (docs/state.md)")
+    return FetchedContract(text=text)
 
 
 def _inline(contracts: dict[str, object], version: str) -> FetchedContract:

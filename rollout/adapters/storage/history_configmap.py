@@ -16,6 +16,7 @@ from rollout.adapters.kubernetes.resources import CONFIG_MAP, Object, name_of, n
 from rollout.errors import Conflict, NotFound, Rejected
 from rollout.model.status.decision import Decision
 from rollout.model.status.finished_release import FinishedRelease
+from rollout.redaction import SECRETS
 
 RELEASES_KEPT = 50
 DECISIONS_MAX_BYTES = 256 * 1024
@@ -96,4 +97,5 @@ def _read(model: type[Any], text: str) -> list[Any]:
 
 
 def _line(record: BaseModel) -> str:
-    return json.dumps(json.loads(record.model_dump_json(by_alias=True, exclude_none=True)), separators=(",", ":"))
+    document = json.loads(record.model_dump_json(by_alias=True, exclude_none=True))
+    return json.dumps(SECRETS.redacted(document), separators=(",", ":"))

@@ -36,6 +36,7 @@ from rollout.model.status.decision import Decision
 from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Reason
+from rollout.redaction import SECRETS
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -124,7 +125,7 @@ class KubernetesStatusStore:
 
     def _write(self, status: Status, conditions: tuple[Condition, ...]) -> None:
         shown = ClusterStatus.of(status, conditions, generation=generation_of(self._obj), controller=self._controller)
-        patch = merge_patch(self._obj.get("status") or {}, packed(shown))
+        patch = merge_patch(self._obj.get("status") or {}, SECRETS.redacted(packed(shown)))
         if patch:
             self._send({"status": patch}, sub="status")
         self._status = status

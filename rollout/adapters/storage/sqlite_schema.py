@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from rollout.causes import why
 from rollout.errors import Fault, InvalidInput, StoreUnavailable
 
 SCHEMA_VERSION = 2
@@ -117,5 +118,5 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        message = f"the store {path} cannot be used: {error}. Check the disk and the permissions, or name --state"
+        message = f"the store {path} cannot be used: {why(error)}. Check the disk and the permissions, or name --state"
         raise StoreUnavailable(message) from error

@@ -5,6 +5,7 @@ Anybody may declare another spec, or append a command; both are read again at ev
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from typing import IO, cast
@@ -17,6 +18,7 @@ from rollout.engine.planned import Plan
 from rollout.errors import StoreUnavailable
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
+from rollout.redaction import SECRETS
 
 DECISIONS_MAX = 50_000
 """The full record keeps this many decisions a rollout: two weeks of samples every 30 s."""
@@ -100,5 +102,8 @@ class SqliteStatusStore:
 
 
 def as_json(record: BaseModel) -> str:
-    """Return a record as it is stored."""
-    return record.model_dump_json(by_alias=True, exclude_none=True)
+    """Return a record as it is stored: without the secrets that this process knows."""
+    text = record.model_dump_json(by_alias=True, exclude_none=True)
+    if SECRETS.redact(text) == text:
+        return text
+    return json.dumps(SECRETS.redacted(json.loads(text)), ensure_ascii=False)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from urllib.parse import urlsplit
 
+from rollout.causes import why
 from rollout.model.api.rollout import Backends
 
 CONNECT_TIMEOUT_S = 1.0
@@ -20,7 +21,7 @@ def problem_of(url: str) -> str:
         with closing(socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S)):
             return ""
     except OSError as error:
-        return f"{url} does not answer: {error.strerror or error}"
+        return f"{url} does not answer: {why(error)}"
 
 
 class EndpointWorkloads:

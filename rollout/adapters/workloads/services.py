@@ -6,7 +6,6 @@ there. Raises ClusterUnavailable where the API does not answer: that says nothin
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,19 +15,15 @@ from rollout.adapters.kubernetes.resources import (
     AUTOSCALER,
     DEPLOYMENT,
     ENDPOINT_SLICE,
-    REFERENCE_GRANT,
-    REFERENCE_GRANT_V1,
     SERVICE,
     Object,
     version_of,
 )
+from rollout.adapters.workloads.grants import not_granted
 from rollout.adapters.workloads.identity import identity_of
-from rollout.adapters.workloads.ports import is_ready, not_listening, not_served, ports_of
+from rollout.adapters.workloads.ports import is_ready, not_listening, not_served
 from rollout.errors import ClusterUnavailable, Forbidden, NotFound
 from rollout.model.api.naming import Naming
-
-CORE = (None, "", "core")
-"""How the group of Services is written."""
 
 NO_PORTS: Mapping[str, tuple[int, ...]] = {}
 
@@ -56,7 +51,7 @@ class ServiceWorkloads:
 
     def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
         """Return those that have a Service. Of another namespace nothing is told before it grants it; see `ready`."""
-        if self._is_elsewhere and self._not_granted(versions):
+        if self._is_elsewhere and not_granted(self._api, self._naming, self._route_kinds, versions):
             return versions
         return tuple(version for version in versions if self._get(SERVICE, self._naming.service(version)) is not None)
 
@@ -67,7 +62,8 @@ class ServiceWorkloads:
             ports: by version, of the routes.
         """
         return {
-            version: self._not_granted((version,)) or self._problem(version, ports.get(version, ()))
+            version: not_granted(self._api, self._naming, self._route_kinds, (version,))
+            or self._problem(version, ports.get(version, ()))
             for version in versions
         }
 
@@ -125,7 +121,8 @@ class ServiceWorkloads:
             return
         replicas = max(1, _replicas(model) if model is not None else 1)
         patch = {"metadata": {"resourceVersion": version_of(deployment)}, "spec": {"replicas": replicas}}
-        self._api.merge(DEPLOYMENT, self._naming.services_in, deployment["metadata"]["name"], patch)
+        name = deployment["metadata"]["name"]
+        self._api.merge(DEPLOYMENT, self._naming.services_in, name, patch, sub="scale")
 
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
         """Return the fingerprints of what each version's pods are made of, by its Deployment in our namespace."""
@@ -176,55 +173,7 @@ class ServiceWorkloads:
                 return f"the autoscaler {autoscaler['metadata']['name']}"
         return ""
 
-    def _grants(self) -> list[Object]:
-        """Return the grants there are; newer clusters may have done away with the older version."""
-        for kind in (REFERENCE_GRANT, REFERENCE_GRANT_V1):
-            try:
-                return self._api.list_all(kind, self._naming.services_in)[0]
-            except NotFound:
-                continue
-        return []
-
-    def _not_granted(self, versions: tuple[str, ...]) -> str:
-        """Say which grant is missing where the Services are in another namespace than the routes."""
-        naming = self._naming
-        if not self._is_elsewhere:
-            return ""
-        grants = self._grants()
-        for kind in self._route_kinds:
-            for service in map(naming.service, versions):
-                if not any(_grants(grant, kind, naming.namespace, service) for grant in grants):
-                    message = f"no ReferenceGrant in {naming.services_in} lets a {kind} of {naming.namespace} refer to"
-                    return f"{message} the Service {service}: create one there"
-        return ""
-
-
-def service_urls(api: Api, naming: Naming) -> Callable[[str], list[str]]:
-    """Return where versions answer inside a cluster: at their Services, on the port declared, else the first."""
-
-    def urls(version: str) -> list[str]:
-        service, port = naming.service(version), naming.backends.port
-        if port is None:
-            with contextlib.suppress(ClusterUnavailable):
-                port = ports_of(api.get(SERVICE, naming.services_in, service))[0]["port"]
-        return [f"http://{service}.{naming.services_in}.svc{f':{port}' if port is not None else ''}"]
-
-    return urls
-
 
 def _replicas(deployment: Object) -> int:
     replicas = deployment.get("spec", {}).get("replicas")
     return 1 if replicas is None else int(replicas)
-
-
-def _grants(grant: Object, kind: str, namespace: str, service: str) -> bool:
-    spec = grant.get("spec") or {}
-    group = "gateway.networking.k8s.io"
-    allowed = any(
-        (entry.get("group"), entry.get("kind"), entry.get("namespace")) == (group, kind, namespace)
-        for entry in spec.get("from") or ()
-    )
-    return allowed and any(
-        entry.get("group") in CORE and entry.get("kind") == "Service" and entry.get("name") in (None, "", service)
-        for entry in spec.get("to") or ()
-    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.causes import why
 from rollout.cli.options import Output, OutputAs
 from rollout.errors import Fault, InvalidInput
 
@@ -102,20 +103,19 @@ def _read(path: Path) -> Contract:
         with path.open(encoding="utf-8") as file:
             return read(file.read(TEXT_MAX_BYTES + 1), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InvalidInput([Fault(str(path), f"cannot be read: {why}", "check the path")]) from error
+        raise InvalidInput([Fault(str(path), f"cannot be read: {why(error)}", "check the path")]) from error
 
 
 def _waivers(path: Path) -> tuple[Waiver, ...]:
-    import yaml
-
     from rollout.model.agent_state import Waiver
     from rollout.model.parsing import parse
+    from rollout.model.yaml_text import load_all
 
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidInput([Fault(str(path), f"cannot be read: {error}", "write a YAML list")]) from error
+        documents = load_all(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput([Fault(str(path), f"cannot be read: {why(error)}", "write a YAML list")]) from error
+    raw = documents[0][1] if len(documents) == 1 else None
     if not isinstance(raw, list):
         raise InvalidInput([Fault(str(path), "must be a list", "write a list of waivers, each with a dash")])
     waivers, faults = [], []

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rollout.cli.options import AllNamespaces, Context, Files, Kubeconfig, Namespace, StateDir
+
+if TYPE_CHECKING:
+    from rollout.adapters.checks.tokens import Tokens
+    from rollout.controller.controller import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +29,12 @@ def register(app: typer.Typer) -> None:
         lease_namespace: Annotated[
             str, typer.Option(help="In a cluster: where the lease is [default: rollout-system with -A].")
         ] = "",
+        gate_token: Annotated[
+            list[str] | None,
+            typer.Option(
+                help="In a cluster: a variable that policies may send to hosts, ROLLOUT_GATE_X=HOST[,HOST]; repeatable."
+            ),
+        ] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="In a cluster: log plans, write nothing.")] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample, not only decisions.")] = False,
     ) -> None:
@@ -42,40 +52,53 @@ def register(app: typer.Typer) -> None:
             if not (namespace or all_namespaces):
                 remedy = "set -n NAMESPACE, or -A. Two controllers must not run the same rollouts"
                 raise InvalidInput([Fault("-n", "no namespace is set", remedy)])
+            from rollout.controller.controller import Settings
+            from rollout.controller.manager import identity
+
             watched = None if all_namespaces else namespace
-            raise typer.Exit(_cluster(watched, context, kubeconfig, workers, listen, lease_namespace, dry_run=dry_run))
+            settings = Settings(watched, identity(), workers, dry_run, tokens=_tokens(gate_token or []))
+            raise typer.Exit(_cluster(settings, context, kubeconfig, listen, lease_namespace))
         _local(files, state, workers, until_idle=until_idle)
 
 
 def _cluster(
-    namespace: str | None,
-    context: str | None,
-    kubeconfig: Path | None,
-    workers: int,
-    listen: str,
-    lease_namespace: str,
-    *,
-    dry_run: bool,
+    settings: Settings, context: str | None, kubeconfig: Path | None, listen: str, lease_namespace: str
 ) -> int:
     import threading
 
-    from rollout.controller.controller import Settings
-    from rollout.controller.manager import LEASE_NAMESPACE, identity, serve
+    from rollout.controller.manager import LEASE_NAMESPACE, serve
     from rollout.runtime.signals import on_stop
 
     stopped = threading.Event()
-    settings = Settings(namespace, identity(), workers, dry_run)
-    where = f"namespace {namespace}" if namespace else "all namespaces"
-    typer.echo(f"looks after the rollouts of {where}{' and writes nothing' if dry_run else ''}", err=True)
+    where = f"namespace {settings.namespace}" if settings.namespace else "all namespaces"
+    typer.echo(f"looks after the rollouts of {where}{' and writes nothing' if settings.dry_run else ''}", err=True)
     with on_stop(stopped.set):
         return serve(
             settings,
             stopped,
             kubeconfig=kubeconfig,
             context=context,
-            lease_namespace=lease_namespace or namespace or LEASE_NAMESPACE,
+            lease_namespace=lease_namespace or settings.namespace or LEASE_NAMESPACE,
             listen=_address(listen),
         )
+
+
+def _tokens(given: list[str]) -> Tokens:
+    from rollout.adapters.checks.tokens import Tokens
+    from rollout.errors import Fault, InvalidInput
+
+    hosts: dict[str, tuple[str, ...]] = {}
+    faults = []
+    for text in given:
+        name, _, listed = text.partition("=")
+        names = tuple(host.strip() for host in listed.split(",") if host.strip())
+        if not name or not names:
+            remedy = "write ROLLOUT_GATE_NAME=host, such as ROLLOUT_GATE_CI=ci.example.com"
+            faults.append(Fault("--gate-token", "names no variable, or no host", remedy, text))
+        hosts[name] = (*hosts.get(name, ()), *names)
+    if faults:
+        raise InvalidInput(faults)
+    return Tokens(hosts)
 
 
 def _address(text: str) -> tuple[str, int] | None:

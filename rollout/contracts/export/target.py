@@ -7,11 +7,13 @@ import inspect
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from rollout.causes import why
 from rollout.contracts.contract import VERSION, Contract, load, read
 from rollout.contracts.export.hints import kind_of
 from rollout.contracts.export.langgraph import graph_contract, is_graph
@@ -25,7 +27,7 @@ def load_target(target: str) -> Any:
         try:
             return load(Path(target).read_text(encoding="utf-8"), target)
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput([Fault(target, f"cannot be read: {error}", "check the path")]) from error
+            raise InvalidInput([Fault(target, f"cannot be read: {why(error)}", "check the path")]) from error
     name, _, attribute = target.partition(":")
     if not name or not attribute:
         remedy = "write package.module:attribute, such as agent.graph:graph, or a .json file"
@@ -37,11 +39,23 @@ def load_target(target: str) -> Any:
             named = getattr(named, step)
     except Exception as error:
         remedy = "run this where the agent's code and all it needs is installed"
-        problem = f"cannot be imported: {type(error).__name__}: {error}"
+        problem = f"cannot be imported: {summary_of(error)}"
         raise InvalidInput([Fault(target, problem, remedy)]) from error
     finally:
         sys.path.remove(os.getcwd())  # noqa: PTH109
     return named
+
+
+def summary_of(error: Exception) -> str:
+    """Return what an error of the agent's own code is: what is missing, or where it was raised.
+
+    Not its text: settings that are checked at import (pydantic's, say) quote the values of the environment.
+    """
+    if isinstance(error, ImportError | AttributeError) and error.name:
+        return f"{type(error).__name__}: there is no {error.name}"
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" in {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{at}"
 
 
 def export(target: Any, *, agent: str = "", version: str = "", store: str = "") -> Contract:
@@ -62,7 +76,7 @@ def export(target: Any, *, agent: str = "", version: str = "", store: str = "") 
             contract |= graph_contract(target)
         except Exception as error:
             remedy = "if it runs, please report it: a contract can be written by hand meanwhile (docs/state.md)"
-            problem = f"cannot be exported: {type(error).__name__}: {error}"
+            problem = f"cannot be exported: {summary_of(error)}"
             raise InvalidInput([Fault("TARGET", problem, remedy)]) from error
     elif isinstance(target, dict | bool):
         contract["state"] = {"kind": "other", "writer": target, "reader": target}

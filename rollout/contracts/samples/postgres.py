@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from rollout.contracts.samples.decode import BLOB_MAX_BYTES, Decoded, Undecodable, decode
+from rollout.contracts.samples.postgres_address import problem_of, settings
+from rollout.contracts.samples.postgres_errors import meaning_of
 from rollout.contracts.samples.snapshot import (
     BRANCH,
     JOIN,
@@ -26,7 +29,7 @@ ALTOGETHER = 2
 
 _LATEST = """
 SELECT DISTINCT ON (thread_id, checkpoint_ns) thread_id, checkpoint_ns, checkpoint_id,
-       checkpoint->'channel_values', checkpoint->'channel_versions', metadata->>'agent_version'
+       (checkpoint->'channel_values')::text, (checkpoint->'channel_versions')::text, metadata->>'agent_version'
 FROM checkpoints {sample} ORDER BY thread_id, checkpoint_ns, checkpoint_id DESC LIMIT %s
 """
 _BLOBS = """
@@ -43,12 +46,23 @@ WHERE channel IN ('__interrupt__', '__error__') OR channel LIKE 'branch:to:%%' L
 """
 WRITES_MAX = 500
 
+UNREADABLE: dict[str, Any] = {}
+"""Stands for what is no JSON object, or too deep a one."""
+
 SAMPLED = "TABLESAMPLE SYSTEM (1)"
 """Where counting all takes too long, one page in a hundred is looked at: values can be judged, nobody is cleared."""
 
 
-def survey(address: str, limits: Limits, now_s: Callable[[], float] = time.monotonic) -> Survey:
-    """Look at the last checkpoint of every conversation. Raises nothing; no problem names the address."""
+def survey(
+    address: str, limits: Limits, now_s: Callable[[], float] = time.monotonic, *, may_name_files: bool = True
+) -> Survey:
+    """Look at the last checkpoint of every conversation. Raises nothing; no problem has a word of the address.
+
+    Args:
+        may_name_files: whether the address may name files of this machine: certificates, a service, a socket.
+    """
+    if problem := problem_of(address, may_name_files=may_name_files):
+        return Survey(problem=f"the store cannot be reached: {problem}")
     try:
         import psycopg  # noqa: PLC0415  only whoever has such a store needs it
     except ImportError:
@@ -57,7 +71,12 @@ def survey(address: str, limits: Limits, now_s: Callable[[], float] = time.monot
     options = f"-c default_transaction_read_only=on -c statement_timeout={limit_ms} -c lock_timeout={limit_ms}"
     try:
         with psycopg.connect(
-            address, connect_timeout=CONNECT_TIMEOUT_S, options=options, autocommit=True, application_name="rollout"
+            address,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            options=options,
+            autocommit=True,
+            application_name="rollout",
+            **settings(address, may_name_files=may_name_files),
         ) as connection:
             connection.read_only = True
             try:
@@ -69,13 +88,7 @@ def survey(address: str, limits: Limits, now_s: Callable[[], float] = time.monot
             problem="there are no checkpoints in this database: no agent has written yet, or it is another one"
         )
     except psycopg.Error as error:
-        return Survey(problem=f"the store cannot be read: {type(error).__name__}: {_first(error)}")
-
-
-def _first(error: Exception) -> str:
-    """Return the first line of an error, without what may name a secret."""
-    text = str(error).strip().splitlines()
-    return text[0].rpartition(": ")[2][:120] if text else "no reason was given"
+        return Survey(problem=f"the store cannot be read: {meaning_of(error)}")
 
 
 def _surveyed(connection: Any, limits: Limits, sample: str, now_s: Callable[[], float]) -> Survey:
@@ -84,6 +97,7 @@ def _surveyed(connection: Any, limits: Limits, sample: str, now_s: Callable[[], 
     complete = not sample and len(rows) <= ROWS_MAX
     # Where counting took too long already, this would too; and then nobody is cleared anyway.
     asked = set() if sample else {tuple(row) for row in connection.execute(_ASKED, (ROWS_MAX,)).fetchall()}
+    rows = [_parsed(row) for row in rows]
     waits = [row for row in rows if _waits(row) or tuple(row[:3]) in asked]
     others = sorted(
         (row for row in rows if not (_waits(row) or tuple(row[:3]) in asked)), key=lambda row: str(row[2]), reverse=True
@@ -99,9 +113,25 @@ def _surveyed(connection: Any, limits: Limits, sample: str, now_s: Callable[[], 
     return Survey(tuple(snapshots), len(rows), complete)
 
 
+def _parsed(row: Any) -> tuple[Any, ...]:
+    """Return a row with its JSON read; UNREADABLE in place of what cannot be. One bad row is one conversation."""
+    *key, inline, versions, version = row
+    return (*key, _object(inline), _object(versions), version)
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return UNREADABLE
+    return value if isinstance(value, dict) else UNREADABLE
+
+
 def _waits(row: Any) -> bool:
-    """Whether a checkpoint may be one that waits: by the names of its channels."""
-    inline, versions = row[3] or {}, row[4] or {}
+    """Whether a checkpoint may be one that waits: by the names of its channels, or because nobody can tell."""
+    inline, versions = row[3], row[4]
+    if inline is UNREADABLE or versions is UNREADABLE:
+        return True
     return any(name.startswith((BRANCH, JOIN)) for name in inline) or any(
         name.startswith(JOIN) or name == SENDS for name in versions
     )
@@ -111,7 +141,8 @@ def _read(connection: Any, row: Any) -> Snapshot:
     thread, namespace, checkpoint, inline, versions, version = row
     written = connection.execute(_PENDING, (BLOB_MAX_BYTES, thread, namespace, checkpoint, WRITES_MAX)).fetchall()
     pending = pending_of((str(channel), str(kind), blob) for channel, kind, blob in written)
-    inline, versions = inline or {}, versions or {}
+    if inline is UNREADABLE or versions is UNREADABLE:
+        return snapshot(thread, namespace, {}, version, "its checkpoint cannot be read", pending)
     values = {name: Decoded(value) for name, value in inline.items()}
     wanted = [str(number) for name, number in versions.items() if name not in inline]
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from rollout.causes import why
 from rollout.contracts.samples.decode import BLOB_MAX_BYTES, Undecodable, decode_channels
 from rollout.contracts.samples.snapshot import (
     NOTHING,
@@ -49,7 +50,7 @@ def survey(path: Path, limits: Limits, now_s: Callable[[], float] = time.monoton
             database.set_progress_handler(lambda: now_s() > until, STEPS_BETWEEN_LOOKS)
             return _surveyed(database, limits, lambda: now_s() > until)
     except sqlite3.Error as error:
-        return Survey(problem=f"{path} cannot be read: {error}")
+        return Survey(problem=f"{path} cannot be read: {why(error)}")
 
 
 def _surveyed(database: sqlite3.Connection, limits: Limits, is_late: Callable[[], bool]) -> Survey:
