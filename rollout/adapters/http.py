@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from rollout.adapters.bodies import BodyRefused, read_body
 from rollout.causes import why
 from rollout.errors import PageUnavailable
 
@@ -21,15 +24,24 @@ _SLACK_S = 0.1
 """So much later than httpx's own timeouts a request is cut, so that those tell what happened where they can."""
 
 
+_SOCKET = "unix:"
+
+
+def unix_url(path: Path) -> str:
+    """Return the beginning of a URL of what answers on a unix socket, for `Pages`; a page is appended to it."""
+    return f"{_SOCKET}{path}:"
+
+
 class Pages:
-    """Reads pages. One client for the process: building one costs more than using it."""
+    """Reads pages. One client for the process, and one for each unix socket: building one costs more than using it."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         # Proxies from the environment are not for loopback and cluster addresses.
         # http only, by the model: no certificates. A connection a request: only so can each be cut in time.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        options: dict[str, Any] = {"trust_env": False, "verify": False, "limits": limits}
+        self._limits = httpx.Limits(max_keepalive_connections=0)
+        options: dict[str, Any] = {"trust_env": False, "verify": False, "limits": self._limits}
         self._client = httpx.Client(transport=transport, follow_redirects=False, **options)
+        self._by_socket: dict[str, httpx.Client] = {}
 
     def get(self, url: str, timeout_s: float) -> str:
         """Return a page's text. Raises PageUnavailable for anything but a 200 of bearable size."""
@@ -40,14 +52,25 @@ class Pages:
         return self._read("POST", url, timeout_s)
 
     def _read(self, method: str, url: str, timeout_s: float) -> str:
-        answer = _exchange(self._client, method, url, timeout_s=timeout_s, max_bytes=PAGE_MAX_BYTES)
+        client, place = self._client, url
+        if url.startswith(_SOCKET):
+            path, _, page = url.removeprefix(_SOCKET).partition(":/")
+            client, place = self._on_socket(path), f"http://localhost/{page}"
+        answer = _exchange(client, method, place, timeout_s=timeout_s, max_bytes=PAGE_MAX_BYTES, shown=url)
         if answer.status != httpx.codes.OK:
             phrase = httpx.codes.get_reason_phrase(answer.status)
-            raise PageUnavailable(f"{url} answered {answer.status} {phrase}".rstrip(), answer.status)
+            raise PageUnavailable(f"{without_query(url)} answered {answer.status} {phrase}".rstrip(), answer.status)
         return answer.text
 
+    def _on_socket(self, path: str) -> httpx.Client:
+        if path not in self._by_socket:
+            transport = httpx.HTTPTransport(uds=path, limits=self._limits)
+            self._by_socket[path] = httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
+        return self._by_socket[path]
+
     def close(self) -> None:
-        self._client.close()
+        for client in (self._client, *self._by_socket.values()):
+            client.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +100,9 @@ class Services:
                 try:
                     self._client = httpx.Client(transport=self._transport, follow_redirects=False, limits=limits)
                 except (ImportError, ValueError, OSError) as error:
-                    message = f"{url} cannot be asked: the proxy or certificate settings are not usable: {why(error)}"
-                    raise PageUnavailable(message) from error
-        # Uncompressed: a few kilobytes on the wire must not become gigabytes here.
-        sent = {**headers, "Accept-Encoding": "identity"}
-        return _exchange(self._client, method, url, body, sent, timeout_s=timeout_s, max_bytes=max_bytes, raw=True)
+                    message = f"{without_query(url)} cannot be asked: the proxy or certificate settings are not usable"
+                    raise PageUnavailable(f"{message}: {why(error)}") from error
+        return _exchange(self._client, method, url, body, headers, timeout_s=timeout_s, max_bytes=max_bytes)
 
     def close(self) -> None:
         if self._client is not None:
@@ -97,14 +118,18 @@ def _exchange(
     *,
     timeout_s: float,
     max_bytes: int,
-    raw: bool = False,
+    shown: str = "",
 ) -> Response:
     """Send a request and read its answer, bounded in time and size. Raises PageUnavailable.
+
+    Args:
+        shown: the URL as it is told, if it is not the one that is asked.
 
     httpx bounds each read; whoever sends a byte now and then could still hold us for ever. So the connection is cut
     when the time is over, whatever it is at.
     """
-    cut = _Cut(timeout_s + _SLACK_S)
+    cut, shown = _Cut(timeout_s + _SLACK_S), without_query(shown or url)
+    headers = {**(headers or {}), "Accept-Encoding": "identity"}
     try:
         with (
             cut,
@@ -112,25 +137,26 @@ def _exchange(
                 method, url, json=sent, headers=headers, timeout=timeout_s, extensions={"trace": cut.trace}
             ) as response,
         ):
-            body = bytearray()
-            for chunk in response.iter_raw() if raw else response.iter_bytes():
-                body += chunk
-                if len(body) > max_bytes:
-                    raise PageUnavailable(f"{url} is larger than {max_bytes // 1024} KiB")
-                if cut.is_over:
-                    break
+            body = read_body(cut.during(response.iter_raw()), response.headers.get("content-encoding", ""), max_bytes)
             if cut.is_over:  # a body that was cut looks like one that has ended
-                raise PageUnavailable(f"{url} did not finish within {timeout_s:g} s")
-            text = body.decode("utf-8", errors="replace")
+                raise PageUnavailable(f"{shown} did not finish within {timeout_s:g} s")
+            text = body.decode("utf-8-sig", errors="replace")
             return Response(response.status_code, response.headers.get("location", ""), text)
+    except BodyRefused as error:
+        raise PageUnavailable(f"{shown} {error}") from error
     except httpx.TimeoutException as error:
-        raise PageUnavailable(f"{url} did not answer within {timeout_s:g} s") from error
+        raise PageUnavailable(f"{shown} did not answer within {timeout_s:g} s") from error
     except httpx.LocalProtocolError as error:  # it may quote what we sent, and that may be a secret
-        raise PageUnavailable(f"{url} cannot be asked: the request would not be proper HTTP") from error
+        raise PageUnavailable(f"{shown} cannot be asked: the request would not be proper HTTP") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         if cut.is_over:
-            raise PageUnavailable(f"{url} did not finish within {timeout_s:g} s") from error
-        raise PageUnavailable(f"{url} cannot be reached: {why(error)}") from error
+            raise PageUnavailable(f"{shown} did not finish within {timeout_s:g} s") from error
+        raise PageUnavailable(f"{shown} cannot be reached: {why(error)}") from error
+
+
+def without_query(url: str) -> str:
+    """Return a URL as it may be told: a query may carry a token."""
+    return url.partition("?")[0]
 
 
 class _Cut:
@@ -153,9 +179,16 @@ class _Cut:
                 self._socket.close()
             self._socket = None
 
+    def during(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield chunks until the time is over."""
+        for chunk in chunks:
+            yield chunk
+            if self.is_over:
+                return
+
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """Keep a copy of the socket of a connection that was made: TLS takes the original for itself."""
-        if event == "connection.connect_tcp.complete":
+        if event in ("connection.connect_tcp.complete", "connection.connect_unix_socket.complete"):
             with self._lock, contextlib.suppress(OSError):
                 self._socket = info["return_value"].get_extra_info("socket").dup()
                 if self.is_over:

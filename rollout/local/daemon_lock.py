@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollout import private_files
 from rollout.errors import Busy, StoreUnavailable
 
 LOCK, LOG = "daemon.lock", "daemon.log"
@@ -40,8 +41,8 @@ class RunningDaemon:
 @contextmanager
 def only_one(directory: Path) -> Iterator[Callable[[bool], None]]:
     """Be the daemon of a state directory; yields how to say that it is about to end. Raises Busy if another one is."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / LOCK).open("a+") as lock:
+    private_files.make_directory(directory)
+    with private_files.appending(directory / LOCK) as lock:
         for _ in range(_LOCK_TRIES):
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,7 +90,7 @@ def ensure(directory: Path) -> RunningDaemon:
     if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
         log.replace(log.with_suffix(".log.1"))
     command = [sys.executable, "-P", "-m", "rollout.cli.app", "daemon", "--state", str(directory), "--until-idle"]
-    with log.open("a", encoding="utf-8") as out:
+    with private_files.appending(log) as out:
         child = subprocess.Popen(  # noqa: S603  our own module, no shell
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )

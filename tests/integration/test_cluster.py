@@ -21,7 +21,7 @@ from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_managed import ManagedEnvoy
 from rollout.adapters.storage import history_configmap
 from rollout.engine.effects import SetWeight
-from tests.fakes import agents
+from tests.fakes import agents, http
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi, kubeconfig, serving
 from tests.integration.agents import Agent, Users
@@ -76,20 +76,22 @@ class Stage:
     def __init__(self, tmp_path, versions):
         self.agents = versions
         self.address = f"127.0.0.1:{free_port()}"
-        self.pages = Pages()
+        self.pages, self.pages_of_envoy = Pages(), ExitStack()
         self.process = ManagedEnvoy("gw", self.address, tmp_path / "envoy", self.pages)
         endpoints = {f"agent-{name}": (agent.url,) for name, agent in versions.items()}
         self.envoy = EnvoyRouter("gw", "x-thread-id", endpoints, self.process)
         self.envoy.apply(SetWeight("agent-v1", "agent-v2", 0))
         eventually(lambda: self.envoy.observe().reachable)
+        admin = self.pages_of_envoy.enter_context(http.serving(lambda _, path, __: self.process.get(path)))
         pages = {
             "agents": ("/metrics", [agent.url.removeprefix("http://") for agent in versions.values()]),
-            "gateway": ("/stats/prometheus", [self.process.admin().removeprefix("http://")]),
+            "gateway": ("/stats/prometheus", [admin]),
         }
         self.prometheus = Prometheus(tmp_path, pages)
 
     def close(self):
         self.prometheus.close()
+        self.pages_of_envoy.close()
         self.process.stop()
         self.pages.close()
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import threading
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ import pytest
 
 from rollout.adapters.http import Pages
 from rollout.adapters.metrics.scrape import ScrapeSource
+from rollout.adapters.routers import envoy_admin, envoy_managed
 from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_managed import ManagedEnvoy
 from rollout.engine.effects import SetWeight
@@ -162,14 +164,14 @@ def test_no_request_is_lost_while_the_weight_moves(router, listen):
 
 def test_envoy_outlives_its_controller_and_is_found_again(router, process, tmp_path, listen, http_pages, backends):
     put(router, SetWeight("v1", "v2", 3000))
-    pid_line = process.admin()
+    child = process._child
     other = ManagedEnvoy("agent", listen, tmp_path / "envoy", http_pages)
     again = EnvoyRouter("agent", "x-thread-id", backends, other)
-    assert other.admin() == pid_line
+    assert other.admin() == process.admin()
     facts = again.observe()
     assert (facts.stable, facts.candidate, facts.weight_bp) == ("v1", "v2", 3000)
     put(again, SetWeight("v1", "v2", 4000))
-    assert process.admin() == pid_line, "it was steered, not started anew"
+    assert process._child is child and child.poll() is None, "it was steered, not started anew"
 
 
 def test_a_restarted_envoy_has_the_same_weights(router, process, listen):
@@ -271,3 +273,35 @@ def test_an_endpoint_that_is_down_counts_as_errors_of_its_version(
     source.close()
     assert sum(reading.candidate.bad.values()) == sum(reading.candidate.total.values()) > 5
     assert sum(reading.stable.bad.values()) == 0
+
+
+def test_what_an_envoy_and_its_controller_leave_behind_is_for_this_user_only(router, process, tmp_path):
+    put(router, SetWeight("v1", "v2", 2500))
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "envoy").iterdir()}
+    assert {"admin.sock", "envoy.log", "routes.json", "clusters.json", "bootstrap.json"} <= modes.keys()
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077 and name != "admin.txt"} == {}
+    assert stat.S_IMODE((tmp_path / "envoy").stat().st_mode) == 0o700
+
+
+def test_an_envoy_in_a_directory_with_a_long_name_has_its_admin_page_elsewhere(tmp_path, http_pages, listen, backends):
+    directory = tmp_path / ("long" * 30) / "envoy"
+    process = ManagedEnvoy("agent", listen, directory, http_pages)
+    router = EnvoyRouter("agent", "x-thread-id", backends, process)
+    try:
+        put(router, SetWeight("v1", "v2", 2500))
+        path = envoy_admin.socket_path(directory)
+        assert path.parent != directory and path.is_socket()
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    finally:
+        process.stop()
+
+
+def test_the_log_of_an_envoy_is_bounded(router, process, tmp_path, monkeypatch):
+    put(router, SetWeight("v1"))
+    process._http.post(process.admin() + "/logging?level=trace", 5.0)
+    log = tmp_path / "envoy" / "envoy.log"
+    eventually(lambda: log.stat().st_size > 20_000 or not router.observe().reachable)
+    monkeypatch.setattr(envoy_managed, "LOG_MAX_BYTES", 10_000)
+    process._http.post(process.admin() + "/logging?level=warning", 5.0)
+    assert router.observe().reachable
+    assert log.stat().st_size < 20_000

@@ -1,8 +1,11 @@
 """What Envoy is told: weights that always add up, stable first, and a faithful reading of what is effective."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollout.adapters.routers import envoy_admin
 from rollout.adapters.routers.envoy_config import bootstrap, clusters, read_active, read_routes, routes
 from rollout.engine.effects import SetWeight
 
@@ -55,9 +58,9 @@ def test_a_version_may_have_several_endpoints():
     assert ports == [1, 2]
 
 
-def test_the_admin_page_listens_on_loopback_only():
-    made = bootstrap("agent", "0.0.0.0:8080", "/state")
-    assert made["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
+def test_the_admin_page_is_on_a_socket_that_nobody_else_reaches():
+    made = bootstrap("agent", "0.0.0.0:8080", "/state", envoy_admin.address(Path("/state/admin.sock")))
+    assert made["admin"]["address"] == {"pipe": {"path": "/state/admin.sock", "mode": 0o600}}
 
 
 def test_requests_under_way_are_read_by_version():

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rollout.adapters.bodies import BodyRefused, read_body
 from rollout.causes import why
 from rollout.redaction import SECRETS
 
@@ -222,7 +223,7 @@ class PrometheusClient:
         session.hooks["response"] = [hear]
         return PrometheusConnect(
             access.url.rstrip("/"),
-            headers={"Accept": "application/json", **dict(access.headers)},
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", **dict(access.headers)},
             auth=access.basic and (access.basic[0].encode(), access.basic[1].encode()),
             session=session,
             retry=Retry(total=0),
@@ -240,17 +241,21 @@ class _LateError(Exception):
 
 def _read_whole(answer: Any, deadline: float) -> None:
     """Read an answer's body, at most so much of it and so long: the library would read on for as long as bytes come."""
-    parts, size = [], 0
-    for part in answer.iter_content(65_536):
-        parts.append(part)
-        size += len(part)
-        if size > ANSWER_MAX_BYTES:
-            answer.close()
-            raise _CutError(f"answers with more than {ANSWER_MAX_BYTES >> 20} MiB: take out labels")
-        if time.monotonic() > deadline:
-            answer.close()
-            raise _LateError
-    answer._content, answer._content_consumed = b"".join(parts), True  # noqa: SLF001  the library's way to say: read
+
+    def in_time() -> Iterator[bytes]:
+        for chunk in answer.raw.stream(65_536, decode_content=False):
+            yield chunk
+            if time.monotonic() > deadline:
+                raise _LateError
+
+    try:
+        body = read_body(in_time(), answer.headers.get("Content-Encoding", ""), ANSWER_MAX_BYTES)
+    except BodyRefused as error:
+        remedy = ": take out labels" if "larger" in str(error) else ""
+        raise _CutError(f"gave an answer that {error}{remedy}") from error
+    finally:
+        answer.close()
+    answer._content, answer._content_consumed = body, True  # noqa: SLF001  the library's way to say: read
 
 
 def _refusal(heard: Mapping[str, Any]) -> str:

@@ -53,14 +53,16 @@ def manager(route_config: str, directory: str, file: str) -> dict[str, Any]:
     }
 
 
-def bootstrap(rollout: str, listen: str, directory: str, preview: str | None = None) -> dict[str, Any]:
-    """Return Envoy's start configuration: its listeners and an admin page on loopback; the rest comes from files."""
+def bootstrap(
+    rollout: str, listen: str, directory: str, admin: dict[str, Any], preview: str | None = None
+) -> dict[str, Any]:
+    """Return Envoy's start configuration: its listeners and where its admin page is; the rest comes from files."""
     listeners = [_listener("conversations", listen, manager(rollout, directory, ROUTES))]
     if preview is not None:
         listeners.append(_listener("preview", preview, manager(preview_name(rollout), directory, PREVIEW)))
     return {
         "node": {"id": node_id(rollout), "cluster": "rollout"},
-        "admin": {"address": address_of("127.0.0.1:0")},
+        "admin": {"address": admin},
         # Latency histograms reach the statistics page at each flush; the default of 5 s would blur short samples.
         "stats_flush_interval": "1s",
         "dynamic_resources": {"cds_config": watched(directory, CLUSTERS)},

@@ -25,7 +25,7 @@ class ExternalEnvoy:
     def __init__(self, admin: str, directory: Path, http: Pages) -> None:
         self._admin = f"http://{admin}"
         self._http = http
-        self.files = WatchedFiles(directory)
+        self.files = WatchedFiles(directory, private=False)
 
     def admin(self) -> str | None:
         """Return the admin page's URL; whether it answers is seen when it is read."""

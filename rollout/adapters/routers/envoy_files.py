@@ -8,15 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rollout import private_files
 from rollout.causes import why
 from rollout.errors import RouterUnavailable
 
 
 class WatchedFiles:
-    """One directory with what an Envoy is told."""
+    """One directory with what an Envoy is told.
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    Args:
+        private: whether nobody else may read it; an Envoy of your own may run as another user.
+    """
+
+    def __init__(self, directory: Path, *, private: bool) -> None:
+        self.directory, self._private = directory, private
 
     def write(self, name: str, content: dict[str, Any]) -> bool:
         """Put a file in place whole; return whether it changed. Raises RouterUnavailable."""
@@ -24,10 +29,14 @@ class WatchedFiles:
         if self.read(name) == text:
             return False
         with self.disk():
-            self.directory.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_suffix(".new")
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(path)
+            if self._private:
+                private_files.make_directory(self.directory)
+                private_files.write(path, text)
+            else:
+                self.directory.mkdir(parents=True, exist_ok=True)
+                fresh = path.with_suffix(".new")
+                fresh.write_text(text, encoding="utf-8")
+                fresh.replace(path)
         return True
 
     def read(self, name: str) -> str:

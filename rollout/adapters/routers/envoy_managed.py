@@ -13,8 +13,11 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
+from rollout import private_files
 from rollout.adapters.http import Pages
+from rollout.adapters.routers import envoy_admin
 from rollout.adapters.routers.envoy_config import bootstrap, node_id
 from rollout.adapters.routers.envoy_files import WatchedFiles
 from rollout.causes import why
@@ -23,6 +26,7 @@ from rollout.errors import PageUnavailable, RouterUnavailable
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
 ADMIN_TIMEOUT_S = 2.0
+LOG_MAX_BYTES = 10 * 1024 * 1024
 _POLL_S = 0.02
 
 
@@ -61,7 +65,7 @@ class ManagedEnvoy:
         self._directory = directory
         self._preview = preview
         self._http = http
-        self.files = WatchedFiles(directory)
+        self.files = WatchedFiles(directory, private=True)
         self._child: subprocess.Popen[bytes] | None = None
         self._admin: str | None = None
 
@@ -83,7 +87,7 @@ class ManagedEnvoy:
 
     def _left_behind(self) -> str | None:
         try:
-            admin = "http://" + (self._directory / "admin.txt").read_text(encoding="utf-8").strip()
+            admin = envoy_admin.url_of((self._directory / "admin.txt").read_text(encoding="utf-8").strip())
             info = json.loads(self._http.get(f"{admin}/server_info", ADMIN_TIMEOUT_S))
         except (OSError, PageUnavailable, ValueError):
             return None
@@ -96,6 +100,7 @@ class ManagedEnvoy:
         admin = self.admin()
         if admin is None:
             raise RouterUnavailable(f"Envoy for {self._rollout} does not run")
+        self._bound_log()
         try:
             return self._http.get(f"{admin}{page}", ADMIN_TIMEOUT_S)
         except PageUnavailable as error:
@@ -107,7 +112,7 @@ class ManagedEnvoy:
 
         An Envoy whose admin page is slow still serves users: it is never ended for that.
         """
-        wanted = json.dumps(bootstrap(self._rollout, self._listen, str(self._directory), self._preview), indent=1)
+        wanted = json.dumps(self._bootstrap(), indent=1)
         if self.admin() is not None:
             if self.files.read(self._bootstrap_path.name) == wanted:
                 return
@@ -118,13 +123,19 @@ class ManagedEnvoy:
             if address is not None and (problem := port_problem(address)):
                 raise RouterUnavailable(f"Envoy cannot listen on {address}: {problem}. Free it, or change `{key}`")
         with self.files.disk():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._bootstrap_path.write_text(wanted, encoding="utf-8")
+            envoy_admin.prepare(envoy_admin.socket_path(self._directory))
+            private_files.make_directory(self._directory)
+            private_files.write(self._bootstrap_path, wanted)
             self._start()
 
+    def _bootstrap(self) -> dict[str, Any]:
+        admin = envoy_admin.address(envoy_admin.socket_path(self._directory))
+        return bootstrap(self._rollout, self._listen, str(self._directory), admin, self._preview)
+
     def _start(self) -> None:
-        admin_file, log_file = self._directory / "admin.txt", self._directory / "envoy.log"
+        admin_file, log_file = self._directory / "admin.txt", self._log_path
         admin_file.unlink(missing_ok=True)
+        log_file.unlink(missing_ok=True)
         command = [
             find_envoy(),
             "--config-path",
@@ -137,7 +148,7 @@ class ManagedEnvoy:
             "--log-level",
             "warn",
         ]
-        with log_file.open("wb") as log:
+        with private_files.appending(log_file) as log:
             self._child = subprocess.Popen(  # noqa: S603  our own arguments, no shell
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
@@ -180,6 +191,16 @@ class ManagedEnvoy:
     @property
     def _bootstrap_path(self) -> Path:
         return self._directory / "bootstrap.json"
+
+    @property
+    def _log_path(self) -> Path:
+        return self._directory / "envoy.log"
+
+    def _bound_log(self) -> None:
+        """Empty Envoy's log where it has grown too large; Envoy appends, so it goes on at the beginning."""
+        with contextlib.suppress(OSError):
+            if self._log_path.stat().st_size > LOG_MAX_BYTES:
+                os.truncate(self._log_path, 0)
 
     def _last_words(self, log_file: Path) -> str:
         lines = [line for line in self.files.read(log_file.name).splitlines() if line.strip()]

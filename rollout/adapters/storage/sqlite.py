@@ -18,6 +18,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
+from rollout import private_files
 from rollout.adapters.storage.base import Row
 from rollout.adapters.storage.sqlite_schema import Database
 from rollout.adapters.storage.sqlite_status import COMMANDS_PENDING_MAX, SqliteStatusStore, as_json
@@ -141,7 +142,7 @@ class SqliteStore:
         path = self._lock_path(name)
         if not path.exists():
             return False
-        with path.open("a") as lock:
+        with private_files.appending(path) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
@@ -180,7 +181,7 @@ class SqliteStore:
         return SqliteStatusStore(self._file, rollout, epoch, lock)
 
     def _lock(self, name: str) -> IO[str]:
-        lock = self._lock_path(name).open("a")
+        lock = private_files.appending(self._lock_path(name))
         for _ in range(_LOCK_TRIES):
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

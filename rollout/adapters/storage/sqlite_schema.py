@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from rollout import private_files
 from rollout.causes import why
 from rollout.errors import Fault, InvalidInput, StoreUnavailable
 
@@ -50,7 +51,8 @@ class Database:
         """Open it. Raises StoreUnavailable, or InvalidInput where a newer release has written it."""
         self._path = path
         with _translated(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_files.make_directory(path.parent)
+            private_files.appending(path).close()  # SQLite gives the files beside it the same mode
             self._prepare()
 
     def _prepare(self) -> None:
