@@ -22,6 +22,7 @@ Each message says what happened, what it means and what to do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -49,8 +50,11 @@ class Fault:
         return Fault(path, self.message, self.remedy, self.value)
 
 
+_CREDENTIALS = re.compile(r"//[^/\s@]*@")
+
+
 def _short(value: Any, limit: int = 60) -> str:
-    text = repr(value)
+    text = _CREDENTIALS.sub("//…@", repr(value))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rollout.adapters.kubernetes.resources import ROLLOUT
+from rollout.adapters.kubernetes.resources import CONFIG_MAP, ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from rollout.errors import Rejected
 from tests.fakes import agents
@@ -79,3 +79,22 @@ def test_nobody_but_the_controller_writes_status(rollout, ada):
 
     with pytest.raises(Forbidden):
         ada.merge(ROLLOUT, rollout, "agent", {"status": {"phase": "Stable"}}, sub="status")
+
+
+def test_the_controller_writes_no_config_map_but_the_journal_of_a_rollout(server, rollout):
+    controller = server.api_of(server.service_account("rollout-system", "rollout-controller"))
+    owner = server.api.get(ROLLOUT, rollout, "agent")
+    reference = {"apiVersion": owner["apiVersion"], "kind": "Rollout", "name": "agent", "uid": owner["metadata"]["uid"]}
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1"}}
+    server.api.create(CONFIG_MAP, rollout, settings)
+    with pytest.raises(Rejected, match="no ConfigMap but the journal"):
+        controller.merge(CONFIG_MAP, rollout, "settings", {"data": {"a": "2"}})
+    owned = {"metadata": {"ownerReferences": [reference]}, "data": {"a": "2"}}
+    with pytest.raises(Rejected, match="no ConfigMap but the journal"):
+        controller.merge(CONFIG_MAP, rollout, "settings", owned)
+    with pytest.raises(Rejected, match="no ConfigMap but the journal"):
+        controller.create(CONFIG_MAP, rollout, {**settings, "metadata": {"name": "agent-rollout"}})
+    journal = {"name": "agent-rollout", "ownerReferences": [reference]}
+    controller.create(CONFIG_MAP, rollout, {**settings, "metadata": journal})
+    controller.merge(CONFIG_MAP, rollout, "agent-rollout", {"data": {"a": "2"}})
+    assert server.api.get(CONFIG_MAP, rollout, "settings")["data"] == {"a": "1"}

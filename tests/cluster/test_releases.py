@@ -88,7 +88,7 @@ def test_a_bad_version_is_rolled_back_with_events_a_journal_and_conditions(serve
         world.phase("RolledBack", timeout_s=WAIT_S)
         assert world.shares() == {"v1": 100, "v2": 0}
         world.until(lambda _: any(reason == "Worse" for _, reason, _ in world.events()), WAIT_S)
-        world.until(lambda _: history_configmap.read(world.api, namespace, "agent")[1], WAIT_S)
+        world.until(lambda _: history_configmap.read(world.api, world.get())[1], WAIT_S)
         described = server.kubectl("-n", namespace, "describe", "rollout", "agent").stdout
         assert "v2 is worse than v1" in described
         assert len(described.splitlines()) < 200, "what people read of it fits on some screens"

@@ -146,11 +146,11 @@ class ClusterWorld:
 
     def decisions(self):
         """What the journal holds. It is written after the status: wait for what you look for."""
-        return history_configmap.read(self.api, self.namespace, "agent")[0]
+        return history_configmap.read(self.api, self.get())[0]
 
     def releases(self):
         """The finished releases of the journal, the oldest first; written after the status, too."""
-        return history_configmap.read(self.api, self.namespace, "agent")[1]
+        return history_configmap.read(self.api, self.get())[1]
 
     def events(self):
         return [(each["type"], each["reason"], each["note"]) for each in self.api.list_all(EVENT, self.namespace)[0]]

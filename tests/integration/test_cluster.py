@@ -188,7 +188,7 @@ def test_good_is_promoted_bad_is_rolled_back_and_no_request_is_lost(tmp_path):
             for process in (asleep, controller):
                 process.kill()
                 process.wait(10)
-    assert [release.result for release in history_configmap.read(api, "default", "agent")[1]] == [
+    assert [release.result for release in history_configmap.read(api, api.get(ROLLOUT, "default", "agent"))[1]] == [
         "promoted",
         "rolled-back",
     ]

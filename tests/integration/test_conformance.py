@@ -299,7 +299,7 @@ def test_events_and_journals_are_taken(server, name):
     world.run(60)
     history_configmap.write(server, made, world.status.decisions, None)
     history_configmap.write(server, made, world.status.decisions, None)
-    assert len(history_configmap.read(server, "default", name)[0]) == 2 * len(world.status.decisions)
+    assert len(history_configmap.read(server, made)[0]) == 2 * len(world.status.decisions)
     assert (
         server.get(CONFIG_MAP, "default", f"{name}-rollout")["metadata"]["ownerReferences"][0]["uid"]
         == made["metadata"]["uid"]

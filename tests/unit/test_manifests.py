@@ -29,8 +29,10 @@ def documents(directory: str) -> list[dict]:
     return found
 
 
-def one(kind: str, directory: str = ".") -> dict:
-    (found,) = [each for each in documents(directory) if each["kind"] == kind]
+def one(kind: str, directory: str = ".", name: str = "") -> dict:
+    (found,) = [
+        each for each in documents(directory) if each["kind"] == kind and name in ("", each["metadata"]["name"])
+    ]
     return found
 
 
@@ -125,10 +127,13 @@ def test_nobody_but_the_controller_writes_status():
 
 
 def test_the_admission_policy_is_about_the_annotations_that_are_read():
-    policy = yaml.safe_dump(one("ValidatingAdmissionPolicy", "access"))
+    policy = yaml.safe_dump(one("ValidatingAdmissionPolicy", "admission", "rollout-actor"))
     assert COMMAND in policy and ABORT in policy and "request.userInfo.username" in policy
-    binding = one("ValidatingAdmissionPolicyBinding", "access")
-    assert binding["spec"]["policyName"] == one("ValidatingAdmissionPolicy", "access")["metadata"]["name"]
+    binding = one("ValidatingAdmissionPolicyBinding", "admission", "rollout-actor")
+    assert (
+        binding["spec"]["policyName"]
+        == one("ValidatingAdmissionPolicy", "admission", "rollout-actor")["metadata"]["name"]
+    )
 
 
 def test_the_image_runs_as_nobody_with_its_bytecode_compiled():
@@ -145,3 +150,19 @@ def test_the_image_runs_as_nobody_with_its_bytecode_compiled():
 def test_no_image_is_called_latest(word):
     for path in (ROOT / "Dockerfile", MANIFESTS / "controller/deployment.yaml"):
         assert ":latest" not in path.read_text(), word
+
+
+@pytest.mark.parametrize("install", [".", "namespaced"])
+def test_commands_and_config_maps_are_guarded_in_every_install(install):
+    names = {each["metadata"]["name"] for each in documents(install) if each["kind"] == "ValidatingAdmissionPolicy"}
+    bound = {
+        each["spec"]["policyName"] for each in documents(install) if each["kind"] == "ValidatingAdmissionPolicyBinding"
+    }
+    assert names == bound == {"rollout-actor", "rollout-journal"}
+
+
+def test_the_guard_of_config_maps_is_about_the_account_that_the_controller_has():
+    account = one("ServiceAccount", "controller")["metadata"]
+    user = f"system:serviceaccount:{account.get('namespace', 'rollout-system')}:{account['name']}"
+    policy = one("ValidatingAdmissionPolicy", "admission", "rollout-journal")
+    assert user in policy["spec"]["matchConditions"][0]["expression"]

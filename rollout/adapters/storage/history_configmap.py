@@ -76,12 +76,16 @@ def _is_ours(obj: Object, owner: Object) -> bool:
     return any(reference.get("uid") == owner["metadata"].get("uid") for reference in references)
 
 
-def read(api: Api, namespace: str, rollout: str) -> tuple[list[Decision], list[FinishedRelease]]:
-    """Return the decisions and releases of a journal, the oldest first; none where there is none."""
+def read(api: Api, owner: Object) -> tuple[list[Decision], list[FinishedRelease]]:
+    """Return the decisions and releases of a journal, the oldest first; none where the Rollout owns none.
+
+    One that it does not own is not believed: whoever may write ConfigMaps could tell any story there.
+    """
     try:
-        data = api.get(CONFIG_MAP, namespace, journal_name(rollout)).get("data") or {}
+        config_map = api.get(CONFIG_MAP, namespace_of(owner), journal_name(name_of(owner)))
     except NotFound:
         return [], []
+    data = (config_map.get("data") or {}) if _is_ours(config_map, owner) else {}
     return _read(Decision, data.get("decisions", "")), _read(FinishedRelease, data.get("releases", ""))
 
 

@@ -37,8 +37,12 @@ class KubernetesStore:
         return [row_of(obj) for obj in objects]
 
     def get(self, name: str) -> Row | None:
+        obj = self._object(name)
+        return None if obj is None else row_of(obj)
+
+    def _object(self, name: str) -> Object | None:
         try:
-            return row_of(self._api.get(ROLLOUT, self._one_namespace(), name))
+            return self._api.get(ROLLOUT, self._one_namespace(), name)
         except NotInstalled:
             raise
         except NotFound:
@@ -51,10 +55,12 @@ class KubernetesStore:
             samples: they are in the controller's log only.
         """
         del samples
-        kept, _ = history_configmap.read(self._api, self._one_namespace(), name)
-        row = self.get(name)
+        obj = self._object(name)
+        if obj is None:
+            return []
+        kept, _ = history_configmap.read(self._api, obj)
         known = {decision.at for decision in kept}
-        ring = row.rollout.status.decisions if row else ()
+        ring = row_of(obj).rollout.status.decisions
         every = sorted([*kept, *(decision for decision in ring if decision.at not in known)], key=lambda item: item.at)
         if of is not None:
             every = [decision for decision in every if of.started_at <= decision.at <= of.ended_at]
@@ -69,7 +75,8 @@ class KubernetesStore:
         return max((numbered for numbered, _ in self.decisions_after(name, -1)), default=-1)
 
     def releases(self, name: str, limit: int) -> list[FinishedRelease]:
-        return history_configmap.read(self._api, self._one_namespace(), name)[1][-limit:]
+        obj = self._object(name)
+        return [] if obj is None else history_configmap.read(self._api, obj)[1][-limit:]
 
     def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
         """Write a command's annotation over the version that was read.

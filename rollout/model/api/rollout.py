@@ -15,7 +15,7 @@ from rollout.model.units import Count, Name, Version
 
 API_VERSION = "rollout.dev/v1alpha1"
 
-Url = Annotated[str, StringConstraints(pattern=r"^http://[^/\s?#]+/?$", max_length=500)]
+Url = Annotated[str, StringConstraints(pattern=r"^http://[^/\s?#@]+/?$", max_length=500)]
 NameTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9.${}]+$", max_length=200)]
 """A name with `$name`, `$version` or `$namespace` in it."""
 
