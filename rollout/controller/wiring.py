@@ -27,7 +27,7 @@ from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.service_urls import endpoint_urls, service_urls
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.controller.secrets import Credentials
-from rollout.engine.facts import Calendar, CheckFact, KpiReading, ResourceFacts, Round
+from rollout.engine.facts import Calendar, CheckFact, ResourceFacts, Round
 from rollout.engine.ports import MetricsSource, Ports, Router, StatusStore
 from rollout.errors import Fault, Unavailable
 from rollout.model.api.gates import Gates
@@ -246,8 +246,7 @@ class _UnreadableSource:
 
     def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
         del stable, candidate
-        problem = KpiReading(problem=self.why)
-        return Round({kpi.name: problem for kpi in kpis}, problem, spend=problem if spend else None)
+        return Round.unreadable(kpis, spend, self.why)
 
 
 class _Idle:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from rollout.engine.route_facts import RouteFacts
 from rollout.model.agent_state import Census
+from rollout.model.api.kpi import Kpi
 from rollout.model.status.conditions import Condition
 from rollout.model.status.vocabulary import Reason
 
@@ -146,6 +147,12 @@ class Round:
     pages: tuple[str, ...] = ()
     at: datetime | None = None
     mark: str = ""
+
+    @classmethod
+    def unreadable(cls, kpis: Iterable[Kpi], spend: str | None, problem: str) -> Round:
+        """Return a round in which nothing could be read, and why."""
+        reading = KpiReading(problem=problem)
+        return cls({kpi.name: reading for kpi in kpis}, reading, spend=reading if spend else None)
 
 
 @dataclass(frozen=True, slots=True)

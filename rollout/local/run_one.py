@@ -11,7 +11,7 @@ import structlog
 from rollout.backoff import Backoff
 from rollout.engine.planned import Plan
 from rollout.engine.requeue import IDLE_S
-from rollout.errors import Unavailable
+from rollout.errors import InvalidInput, Unavailable
 from rollout.model.status.status import Status
 from rollout.runtime.reconciler import Reconciler
 from rollout.runtime.signals import on_stop
@@ -39,6 +39,12 @@ def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | 
             except Unavailable as error:
                 failures += 1
                 _LOG.warning(str(error))
+                requeue_after_s = BACKOFF.after_s(failures)
+            except InvalidInput:
+                raise
+            except Exception:  # noqa: BLE001  to end here would leave the candidate its share, and nobody to judge it
+                failures += 1
+                _LOG.exception("internal error: please report it; it is tried again")
                 requeue_after_s = BACKOFF.after_s(failures)
             else:
                 failures = 0

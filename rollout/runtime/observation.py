@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
-from rollout.engine.facts import Calendar, Command, Facts, FetchedContract, ResourceFacts, Round
+from rollout.engine.facts import Calendar, CheckFact, Command, Facts, FetchedContract, ResourceFacts, Round
 from rollout.engine.ports import Ports, Router
 from rollout.engine.requeue import is_sample_due
 from rollout.engine.route_facts import BorrowedRoute, RouteFacts
 from rollout.errors import ClusterUnavailable, Unavailable
+from rollout.model.agent_state import Census
 from rollout.model.api.policy import PolicySpec
 from rollout.model.pinned import effective_policy
 from rollout.model.rollout import Rollout
 from rollout.model.status.vocabulary import Phase, Reason
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -61,24 +65,53 @@ class Observation:
             identities=identities,
             resource=self.resource,
             calendar=self.ports.gatekeeper.calendar(policy.gates) if status.is_active else Calendar(),
-            checks=self.ports.gatekeeper.checks(rollout, policy.gates),
-            contracts=self._contracts(rollout, both) if status.phase is Phase.PREFLIGHT else {},
-            census=self.ports.states.census(rollout) if self.ports.states is not None else None,
+            checks=self._checks(rollout, policy),
+            contracts=self._contracts(rollout, both),
+            census=self._census(rollout),
         )
+
+    def _asked(self, what: str, ask: Callable[[], Answer], otherwise: Callable[[str], Answer]) -> Answer:
+        """Return an answer; where whoever is asked fails in a way that nobody foresaw, what is known without it.
+
+        A malformed object or page of somebody else's then is its own trouble: the turn goes on, and a way back is open.
+        """
+        try:
+            return ask()
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  see above
+            if what not in self.warned:
+                self.warned.add(what)
+                _LOG.exception("internal error: please report it", asked=what)
+            return otherwise(f"it cannot be read: an internal error ({type(error).__name__})")
 
     def _route(self, router: Router) -> RouteFacts:
         """Read one route; what makes it unreadable is its own trouble, and no other's."""
-        try:
-            return router.observe()
-        except Exception as error:  # noqa: BLE001  a malformed object of somebody else's must not hold up the other routes
-            if "observe" not in self.warned:
-                self.warned.add("observe")
-                _LOG.exception("internal error: please report it", route=router.name)
-            problem = f"it cannot be read: an internal error ({type(error).__name__})"
+
+        def unreadable(problem: str) -> RouteFacts:
             return BorrowedRoute(router.name, reachable=False, problem=problem, reason=Reason.FAULT)
 
+        return self._asked(f"route {router.name}", router.observe, unreadable)
+
     def _contracts(self, rollout: Rollout, both: tuple[str, ...]) -> Mapping[str, FetchedContract]:
-        return {} if self.ports.states is None else self.ports.states.contracts(rollout, both)
+        states = self.ports.states
+        if states is None or rollout.status.phase is not Phase.PREFLIGHT:
+            return {}
+
+        def unreadable(problem: str) -> Mapping[str, FetchedContract]:
+            return {version: FetchedContract(problem=problem) for version in both}
+
+        return self._asked("contracts", lambda: states.contracts(rollout, both), unreadable)
+
+    def _census(self, rollout: Rollout) -> Census | None:
+        states, now = self.ports.states, self.ports.clock.now()
+        if states is None:
+            return None
+        return self._asked("census", lambda: states.census(rollout), lambda problem: Census(at=now, problem=problem))
+
+    def _checks(self, rollout: Rollout, policy: PolicySpec) -> Mapping[str, CheckFact]:
+        """Return what is known of the checks; without an answer they are under way, until their time is over."""
+        return self._asked("checks", lambda: self.ports.gatekeeper.checks(rollout, policy.gates), lambda _: {})
 
     def _versions(
         self, rollout: Rollout, routes: tuple[RouteFacts, ...], commands: tuple[Command, ...], *, due: bool
@@ -114,8 +147,12 @@ class Observation:
             raise ClusterUnavailable(problem) from error
 
     def _read(self, stable: str, candidate: str, policy: PolicySpec) -> Round | None:
-        cap = policy.spend_cap
-        return self.ports.metrics.read(stable, candidate, policy.kpis, cap.counter if cap else None)
+        spend = policy.spend_cap.counter if policy.spend_cap else None
+        return self._asked(
+            "metrics",
+            lambda: self.ports.metrics.read(stable, candidate, policy.kpis, spend),
+            lambda problem: Round.unreadable(policy.kpis, spend, problem),
+        )
 
 
 def _ports(routes: tuple[RouteFacts, ...]) -> Mapping[str, tuple[int, ...]]:

@@ -51,8 +51,8 @@ def read(pages: dict[str, str | int], *kpis: Kpi, router: bool = True, spend: st
                 raise httpx.ConnectError("refused")
             if found == 1:
                 raise httpx.ReadTimeout("slow")
-            return httpx.Response(found)
-        return httpx.Response(200, text=found)
+            return httpx.Response(found, stream=httpx.ByteStream(b""))
+        return httpx.Response(200, stream=httpx.ByteStream(found.encode()))
 
     source = ScrapeSource(
         "agent",

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from rollout.engine.facts import KpiReading, Round
+from rollout.engine.facts import Round
 from rollout.engine.ports import MetricsSource
 from rollout.model.api.kpi import Kpi
 
@@ -108,8 +108,7 @@ class Sampler:
             taken = sample.source.read(stable, candidate, kpis, spend)
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
             _LOG.exception("internal error: please report it", rollout=key)
-            reading = KpiReading(problem=f"the counters cannot be read: {type(error).__name__}")
-            taken = Round({kpi.name: reading for kpi in kpis}, reading, spend=reading if spend else None)
+            taken = Round.unreadable(kpis, spend, f"the counters cannot be read: {type(error).__name__}")
         with self._lock:
             sample.taken, sample.at = taken, time.monotonic()
         self._taken(key)

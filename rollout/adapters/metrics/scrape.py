@@ -10,9 +10,10 @@ import difflib
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rollout.adapters.http import Pages
+from rollout.adapters.metrics.page import Page, Unreadable, read_page
 from rollout.adapters.metrics.presets import REQUESTS, ROUTER_PREFIX
 from rollout.adapters.metrics.queries import Query, resolve
 from rollout.adapters.metrics.selector import Selector, parse
@@ -24,17 +25,9 @@ from rollout.model.units import expand
 SERIES_MAX = 200
 """More series than this in one arm of one KPI would not fit into a rollout's status."""
 
+BOUNDS_TOLD_MAX = 40
 ROUTER = "router"
 _BIRTH = "process_start_time_seconds"
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page as read: samples by metric name, or what is wrong with it."""
-
-    samples: Mapping[str, list[tuple[Mapping[str, str], float]]] = field(default_factory=dict)
-    names: frozenset[str] = frozenset()
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +84,7 @@ class ScrapeSource:
         if router_url := self._router_page():
             urls[ROUTER] = router_url
         pages = dict(zip(urls, self._readers.map(self._page, urls.values()), strict=True))
-        births = {
-            url: values[0][1] for url, page in pages.items() if url != ROUTER and (values := page.samples.get(_BIRTH))
-        }
+        births = {url: birth for url, page in pages.items() if url != ROUTER and (birth := _birth(page)) is not None}
         requests = Query("requests", REQUESTS, REQUESTS, good=False)
         return Round(
             kpis={query.name: self._reading(query, stable, candidate, pages) for query in queries},
@@ -146,7 +137,7 @@ class ScrapeSource:
         self, selector: Selector, names: tuple[str, ...], pages: Mapping[str, Page]
     ) -> _Series | _Problem:
         """Say which series there are where none of them is meant: usually a label with the other version's name."""
-        others = [labels for name in names for labels, _ in pages[name].samples.get(selector.name, ())]
+        others = [labels for name in names for labels, _ in pages[name].series(selector.name)]
         if not others:
             return {}
         wanted = {matcher.label for matcher in selector.matchers}
@@ -171,7 +162,11 @@ class ScrapeSource:
             if page.problem:
                 return _Problem(page.problem, unreachable=True)
             known |= page.names
-            for labels, value in page.samples.get(selector.name, ()):
+            try:
+                every = page.series(selector.name)
+            except Unreadable as error:
+                return _Problem(f"{error} on {name}")
+            for labels, value in every:
                 if selector.accepts(labels):
                     if not math.isfinite(value) or value < 0:
                         return _Problem(f"{selector.name} has the value {value} on {name}: that is not a counter")
@@ -189,53 +184,31 @@ class ScrapeSource:
         return series
 
 
-def read_page(text: str, url: str) -> Page:
-    """Read a metrics page; a page that is something else says so in its `problem`."""
-    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  60 ms at start
-
-    samples: dict[str, list[tuple[Mapping[str, str], float]]] = {}
-    names: set[str] = set()
-    try:
-        for family in text_string_to_metric_families(text):
-            names |= _family_names(family.name, family.type)
-            for sample in family.samples:
-                for name in _sample_names(sample.name, family.type):
-                    samples.setdefault(name, []).append((sample.labels, sample.value))
-    except (ValueError, IndexError, KeyError) as error:
-        return Page(problem=f"{url} is not a metrics page: {str(error)[:80] or 'it cannot be parsed'}")
-    if not samples and not names:
-        return Page(problem=f"{url} is empty: it is not a metrics page")
-    return Page(samples=samples, names=frozenset(names | samples.keys()))
-
-
-def _sample_names(name: str, kind: str) -> tuple[str, ...]:
-    """Return the names a sample may be asked for by.
-
-    The parser appends `_total` to every counter, also to those that are exposed without it, as Envoy's are.
-    """
-    return (name, name.removesuffix("_total")) if kind == "counter" else (name,)
-
-
-def _family_names(name: str, kind: str) -> set[str]:
-    """Return the sample names that a family declares, also when it has no sample yet."""
-    if kind == "counter":
-        return {name, f"{name}_total"}
-    if kind == "histogram":
-        return {f"{name}_bucket", f"{name}_count", f"{name}_sum"}
-    return {name}
-
-
 def _missing_bound(selector: Selector, page: Page) -> str:
     """Say which bucket bounds there are, where the one asked for is not among them."""
     bounds = {
-        labels.get("le", "")
-        for labels, _ in page.samples.get(selector.name, ())
-        if selector.accepts(labels, any_bound=True)
+        labels.get("le", "") for labels, _ in page.series(selector.name) if selector.accepts(labels, any_bound=True)
     }
     if not bounds or any(selector.accepts_bound(bound) for bound in bounds):
         return ""
-    shown = ", ".join(sorted(bounds, key=float))
+    shown = ", ".join(sorted(bounds, key=_as_number)[:BOUNDS_TOLD_MAX])
     return f"{selector.name} has no bucket at {selector.bound}; its bounds are {shown}"
+
+
+def _as_number(bound: str) -> tuple[float, str]:
+    """Return what bounds are sorted by; whoever exposes them may have written one that is no number."""
+    try:
+        return float(bound), bound
+    except ValueError:
+        return math.inf, bound
+
+
+def _birth(page: Page) -> float | None:
+    """Return when a page's process started, where it says so."""
+    try:
+        return next((value for _, value in page.series(_BIRTH)), None)
+    except Unreadable:
+        return None
 
 
 def _series_name(name: str, labels: Mapping[str, str]) -> str:
