@@ -55,6 +55,7 @@ class Pages:
         client, place = self._client, url
         if url.startswith(_SOCKET):
             path, _, page = url.removeprefix(_SOCKET).partition(":/")
+            _try_socket(path, url, timeout_s)
             client, place = self._on_socket(path), f"http://localhost/{page}"
         answer = _exchange(client, method, place, timeout_s=timeout_s, max_bytes=PAGE_MAX_BYTES, shown=url)
         if answer.status != httpx.codes.OK:
@@ -71,6 +72,16 @@ class Pages:
     def close(self) -> None:
         for client in (self._client, *self._by_socket.values()):
             client.close()
+
+
+def _try_socket(path: str, url: str, timeout_s: float) -> None:
+    """See that something listens. httpcore 1.0 leaves the socket open where nothing does."""
+    try:
+        with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+            probe.settimeout(timeout_s)
+            probe.connect(path)
+    except OSError as error:
+        raise PageUnavailable(f"{without_query(url)} cannot be reached: {why(error)}") from error
 
 
 @dataclass(frozen=True, slots=True)

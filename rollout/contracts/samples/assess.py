@@ -53,7 +53,7 @@ def assess(snapshots: Iterable[Snapshot], reader: Contract) -> Readability:
     reasons: Counter[str] = Counter()
     affected, undecided = set[str](), set[str]()
     for snapshot in snapshots:
-        obstacles = set(_obstacles(snapshot, reader, documents))
+        obstacles = _all_obstacles(snapshot, reader, documents)
         if snapshot.undecodable or not all(obstacle.certain for obstacle in obstacles):
             undecided.add(snapshot.thread)
         certain = {obstacle.name for obstacle in obstacles if obstacle.certain}
@@ -70,8 +70,8 @@ def only_by(snapshots: Iterable[Snapshot], reader: Contract, other: Contract) ->
     reasons: Counter[str] = Counter()
     affected, undecided = set[str](), set[str]()
     for snapshot in snapshots:
-        obstacles = set(_obstacles(snapshot, reader, mine))
-        own = obstacles - set(_obstacles(snapshot, other, others))
+        obstacles = _all_obstacles(snapshot, reader, mine)
+        own = obstacles - _all_obstacles(snapshot, other, others)
         certain = {obstacle.name for obstacle in own if obstacle.certain}
         reasons.update(certain)
         if certain:
@@ -88,6 +88,16 @@ def places(snapshots: Iterable[Snapshot]) -> dict[str, int]:
         prefix = "".join(f"{name}/" for name in snapshot.graph)
         waiting.update({prefix + name for name in (*snapshot.waiting, *snapshot.sends, *snapshot.joins)})
     return dict(waiting.most_common(REASONS_MAX * 5))
+
+
+def _all_obstacles(
+    snapshot: Snapshot, reader: Contract, documents: dict[tuple[str, ...], SchemaDocument]
+) -> set[Obstacle]:
+    """Return why a conversation cannot go on. One that nobody can judge is one that is undecided, and no other is."""
+    try:
+        return set(_obstacles(snapshot, reader, documents))
+    except Exception as error:  # noqa: BLE001  values are whatever an agent has stored
+        return {Obstacle(f"cannot be judged ({type(error).__name__})", certain=False)}
 
 
 def _obstacles(

@@ -13,6 +13,9 @@ from typing import Any
 
 BLOB_MAX_BYTES = 2 * 1024 * 1024
 DEPTH_MAX = 40
+VALUE_DEPTH_MAX = 100
+"""A value nested deeper than this is nobody's state; whoever judged it would run out of stack."""
+
 
 SINGLE, POSITIONAL, KEYWORDS, METHOD, PYDANTIC_1, PYDANTIC_2 = range(6)
 
@@ -66,6 +69,11 @@ def decode(kind: str, blob: bytes | None) -> Decoded:
         kind: as stored beside it.
     """
     return _flat(_taken_apart(kind, blob))
+
+
+def decode_inline(value: Any) -> Decoded:
+    """Return what a value says that a store keeps as plain JSON. Raises Undecodable."""
+    return _flat(value)
 
 
 def decode_channels(kind: str, blob: bytes | None) -> dict[str, Decoded]:
@@ -151,21 +159,23 @@ def _flat(value: Any) -> Decoded:
     """Return a value with the containers and keys that JSON knows, and the classes it is made of."""
     classes: set[str] = set()
 
-    def walk(content: Any) -> Any:
+    def walk(content: Any, depth: int = 0) -> Any:
+        if depth > VALUE_DEPTH_MAX:
+            raise Undecodable("it is nested too deeply")
         if isinstance(content, _Named):
             if not content.path.startswith(STANDARD):
                 classes.add(content.path)
-            return walk(content.value)
+            return walk(content.value, depth + 1)
         if isinstance(content, dict):
-            return {key if isinstance(key, str) else str(walk(key)): walk(part) for key, part in content.items()}
+            return {
+                key if isinstance(key, str) else str(walk(key, depth + 1)): walk(part, depth + 1)
+                for key, part in content.items()
+            }
         if isinstance(content, list | tuple | set | frozenset):
-            return [walk(part) for part in content]
+            return [walk(part, depth + 1) for part in content]
         return OPAQUE if isinstance(content, bytes | bytearray) else content
 
-    try:
-        return Decoded(walk(value), classes)
-    except RecursionError as error:
-        raise Undecodable("it is nested too deeply") from error
+    return Decoded(walk(value), classes)
 
 
 def _old(value: Any) -> Any:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rollout.contracts.samples.decode import BLOB_MAX_BYTES, Decoded, Undecodable, decode
+from rollout.contracts.samples.decode import BLOB_MAX_BYTES, Decoded, Undecodable, decode, decode_inline
 from rollout.contracts.samples.postgres_address import problem_of, settings
 from rollout.contracts.samples.postgres_errors import meaning_of
 from rollout.contracts.samples.snapshot import (
@@ -143,9 +143,10 @@ def _read(connection: Any, row: Any) -> Snapshot:
     pending = pending_of((str(channel), str(kind), blob) for channel, kind, blob in written)
     if inline is UNREADABLE or versions is UNREADABLE:
         return snapshot(thread, namespace, {}, version, "its checkpoint cannot be read", pending)
-    values = {name: Decoded(value) for name, value in inline.items()}
     wanted = [str(number) for name, number in versions.items() if name not in inline]
+    values: dict[str, Decoded] = {}
     try:
+        values |= {name: decode_inline(value) for name, value in inline.items()}
         stored = connection.execute(_BLOBS, (BLOB_MAX_BYTES, thread, namespace, wanted)).fetchall() if wanted else ()
         values |= _decoded(stored, versions)
     except Undecodable as error:

@@ -108,7 +108,7 @@ def version_of(metadata: Any) -> str | None:
     """Return which version wrote a checkpoint, where the agent says so in its metadata."""
     try:
         parsed = json.loads(metadata) if isinstance(metadata, str | bytes) else metadata
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     version = parsed.get("agent_version") if isinstance(parsed, dict) else None
     return version if isinstance(version, str) else None
