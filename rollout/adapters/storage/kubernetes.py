@@ -11,7 +11,7 @@ from rollout.adapters.kubernetes.resources import ROLLOUT, Kind, Object, name_of
 from rollout.adapters.storage import history_configmap
 from rollout.adapters.storage.base import Row
 from rollout.adapters.storage.command_annotations import ABORT, annotation_of, commands_of
-from rollout.adapters.storage.rollout_resource import metadata_of, spec_of, status_of
+from rollout.adapters.storage.rollout_resource import conditions_in, metadata_of, spec_of, status_of
 from rollout.engine.facts import Command, Verb
 from rollout.errors import Busy, ClusterUnavailable, Conflict, InvalidInput, NotFound, NotInstalled
 from rollout.model.api.rollout import RolloutSpec
@@ -136,15 +136,18 @@ def row_of(obj: Object) -> Row:
     except InvalidInput as error:
         problem, status = problem or str(error), Status()
     metadata: dict[str, Any] = obj["metadata"]
-    raw = obj.get("status") or {}
-    seen = raw.get("observedGeneration", 0) >= metadata.get("generation", 0)
-    stalled: dict[str, Any] = next(
-        (condition for condition in raw.get("conditions", ()) if condition.get("type") == "Stalled"), {}
-    )
-    if not problem and stalled.get("status") == "True" and stalled.get("reason") != status.reason:
-        problem = f"{stalled.get('reason')}: {stalled.get('message', '')}"
+    seen = _observed_generation(obj) >= metadata.get("generation", 0)
+    stalled = next((condition for condition in conditions_in(obj) if condition.type == "Stalled"), None)
+    if not problem and stalled is not None and stalled.status == "True" and stalled.reason != status.reason:
+        problem = f"{stalled.reason}: {stalled.message}"
     holder = "the cluster's controller" if seen else ""
     return Row(Rollout(metadata_of(obj), spec, status), holder, metadata.get("uid", ""), seen, problem)
+
+
+def _observed_generation(obj: Object) -> int:
+    """Return which generation of a Rollout its controller has seen; -1 where nobody can tell."""
+    seen = (obj.get("status") or {}).get("observedGeneration")
+    return seen if isinstance(seen, int) else -1
 
 
 def _refuse_while_pending(obj: Object) -> None:

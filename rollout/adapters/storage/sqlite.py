@@ -11,11 +11,12 @@ import fcntl
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+import structlog
 from pydantic import ValidationError
 
 from rollout import private_files
@@ -29,6 +30,8 @@ from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
 from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 _LOCK_TRIES = 10
 _LOCK_PAUSE_S = 0.02
@@ -65,7 +68,7 @@ class SqliteStore:
         with self._file.reading() as database:
             query = "SELECT name, namespace, spec, status, holder FROM rollouts WHERE name = ?"
             row = database.execute(query, (name,)).fetchone()
-        return _row(self.path, row, self.is_held(name)) if row else None
+            return _row(self.path, row, self.is_held(name)) if row else None
 
     def decisions(self, name: str, *, samples: bool, limit: int, of: FinishedRelease | None = None) -> list[Decision]:
         """Return the newest decisions of a rollout, oldest first; with or without those of mere samples.
@@ -81,14 +84,27 @@ class SqliteStore:
                 " ORDER BY id DESC LIMIT ?"
             )
             rows = database.execute(query, (name, *span, limit)).fetchall()
-        return [Decision.model_validate_json(body) for (body,) in reversed(rows)]
+        return [decision for _, decision in self._decisions((0, body) for (body,) in reversed(rows))]
 
     def decisions_after(self, name: str, last: int) -> list[tuple[int, Decision]]:
         """Return the decisions written after the one numbered `last`, each with its number, oldest first."""
         with self._file.reading() as database:
             query = "SELECT id, body FROM decisions WHERE rollout = ? AND id > ? ORDER BY id LIMIT 1000"
             rows = database.execute(query, (name, last)).fetchall()
-        return [(number, Decision.model_validate_json(body)) for number, body in rows]
+        return self._decisions(rows)
+
+    def _decisions(self, rows: Iterable[tuple[int, str]]) -> list[tuple[int, Decision]]:
+        """Return decisions with their numbers. One that cannot be read is left out, and told: the others are true."""
+        read: list[tuple[int, Decision]] = []
+        damaged = 0
+        for number, body in rows:
+            try:
+                read.append((number, Decision.model_validate_json(body)))
+            except ValidationError:
+                damaged += 1
+        if damaged:
+            _LOG.warning("decisions in the store cannot be read: it is damaged", store=str(self.path), how_many=damaged)
+        return read
 
     def last_decision(self, name: str) -> int:
         """Return the number of the newest decision; 0 if there is none."""
@@ -101,7 +117,7 @@ class SqliteStore:
         with self._file.reading() as database:
             query = "SELECT body FROM releases WHERE rollout = ? ORDER BY started_at DESC LIMIT ?"
             rows = database.execute(query, (name, limit)).fetchall()
-        return [FinishedRelease.model_validate_json(body) for (body,) in reversed(rows)]
+            return [FinishedRelease.model_validate_json(body) for (body,) in reversed(rows)]
 
     def declare(self, rollout: Rollout) -> None:
         """Write what is wanted of a rollout; whoever holds it, or comes to hold it, sees it at its next turn.
@@ -213,5 +229,6 @@ def _row(path: Path, row: tuple[str, str, str, str, str], held: bool) -> Row:
         )
     except ValidationError as error:
         message = f"holds a record of {name} that this release cannot read: {error.error_count()} faults"
-        raise StoreUnavailable(f"{path} {message}. Upgrade agent-rollout, or name another --state") from error
+        remedy = "It is damaged, or of a newer release: restore it, upgrade agent-rollout, or name another --state"
+        raise StoreUnavailable(f"{path} {message}. {remedy}") from error
     return Row(rollout, holder if held else "")

@@ -6,7 +6,10 @@ each use, so that nothing is held while nothing happens.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -51,8 +54,14 @@ class Database:
         """Open it. Raises StoreUnavailable, or InvalidInput where a newer release has written it."""
         self._path = path
         with _translated(path):
-            private_files.make_directory(path.parent)
-            private_files.appending(path).close()  # SQLite gives the files beside it the same mode
+            if not path.exists():
+                _create(path)
+            elif path.stat().st_size == 0:
+                remedy = f"restore it, or remove it to begin anew: rm {path}"
+                raise StoreUnavailable(
+                    f"the store {path} is empty: it was cut off, and what was in it is lost. {remedy}"
+                )
+            private_files.close_to_others(path)
             self._prepare()
 
     def _prepare(self) -> None:
@@ -61,20 +70,8 @@ class Database:
             if version > SCHEMA_VERSION:
                 message = f"was written by a newer release (format {version}, this one reads {SCHEMA_VERSION})"
                 raise InvalidInput([Fault(str(self._path), message, "upgrade agent-rollout, or name another --state")])
-            if version == 0:
-                _with_patience(lambda: database.execute("PRAGMA journal_mode = WAL"))
             if version < SCHEMA_VERSION:
-                self._upgrade(database)
-
-    def _upgrade(self, database: sqlite3.Connection) -> None:
-        """Bring the format up to date, all or nothing; two that try at once do it once."""
-        database.execute("BEGIN IMMEDIATE")
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        for step in _STEPS[version:]:
-            for statement in filter(str.strip, step.split(";")):
-                database.execute(statement)
-        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        database.execute("COMMIT")
+                _upgrade(database)
 
     def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
@@ -100,6 +97,36 @@ class Database:
             database.execute("COMMIT")
 
 
+def _create(path: Path) -> None:
+    """Create the file whole, under another name first: nobody sees half of it, and an empty one was cut off later.
+
+    SQLite gives the files beside it the same mode.
+    """
+    private_files.make_directory(path.parent)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        private_files.appending(fresh).close()
+        with closing(sqlite3.connect(fresh, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as database:
+            _upgrade(database)
+            _with_patience(lambda: database.execute("PRAGMA journal_mode = WAL"))
+        with contextlib.suppress(FileExistsError):  # somebody else was quicker
+            os.link(fresh, path)
+    finally:
+        for left in path.parent.glob(f"{fresh.name}*"):
+            left.unlink(missing_ok=True)
+
+
+def _upgrade(database: sqlite3.Connection) -> None:
+    """Bring the format up to date, all or nothing; two that try at once do it once."""
+    database.execute("BEGIN IMMEDIATE")
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    for step in _STEPS[version:]:
+        for statement in filter(str.strip, step.split(";")):
+            database.execute(statement)
+    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    database.execute("COMMIT")
+
+
 def _with_patience(change: Callable[[], object]) -> None:
     """Make a change for which SQLite does not wait by itself while others use the file."""
     deadline = time.monotonic() + BUSY_TIMEOUT_S
@@ -116,9 +143,12 @@ def _with_patience(change: Callable[[], object]) -> None:
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """Say in our own words what SQLite and the file system say."""
+    """Say in our own words what SQLite and the file system say, and that a record in the file cannot be read."""
     try:
         yield
+    except (ValueError, TypeError, OverflowError) as error:
+        message = f"the store {path} holds a record that cannot be read: it is damaged, or of a newer release"
+        raise StoreUnavailable(f"{message}. Restore it, upgrade agent-rollout, or name another --state") from error
     except (sqlite3.Error, OSError) as error:
         message = f"the store {path} cannot be used: {why(error)}. Check the disk and the permissions, or name --state"
         raise StoreUnavailable(message) from error

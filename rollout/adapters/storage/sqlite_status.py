@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime
-from typing import IO, cast
+from datetime import UTC, datetime
+from typing import IO, cast, get_args
 
 from pydantic import BaseModel
 
@@ -24,6 +24,8 @@ DECISIONS_MAX = 50_000
 """The full record keeps this many decisions a rollout: two weeks of samples every 30 s."""
 
 COMMANDS_PENDING_MAX = 100
+
+_VERBS = frozenset(get_args(Verb))
 
 
 class SqliteStatusStore:
@@ -42,9 +44,9 @@ class SqliteStatusStore:
         with self._file.reading() as database:
             query = "SELECT spec FROM rollouts WHERE name = ?"
             row = database.execute(query, (self._rollout.metadata.name,)).fetchone()
-        if row is not None and row[0] != self._spec:
-            self._rollout = replace(self._rollout, spec=RolloutSpec.model_validate_json(row[0]))
-            self._spec = row[0]
+            if row is not None and row[0] != self._spec:
+                self._rollout = replace(self._rollout, spec=RolloutSpec.model_validate_json(row[0]))
+                self._spec = row[0]
         return self._rollout
 
     def commands(self) -> tuple[Command, ...]:
@@ -56,8 +58,9 @@ class SqliteStatusStore:
                 (self._rollout.metadata.name, COMMANDS_PENDING_MAX),
             ).fetchall()
         return tuple(
-            Command(id_, cast("Verb", verb), actor, reason, datetime.fromisoformat(at), phase, step, version)
+            Command(str(id_), cast("Verb", verb), str(actor), str(reason), _time(at), phase, step, version)
             for id_, verb, actor, reason, at, phase, step, version in rows
+            if verb in _VERBS
         )
 
     def tell(self) -> None:
@@ -99,6 +102,15 @@ class SqliteStatusStore:
     def release(self) -> None:
         """Let go of the lease."""
         self._lock.close()
+
+
+def _time(written: object) -> datetime:
+    """Return when a command was given; of a damaged one, the earliest there is: an abort is heard all the same."""
+    try:
+        read = datetime.fromisoformat(str(written))
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def as_json(record: BaseModel) -> str:

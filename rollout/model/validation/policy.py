@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
 
 from rollout.errors import Fault
 from rollout.model.base import FORMER_NAMES
@@ -94,10 +96,20 @@ def evidence_is_possible(raw: Raw) -> Iterator[Fault]:
         if every is not None and not 0.2 <= every <= 3600:
             remedy = "30s is usual; 5s where there is much traffic"
             yield Fault(f"evidence.{key}", "must be between 200ms and 1h", remedy, evidence[key])
-    dispersion = number(float, evidence.get("dispersion", "learn")) if evidence.get("dispersion") != "learn" else None
-    if dispersion is not None and not 1.0 <= dispersion <= 1000.0:
+    if "dispersion" in evidence and not _is_dispersion(evidence["dispersion"]):
         remedy = 'use "learn", or a number from 1 to 1000'
         yield Fault("evidence.dispersion", "is not a dispersion", remedy, evidence["dispersion"])
+
+
+def _is_dispersion(value: Any) -> bool:
+    if value == "learn":
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        return 1 <= Decimal(str(value)) <= 1000
+    except (ArithmeticError, ValueError):  # no number, not even one that can be compared
+        return False
 
 
 def spend_cap(raw: Raw) -> Iterator[Fault]:

@@ -46,7 +46,7 @@ def number(read: Callable[[Any], float], value: Any) -> float | None:
     """Return what `read` makes of a value; None where that is somebody else's fault to report."""
     try:
         return read(value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
