@@ -86,9 +86,8 @@ class Reached:
         """Return the state after an increment with `candidate` of `everyone`'s requests where `share` was wanted."""
         if everyone <= 0 or share <= 0.0:
             return self
-        wanted = min(share, _ALMOST_ALL)
-        above = _log_ratio(candidate, everyone, wanted, share / 2.0) / turns
-        below = _log_ratio(candidate, everyone, wanted, min(2.0 * share, (1.0 + share) / 2.0)) / turns
+        above = _log_ratio(candidate, everyone, min(share, _ALMOST_ALL), share / 2.0) / turns
+        below = _log_ratio(candidate, everyone, share, min(2.0 * share, (1.0 + share) / 2.0)) / turns
         return Reached(
             self.above + above,
             self.below + (below if share < 1.0 else above),
@@ -98,11 +97,16 @@ class Reached:
 
 
 _ALMOST_ALL = 0.98
-"""At 100 % the last requests of the old version still come in: a few of them refute nothing."""
+"""Close to 100 % the last requests of the old version still come in: a few of them do not say that half is missing.
+
+Only there: whether the other version gets half of its own share is asked of the share as it is. Clipped as well, 99 %
+that was asked and seen would look more like 99.5 % than like what was asked.
+"""
 
 
 def _log_ratio(candidate: float, everyone: float, wanted: float, other: float) -> float:
     """Return the log likelihood ratio of one share to another."""
     other = min(other, 1.0 - 1e-9)
+    wanted = min(wanted, 1.0 - 1e-9)
     others = everyone - candidate
     return candidate * log(wanted / other) + others * (log1p(-wanted) - log1p(-other))

@@ -376,3 +376,51 @@ def test_a_history_learns_nothing_from_increments_without_trials_or_failures():
     history = [[(8.0, 100.0), (0.0, 100.0)], [(9.0, 100.0), (1.0, 100.0)]] * 6
     silent = [[(0.0, 0.0), (0.0, 0.0)], [(0.0, 50.0), (0.0, 50.0)]]
     assert from_history([*history, *silent]) == from_history(history) > 1.0
+
+
+# -- the split, at every weight there is -------------------------------------------------------------------------------
+
+EVERY_WEIGHT = [*range(1, 10_000), 10_000]
+
+
+def _requests(share: float) -> float:
+    """So many that the rarer version has a thousand."""
+    return 1000.0 / min(share, 1.0 - share) if share < 1.0 else 1000.0
+
+
+@pytest.mark.parametrize("turns", [1.0, 10.0])
+def test_a_split_that_is_seen_as_it_was_asked_is_confirmed_and_never_refuted_at_every_weight(turns):
+    wrong = []
+    for bp in EVERY_WEIGHT:
+        share, everyone = bp / 10_000, _requests(bp / 10_000) * turns
+        reached, ratio = Reached(), SampleRatio()
+        for _ in range(4):
+            reached = reached.after(share, share * everyone / 4, everyone / 4, turns)
+            ratio = ratio.after(share, share * everyone / 4, everyone / 4, turns, 30.0)
+            if reached.refuted or ratio.mismatched:
+                wrong.append((bp, "refuted"))
+        if not reached.confirmed:
+            wrong.append((bp, "not confirmed"))
+    assert wrong == []
+
+
+def test_a_split_of_half_or_double_is_refuted_and_never_confirmed_at_every_weight():
+    wrong = []
+    for bp in EVERY_WEIGHT:
+        share, everyone = bp / 10_000, _requests(bp / 10_000)
+        seen = {"half": share / 2.0, "double": min(2.0 * share, (1.0 + share) / 2.0)}
+        for what, actual in seen.items():
+            reached = Reached().after(share, actual * everyone, everyone, 1.0)
+            if share < 1.0 and (reached.confirmed or not reached.refuted):
+                wrong.append((bp, what))
+        if Reached().after(share, 0.0, everyone, 1.0).confirmed:
+            wrong.append((bp, "nothing"))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("bp", [9_800, 9_900, 9_990, 9_999, 10_000])
+def test_the_last_requests_of_the_old_version_refute_nothing_close_to_all(bp):
+    reached = Reached()
+    for share in (0.90, 0.95, 0.97, 0.98):
+        reached = reached.after(bp / 10_000, 500 * share, 500, 1.0)
+        assert not reached.refuted, share
