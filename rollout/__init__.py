@@ -9,8 +9,8 @@ What other programs may use, and what stays: everything in `__all__`. docs/pytho
 * `rollout.testing` is a small world in which the engine releases.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
+"""As `typing` has it, without importing that: until the command has begun, Ctrl-C would be a traceback."""
 
 if TYPE_CHECKING:
     from rollout.contracts.check import check as check_contracts
@@ -92,7 +92,9 @@ _HOMES = {
 _PLACES = {public: (module, name) for module, names in _HOMES.items() for public, name in names.items()}
 
 
-def __getattr__(public: str) -> Any:
+def __getattr__(public: str) -> object:
+    from importlib import import_module  # noqa: PLC0415  see above
+
     if public not in _PLACES:
         raise AttributeError(f"module 'rollout' has no attribute {public!r}")
     module, name = _PLACES[public]

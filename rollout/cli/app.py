@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
+import threading
 
 import typer
 
+from rollout.cli import streams
 from rollout.cli.commands import (
     contract,
     crd,
@@ -24,6 +28,10 @@ from rollout.cli.commands import (
 )
 from rollout.errors import InvalidInput, RolloutError
 from rollout.redaction import SECRETS
+
+INTERRUPTED = 130
+OUTPUT_LOST = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT)
+"""What writing to a stream fails with. Files are written elsewhere, and what fails there is told by whoever does."""
 
 app = typer.Typer(
     name="rollout",
@@ -58,21 +66,37 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 
 def main() -> None:
-    """Run the command line; exit codes as in docs/reference.md. No traceback for a user's mistake."""
-    SECRETS.note_environment(os.environ)
+    """Run the command line; exit codes as in docs/reference.md. No traceback for a user's mistake, or for Ctrl-C."""
+    streams.open_missing()
+    try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        SECRETS.note_environment(os.environ)
+        code = _run()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would only spoil the end
+    sys.exit(streams.flushed(code))
+
+
+def _run() -> int:
     try:
         app()
+    except SystemExit as ended:  # the usual way
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
     except InvalidInput as error:
         count = len(error.faults)
         _complain(f"{count} {'fault' if count == 1 else 'faults'}; nothing was changed\n{error}")
-        sys.exit(error.exit_code)
+        return error.exit_code
     except RolloutError as error:
         _complain(str(error))
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more while shutting down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        return error.exit_code
+    except OSError as error:
+        if error.errno not in OUTPUT_LOST:
+            raise
+        return streams.lost(error)
+    return 0
 
 
 def _complain(message: str) -> None:

@@ -89,7 +89,7 @@ def ensure(directory: Path) -> RunningDaemon:
     log = directory / LOG
     if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
         log.replace(log.with_suffix(".log.1"))
-    command = [sys.executable, "-P", "-m", "rollout.cli.app", "daemon", "--state", str(directory), "--until-idle"]
+    command = [sys.executable, "-P", "-m", "rollout", "daemon", "--state", str(directory), "--until-idle"]
     with private_files.appending(log) as out:
         child = subprocess.Popen(  # noqa: S603  our own module, no shell
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 
@@ -25,16 +26,16 @@ def configure(*, verbose: bool, decisions: bool = False, stream: TextIO | None =
     Args:
         stream: stderr, unless given.
     """
-    out = stream or sys.stderr
+    out = _Tolerant(stream or sys.stderr)
     level = logging.DEBUG if verbose else logging.INFO if decisions else logging.WARNING
     last = _last(out)
     structlog.configure(
         processors=[*_SHARED, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", out)),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(out)
+    handler = logging.StreamHandler(cast("TextIO", out))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_SHARED, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
@@ -44,7 +45,26 @@ def configure(*, verbose: bool, decisions: bool = False, stream: TextIO | None =
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-def _last(out: TextIO) -> list[structlog.typing.Processor]:
+class _Tolerant:
+    """A stream whose lines are lost where it cannot be written: on a full disk a release must go on, and back."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+
+def _last(out: _Tolerant) -> list[structlog.typing.Processor]:
     """Return what turns an event into a line."""
     if out.isatty():
         return [

@@ -33,6 +33,7 @@ spec:
 """
 
 LISTEN = "127.0.0.1:8080"
+INTERRUPTED = 130
 
 _PREVIEW = '\n  #   preview: "127.0.0.1:8081"  # inside the braces: where a blue-green candidate can be tried out'
 
@@ -105,7 +106,11 @@ def _answer(
             [Fault(f"--{option}", "is missing, and there is no terminal to ask on", f"--{option} {usual}")]
         )
     while True:
-        answer = str(typer.prompt(question, default=usual, err=True))
+        try:
+            answer = str(typer.prompt(question, default=usual, err=True))
+        except typer.Abort:  # Ctrl-C, or the end of the input: nothing was written
+            typer.echo(err=True)
+            raise typer.Exit(INTERRUPTED) from None
         if not (remedy := problem(answer)):
             return answer
         typer.echo(f"  {remedy}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -61,7 +62,8 @@ class Lines:
             self._print(now, f"{_where(status.phase, status.latest.traffic.wanted_bp)}: still {status.message}")
 
     def _print(self, at: datetime, text: str) -> None:
-        print(f"{at:%H:%M:%S} {self._name} {text}", file=sys.stderr, flush=True)  # noqa: T201
+        with contextlib.suppress(OSError):  # nobody reads it any more: the release goes on
+            print(f"{at:%H:%M:%S} {self._name} {text}", file=sys.stderr, flush=True)  # noqa: T201
         self._printed_at = datetime.now(UTC)
 
 
@@ -92,6 +94,10 @@ class Live:
         self._live.__exit__(kind, error, trace)
 
     def show(self, plan: Plan) -> None:
+        with contextlib.suppress(OSError):  # as above
+            self._show(plan)
+
+    def _show(self, plan: Plan) -> None:
         from rich.text import Text
 
         now = datetime.now(UTC)

@@ -1,0 +1,129 @@
+"""Ctrl-C at any moment, and an output that nobody takes: an exit code, and never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import eventually
+
+AT_IMPORT = """
+import os, runpy, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+        return None
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["rollout", *{arguments!r}]
+runpy.run_module("rollout", run_name="__main__")
+"""
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "rollout", *arguments]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("rollout.cli.app", ["--help"]),
+        ("typer", ["--help"]),
+        ("rollout.cli.commands.wait", ["--help"]),
+        ("rollout.cli.documents", ["lint"]),
+        ("pydantic", ["lint"]),
+        ("yaml", ["lint"]),
+        ("sqlite3", ["status", "--state", "."]),
+        ("kubernetes", ["status", "-n", "x"]),
+    ],
+)
+def test_ctrl_c_while_something_is_imported_is_exit_130(tmp_path, name, arguments):
+    code = AT_IMPORT.format(name=name, arguments=arguments)
+    (tmp_path / "rollouts.db").write_bytes(b"")
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
+    )
+    assert (ended.returncode, ended.stderr) == (130, "")
+
+
+def test_ctrl_c_while_a_shell_completes_is_exit_130(tmp_path):
+    code = AT_IMPORT.format(name="rollout.cli.commands.wait", arguments=[])
+    environment = {**os.environ, "_ROLLOUT_COMPLETE": "complete_bash", "COMP_WORDS": "rollout st", "COMP_CWORD": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+    assert (ended.returncode, ended.stderr) == (130, "")
+
+
+def test_ctrl_c_at_a_question_of_init_is_exit_130_and_nothing_is_written(tmp_path):
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rollout", "init"],
+        stdin=terminal, stdout=terminal, stderr=terminal, cwd=tmp_path, start_new_session=True,
+    )  # fmt: skip
+    shown = b""
+    try:
+
+        def asked():
+            nonlocal shown
+            os.set_blocking(controller, False)
+            with contextlib.suppress(BlockingIOError):
+                shown += os.read(controller, 4096)
+            return b"called?" in shown
+
+        eventually(asked, 60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        asked()
+    finally:
+        process.kill()
+        os.close(terminal)
+        os.close(controller)
+    assert b"Traceback" not in shown and b"Aborted" not in shown and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["crd"], ["schema"]], ids=" ".join)
+def test_an_output_that_is_full_is_told_in_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        ended = run(*arguments, stdout=full)
+    assert ended.returncode == 1
+    assert ended.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["crd"], ["lint", "nowhere"]], ids=" ".join)
+def test_an_output_that_is_closed_is_no_traceback(arguments):
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        command = f"exec {sys.executable} -m rollout {' '.join(arguments)} {closed}"
+        ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+        assert ended.returncode == (2 if arguments[0] == "lint" else 0), closed
+        assert "Traceback" not in ended.stderr + ended.stdout
+
+
+def test_an_output_that_ends_early_is_no_traceback():
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = run("crd", stdout=writing)
+    os.close(writing)
+    assert ended.returncode in (1, 141) and ended.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_log_that_cannot_be_written_costs_its_lines_and_nothing_else():
+    code = (
+        "from rollout.runtime.logs import configure; import logging, structlog; configure(verbose=True)\n"
+        "structlog.get_logger('x').warning('a'); logging.getLogger('y').warning('b'); print('went on')"
+    )
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-c", code]
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=120, check=False)
+    assert ended.stdout == "went on\n"
