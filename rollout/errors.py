@@ -8,6 +8,7 @@
       · RouteWriteDenied  the API server denies the change: rights, a policy, a webhook  (exit 5)
     - PageUnavailable     an HTTP page: metrics, or the router's admin                   (exit 5)
     - StoreUnavailable    the store of rollouts and decisions                            (exit 5)
+      · LeaseLost           another controller has taken the rollout over                (exit 5)
       · Busy              another controller holds the rollout                           (exit 5)
     - ClusterUnavailable  the Kubernetes API                                             (exit 5)
       · Forbidden         we may not do that                                             (exit 5)
@@ -106,6 +107,10 @@ class PageUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The store of rollouts and decisions cannot be read or written."""
+
+
+class LeaseLost(StoreUnavailable):
+    """Another controller carries this rollout out since: whoever learns of it stops at once, and moves nothing."""
 
 
 class Busy(StoreUnavailable):

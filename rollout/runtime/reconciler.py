@@ -16,7 +16,7 @@ from rollout.engine.facts import ResourceFacts
 from rollout.engine.plan import plan
 from rollout.engine.planned import Plan
 from rollout.engine.ports import Ports
-from rollout.errors import Forbidden, Rejected, RouterUnavailable, Unavailable
+from rollout.errors import Forbidden, LeaseLost, Rejected, RouterUnavailable, StoreUnavailable, Unavailable
 from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.runtime.observation import Observation
@@ -68,7 +68,9 @@ class Reconciler:
         """Record the intent. One that may not be recorded keeps nobody from going back: that is always safe."""
         try:
             self.ports.status_store.save(next_plan)
-        except (Forbidden, Rejected):
+        except LeaseLost:
+            raise
+        except (Forbidden, Rejected, StoreUnavailable):
             if next_plan.status.goes_back:
                 self._carry_out(next_plan.effects)
             raise

@@ -12,6 +12,7 @@ from rollout.adapters.routers.envoy_config import (
     CLUSTERS,
     PREVIEW,
     ROUTES,
+    WAY_BACK,
     cluster_name,
     clusters,
     preview_routes,
@@ -87,10 +88,29 @@ class EnvoyRouter:
         changed = self._process.files.write(CLUSTERS, clusters(self._rollout, self._endpoints))
         if self._process.admin() is not None and changed:
             self._await_clusters(weight)
+        if weight.candidate is not None and weight.weight_bp > 0:
+            self._process.files.write(WAY_BACK, self._way_back(weight))
+        goes_back = weight.weight_bp == 0 and weight.preview_header is None
+        if goes_back:
+            self._send_back(weight)
         if self._process.has_preview_listener:
             self._write(PREVIEW, preview_routes(self._rollout, weight))
-        self._write(ROUTES, routes(self._rollout, self._header, weight))
+        if not goes_back:
+            self._write(ROUTES, routes(self._rollout, self._header, weight))
         self._process.ensure()
+
+    def _way_back(self, weight: SetWeight) -> dict[str, Any]:
+        return routes(self._rollout, self._header, SetWeight(weight.stable, weight.candidate, 0))
+
+    def _send_back(self, weight: SetWeight) -> None:
+        """Write that the candidate gets nothing, before all else. On a full disk, with what was written beforehand."""
+        content = routes(self._rollout, self._header, weight)
+        try:
+            self._write(ROUTES, content)
+        except RouterUnavailable:
+            if json.loads(self._process.files.read(WAY_BACK) or "null") != self._way_back(weight):
+                raise
+            self._process.files.rename(WAY_BACK, ROUTES)
 
     def prepare(self, weight: SetWeight) -> None:
         """Write the files that an Envoy must find when it starts, unless they are there. Raises RouterUnavailable."""

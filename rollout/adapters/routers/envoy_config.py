@@ -19,8 +19,8 @@ from rollout.model.units import FULL_BP
 
 _TYPE = "type.googleapis.com/envoy."
 CONNECT_TIMEOUT = "2s"
-CLUSTERS, ROUTES, PREVIEW = "clusters.json", "routes.json", "preview.json"
-"""The files that Envoy watches: each holds one kind of resource, as Envoy demands."""
+CLUSTERS, ROUTES, PREVIEW, WAY_BACK = "clusters.json", "routes.json", "preview.json", "way-back.json"
+"""The files that Envoy watches: each holds one kind of resource, as Envoy demands. The way back it does not watch."""
 
 IDLE_TIMEOUT = "3600s"
 """An agent may think for long without a byte; Envoy's own default would cut it after five minutes."""

@@ -27,7 +27,7 @@ from rollout.adapters.storage.rollout_resource import (
 )
 from rollout.engine.facts import Command
 from rollout.engine.planned import Plan
-from rollout.errors import ClusterUnavailable, StoreUnavailable
+from rollout.errors import ClusterUnavailable, LeaseLost
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.cluster_status import ClusterStatus, packed
@@ -132,7 +132,7 @@ class KubernetesStatusStore:
 
     def _send(self, patch: Object, sub: str = "") -> None:
         if not self._may_write():
-            raise StoreUnavailable("this controller does not lead any more: it stops writing")
+            raise LeaseLost("this controller does not lead any more: it stops writing")
         body = {"metadata": {"resourceVersion": version_of(self._obj)}}
         for key, value in patch.items():
             body[key] = {**body[key], **value} if key == "metadata" else value

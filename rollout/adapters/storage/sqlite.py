@@ -20,6 +20,7 @@ import structlog
 from pydantic import ValidationError
 
 from rollout import private_files
+from rollout.adapters.storage import abort_note
 from rollout.adapters.storage.base import Row
 from rollout.adapters.storage.sqlite_schema import Database
 from rollout.adapters.storage.sqlite_status import COMMANDS_PENDING_MAX, SqliteStatusStore, as_json
@@ -134,8 +135,23 @@ class SqliteStore:
     def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
         """Append a command, meant for the phase and step of `status`; return its id.
 
-        An abort is always taken. Other verbs are refused while too many wait for an answer.
+        An abort is always taken: where the file cannot be written, it is left beside it. Other verbs are refused while
+        too many wait for an answer. Raises StoreUnavailable.
         """
+        try:
+            return self._append(name, verb, actor, reason, at, status)
+        except Busy:
+            raise
+        except StoreUnavailable:
+            if verb != "abort":
+                raise
+            return abort_note.leave(self.directory, name)
+
+    def has_note(self, name: str) -> bool:
+        """Whether an abort was left that is not recorded yet."""
+        return abort_note.read(self.directory, name) is not None
+
+    def _append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
         command = uuid.uuid4().hex
         with self._file.writing() as database:
             pending = database.execute(

@@ -22,6 +22,7 @@ from rollout.errors import Fault, InvalidInput, StoreUnavailable
 SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 10.0
 _PAUSE_S = 0.02
+_FIRST_READ = "SELECT count(*) FROM sqlite_master"
 
 _STEPS = (
     """
@@ -65,23 +66,49 @@ class Database:
             self._prepare()
 
     def _prepare(self) -> None:
-        with closing(self._connect()) as database:
+        with closing(self._readable()) as database:
             version = database.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 message = f"was written by a newer release (format {version}, this one reads {SCHEMA_VERSION})"
                 raise InvalidInput([Fault(str(self._path), message, "upgrade agent-rollout, or name another --state")])
-            if version < SCHEMA_VERSION:
+        if version < SCHEMA_VERSION:
+            with closing(self._connect()) as database:
                 _upgrade(database)
 
-    def _connect(self) -> sqlite3.Connection:
+    @property
+    def directory(self) -> Path:
+        return self._path.parent
+
+    def _connect(self, *, alone: bool = False) -> sqlite3.Connection:
+        """Return a connection; `alone`: one that lets nobody else in, and needs no file beside the store to read it."""
         database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        database.execute("PRAGMA synchronous = FULL")
+        try:
+            if alone:
+                database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute(_FIRST_READ)
+        except BaseException:
+            database.close()
+            raise
         return database
+
+    def _readable(self) -> sqlite3.Connection:
+        """Return a connection that can be read from, also where the disk is full.
+
+        Readers of a write-ahead log share memory in a file beside it, which takes room; whoever is alone with the store
+        can do without (SQLite's manual, "Use of WAL Without Shared-Memory").
+        """
+        try:
+            return self._connect()
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise
+            return self._connect(alone=True)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Read, without blocking the writer."""
-        with _translated(self._path), closing(self._connect()) as database:
+        with _translated(self._path), closing(self._readable()) as database:
             yield database
 
     @contextmanager

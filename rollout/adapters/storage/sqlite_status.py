@@ -12,10 +12,11 @@ from typing import IO, cast, get_args
 
 from pydantic import BaseModel
 
+from rollout.adapters.storage import abort_note
 from rollout.adapters.storage.sqlite_schema import Database
 from rollout.engine.facts import Command, Verb
 from rollout.engine.planned import Plan
-from rollout.errors import StoreUnavailable
+from rollout.errors import LeaseLost
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.redaction import SECRETS
@@ -50,18 +51,20 @@ class SqliteStatusStore:
         return self._rollout
 
     def commands(self) -> tuple[Command, ...]:
-        """Return the commands that nobody has answered yet, oldest first."""
+        """Return the commands that nobody has answered yet, oldest first; and an abort beside the file."""
         with self._file.reading() as database:
             rows = database.execute(
                 "SELECT id, verb, actor, reason, at, phase, step, version FROM commands"
                 " WHERE rollout = ? AND NOT handled ORDER BY verb != 'abort', at, id LIMIT ?",
                 (self._rollout.metadata.name, COMMANDS_PENDING_MAX),
             ).fetchall()
-        return tuple(
+        left = abort_note.read(self._file.directory, self._rollout.metadata.name)
+        given = tuple(
             Command(str(id_), cast("Verb", verb), str(actor), str(reason), _time(at), phase, step, version)
             for id_, verb, actor, reason, at, phase, step, version in rows
             if verb in _VERBS
         )
+        return given if left is None or left.id in self._rollout.status.handled else (left, *given)
 
     def tell(self) -> None:
         """Nothing is left to tell: decisions are saved with the status."""
@@ -77,7 +80,7 @@ class SqliteStatusStore:
                 "UPDATE rollouts SET status = ? WHERE name = ? AND epoch = ?", (as_json(status), name, self._epoch)
             )
             if changed.rowcount != 1:
-                raise StoreUnavailable(f"{name} is held by another controller since: this one stops writing")
+                raise LeaseLost(f"{name} is held by another controller since: this one stops writing")
             database.executemany(
                 "INSERT INTO decisions (rollout, at, kind, body) VALUES (?,?,?,?)",
                 [(name, decision.at.isoformat(), decision.kind, as_json(decision)) for decision in plan.decisions],
@@ -97,6 +100,9 @@ class SqliteStatusStore:
                     (name, name, DECISIONS_MAX),
                 )
         self._saves += 1
+        left = abort_note.read(self._file.directory, name)
+        if left is not None and left.id in status.handled:
+            abort_note.take_away(self._file.directory, name)
         self._rollout = Rollout(self._rollout.metadata, self._rollout.spec, status)
 
     def release(self) -> None:

@@ -106,10 +106,13 @@ def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, outp
     from datetime import UTC, datetime
 
     from rollout.adapters.storage.sqlite import SqliteStore
+    from rollout.cli.follow.takeover import end_holder, send_back_unrecorded
     from rollout.errors import Busy
 
     name = row.rollout.metadata.name
     command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status)
+    if verb == "abort" and isinstance(store, SqliteStore) and store.has_note(name):
+        return send_back_unrecorded(store, row)
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while time.monotonic() < deadline:
         answered = store.get(name)
@@ -121,6 +124,10 @@ def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, outp
             with contextlib.suppress(Busy):  # somebody was quicker: then that one answers
                 return _carry_out(store, row, command, verb, output)
         time.sleep(min(_POLL_S_MAX, store.poll_s))
+    if verb == "abort" and isinstance(store, SqliteStore):
+        if end_holder(store, name):
+            return _carry_out(store, row, command, verb, output)
+        return send_back_unrecorded(store, row)
     message = f"{verb} is noted for {name}, but the controller has not answered in {ANSWER_TIMEOUT_S:g} s"
     raise Busy(f"{message}: is it running? rollout status shows when it has")
 

@@ -1,0 +1,98 @@
+"""An abort that nobody answers: a controller that hangs is ended, and what cannot be recorded is carried out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rollout.adapters.storage.base import Row
+    from rollout.adapters.storage.sqlite import SqliteStore
+
+ENDED_TIMEOUT_S = 10.0
+EFFECTIVE_TIMEOUT_S = 20.0
+_POLL_S = 0.05
+
+
+def end_holder(store: SqliteStore, name: str) -> bool:
+    """End the controller that holds a rollout and does not answer; whether the rollout can be taken over.
+
+    Nothing is lost by that: what it has decided is recorded before it is done, and a controller may be killed at any
+    moment. A daemon is started again, for the other rollouts that it carries out.
+    """
+    from rollout.local.daemon_lock import ensure, running
+
+    row = store.get(name)
+    pid = _pid_of(row) if row is not None else None
+    if pid is None or not _is_controller(pid):
+        return not store.is_held(name)
+    daemon = running(store.directory)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    deadline = time.monotonic() + ENDED_TIMEOUT_S
+    while store.is_held(name) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    typer.echo(
+        f"the controller (pid {pid}) has not answered: it was ended, and the abort is carried out here", err=True
+    )
+    if daemon is not None and daemon.pid == pid:
+        with contextlib.suppress(Exception):  # the abort comes first; what else it carried out is told by status
+            ensure(store.directory)
+    return not store.is_held(name)
+
+
+def _pid_of(row: Row) -> int | None:
+    pid = row.holder.removeprefix("pid ")
+    return int(pid) if pid.isdigit() else None
+
+
+def _is_controller(pid: int) -> bool:
+    """Whether a process is one of ours, where the system tells."""
+    command = Path(f"/proc/{pid}/cmdline")
+    try:
+        return b"rollout" in command.read_bytes() if command.parent.parent.exists() else True
+    except OSError:
+        return False
+
+
+def send_back_unrecorded(store: SqliteStore, row: Row) -> int:
+    """Send all traffic back to stable where the store cannot be written, and see that it is effective.
+
+    Return 0 once it is; 5 where the traffic cannot be moved. The abort stays beside the store, for whoever records it.
+    """
+    from rollout.engine.effects import SetWeight
+    from rollout.engine.routes.wanted import is_effective
+    from rollout.errors import RouterUnavailable
+    from rollout.local.wiring import LocalWiring
+
+    status = row.rollout.status
+    stable, candidate = status.stable_version, status.candidate_version if status.is_active else None
+    if stable is None or candidate is None:
+        typer.echo(f"abort {row.rollout.metadata.name}: there is nothing to abort", err=True)
+        return 0
+    weight = SetWeight(stable, candidate, 0)
+    with LocalWiring(row.rollout, store.directory) as wired:
+        deadline, problem = time.monotonic() + EFFECTIVE_TIMEOUT_S, ""
+        with contextlib.suppress(RouterUnavailable):
+            wired.router.apply(weight)
+        while not is_effective(weight, (observed := wired.router.observe(),)):
+            problem = observed.problem
+            if time.monotonic() > deadline:
+                typer.echo(
+                    f"the traffic cannot be moved back: {problem or 'the route is not as it was written'}", err=True
+                )
+                return 5
+            time.sleep(_POLL_S)
+    typer.echo(f"{candidate} gets no more traffic, {stable} is stable", err=True)
+    typer.echo("the store cannot be written: the next controller that can records the abort", err=True)
+    return 0
