@@ -126,7 +126,14 @@ class LocalWiring:
                 remedy = f"start {endpoint.version} there, or correct the address"
                 faults.append(Fault(f"spec.backends.endpoints[{index}].url", problem, remedy))
         faults += self._probe_envoy()
-        return faults or self._probe_metrics(stable, candidate)
+        # The version in use is brought up whatever its counters say: nothing is judged by them.
+        return faults if faults or stable == candidate else self._probe_metrics(stable, candidate)
+
+    def missing_metrics(self, stable: str, candidate: str) -> list[str]:
+        """Say which metrics are not there yet."""
+        return (
+            [] if stable == candidate else self.metrics.missing(stable, candidate, declared_policy(self._rollout).kpis)
+        )
 
     def _probe_envoy(self) -> list[Fault]:
         where, envoy = "spec.routes[0].envoy", self._local.envoy

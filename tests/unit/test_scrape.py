@@ -13,6 +13,7 @@ from rollout.adapters.metrics.selector import parse
 from rollout.engine.facts import Round
 from rollout.errors import PageUnavailable
 from rollout.model.api.kpi import Kpi
+from rollout.model.documents import policy_spec
 from tests.world import POLICY, policy
 
 AGENT = """\
@@ -137,6 +138,64 @@ def test_a_page_labelled_with_the_other_version_is_told_before_anything_moves():
 def test_a_counter_without_any_series_yet_is_no_problem():
     text = "# TYPE agent_tasks_started_total counter\n# TYPE agent_tasks_failed_total counter\n"
     assert read({**PAGES, "v2": text}, TASKS).kpis["tasks"].problem == ""
+
+
+@pytest.mark.parametrize("text", ["up 1\n", "# TYPE agent_tasks_started_total counter\nup 1\n"])
+def test_a_series_that_is_not_there_yet_has_no_outcomes_yet(text):
+    for pages in ({**PAGES, "v2": text}, {**PAGES, "v1": text, "v2": text}):
+        reading = read(pages, TASKS).kpis["tasks"]
+        assert reading.problem == "" and reading.candidate.total == {}
+
+
+PATHS = kpi("chat", 'n_total{version="$version",path="/chat",code="500"}', 'n_total{version="$version",path="/chat"}')
+
+
+def test_a_path_that_nobody_has_asked_for_yet_is_no_problem_beside_one_that_somebody_has():
+    text = 'n_total{{version="{v}",path="/healthz",code="200"}} 7\n'
+    pages = {**PAGES, "v1": text.format(v="v1"), "v2": text.format(v="v2")}
+    assert read(pages, PATHS).kpis["chat"].problem == ""
+    wrong = read({**pages, "v2": text.format(v="v1")}, PATHS).kpis["chat"].problem
+    assert wrong.startswith("http://v2/metrics has n_total, but only with") and 'version="v1"' in wrong
+
+
+def test_more_good_outcomes_than_there_are_is_a_problem_and_no_perfect_score():
+    text = 'd_bucket{version="v2",le="1"} 5\nd_bucket{version="v2",le="+Inf"} 10\nd_count{version="v2"} 10\n'
+    pages = {**PAGES, "v1": text.replace('"v2"', '"v1"'), "v2": text}
+    slow = kpi("slow", 'd_bucket{version="$version",le=~".+"}', 'd_count{version="$version"}', good=True)
+    assert "counts 15 outcomes" in read(pages, slow).kpis["slow"].problem
+    right = kpi("slow", 'd_bucket{version="$version",le="1"}', 'd_count{version="$version"}', good=True)
+    assert read(pages, right).kpis["slow"].problem == ""
+
+
+def test_a_bucket_without_its_bound_is_refused_when_the_policy_is_read():
+    def faults(**selectors):
+        made = {"name": "slow", "margin": {"absolute": "1%"}, **selectors}
+        return policy_spec({"canary": {"steps": [{"weight": "10%"}]}, "kpis": [made]})[1]
+
+    for key, text in (("good", "d_bucket"), ("good", 'd_bucket{version="$version"}'), ("bad", "d_bucket ")):
+        (fault,) = faults(**{key: text, "total": "d_count"})
+        assert fault.path == f"kpis[0].{key}" and 'le="2.5"' in fault.remedy
+    assert [fault.path for fault in faults(good='d_bucket{le="1"}', total="d_bucket")] == ["kpis[0].total"]
+    for text in ('d_bucket{le=~"1|2"}', 'd_bucket{a="b", le = "1"}', "d_bucket_total"):
+        assert faults(good=text, total="d_count") == []
+
+
+def test_metrics_that_are_nowhere_yet_are_told_with_those_that_are():
+    source = ScrapeSource("agent", lambda version: (f"http://{version}/metrics",), lambda: None, Fixed("up 1\n"), 1.0)
+    told = source.missing("v1", "v2", (TASKS,))
+    source.close()
+    assert [line.split()[4] for line in told] == ["agent_tasks_failed_total", "agent_tasks_started_total"]
+    assert all(line.endswith("The pages have: up") for line in told)
+
+
+class Fixed:
+    """The same page everywhere."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def get(self, _url, _timeout_s):
+        return self.text
 
 
 def test_a_page_that_trickles_in_is_given_up_in_time():

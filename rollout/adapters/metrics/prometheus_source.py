@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from rollout.adapters.kubernetes.pods import Pods
+from rollout.adapters.metrics.outcomes import more_than_all
 from rollout.adapters.metrics.prometheus_client import PrometheusClient, QueryResult, Sample
 from rollout.adapters.metrics.queries import Query, resolve
 from rollout.adapters.metrics.terms import _BOUND, Answered, Term, Terms, any_spelling
@@ -65,11 +66,17 @@ class PrometheusSource:
             terms.add(self._selector(spend, candidate), spend, candidate, "")
         answered = Answered(terms, self._answer(terms.by_text.values()), self._stale_after_s, self._pods_of)
 
-        def reading(counted: str, total: str, *, good: bool = False) -> KpiReading:
-            return self._reading(answered, (stable, candidate), counted, total, good=good)
+        def reading(counted: str, total: str, *, good: bool = False, share: bool = False) -> KpiReading:
+            made = self._reading(answered, (stable, candidate), counted, total, good=good)
+            problems = (more_than_all(arm, counted, total) for arm in (made.stable, made.candidate) if share)
+            problem = next(filter(None, problems), "")
+            return KpiReading(problem=problem) if problem else made
 
         return Round(
-            kpis={query.name: reading(query.counted, query.total, good=query.good) for query in queries},
+            kpis={
+                query.name: reading(query.counted, query.total, good=query.good, share=query.is_share)
+                for query in queries
+            },
             requests=reading(split, split),
             responses={query.name: reading(query.total, query.among) for query in queries if query.among},
             spend=self._spend(answered, spend, candidate) if spend else None,

@@ -23,6 +23,7 @@ class Query:
 
     Attributes:
         preset: the family of the preset that it is of, such as `gateway`; empty for selectors of people's own.
+        is_share: whether `counted` are some of the `total` outcomes; not so for a sum of sizes, or answers per task.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Query:
     good: bool
     among: str | None = None
     preset: str = ""
+    is_share: bool = True
 
 
 def resolve(kpis: Iterable[Kpi]) -> tuple[tuple[Query, ...], list[Fault]]:
@@ -96,7 +98,8 @@ def _misplaced(kpi: Kpi, index: int, place: str) -> Iterable[Fault]:
 def _resolve(kpi: Kpi, path: str) -> Query | list[Fault]:
     if kpi.preset is None:
         counted = kpi.bad or kpi.good or kpi.sum or ""
-        return Query(kpi.name, counted, kpi.total or "", good=kpi.good is not None, among=kpi.among)
+        good, is_share = kpi.good is not None, kpi.sum is None
+        return Query(kpi.name, counted, kpi.total or "", good=good, among=kpi.among, is_share=is_share)
     preset = PRESETS.get(kpi.preset)
     if preset is None:
         close = difflib.get_close_matches(kpi.preset, PRESETS, n=1)

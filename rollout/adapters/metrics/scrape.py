@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from rollout.adapters.http import Pages
+from rollout.adapters.metrics.outcomes import more_than_all
 from rollout.adapters.metrics.page import Page, Unreadable, read_page
 from rollout.adapters.metrics.presets import REQUESTS, ROUTER_PREFIX
 from rollout.adapters.metrics.queries import Query, resolve
@@ -20,12 +21,13 @@ from rollout.adapters.metrics.selector import Selector, parse
 from rollout.engine.facts import Counters, KpiReading, Round
 from rollout.errors import PageUnavailable
 from rollout.model.api.kpi import Kpi
-from rollout.model.units import expand
+from rollout.model.units import expand, template_names
 
 SERIES_MAX = 200
 """More series than this in one arm of one KPI would not fit into a rollout's status."""
 
 BOUNDS_TOLD_MAX = 40
+NAMES_TOLD_MAX = 30
 ROUTER = "router"
 _BIRTH = "process_start_time_seconds"
 
@@ -91,7 +93,7 @@ class ScrapeSource:
             requests=self._reading(requests, stable, candidate, pages),
             responses={
                 query.name: self._reading(
-                    Query(query.name, query.total, query.among, good=False), stable, candidate, pages
+                    Query(query.name, query.total, query.among, good=False, is_share=False), stable, candidate, pages
                 )
                 for query in queries
                 if query.among
@@ -115,12 +117,13 @@ class ScrapeSource:
         for version in (stable, candidate):
             values: dict[str, dict[str, float]] = {}
             for key, text in (("counted", query.counted), ("total", query.total)):
-                selector = parse(expand(text, name=self._name, version=version, namespace="default"))
-                series = self._series(selector, version, pages, must_exist=key == "total")
+                series = self._series(text, version, pages, told_apart=key == "total")
                 if isinstance(series, _Problem):
                     return series.as_reading()
                 values[key] = series
             arms.append(Counters(bad=values["counted"], total=values["total"]))
+            if query.is_share and (problem := more_than_all(arms[-1], query.counted, query.total)):
+                return KpiReading(problem=problem)
         stable_arm, candidate_arm = arms
         if stable != candidate and (shared := stable_arm.total.keys() & candidate_arm.total.keys()):
             what = min(shared).partition("|")[2]
@@ -129,30 +132,39 @@ class ScrapeSource:
         return KpiReading(stable=stable_arm, candidate=candidate_arm, good=query.good)
 
     def _spend(self, counter: str, candidate: str, pages: Mapping[str, Page]) -> KpiReading:
-        selector = parse(expand(counter, name=self._name, version=candidate, namespace="default"))
-        series = self._series(selector, candidate, pages, must_exist=True)
+        series = self._series(counter, candidate, pages, told_apart=True, required=True)
         return series.as_reading() if isinstance(series, _Problem) else KpiReading(candidate=Counters(total=series))
 
-    def _other_labels(
-        self, selector: Selector, names: tuple[str, ...], pages: Mapping[str, Page]
-    ) -> _Series | _Problem:
-        """Say which series there are where none of them is meant: usually a label with the other version's name."""
-        others = [labels for name in names for labels, _ in pages[name].series(selector.name)]
-        if not others:
-            return {}
-        wanted = {matcher.label for matcher in selector.matchers}
-        shown = ", ".join(f'{label}="{value}"' for label, value in sorted(others[0].items()) if label in wanted)
-        return _Problem(f"{', '.join(names)} has {selector.name}, but only with {shown or 'other labels'}")
+    def _meant(self, text: str, version: str) -> Selector:
+        return parse(expand(text, name=self._name, version=version, namespace="default"))
+
+    def missing(self, stable: str, candidate: str, kpis: tuple[Kpi, ...]) -> list[str]:
+        """Say which metrics no page of either version has yet, and which there are: perhaps one has another name."""
+        urls = {url for version in (stable, candidate) for url in self._pages_of(version)}
+        pages = list(self._readers.map(self._page, urls))
+        known = sorted({name for page in pages for name in page.names})
+        named = {
+            self._meant(text, candidate).name for query in resolve(kpis)[0] for text in (query.counted, query.total)
+        }
+        absent = sorted(name for name in named - set(known) if not name.startswith(ROUTER_PREFIX))
+        there = ", ".join(known[:NAMES_TOLD_MAX]) or "nothing"
+        return [
+            f"there is no metric {name} yet; it counts once it is there. The pages have: {there}" for name in absent
+        ]
 
     def _series(
-        self, selector: Selector, version: str, pages: Mapping[str, Page], *, must_exist: bool
+        self, text: str, version: str, pages: Mapping[str, Page], *, told_apart: bool, required: bool = False
     ) -> _Series | _Problem:
         """Return the values of the series that are meant, by series; or what is wrong.
 
+        What is not there yet has no outcomes yet: many libraries expose a series once something has happened.
+
         Args:
-            must_exist: whether no series at all, where there are others of that name, is a fault. Failures may not have
-                happened yet; trials that are labelled otherwise are counted for nobody.
+            text: a selector with `$version` open.
+            required: whether the metric must be there: a cap on a counter that never comes would cap nothing.
+            told_apart: whether it is a fault if there are series of that name, and none is of this version.
         """
+        selector = self._meant(text, version)
         routers = selector.name.startswith(ROUTER_PREFIX)
         names = (ROUTER,) if routers else self._pages_of(version)
         series: _Series = {}
@@ -175,13 +187,33 @@ class ScrapeSource:
                 return _Problem(problem)
         if not routers and selector.name not in known:
             close = difflib.get_close_matches(selector.name, sorted(known), n=1, cutoff=0.88)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            return _Problem(f"there is no metric {selector.name} on {', '.join(names)}{hint}")
-        if must_exist and not routers and not series:
-            return self._other_labels(selector, names, pages)
+            where = ", ".join(names)
+            if close or required:
+                hint = f"; did you mean {close[0]}?" if close else ""
+                return _Problem(f"there is no metric {selector.name} on {where}{hint}")
+        if told_apart and not routers and not series and (problem := _of_no_version(text, selector, names, pages)):
+            return _Problem(problem)
         if len(series) > SERIES_MAX:
             return _Problem(f"{selector.name} has {len(series)} series, more than {SERIES_MAX}: take out a label")
         return series
+
+
+def _of_no_version(text: str, selector: Selector, names: tuple[str, ...], pages: Mapping[str, Page]) -> str:
+    """Say which series there are of that name where none is of this version; empty where only other labels differ.
+
+    Those come with time: a path that nobody has asked for yet, beside /healthz that somebody has.
+    """
+    ours = [
+        matcher
+        for written, matcher in zip(parse(text).matchers, selector.matchers, strict=True)
+        if "version" in template_names(written.value)
+    ]
+    others = [labels for name in names for labels, _ in pages[name].series(selector.name)]
+    if not ours or not others or any(all(matcher.accepts(labels) for matcher in ours) for labels in others):
+        return ""
+    wanted = {matcher.label for matcher in selector.matchers}
+    shown = ", ".join(f'{label}="{value}"' for label, value in sorted(others[0].items()) if label in wanted)
+    return f"{', '.join(names)} has {selector.name}, but only with {shown or 'other labels'}"
 
 
 def _missing_bound(selector: Selector, page: Page) -> str:

@@ -130,3 +130,5 @@ def _try_out(wanted: Rollout, state: Path) -> None:
     with LocalWiring(wanted, state) as wired:
         if faults := wired.probe(stable or version, version):
             raise InvalidInput(faults)
+        for missing in wired.missing_metrics(stable or version, version):
+            typer.echo(missing, err=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 from rollout.errors import Fault
 from rollout.model.units import duration_s, percent_bp
@@ -10,6 +12,8 @@ from rollout.model.validation.rules import Raw, exactly_one, items, mapping, num
 
 COUNTERS = ("bad", "good", "sum", "total")
 MATURES_MAX_S = 7 * 86_400.0
+_ALL_BUCKETS = re.compile(r"\s*[a-zA-Z_:][a-zA-Z0-9_:]*_bucket\s*(\{|$)")
+_BOUND = re.compile(r"[{,]\s*le\s*(=|!=)")
 
 
 def kpis(raw: Raw) -> Iterator[Fault]:
@@ -32,6 +36,7 @@ def kpis(raw: Raw) -> Iterator[Fault]:
             if "preset" in kpi_raw and key in kpi_raw:
                 yield Fault(f"{path}.{key}", "is set by the preset already", "remove it, or remove the preset")
             yield from template(kpi_raw.get(key), f"{path}.{key}")
+            yield from _bucket(kpi_raw.get(key), f"{path}.{key}")
         if "preset" not in kpi_raw and "with" in kpi_raw:
             yield Fault(f"{path}.with", "fills in a preset, and there is none", "remove it, or name a preset")
         yield from _margins(kpi_raw, path)
@@ -39,6 +44,13 @@ def kpis(raw: Raw) -> Iterator[Fault]:
         matures = number(duration_s, kpi_raw.get("matures"))
         if matures is not None and matures > MATURES_MAX_S:
             yield Fault(f"{path}.matures", "is longer than 7 days", "count an earlier sign", kpi_raw["matures"])
+
+
+def _bucket(selector: Any, path: str) -> Iterator[Fault]:
+    """Of a histogram's buckets one bound is meant: all of them count an outcome once for every bound above it."""
+    if isinstance(selector, str) and _ALL_BUCKETS.match(selector) and not _BOUND.search(selector):
+        message = "counts all buckets of a histogram, each outcome many times"
+        yield Fault(path, message, 'name one bound, such as le="2.5"', selector)
 
 
 def _mean(kpi: Raw, path: str) -> Iterator[Fault]:
