@@ -51,6 +51,10 @@ class Pages:
         """Send an empty POST and return the answer's text. Raises PageUnavailable likewise."""
         return self._read("POST", url, timeout_s)
 
+    def ask(self, url: str, timeout_s: float) -> Response:
+        """Return the answer to a GET, whatever its status. Raises PageUnavailable without one."""
+        return _exchange(self._client, "GET", url, timeout_s=timeout_s, max_bytes=PAGE_MAX_BYTES)
+
     def _read(self, method: str, url: str, timeout_s: float) -> str:
         client, place = self._client, url
         if url.startswith(_SOCKET):
@@ -86,11 +90,16 @@ def _try_socket(path: str, url: str, timeout_s: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a service answered: status, where it points (empty if nowhere), and its text."""
+    """What a service answered: status, where it points (empty if nowhere), and its text.
+
+    Attributes:
+        passed_on: whether an Envoy on the way says that somebody behind it has answered.
+    """
 
     status: int
     location: str
     text: str
+    passed_on: bool = False
 
 
 class Services:
@@ -152,7 +161,8 @@ def _exchange(
             if cut.is_over:  # a body that was cut looks like one that has ended
                 raise PageUnavailable(f"{shown} did not finish within {timeout_s:g} s")
             text = body.decode("utf-8-sig", errors="replace")
-            return Response(response.status_code, response.headers.get("location", ""), text)
+            passed_on = "x-envoy-upstream-service-time" in response.headers
+            return Response(response.status_code, response.headers.get("location", ""), text, passed_on)
     except BodyRefused as error:
         raise PageUnavailable(f"{shown} {error}") from error
     except httpx.TimeoutException as error:

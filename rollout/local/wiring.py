@@ -22,6 +22,7 @@ from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.endpoints import EndpointWorkloads, problem_of
 from rollout.engine.ports import Ports, StatusStore
 from rollout.errors import Fault, InvalidInput, RouterUnavailable, StoreUnavailable
+from rollout.local.reach import unreached
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.api.state_sources import StateStore
@@ -71,6 +72,7 @@ class LocalWiring:
         self._rollout, self._local = rollout, local_spec(spec)
         self._close = ExitStack()
         http, services = Pages(), Services()
+        self._http = http
         self._close.callback(http.close)
         self._close.callback(services.close)
         if faults := unreadable(declared_policy(rollout)):
@@ -128,6 +130,13 @@ class LocalWiring:
         faults += self._probe_envoy()
         # The version in use is brought up whatever its counters say: nothing is judged by them.
         return faults if faults or stable == candidate else self._probe_metrics(stable, candidate)
+
+    def unreached(self, stable: str) -> str:
+        """Ask as a user does; return what is wrong. Where your own Envoy listens is not known: nothing is asked."""
+        listen = self._local.envoy.listen
+        if listen is None:
+            return ""
+        return unreached(self._http, listen, self._local.scrape.path, stable, self._rollout.spec.backends.of(stable))
 
     def missing_metrics(self, stable: str, candidate: str) -> list[str]:
         """Say which metrics are not there yet."""

@@ -18,9 +18,13 @@ from rollout.adapters.routers import envoy_admin, envoy_managed
 from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_managed import ManagedEnvoy
 from rollout.engine.effects import SetWeight
+from rollout.engine.routes.wanted import is_effective
 from rollout.errors import RouterUnavailable
+from rollout.local import reach
+from rollout.local.reach import unreached
 from rollout.model.api.kpi import Kpi
 from tests.integration.real import needs_envoy
+from tests.network import free_port
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]
@@ -307,3 +311,85 @@ def test_the_log_of_an_envoy_is_bounded(router, process, tmp_path, monkeypatch):
     process._http.post(process.admin() + "/logging?level=info", 5.0)
     process.stop()
     assert 0 < log.stat().st_size < 10_000, "it goes on where the file begins"
+
+
+def agent_on(address: str, family: socket.AddressFamily) -> ThreadingHTTPServer:
+    """An agent that listens on one family only."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"v1")
+
+        def log_message(self, *_):
+            pass
+
+    class Server(ThreadingHTTPServer):
+        address_family = family
+
+    return Server((address, 0), Handler)
+
+
+@pytest.mark.parametrize(
+    ("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)], ids=["IPv4", "IPv6"]
+)
+def test_an_agent_on_localhost_is_reached_over_whichever_family_it_listens_on(
+    process, http_pages, listen, address, family
+):
+    try:
+        server = agent_on(address, family)
+    except OSError as error:
+        pytest.skip(f"this machine has no {address}: {error}")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        url = f"http://localhost:{server.server_address[1]}"
+        put(EnvoyRouter("agent", "x-thread-id", {"v1": (url,)}, process), SetWeight("v1"))
+        assert unreached(http_pages, listen, "/metrics", "v1", (url,)) == ""
+        assert answers(listen, range(5)) == ["v1"] * 5
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_users_who_get_no_answer_are_told_before_anybody_says_done(process, http_pages, listen, monkeypatch):
+    monkeypatch.setattr(reach, "TIMEOUT_S", 0.5)
+    nobody = (f"http://127.0.0.1:{free_port()}",)
+    put(EnvoyRouter("agent", "x-thread-id", {"v1": nobody}, process), SetWeight("v1"))
+    problem = unreached(http_pages, listen, "/metrics", "v1", nobody)
+    assert "users get no answer" in problem and "answers 503" in problem and nobody[0] in problem
+
+
+def test_an_envoy_that_listens_on_localhost_starts(tmp_path, http_pages, backends):
+    port = free_port()
+    process = ManagedEnvoy("agent", f"localhost:{port}", tmp_path / "envoy", http_pages)
+    try:
+        put(EnvoyRouter("agent", "x-thread-id", backends, process), SetWeight("v1"))
+        assert answers(f"127.0.0.1:{port}", range(3)) == ["v1"] * 3
+    finally:
+        process.stop()
+
+
+def test_an_address_that_is_changed_reaches_envoy(router, process, backends, listen):
+    put(router, SetWeight("v1"))
+    moved = EnvoyRouter("agent", "x-thread-id", {**backends, "v1": backends["v2"]}, process)
+    assert not is_effective(SetWeight("v1"), (moved.observe(),)), "so that the next turn writes it"
+    moved.apply(SetWeight("v1"))
+    eventually(lambda: is_effective(SetWeight("v1"), (moved.observe(),)))
+    eventually(lambda: set(answers(listen, range(5))) == {"v2"})
+
+
+def test_a_listener_that_is_changed_reaches_envoy(router, process, backends, tmp_path, http_pages):
+    put(router, SetWeight("v1"))
+    port = free_port()
+    other = ManagedEnvoy("agent", f"127.0.0.1:{port}", tmp_path / "envoy", http_pages)
+    moved = EnvoyRouter("agent", "x-thread-id", backends, other)
+    try:
+        assert not is_effective(SetWeight("v1"), (moved.observe(),))
+        put(moved, SetWeight("v1"))
+        assert answers(f"127.0.0.1:{port}", range(3)) == ["v1"] * 3
+    finally:
+        other.stop()

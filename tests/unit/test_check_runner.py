@@ -399,7 +399,7 @@ def test_a_few_kilobytes_on_the_wire_never_become_many_here():
     bomb = gzip.compress(b'{"passed": true, "message": "' + b"x" * 10_000_000 + b'"}')
     assert len(bomb) < 64 * 1024
     found = answered(200, bomb, **{"content-encoding": "gzip"})
-    assert found.passed is None and "not JSON" in found.message
+    assert found.passed is None and "is larger than 64 KiB" in found.message
 
 
 def test_a_fault_of_ours_while_asking_is_told_and_not_lost_on_its_thread(keeper, monkeypatch):

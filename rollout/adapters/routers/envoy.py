@@ -39,6 +39,11 @@ class EnvoyProcess(Protocol):
     @property
     def has_preview_listener(self) -> bool: ...
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it runs otherwise than it should by now."""
+        ...
+
     def admin(self) -> str | None: ...
     def get(self, page: str) -> str: ...
     def ensure(self) -> None: ...
@@ -77,11 +82,22 @@ class EnvoyRouter:
             problem = "Envoy's admin page does not answer with JSON"
             return OwnRoute(name=self._rollout, reachable=False, problem=problem)
         facts = read_routes(self._rollout, dump, read_active(self._rollout, stats))
+        if self._has_other_addresses():
+            return replace(facts, programmed=False, waiting="the addresses have changed since Envoy was told them")
         if self._process.has_preview_listener:
             led_to = read_preview(self._rollout, dump)
             if led_to != (facts.candidate if facts.preview_header is not None else None):
                 return replace(facts, preview_header=f"none: the preview listener leads to {led_to}")
         return facts
+
+    def _has_other_addresses(self) -> bool:
+        """Whether what was declared last has not reached Envoy: an endpoint's address, or where it listens."""
+        written = self._process.files.read(CLUSTERS)
+        try:
+            told = json.loads(written or "null")
+        except ValueError:
+            told = None
+        return self._process.is_outdated or told != clusters(self._rollout, self._endpoints)
 
     def apply(self, weight: SetWeight) -> None:
         """Write the weight, starting Envoy if it does not run. Clusters come before the route that names them."""

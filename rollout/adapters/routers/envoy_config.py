@@ -9,10 +9,12 @@ moves the edge between the two: by the hash of the header, conversations move fr
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from rollout.adapters.routers.listeners import LOCALHOST, host_and_port
 from rollout.engine.effects import SetWeight
 from rollout.engine.route_facts import OwnRoute
 from rollout.model.units import FULL_BP
@@ -32,8 +34,12 @@ def cluster_name(rollout: str, version: str) -> str:
 
 
 def address_of(listen: str) -> dict[str, Any]:
-    host, _, port = listen.rpartition(":")
-    return {"socket_address": {"address": host, "port_value": int(port)}}
+    """Return where something listens, as Envoy's configuration writes it."""
+    return _socket_address(*host_and_port(listen))
+
+
+def _socket_address(host: str, port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": host, "port_value": port}}
 
 
 def manager(route_config: str, directory: str, file: str) -> dict[str, Any]:
@@ -104,23 +110,45 @@ def clusters(rollout: str, endpoints: Mapping[str, Iterable[str]]) -> dict[str, 
 
 def _cluster(name: str, urls: Iterable[str]) -> dict[str, Any]:
     addresses = [urlsplit(url) for url in urls]
+    has_names = not all(_is_local(parts.hostname or "") or _is_ip(parts.hostname or "") for parts in addresses)
+    # By default names are asked for IPv6 first, and IPv4 is never tried where that has an answer.
+    resolving = {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"} if has_names else {"type": "STATIC"}
     return {
         "@type": f"{_TYPE}config.cluster.v3.Cluster",
         "name": name,
-        "type": "STRICT_DNS",
+        **resolving,
         "connect_timeout": CONNECT_TIMEOUT,
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
                 {
                     "lb_endpoints": [
-                        {"endpoint": {"address": address_of(f"{parts.hostname}:{parts.port or 80}")}}
-                        for parts in addresses
+                        {"endpoint": _endpoint(parts.hostname or "", parts.port or 80)} for parts in addresses
                     ]
                 }
             ],
         },
     }
+
+
+def _endpoint(host: str, port: int) -> dict[str, Any]:
+    """Return one endpoint. `localhost` is tried over both families: an agent often listens on one of them only."""
+    if not _is_local(host):
+        return {"address": _socket_address(host, port)}
+    other = {"address": _socket_address("::1", port)}
+    return {"address": _socket_address("127.0.0.1", port), "additional_addresses": [other]}
+
+
+def _is_local(host: str) -> bool:
+    return host == LOCALHOST or host.endswith(f".{LOCALHOST}")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def routes(rollout: str, header: str, weight: SetWeight) -> dict[str, Any]:

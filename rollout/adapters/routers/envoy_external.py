@@ -21,6 +21,7 @@ class ExternalEnvoy:
     """
 
     has_preview_listener = False
+    is_outdated = False
 
     def __init__(self, admin: str, directory: Path, http: Pages) -> None:
         self._admin = f"http://{admin}"

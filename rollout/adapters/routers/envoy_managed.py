@@ -20,6 +20,7 @@ from rollout.adapters.http import Pages
 from rollout.adapters.routers import envoy_admin
 from rollout.adapters.routers.envoy_config import bootstrap, node_id
 from rollout.adapters.routers.envoy_files import WatchedFiles
+from rollout.adapters.routers.listeners import host_and_port
 from rollout.causes import why
 from rollout.errors import PageUnavailable, RouterUnavailable
 
@@ -45,9 +46,9 @@ def find_envoy() -> str:
 
 def port_problem(listen: str) -> str:
     """Return an empty text if the address can be listened on, else what is wrong."""
-    host, _, port = listen.rpartition(":")
+    host, port = host_and_port(listen)
     try:
-        info = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with contextlib.closing(socket.socket(info[0], socket.SOCK_STREAM)) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(info[4])
@@ -107,6 +108,11 @@ class ManagedEnvoy:
             self._admin = None
             raise RouterUnavailable(f"Envoy's admin page: {error}") from error
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was started to listen elsewhere than it should now."""
+        return self.files.read(self._bootstrap_path.name) != json.dumps(self._bootstrap(), indent=1)
+
     def ensure(self) -> None:
         """Start Envoy unless it runs, or unless it listens elsewhere than it should. Raises RouterUnavailable.
 
@@ -114,7 +120,7 @@ class ManagedEnvoy:
         """
         wanted = json.dumps(self._bootstrap(), indent=1)
         if self.admin() is not None:
-            if self.files.read(self._bootstrap_path.name) == wanted:
+            if not self.is_outdated:
                 return
             self.stop()
         elif self._child is not None:

@@ -80,6 +80,7 @@ def carry_out(
     from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.render.live import watcher
     from rollout.cli.render.result import exit_code, finish
+    from rollout.errors import RouterUnavailable
     from rollout.local.run_one import run
     from rollout.local.wiring import LocalWiring
 
@@ -94,6 +95,9 @@ def carry_out(
         with LocalWiring(held.load(), state) as wired:
             with watcher(name, held.load, footer) as watching:
                 status = run(name, wired.reconciler(held), watching.show, until_over(on_pause, held.load))
-            return finish(held.load(), exit_code(status, held.load().spec.version, version), output, version)
+            code = exit_code(status, held.load().spec.version, version)
+            if code == 0 and (problem := wired.unreached(held.load().status.stable_version or "")):
+                raise RouterUnavailable(problem)
+            return finish(held.load(), code, output, version)
     finally:
         held.release()

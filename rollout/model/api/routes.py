@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document
 
-Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-]+:\d{1,5}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$")]
 Directory = Annotated[str, StringConstraints(pattern=r"^/", max_length=500)]
 RouteName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$", max_length=253)]
 RuleName = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,6 +84,18 @@ def _address(address: Any, path: str, urls: set[str]) -> Iterator[Fault]:
             yield Fault(path, "is not a port", "use 1 to 65535", address)
         if address in urls:
             yield Fault(path, "is the address of a version", "choose another: users enter here", address)
+        if port is not None and not path.endswith(".admin") and not _is_listenable(address.rpartition(":")[0]):
+            remedy = f"write 127.0.0.1:{port} for this machine only, or 0.0.0.0:{port} for all who can reach it"
+            yield Fault(path, "is not an IP address of this machine, nor localhost", remedy, address)
+
+
+def _is_listenable(host: str) -> bool:
+    """Whether something can listen on a host without asking anybody for its address."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 def _unions(raw: Raw) -> Iterator[Fault]:
