@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from rollout.adapters import unix_http
 from rollout.adapters.bodies import BodyRefused, read_body
 from rollout.causes import why
 from rollout.errors import PageUnavailable
@@ -33,15 +34,14 @@ def unix_url(path: Path) -> str:
 
 
 class Pages:
-    """Reads pages. One client for the process, and one for each unix socket: building one costs more than using it."""
+    """Reads pages. One client for the process: building one costs more than using it."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         # Proxies from the environment are not for loopback and cluster addresses.
         # http only, by the model: no certificates. A connection a request: only so can each be cut in time.
-        self._limits = httpx.Limits(max_keepalive_connections=0)
-        options: dict[str, Any] = {"trust_env": False, "verify": False, "limits": self._limits}
+        limits = httpx.Limits(max_keepalive_connections=0)
+        options: dict[str, Any] = {"trust_env": False, "verify": False, "limits": limits}
         self._client = httpx.Client(transport=transport, follow_redirects=False, **options)
-        self._by_socket: dict[str, httpx.Client] = {}
 
     def get(self, url: str, timeout_s: float) -> str:
         """Return a page's text. Raises PageUnavailable for anything but a 200 of bearable size."""
@@ -56,36 +56,19 @@ class Pages:
         return _exchange(self._client, "GET", url, timeout_s=timeout_s, max_bytes=PAGE_MAX_BYTES)
 
     def _read(self, method: str, url: str, timeout_s: float) -> str:
-        client, place = self._client, url
         if url.startswith(_SOCKET):
             path, _, page = url.removeprefix(_SOCKET).partition(":/")
-            _try_socket(path, url, timeout_s)
-            client, place = self._on_socket(path), f"http://localhost/{page}"
-        answer = _exchange(client, method, place, timeout_s=timeout_s, max_bytes=PAGE_MAX_BYTES, shown=url)
+            status, text = unix_http.ask(method, path, f"/{page}", timeout_s, PAGE_MAX_BYTES)
+            answer = Response(status, "", text)
+        else:
+            answer = _exchange(self._client, method, url, timeout_s=timeout_s, max_bytes=PAGE_MAX_BYTES)
         if answer.status != httpx.codes.OK:
             phrase = httpx.codes.get_reason_phrase(answer.status)
             raise PageUnavailable(f"{without_query(url)} answered {answer.status} {phrase}".rstrip(), answer.status)
         return answer.text
 
-    def _on_socket(self, path: str) -> httpx.Client:
-        if path not in self._by_socket:
-            transport = httpx.HTTPTransport(uds=path, limits=self._limits)
-            self._by_socket[path] = httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
-        return self._by_socket[path]
-
     def close(self) -> None:
-        for client in (self._client, *self._by_socket.values()):
-            client.close()
-
-
-def _try_socket(path: str, url: str, timeout_s: float) -> None:
-    """See that something listens. httpcore 1.0 leaves the socket open where nothing does."""
-    try:
-        with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
-            probe.settimeout(timeout_s)
-            probe.connect(path)
-    except OSError as error:
-        raise PageUnavailable(f"{without_query(url)} cannot be reached: {why(error)}") from error
+        self._client.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +121,13 @@ def _exchange(
     *,
     timeout_s: float,
     max_bytes: int,
-    shown: str = "",
 ) -> Response:
     """Send a request and read its answer, bounded in time and size. Raises PageUnavailable.
-
-    Args:
-        shown: the URL as it is told, if it is not the one that is asked.
 
     httpx bounds each read; whoever sends a byte now and then could still hold us for ever. So the connection is cut
     when the time is over, whatever it is at.
     """
-    cut, shown = _Cut(timeout_s + _SLACK_S), without_query(shown or url)
+    cut, shown = _Cut(timeout_s + _SLACK_S), without_query(url)
     headers = {**(headers or {}), "Accept-Encoding": "identity"}
     try:
         with (
@@ -209,7 +188,7 @@ class _Cut:
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """Keep a copy of the socket of a connection that was made: TLS takes the original for itself."""
-        if event in ("connection.connect_tcp.complete", "connection.connect_unix_socket.complete"):
+        if event == "connection.connect_tcp.complete":
             with self._lock, contextlib.suppress(OSError):
                 self._socket = info["return_value"].get_extra_info("socket").dup()
                 if self.is_over:

@@ -26,6 +26,7 @@ from rollout.cli.commands import (
     steer,
     wait,
 )
+from rollout.cli.say import say
 from rollout.errors import InvalidInput, RolloutError
 from rollout.redaction import SECRETS
 
@@ -100,7 +101,7 @@ def _run() -> int:
 
 
 def _complain(message: str) -> None:
-    print(SECRETS.redact(f"error: {message}"), file=sys.stderr)  # noqa: T201
+    say(SECRETS.redact(f"error: {message}"), err=True)
 
 
 if __name__ == "__main__":

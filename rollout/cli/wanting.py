@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import typer
-
 from rollout.cli.options import Output, pick
+from rollout.cli.say import say
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import Row
@@ -35,16 +34,16 @@ def want(store: KubernetesStore, version: str, name: str | None, output: Output 
         row = store.declare(rollout_name, version)
     status = row.rollout.status
     if status.stable_version == version:
-        typer.echo(f"{version} is stable already", err=True)
+        say(f"{version} is stable already", err=True)
     elif not status.is_active and status.stable_version and not starts_by_itself(status, version):
-        typer.echo(
+        say(
             f"{version} failed or was aborted before. To release it again: rollout retry",
             err=True,
         )
     if output is Output.JSON:
-        typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
+        say(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
     elif output is Output.TEXT:
-        typer.echo(
+        say(
             f"{rollout_name}: spec.version is now {version}. To follow it: rollout status --watch {rollout_name}, or"
             f" rollout wait {rollout_name}"
         )

@@ -155,8 +155,9 @@ def reconciler(
 ) -> Reconciler:
     """Return the loop's body for one turn of a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
-    naming = Naming(metadata.name, metadata.namespace, spec.backends)
     status = rollout.status
+    known = (status.stable_version, status.candidate_version, status.previous_version, spec.version)
+    naming = Naming(metadata.name, metadata.namespace, spec.backends, tuple(filter(None, dict.fromkeys(known))))
     versions = versions_of(status, spec.version)
     key = f"{metadata.namespace}/{metadata.name}"
     denials = shared.denials.setdefault(key, {})

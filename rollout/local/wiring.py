@@ -102,8 +102,8 @@ class LocalWiring:
         self._close.close()
 
     def _pages_of(self, version: str) -> tuple[str, ...]:
-        path = self._local.scrape.path
-        return tuple(url.rstrip("/") + path for url in self._rollout.spec.backends.of(version))
+        scrape = self._local.scrape
+        return self._rollout.spec.backends.pages_of(version, scrape.path, scrape.port)
 
     def reconciler(self, status_store: StatusStore, *, moves_traffic: bool = True) -> Reconciler:
         """Return the loop's body over this machine's parts; without `moves_traffic` it decides but applies nothing."""

@@ -6,6 +6,7 @@ Durations follow Gateway API's GEP-2257 (``1h30m``, ``500ms``) and are held as s
 
 from __future__ import annotations
 
+import hashlib
 import re
 from string import Template
 from typing import Annotated, Any
@@ -19,8 +20,14 @@ FULL_BP = 10_000
 _PERCENT = re.compile(r"^(\d{1,3})(?:\.(\d{1,2}))?%$")
 _DURATION = re.compile(r"^([0-9]{1,5}(h|m|s|ms)){1,4}$")
 _DURATION_PART = re.compile(r"([0-9]{1,5})(ms|h|m|s)")
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9-]")
 _UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-VERSION_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?$"
+VERSION_PATTERN = r"^[A-Za-z0-9]([-A-Za-z0-9._+]{0,61}[A-Za-z0-9])?$"
+"""What people call versions: v2, 1.4.2, v1.2.3-rc.1, a commit."""
+
+FORM_MAX = 40
+"""A commit's length; names of objects have 63 characters, and a version is only a part of them."""
+
 TEMPLATE_NAMES = ("name", "version", "namespace")
 
 
@@ -104,6 +111,14 @@ Count = Annotated[int, Strict()]
 Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+
+
+def object_form(version: str) -> str:
+    """Return a version as names of objects can have it: 1.4.2 is 1-4-2. One that could be such a name is itself."""
+    form = _NOT_IN_NAMES.sub("-", version.lower())
+    if len(form) > FORM_MAX:
+        form = f"{form[: FORM_MAX - 9].rstrip('-')}-{hashlib.sha256(version.encode()).hexdigest()[:8]}"
+    return form
 
 
 def expand(template: str, **names: str) -> str:

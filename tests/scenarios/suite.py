@@ -155,11 +155,11 @@ def test_a_rolled_back_version_is_tried_again(world):
     made.phase("Observing")
 
 
-def test_nothing_to_abort_is_refused_with_the_reason(world):
+def test_an_abort_where_there_is_nothing_to_abort_is_done_already_and_says_so(world):
     made = world()
     made.settled("v1")
     answer = made.ask("abort")
-    assert not answer["accepted"] and "nothing to abort" in answer["message"]
+    assert answer["accepted"] and "nothing to abort" in answer["message"] and "v1" in answer["message"]
 
 
 def test_spec_paused_holds_and_lets_go(world):

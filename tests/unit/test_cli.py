@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -30,6 +31,7 @@ from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
 from tests.network import free_port
 from tests.statuses import status_with
+from tests.waiting import eventually
 from tests.world import POLICY as WORLD_POLICY
 from tests.world import Behaviour, World, policy, spec
 
@@ -237,15 +239,32 @@ def test_a_name_that_is_not_there_is_answered_with_the_nearest(recorded):
 def test_a_command_without_a_controller_is_carried_out_at_once(recorded):
     with page(PAGE.format(version="v1")) as v1, page(PAGE.format(version="v2")) as v2:
         write(recorded, v1=v1, v2=v2, listen=free_port())
-        refused = run("abort", cwd=recorded)
-        done = run("retry", "-r", "the fix is in", cwd=recorded)
-        status = json.loads(run("status", "-o", "json", cwd=recorded).stdout)["status"]
+        nothing = run("abort", cwd=recorded)
+        assert not (recorded / ".rollout" / "agent" / "envoy.log").exists(), "no Envoy is started to abort nothing"
+        status, interrupted = retried(recorded)
         assert run("router", "stop", cwd=recorded).returncode == 2, "not while a rollout is under way"
         assert run("abort", cwd=recorded).returncode == 0
         assert run("router", "stop", cwd=recorded).returncode == 0
-    assert refused.returncode == 2 and "nothing to abort" in refused.stdout
-    assert done.returncode == 0 and "half the budget" in done.stdout and "To continue: rollout start" in done.stderr
-    assert status["phase"] == "Preflight" and status["retries"] == 1
+    assert nothing.returncode == 0 and "nothing to abort" in nothing.stdout
+    assert "To continue: rollout start" in interrupted
+    assert status["retries"] == 1 and status["candidateVersion"] == "v2"
+
+
+def retried(directory):
+    """A retry that carries the release out itself, until Ctrl-C: the status meanwhile, and what it says in the end."""
+    command = [sys.executable, "-m", "rollout.cli.app", "retry", "-r", "the fix is in"]
+    process = subprocess.Popen(command, cwd=directory, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    status = {}
+
+    def released():
+        status.update(json.loads(run("status", "-o", "json", cwd=directory).stdout)["status"])
+        return status["phase"] not in ("RolledBack", "Stable")
+
+    eventually(released)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    return status, err
 
 
 def test_starting_a_version_that_was_rolled_back_moves_nothing_and_exits_3(recorded):
@@ -363,8 +382,7 @@ def test_a_retry_goes_by_the_files_as_they_are_now(recorded):
     """A gate that was taken out, or a KPI that was mended, counts for the retry it was mended for."""
     with page(PAGE.format(version="v1")) as v1, page(PAGE.format(version="v2")) as v2:
         write(recorded, v1=v1, v2=v2, listen=free_port(), policy_text=POLICY.replace("weight: 50%", "weight: 40%"))
-        run("retry", cwd=recorded)
-        status = json.loads(run("status", "-o", "json", cwd=recorded).stdout)["status"]
+        status, _ = retried(recorded)
         run("abort", cwd=recorded)
         run("router", "stop", cwd=recorded)
     assert '"weight":"40%"' in status["policy"]["text"]

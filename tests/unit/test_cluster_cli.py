@@ -124,7 +124,7 @@ def test_a_release_from_start_to_history(tmp_path):
         assert (
             document["status"]["stableVersion"] == "v2" and document["spec"]["backends"]["service"] == "$name-$version"
         )
-        assert "nothing to abort" in rollout("abort", expect=2)[0]
+        assert "nothing to abort: v2 is promoted already" in rollout("abort", expect=2)[0]
 
 
 def test_a_bad_release_exits_3_with_the_reason(tmp_path):

@@ -302,3 +302,26 @@ def test_harm_while_a_weight_is_pending_is_passed_knowingly_and_passes_no_step()
     world.run(2)
     assert world.status.last_command.accepted and world.status.phase is Phase.SHIFTING
     assert not world.status.latest.passed_by_human and world.status.latest.harm_accepted == (1,)
+
+
+def test_a_retry_after_an_abort_for_other_reasons_has_the_budget_that_the_release_had():
+    world = World(rate=50)
+    world.run(10 * 60, until=Phase.OBSERVING)
+    world.command("abort")
+    world.run(60, until=Phase.ROLLED_BACK)
+    world.command("retry")
+    world.reconcile()
+    assert world.status.phase is Phase.PREFLIGHT and world.status.latest.retries == 0
+
+
+def test_a_retry_that_was_aborted_for_other_reasons_is_retried_with_what_it_had():
+    world = World(rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.5)
+    world.run(2 * HOUR, until=Phase.ROLLED_BACK)
+    world.behaviour["v2"] = Behaviour()
+    for _ in range(2):
+        world.command("retry")
+        world.run(10 * 60, until=Phase.OBSERVING)
+        assert world.status.latest.retries == 1
+        world.command("abort")
+        world.run(60, until=Phase.ROLLED_BACK)

@@ -128,7 +128,7 @@ def test_a_fault_in_a_policy_is_told_with_place_and_remedy(path, value, place, w
 @pytest.mark.parametrize(
     ("path", "value", "place", "word"),
     [
-        ("version", "V_1", "spec.version", "right form"),
+        ("version", "V/1", "spec.version", "right form"),
         ("version", 2, "spec.version", "must be a string"),
         ("backends.endpoints.1.url", "http://127.0.0.1:1", "spec.backends.endpoints[1].url", "cannot be told apart"),
         ("backends.endpoints.1.url", "127.0.0.1:9", "spec.backends.endpoints[1].url", "http://127.0.0.1:9"),

@@ -67,10 +67,10 @@ class PrometheusSource:
         answered = Answered(terms, self._answer(terms.by_text.values()), self._stale_after_s, self._pods_of)
 
         def reading(counted: str, total: str, *, good: bool = False, share: bool = False) -> KpiReading:
-            made = self._reading(answered, (stable, candidate), counted, total, good=good)
-            problems = (more_than_all(arm, counted, total) for arm in (made.stable, made.candidate) if share)
+            read = self._reading(answered, (stable, candidate), counted, total, good=good)
+            problems = (more_than_all(arm, counted, total) for arm in (read.stable, read.candidate) if share)
             problem = next(filter(None, problems), "")
-            return KpiReading(problem=problem) if problem else made
+            return KpiReading(problem=problem) if problem else read
 
         return Round(
             kpis={

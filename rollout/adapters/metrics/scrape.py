@@ -21,7 +21,7 @@ from rollout.adapters.metrics.selector import Selector, parse
 from rollout.engine.facts import Counters, KpiReading, Round
 from rollout.errors import PageUnavailable
 from rollout.model.api.kpi import Kpi
-from rollout.model.units import expand, template_names
+from rollout.model.units import expand, object_form, template_names
 
 SERIES_MAX = 200
 """More series than this in one arm of one KPI would not fit into a rollout's status."""
@@ -136,7 +136,8 @@ class ScrapeSource:
         return series.as_reading() if isinstance(series, _Problem) else KpiReading(candidate=Counters(total=series))
 
     def _meant(self, text: str, version: str) -> Selector:
-        return parse(expand(text, name=self._name, version=version, namespace="default"))
+        written = object_form(version) if text.lstrip().startswith(ROUTER_PREFIX) else version
+        return parse(expand(text, name=self._name, version=written, namespace="default"))
 
     def missing(self, stable: str, candidate: str, kpis: tuple[Kpi, ...]) -> list[str]:
         """Say which metrics no page of either version has yet, and which there are: perhaps one has another name."""

@@ -25,6 +25,7 @@ from rollout.adapters.routers.envoy_files import WatchedFiles
 from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.route_facts import OwnRoute
 from rollout.errors import RouterUnavailable
+from rollout.model.units import object_form
 
 CLUSTER_TIMEOUT_S = 5.0
 _POLL_S = 0.02
@@ -62,6 +63,7 @@ class EnvoyRouter:
         self._rollout = rollout
         self._header = header
         self._endpoints = endpoints
+        self._by_form = {object_form(version): version for version in endpoints}
         self._process = process
 
     @property
@@ -81,23 +83,31 @@ class EnvoyRouter:
         except ValueError:
             problem = "Envoy's admin page does not answer with JSON"
             return OwnRoute(name=self._rollout, reachable=False, problem=problem)
-        facts = read_routes(self._rollout, dump, read_active(self._rollout, stats))
+        facts = self._named(read_routes(self._rollout, dump, read_active(self._rollout, stats)))
         if self._has_other_addresses():
             return replace(facts, programmed=False, waiting="the addresses have changed since Envoy was told them")
         if self._process.has_preview_listener:
-            led_to = read_preview(self._rollout, dump)
+            led_to = self._version(read_preview(self._rollout, dump))
             if led_to != (facts.candidate if facts.preview_header is not None else None):
                 return replace(facts, preview_header=f"none: the preview listener leads to {led_to}")
         return facts
 
+    def _version(self, form: str | None) -> str | None:
+        """Return the version that has this form in names."""
+        return None if form is None else self._by_form.get(form, form)
+
+    def _named(self, facts: OwnRoute) -> OwnRoute:
+        active = {self._by_form.get(form, form): count for form, count in facts.active.items()}
+        stable, candidate = self._version(facts.stable), self._version(facts.candidate)
+        return replace(facts, stable=stable, candidate=candidate, active=active)
+
     def _has_other_addresses(self) -> bool:
         """Whether what was declared last has not reached Envoy: an endpoint's address, or where it listens."""
-        written = self._process.files.read(CLUSTERS)
         try:
-            told = json.loads(written or "null")
+            written = json.loads(self._process.files.read(CLUSTERS) or "null")
         except ValueError:
-            told = None
-        return self._process.is_outdated or told != clusters(self._rollout, self._endpoints)
+            written = None
+        return self._process.is_outdated or written != clusters(self._rollout, self._endpoints)
 
     def apply(self, weight: SetWeight) -> None:
         """Write the weight, starting Envoy if it does not run. Clusters come before the route that names them."""

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from rollout.adapters.routers.listeners import LOCALHOST, host_and_port
 from rollout.engine.effects import SetWeight
 from rollout.engine.route_facts import OwnRoute
-from rollout.model.units import FULL_BP
+from rollout.model.units import FULL_BP, object_form
 
 _TYPE = "type.googleapis.com/envoy."
 CONNECT_TIMEOUT = "2s"
@@ -29,8 +29,8 @@ IDLE_TIMEOUT = "3600s"
 
 
 def cluster_name(rollout: str, version: str) -> str:
-    """Return the name of a version's cluster, which is also the label of its metrics."""
-    return f"{rollout}/{version}"
+    """Return the name of a version's cluster, which is also the label of its metrics: a dot would end that early."""
+    return f"{rollout}/{object_form(version)}"
 
 
 def address_of(listen: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rollout.engine.facts import FetchedContract
 from rollout.errors import PageUnavailable, Unavailable
 from rollout.model.api.state_sources import ConfigMapContract, HttpContract
 from rollout.model.rollout import Rollout
-from rollout.model.units import expand
+from rollout.model.units import expand, object_form
 
 CONTRACT_MAX_BYTES = 1024 * 1024
 OK = 200
@@ -66,7 +66,7 @@ class ContractReader:
         return FetchedContract(problem=problem)
 
     def _config_map(self, source: ConfigMapContract, rollout: Rollout, version: str) -> FetchedContract:
-        name, namespace = _filled(source.name, rollout, version), rollout.metadata.namespace
+        name, namespace = _filled(source.name, rollout, object_form(version)), rollout.metadata.namespace
         assert self._api is not None, "documents were checked before"
         data = self._api.get(CONFIG_MAP, namespace, name).get("data") or {}
         if source.key not in data:

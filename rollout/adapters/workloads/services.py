@@ -62,10 +62,19 @@ class ServiceWorkloads:
             ports: by version, of the routes.
         """
         return {
-            version: not_granted(self._api, self._naming, self._route_kinds, (version,))
+            version: self._not_told_apart(version)
+            or not_granted(self._api, self._naming, self._route_kinds, (version,))
             or self._problem(version, ports.get(version, ()))
             for version in versions
         }
+
+    def _not_told_apart(self, version: str) -> str:
+        """Say which other version has the same Service: 1.4.2 and 1-4-2 do."""
+        service = self._naming.service(version)
+        others = [
+            other for other in self._naming.versions if other != version and self._naming.service(other) == service
+        ]
+        return f"{version} and {others[0]} have one Service, {service}: give one of them another name" if others else ""
 
     def _problem(self, version: str, ports: tuple[int, ...]) -> str:
         """Follow the way of a request: the backend's port, the Service's, the endpoints'."""

@@ -10,6 +10,7 @@ import typer
 
 from rollout.causes import why
 from rollout.cli.options import Output, OutputAs
+from rollout.cli.say import say
 from rollout.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def export(
     from rollout.contracts.export.target import load_target
 
     exported = export_contract(load_target(target), agent=agent, version=version, store=store)
-    typer.echo(json.dumps(json.loads(exported.canonical()), indent=2, sort_keys=True))
+    say(json.dumps(json.loads(exported.canonical()), indent=2, sort_keys=True))
 
 
 @contract.command()
@@ -70,10 +71,10 @@ def check(
     today = datetime.now(UTC).date()
     verdict = checker.check(first, second, closed_writer=not open_writer, waivers=given, today=today)
     if output is Output.JSON:
-        typer.echo(json.dumps(as_json(verdict), indent=2))
+        say(json.dumps(as_json(verdict), indent=2))
     else:
         for line in lines_of(verdict):
-            typer.echo(line)
+            say(line)
     if any(verdict.of(axis) is not Severity.OK for axis in wanted[require]):
         raise typer.Exit(STOPPED)
 

@@ -7,6 +7,7 @@ import json
 import typer
 
 from rollout.cli.options import Output, OutputAs
+from rollout.cli.say import say
 
 
 def register(app: typer.Typer) -> None:
@@ -19,9 +20,9 @@ def register(app: typer.Typer) -> None:
 
         manifests = definitions()
         if output is Output.JSON:
-            typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)}, indent=2))
+            say(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)}, indent=2))
             return
-        typer.echo("# Made by `rollout crd`. Change the model, not this file.")
+        say("# Made by `rollout crd`. Change the model, not this file.")
         for definition in manifests:
             text = yaml.safe_dump(definition, sort_keys=False, width=120, allow_unicode=True)
             typer.echo(f"---\n{text}", nl=False)

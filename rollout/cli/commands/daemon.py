@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rollout.cli.options import AllNamespaces, Context, Files, Kubeconfig, Namespace, StateDir
+from rollout.cli.say import say
 
 if TYPE_CHECKING:
     from rollout.adapters.checks.tokens import Tokens
@@ -71,7 +72,7 @@ def _cluster(
 
     stopped = threading.Event()
     where = f"namespace {settings.namespace}" if settings.namespace else "all namespaces"
-    typer.echo(f"looks after the rollouts of {where}{' and writes nothing' if settings.dry_run else ''}", err=True)
+    say(f"looks after the rollouts of {where}{' and writes nothing' if settings.dry_run else ''}", err=True)
     with on_stop(stopped.set):
         return serve(
             settings,
@@ -125,6 +126,6 @@ def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_
     store = SqliteStore(directory, create=True)
     stopped = threading.Event()
     with on_stop(stopped.set), only_one(directory) as ending:
-        typer.echo(f"running the rollouts in {directory}. Ctrl-C stops the daemon; Envoy keeps running", err=True)
+        say(f"running the rollouts in {directory}. Ctrl-C stops the daemon; Envoy keeps running", err=True)
         Supervisor(store, workers=workers).run(stopped, ending if until_idle else None)
-    typer.echo("stopped. To continue: rollout daemon, or rollout start", err=True)
+    say("stopped. To continue: rollout daemon, or rollout start", err=True)

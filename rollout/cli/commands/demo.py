@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rollout.cli.options import Output, OutputAs
+from rollout.cli.say import say
 
 if TYPE_CHECKING:
     from rollout.cli.documents import Target
@@ -69,11 +70,11 @@ def perform(candidate: Candidate | None, strategy: Strategy, output: Output) -> 
                 with _playing(built, FLAVOURS, strategy) as target:
                     return tour(built, target)
             message = f"{CANDIDATE} is {candidate}, and the controller does not know it"
-            typer.echo(f"starting two versions of an agent; {message}", err=True)
+            say(f"starting two versions of an agent; {message}", err=True)
             with _playing(built, {STABLE: "good", CANDIDATE: str(candidate)}, strategy) as target:
                 return _release(built, target, output)
         except KeyboardInterrupt:
-            typer.echo("interrupted; everything the demo started is stopped", err=True)
+            say("interrupted; everything the demo started is stopped", err=True)
             return 130
 
 
@@ -107,12 +108,12 @@ def _release(built: Stage, target: Target, output: Output) -> int:
     from rollout.cli.follow.until import OnPause
     from rollout.demo.stage import CANDIDATE, STABLE
 
-    typer.echo(f"Envoy listens, users talk to {STABLE}; now: rollout start {CANDIDATE}", err=True)
-    typer.echo(f"from another terminal: {sys.argv[0]} status --state {built.state}", err=True)
+    say(f"Envoy listens, users talk to {STABLE}; now: rollout start {CANDIDATE}", err=True)
+    say(f"from another terminal: {sys.argv[0]} status --state {built.state}", err=True)
     code = carry_out(target, CANDIDATE, None, built.state, OnPause.FAIL, output, footer=built.footer)
     built.end_load()
     if footer := built.footer():
-        typer.echo(footer, err=True)
+        say(footer, err=True)
     return code
 
 

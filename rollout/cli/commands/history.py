@@ -10,6 +10,7 @@ import typer
 from rollout.cli.commands.show import RELEASES_MAX
 from rollout.cli.location import Place
 from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.say import say
 
 
 def register(app: typer.Typer) -> None:
@@ -35,16 +36,16 @@ def register(app: typer.Typer) -> None:
         releases = releases[-limit:]
         if output is Output.JSON:
             raw = [release.model_dump(mode="json", by_alias=True, exclude_none=True) for release in releases]
-            typer.echo(json.dumps(raw, indent=2, sort_keys=True))
+            say(json.dumps(raw, indent=2, sort_keys=True))
             return
         if not releases:
-            typer.echo(f"{row.rollout.metadata.name}: no release is over yet")
+            say(f"{row.rollout.metadata.name}: no release is over yet")
             return
-        typer.echo(f"{'#':<4} {'STARTED':<17} {'TOOK':<7} {'FROM':<10} {'TO':<10} {'RESULT':<16} WHY")
+        say(f"{'#':<4} {'STARTED':<17} {'TOOK':<7} {'FROM':<10} {'TO':<10} {'RESULT':<16} WHY")
         for number, release in enumerate(releases, first):
             took = messages.span((release.ended_at - release.started_at).total_seconds())
             kind = f"{release.result}{' (undo)' if release.undoing and release.result == 'promoted' else ''}"
-            typer.echo(
+            say(
                 f"{number:<4} {release.started_at:%Y-%m-%d %H:%M}Z {took:<7} {release.previous:<10} "
                 f"{release.candidate:<10} {kind:<16} {release.message}"
             )

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from rollout.cli.options import DEFAULT_FILE
+from rollout.cli.say import say
 
 _DOCUMENT = """\
 # What is released, and where. Check it with: rollout lint {file}
@@ -85,10 +86,8 @@ def register(app: typer.Typer) -> None:
             policy=chosen,
         )
         _write(file, text, chosen, known, force=force)
-        typer.echo(f"wrote {file} and {file.parent / 'policies' / chosen}.yaml")
-        typer.echo(
-            f"next: start both versions, then `rollout lint {file}` and `rollout start {versions[1][0]}`", err=True
-        )
+        say(f"wrote {file} and {file.parent / 'policies' / chosen}.yaml")
+        say(f"next: start both versions, then `rollout lint {file}` and `rollout start {versions[1][0]}`", err=True)
 
 
 def _answer(
@@ -109,11 +108,11 @@ def _answer(
         try:
             answer = str(typer.prompt(question, default=usual, err=True))
         except typer.Abort:  # Ctrl-C, or the end of the input: nothing was written
-            typer.echo(err=True)
+            say(err=True)
             raise typer.Exit(INTERRUPTED) from None
         if not (remedy := problem(answer)):
             return answer
-        typer.echo(f"  {remedy}", err=True)
+        say(f"  {remedy}", err=True)
 
 
 def _name_problem(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rollout.cli.options import Output, OutputAs
+from rollout.cli.say import say
 from rollout.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def register(app: typer.Typer) -> None:
         faults = check(documents)
         if output is Output.JSON:
             raw = [{"path": f.path, "message": f.message, "remedy": f.remedy, "value": f.value} for f in faults]
-            typer.echo(json.dumps({"faults": raw}, indent=2, default=str))
+            say(json.dumps({"faults": raw}, indent=2, default=str))
             raise typer.Exit(2 if faults else 0)
         if faults:
             raise InvalidInput(faults)
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
             where = ", ".join(map(str, files_of(files)))
             raise InvalidInput([Fault(where, "holds no document", "name files with a Rollout or a RolloutPolicy")])
         for line in _summary(documents):
-            typer.echo(line)
+            say(line)
 
 
 def _summary(documents: Documents) -> list[str]:

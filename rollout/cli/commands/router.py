@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from rollout.cli.options import Files, OptionalName, StateDir
+from rollout.cli.say import say
 
 
 def register(app: typer.Typer) -> None:
@@ -29,11 +30,11 @@ def status(name: OptionalName = None, files: Files = None, state: StateDir = Non
         envoy = local_spec(rollout.spec).envoy
         facts, listen = wired.router.observe(), envoy.listen or f"its own listeners (admin {envoy.admin})"
     if not facts.reachable:
-        typer.echo(f"not running ({facts.problem}); rollout start brings it up on {listen}")
+        say(f"not running ({facts.problem}); rollout start brings it up on {listen}")
         raise typer.Exit(5)
     share = (facts.weight_bp or 0) / 100
     split = f", {facts.candidate} {share:g} %" if facts.candidate else ""
-    typer.echo(f"listens on {listen}: {facts.stable} {100 - share:g} %{split}")
+    say(f"listens on {listen}: {facts.stable} {100 - share:g} %{split}")
 
 
 def setup(name: OptionalName = None, files: Files = None) -> None:
@@ -58,11 +59,11 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
     first = spec.version or spec.backends.versions[0]
     with LocalWiring(Rollout(target.metadata, spec), files_of(files)[0].parent) as wired:
         wired.router.prepare(SetWeight(first))
-    typer.echo(f"wrote the files in {directory}: everything goes to {first}", err=True)
+    say(f"wrote the files in {directory}: everything goes to {first}", err=True)
     needed = own_envoy(target.metadata.name, directory)
-    typer.echo("# into your bootstrap; it also needs node.id, node.cluster and an admin page on loopback")
+    say("# into your bootstrap; it also needs node.id, node.cluster and an admin page on loopback")
     typer.echo(yaml.safe_dump({"dynamic_resources": needed["dynamic_resources"]}, sort_keys=False), nl=False)
-    typer.echo("# into the filter chain of the listener that your users enter by")
+    say("# into the filter chain of the listener that your users enter by")
     typer.echo(yaml.safe_dump({"filters": needed["filters"]}, sort_keys=False), nl=False)
 
 
@@ -93,4 +94,4 @@ def stop(name: OptionalName = None, files: Files = None, state: StateDir = None)
             message = f"nothing that answers as our Envoy listens on {listen}, but it is taken: {problem}"
             raise RouterUnavailable(f"{message}. If it is a hanging Envoy, end that process")
         wired.envoy.stop()
-    typer.echo("stopped" if ran else "it was not running")
+    say("stopped" if ran else "it was not running")

@@ -6,6 +6,8 @@ import json
 
 import typer
 
+from rollout.cli.say import say
+
 
 def register(app: typer.Typer) -> None:
     @app.command()
@@ -16,4 +18,4 @@ def register(app: typer.Typer) -> None:
         """
         from rollout.model.crd.editor import editor_schema
 
-        typer.echo(json.dumps(editor_schema(), indent=2))
+        say(json.dumps(editor_schema(), indent=2))

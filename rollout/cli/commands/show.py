@@ -20,6 +20,7 @@ from rollout.cli.options import (
     OutputAs,
     StateDir,
 )
+from rollout.cli.say import plain, say
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
@@ -62,7 +63,7 @@ def status(
         _follow(store, row)
         row = pick(store, row.rollout.metadata.name)
     if output is Output.JSON:
-        typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
+        say(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
         return
     for line in draw(row.rollout, datetime.now(UTC), shutil.get_terminal_size((100, 24)).columns):
         _styled(line.text, line.style)
@@ -78,7 +79,7 @@ def _follow(store: RolloutStore, row: Row) -> None:
     from rollout.cli.render.live import watcher
 
     follower = Follower(store, row)
-    with watcher(row.rollout.metadata.name, follower.load) as watching:
+    with watcher(row.rollout.metadata.name, follower.load, transient=True) as watching:
         follower.until(lambda plan: not plan.status.is_active, watching.show)
 
 
@@ -87,9 +88,11 @@ def _styled(text: str, style: str) -> None:
 
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and style:
         colours = [word for word in style.split() if word not in ("bold", "dim")]
-        typer.secho(text, fg=colours[0] if colours else None, bold="bold" in style or None, dim="dim" in style or None)
+        typer.secho(
+            plain(text), fg=colours[0] if colours else None, bold="bold" in style or None, dim="dim" in style or None
+        )
     else:
-        typer.echo(text)
+        say(text)
 
 
 def list_(
@@ -109,14 +112,14 @@ def list_(
     place = Place(files, state, namespace, all_namespaces, context, kubeconfig)
     rows = place.store().all()
     if output is Output.JSON:
-        typer.echo(json.dumps([as_json(row.rollout) for row in rows], indent=2, sort_keys=True))
+        say(json.dumps([as_json(row.rollout) for row in rows], indent=2, sort_keys=True))
         return
-    typer.echo(f"{'NAME':<24} {'STABLE':<10} {'CANDIDATE':<10} {'PHASE':<12} {'WEIGHT':<8} REASON")
+    say(f"{'NAME':<24} {'STABLE':<10} {'CANDIDATE':<10} {'PHASE':<12} {'WEIGHT':<8} REASON")
     for row in rows:
         status = row.rollout.status
         candidate = (status.candidate_version or "-") if status.is_active else "-"
         weight = messages.weight(status.latest.traffic.wanted_bp) if status.is_active else "-"
-        typer.echo(
+        say(
             f"{_named(row, wide=all_namespaces):<24} {status.stable_version or '-':<10} {candidate:<10} "
             f"{status.phase if status.stable_version else PENDING:<12} {weight:<8} "
             f"{row.problem.splitlines()[0] if row.problem else status.reason}"
@@ -153,10 +156,10 @@ def explain(
     decisions = store.decisions(name, samples=samples, limit=limit, of=of)
     if output is Output.JSON:
         raw = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
-        typer.echo(json.dumps(raw, indent=2, sort_keys=True))
+        say(json.dumps(raw, indent=2, sort_keys=True))
         return
     _tell_all(decisions)
-    typer.echo(f"\n{of.message if of else sentence(row.rollout.status)}")
+    say(f"\n{of.message if of else sentence(row.rollout.status)}")
 
 
 def _release(store: RolloutStore, name: str, number: int) -> FinishedRelease:
@@ -178,13 +181,13 @@ def _tell_all(decisions: list[Decision]) -> None:
             continue  # the transition it caused says it
         _tell(decision, {} if decision.kpis == figures else decision.kpis)
         figures = decision.kpis or figures
-    typer.echo("\nworse, no worse: evidence (docs/statistics.md); phi: how much failures cluster, 1 is not at all")
+    say("\nworse, no worse: evidence (docs/statistics.md); phi: how much failures cluster, 1 is not at all")
 
 
 def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
     from rollout.engine import messages
 
-    typer.echo(
+    say(
         f"{decision.at:%Y-%m-%d %H:%M:%S}Z  {decision.phase:<11} {messages.weight(decision.weight_bp):>6}  "
         f"{decision.message}"
     )
@@ -197,7 +200,7 @@ def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
                 kpi.verdict + (" (reference: frozen)" if kpi.reference == "frozen" else ""),
                 *([_excess(kpi)] if kpi.excess_low is not None else []),
             )
-            typer.echo(f"{'':22}{'; '.join(columns)}")
+            say(f"{'':22}{'; '.join(columns)}")
 
 
 def _excess(kpi: KpiFigures) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from rollout.cli.location import Place
 from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.say import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,13 +149,13 @@ def _until_back(store: RolloutStore, name: str) -> int:
         status = row.rollout.status if row is not None else None
         if status is not None and status.phase is not Phase.ROLLING_BACK:
             back = f"{status.candidate_version or 'the candidate'} gets no more traffic"
-            typer.echo(f"{back}, {status.stable_version} is stable", err=True)
+            say(f"{back}, {status.stable_version} is stable", err=True)
             return 0
         if status is not None and status.blocked is not None:
-            typer.echo(f"{status.blocked.message}; it is tried again\n(exit 5: not all traffic is back)", err=True)
+            say(f"{status.blocked.message}; it is tried again\n(exit 5: not all traffic is back)", err=True)
             return 5
         time.sleep(min(_POLL_S_MAX, store.poll_s))
-    typer.echo(f"(exit 124: not all traffic is back after {ABORT_TIMEOUT_S:g} s; the rollback continues)", err=True)
+    say(f"(exit 124: not all traffic is back after {ABORT_TIMEOUT_S:g} s; the rollback continues)", err=True)
     return 124
 
 
@@ -162,24 +163,24 @@ def _report(rollout: Rollout, command: str, output: Output) -> int:
     """Say what became of a command; 2 where it was refused."""
     outcome = next((answer for answer in rollout.status.answers if answer.id == command), None)
     if outcome is None:
-        typer.echo("it was answered; see rollout explain", err=True)
+        say("it was answered; see rollout explain", err=True)
         return 0
     if output is Output.JSON:
-        typer.echo(outcome.model_dump_json(by_alias=True, indent=2))
+        say(outcome.model_dump_json(by_alias=True, indent=2))
     else:
-        typer.echo(
-            f"{outcome.verb} {rollout.metadata.name}: {'' if outcome.accepted else 'refused: '}{outcome.message}"
-        )
+        say(f"{outcome.verb} {rollout.metadata.name}: {'' if outcome.accepted else 'refused: '}{outcome.message}")
     return 0 if outcome.accepted else 2
 
 
 def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: Output) -> int:
     """Nobody carries the rollout out: do what a controller would.
 
-    An abort, or an undo, is seen through to its end. Any other verb is decided and written down, but moves no traffic:
-    nobody would watch it.
+    An abort, an undo or a retry is seen through to its end. Any other verb is decided and written down, but moves no
+    traffic: nobody would watch it.
     """
+    from rollout.cli.follow.until import OnPause, until_over
     from rollout.cli.render.live import sentence, watcher
+    from rollout.cli.render.result import exit_code, finish
     from rollout.engine.planned import Plan
     from rollout.local.run_one import run
     from rollout.local.wiring import LocalWiring
@@ -200,25 +201,33 @@ def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: O
     def decided(plan: Plan) -> bool:
         return command in plan.status.handled
 
-    until = {"abort": done, "undo": undone}.get(verb, decided)
+    def released(plan: Plan) -> bool:
+        return command in plan.status.handled and over(plan)
+
+    over = until_over(OnPause.WAIT, held.load)
+    until = {"abort": done, "undo": undone, "retry": released}.get(verb, decided)
+    moves = verb in ("undo", "retry") or (verb == "abort" and row.rollout.status.is_active)
     try:
         with LocalWiring(held.load(), store.directory) as wired, watcher(metadata.name, held.load) as watching:
-            reconciler = wired.reconciler(held, moves_traffic=verb in ("abort", "undo"))
+            reconciler = wired.reconciler(held, moves_traffic=moves)
             ended = run(metadata.name, reconciler, watching.show, until)
         if ended is None:
             again = "abort" if verb == "abort" else "start"
             message = f"interrupted. To continue: rollout {again}. To see where it is: rollout status"
-            typer.echo(message, err=True)
+            say(message, err=True)
             return 130
         code = _report(held.load(), command, output)
+        if verb == "retry" and code == 0:
+            wanted = held.load().spec.version
+            return finish(held.load(), exit_code(ended, wanted, wanted), output, wanted)
         if verb == "undo" and code == 0 and ended.is_active:
-            typer.echo(f"{sentence(ended)}. No controller is running. To continue: rollout start", err=True)
+            say(f"{sentence(ended)}. No controller is running. To continue: rollout start", err=True)
             return 4
         if verb == "undo" and code == 0:
-            typer.echo(sentence(ended), err=True)
+            say(sentence(ended), err=True)
             return 0 if ended.latest.result in (Result.UNDONE, Result.PROMOTED) else 3
         if code == 0 and ended.is_active:
-            typer.echo("no controller is running. To continue: rollout start", err=True)
+            say("no controller is running. To continue: rollout start", err=True)
         return code
     finally:
         held.release()

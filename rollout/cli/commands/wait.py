@@ -10,6 +10,7 @@ import typer
 from rollout.cli.follow.until import OnPause, until_settled
 from rollout.cli.location import Place
 from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.say import say
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
@@ -67,7 +68,7 @@ def follow(
     follower = Follower(store, row)
     version = row.rollout.spec.version or row.rollout.status.stable_version or ""
     if not row.holder and not row.uid and row.rollout.status.is_active:
-        typer.echo("no controller runs this release. To continue: rollout start, or rollout daemon", err=True)
+        say("no controller runs this release. To continue: rollout start, or rollout daemon", err=True)
     with watcher(row.rollout.metadata.name, follower.load) as watching:
         try:
             settled = until_settled(version, on_pause, follower.load)
@@ -79,7 +80,7 @@ def follow(
             return _timed_out(timeout_s, "the release continues")
         except RolloutDeleted as gone:
             _tell(follower.load(), str(gone), GONE, output)
-            typer.echo(f"(exit {GONE}: superseded: it is not there to be promoted any more)", err=True)
+            say(f"(exit {GONE}: superseded: it is not there to be promoted any more)", err=True)
             return GONE
     recorded = follower.load()
     return finish(recorded, exit_code(status, recorded.spec.version, version), output, version)
@@ -92,11 +93,11 @@ def _tell(rollout: Rollout, sentence: str, code: int, output: Output) -> None:
     from rollout.cli.render.result import as_json
 
     document = {**as_json(rollout), "exitCode": code, "sentence": sentence}
-    typer.echo(json.dumps(document, indent=2, sort_keys=True) if output is Output.JSON else sentence)
+    say(json.dumps(document, indent=2, sort_keys=True) if output is Output.JSON else sentence)
 
 
 def _timed_out(timeout_s: float, what: str) -> int:
-    typer.echo(f"(exit {TIMED_OUT}: not over after {timeout_s:g} s; {what})", err=True)
+    say(f"(exit {TIMED_OUT}: not over after {timeout_s:g} s; {what})", err=True)
     return TIMED_OUT
 
 
@@ -113,7 +114,7 @@ def _row_of(store: RolloutStore, name: str | None, deadline: float) -> Row | Non
             raise
         except ClusterUnavailable as error:
             if not waits:
-                typer.echo(f"{error}; it is tried again until the timeout", err=True)
+                say(f"{error}; it is tried again until the timeout", err=True)
                 waits = True
         if time.monotonic() > deadline:
             return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from rollout.cli.say import say
 from rollout.errors import Forbidden, RolloutError, StoreUnavailable, Unavailable
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Follower:
     def _tell_away(self, why: str) -> None:
         """Say once that nothing can be read for the moment."""
         if not self._away:
-            print(f"{why}; it is tried again until the timeout", file=sys.stderr, flush=True)  # noqa: T201
+            say(f"{why}; it is tried again until the timeout", err=True)
         self._away = True
 
     def _read(self) -> tuple[Plan, str]:
@@ -115,6 +115,6 @@ class Follower:
         self._last = news[-1][0] if news else self._last
         self._rollout, self.seen = row.rollout, row.seen
         if row.problem and row.problem != self.problem:
-            print(f"{self._name} cannot go on: {row.problem}", file=sys.stderr, flush=True)  # noqa: T201
+            say(f"{self._name} cannot go on: {row.problem}", err=True)
         self.problem = row.problem
         return Plan(row.rollout.status, decisions=tuple(decision for _, decision in news)), row.holder

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from rollout.cli.follow.until import OnPause, checked, say_if_declined, until_settled
 from rollout.cli.options import Output
+from rollout.cli.say import say
 from rollout.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def hand_over(
 
     wanted = checked(target, version, stable, state)
     store, name = SqliteStore(state, create=True), target.metadata.name
+    _refuse_beside_another(store, name, state)
     last = store.last_decision(name)
     store.declare(wanted)
     say_if_declined(wanted, version, pending=False)
@@ -51,11 +51,9 @@ def hand_over(
     status = row.rollout.status
     if detach and (status.is_active or starts_by_itself(status, version)):
         if output is Output.JSON:
-            typer.echo(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
+            say(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
         else:
-            typer.echo(
-                f"{name}: the daemon ({daemon}) runs the release of {version}. To follow it: rollout status --watch"
-            )
+            say(f"{name}: the daemon ({daemon}) runs the release of {version}. To follow it: rollout status --watch")
         return 0
     follower = Follower(store, row, last)
     ended: Status | None = status
@@ -64,9 +62,21 @@ def hand_over(
             settled = until_settled(version, on_pause, follower.load)
             ended = follower.until(settled, watching.show, attended=True)
         if ended is None:
-            typer.echo("the daemon continues the release. To follow it again: rollout status --watch", err=True)
+            say("the daemon continues the release. To follow it again: rollout status --watch", err=True)
     recorded = follower.load()
     return finish(recorded, exit_code(ended, recorded.spec.version, version), output, version)
+
+
+def _refuse_beside_another(store: SqliteStore, name: str, state: Path) -> None:
+    """Raise Busy where a controller that is no daemon carries the rollout out: no daemon would take it up meanwhile."""
+    from rollout.errors import Busy
+    from rollout.local.daemon_lock import running
+
+    row, daemon = store.get(name), running(state)
+    holder = row.holder if row is not None else ""
+    if holder and (daemon is None or holder != f"pid {daemon.pid}"):
+        remedy = "End that one (Ctrl-C), then start again; or follow it with rollout status --watch"
+        raise Busy(f"a controller in the foreground ({holder}) carries out {name} already, not a daemon. {remedy}")
 
 
 def _is_taken(store: SqliteStore, name: str, version: str, last: int) -> bool:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from rollout.cli.say import say
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import Row
@@ -42,9 +42,7 @@ def end_holder(store: SqliteStore, name: str) -> bool:
     deadline = time.monotonic() + ENDED_TIMEOUT_S
     while store.is_held(name) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-    typer.echo(
-        f"the controller (pid {pid}) has not answered: it was ended, and the abort is carried out here", err=True
-    )
+    say(f"the controller (pid {pid}) has not answered: it was ended, and the abort is carried out here", err=True)
     if daemon is not None and daemon.pid == pid:
         with contextlib.suppress(Exception):  # the abort comes first; what else it carried out is told by status
             ensure(store.directory)
@@ -78,7 +76,7 @@ def send_back_unrecorded(store: SqliteStore, row: Row) -> int:
     status = row.rollout.status
     stable, candidate = status.stable_version, status.candidate_version if status.is_active else None
     if stable is None or candidate is None:
-        typer.echo(f"abort {row.rollout.metadata.name}: there is nothing to abort", err=True)
+        say(f"abort {row.rollout.metadata.name}: there is nothing to abort", err=True)
         return 0
     weight = SetWeight(stable, candidate, 0)
     with LocalWiring(row.rollout, store.directory) as wired:
@@ -88,11 +86,9 @@ def send_back_unrecorded(store: SqliteStore, row: Row) -> int:
         while not is_effective(weight, (observed := wired.router.observe(),)):
             problem = observed.problem
             if time.monotonic() > deadline:
-                typer.echo(
-                    f"the traffic cannot be moved back: {problem or 'the route is not as it was written'}", err=True
-                )
+                say(f"the traffic cannot be moved back: {problem or 'the route is not as it was written'}", err=True)
                 return 5
             time.sleep(_POLL_S)
-    typer.echo(f"{candidate} gets no more traffic, {stable} is stable", err=True)
-    typer.echo("the store cannot be written: the next controller that can records the abort", err=True)
+    say(f"{candidate} gets no more traffic, {stable} is stable", err=True)
+    say("the store cannot be written: the next controller that can records the abort", err=True)
     return 0

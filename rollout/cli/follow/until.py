@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from rollout.cli.say import say
 
 if TYPE_CHECKING:
     from rollout.cli.documents import Target
@@ -69,7 +69,7 @@ def say_if_declined(rollout: Rollout, version: str, *, pending: bool) -> None:
         and not starts_by_itself(status, version)
         and not pending
     ):
-        typer.echo(
+        say(
             f"{version} failed or was aborted before. To release it again: rollout retry",
             err=True,
         )
@@ -131,4 +131,4 @@ def _try_out(wanted: Rollout, state: Path) -> None:
         if faults := wired.probe(stable or version, version):
             raise InvalidInput(faults)
         for missing in wired.missing_metrics(stable or version, version):
-            typer.echo(missing, err=True)
+            say(missing, err=True)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rollout.cli.render.status import draw
+from rollout.cli.say import plain, say
 from rollout.engine import messages
 from rollout.engine.planned import Plan
 from rollout.model.rollout import Rollout
@@ -63,7 +64,7 @@ class Lines:
 
     def _print(self, at: datetime, text: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads it any more: the release goes on
-            print(f"{at:%H:%M:%S} {self._name} {text}", file=sys.stderr, flush=True)  # noqa: T201
+            say(f"{at:%H:%M:%S} {self._name} {text}", err=True)
         self._printed_at = datetime.now(UTC)
 
 
@@ -74,14 +75,22 @@ def _where(phase: Phase, weight_bp: int) -> str:
 class Live:
     """A picture that is redrawn at most five times a second; the terminal is restored whatever happens."""
 
-    def __init__(self, name: str, load: Callable[[], Rollout], footer: Callable[[], str]) -> None:
+    def __init__(
+        self, name: str, load: Callable[[], Rollout], footer: Callable[[], str], *, transient: bool = False
+    ) -> None:
+        """Draw nothing yet.
+
+        Args:
+            transient: whether the picture is taken away in the end, because the last one is printed by somebody else.
+        """
         from rich.console import Console
         from rich.live import Live as RichLive
 
         self._name = name
         self._load = load
         self._footer = footer
-        self._live = RichLive(console=Console(stderr=True), auto_refresh=False)
+        self._live = RichLive(console=Console(stderr=True), auto_refresh=False, transient=transient)
+        self._size = self._live.console.size
         self._drawn_at: datetime | None = None
 
     def __enter__(self) -> Self:
@@ -104,21 +113,30 @@ class Live:
         for decision in plan.decisions:
             if decision.kind != "sample":
                 text = f"{decision.at:%H:%M:%S}  {decision.phase:<11} {decision.message}"
-                self._live.console.print(Text(text, style="dim"))
+                self._live.console.print(Text(plain(text), style="dim"))
         if self._drawn_at is not None and (now - self._drawn_at).total_seconds() < REDRAW_S and not plan.decisions:
             return
         self._drawn_at = now
+        if self._live.console.size != self._size:  # what was drawn has been broken into other lines: no moving back up
+            self._size = self._live.console.size
+            self._live.console.clear()
         picture = Text("\n")
         for line in draw(self._load(), now, self._live.console.width):
-            picture.append(line.text + "\n", style=line.style or None)
+            picture.append(plain(line.text) + "\n", style=line.style or None)
         if footer := self._footer():
             picture.append(f"\n  {footer}\n", style="dim")
         self._live.update(picture, refresh=True)
 
 
-def watcher(name: str, load: Callable[[], Rollout], footer: Callable[[], str] = lambda: "") -> Watcher:
-    """Return what suits where stderr goes."""
-    return Live(name, load, footer) if sys.stderr.isatty() else Lines(name)
+def watcher(
+    name: str, load: Callable[[], Rollout], footer: Callable[[], str] = lambda: "", *, transient: bool = False
+) -> Watcher:
+    """Return what suits where stderr goes.
+
+    Args:
+        transient: whether a live picture is taken away in the end.
+    """
+    return Live(name, load, footer, transient=transient) if sys.stderr.isatty() else Lines(name)
 
 
 def sentence(status: Status) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rollout.cli.options import Output
 from rollout.cli.render.live import sentence
+from rollout.cli.say import say
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
@@ -88,11 +89,11 @@ def finish(rollout: Rollout, code: int, output: Output, wanted: str | None = Non
         last = f"{status.stable_version} is stable and has all conversations"
     if output is Output.JSON:
         document = {**as_json(rollout), "exitCode": code, "sentence": last}
-        print(json.dumps(document, indent=2, sort_keys=True), flush=True)  # noqa: T201
+        say(json.dumps(document, indent=2, sort_keys=True))
     else:
         width = shutil.get_terminal_size().columns
-        print(textwrap.fill(last, width) if sys.stdout.isatty() else last, flush=True)  # noqa: T201
+        say(textwrap.fill(last, width) if sys.stdout.isatty() else last)
     if status.next and code:
-        print(f"next: {status.next}", file=sys.stderr, flush=True)  # noqa: T201
-    print(f"(exit {code}: {meaning(code, status, superseded_by)})", file=sys.stderr, flush=True)  # noqa: T201
+        say(f"next: {status.next}", err=True)
+    say(f"(exit {code}: {meaning(code, status, superseded_by)})", err=True)
     return code

@@ -111,7 +111,7 @@ def _abort(context: PlanContext, command: Command) -> str:
     if context.status.phase is Phase.ROLLING_BACK:
         return "already rolling back"
     if not allows(context.status.phase, Event.ROLL_BACK):
-        raise CommandRefused(_nothing_to_abort(context.status))
+        return _nothing_to_abort(context.status)
     message = f"aborted {because(command)}"
     context.go(
         Event.ROLL_BACK,
@@ -126,10 +126,15 @@ def _abort(context: PlanContext, command: Command) -> str:
 
 
 def _nothing_to_abort(status: Status) -> str:
+    """Say so: what was asked for holds already. Refused where the release is over, and its version has the traffic."""
     if status.latest.result is Result.PROMOTED and status.previous_version:
-        return f"nothing to abort: {status.stable_version} is promoted already; to go back: rollout undo"
+        raise CommandRefused(_promoted(status))
     where = f"all conversations are on {status.stable_version}" if status.stable_version else "no version is stable"
     return f"nothing to abort: the rollout is {status.phase}, {where}"
+
+
+def _promoted(status: Status) -> str:
+    return f"nothing to abort: {status.stable_version} is promoted already; to go back: rollout undo"
 
 
 def _pause(context: PlanContext, command: Command) -> str:

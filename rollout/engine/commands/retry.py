@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollout.engine.analysis.lifecycle import fresh
 from rollout.engine.commands.answer import CommandRefused, because
 from rollout.engine.context import PlanContext
+from rollout.engine.eligibility import is_harmful
 from rollout.engine.facts import Command
 from rollout.engine.messages import weight
 from rollout.engine.start import ask_weight, begin
@@ -30,7 +31,9 @@ def retry(context: PlanContext, command: Command) -> str:
     if not stopped and wanted != status.declined_version and wanted not in status.failed:
         raise CommandRefused(f"{status.candidate_version} is not the wanted version any more")
     before = context.release.retries if stopped and context.release.result is Result.ROLLED_BACK else -1
-    retries = status.failed.get(wanted, before) + 1
+    aborted = stopped and context.release.result is Result.ABORTED and not is_harmful(status)
+    # Whoever aborts for reasons of their own has seen no failure: the budget stays what it was.
+    retries = max(0, status.failed.get(wanted, before)) if aborted else status.failed.get(wanted, before) + 1
     event = Event.RETRY if status.phase is Phase.ROLLED_BACK else Event.START
     begin(context, event, f"tried again {because(command)}", candidate=wanted, retries=retries, actor=command.actor)
     return f"{wanted} starts again" + (", with half the budget for false rollbacks" if retries else "")

@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.api.kpi import Selector
 from rollout.model.base import Document
-from rollout.model.units import Duration
+from rollout.model.units import Count, Duration
 
 ServerUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$", max_length=500)]
 ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$", max_length=253)]
@@ -67,6 +67,9 @@ class Scrape(Document):
 
     path: Annotated[str, StringConstraints(pattern=r"^/", max_length=200)] = Field(
         default="/metrics", description="The path of the metrics page."
+    )
+    port: Count | None = Field(
+        default=None, ge=1, le=65_535, description="The port of the metrics pages, if it is not the agents' own."
     )
     timeout_s: Duration = Field(default=2.0, alias="timeout", description="How long reading one page may take.")
 

@@ -6,18 +6,23 @@ import re
 from dataclasses import dataclass
 
 from rollout.model.api.rollout import Backends
-from rollout.model.units import VERSION_PATTERN, expand
+from rollout.model.units import FORM_MAX, expand, object_form
 
-_VERSION = VERSION_PATTERN.strip("^$")
+_FORM = f"[a-z0-9]([-a-z0-9]{{0,{FORM_MAX - 2}}}[a-z0-9])?"
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How a version becomes a Service, and back."""
+    """How a version becomes a Service, and back.
+
+    Attributes:
+        versions: those that are known: a name of a Service tells only the form that a version has in names.
+    """
 
     name: str
     namespace: str
     backends: Backends
+    versions: tuple[str, ...] = ()
 
     @property
     def services_in(self) -> str:
@@ -25,17 +30,22 @@ class Naming:
         return self.backends.namespace or self.namespace
 
     def service(self, version: str) -> str:
-        return expand(self.backends.service or "", name=self.name, version=version, namespace=self.namespace)
+        return expand(
+            self.backends.service or "", name=self.name, version=object_form(version), namespace=self.namespace
+        )
 
     def deployment(self, version: str) -> str | None:
         if self.backends.deployment is None:
             return None
-        return expand(self.backends.deployment, name=self.name, version=version, namespace=self.namespace)
+        form = object_form(version)
+        return expand(self.backends.deployment, name=self.name, version=form, namespace=self.namespace)
 
     def version_of(self, service: str) -> str | None:
         """Return the version whose Service this is; None for somebody else's."""
+        if known := next((version for version in self.versions if self.service(version) == service), None):
+            return known
         marked = expand(self.backends.service or "", name=self.name, version="\0", namespace=self.namespace)
         first, _, rest = marked.partition("\0")
-        pattern = f"^{re.escape(first)}(?P<version>{_VERSION}){re.escape(rest)}$".replace("\0", "(?P=version)")
+        pattern = f"^{re.escape(first)}(?P<version>{_FORM}){re.escape(rest)}$".replace("\0", "(?P=version)")
         match = re.match(pattern, service)
         return match.group("version") if match else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, StrictBool, StringConstraints
 
@@ -16,6 +17,7 @@ from rollout.model.units import Count, Name, Version
 API_VERSION = "rollout.dev/v1alpha1"
 
 Url = Annotated[str, StringConstraints(pattern=r"^http://[^/\s?#@]+/?$", max_length=500)]
+PageUrl = Annotated[str, StringConstraints(pattern=r"^http://[^/\s?#@]+/[^\s?#]*$", max_length=500)]
 NameTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9.${}]+$", max_length=200)]
 """A name with `$name`, `$version` or `$namespace` in it."""
 
@@ -34,6 +36,10 @@ class Endpoint(Document):
 
     version: Version = Field(description="The version that this address serves.")
     url: Url = Field(description="The address, such as http://127.0.0.1:9001.")
+    metrics: PageUrl | None = Field(
+        default=None,
+        description="Its metrics page, if metrics.scrape does not lead there: http://127.0.0.1:9464/metrics.",
+    )
 
 
 class Backends(Document):
@@ -64,10 +70,23 @@ class Backends(Document):
         """Return the addresses that serve a version, in the order written."""
         return tuple(endpoint.url for endpoint in self.endpoints if endpoint.version == version)
 
+    def pages_of(self, version: str, path: str, port: int | None) -> tuple[str, ...]:
+        """Return the metrics pages of a version, each once: those named, else the path at each address."""
+        endpoints = [endpoint for endpoint in self.endpoints if endpoint.version == version]
+        return tuple(dict.fromkeys(endpoint.metrics or _page(endpoint.url, path, port) for endpoint in endpoints))
+
     @property
     def versions(self) -> tuple[str, ...]:
         """The versions that have an endpoint, in the order written."""
         return tuple(dict.fromkeys(endpoint.version for endpoint in self.endpoints))
+
+
+def _page(url: str, path: str, port: int | None) -> str:
+    """Return a page of an address, on a port of its own if there is one."""
+    if port is None:
+        return url.rstrip("/") + path
+    host = urlsplit(url).hostname or ""
+    return f"http://[{host}]:{port}{path}" if ":" in host else f"http://{host}:{port}{path}"
 
 
 class PinBy(Document):

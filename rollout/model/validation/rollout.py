@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rollout.errors import Fault
-from rollout.model.units import TEMPLATE_NAMES, duration_s, template_names
+from rollout.model.units import TEMPLATE_NAMES, duration_s, object_form, template_names
 from rollout.model.validation.rules import Raw, Rule, exactly_one, items, mapping, number, template
 from rollout.model.validation.state import contract, state_store
 
@@ -18,9 +18,13 @@ CLUSTER_KINDS = {"httpRoute", "grpcRoute", "virtualService"}
 def endpoints(raw: Raw) -> Iterator[Fault]:
     """Two versions never share an address: their metrics and their traffic could not be told apart."""
     seen: dict[str, str] = {}
+    forms: dict[str, str] = {}
     for index, endpoint in enumerate(items(mapping(raw.get("backends")).get("endpoints"))):
         path = f"backends.endpoints[{index}].url"
         url, version = mapping(endpoint).get("url"), mapping(endpoint).get("version")
+        if isinstance(version, str) and forms.setdefault(object_form(version), version) != version:
+            message = f"cannot be told from {forms[object_form(version)]} in names: both are {object_form(version)}"
+            yield Fault(f"backends.endpoints[{index}].version", message, "give one of them another name", version)
         if not isinstance(url, str):
             continue
         if url.startswith("https://"):
