@@ -65,11 +65,12 @@ class Place:
         except InvalidInput as error:
             if self.names_cluster:
                 raise
-            remedy = "name a file with -f, a state directory with --state, or a cluster with --kubeconfig"
-            message = (
-                f"there is no {DEFAULT_FILE} here with endpoints, no store of rollouts, and no cluster is configured"
-            )
-            raise InvalidInput([Fault(str(Path.cwd()), message, remedy), *error.faults]) from error
+            begin = "begin with `rollout init`, or see one run with `rollout demo`"
+            remedy = f"{begin}; or name a file with -f, a store with --state, a cluster with --kubeconfig"
+            message = f"there is no {DEFAULT_FILE} here, and no store of rollouts"
+            if DEFAULT_FILE.exists():
+                message = f"{DEFAULT_FILE} names no endpoints, so a cluster is meant, and none is configured"
+            raise InvalidInput([Fault(str(Path.cwd()), message, remedy)]) from error
         namespace = None if self.all_namespaces else self.namespace or usual
         return KubernetesStore(HttpApi(configuration, agent="rollout-cli", strict=True), namespace)
 

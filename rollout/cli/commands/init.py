@@ -35,6 +35,7 @@ spec:
 
 LISTEN = "127.0.0.1:8080"
 INTERRUPTED = 130
+PAGE_TIMEOUT_S = 2.0
 
 _PREVIEW = '\n  #   preview: "127.0.0.1:8081"  # inside the braces: where a blue-green candidate can be tried out'
 
@@ -87,7 +88,38 @@ def register(app: typer.Typer) -> None:
         )
         _write(file, text, chosen, known, force=force)
         say(f"wrote {file} and {file.parent / 'policies' / chosen}.yaml")
+        _tell_kpis({version: url.rstrip("/") + metrics for version, url in versions}, file.parent / "policies" / chosen)
         say(f"next: start both versions, then `rollout lint {file}` and `rollout start {versions[1][0]}`", err=True)
+
+
+def _tell_kpis(urls: dict[str, str], policy: Path) -> None:
+    """Read both pages, where they can be read, and say which KPIs could be counted there, or what there is."""
+    from rollout.adapters.http import Pages
+    from rollout.adapters.metrics.page import read_page
+    from rollout.cli.offers import offers
+    from rollout.errors import PageUnavailable
+
+    http, pages = Pages(), {}
+    try:
+        for version, url in urls.items():
+            try:
+                pages[version] = read_page(http.get(url, PAGE_TIMEOUT_S), url)
+            except PageUnavailable as error:
+                say(f"the metrics page of {version} cannot be read yet: {error}", err=True)
+                continue
+            if pages[version].problem:
+                say(f"the metrics page of {version}: {pages[version].problem}", err=True)
+    finally:
+        http.close()
+    if len(pages) < len(urls) or any(page.problem for page in pages.values()):
+        return
+    if lines := offers(pages):
+        say(
+            f"KPIs that both pages can count, for {policy}.yaml:\n" + "\n".join(f"  {line}" for line in lines), err=True
+        )
+    else:
+        names = sorted(set.intersection(*(set(page.names) for page in pages.values())))
+        say(f"no KPI is known for what both pages have: {', '.join(names) or 'nothing'} (docs/kpis.md)", err=True)
 
 
 def _answer(
