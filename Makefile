@@ -21,6 +21,9 @@ test: $(VENV)/.dev  ## run all tests, in parallel; one subject: make test T=test
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/cluster --ignore tests/mesh \
 	  $(if $(COVERAGE),--cov --cov-report term) $(T)
 
+fuzz: $(VENV)/.dev  ## odd documents, pages, answers, contracts and databases, for as long as FUZZ_EXAMPLES says (2000 each)
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),2000) $(BIN)/python -m pytest -n auto tests/fuzz
+
 cluster-binaries:  ## build kube-apiserver and its companions from Go modules, once (needs go; some minutes)
 	@tests/cluster/binaries/build.sh
 
