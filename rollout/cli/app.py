@@ -69,6 +69,7 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 def main() -> None:
     """Run the command line; exit codes as in docs/reference.md. No traceback for a user's mistake, or for Ctrl-C."""
     streams.open_missing()
+    streams.redact_tracebacks()
     try:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -6,9 +6,12 @@ import contextlib
 import errno
 import os
 import sys
+import threading
+import traceback
 from typing import IO
 
 from rollout.causes import why
+from rollout.redaction import SECRETS
 
 LOST = 1
 """The exit code where the output is lost: the command was carried out, and nobody can read what it says."""
@@ -22,6 +25,18 @@ def open_missing() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123  as long as we run
+
+
+def redact_tracebacks() -> None:
+    """Take known secrets out of the traceback of a fault of ours: a library quotes whatever it likes."""
+
+    def tell(error: BaseException | None) -> None:
+        if error is not None:
+            with contextlib.suppress(OSError, ValueError):
+                print(SECRETS.redact("".join(traceback.format_exception(error))), file=sys.stderr)  # noqa: T201
+
+    sys.excepthook = lambda _kind, error, _trace: tell(error)
+    threading.excepthook = lambda arguments: tell(arguments.exc_value)
 
 
 def flushed(code: int | None) -> int:

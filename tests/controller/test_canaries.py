@@ -141,6 +141,28 @@ def test_nothing_of_a_token_for_a_webhook_is_written(status, capsys, monkeypatch
             assert CANARY not in everything_written(world, capsys)
 
 
+def test_nothing_of_a_token_is_kept_in_the_place_that_a_webhook_names(capsys, monkeypatch):
+    name = f"{ENVIRONMENT_PREFIX}CANARY"
+    monkeypatch.setenv(name, CANARY)
+    asked = []
+
+    def answer(_method, _path, _body, headers):
+        asked.append(headers["Authorization"])
+        return json.dumps({"message": "under way"})
+
+    location = {"Location": f"/run?token={CANARY}"}
+    with serving(answer, status=202, with_headers=True, headers=location) as address:
+        hook = {"name": "h", "url": f"http://{address}", "auth": {"bearer": {"env": name}}, "timeout": "3s"}
+        with ClusterWorld(
+            start=False, policy=agents.policy(gates={"webhooks": [{**hook, "pollEvery": "1s"}]})
+        ) as world:
+            world.start(tokens=Tokens({name: ("127.0.0.1",)}))
+            settled(world)
+            world.want("v2")
+            world.phase("RolledBack")
+            assert asked and CANARY not in everything_written(world, capsys)
+
+
 def test_a_secret_is_sent_to_no_host_but_those_that_its_owner_names():
     received = []
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def serving(answer, *, status=200, with_headers=False):
+def serving(answer, *, status=200, with_headers=False, headers=None):
     """Serve on loopback; yields host and port.
 
     answer: from method, path and body (and headers, if asked for) to a text, or None for a 503.
@@ -25,6 +25,8 @@ def serving(answer, *, status=200, with_headers=False):
             self.send_response(503 if body is None else status)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(raw)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(raw)
 

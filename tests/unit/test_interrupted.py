@@ -127,3 +127,15 @@ def test_a_log_that_cannot_be_written_costs_its_lines_and_nothing_else():
         command = [sys.executable, "-c", code]
         ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=120, check=False)
     assert ended.stdout == "went on\n"
+
+
+@pytest.mark.parametrize("where", ["raise error", "threading.Thread(target=fail).start()"], ids=["main", "a thread"])
+def test_a_traceback_of_a_fault_of_ours_is_without_the_secrets_that_are_known(where):
+    code = (
+        "import threading; from rollout.cli import streams; from rollout.redaction import SECRETS\n"
+        "SECRETS.note('s3cret-value-9'); streams.redact_tracebacks()\n"
+        "error = ValueError('Invalid header value: s3cret-value-9')\n"
+        f"def fail():\n    raise error\n{where}"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert "ValueError" in ended.stderr and "s3cret" not in ended.stderr.replace("'s3cret-value-9'", "")

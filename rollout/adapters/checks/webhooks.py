@@ -50,6 +50,8 @@ def read(answer: Response, url: str, where: str) -> CheckFact:
             target, elsewhere = answer.location, True
         if not target:
             return CheckFact(message="answered 202 without a Location to poll")
+        if SECRETS.redact(target) != target:  # it is kept in the status, to be polled
+            return CheckFact(where=where, message="answered 202 with a Location that has a token in it")
         if elsewhere:
             return CheckFact(where=where, message=f"answered 202 with a Location elsewhere: {clean(target)}")
         return CheckFact(where=target, message=_message_of(answer.text) or "is being worked on")

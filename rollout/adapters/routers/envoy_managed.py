@@ -110,8 +110,15 @@ class ManagedEnvoy:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether it was started to listen elsewhere than it should now."""
-        return self.files.read(self._bootstrap_path.name) != json.dumps(self._bootstrap(), indent=1)
+        """Whether it was started to listen elsewhere than it should now.
+
+        In what else an earlier release has started it otherwise, it may go on: a restart would cut conversations.
+        """
+        try:
+            started = json.loads(self.files.read(self._bootstrap_path.name))["static_resources"]
+        except (ValueError, KeyError, TypeError):
+            return True
+        return bool(started != self._bootstrap()["static_resources"])
 
     def ensure(self) -> None:
         """Start Envoy unless it runs, or unless it listens elsewhere than it should. Raises RouterUnavailable.

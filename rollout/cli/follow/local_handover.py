@@ -32,7 +32,9 @@ def hand_over(
     from rollout.cli.render.live import watcher
     from rollout.cli.render.result import as_json, exit_code, finish
     from rollout.engine.eligibility import starts_by_itself
+    from rollout.errors import RouterUnavailable
     from rollout.local.daemon_lock import ensure
+    from rollout.local.wiring import LocalWiring
 
     wanted = checked(target, version, stable, state)
     store, name = SqliteStore(state, create=True), target.metadata.name
@@ -64,7 +66,12 @@ def hand_over(
         if ended is None:
             say("the daemon continues the release. To follow it again: rollout status --watch", err=True)
     recorded = follower.load()
-    return finish(recorded, exit_code(ended, recorded.spec.version, version), output, version)
+    code = exit_code(ended, recorded.spec.version, version)
+    if code == 0 and not detach:
+        with LocalWiring(recorded, state) as wired:
+            if problem := wired.unreached(recorded.status.stable_version or ""):
+                raise RouterUnavailable(problem)
+    return finish(recorded, code, output, version)
 
 
 def _refuse_beside_another(store: SqliteStore, name: str, state: Path) -> None:

@@ -70,12 +70,13 @@ def send_back_unrecorded(store: SqliteStore, row: Row) -> int:
     """
     from rollout.engine.effects import SetWeight
     from rollout.engine.routes.wanted import is_effective
+    from rollout.engine.transitions import Event, allows
     from rollout.errors import RouterUnavailable
     from rollout.local.wiring import LocalWiring
 
     status = row.rollout.status
-    stable, candidate = status.stable_version, status.candidate_version if status.is_active else None
-    if stable is None or candidate is None:
+    stable, candidate = status.stable_version, status.candidate_version
+    if stable is None or candidate is None or not allows(status.phase, Event.ROLL_BACK):
         say(f"abort {row.rollout.metadata.name}: there is nothing to abort", err=True)
         return 0
     weight = SetWeight(stable, candidate, 0)
