@@ -54,7 +54,7 @@ class Secrets:
     def note_environment(self, environment: Mapping[str, str]) -> None:
         """Remember the variables whose names say that they hold a secret, and passwords in the URLs of the others."""
         for name, value in environment.items():
-            if _SECRET_NAMES.search(name):
+            if _SECRET_NAMES.search(name) and _is_secret(value):
                 self.note(value)
             elif "://" in value and "@" in value:
                 self.note(value.partition("://")[2].rpartition("@")[0])
@@ -75,6 +75,11 @@ class Secrets:
         if isinstance(value, str) and self._known and key not in UNTOUCHED and (key in PROSE or " " in value):
             return self.redact(value)
         return value
+
+
+def _is_secret(value: str) -> bool:
+    """Whether a value can be a secret: TOKENIZERS_PARALLELISM is a word, and a TOKEN_FILE a path."""
+    return len(value) >= PIECE_MIN and not _WORD.match(value) and not value.startswith(("/", "./"))
 
 
 def _spellings(secret: str) -> set[str]:

@@ -78,9 +78,10 @@ def test_of_the_environment_what_is_named_as_a_secret_is_known():
     known = Secrets()
     known.note_environment({
         "API_TOKEN": "t0ken-t0ken", "HTTPS_PROXY": "http://me:pr0xy-pass@proxy:3128", "HOME": "/home/someone",
-        "ROLLOUT_GATE_CI": "gate-value-1",
+        "ROLLOUT_GATE_CI": "gate-value-1", "TOKENIZERS_PARALLELISM": "false", "TOKEN_FILE": "/var/run/token",
     })  # fmt: skip
-    assert known.redact("t0ken-t0ken pr0xy-pass gate-value-1 /home/someone") == f"{SHOWN} {SHOWN} {SHOWN} /home/someone"
+    text = "t0ken-t0ken pr0xy-pass gate-value-1 /home/someone false /var/run/token"
+    assert known.redact(text) == f"{SHOWN} {SHOWN} {SHOWN} /home/someone false /var/run/token"
 
 
 def test_a_traceback_in_the_log_is_without_the_secrets_that_are_known(monkeypatch):

@@ -163,7 +163,7 @@ class ManagedEnvoy:
         ]
         with private_files.appending(log_file) as log:
             self._child = subprocess.Popen(  # noqa: S603  our own arguments, no shell
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, umask=0o077
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
