@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore
     from rollout.adapters.storage.kubernetes import KubernetesStore
 
-FILE_MAX_CHARACTERS = 1_048_576
 POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -78,11 +77,12 @@ class Place:
 def _backends(path: Path) -> list[str]:
     """Return how the Rollouts in a file name their backends; nothing for what cannot be read: that is told later."""
     from rollout.errors import InvalidInput
+    from rollout.model.documents import FILE_MAX_BYTES, read_bounded
     from rollout.model.yaml_text import load_all
 
     forms: list[str] = []
     try:
-        for _, document in load_all(path.read_text(encoding="utf-8")[:FILE_MAX_CHARACTERS], str(path)):
+        for _, document in load_all(read_bounded(path, FILE_MAX_BYTES) or "", str(path)):
             spec = document.get("spec") if isinstance(document, dict) else None
             backends = spec.get("backends") if isinstance(spec, dict) else None
             forms += [key for key in ("endpoints", "service") if isinstance(backends, dict) and key in backends]

@@ -78,17 +78,23 @@ def read_files(paths: Iterable[Path]) -> Documents:
     documents = Documents()
     for path in paths:
         try:
-            size = path.stat().st_size
-            text = path.read_text(encoding="utf-8") if size <= FILE_MAX_BYTES else ""
+            text = read_bounded(path, FILE_MAX_BYTES)
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             documents.faults.append(Fault(str(path), f"cannot be read: {reason}", "check the path"))
             continue
-        if size > FILE_MAX_BYTES:
+        if text is None:
             documents.faults.append(Fault(str(path), "is larger than 1 MiB", "a rollout needs a few kilobytes"))
             continue
         read_text(text, str(path), documents)
     return documents
+
+
+def read_bounded(path: Path, max_bytes: int) -> str | None:
+    """Return a file's text, None where it is larger: a device has no size, and no end. Raises OSError, UnicodeError."""
+    with path.open("rb") as file:
+        content = file.read(max_bytes + 1)
+    return None if len(content) > max_bytes else content.decode("utf-8")
 
 
 def read_text(text: str, where: str, documents: Documents) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -18,7 +19,7 @@ from rollout.adapters.storage.rollout_resource import conditions_in, generation_
 from rollout.controller.effective_spec import effective_spec_and_policy, readable
 from rollout.controller.wiring import faults_of
 from rollout.errors import InvalidInput
-from rollout.model.documents import policy_spec, read_documents, rollout_spec
+from rollout.model.documents import policy_spec, read_documents, read_files, rollout_spec
 from tests.fakes import agents
 from tests.fuzz.odd import changed, deep, fuzz, tame, values
 from tests.statuses import status_with
@@ -152,3 +153,9 @@ def test_a_wiring_that_somebody_has_changed_is_read_or_refused(wiring):
     status = status_with(phase="Observing", stable_version="v1", candidate_version="v2", wiring=wiring)
     with tame():
         effective_spec_and_policy(CLUSTER, None, None, status, None)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_a_file_without_end_is_refused():
+    documents = read_files([Path("/dev/zero")])
+    assert [fault.message for fault in documents.faults] == ["is larger than 1 MiB"]

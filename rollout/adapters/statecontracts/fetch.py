@@ -9,10 +9,12 @@ from pathlib import Path
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import CONFIG_MAP
+from rollout.causes import why
 from rollout.contracts.served import no_contract
 from rollout.engine.facts import FetchedContract
 from rollout.errors import PageUnavailable, Unavailable
 from rollout.model.api.state_sources import ConfigMapContract, HttpContract
+from rollout.model.documents import read_bounded
 from rollout.model.rollout import Rollout
 from rollout.model.units import expand, object_form
 
@@ -90,12 +92,12 @@ def _inline(contracts: dict[str, object], version: str) -> FetchedContract:
 
 def _file(path: Path) -> FetchedContract:
     try:
-        if path.stat().st_size > CONTRACT_MAX_BYTES:
-            return FetchedContract(problem=f"{path} is larger than 1 MiB")
-        return FetchedContract(text=path.read_text(encoding="utf-8"))
+        text = read_bounded(path, CONTRACT_MAX_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        return FetchedContract(problem=f"{path} cannot be read: {why}")
+        return FetchedContract(problem=f"{path} cannot be read: {why(error)}")
+    if text is None:
+        return FetchedContract(problem=f"{path} is larger than 1 MiB")
+    return FetchedContract(text=text)
 
 
 def _filled(template: str, rollout: Rollout, version: str) -> str:

@@ -109,11 +109,15 @@ def _read(path: Path) -> Contract:
 
 def _waivers(path: Path) -> tuple[Waiver, ...]:
     from rollout.model.agent_state import Waiver
+    from rollout.model.documents import FILE_MAX_BYTES, read_bounded
     from rollout.model.parsing import parse
     from rollout.model.yaml_text import load_all
 
     try:
-        documents = load_all(path.read_text(encoding="utf-8"), str(path))
+        text = read_bounded(path, FILE_MAX_BYTES)
+        if text is None:
+            raise InvalidInput([Fault(str(path), "is larger than 1 MiB", "waivers need a few lines")])
+        documents = load_all(text, str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput([Fault(str(path), f"cannot be read: {why(error)}", "write a YAML list")]) from error
     raw = documents[0][1] if len(documents) == 1 else None
