@@ -11,7 +11,6 @@ import subprocess
 import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.cli.documents import read_target
 from rollout.demo.stage import stage
 from rollout.local.wiring import LocalWiring
 from tests.integration.real import needs_envoy, needs_langgraph, rollout, status_of
@@ -120,8 +119,3 @@ def test_on_a_full_disk_status_and_abort_work_and_the_abort_is_recorded_later(sm
         status = status_of(built.directory, state)
         assert (status["phase"], status["result"]) == ("RolledBack", "aborted") and effective(state) == 0
         assert not SqliteStore(state).has_note(NAME)
-
-
-def test_the_stage_is_what_the_tests_take_it_for():
-    with stage() as built:
-        assert read_target([built.file], None).metadata.name == NAME

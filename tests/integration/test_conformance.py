@@ -167,7 +167,7 @@ def delete(api, kind, name):
 
 
 REFUSED = {
-    "a version in capitals": {"version": "V_1"},
+    "a version with a slash": {"version": "v/1"},
     "no route": {"routes": []},
     "two kinds of one route": {"routes": [{"httpRoute": {"name": "a"}, "grpcRoute": {"name": "a"}}]},
     "neither policy nor reference": {"policyRef": None},
