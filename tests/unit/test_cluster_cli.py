@@ -214,7 +214,7 @@ def test_who_may_not_or_cannot_reach_it_exits_5_and_a_wrong_name_2(tmp_path):
         rollout.world.cluster.allowed = None
         assert "there is no rollout called agnet" in rollout("status", "agnet", expect=2)[1]
         assert "did you mean agent?" in rollout("status", "agnet", expect=2)[1]
-        assert "right form" in rollout("start", "V_2", expect=2)[1]
+        assert "right form" in rollout("start", "V/2", expect=2)[1]
         assert "cannot be used" in rollout("status", "--context", "nowhere", expect=2)[1]
         rollout.env["KUBECONFIG"] = str(kubeconfig(tmp_path / "dead", "http://127.0.0.1:1"))
         _, err = rollout("status", expect=5)
