@@ -14,6 +14,8 @@ import pytest
 
 from rollout.adapters.checks.tokens import Tokens
 from rollout.adapters.kubernetes.resources import SECRET
+from rollout.contracts.samples.postgres import survey
+from rollout.contracts.samples.snapshot import Limits
 from rollout.controller.secrets import ALLOWED_HOSTS
 from rollout.controller.wiring import ENVIRONMENT_PREFIX
 from tests.controller.steps import settled
@@ -60,7 +62,18 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
-def test_nothing_of_a_secret_that_is_named_as_a_store_is_written(address, capsys):
+def test_nothing_of_an_address_is_told_by_whoever_reads_the_store(address):
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'agent-rollout[state]'")
+    problem = survey(address, Limits(time_s=1.0), may_name_files=False).problem
+    assert problem and CANARY.lower() not in problem.lower()
+
+
+WRITTEN = ("a private key", "a URL with a broken escape", "a password that the server does not see")
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_nothing_of_a_secret_that_is_named_as_a_store_is_written(case, capsys):
+    address = ADDRESSES[case]
     store = {"stateStore": {"postgres": key("url")}}
     with ClusterWorld(start=False, **BY_MAP, **store) as world:
         secret(world, url=address)
@@ -79,8 +92,9 @@ TOKENS = {
 }
 
 
-@pytest.mark.parametrize("form", ["bearer", "basic"])
-@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
+@pytest.mark.parametrize(
+    ("form", "token"), [*(("bearer", token) for token in TOKENS.values()), ("basic", PEM)], ids=[*TOKENS, "basic"]
+)
 def test_nothing_of_a_token_for_prometheus_is_written(token, form, capsys):
     auth = {
         "bearer": {"bearer": key("token")},

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rollout.errors import RolloutError
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 CPU_MAX_S = 1.0
 
 fuzz = settings(
