@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rollout.contracts.contract import read
 from rollout.contracts.samples.assess import assess, only_by
-from rollout.contracts.samples.decode import Undecodable, decode, decode_channels, decode_inline
+from rollout.contracts.samples.decode import Decoded, Undecodable, decode, decode_channels, decode_inline
 from rollout.contracts.samples.postgres import UNREADABLE, _object
 from rollout.contracts.samples.snapshot import Limits
 from rollout.contracts.samples.sqlite import survey
@@ -104,4 +104,6 @@ def test_an_inline_value_that_is_nested_too_deeply_is_undecodable():
 def test_any_bytes_are_decoded_or_undecodable(kind, blob):
     for take_apart in (decode, decode_channels):
         with suppress(Undecodable):
-            take_apart(kind, blob)
+            taken = take_apart(kind, blob)
+            channels = taken.values() if take_apart is decode_channels else [taken]
+            assert all(isinstance(channel, Decoded) for channel in channels)

@@ -147,6 +147,16 @@ def test_a_series_that_is_not_there_yet_has_no_outcomes_yet(text):
         assert reading.problem == "" and reading.candidate.total == {}
 
 
+@pytest.mark.parametrize("written", ["NaN", "+Inf", "x"])
+def test_a_start_time_that_is_no_time_is_not_kept(written):
+    """It would be written into the status, where no reader could make a number of it."""
+    text = AGENT.format(v="v2", n=4).replace(
+        "process_start_time_seconds 1700000000", f"process_start_time_seconds {written}"
+    )
+    births = read({**PAGES, "v2": text}, TASKS).births
+    assert list(births) == ["http://v1/metrics"]
+
+
 PATHS = kpi("chat", 'n_total{version="$version",path="/chat",code="500"}', 'n_total{version="$version",path="/chat"}')
 
 

@@ -239,7 +239,7 @@ def _as_number(bound: str) -> tuple[float, str]:
 def _birth(page: Page) -> float | None:
     """Return when a page's process started, where it says so."""
     try:
-        return next((value for _, value in page.series(_BIRTH)), None)
+        return next((value for _, value in page.series(_BIRTH) if math.isfinite(value)), None)
     except Unreadable:
         return None
 
