@@ -30,7 +30,6 @@ from rollout.cli.say import say
 from rollout.errors import InvalidInput, RolloutError
 from rollout.redaction import SECRETS
 
-INTERRUPTED = 130
 OUTPUT_LOST = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT)
 """What writing to a stream fails with. Files are written elsewhere, and what fails there is told by whoever does."""
 
@@ -76,8 +75,8 @@ def main() -> None:
         SECRETS.note_environment(os.environ)
         code = _run()
     except KeyboardInterrupt:
-        code = INTERRUPTED
-    if code == INTERRUPTED:
+        code = streams.INTERRUPTED
+    if code == streams.INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would only spoil the end
     sys.exit(streams.flushed(code))
 

@@ -16,6 +16,7 @@ from rollout.redaction import SECRETS
 LOST = 1
 """The exit code where the output is lost: the command was carried out, and nobody can read what it says."""
 
+INTERRUPTED = 130
 BROKEN_PIPE = 141
 """As a shell tells a program that SIGPIPE has ended."""
 

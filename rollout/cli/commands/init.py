@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from rollout.cli import streams
 from rollout.cli.options import DEFAULT_FILE
 from rollout.cli.say import say
 
@@ -34,7 +35,6 @@ spec:
 """
 
 LISTEN = "127.0.0.1:8080"
-INTERRUPTED = 130
 PAGE_TIMEOUT_S = 2.0
 
 _PREVIEW = '\n  #   preview: "127.0.0.1:8081"  # inside the braces: where a blue-green candidate can be tried out'
@@ -141,7 +141,7 @@ def _answer(
             answer = str(typer.prompt(question, default=usual, err=True))
         except typer.Abort:  # Ctrl-C, or the end of the input: nothing was written
             say(err=True)
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(streams.INTERRUPTED) from None
         if not (remedy := problem(answer)):
             return answer
         say(f"  {remedy}", err=True)

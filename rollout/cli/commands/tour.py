@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rollout.cli import streams
 from rollout.cli.options import Output
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from rollout.demo.stage import Stage
 
 FLAVOURS = {"v1": "good", "v2": "good", "v3": "worse", "v4": "incompatible"}
-INTERRUPTED = 130
 _PAUSE_S = 2.0
 
 
@@ -55,7 +55,7 @@ def tour(built: Stage, target: Target) -> int:
 
 def _unless_stopped(code: int) -> int:
     """Return an exit code, unless it says that Ctrl-C stopped it: then the tour is over."""
-    if code == INTERRUPTED:
+    if code == streams.INTERRUPTED:
         raise KeyboardInterrupt
     return code
 
