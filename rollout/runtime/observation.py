@@ -79,7 +79,7 @@ class Observation:
             return ask()
         except Unavailable:
             raise
-        except Exception as error:  # noqa: BLE001  see above
+        except Exception as error:  # noqa: BLE001  whoever is asked may fail in any way
             if what not in self.warned:
                 self.warned.add(what)
                 _LOG.exception("internal error: please report it", asked=what)
