@@ -16,7 +16,7 @@ from typing import Literal
 
 import structlog
 
-from rollout.adapters.checks.tokens import Tokens
+from rollout.adapters.egress import Egress
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.kubernetes.events import Events
@@ -74,7 +74,7 @@ class Settings:
     Attributes:
         namespace: the only one it looks after; None for all.
         lease: by which it leads.
-        tokens: what policies may send away of its environment, and where to.
+        egress: what documents of tenants may have it ask, and send away of its environment.
     """
 
     namespace: str | None = None
@@ -82,7 +82,7 @@ class Settings:
     workers: int = 8
     dry_run: bool = False
     lease: str = ""
-    tokens: Tokens = Tokens({})
+    egress: Egress = Egress({})
 
 
 class Controller:
@@ -97,7 +97,7 @@ class Controller:
         sampler = Sampler(WorkQueue(share_max=SAMPLERS // 4), self._enqueue, SAMPLERS)
         claims = Claims(api, settings.lease)
         self._shared = Shared(
-            api, self.informers.routes, may_write, sampler, claims, dry_run=settings.dry_run, tokens=settings.tokens
+            api, self.informers.routes, may_write, sampler, claims, dry_run=settings.dry_run, egress=settings.egress
         )
         events = Events(api, settings.identity, CLOCK.now, self._shared.may_write)
         self._reconciler = RolloutReconciler(self._shared, self.informers, events)

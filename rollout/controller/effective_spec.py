@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 
-from rollout.adapters.checks.tokens import Tokens
+from rollout.adapters.egress import Egress
 from rollout.adapters.kubernetes.resources import Object, namespace_of
 from rollout.adapters.metrics.queries import unreadable_split
 from rollout.adapters.storage.rollout_resource import spec_of, wanted_of
 from rollout.controller.informers import Informers
-from rollout.controller.wiring import faults_of
+from rollout.controller.wiring import faults_of, unasked
 from rollout.engine.facts import Trouble
 from rollout.errors import (
     Fault,
@@ -21,6 +21,7 @@ from rollout.errors import (
 )
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import WIRING, RolloutSpec
+from rollout.model.api.wiring import cluster_spec
 from rollout.model.documents import policy_spec
 from rollout.model.parsing import prune
 from rollout.model.pinned import pinned_policy
@@ -41,8 +42,15 @@ def readable(obj: Object) -> tuple[RolloutSpec | None, Trouble | None]:
     return spec, None
 
 
+def unasked_metrics(obj: Object, spec: RolloutSpec, egress: Egress) -> Trouble | None:
+    """Return why the operator does not let this Rollout's Prometheus be asked."""
+    url = cluster_spec(spec).prometheus.url
+    faults = unasked("spec.metrics.prometheus.url", url, egress, namespace_of(obj))
+    return Trouble(Reason.INVALID_SPEC, summary_of(faults)) if faults else None
+
+
 def declared_policy(
-    informers: Informers, obj: Object, spec: RolloutSpec, tokens: Tokens
+    informers: Informers, obj: Object, spec: RolloutSpec, egress: Egress
 ) -> tuple[PolicySpec | None, Trouble | None]:
     """Return the declared policy, or why there is none."""
     policy, prefix = spec.policy, "spec.policy."
@@ -56,7 +64,7 @@ def declared_policy(
         if faults or policy is None:
             return None, Trouble(Reason.INVALID_SPEC, summary_of(fault.within(prefix) for fault in faults))
     assert policy is not None, "exactly one of policy and policyRef is given"
-    if faults := faults_of(policy, tokens):
+    if faults := faults_of(policy, egress, namespace_of(obj)):
         return None, Trouble(Reason.INVALID_SPEC, summary_of(fault.within(prefix) for fault in faults))
     return policy, None
 

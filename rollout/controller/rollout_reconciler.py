@@ -23,7 +23,13 @@ from rollout.adapters.storage.rollout_resource import (
     visible_status,
     wanted_of,
 )
-from rollout.controller.effective_spec import declared_policy, effective_spec_and_policy, readable, summary_of
+from rollout.controller.effective_spec import (
+    declared_policy,
+    effective_spec_and_policy,
+    readable,
+    summary_of,
+    unasked_metrics,
+)
 from rollout.controller.informers import Informers
 from rollout.controller.route_conflicts import route_conflict
 from rollout.controller.wiring import Shared, reconciler
@@ -99,8 +105,9 @@ class RolloutReconciler:
         spec, trouble = readable(obj)
         policy: PolicySpec | None = None
         if spec is not None:
-            policy, wrong = declared_policy(self._informers, obj, spec, self._shared.tokens)
-            trouble = trouble or wrong or route_conflict(self._informers, obj, spec, status)
+            policy, wrong = declared_policy(self._informers, obj, spec, self._shared.egress)
+            trouble = trouble or wrong or unasked_metrics(obj, spec, self._shared.egress)
+            trouble = trouble or route_conflict(self._informers, obj, spec, status)
         spec, policy = effective_spec_and_policy(obj, spec, policy, status, trouble)
         barred, trouble = trouble is not None, trouble or _misread(obj)
         if spec is None or policy is None:

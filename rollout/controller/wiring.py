@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rollout.adapters.checks.release_windows import reading
 from rollout.adapters.checks.runner import CheckRunner
-from rollout.adapters.checks.tokens import Tokens
+from rollout.adapters.egress import Egress
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
@@ -48,24 +48,31 @@ ENVIRONMENT_PREFIX = "ROLLOUT_GATE_"
 """Whoever may write a policy must not be able to read any variable of the controller by sending it somewhere."""
 
 
-def faults_of(policy: PolicySpec, tokens: Tokens) -> list[Fault]:
-    """Return what cannot be carried out of a policy in a cluster."""
+def faults_of(policy: PolicySpec, egress: Egress, namespace: str) -> list[Fault]:
+    """Return what cannot be carried out of a policy in a namespace of a cluster."""
     faults = unreadable(policy, "cluster")
     for index, command in enumerate(policy.gates.commands):
         message = "would run a program inside the controller, with its rights"
         remedy = "let a service run it, and ask that by gates.webhooks"
         faults.append(Fault(f"gates.commands[{index}]", message, remedy, command.name))
     for index, hook in enumerate(policy.gates.webhooks):
+        faults += unasked(f"gates.webhooks[{index}].url", hook.url, egress, namespace)
         if hook.auth is None:
             continue
         where, name = f"gates.webhooks[{index}].auth.bearer.env", hook.auth.bearer.env
         if not name.startswith(ENVIRONMENT_PREFIX):
             message = "is a variable of the controller that policies may not send away"
             faults.append(Fault(where, message, f"call it {ENVIRONMENT_PREFIX}…", name))
-        elif refusal := tokens.refusal(name, hook.url):
+        elif refusal := egress.token_refusal(name, hook.url):
             message, _, remedy = refusal.partition(": ")
             faults.append(Fault(where, message, remedy, name))
     return faults
+
+
+def unasked(path: str, url: str, egress: Egress, namespace: str) -> list[Fault]:
+    """Return the fault of a URL that the operator does not allow, if it is none."""
+    message, _, remedy = egress.refusal(url, namespace).partition(": ")
+    return [Fault(path, message, remedy, url)] if message else []
 
 
 class Shared:
@@ -75,7 +82,7 @@ class Shared:
         caches: routes by the key of their kind in a spec.
         sampler: takes samples of counters for all of them.
         claims: tells whose a Rollout is.
-        tokens: what policies may send away of the controller's environment: nothing, unless the operator has listed it.
+        egress: what documents may have the controller ask and send: no variable, unless the operator has listed it.
     """
 
     def __init__(
@@ -87,9 +94,9 @@ class Shared:
         claims: Claims,
         *,
         dry_run: bool = False,
-        tokens: Tokens = Tokens({}),  # noqa: B008  frozen
+        egress: Egress = Egress({}),  # noqa: B008  frozen
     ) -> None:
-        self.tokens = tokens
+        self.egress = egress
         self.sampler, self.claims = sampler, claims
         self.api, self.caches, self.dry_run = api, caches, dry_run
         self.may_write: Callable[[], bool] = (lambda: False) if dry_run else may_write
@@ -106,7 +113,7 @@ class Shared:
         key = f"{metadata.namespace}/{metadata.name}"
         addresses = service_urls(self.api, naming)
         runner = self._check_runners.setdefault(
-            key, CheckRunner(self._services, Path(self._directory.name), CLOCK, addresses, tokens=self.tokens)
+            key, CheckRunner(self._services, Path(self._directory.name), CLOCK, addresses, egress=self.egress)
         )
         runner.addresses = addresses
         return runner
@@ -213,6 +220,7 @@ def _source(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Calla
 
 def _built(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
     try:
+        shared.egress.check(declared.url, naming.namespace)
         client = shared.credentials.client(declared, naming.namespace)
     except Unavailable as error:
         return _UnreadableSource(str(error))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from rollout.adapters.checks.tokens import Tokens
+from rollout.adapters.egress import Egress
 from rollout.adapters.kubernetes.resources import SECRET
 from rollout.contracts.samples.postgres import survey
 from rollout.contracts.samples.snapshot import Limits
@@ -147,7 +147,7 @@ def test_nothing_of_a_token_for_a_webhook_is_written(status, capsys, monkeypatch
         hook = {"name": "h", "url": f"http://{address}", "auth": {"bearer": {"env": name}}, "pollEvery": "1s"}
         policy = agents.policy(gates={"webhooks": [{**hook, "timeout": "3s"}]})
         with ClusterWorld(start=False, policy=policy) as world:
-            world.start(tokens=Tokens({name: ("127.0.0.1",)}))
+            world.start(egress=Egress({name: ("127.0.0.1",)}))
             settled(world)
             world.want("v2")
             world.phase("RolledBack")
@@ -170,7 +170,7 @@ def test_nothing_of_a_token_is_kept_in_the_place_that_a_webhook_names(capsys, mo
         with ClusterWorld(
             start=False, policy=agents.policy(gates={"webhooks": [{**hook, "pollEvery": "1s"}]})
         ) as world:
-            world.start(tokens=Tokens({name: ("127.0.0.1",)}))
+            world.start(egress=Egress({name: ("127.0.0.1",)}))
             settled(world)
             world.want("v2")
             world.phase("RolledBack")
@@ -201,6 +201,6 @@ def test_a_variable_is_sent_to_no_host_but_those_that_the_operator_lists(monkeyp
     monkeypatch.setenv(name, CANARY)
     hook = {"name": "h", "url": "https://tenant.example/x", "auth": {"bearer": {"env": name}}}
     with ClusterWorld(start=False, policy=agents.policy(gates={"webhooks": [hook]})) as world:
-        world.start(tokens=Tokens({name: ("ci.example",)}))
+        world.start(egress=Egress({name: ("ci.example",)}))
         world.until(lambda _: world.condition("Stalled").get("reason") == "InvalidSpec")
         assert f"has not listed {name} for tenant.example:443" in world.condition("Stalled")["message"]

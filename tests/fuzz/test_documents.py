@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.adapters.checks.tokens import Tokens
+from rollout.adapters.egress import Egress
 from rollout.adapters.kubernetes.resources import ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND, commands_of, unreadable
 from rollout.adapters.storage.kubernetes import row_of
@@ -67,7 +67,7 @@ def test_an_odd_policy_is_read_or_refused(spec):
         policy_spec(copy.deepcopy(spec))
         policy, _ = policy_spec(copy.deepcopy(spec), lenient=True)
         if policy is not None:
-            faults_of(policy, Tokens({}))
+            faults_of(policy, Egress({}), "default")
 
 
 @fuzz

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rollout.adapters.storage.sqlite import SqliteStore
 from tests.integration.agents import BLUE_GREEN, CANARY, LONG, Agent, Users, ask, document
 from tests.integration.real import needs_envoy, processes_with, rollout
 from tests.network import free_port
@@ -47,10 +48,10 @@ class Place:
         return out + err
 
     def status(self, name: str) -> dict:
-        done = rollout("status", name, "-o", "json", "--state", str(self.state), cwd=self.directory)
-        out, err = done.communicate(timeout=300)
-        assert done.returncode == 0, err
-        return json.loads(out)["status"]
+        """What is recorded of a rollout: read from the store itself, since tests look many times."""
+        row = SqliteStore(self.state).get(name)
+        assert row is not None, name
+        return row.rollout.status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def daemon(self) -> subprocess.Popen[str]:
         made = rollout("daemon", "--state", str(self.state), cwd=self.directory)

@@ -22,7 +22,7 @@ import pytest
 
 from rollout.adapters.checks import webhooks
 from rollout.adapters.checks.runner import CheckRunner, asked
-from rollout.adapters.checks.tokens import Tokens
+from rollout.adapters.egress import Egress
 from rollout.adapters.http import Services
 from rollout.engine.facts import CheckFact
 from rollout.errors import PageUnavailable
@@ -35,7 +35,7 @@ from tests.statuses import status_with
 from tests.world import EPOCH, FakeClock, policy, spec
 
 HOOK = Webhook.model_validate({"name": "evals", "url": "http://evals:8000/run", "timeout": "10m"})
-QUESTION = {"id": "agent/v2/1/before-traffic/evals/0"}
+QUESTION = {"namespace": "default", "id": "agent/v2/1/before-traffic/evals/0"}
 
 
 def answered(status: int, body: object = "", where: str = "", **headers: str) -> CheckFact:
@@ -48,7 +48,7 @@ def answered(status: int, body: object = "", where: str = "", **headers: str) ->
 
     services = Services(httpx.MockTransport(handle))
     try:
-        return webhooks.ask(services, Tokens(), HOOK, QUESTION, where)
+        return webhooks.ask(services, Egress(), HOOK, QUESTION, where)
     finally:
         services.close()
 
@@ -114,8 +114,8 @@ def test_every_request_carries_one_id_so_that_asking_twice_is_asking_once(monkey
         return httpx.Response(202, stream=httpx.ByteStream(b""), headers={"location": "/run/7"})
 
     services = Services(httpx.MockTransport(handle))
-    where = webhooks.ask(services, Tokens(), hook, QUESTION, "").where
-    webhooks.ask(services, Tokens(), hook, QUESTION, where)
+    where = webhooks.ask(services, Egress(), hook, QUESTION, "").where
+    webhooks.ask(services, Egress(), hook, QUESTION, where)
     assert seen == [("POST", QUESTION["id"], "Bearer s3cret"), ("GET", QUESTION["id"], "Bearer s3cret")]
     services.close()
 
@@ -137,7 +137,7 @@ def test_a_token_is_never_told_whatever_is_wrong_with_it(token, monkeypatch):
         return httpx.Response(200, stream=httpx.ByteStream(b'{"passed": true}'))
 
     services = Services(httpx.MockTransport(handle))
-    found = webhooks.ask(services, Tokens(), hook, QUESTION, "")
+    found = webhooks.ask(services, Egress(), hook, QUESTION, "")
     services.close()
     assert "s3cr3t" not in str(found)
     assert found.passed is (True if token.endswith("\n") else None)
@@ -146,7 +146,7 @@ def test_a_token_is_never_told_whatever_is_wrong_with_it(token, monkeypatch):
 def test_a_token_that_is_not_there_is_told_by_its_name_only(monkeypatch):
     monkeypatch.delenv("EVALS_TOKEN", raising=False)
     hook = Webhook.model_validate({"name": "a", "url": "http://x/y", "auth": {"bearer": {"env": "EVALS_TOKEN"}}})
-    assert "EVALS_TOKEN" in webhooks.ask(Services(), Tokens(), hook, QUESTION, "").message
+    assert "EVALS_TOKEN" in webhooks.ask(Services(), Egress(), hook, QUESTION, "").message
 
 
 def under_way(name: str = "evals") -> Rollout:

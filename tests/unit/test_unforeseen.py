@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from rollout.cli.commands.daemon import _tokens
+from rollout.cli.commands.daemon import egress_of
 from rollout.engine.effects import SetWeight
 from rollout.errors import InvalidInput, LeaseLost, StoreUnavailable
 from rollout.local import run_one
@@ -100,10 +100,10 @@ def test_a_foreground_controller_survives_a_fault_of_its_own(monkeypatch, caplog
     ],
 )
 def test_the_operator_lists_hosts_by_variable(given, hosts):
-    assert _tokens(given).hosts == hosts
+    assert egress_of(given, None).tokens == hosts
 
 
 def test_what_lists_no_host_is_refused_with_every_fault():
     with pytest.raises(InvalidInput) as refused:
-        _tokens(["X", "=a", "Y="])
+        egress_of(["X", "=a", "Y="], None)
     assert len(refused.value.faults) == 3

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from rollout.adapters.checks.tokens import Tokens
 from rollout.adapters.checks.webhooks import ask, clean
+from rollout.adapters.egress import Egress
 from rollout.adapters.http import Services
 from rollout.engine.facts import CheckFact
 from rollout.model.api.gates import CommandGate, Webhook
@@ -34,8 +34,8 @@ class Job(Protocol):
 class WebhookJob:
     """Asks, then polls. At most one request is under way, on a thread of its own: it may hang, nobody else does."""
 
-    def __init__(self, services: Services, tokens: Tokens, hook: Webhook, question: dict[str, Any], where: str) -> None:
-        self._services, self._tokens = services, tokens
+    def __init__(self, services: Services, egress: Egress, hook: Webhook, question: dict[str, Any], where: str) -> None:
+        self._services, self._egress = services, egress
         self._hook = hook
         self._question = question
         self._asking: threading.Thread | None = None
@@ -53,7 +53,7 @@ class WebhookJob:
 
     def _ask(self) -> None:
         try:
-            self.fact = ask(self._services, self._tokens, self._hook, self._question, self.fact.where)
+            self.fact = ask(self._services, self._egress, self._hook, self._question, self.fact.where)
         except Exception as error:  # noqa: BLE001  nobody else would see it: on this thread it would end unheard
             self.fact = CheckFact(where=self.fact.where, message=f"cannot be asked: {type(error).__name__}")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rollout.adapters.checks.jobs import CommandJob, Job, WebhookJob
 from rollout.adapters.checks.release_windows import reading
-from rollout.adapters.checks.tokens import Tokens
+from rollout.adapters.egress import Egress
 from rollout.adapters.http import Services
 from rollout.engine.facts import Calendar, CheckFact
 from rollout.engine.ports import Clock
@@ -27,7 +27,7 @@ class CheckRunner:
     Args:
         directory: where commands run.
         addresses: where versions answer.
-        tokens: what policies may send away of the environment.
+        egress: what policies may ask, and send away of the environment.
         preview: where a candidate answers that is previewed; empty where that is its own address.
     """
 
@@ -38,9 +38,9 @@ class CheckRunner:
         clock: Clock,
         addresses: Addresses,
         preview: str = "",
-        tokens: Tokens = Tokens(),  # noqa: B008  frozen
+        egress: Egress = Egress(),  # noqa: B008  frozen
     ) -> None:
-        self._services, self._tokens = services, tokens
+        self._services, self._egress = services, egress
         self._directory = directory
         self._clock = clock
         self.addresses = addresses
@@ -72,7 +72,7 @@ class CheckRunner:
     def _begin(self, run: CheckRun, check: Webhook | CommandGate, rollout: Rollout) -> Job:
         question = asked(run, rollout, self.addresses, self._preview)
         if isinstance(check, Webhook):
-            return WebhookJob(self._services, self._tokens, check, question, run.where)
+            return WebhookJob(self._services, self._egress, check, question, run.where)
         left_s = max(0.0, (run.deadline - self._clock.now()).total_seconds())
         return CommandJob(check, question, self._directory, left_s)
 

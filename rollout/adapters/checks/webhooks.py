@@ -15,7 +15,7 @@ import json
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from rollout.adapters.checks.tokens import Tokens
+from rollout.adapters.egress import Egress
 from rollout.adapters.http import Response, Services
 from rollout.engine.facts import CheckFact
 from rollout.errors import PageUnavailable
@@ -27,13 +27,14 @@ ANSWER_MAX_BYTES = 64 * 1024
 MESSAGE_MAX = 500
 
 
-def ask(services: Services, tokens: Tokens, hook: Webhook, question: dict[str, Any], where: str) -> CheckFact:
+def ask(services: Services, egress: Egress, hook: Webhook, question: dict[str, Any], where: str) -> CheckFact:
     """Ask once: begin the check, or poll `where` if it is known. Never raises: trouble is a fact without verdict."""
     headers = {"Idempotency-Key": str(question["id"]), "Accept": "application/json"}
     method, url, body = ("GET", where, None) if where else ("POST", hook.url, question)
     try:
+        egress.check(url, str(question["namespace"]))
         if hook.auth is not None:
-            headers["Authorization"] = f"Bearer {tokens.read(hook.auth.bearer.env, url)}"
+            headers["Authorization"] = f"Bearer {egress.token(hook.auth.bearer.env, url)}"
         answer = services.ask(method, url, body, headers, REQUEST_TIMEOUT_S, ANSWER_MAX_BYTES)
     except PageUnavailable as error:
         return CheckFact(where=where, message=str(error))

@@ -11,7 +11,7 @@ from rollout.cli.options import AllNamespaces, Context, Files, Kubeconfig, Names
 from rollout.cli.say import say
 
 if TYPE_CHECKING:
-    from rollout.adapters.checks.tokens import Tokens
+    from rollout.adapters.egress import Egress
     from rollout.controller.controller import Settings
 
 
@@ -36,6 +36,13 @@ def register(app: typer.Typer) -> None:
                 help="In a cluster: a variable that policies may send to hosts, ROLLOUT_GATE_X=HOST[,HOST]; repeatable."
             ),
         ] = None,
+        allow_host: Annotated[
+            list[str] | None,
+            typer.Option(
+                help="In a cluster: a host that Rollouts and policies may name besides Services of their own namespace,"
+                " such as prometheus.monitoring or *.example.com:443; repeatable [default: any]."
+            ),
+        ] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="In a cluster: log plans, write nothing.")] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample, not only decisions.")] = False,
     ) -> None:
@@ -57,7 +64,7 @@ def register(app: typer.Typer) -> None:
             from rollout.controller.manager import identity
 
             watched = None if all_namespaces else namespace
-            settings = Settings(watched, identity(), workers, dry_run, tokens=_tokens(gate_token or []))
+            settings = Settings(watched, identity(), workers, dry_run, egress=egress_of(gate_token or [], allow_host))
             raise typer.Exit(_cluster(settings, context, kubeconfig, listen, lease_namespace))
         _local(files, state, workers, until_idle=until_idle)
 
@@ -84,8 +91,9 @@ def _cluster(
         )
 
 
-def _tokens(given: list[str]) -> Tokens:
-    from rollout.adapters.checks.tokens import Tokens
+def egress_of(given: list[str], allowed: list[str] | None) -> Egress:
+    """Return what --gate-token and --allow-host allow. Raises InvalidInput with every fault."""
+    from rollout.adapters.egress import Egress
     from rollout.errors import Fault, InvalidInput
 
     hosts: dict[str, tuple[str, ...]] = {}
@@ -99,7 +107,7 @@ def _tokens(given: list[str]) -> Tokens:
         hosts[name] = (*hosts.get(name, ()), *names)
     if faults:
         raise InvalidInput(faults)
-    return Tokens(hosts)
+    return Egress(hosts, tuple(allowed) if allowed is not None else None)
 
 
 def _address(text: str) -> tuple[str, int] | None:
