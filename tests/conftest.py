@@ -11,7 +11,7 @@ from rollout.runtime.logs import configure
 
 settings.register_profile(
     "suite",
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=40,
     deadline=None,
     derandomize=False,

@@ -29,6 +29,7 @@ from rollout.controller.metrics import ControllerMetrics
 from rollout.controller.rollout_reconciler import RolloutReconciler
 from rollout.controller.wiring import Shared
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, RolloutError
+from rollout.model.base import build
 from rollout.runtime.clock import CLOCK
 from rollout.runtime.workqueue import WorkQueue
 
@@ -89,6 +90,7 @@ class Controller:
     """Workers around one queue. `lead` lets them begin; before that the caches are kept warm."""
 
     def __init__(self, api: Api, settings: Settings, may_write: Callable[[], bool]) -> None:
+        build()  # before there are threads
         self.figures = ControllerMetrics()
         self._api, self._settings = api, settings
         self._queue = WorkQueue(share_max=max(1, settings.workers - 1), backoff=BACKOFF)

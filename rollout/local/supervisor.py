@@ -20,6 +20,7 @@ from rollout.engine.eligibility import starts_by_itself
 from rollout.errors import RolloutError
 from rollout.local.wiring import LocalWiring, wiring
 from rollout.model.api.rollout import RolloutSpec
+from rollout.model.base import build
 from rollout.model.rollout import Rollout
 from rollout.runtime.reconciler import Reconciler
 from rollout.runtime.workqueue import WorkQueue
@@ -54,6 +55,7 @@ class Supervisor:
     """Workers around one queue. Run it from the main thread."""
 
     def __init__(self, store: SqliteStore, *, workers: int = 4) -> None:
+        build()  # before there are threads
         self._store = store
         self._queue = WorkQueue(backoff=BACKOFF)
         self._charges: dict[str, Charge] = {}

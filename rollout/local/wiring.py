@@ -27,6 +27,7 @@ from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.api.state_sources import StateStore
 from rollout.model.api.wiring import local_spec
+from rollout.model.base import build
 from rollout.model.rollout import Rollout
 from rollout.redaction import SECRETS
 from rollout.runtime.clock import CLOCK
@@ -68,6 +69,7 @@ class LocalWiring:
     """Everything one local rollout needs, built from what is recorded about it. Close it after use."""
 
     def __init__(self, rollout: Rollout, directory: Path) -> None:
+        build()  # before there are threads
         spec, self._name = rollout.spec, rollout.metadata.name
         self._rollout, self._local = rollout, local_spec(spec)
         self._close = ExitStack()

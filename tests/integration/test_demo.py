@@ -41,7 +41,6 @@ def test_the_tour_shows_a_promotion_an_undo_a_quiet_failure_and_a_blocked_versio
     ("strategy", "candidate", "code", "culprit"),
     [
         ("canary", "slow", 3, "latency"),
-        ("canary", "erroring", 3, "errors"),
         ("blueGreen", "good", 0, None),
         ("blueGreen", "worse", 3, "task-success"),
     ],

@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-import structlog
 from pydantic import ValidationError
 
 from rollout import private_files
@@ -31,8 +30,6 @@ from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
 from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
-
-_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 _LOCK_TRIES = 10
 _LOCK_PAUSE_S = 0.02
@@ -104,7 +101,10 @@ class SqliteStore:
             except ValidationError:
                 damaged += 1
         if damaged:
-            _LOG.warning("decisions in the store cannot be read: it is damaged", store=str(self.path), how_many=damaged)
+            import structlog  # rarely needed, and half as long to load as all the rest of this module
+
+            log = structlog.get_logger(__name__)
+            log.warning("decisions in the store cannot be read: it is damaged", store=str(self.path), how_many=damaged)
         return read
 
     def last_decision(self, name: str) -> int:

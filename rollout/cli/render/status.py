@@ -8,7 +8,6 @@ from datetime import datetime
 
 from rollout.engine import messages
 from rollout.engine.analysis.evidence import harm_evidence, interval, rate_interval
-from rollout.engine.state.live import settle
 from rollout.engine.strategy import strategy_of
 from rollout.model.agent_state import Axis
 from rollout.model.api.kpi import Kpi
@@ -140,6 +139,8 @@ def _state(status: Status) -> str:
     state = status.latest.state
     if state is None or state.verdict is None:
         return ""
+    from rollout.engine.state.live import settle  # the whole comparison of contracts: only where there is a verdict
+
     settled = settle(state, watched=state.census is not None)
     verdicts = ", ".join(f"{axis} {settled.of(axis)}" for axis in Axis)
     census = state.census
