@@ -101,7 +101,7 @@ class SqliteStore:
             except ValidationError:
                 damaged += 1
         if damaged:
-            import structlog  # rarely needed, and half as long to load as all the rest of this module
+            import structlog  # noqa: PLC0415  rarely needed, and half as long to load as all the rest of this module
 
             log = structlog.get_logger(__name__)
             log.warning("decisions in the store cannot be read: it is damaged", store=str(self.path), how_many=damaged)
