@@ -109,6 +109,14 @@ class StoreUnavailable(Unavailable):
     """The store of rollouts and decisions cannot be read or written."""
 
 
+class StoreUnreadable(Unavailable):
+    """The agents' own store of conversations does not tell what was asked."""
+
+
+class StoreLocked(StoreUnavailable):
+    """Another process has the store to itself, and has not let go in time."""
+
+
 class LeaseLost(StoreUnavailable):
     """Another controller carries this rollout out since: whoever learns of it stops at once, and moves nothing."""
 

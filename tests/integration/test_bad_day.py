@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -69,6 +70,38 @@ def test_an_abort_takes_over_from_a_controller_that_is_stopped():
         assert effective(state) == 0
         status = status_of(built.directory, state)
         assert status["phase"] == "RolledBack" and status["lastCommand"]["reason"] == "it hangs"
+
+
+HOLDER = """
+import sqlite3, sys, time
+from pathlib import Path
+from rollout.adapters.storage.sqlite import SqliteStore
+store = SqliteStore(Path(sys.argv[1]))
+row = store.get("support-agent")
+held = store.hold(row.rollout.metadata, lambda recorded: recorded)
+database = sqlite3.connect(store.path, isolation_level=None)
+database.execute("PRAGMA locking_mode = EXCLUSIVE")
+database.execute("BEGIN EXCLUSIVE")
+database.execute("UPDATE rollouts SET holder = holder")
+print("locked", flush=True)
+time.sleep(600)  # rollout
+"""
+
+
+def test_an_abort_takes_over_from_a_controller_that_hangs_with_the_store_locked():
+    with releasing() as (built, state, controller):
+        controller.send_signal(signal.SIGKILL)
+        controller.wait(60)
+        words = [sys.executable, "-c", HOLDER, str(state)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+            try:
+                assert holder.stdout.readline() == "locked\n"
+                code, _, err = run(built, state, "abort", "-r", "it hangs")
+                assert code == 0, err
+                assert "has the store locked" in err and holder.wait(60) == -signal.SIGKILL
+            finally:
+                holder.kill()
+        assert effective(state) == 0
 
 
 @pytest.fixture

@@ -163,6 +163,9 @@ class Releases(RuleBasedStateMachine):
         try:
             self.world.reconcile()
         except RolloutError:
+            self._weights_are_allowed(
+                before
+            )  # nothing was recorded: what was done all the same was about what had been
             return
         self.phases.add(self.world.status.phase)
         self._commands_are_carried_out_at_most_once(before, self.world.status)

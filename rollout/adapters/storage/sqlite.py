@@ -220,6 +220,9 @@ class SqliteStore:
             except OSError:
                 time.sleep(_LOCK_PAUSE_S)  # somebody may only be asking whether it is held
             else:
+                lock.truncate(0)
+                lock.write(f"pid {os.getpid()}")  # also for whoever cannot read the store
+                lock.flush()
                 return lock
         lock.close()
         row = self.get(name)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rollout import private_files
 from rollout.causes import why
-from rollout.errors import Fault, InvalidInput, StoreUnavailable
+from rollout.errors import Fault, InvalidInput, StoreLocked, StoreUnavailable
 
 SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 10.0
@@ -177,5 +177,8 @@ def _translated(path: Path) -> Iterator[None]:
         message = f"the store {path} holds a record that cannot be read: it is damaged, or of a newer release"
         raise StoreUnavailable(f"{message}. Restore it, upgrade agent-rollout, or name another --state") from error
     except (sqlite3.Error, OSError) as error:
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            message = f"the store {path} is locked: another process has not let go of it in {BUSY_TIMEOUT_S:g} s"
+            raise StoreLocked(f"{message}. See what runs there; rollout abort ends a controller that hangs") from error
         message = f"the store {path} cannot be used: {why(error)}. Check the disk and the permissions, or name --state"
         raise StoreUnavailable(message) from error

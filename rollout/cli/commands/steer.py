@@ -58,21 +58,38 @@ def _command(verb: Verb) -> Callable[..., None]:
         kubeconfig: Kubeconfig = None,
         output: OutputAs = Output.TEXT,
     ) -> None:
-        from rollout.adapters.storage.sqlite import SqliteStore
+        from rollout.cli.follow.takeover import end_whoever_locks
         from rollout.cli.options import pick, state_of
+        from rollout.errors import StoreLocked
 
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         if not place.is_local:
             cluster = place.cluster()
             asker = actor or cluster.who() or _login()
             raise typer.Exit(ask(cluster, pick(cluster, name), verb, asker, reason, output))
-        store = SqliteStore(state_of(state, files))
-        row = pick(store, name)
-        if verb == "retry":
-            _declare_anew(store, row, files)
-        raise typer.Exit(ask(store, row, verb, actor or _login(), reason, output))
+        directory, asker = state_of(state, files), actor or _login()
+        try:
+            code = _steer(directory, name, verb, asker, reason, output, files)
+        except StoreLocked:
+            if verb != "abort" or not end_whoever_locks(directory):
+                raise
+            code = _steer(directory, name, verb, asker, reason, output, files)
+        raise typer.Exit(code)
 
     return command
+
+
+def _steer(
+    directory: Path, name: str | None, verb: Verb, actor: str, reason: str, output: Output, files: list[Path] | None
+) -> int:
+    from rollout.adapters.storage.sqlite import SqliteStore
+    from rollout.cli.options import pick
+
+    store = SqliteStore(directory)
+    row = pick(store, name)
+    if verb == "retry":
+        _declare_anew(store, row, files)
+    return ask(store, row, verb, actor, reason, output)
 
 
 def _declare_anew(store: SqliteStore, row: Row, files: list[Path] | None) -> None:

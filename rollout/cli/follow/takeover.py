@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import time
@@ -49,8 +50,38 @@ def end_holder(store: SqliteStore, name: str) -> bool:
     return not store.is_held(name)
 
 
+def end_whoever_locks(directory: Path) -> bool:
+    """End controllers of a store that have it locked and do not let go; whether there was one to end.
+
+    The store cannot be read then. Who they are stands in the files that they hold their leases by.
+    """
+    ended = False
+    for path in sorted(directory.glob("*.lock")):
+        pid = _pid_in(path.read_text(encoding="utf-8", errors="replace"))
+        if pid is None or pid == os.getpid() or not _is_controller(pid) or not _is_locked(path):
+            continue
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+            say(f"the controller (pid {pid}) has the store locked and does not let go: it was ended", err=True)
+            ended = True
+    return ended
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open(encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
+
+
 def _pid_of(row: Row) -> int | None:
-    pid = row.holder.removeprefix("pid ")
+    return _pid_in(row.holder)
+
+
+def _pid_in(text: str) -> int | None:
+    pid = text.removeprefix("pid ").strip()
     return int(pid) if pid.isdigit() else None
 
 
