@@ -22,7 +22,7 @@ def adoption_faults(documents: Documents) -> list[Fault]:
 
 
 def _of(rollout: RolloutDocument, others: list[dict[str, Any]]) -> Iterator[Fault]:
-    from rollout.adapters.routers.kubernetes import route_kind_of
+    from rollout.adapters.routers.route_kinds import route_kind_of
     from rollout.adapters.routers.rule import RuleRefused, missing
     from rollout.adapters.routers.rule_choice import find_rule
     from rollout.model.api.naming import Naming

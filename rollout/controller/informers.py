@@ -9,7 +9,7 @@ from typing import Any
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.reflector import Reflector
 from rollout.adapters.kubernetes.resources import POLICY, ROLLOUT, Object, key_of, name_of, namespace_of
-from rollout.adapters.routers.kubernetes import ROUTE_KINDS
+from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 
 Reference = tuple[str, str, str]
 """Kind, namespace and name of something that a rollout refers to."""

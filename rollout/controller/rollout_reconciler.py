@@ -11,6 +11,7 @@ import structlog
 
 from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, key_of, name_of, namespace_of, version_of
+from rollout.adapters.routers.route_pins import OwningRollout
 from rollout.adapters.routers.rule import RuleRefused
 from rollout.adapters.storage.command_annotations import unreadable
 from rollout.adapters.storage.kubernetes_status import DryRunStatusStore, KubernetesStatusStore
@@ -169,7 +170,8 @@ class RolloutReconciler:
             barred=barred,
         )
         warned = self._warned.setdefault(key, set())
-        loop = reconciler(self._shared, rollout, policy, status_store, resource, warned)
+        owner = OwningRollout(name_of(obj), str(obj["metadata"].get("uid", "")))
+        loop = reconciler(self._shared, rollout, policy, status_store, resource, warned, owner)
         try:
             result = loop.reconcile()
         except (Forbidden, Rejected) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from rollout.adapters.kubernetes.resources import Object, name_of
-from rollout.adapters.routers.kubernetes import route_kind_of
+from rollout.adapters.routers.route_kinds import route_kind_of
 from rollout.adapters.storage.rollout_resource import status_of
 from rollout.controller.effective_spec import read_wiring, readable
 from rollout.controller.informers import Informers

@@ -17,15 +17,19 @@ from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.kubernetes.pods import Pods
+from rollout.adapters.metrics.prometheus_client import PrometheusClient
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.queries import unreadable
 from rollout.adapters.metrics.sampler import Sampler
-from rollout.adapters.routers.kubernetes import Cache, KubernetesRouter, route_kind_of, route_name
+from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.read_only import ReadOnlyRouter
+from rollout.adapters.routers.route_kinds import route_kind_of, route_name
+from rollout.adapters.routers.route_pins import Cache, OwningRollout
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.service_urls import endpoint_urls, service_urls
 from rollout.adapters.workloads.services import ServiceWorkloads
+from rollout.controller.conversation_counters import ConversationCounters
 from rollout.controller.secrets import Credentials
 from rollout.engine.facts import Calendar, CheckFact, ResourceFacts, Round
 from rollout.engine.ports import MetricsSource, Ports, Router, StatusStore
@@ -106,6 +110,7 @@ class Shared:
         self._check_runners: dict[str, CheckRunner] = {}
         self._states: dict[str, StateCollector] = {}
         self._readers: dict[str, ContractReader] = {}
+        self.conversation_counts = ConversationCounters(api, self._services, self.prometheus, self._address_of)
         self.denials: dict[str, dict[str, str]] = {}
 
     def check_runner_of(self, metadata: Metadata, naming: Naming) -> CheckRunner:
@@ -129,6 +134,11 @@ class Shared:
         self._readers[key].addresses = addresses
         return self._states[key]
 
+    def prometheus(self, declared: Prometheus, namespace: str) -> PrometheusClient:
+        """Return a client for a Prometheus. Raises Unavailable where the operator or a Secret does not allow it."""
+        self.egress.check(declared.url, namespace)
+        return self.credentials.client(declared, namespace)
+
     def _address_of(self, namespace: str, store: StateStore) -> str:
         assert store.postgres is not None
         assert store.postgres.secret_key_ref is not None, "documents were checked before"
@@ -139,6 +149,7 @@ class Shared:
         """Give up what is under way for a rollout that is gone."""
         self._states.pop(key, None)
         self._readers.pop(key, None)
+        self.conversation_counts.forget(key)
         self.denials.pop(key, None)
         self.sampler.forget(key)
         if (runner := self._check_runners.pop(key, None)) is not None:
@@ -159,11 +170,12 @@ def reconciler(
     status_store: StatusStore,
     resource: ResourceFacts,
     warned: set[str],
+    owner: OwningRollout,
 ) -> Reconciler:
     """Return the loop's body for one turn of a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
     status = rollout.status
-    known = (status.stable_version, status.candidate_version, status.previous_version, spec.version)
+    known = (status.stable_version, status.candidate_version, status.previous_version, spec.version, *status.draining)
     naming = Naming(metadata.name, metadata.namespace, spec.backends, tuple(filter(None, dict.fromkeys(known))))
     versions = versions_of(status, spec.version)
     key = f"{metadata.namespace}/{metadata.name}"
@@ -185,6 +197,9 @@ def reconciler(
             alone=status.is_active,
             returning=status.goes_back,
             denials=denials,
+            conversations=spec.conversations,
+            owner=owner,
+            draining=tuple(status.draining),
         )
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
         route_kinds.append(route_kind.kind.kind)
@@ -199,6 +214,7 @@ def reconciler(
             gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),
             clock=CLOCK,
             states=shared.states_of(metadata, naming, tuple(route_kinds)),
+            conversations=shared.conversation_counts.of(spec, key, naming, tuple(route_kinds)),
         ),
         resource=resource,
         warned=warned,
@@ -220,8 +236,7 @@ def _source(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Calla
 
 def _built(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
     try:
-        shared.egress.check(declared.url, naming.namespace)
-        client = shared.credentials.client(declared, naming.namespace)
+        client = shared.prometheus(declared, naming.namespace)
     except Unavailable as error:
         return _UnreadableSource(str(error))
     return PrometheusSource(

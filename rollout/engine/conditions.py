@@ -8,6 +8,7 @@ from typing import Literal
 
 from rollout.contracts.report import brief
 from rollout.engine import messages
+from rollout.engine.conversations.drain import left_open
 from rollout.engine.eligibility import starts_by_itself
 from rollout.engine.facts import Trouble
 from rollout.engine.state.live import settle
@@ -82,12 +83,22 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
     yield _compatible(status)
     drift = status.latest.identity_drift
     drifted = f"a version has changed since the preflight: {drift}" if drift else "the versions have not changed"
+    yield from _draining(status)
     yield (
         ConditionType.IDENTITY_DRIFT,
         _truth(bool(drift)),
         Reason.IDENTITY_CHANGED if drift else Reason.SETTLED,
         drifted,
     )
+
+
+def _draining(status: Status) -> Iterable[Answer]:
+    """Whether versions are drained, and that all are: a pipeline may retire a version that is named in neither."""
+    named = [f"{version} ({left_open(drain)})" for version, drain in status.draining.items()]
+    message = f"draining: {messages.listed(named)}" if named else "no version is drained"
+    reason = Reason.DRAINING if named else Reason.DRAINED
+    yield ConditionType.DRAINING, _truth(bool(named)), reason, message
+    yield ConditionType.DRAINED, _truth(not named), reason, message
 
 
 def _effective(status: Status) -> Answer:

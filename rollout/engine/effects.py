@@ -1,9 +1,10 @@
-"""What a plan may ask for: a weight, a route to be left, a version to be woken. Idempotent, each of them."""
+"""What a plan may ask for: a weight, pins, a route to be left, a version to be scaled. Idempotent, each of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rollout.model.status.conversations import NO_PINS, Pins
 from rollout.model.units import FULL_BP
 
 
@@ -18,6 +19,8 @@ class SetWeight:
             does the route's preview listener; None where there is no preview.
         bases: by route, what weights add up to, where it was not ours to choose.
         restores: whether they must, because nothing of ours is to be left.
+        pins: which started conversations stay where, in a route of our own; in one of others' that is an effect of its
+            own (`SetPins`).
     """
 
     stable: str
@@ -26,6 +29,7 @@ class SetWeight:
     preview_header: str | None = None
     bases: tuple[tuple[str, int], ...] = ()
     restores: bool = False
+    pins: Pins = NO_PINS
 
     def __post_init__(self) -> None:
         assert 0 <= self.weight_bp <= FULL_BP
@@ -60,6 +64,31 @@ class LeaveRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPins:
+    """Let started conversations stay on their versions, beside a rule of somebody else's; without any, take it back.
+
+    Attributes:
+        route: in which route.
+    """
+
+    route: str
+    pins: Pins
+
+    def __str__(self) -> str:
+        return f"{self.route}: {self.pins}" if self.pins else f"{self.route}: no conversation is pinned any more"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleDown:
+    """Let a version that nothing refers to any more run no replicas."""
+
+    version: str
+
+    def __str__(self) -> str:
+        return f"scale {self.version} down to 0"
+
+
+@dataclass(frozen=True, slots=True)
 class ScaleUp:
     """The one effect on workloads: let a version that sleeps at 0 replicas run as many as the other one."""
 
@@ -70,4 +99,4 @@ class ScaleUp:
         return f"scale {self.version} up to the replicas of {self.like}"
 
 
-Effect = SetWeight | LeaveRoute | ScaleUp
+Effect = SetWeight | SetPins | LeaveRoute | ScaleUp | ScaleDown

@@ -98,6 +98,14 @@ class FetchedContract:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenConversations:
+    """How many conversations of a version are open; None with a problem: a census that is not known is not zero."""
+
+    open: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Counters:
     """One arm's raw counter values of one KPI, by series: bad and all outcomes since each process began."""
 
@@ -169,6 +177,7 @@ class Facts:
         identities: what each version is made of, by part.
         contracts: by version, where they were asked for.
         census: the newest census of live conversations, if there is one.
+        conversations: how many are open, by version, of those that are drained or pinned.
     """
 
     routes: tuple[RouteFacts, ...]
@@ -185,3 +194,4 @@ class Facts:
     checks: Mapping[str, CheckFact] = field(default_factory=dict)
     contracts: Mapping[str, FetchedContract] = field(default_factory=dict)
     census: Census | None = None
+    conversations: Mapping[str, OpenConversations] = field(default_factory=dict)

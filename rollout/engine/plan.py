@@ -13,6 +13,8 @@ from rollout.engine.check_runs import follow_checks
 from rollout.engine.commands.dispatch import carry_all
 from rollout.engine.conditions import conditions_of
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.drain import follow_drains
+from rollout.engine.conversations.pins import note_pins
 from rollout.engine.effects import Effect
 from rollout.engine.eligibility import failed_after, starts_by_itself
 from rollout.engine.facts import Facts
@@ -51,9 +53,11 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     follow_traffic(context)
     follow_checks(context)
     note_state(context)
+    follow_drains(context)
     take_sample(context)
     react(context)
     take_turn(context)
+    note_pins(context)
     note_blocked(context)
     context.update(next=next_step(context))
     effects = changes_of(context)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from rollout.engine.effects import LeaveRoute, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, FetchedContract, Round
+from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
+from rollout.engine.facts import Calendar, CheckFact, Command, FetchedContract, OpenConversations, Round
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import RouteFacts
 from rollout.model.agent_state import Census
@@ -41,6 +41,10 @@ class Router(Protocol):
 
     def apply(self, weight: SetWeight) -> None:
         """Bring the route to a weight. Idempotent. Raises RouterUnavailable; then it may or may not have acted."""
+        ...
+
+    def pin(self, effect: SetPins) -> None:
+        """Let started conversations stay where they are. Idempotent. Raises RouterUnavailable."""
         ...
 
     def leave(self, effect: LeaveRoute) -> None:
@@ -91,6 +95,10 @@ class Workloads(Protocol):
         """Let a sleeping version run as many replicas as another. Idempotent. Raises Unavailable."""
         ...
 
+    def scale_down(self, version: str) -> None:
+        """Let a version that nothing refers to run no replicas. Idempotent. Raises Unavailable."""
+        ...
+
 
 class Gatekeeper(Protocol):
     """Release windows, and checks by others. It never blocks: what takes long goes on behind it."""
@@ -104,6 +112,14 @@ class Gatekeeper(Protocol):
 
         A check that is no longer under way is given up.
         """
+        ...
+
+
+class ConversationCounts(Protocol):
+    """How many conversations of a version are open. It never blocks for long."""
+
+    def open(self, versions: tuple[str, ...]) -> Mapping[str, OpenConversations]:
+        """Return the newest count of each version; begin one if it is time."""
         ...
 
 
@@ -143,6 +159,7 @@ class Ports:
 
     Attributes:
         states: None where no state is checked.
+        conversations: None where nobody counts them.
     """
 
     status_store: StatusStore
@@ -152,3 +169,4 @@ class Ports:
     gatekeeper: Gatekeeper
     clock: Clock
     states: StateContracts | None = None
+    conversations: ConversationCounts | None = None

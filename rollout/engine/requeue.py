@@ -22,6 +22,9 @@ IDLE_S = 1.0
 ACTIVE_MAX_S = 2.0
 """A release that is under way is reconciled this often at least: deadlines, and what no watch tells."""
 
+DRAIN_EVERY_S = 10.0
+"""How often open conversations are counted where nothing else is under way."""
+
 WAITING_S = 15.0
 """A release that is wanted and cannot begin, for want of something that no watch tells."""
 
@@ -50,6 +53,8 @@ def requeue_after_s(before: Status, context: PlanContext, effects: tuple[Effect,
         return min(ACTIVE_MAX_S, soon_s) if moves else ACTIVE_MAX_S
     if effects or after.phase is not before.phase or after.bases:
         return soon_s
+    if after.draining:
+        return DRAIN_EVERY_S
     waits = starts_by_itself(after, context.spec.version) or after.stable_version is None
     return WAITING_S if waits else None
 

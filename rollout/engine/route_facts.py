@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from rollout.model.status.conversations import NO_PINS, Pins
 from rollout.model.status.traffic import RuleIdentity
 from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
@@ -24,6 +25,9 @@ class AnyRoute:
         accepted: whether it is carried out at all, though a reference in it may not resolve.
         denied: the API server's words, if it denied the last write.
         ports: by version, where its backend names a port.
+        pins: which started conversations stay where by what is written; None where that is not as it was meant.
+        unpinned: why conversations cannot be pinned in it, or are not yet.
+        refuses_pins: whether waiting does not mend that.
     """
 
     name: str
@@ -37,6 +41,9 @@ class AnyRoute:
     waiting: str = ""
     denied: str = ""
     ports: Mapping[str, int] = field(default_factory=dict)
+    pins: Pins | None = NO_PINS
+    unpinned: str = ""
+    refuses_pins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

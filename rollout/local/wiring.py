@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rollout.adapters.checks.runner import CheckRunner
+from rollout.adapters.conversations.counter import ConversationCounter
+from rollout.adapters.conversations.pages import from_pages
+from rollout.adapters.conversations.threads import from_threads
 from rollout.adapters.http import Pages, Services
+from rollout.adapters.metrics import gauges
 from rollout.adapters.metrics.presets import ROUTER_PREFIX
 from rollout.adapters.metrics.queries import resolve, unreadable
 from rollout.adapters.metrics.scrape import ScrapeSource
@@ -20,6 +25,8 @@ from rollout.adapters.routers.read_only import ReadOnlyRouter
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.endpoints import EndpointWorkloads, problem_of
+from rollout.contracts.samples.snapshot import Limits, Survey
+from rollout.contracts.samples.stores import survey
 from rollout.engine.ports import Ports, StatusStore
 from rollout.errors import Fault, InvalidInput, RouterUnavailable, StoreUnavailable
 from rollout.local.reach import unreached
@@ -29,6 +36,7 @@ from rollout.model.api.state_sources import StateStore
 from rollout.model.api.wiring import local_spec
 from rollout.model.base import build
 from rollout.model.rollout import Rollout
+from rollout.model.units import expand
 from rollout.redaction import SECRETS
 from rollout.runtime.clock import CLOCK
 from rollout.runtime.reconciler import Reconciler
@@ -65,6 +73,14 @@ def _envoy_of(rollout: Rollout, directory: Path, http: Pages) -> ManagedEnvoy | 
     return ExternalEnvoy(envoy.admin, Path(envoy.directory), http)
 
 
+THREADS_MAX = 1000
+"""So many threads are looked at to count those that are open."""
+
+
+def _filled(name: str, selector: str, version: str) -> str:
+    return expand(selector, name=name, version=version, namespace="default")
+
+
 class LocalWiring:
     """Everything one local rollout needs, built from what is recorded about it. Close it after use."""
 
@@ -81,7 +97,7 @@ class LocalWiring:
             raise InvalidInput(fault.within("spec.policy.") for fault in faults)
         self.envoy = _envoy_of(rollout, directory.resolve(), http)
         endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
-        self.router = EnvoyRouter(self._name, spec.conversations.pin_by.header, endpoints, self.envoy)
+        self.router = EnvoyRouter(self._name, spec.conversations, endpoints, self.envoy)
         self.metrics = ScrapeSource(
             self._name, self._pages_of, self.router.stats_page, http, self._local.scrape.timeout_s
         )
@@ -89,6 +105,7 @@ class LocalWiring:
         preview = f"http://{self._local.envoy.preview}" if self._local.envoy.preview else ""
         self.check_runner = CheckRunner(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
         self._close.callback(self.check_runner.close)
+        self._conversations = self._counter(services)
         self._states = StateCollector(ContractReader(services, spec.backends.of).read, _address_of, CLOCK)
 
     def __enter__(self) -> Self:
@@ -102,6 +119,25 @@ class LocalWiring:
     def close(self) -> None:
         """Give back what it holds; Envoy goes on."""
         self._close.close()
+
+    def _counter(self, services: Services) -> ConversationCounter | None:
+        """Return who counts open conversations; None where the rollout does not say how."""
+        spec = self._rollout.spec
+        census = spec.conversations.census
+        if census is None:
+            return None
+        if census.gauge is not None:
+            fill = partial(_filled, self._name)
+            pages = gauges.from_pages(self._http, self._pages_of, census.gauge, fill, self._local.scrape.timeout_s)
+            return ConversationCounter(pages)
+        if census.http is not None:
+            return ConversationCounter(from_pages(services, spec.backends.of, census.http.path))
+        return ConversationCounter(from_threads(self._survey))
+
+    def _survey(self) -> Survey:
+        store = self._rollout.spec.state_store
+        assert store is not None, "documents were checked before"
+        return survey(store, _address_of, Limits(newest=THREADS_MAX, time_s=10.0), may_name_files=True)
 
     def _pages_of(self, version: str) -> tuple[str, ...]:
         scrape = self._local.scrape
@@ -119,6 +155,7 @@ class LocalWiring:
                 gatekeeper=self.check_runner,
                 clock=CLOCK,
                 states=self._states,
+                conversations=self._conversations,
             ),
         )
 

@@ -8,7 +8,16 @@ from typing import TypeVar
 
 import structlog
 
-from rollout.engine.facts import Calendar, CheckFact, Command, Facts, FetchedContract, ResourceFacts, Round
+from rollout.engine.facts import (
+    Calendar,
+    CheckFact,
+    Command,
+    Facts,
+    FetchedContract,
+    OpenConversations,
+    ResourceFacts,
+    Round,
+)
 from rollout.engine.ports import Ports, Router
 from rollout.engine.requeue import is_sample_due
 from rollout.engine.route_facts import BorrowedRoute, RouteFacts
@@ -68,6 +77,7 @@ class Observation:
             checks=self._checks(rollout, policy),
             contracts=self._contracts(rollout, both),
             census=self._census(rollout),
+            conversations=self._open(rollout),
         )
 
     def _asked(self, what: str, ask: Callable[[], Answer], otherwise: Callable[[str], Answer]) -> Answer:
@@ -109,6 +119,18 @@ class Observation:
             return None
         return self._asked("census", lambda: states.census(rollout), lambda problem: Census(at=now, problem=problem))
 
+    def _open(self, rollout: Rollout) -> Mapping[str, OpenConversations]:
+        """Return how many conversations are open on each version that is drained, or has pins."""
+        counts, status = self.ports.conversations, rollout.status
+        versions = tuple(dict.fromkeys((*status.draining, *(status.pins.versions if status.pins else ()))))
+        if counts is None or not versions:
+            return {}
+
+        def unknown(problem: str) -> Mapping[str, OpenConversations]:
+            return {version: OpenConversations(problem=problem) for version in versions}
+
+        return self._asked("open conversations", lambda: counts.open(versions), unknown)
+
     def _checks(self, rollout: Rollout, policy: PolicySpec) -> Mapping[str, CheckFact]:
         """Return what is known of the checks; without an answer they are under way, until their time is over."""
         return self._asked("checks", lambda: self.ports.gatekeeper.checks(rollout, policy.gates), lambda _: {})
@@ -123,13 +145,14 @@ class Observation:
         status = rollout.status
         both = tuple(version for version in (status.stable_version, status.candidate_version) if version)
         undo = status.previous_version if any(command.verb == "undo" for command in commands) else None
-        checked = (*(both if due else ()), *((undo,) if undo else ()))
-        others = (rollout.spec.version, status.previous_version, *(route.owner for route in routes))
+        drained = tuple(status.draining)
+        checked = tuple(dict.fromkeys((*(both if due else ()), *((undo,) if undo else ()), *drained)))
+        others = (rollout.spec.version, status.previous_version, *drained, *(route.owner for route in routes))
         asked = tuple(dict.fromkeys((*both, *(version for version in others if version))))
         watched = status.is_active and status.phase not in (Phase.PREFLIGHT, Phase.DRAINING)
         try:
             # What is watched has its backends: whether they still answer is asked when a sample is due.
-            known = both if watched else self.ports.workloads.known(asked)
+            known = (*both, *drained) if watched else self.ports.workloads.known(asked)
             ready = self.ports.workloads.ready(checked, _ports(routes))
             return (
                 known,

@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from rollout.engine.effects import Effect, LeaveRoute, ScaleUp, SetWeight
+from rollout.engine.effects import Effect, LeaveRoute, ScaleDown, ScaleUp, SetPins, SetWeight
 from rollout.engine.facts import ResourceFacts
 from rollout.engine.plan import plan
 from rollout.engine.planned import Plan
@@ -86,6 +86,10 @@ class Reconciler:
                 return [partial(self.ports.workloads.scale_up, effect.version, effect.like)]
             case LeaveRoute():
                 return [partial(router.leave, effect) for router in self.ports.routers if router.name == effect.route]
+            case SetPins():
+                return [partial(router.pin, effect) for router in self.ports.routers if router.name == effect.route]
+            case ScaleDown():
+                return [partial(self.ports.workloads.scale_down, effect.version)]
             case SetWeight():
                 return [partial(router.apply, effect) for router in self.ports.routers]
 

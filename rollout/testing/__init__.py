@@ -10,6 +10,7 @@ thread and from a seed. The fakes are of use by themselves, too: each implements
 
 from rollout.testing.fakes import (
     FakeClock,
+    FakeConversations,
     FakeGatekeeper,
     FakeRouter,
     FakeStateContracts,
@@ -23,6 +24,7 @@ __all__ = [
     "EPOCH",
     "Behaviour",
     "FakeClock",
+    "FakeConversations",
     "FakeGatekeeper",
     "FakeMetrics",
     "FakeRouter",

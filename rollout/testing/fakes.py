@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from rollout.engine.effects import LeaveRoute, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, FetchedContract
+from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
+from rollout.engine.facts import Calendar, CheckFact, Command, FetchedContract, OpenConversations
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import OwnRoute
 from rollout.errors import RouterUnavailable, StoreUnavailable
@@ -63,6 +63,7 @@ class FakeRouter:
             candidate=self.effective.candidate,
             weight_bp=self.effective.weight_bp,
             preview_header=self.effective.preview_header,
+            pins=self.effective.pins,
         )
 
     def apply(self, weight: SetWeight) -> None:
@@ -71,6 +72,9 @@ class FakeRouter:
         self.applied.append(weight)
         if not self.deaf:
             self.effective = weight
+
+    def pin(self, effect: SetPins) -> None:
+        raise AssertionError(f"{effect}: a route of our own has its pins with its weight")
 
     def leave(self, effect: LeaveRoute) -> None:
         raise AssertionError(f"{effect}: only routes of others are left")
@@ -154,6 +158,9 @@ class FakeWorkloads:
         del like
         self.sleeping.discard(version)
 
+    def scale_down(self, version: str) -> None:
+        self.sleeping.add(version)
+
 
 @dataclass
 class FakeGatekeeper:
@@ -177,6 +184,21 @@ class FakeGatekeeper:
         for run in running:
             self.asked[run.id] = self.asked.get(run.id, 0) + 1
         return {run.id: self.verdicts.get(run.name, CheckFact()) for run in running}
+
+
+@dataclass
+class FakeConversations:
+    """Open conversations by version, as they are given; of others nothing is known."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def open(self, versions: tuple[str, ...]) -> Mapping[str, OpenConversations]:
+        return {version: self._of(version) for version in versions}
+
+    def _of(self, version: str) -> OpenConversations:
+        if version not in self.counts:
+            return OpenConversations(problem="nothing counts them")
+        return OpenConversations(self.counts[version])
 
 
 @dataclass

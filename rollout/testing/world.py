@@ -23,6 +23,7 @@ from rollout.runtime.reconciler import Reconciler
 from rollout.testing.fakes import (
     EPOCH,
     FakeClock,
+    FakeConversations,
     FakeGatekeeper,
     FakeRouter,
     FakeStateContracts,
@@ -94,7 +95,7 @@ class World:
     Args:
         behaviour: how each version behaves, by version.
         plans: every plan so far. What else there is can be reached, and broken: `clock`, `router`, `metrics`,
-            `workloads`, `gatekeeper`, `states` and `status_store`.
+            `workloads`, `gatekeeper`, `states`, `conversations` and `status_store`.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class World:
         self.workloads = FakeWorkloads(spec=lambda: self.status_store.rollout.spec)
         self.gatekeeper = FakeGatekeeper()
         self.states = FakeStateContracts(self.clock)
+        self.conversations = FakeConversations()
         self.behaviour = {name: Behaviour() for name in VERSIONS}
         declared = example_spec(version, self.policy, **spec_changes)
         self.status_store = FakeStatusStore(
@@ -154,6 +156,7 @@ class World:
             self.gatekeeper,
             self.clock,
             self.states,
+            self.conversations,
         )
         self.plans.append(Reconciler(lambda _: self.policy, ports).reconcile().plan)
         return self.plans[-1]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 
 from rollout.adapters.kubernetes.resources import ENDPOINT_SLICE, SERVICE
-from rollout.adapters.routers.kubernetes import ROUTE_KINDS, KubernetesRouter
+from rollout.adapters.routers.kubernetes import KubernetesRouter
+from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 from rollout.adapters.workloads.service_urls import endpoint_urls
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight

@@ -21,6 +21,7 @@ from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_managed import ManagedEnvoy
 from rollout.adapters.storage import history_configmap
 from rollout.engine.effects import SetWeight
+from rollout.model.api.conversations import Conversations
 from tests.fakes import agents, http
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi, kubeconfig, serving
@@ -79,7 +80,7 @@ class Stage:
         self.pages, self.pages_of_envoy = Pages(), ExitStack()
         self.process = ManagedEnvoy("gw", self.address, tmp_path / "envoy", self.pages)
         endpoints = {f"agent-{name}": (agent.url,) for name, agent in versions.items()}
-        self.envoy = EnvoyRouter("gw", "x-thread-id", endpoints, self.process)
+        self.envoy = EnvoyRouter("gw", Conversations(), endpoints, self.process)
         self.envoy.apply(SetWeight("agent-v1", "agent-v2", 0))
         eventually(lambda: self.envoy.observe().reachable)
         admin = self.pages_of_envoy.enter_context(http.serving(lambda _, path, __: self.process.get(path)))

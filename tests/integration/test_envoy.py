@@ -22,6 +22,7 @@ from rollout.engine.routes.wanted import is_effective
 from rollout.errors import RouterUnavailable
 from rollout.local import reach
 from rollout.local.reach import unreached
+from rollout.model.api.conversations import Conversations
 from rollout.model.api.kpi import Kpi
 from tests.integration.real import needs_envoy
 from tests.network import free_port
@@ -90,7 +91,7 @@ def process(tmp_path, listen, http_pages):
 
 @pytest.fixture
 def router(backends, process):
-    return EnvoyRouter("agent", "x-thread-id", backends, process)
+    return EnvoyRouter("agent", Conversations(), backends, process)
 
 
 def put(router: EnvoyRouter, weight: SetWeight) -> None:
@@ -170,7 +171,7 @@ def test_envoy_outlives_its_controller_and_is_found_again(router, process, tmp_p
     put(router, SetWeight("v1", "v2", 3000))
     child = process._child
     other = ManagedEnvoy("agent", listen, tmp_path / "envoy", http_pages)
-    again = EnvoyRouter("agent", "x-thread-id", backends, other)
+    again = EnvoyRouter("agent", Conversations(), backends, other)
     assert other.admin() == process.admin()
     facts = again.observe()
     assert (facts.stable, facts.candidate, facts.weight_bp) == ("v1", "v2", 3000)
@@ -268,7 +269,7 @@ def test_envoys_own_counters_tell_versions_apart(router, listen, http_pages):
 def test_an_endpoint_that_is_down_counts_as_errors_of_its_version(
     router, listen, backends, http_pages, tmp_path, process
 ):
-    dead = EnvoyRouter("agent", "x-thread-id", {**backends, "v2": ("http://127.0.0.1:1",)}, process)
+    dead = EnvoyRouter("agent", Conversations(), {**backends, "v2": ("http://127.0.0.1:1",)}, process)
     put(dead, SetWeight("v1", "v2", 5000))
     answers(listen, range(40))
     wanted = (Kpi.model_validate({"name": "errors", "preset": "envoy/errors"}),)
@@ -290,7 +291,7 @@ def test_what_an_envoy_and_its_controller_leave_behind_is_for_this_user_only(rou
 def test_an_envoy_in_a_directory_with_a_long_name_has_its_admin_page_elsewhere(tmp_path, http_pages, listen, backends):
     directory = tmp_path / ("long" * 30) / "envoy"
     process = ManagedEnvoy("agent", listen, directory, http_pages)
-    router = EnvoyRouter("agent", "x-thread-id", backends, process)
+    router = EnvoyRouter("agent", Conversations(), backends, process)
     try:
         put(router, SetWeight("v1", "v2", 2500))
         path = envoy_admin.socket_path(directory)
@@ -346,7 +347,7 @@ def test_an_agent_on_localhost_is_reached_over_whichever_family_it_listens_on(
     thread.start()
     try:
         url = f"http://localhost:{server.server_address[1]}"
-        put(EnvoyRouter("agent", "x-thread-id", {"v1": (url,)}, process), SetWeight("v1"))
+        put(EnvoyRouter("agent", Conversations(), {"v1": (url,)}, process), SetWeight("v1"))
         assert unreached(http_pages, listen, "/metrics", "v1", (url,)) == ""
         assert answers(listen, range(5)) == ["v1"] * 5
     finally:
@@ -358,7 +359,7 @@ def test_an_agent_on_localhost_is_reached_over_whichever_family_it_listens_on(
 def test_users_who_get_no_answer_are_told_before_anybody_says_done(process, http_pages, listen, monkeypatch):
     monkeypatch.setattr(reach, "TIMEOUT_S", 0.5)
     nobody = (f"http://127.0.0.1:{free_port()}",)
-    put(EnvoyRouter("agent", "x-thread-id", {"v1": nobody}, process), SetWeight("v1"))
+    put(EnvoyRouter("agent", Conversations(), {"v1": nobody}, process), SetWeight("v1"))
     problem = unreached(http_pages, listen, "/metrics", "v1", nobody)
     assert "users get no answer" in problem and "answers 503" in problem and nobody[0] in problem
 
@@ -367,7 +368,7 @@ def test_an_envoy_that_listens_on_localhost_starts(tmp_path, http_pages, backend
     port = free_port()
     process = ManagedEnvoy("agent", f"localhost:{port}", tmp_path / "envoy", http_pages)
     try:
-        put(EnvoyRouter("agent", "x-thread-id", backends, process), SetWeight("v1"))
+        put(EnvoyRouter("agent", Conversations(), backends, process), SetWeight("v1"))
         assert answers(f"127.0.0.1:{port}", range(3)) == ["v1"] * 3
     finally:
         process.stop()
@@ -375,7 +376,7 @@ def test_an_envoy_that_listens_on_localhost_starts(tmp_path, http_pages, backend
 
 def test_an_address_that_is_changed_reaches_envoy(router, process, backends, listen):
     put(router, SetWeight("v1"))
-    moved = EnvoyRouter("agent", "x-thread-id", {**backends, "v1": backends["v2"]}, process)
+    moved = EnvoyRouter("agent", Conversations(), {**backends, "v1": backends["v2"]}, process)
     assert not is_effective(SetWeight("v1"), (moved.observe(),)), "so that the next turn writes it"
     moved.apply(SetWeight("v1"))
     eventually(lambda: is_effective(SetWeight("v1"), (moved.observe(),)))
@@ -386,7 +387,7 @@ def test_a_listener_that_is_changed_reaches_envoy(router, process, backends, tmp
     put(router, SetWeight("v1"))
     port = free_port()
     other = ManagedEnvoy("agent", f"127.0.0.1:{port}", tmp_path / "envoy", http_pages)
-    moved = EnvoyRouter("agent", "x-thread-id", backends, other)
+    moved = EnvoyRouter("agent", Conversations(), backends, other)
     try:
         assert not is_effective(SetWeight("v1"), (moved.observe(),))
         put(moved, SetWeight("v1"))

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rollout.adapters.checks.runner import CheckRunner
+from rollout.adapters.conversations.counter import ConversationCounter
+from rollout.adapters.conversations.pages import from_pages
 from rollout.adapters.http import Pages, Services
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
 from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
@@ -20,7 +22,8 @@ from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.scrape import ScrapeSource
 from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_external import ExternalEnvoy
-from rollout.adapters.routers.kubernetes import ROUTE_KINDS, KubernetesRouter
+from rollout.adapters.routers.kubernetes import KubernetesRouter
+from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.storage.kubernetes_status import KubernetesStatusStore
 from rollout.adapters.storage.rollout_resource import spec_of
@@ -29,6 +32,7 @@ from rollout.adapters.workloads.endpoints import EndpointWorkloads
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import SetWeight
 from rollout.engine.facts import FetchedContract
+from rollout.model.api.conversations import Conversations
 from rollout.model.api.naming import Naming
 from rollout.model.api.rollout import Backends, Endpoint, Metadata
 from rollout.model.api.routes import ClusterRoute
@@ -38,6 +42,7 @@ from rollout.runtime.clock import SlewedClock, WallClock
 from rollout.testing import (
     Behaviour,
     FakeClock,
+    FakeConversations,
     FakeGatekeeper,
     FakeMetrics,
     FakeRouter,
@@ -96,7 +101,7 @@ def envoy_router(path: Path, close: ExitStack) -> Tried:
     pages = Pages()
     close.callback(pages.close)
     endpoints = dict.fromkeys(("v1", "v2"), ("http://127.0.0.1:1",))
-    router = EnvoyRouter("agent", "x-thread-id", endpoints, ExternalEnvoy(address, path / "envoy", pages))
+    router = EnvoyRouter("agent", Conversations(), endpoints, ExternalEnvoy(address, path / "envoy", pages))
     router.apply(SetWeight("v1"))
     return Tried(router, lambda: up.__setitem__(0, False))
 
@@ -316,6 +321,24 @@ def state_collector(_: Path, close: ExitStack) -> Tried:
 
 
 STATES: dict[str, Maker] = {"FakeStateContracts": fake_states, "StateCollector": state_collector}
+
+
+def fake_conversations(_: Path, __: ExitStack) -> Tried:
+    conversations = FakeConversations({"v1": 3, "v2": 0})
+    return Tried(conversations, conversations.counts.clear)
+
+
+def conversation_counter(_: Path, close: ExitStack) -> Tried:
+    counts = {"/v1": '{"open": 3}', "/v2": '{"open": 0}'}
+    address = close.enter_context(serving(lambda _, url, __: counts.get(urlsplit(url).path, "nothing")))
+    services = Services()
+    close.callback(services.close)
+    count = from_pages(services, lambda version: (f"http://{address}/{version}",), "")
+    counter = ConversationCounter(count)
+    return Tried(counter, counts.clear)
+
+
+CONVERSATIONS: dict[str, Maker] = {"FakeConversations": fake_conversations, "ConversationCounter": conversation_counter}
 
 CLOCKS: dict[str, Callable[[], Any]] = {"FakeClock": FakeClock, "WallClock": WallClock, "SlewedClock": SlewedClock}
 

@@ -170,6 +170,20 @@ def test_contracts_come_as_texts_or_with_the_reason_why_there_is_none(maker, tmp
         assert it.adapter.census(rollout) is None, "no store is declared"
 
 
+# -- ConversationCounts -----------------------------------------------------------------------------------------------
+
+
+@over(adapters.CONVERSATIONS)
+def test_open_conversations_are_counted_and_what_cannot_be_counted_is_not_zero(maker, tmp_path, monkeypatch):
+    monkeypatch.setattr("rollout.adapters.conversations.counter.EVERY_S", 0.0)
+    with tried(maker, tmp_path) as it:
+        eventually(
+            lambda: {name: seen.open for name, seen in it.adapter.open(("v1", "v2")).items()} == {"v1": 3, "v2": 0}
+        )
+        it.take_down()
+        eventually(lambda: all(seen.open is None and seen.problem for seen in it.adapter.open(("v1", "v2")).values()))
+
+
 # -- Clock -------------------------------------------------------------------------------------------------------------
 
 
@@ -188,6 +202,7 @@ PORTS = {
     "Workloads": adapters.WORKLOADS,
     "Gatekeeper": adapters.GATEKEEPERS,
     "StateContracts": adapters.STATES,
+    "ConversationCounts": adapters.CONVERSATIONS,
     "StatusStore": adapters.STATUS_STORES,
     "Clock": adapters.CLOCKS,
 }

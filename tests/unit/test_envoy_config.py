@@ -6,18 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollout.adapters.routers import envoy_admin
-from rollout.adapters.routers.envoy_config import bootstrap, clusters, read_active, read_routes, routes
+from rollout.adapters.routers.envoy_config import bootstrap, clusters
+from rollout.adapters.routers.envoy_routes import read_active, read_routes, routes
 from rollout.engine.effects import SetWeight
+from rollout.model.api.conversations import Conversations
 
 
 def split(weight: SetWeight) -> list[tuple[str, int]]:
-    action = routes("agent", "x-thread-id", weight)["resources"][0]["virtual_hosts"][0]["routes"][0]["route"]
+    action = routes("agent", Conversations(), weight)["resources"][0]["virtual_hosts"][0]["routes"][0]["route"]
     return [(each["name"], each["weight"]) for each in action["weighted_clusters"]["clusters"]]
 
 
 def dump(weight: SetWeight) -> dict:
     """As Envoy tells it: a weight of 0 is left out of its JSON."""
-    config = routes("agent", "x-thread-id", weight)["resources"][0]
+    config = routes("agent", Conversations(), weight)["resources"][0]
     for each in config["virtual_hosts"][0]["routes"][0]["route"]["weighted_clusters"]["clusters"]:
         if each["weight"] == 0:
             del each["weight"]
@@ -46,7 +48,7 @@ def test_a_route_that_somebody_else_wrote_is_read_as_none_of_ours():
 
 
 def test_agents_may_think_for_long_and_are_never_called_twice():
-    action = routes("agent", "x-thread-id", SetWeight("v1"))["resources"][0]["virtual_hosts"][0]["routes"][0]["route"]
+    action = routes("agent", Conversations(), SetWeight("v1"))["resources"][0]["virtual_hosts"][0]["routes"][0]["route"]
     assert action["timeout"] == "0s" and "retry_policy" not in action
     assert action["hash_policy"] == [{"header": {"header_name": "x-thread-id"}}]
 

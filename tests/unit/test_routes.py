@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, REFERENCE_GRANT, VIRTUAL_SERVICE
 from rollout.adapters.routers.gateway_api import acceptance
-from rollout.adapters.routers.kubernetes import ROUTE_KINDS, KubernetesRouter
+from rollout.adapters.routers.kubernetes import KubernetesRouter
+from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight

@@ -61,6 +61,10 @@ class Api(Protocol):
         """Carry out a JSON patch: all of it, or nothing where a `test` fails (Rejected)."""
         ...
 
+    def delete(self, kind: Kind, namespace: str, name: str, version: str) -> None:
+        """Delete an object as it was read at a resourceVersion; a later one is left alone (Conflict)."""
+        ...
+
     def watch(self, kind: Kind, namespace: str | None, version: str, timeout_s: float) -> Watch: ...
 
 
@@ -173,6 +177,10 @@ class HttpApi:
 
     def patch(self, kind: Kind, namespace: str, name: str, operations: list[Object]) -> Object:
         return self._write("PATCH", kind.path(namespace, name), operations, JSON_PATCH)
+
+    def delete(self, kind: Kind, namespace: str, name: str, version: str) -> None:
+        body = json.dumps({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"resourceVersion": version}})
+        self._call("DELETE", kind.path(namespace, name), None, body, "application/json")
 
     def watch(self, kind: Kind, namespace: str | None, version: str, timeout_s: float) -> Watch:
         """Open a watch. The read timeout lies above `timeout_s`: a dead peer ends it too."""

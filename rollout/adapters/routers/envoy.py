@@ -15,16 +15,21 @@ from rollout.adapters.routers.envoy_config import (
     WAY_BACK,
     cluster_name,
     clusters,
+    started_name,
+)
+from rollout.adapters.routers.envoy_files import WatchedFiles
+from rollout.adapters.routers.envoy_routes import (
     preview_routes,
     read_active,
     read_preview,
     read_routes,
     routes,
+    split_of,
 )
-from rollout.adapters.routers.envoy_files import WatchedFiles
-from rollout.engine.effects import LeaveRoute, SetWeight
+from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
 from rollout.engine.route_facts import OwnRoute
 from rollout.errors import RouterUnavailable
+from rollout.model.api.conversations import Conversations
 from rollout.model.units import object_form
 
 CLUSTER_TIMEOUT_S = 5.0
@@ -58,10 +63,14 @@ class EnvoyRouter:
     """
 
     def __init__(
-        self, rollout: str, header: str, endpoints: Mapping[str, tuple[str, ...]], process: EnvoyProcess
+        self,
+        rollout: str,
+        conversations: Conversations,
+        endpoints: Mapping[str, tuple[str, ...]],
+        process: EnvoyProcess,
     ) -> None:
         self._rollout = rollout
-        self._header = header
+        self._conversations = conversations
         self._endpoints = endpoints
         self._by_form = {object_form(version): version for version in endpoints}
         self._process = process
@@ -72,6 +81,9 @@ class EnvoyRouter:
 
     def leave(self, effect: LeaveRoute) -> None:
         """Do nothing: this Envoy is the rollout's own."""
+
+    def pin(self, effect: SetPins) -> None:
+        """Do nothing: pins are written with the weight."""
 
     def observe(self) -> OwnRoute:
         """Return what is effective in Envoy now, by its own word."""
@@ -107,11 +119,14 @@ class EnvoyRouter:
             written = json.loads(self._process.files.read(CLUSTERS) or "null")
         except ValueError:
             written = None
-        return self._process.is_outdated or written != clusters(self._rollout, self._endpoints)
+        return self._process.is_outdated or written != self._clusters()
+
+    def _clusters(self) -> dict[str, Any]:
+        return clusters(self._rollout, self._endpoints, pinned=self._conversations.pin is not None)
 
     def apply(self, weight: SetWeight) -> None:
         """Write the weight, starting Envoy if it does not run. Clusters come before the route that names them."""
-        changed = self._process.files.write(CLUSTERS, clusters(self._rollout, self._endpoints))
+        changed = self._process.files.write(CLUSTERS, self._clusters())
         if self._process.admin() is not None and changed:
             self._await_clusters(weight)
         if weight.candidate is not None and weight.weight_bp > 0:
@@ -122,19 +137,20 @@ class EnvoyRouter:
         if self._process.has_preview_listener:
             self._write(PREVIEW, preview_routes(self._rollout, weight))
         if not goes_back:
-            self._write(ROUTES, routes(self._rollout, self._header, weight))
+            self._write(ROUTES, routes(self._rollout, self._conversations, weight))
         self._process.ensure()
 
     def _way_back(self, weight: SetWeight) -> dict[str, Any]:
-        return routes(self._rollout, self._header, SetWeight(weight.stable, weight.candidate, 0))
+        back = SetWeight(weight.stable, weight.candidate, 0, pins=weight.pins)
+        return routes(self._rollout, self._conversations, back)
 
     def _send_back(self, weight: SetWeight) -> None:
         """Write that the candidate gets nothing, before all else. On a full disk, with what was written beforehand."""
-        content = routes(self._rollout, self._header, weight)
+        content = routes(self._rollout, self._conversations, weight)
         try:
             self._write(ROUTES, content)
         except RouterUnavailable:
-            if json.loads(self._process.files.read(WAY_BACK) or "null") != self._way_back(weight):
+            if split_of(json.loads(self._process.files.read(WAY_BACK) or "null")) != split_of(content):
                 raise
             self._process.files.rename(WAY_BACK, ROUTES)
 
@@ -142,9 +158,9 @@ class EnvoyRouter:
         """Write the files that an Envoy must find when it starts, unless they are there. Raises RouterUnavailable."""
         files = self._process.files
         if not files.read(CLUSTERS):
-            files.write(CLUSTERS, clusters(self._rollout, self._endpoints))
+            files.write(CLUSTERS, self._clusters())
         if not files.read(ROUTES):
-            files.write(ROUTES, routes(self._rollout, self._header, weight))
+            files.write(ROUTES, routes(self._rollout, self._conversations, weight))
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         if not self._process.files.write(name, content) and self._process.admin() is not None:
@@ -152,7 +168,9 @@ class EnvoyRouter:
             self._process.files.write(name, {**content, "version_info": str(time.monotonic_ns())})
 
     def _await_clusters(self, weight: SetWeight) -> None:
-        names = [cluster_name(self._rollout, version) for version in (weight.stable, weight.candidate) if version]
+        versions = [version for version in (weight.stable, weight.candidate) if version]
+        names = [cluster_name(self._rollout, version) for version in versions]
+        names += [started_name(self._rollout, version) for version in weight.pins.versions]
         deadline = time.monotonic() + CLUSTER_TIMEOUT_S
         while time.monotonic() < deadline:
             known = self._process.get("/clusters")

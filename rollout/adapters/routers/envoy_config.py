@@ -2,9 +2,6 @@
 
 Clusters and routes are separate files that Envoy watches: writing one and renaming it into place changes traffic
 without a restart, and, unlike runtime overrides, survives one.
-
-Weights always add up to 10000 and the stable cluster always stands first, so that raising the candidate's weight only
-moves the edge between the two: by the hash of the header, conversations move from stable to candidate and never back.
 """
 
 from __future__ import annotations
@@ -15,11 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rollout.adapters.routers.listeners import LOCALHOST, host_and_port
-from rollout.engine.effects import SetWeight
-from rollout.engine.route_facts import OwnRoute
-from rollout.model.units import FULL_BP, object_form
+from rollout.model.units import object_form
 
-_TYPE = "type.googleapis.com/envoy."
+TYPE = "type.googleapis.com/envoy."
 CONNECT_TIMEOUT = "2s"
 CLUSTERS, ROUTES, PREVIEW, WAY_BACK = "clusters.json", "routes.json", "preview.json", "way-back.json"
 """The files that Envoy watches: each holds one kind of resource, as Envoy demands. The way back it does not watch."""
@@ -45,7 +40,7 @@ def _socket_address(host: str, port: int) -> dict[str, Any]:
 def manager(route_config: str, directory: str, file: str) -> dict[str, Any]:
     """Return the connection manager whose routes come from a watched file."""
     return {
-        "@type": f"{_TYPE}extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": f"{TYPE}extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "conversations",
         "stream_idle_timeout": IDLE_TIMEOUT,
         "rds": {"route_config_name": route_config, "config_source": watched(directory, file)},
@@ -53,7 +48,7 @@ def manager(route_config: str, directory: str, file: str) -> dict[str, Any]:
         "http_filters": [
             {
                 "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{_TYPE}extensions.filters.http.router.v3.Router"},
+                "typed_config": {"@type": f"{TYPE}extensions.filters.http.router.v3.Router"},
             }
         ],
     }
@@ -103,9 +98,24 @@ def watched(directory: str, name: str) -> dict[str, Any]:
     }
 
 
-def clusters(rollout: str, endpoints: Mapping[str, Iterable[str]]) -> dict[str, Any]:
-    """Return one cluster a version. There are no retries: they would repeat an agent's tool calls."""
-    return {"resources": [_cluster(cluster_name(rollout, version), urls) for version, urls in endpoints.items()]}
+def started_name(rollout: str, version: str) -> str:
+    """Return the cluster of a version's started conversations: statistics of new ones stand apart from theirs."""
+    return f"{cluster_name(rollout, version)}{STARTED}"
+
+
+STARTED = "/started"
+
+
+def clusters(rollout: str, endpoints: Mapping[str, Iterable[str]], *, pinned: bool = False) -> dict[str, Any]:
+    """Return one cluster a version. There are no retries: they would repeat an agent's tool calls.
+
+    Args:
+        pinned: whether there is a second one for each version's started conversations.
+    """
+    names = [(cluster_name(rollout, version), urls) for version, urls in endpoints.items()]
+    if pinned:
+        names += [(started_name(rollout, version), urls) for version, urls in endpoints.items()]
+    return {"resources": [_cluster(name, urls) for name, urls in names]}
 
 
 def _cluster(name: str, urls: Iterable[str]) -> dict[str, Any]:
@@ -114,7 +124,7 @@ def _cluster(name: str, urls: Iterable[str]) -> dict[str, Any]:
     # By default names are asked for IPv6 first, and IPv4 is never tried where that has an answer.
     resolving = {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"} if has_names else {"type": "STATIC"}
     return {
-        "@type": f"{_TYPE}config.cluster.v3.Cluster",
+        "@type": f"{TYPE}config.cluster.v3.Cluster",
         "name": name,
         **resolving,
         "connect_timeout": CONNECT_TIMEOUT,
@@ -149,103 +159,3 @@ def _is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def routes(rollout: str, header: str, weight: SetWeight) -> dict[str, Any]:
-    """Return the one route: everything, split between two clusters by the hash of the conversation's header.
-
-    Requests without the header are split at random. There is no time limit on an answer: agents think. In a preview,
-    requests that ask for the candidate by name come first.
-    """
-    split = [{"name": cluster_name(rollout, weight.stable), "weight": FULL_BP - weight.weight_bp}]
-    if weight.candidate is not None:
-        split.append({"name": cluster_name(rollout, weight.candidate), "weight": weight.weight_bp})
-    assert sum(int(str(cluster["weight"])) for cluster in split) == FULL_BP
-    action = {
-        "timeout": "0s",
-        "weighted_clusters": {"use_hash_policy": True, "clusters": split},
-        "hash_policy": [{"header": {"header_name": header}}],
-    }
-    entries: list[dict[str, Any]] = [{"match": {"prefix": "/"}, "route": action}]
-    if weight.preview_header is not None and weight.candidate is not None:
-        asked = [{"name": weight.preview_header, "string_match": {"exact": weight.candidate}}]
-        candidate = {"cluster": cluster_name(rollout, weight.candidate), "timeout": "0s"}
-        entries.insert(0, {"match": {"prefix": "/", "headers": asked}, "route": candidate})
-    return _route_configuration(rollout, entries)
-
-
-def preview_routes(rollout: str, weight: SetWeight) -> dict[str, Any]:
-    """Return the preview listener's route: the candidate while there is a preview, else a 503 that says so."""
-    entry: dict[str, Any] = {"match": {"prefix": "/"}}
-    if weight.preview_header is not None and weight.candidate is not None:
-        entry["route"] = {"cluster": cluster_name(rollout, weight.candidate), "timeout": "0s"}
-    else:
-        entry["direct_response"] = {"status": 503, "body": {"inline_string": "there is no candidate to preview now\n"}}
-    return _route_configuration(preview_name(rollout), [entry])
-
-
-def _route_configuration(name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    host = {"name": "agents", "domains": ["*"], "routes": entries}
-    return {
-        "resources": [{"@type": f"{_TYPE}config.route.v3.RouteConfiguration", "name": name, "virtual_hosts": [host]}]
-    }
-
-
-def read_routes(rollout: str, dump: Mapping[str, Any], active: Mapping[str, int]) -> OwnRoute:
-    """Return what is effective from Envoy's own configuration dump.
-
-    A dump of another shape than ours is a route that somebody else wrote: reachable, with no version known.
-    """
-    prefix = cluster_name(rollout, "")
-    try:
-        entries = _entries(dump, rollout)
-        action = entries[-1]["route"]
-        weighted = action["weighted_clusters"]["clusters"]
-        split = [(cluster["name"].removeprefix(prefix), cluster.get("weight", 0)) for cluster in weighted]
-        total = sum(share for _, share in split)
-        (stable, _), (candidate, share) = split[0], split[1] if len(split) > 1 else (None, 0)
-        share_bp = round(FULL_BP * share / total)
-    except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
-        return OwnRoute(name=rollout, reachable=True, problem="the effective route is not one of ours", active=active)
-    return OwnRoute(
-        name=rollout,
-        reachable=True,
-        stable=stable,
-        candidate=candidate,
-        weight_bp=share_bp,
-        active=active,
-        preview_header=_preview_header(entries),
-    )
-
-
-def _entries(dump: Mapping[str, Any], name: str) -> list[Any]:
-    """Return the routes of a configuration by its name: an Envoy of your own may have others. Raises KeyError."""
-    for config in dump["configs"]:
-        if config["route_config"]["name"] == name:
-            return list(config["route_config"]["virtual_hosts"][0]["routes"])
-    raise KeyError(name)
-
-
-def read_preview(rollout: str, dump: Mapping[str, Any]) -> str | None:
-    """Return the version that the preview listener leads to; None if to none."""
-    try:
-        cluster = _entries(dump, preview_name(rollout))[0]["route"]["cluster"]
-    except (KeyError, IndexError, TypeError):
-        return None
-    return str(cluster).removeprefix(cluster_name(rollout, ""))
-
-
-def _preview_header(entries: list[Any]) -> str | None:
-    headers = entries[0].get("match", {}).get("headers", []) if len(entries) > 1 else []
-    return str(headers[0].get("name")) if headers else None
-
-
-def read_active(rollout: str, stats: str) -> dict[str, int]:
-    """Return the requests under way by version, from lines like ``cluster.NAME/VERSION.upstream_rq_active: 3``."""
-    active = {}
-    prefix, suffix = f"cluster.{cluster_name(rollout, '')}", ".upstream_rq_active"
-    for line in stats.splitlines():
-        name, _, value = line.partition(": ")
-        if name.startswith(prefix) and name.endswith(suffix) and value.strip().isdigit():
-            active[name[len(prefix) : -len(suffix)]] = int(value)
-    return active

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from rollout.adapters.kubernetes.api import Api
-from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, VIRTUAL_SERVICE, Kind, Object, version_of
-from rollout.adapters.routers import gateway_api, istio
-from rollout.adapters.routers.gateway_api import GATEWAY, Acceptance
-from rollout.adapters.routers.istio import ISTIO
+from rollout.adapters.kubernetes.resources import VIRTUAL_SERVICE, Object, version_of
+from rollout.adapters.routers.gateway_api import Acceptance
+from rollout.adapters.routers.pin_route import PinPlan
+from rollout.adapters.routers.route_kinds import RouteKind, route_name
 from rollout.adapters.routers.route_patch import release_patch, removal_patch, weight_patch
+from rollout.adapters.routers.route_pins import Cache, EntryPins, ObjectPins, OwningRollout, RoutePins, SeenPins
 from rollout.adapters.routers.rule import (
-    RouteDialect,
     Rule,
     RuleRefused,
     addition,
@@ -25,7 +24,7 @@ from rollout.adapters.routers.rule import (
     ports_of,
 )
 from rollout.adapters.routers.rule_choice import find_rule
-from rollout.engine.effects import LeaveRoute, SetWeight
+from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
 from rollout.engine.route_facts import BorrowedRoute
 from rollout.errors import (
     ClusterUnavailable,
@@ -38,51 +37,14 @@ from rollout.errors import (
     RouterUnavailable,
     RouteWriteDenied,
 )
+from rollout.model.api.conversations import Conversations
 from rollout.model.api.naming import Naming
-from rollout.model.api.routes import ClusterRoute, Route
+from rollout.model.api.routes import ClusterRoute
+from rollout.model.status.conversations import NO_PINS, Pins
 from rollout.model.status.traffic import RuleIdentity
 from rollout.model.status.vocabulary import Reason
 
 LEAVE_TRIES = 5
-
-
-class Cache(Protocol):
-    """Objects of one kind as last seen. problem: why they may be old, or missing."""
-
-    @property
-    def problem(self) -> str: ...
-
-    def get(self, namespace: str, name: str) -> Object | None: ...
-
-    def note(self, obj: Object) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RouteKind:
-    """One kind of route: where it lives, its words, and what says whether it is effective."""
-
-    key: str
-    kind: Kind
-    dialect: RouteDialect
-    acceptance: Callable[[Object], Acceptance]
-
-
-ROUTE_KINDS = (
-    RouteKind("httpRoute", HTTP_ROUTE, GATEWAY, gateway_api.acceptance),
-    RouteKind("grpcRoute", GRPC_ROUTE, GATEWAY, gateway_api.acceptance),
-    RouteKind("virtualService", VIRTUAL_SERVICE, ISTIO, istio.acceptance),
-)
-
-
-def route_kind_of(route: Route) -> tuple[RouteKind, ClusterRoute]:
-    """Return what kind of route is meant, and which."""
-    given = (route.http_route, route.grpc_route, route.virtual_service)
-    return next((kind, named) for kind, named in zip(ROUTE_KINDS, given, strict=True) if named is not None)
-
-
-def route_name(route_kind: RouteKind, route: ClusterRoute) -> str:
-    """Return how a route is called in facts, statuses and messages."""
-    return f"{route_kind.key}/{route.name}" + (f"/{route.rule}" if route.rule else "")
 
 
 @dataclass(frozen=True)
@@ -95,6 +57,9 @@ class KubernetesRouter:
         alone: whether backends of other versions are others, as while a rollout is under way.
         returning: whether all traffic goes back to stable.
         denials: by route, the API server's words where it denied the last write; shared between turns.
+        conversations: how they are kept on their versions; None where they are not.
+        owner: the Rollout, for what is made for it.
+        draining: versions that keep their conversations beside those of the rollout.
     """
 
     api: Api
@@ -108,6 +73,9 @@ class KubernetesRouter:
     alone: bool = True
     returning: bool = False
     denials: dict[str, str] = field(default_factory=dict)
+    conversations: Conversations | None = None
+    owner: OwningRollout = OwningRollout("", "")
+    draining: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -124,6 +92,7 @@ class KubernetesRouter:
         problem, reason = self._problem(rule)
         accepted = self.route_kind.acceptance(obj)
         dialect = self.route_kind.dialect
+        pinned = self._pinned(obj, rule)
         return BorrowedRoute(
             self.name,
             reachable=True,
@@ -143,6 +112,9 @@ class KubernetesRouter:
             owned=bool(release_patch(obj, self.api.manager)),
             ports=self._ports(rule),
             notes=self._notes(obj, rule, accepted),
+            pins=pinned.pins,
+            unpinned=pinned.refused or pinned.waiting,
+            refuses_pins=bool(pinned.refused),
         )
 
     def apply(self, weight: SetWeight) -> None:
@@ -162,6 +134,44 @@ class KubernetesRouter:
             raise RouterUnavailable(f"{self.name} {refused}") from refused
         self._write(obj, patch)
         self.denials.pop(self.name, None)
+
+    def pin(self, effect: SetPins) -> None:
+        """Bring the pins beside the rule to what is wanted. Raises RouterUnavailable; the next turn tries again."""
+        pins = self._pins
+        if pins is None:
+            return
+        if not self.may_write():
+            raise RouterUnavailable(f"{self.name} is left alone: this controller does not lead any more")
+        try:
+            pins.write(*self._find(), effect.pins)
+        except RuleRefused as refused:
+            raise RouterUnavailable(f"{self.name} {refused}") from refused
+        except Conflict as error:
+            self._read_anew()
+            raise RouteRaced(f"what pins conversations beside {self.name} has changed meanwhile: {error}") from error
+        except (Rejected, Forbidden) as error:
+            raise self._denied(error) from error
+        except ClusterUnavailable as error:
+            raise RouterUnavailable(f"conversations were not pinned, or we cannot know it: {error}") from error
+
+    @property
+    def _pins(self) -> RoutePins | None:
+        declared = self.conversations
+        if declared is None or declared.pin is None:
+            return None
+        plan = PinPlan(declared, self.naming, self.route_kind.dialect)
+        if self.route_kind.kind is VIRTUAL_SERVICE:
+            return EntryPins(self.owner.name, plan, self._write)
+        kind = self.route_kind
+        return ObjectPins(self.api, self.cache, kind.kind, kind.acceptance, self.owner, plan, self.name)
+
+    def _pinned(self, obj: Object, rule: Rule) -> SeenPins:
+        """Return what is known of pins; where none are declared there are none."""
+        pins, declared = self._pins, self.conversations
+        if pins is None or declared is None:
+            return SeenPins(NO_PINS)
+        started = self.versions[0] if self.versions and declared.started == "stable" else None
+        return pins.seen(obj, rule, Pins(versions=(*self.versions, *self.draining), started=started))
 
     def leave(self, effect: LeaveRoute) -> None:
         """Take out the backends that were added, and let go of the route's fields. Raises RouterUnavailable.

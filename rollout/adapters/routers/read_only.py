@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rollout.engine.effects import LeaveRoute, SetWeight
+from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
 from rollout.engine.ports import Router
 from rollout.engine.route_facts import RouteFacts
 
@@ -24,6 +24,9 @@ class ReadOnlyRouter:
 
     def apply(self, weight: SetWeight) -> None:
         """Do nothing: whoever carries the rollout out next does it."""
+
+    def pin(self, effect: SetPins) -> None:
+        """Do nothing."""
 
     def leave(self, effect: LeaveRoute) -> None:
         """Do nothing, likewise."""

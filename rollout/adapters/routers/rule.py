@@ -17,6 +17,9 @@ from rollout.model.status.traffic import RuleIdentity
 from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
 
+PIN_MARK = "rollout.dev/"
+"""What the names of entries begin with that are ours, in a route of somebody else's."""
+
 CAUSES_MAX = 4
 """So many causes are told: a route may have hundreds of backends."""
 
@@ -131,7 +134,9 @@ def rules_in(route: Object, dialect: RouteDialect) -> list[Object]:
 
 def identity_of(route: Object, rule: Rule, dialect: RouteDialect) -> RuleIdentity:
     """Return by what a rule is found again."""
-    others = [other for index, other in enumerate(rules_in(route, dialect)) if index != rule.index]
+    others = [
+        other for index, other in enumerate(rules_in(route, dialect)) if index != rule.index and not is_pin_entry(other)
+    ]
     siblings = tuple(dict.fromkeys(matches_digest(other, dialect) for other in others))
     return RuleIdentity(name=name_in(rule.raw), matches=matches_digest(rule.raw, dialect), siblings=siblings)
 
@@ -139,6 +144,11 @@ def identity_of(route: Object, rule: Rule, dialect: RouteDialect) -> RuleIdentit
 def name_in(raw: Object) -> str:
     name = raw.get("name")
     return name if isinstance(name, str) else ""
+
+
+def is_pin_entry(raw: Object) -> bool:
+    """Whether an entry is one that keeps conversations on their versions."""
+    return name_in(raw).startswith(PIN_MARK)
 
 
 def matches_digest(raw: Object, dialect: RouteDialect) -> str:
@@ -262,7 +272,7 @@ def notes(route: Object, rule: Rule, dialect: RouteDialect, naming: Naming, vers
     cautions = [f"rule {rule.label} {caution}" for caution in dialect.cautions(rule.raw)]
     services = {naming.service(version): version for version in versions}
     for index, other in enumerate(rules_in(route, dialect)):
-        if index == rule.index:
+        if index == rule.index or is_pin_entry(other):
             continue
         named = {dialect.service_of(backend, naming) for backend in backends_in(other, dialect)}
         for service in sorted(map(str, named & services.keys())):

@@ -11,6 +11,7 @@ from rollout.adapters.routers.rule import (
     Rule,
     RuleRefused,
     backends_in,
+    is_pin_entry,
     matches_digest,
     name_in,
     read_rule,
@@ -80,6 +81,8 @@ def _readable(rules: list[Object], dialect: RouteDialect, naming: Naming) -> tup
     read: list[Rule] = []
     refusals: list[RuleRefused] = []
     for index, rule in enumerate(rules):
+        if is_pin_entry(rule):
+            continue
         try:
             read.append(read_rule(rule, index, dialect, naming))
         except RuleRefused as refused:
@@ -94,7 +97,8 @@ def _again(
 
     One that was edited beyond that is the only new one with both versions: none that stood beside it is taken for it.
     """
-    known = [(index, name_in(other), matches_digest(other, dialect)) for index, other in enumerate(rules)]
+    theirs = [(index, other) for index, other in enumerate(rules) if not is_pin_entry(other)]
+    known = [(index, name_in(other), matches_digest(other, dialect)) for index, other in theirs]
     same = [index for index, name, matches in known if (name, matches) == (chosen.name, chosen.matches)]
     named = [index for index, name, _ in known if chosen.name and name == chosen.name]
     matching = [index for index, _, matches in known if matches == chosen.matches]

@@ -6,12 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 
 from rollout.contracts.contract import read
-from rollout.contracts.samples import postgres, sqlite
 from rollout.contracts.samples.assess import only_by, places
-from rollout.contracts.samples.snapshot import Limits, Survey
+from rollout.contracts.samples.snapshot import Limits
+from rollout.contracts.samples.stores import Secret, survey
 from rollout.engine.facts import FetchedContract
 from rollout.engine.ports import Clock
 from rollout.engine.transitions import OBSERVED
@@ -23,10 +22,6 @@ from rollout.model.rollout import Rollout
 
 FRESH_S = 5.0
 """So long a contract that was fetched is not fetched again."""
-
-
-Secret = Callable[[StateStore], str]
-"""The address of a PostgreSQL store. Raises Unavailable, with no secret in its words."""
 
 
 class StateCollector:
@@ -102,26 +97,21 @@ class StateCollector:
 
     def _census(self, store: StateStore, texts: tuple[str, ...], limits: Limits, now: datetime) -> Census:
         old, new = (read(text) for text in texts)
-        survey = self._survey(store, limits)
-        backward = only_by(survey.snapshots, new, old)
-        forward = only_by(survey.snapshots, old, new)
+        stored = survey(store, self._secret, limits, may_name_files=self._may_name_files)
+        backward = only_by(stored.snapshots, new, old)
+        forward = only_by(stored.snapshots, old, new)
         return Census(
             at=now,
-            threads=survey.threads,
-            complete=survey.complete,
-            waiting=places(survey.snapshots),
+            threads=stored.threads,
+            complete=stored.complete,
+            waiting=places(stored.snapshots),
             backward=backward.affected,
             backward_reasons=backward.reasons,
             forward=forward.affected,
             forward_reasons=forward.reasons,
             undecided=max(backward.undecided, forward.undecided),
-            problem=survey.problem,
+            problem=stored.problem,
         )
-
-    def _survey(self, store: StateStore, limits: Limits) -> Survey:
-        if store.sqlite is not None:
-            return sqlite.survey(Path(store.sqlite.path), limits)
-        return postgres.survey(self._secret(store), limits, may_name_files=self._may_name_files)
 
     def close(self) -> None:
         """Nothing to end: what is under way is bounded in time, and its answer is not read."""

@@ -54,5 +54,8 @@ class EndpointWorkloads:
         """Return none: an address does not say what is behind it."""
         return {}
 
+    def scale_down(self, version: str) -> None:
+        """Do nothing, likewise."""
+
     def scale_up(self, version: str, like: str) -> None:
         """Do nothing: who starts processes here is not known."""

@@ -13,6 +13,9 @@ from rollout.adapters.workloads.ports import is_ready, not_served, ports_of
 from rollout.errors import ClusterUnavailable, NotFound, PageUnavailable
 from rollout.model.api.naming import Naming
 
+EVERY_MAX = 100
+"""So many pods are asked one after the other, where each must be."""
+
 ADDRESSES_MAX = 3
 """So many pods of a version are asked at most, one after the other, until one answers."""
 
@@ -30,12 +33,17 @@ def service_urls(api: Api, naming: Naming) -> Callable[[str], list[str]]:
     return urls
 
 
-def endpoint_urls(api: Api, naming: Naming, route_kinds: tuple[str, ...]) -> Callable[[str], list[str]]:
+def endpoint_urls(
+    api: Api, naming: Naming, route_kinds: tuple[str, ...], *, every: bool = False
+) -> Callable[[str], list[str]]:
     """Return where we ourselves ask a version: at ready endpoints of its Service, and nowhere else.
 
     Not by the Service's name: whoever may write Services could let that name stand for any host between a check and
     the request. Of another namespace nothing is asked before it grants it. The function raises Unavailable with what
     is missing.
+
+    Args:
+        every: whether all of them are asked; where they are too many, that is told.
     """
 
     def urls(version: str) -> list[str]:
@@ -55,7 +63,9 @@ def endpoint_urls(api: Api, naming: Naming, route_kinds: tuple[str, ...]) -> Cal
         addresses = [address for piece in slices for address in _addresses(piece, port.get("name") or "")]
         if not addresses:
             raise PageUnavailable(f"{where} has no ready endpoint to ask: check its pods and the Service's selector")
-        return [f"http://{address}" for address in addresses[:ADDRESSES_MAX]]
+        if every and len(addresses) > EVERY_MAX:
+            raise PageUnavailable(f"{where} has {len(addresses)} endpoints, too many to ask each: use a gauge")
+        return [f"http://{address}" for address in (addresses if every else addresses[:ADDRESSES_MAX])]
 
     return urls
 

@@ -122,13 +122,23 @@ class ServiceWorkloads:
         return frozenset(sleeping)
 
     def scale_up(self, version: str, like: str) -> None:
-        """Scale a sleeping version up to as many replicas as another one has. Nothing is ever scaled down."""
-        if self._is_elsewhere:
+        """Scale a sleeping version up to as many replicas as another one has."""
+        deployment, model = self._scaled(version), self._deployment(like)
+        if deployment is None or _replicas(deployment) > 0:
             return
-        deployment, model = self._deployment(version), self._deployment(like)
-        if deployment is None or _replicas(deployment) > 0 or not self._may_write():
-            return
-        replicas = max(1, _replicas(model) if model is not None else 1)
+        self._scale(deployment, max(1, _replicas(model) if model is not None else 1))
+
+    def scale_down(self, version: str) -> None:
+        """Scale a version to 0 that nothing refers to, where nobody else scales it."""
+        deployment = self._scaled(version)
+        if deployment is not None and _replicas(deployment) > 0 and not self._autoscaler(deployment):
+            self._scale(deployment, 0)
+
+    def _scaled(self, version: str) -> Object | None:
+        """Return a version's Deployment, if it is ours to scale."""
+        return None if self._is_elsewhere or not self._may_write() else self._deployment(version)
+
+    def _scale(self, deployment: Object, replicas: int) -> None:
         patch = {"metadata": {"resourceVersion": version_of(deployment)}, "spec": {"replicas": replicas}}
         name = deployment["metadata"]["name"]
         self._api.merge(DEPLOYMENT, self._naming.services_in, name, patch, sub="scale")

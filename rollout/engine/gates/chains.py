@@ -18,6 +18,7 @@ from rollout.engine.gates.approvals import (
 from rollout.engine.gates.compatibility import state_is_compatible
 from rollout.engine.gates.evidence import evidence_is_in, reference_can_be_frozen, reference_is_known
 from rollout.engine.gates.gate import Gate
+from rollout.engine.gates.pins import conversations_are_pinned, conversations_can_be_pinned
 from rollout.engine.gates.progress import (
     baked_long_enough,
     candidate_was_seen,
@@ -49,7 +50,9 @@ PREFLIGHT: tuple[Gate, ...] = (
     versions_are_ready,  # both answer
     state_is_compatible,  # conversations survive the release, and its rollback
     metrics_can_be_read,  # and can be judged, each by itself
-    backends_are_listed,  # last, for it is the first thing that is written
+    conversations_can_be_pinned,  # where they are to be
+    backends_are_listed,  # late, for it is the first thing that is written
+    conversations_are_pinned,  # last, for pins refer to the backends
 )
 
 PREFLIGHT_BETWEEN_SAMPLES: tuple[Gate, ...] = (versions_have_backends, weight_is_effective, state_is_compatible)
@@ -73,6 +76,7 @@ PREVIEW_BY_HAND: tuple[Gate, ...] = (weight_is_effective, candidate_answers, che
 
 STEP: tuple[Gate, ...] = (
     weight_is_effective,  # the router does what was set
+    conversations_are_pinned,  # and keeps started conversations where they are
     no_trouble,  # environment, source, data: as the policy says
     split_is_right,  # and the requests show it
     warmed_up,  # cold caches are no regression

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 from rollout.contracts.report import brief, reason, remedy
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.pins import is_one_way
 from rollout.engine.gates.gate import Blocked
 from rollout.engine.state.live import settle
+from rollout.engine.state.one_way import as_pinned
 from rollout.engine.state.required import axes_of, gate_of
 from rollout.model.agent_state import Axis, CompatibilityVerdict, Severity
 from rollout.model.status.vocabulary import Reason
@@ -25,11 +27,14 @@ def state_is_compatible(context: PlanContext) -> Blocked | None:
         return Blocked(Reason.CHECKING, "counting live conversations")
     census, axes = state.census, axes_of(context, gate)
     settled = settle(state, watched=context.spec.state_store is not None)
+    one_way = is_one_way(context)
+    if one_way:
+        settled = as_pinned(settled)
     bad = [axis for axis in axes if settled.of(axis) in (Severity.BREAK, Severity.RISK)]
     if bad:
         return Blocked(Reason.STATE_INCOMPATIBLE, _incompatibility(context, settled, bad))
     unknown = [axis for axis in axes if settled.of(axis) is Severity.UNKNOWN]
-    trouble = state.problem or (census.problem if census else "")
+    trouble = "" if one_way else state.problem or (census.problem if census else "")
     if gate.on_unknown == "block" and (unknown or trouble) and not context.release.stable_passed_by:
         cause = trouble or brief(settled, unknown)
         return Blocked(Reason.STATE_UNKNOWN, f"state compatibility is unknown: {cause}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.drain import begin_drain
 from rollout.engine.gates import chains
 from rollout.engine.gates.approvals import checks_agree_before_promotion
 from rollout.engine.gates.readiness import weight_is_effective
 from rollout.engine.phases.gating import blocked_by
 from rollout.engine.phases.waiting import undecided, wait_or_give_up
 from rollout.engine.transitions import Event
+from rollout.model.agent_state import Axis
 from rollout.model.status.vocabulary import Reason, Result
 
 
@@ -38,6 +40,7 @@ def _promote(context: PlanContext) -> None:
         _promoted(context),
         stable_version=new,
         previous_version=old,
+        draining=begin_drain(context, old or "", Axis.BACKWARD),
         failed={version: tries for version, tries in status.failed.items() if version != new},
         release=context.changed(result=Result.PROMOTED, deadline=context.later(context.policy.drain.deadline_s)),
         standby_until=context.later(standby_s) if standby_s else None,

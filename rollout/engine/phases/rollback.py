@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.drain import begin_drain
+from rollout.engine.conversations.pins import stays_on_candidate
 from rollout.engine.eligibility import failed_after
 from rollout.engine.routes.adoption import removable
 from rollout.engine.routes.wanted import is_restored, wanted_weight
 from rollout.engine.transitions import Event
+from rollout.model.agent_state import Axis
+from rollout.model.status.conversations import NO_PINS, Draining
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Reason, Result
 
@@ -17,7 +21,13 @@ def rolling_back(context: PlanContext) -> None:
     if _stable_has_all(context) and not (context.facts.resource.leaving and removable(context)):
         result = context.release.result or Result.ROLLED_BACK
         why = context.status.message
-        context.go(Event.RESTORED, context.status.reason, _restored(context), release=context.changed(result=result))
+        context.go(
+            Event.RESTORED,
+            context.status.reason,
+            _restored(context),
+            release=context.changed(result=result),
+            draining=_drained(context),
+        )
         context.update(message=why)
         if result is Result.ROLLED_BACK:
             context.update(failed=failed_after(context.status, always=True))
@@ -26,7 +36,16 @@ def rolling_back(context: PlanContext) -> None:
 def superseding(context: PlanContext) -> None:
     _to_stable(context)
     if _stable_has_all(context):
-        context.go(Event.RESTORED, Reason.SUPERSEDED, _restored(context), release=None)
+        draining = _drained(context)
+        context.go(Event.RESTORED, Reason.SUPERSEDED, _restored(context), release=None, draining=draining)
+
+
+def _drained(context: PlanContext) -> dict[str, Draining]:
+    """Return the versions that are drained: also the candidate, where it has begun conversations and keeps them."""
+    candidate = context.status.candidate_version or ""
+    if candidate not in (context.status.pins or NO_PINS).versions or not stays_on_candidate(context):
+        return context.status.draining
+    return begin_drain(context, candidate, Axis.FORWARD)
 
 
 def _restored(context: PlanContext) -> str:

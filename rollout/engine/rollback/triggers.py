@@ -113,7 +113,7 @@ def _with_verdict(context: PlanContext, verdict: KpiVerdict) -> list[str]:
 def _worse(context: PlanContext, reason: Reason, message: str) -> bool:
     """Do what the policy says of harm. On the way back to a version, nothing but a human leads forward again."""
     release = context.release
-    reaction = context.policy.reactions.worse
+    reaction = context.policy.reactions.harm.then
     if release.undoing and reaction == "rollback":
         reaction = "pause"
     stable = context.status.stable_version or ""

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from rollout.engine.context import PlanContext
-from rollout.engine.effects import Effect, SetWeight
+from rollout.engine.conversations.drain import scale_down
+from rollout.engine.effects import Effect, SetPins, SetWeight
 from rollout.engine.routes.adoption import add_backends, leave, scale_up
 from rollout.engine.routes.wanted import is_as_wanted, is_effective, is_restored, wanted_weight
+from rollout.model.status.conversations import NO_PINS
 from rollout.model.status.vocabulary import Phase
 
 
 def changes_of(context: PlanContext) -> tuple[Effect, ...]:
     """Return what brings the world to where the status wants it; nothing where it is there already."""
     woken = scale_up(context)
-    wanted = wanted_weight(context.status)
+    wanted, pins = wanted_weight(context.status), _pin_effects(context)
     if context.borrowed and not context.status.is_active:
-        return leave(context, wanted)  # at rest a route belongs to those whose it is
-    return (*woken, *_route_effects(context, wanted))
+        return (*leave(context, wanted), *pins, *scale_down(context))  # at rest a route belongs to those whose it is
+    weights = _route_effects(context, wanted)
+    if context.status.goes_back:
+        return (*weights, *pins)  # nothing stands before the way back
+    return (*woken, *pins, *weights, *scale_down(context))
+
+
+def _pin_effects(context: PlanContext) -> tuple[Effect, ...]:
+    """Let routes of others keep conversations as the status says; a route of our own has its pins with its weight."""
+    wanted = context.status.pins or NO_PINS
+    routes = (route for route in context.borrowed if route.reachable and not route.refuses_pins)
+    return tuple(SetPins(route.name, wanted) for route in routes if route.pins != wanted)
 
 
 def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:

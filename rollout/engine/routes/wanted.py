@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rollout.engine.effects import SetWeight
 from rollout.engine.route_facts import OwnRoute, RouteFacts
+from rollout.model.status.conversations import NO_PINS
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
 from rollout.model.units import FULL_BP
@@ -19,22 +20,23 @@ def wanted_weight(status: Status) -> SetWeight | None:
         return None
     restores = bool(status.bases) and status.phase in _RESTORING
     bases = tuple((name, base.original if restores else base.used) for name, base in sorted(status.bases.items()))
+    pins = status.pins or NO_PINS
     if status.phase is Phase.DRAINING and status.previous_version:
-        return SetWeight(status.previous_version, status.stable_version, FULL_BP, bases=bases, restores=True)
+        return SetWeight(status.previous_version, status.stable_version, FULL_BP, bases=bases, restores=True, pins=pins)
     if status.phase is Phase.STABLE or status.candidate_version is None:
-        return SetWeight(status.stable_version, bases=bases, restores=restores)
+        return SetWeight(status.stable_version, bases=bases, restores=restores, pins=pins)
     traffic = status.latest.traffic
     if traffic.wanted_bp == 0 and not restores:
         bases = ()  # nothing has moved yet: whatever they add up to is as it was found
     header, candidate = traffic.preview_header, status.candidate_version
-    return SetWeight(status.stable_version, candidate, traffic.wanted_bp, header, bases, restores)
+    return SetWeight(status.stable_version, candidate, traffic.wanted_bp, header, bases, restores, pins)
 
 
 def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
     """Whether what is written in a route is what is wanted, taken up or not."""
     if isinstance(route, OwnRoute):
-        written = (route.stable, route.candidate, route.weight_bp or 0, route.preview_header)
-        return written == (wanted.stable, wanted.candidate, wanted.weight_bp, wanted.preview_header)
+        written = (route.stable, route.candidate, route.weight_bp or 0, route.preview_header, route.pins)
+        return written == (wanted.stable, wanted.candidate, wanted.weight_bp, wanted.preview_header, wanted.pins)
     shares = {wanted.stable: FULL_BP - wanted.weight_bp}
     if wanted.candidate not in (None, wanted.stable):
         shares[wanted.candidate] = wanted.weight_bp

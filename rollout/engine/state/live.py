@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollout.contracts.check import verdict
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.pins import is_one_way
 from rollout.engine.state.required import axes_of, gate_of
 from rollout.model.agent_state import Axis, Census, Compatibility, CompatibilityVerdict, Finding, Severity
 
@@ -59,7 +60,7 @@ def live_harm(context: PlanContext) -> str:
     gate, state = gate_of(context), context.release.state
     if gate is None or state is None or state.census is None or not state.census.backward:
         return ""
-    if Axis.BACKWARD not in axes_of(context, gate):
+    if Axis.BACKWARD not in axes_of(context, gate) or is_one_way(context):
         return ""
     finding = _seen(state.census)
     many = messages.conversations(state.census.backward)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.pins import stays_on_candidate
 from rollout.engine.state.required import gate_of
 from rollout.model.agent_state import Axis, Compatibility, Severity
 
@@ -39,6 +40,8 @@ def no_return(context: PlanContext) -> str:
     if state is None or state.no_return_at is None:
         return ""
     many = "their number is not known" if state.affected is None else messages.conversations(state.affected)
+    if context.spec.conversations.pin is not None and stays_on_candidate(context):
+        return f"{status.stable_version} cannot read what {status.candidate_version} wrote: it stays there ({many})"
     return f"point of no return: {status.stable_version} cannot read what {status.candidate_version} wrote ({many})"
 
 
@@ -46,4 +49,6 @@ def rollback_harms(context: PlanContext) -> bool:
     """Whether going back by itself is barred: somebody would lose their conversation."""
     gate = gate_of(context)
     past = context.release.state is not None and context.release.state.no_return_at is not None
+    if past and context.spec.conversations.pin is not None and stays_on_candidate(context):
+        return False  # they stay where they are
     return past and gate is not None and gate.past_no_return == "freeze"

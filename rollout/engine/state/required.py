@@ -26,6 +26,7 @@ def gate_of(context: PlanContext) -> StateGate | None:
 
 
 def axes_of(context: PlanContext, gate: StateGate) -> tuple[Axis, ...]:
-    """Return the directions that must be safe. Where requests are split one by one, a conversation also hops."""
+    """Return the directions that must be safe. Where requests are split one by one, a conversation hops."""
     required = _REQUIRED[gate.require]
-    return (*required, Axis.HOP) if gate.require == "full" and not context.spec.is_local else required
+    hops = not context.spec.is_local and context.spec.conversations.pin is None
+    return (*required, Axis.HOP) if gate.require == "full" and hops else required

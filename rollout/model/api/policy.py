@@ -6,7 +6,7 @@ import hashlib
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 from pydantic.config import JsonDict
 
 from rollout.model.api.gates import Gates
@@ -51,6 +51,17 @@ class Evidence(Document):
         return {**named, **{name: value for name, value in raw.items() if name not in FORMER_NAMES.values()}}
 
 
+class Worse(Document):
+    """The reaction to harm, and what becomes of conversations that the candidate has begun."""
+
+    then: Literal["rollback", "freeze", "pause"] = Field(default="rollback", description="The reaction to harm.")
+    started: Literal["stay", "move"] = Field(
+        default="stay",
+        description="Whether pinned conversations of the candidate stay on it until they end, or move to stable, "
+        "which they do only where stable can go on with them.",
+    )
+
+
 class Escalation(Document):
     """Do one thing at once, another if it lasts."""
 
@@ -66,7 +77,9 @@ _WORD_OR_ESCALATION: JsonDict = {"x-kubernetes-preserve-unknown-fields": True}
 class Reactions(Document):
     """What follows from each verdict that is not `acceptable`."""
 
-    worse: Literal["rollback", "freeze", "pause"] = Field(default="rollback", description="The reaction to harm.")
+    worse: Literal["rollback", "freeze", "pause"] | Worse = Field(
+        default="rollback", json_schema_extra=_WORD_OR_ESCALATION, description="The reaction to harm."
+    )
     no_data: Literal["hold", "pause", "rollback"] | Escalation = Field(
         default="hold", json_schema_extra=_WORD_OR_ESCALATION, description="The reaction to missing data."
     )
@@ -88,12 +101,26 @@ class Reactions(Document):
         description="The reaction when both versions break their bound.",
     )
 
+    @property
+    def harm(self) -> Worse:
+        """The reaction to harm, also where it was written as one word."""
+        return Worse(then=self.worse) if isinstance(self.worse, str) else self.worse
+
 
 class Drain(Document):
-    """How long an old version's requests may take to end."""
+    """How the version that lost is let go: it gets no new conversations, and keeps its own until they end."""
 
-    deadline_s: Duration = Field(default=86_400.0, alias="deadline", description="After this long the drain is over.")
-    then: Literal["keep"] = Field(default="keep", description="What happens to the old version after the drain.")
+    deadline_s: Duration = Field(
+        default=86_400.0, alias="deadline", description="After this long conversations are not waited for any more."
+    )
+    then: Literal["keep", "handOver", "end"] = Field(
+        default="keep",
+        description="What becomes of conversations that are open then: kept where they are, handed over to the stable "
+        "version if it can go on with them, or ended.",
+    )
+    scale_down: StrictBool = Field(
+        default=False, description="Whether the version is scaled to 0 once nothing refers to it. It needs deployment."
+    )
 
 
 class SpendCap(Document):

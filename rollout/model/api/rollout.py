@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StrictBool, StringConstraints
 
+from rollout.model.api.conversations import Conversations
 from rollout.model.api.metrics import Metrics
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.routes import Route
@@ -87,21 +88,6 @@ def _page(url: str, path: str, port: int | None) -> str:
         return url.rstrip("/") + path
     host = urlsplit(url).hostname or ""
     return f"http://[{host}]:{port}{path}" if ":" in host else f"http://{host}:{port}{path}"
-
-
-class PinBy(Document):
-    header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] = Field(
-        description="The header with the conversation's id."
-    )
-
-
-class Conversations(Document):
-    """What keeps a conversation on its version, and how many requests one usually has."""
-
-    pin_by: PinBy = Field(
-        default=PinBy(header="x-thread-id"), description="How requests of one conversation are recognized."
-    )
-    turns: Count = Field(default=10, ge=1, le=1000, description="How many requests a conversation usually has.")
 
 
 class PolicyRef(Document):

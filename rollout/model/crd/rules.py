@@ -23,6 +23,8 @@ _UNIONS = {
     "ContractSource": "contract",
     "StateStore": "stateStore",
     "PostgresStore": "postgres",
+    "Pin": "pin",
+    "ConversationCensus": "census",
 }
 
 _SHARE = "double({0}.weight.substring(0, size({0}.weight) - 1))"

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from rollout.model.agent_state import Compatibility
+from rollout.model.status.conversations import Draining, Pins
 from rollout.model.status.decision import CommandOutcome, Decision
 from rollout.model.status.evidence import KpiEvidence, Ledger, TrafficEvidence
 from rollout.model.status.release import CheckRun, Pinned, Release
@@ -71,6 +72,7 @@ class PhaseChanges(TypedDict, total=False):
     standby_until: datetime | None
     declined_version: str | None
     failed: dict[str, int]
+    draining: dict[str, Draining]
     release: Release | None
     resume_to: Phase | None
     held_by: HeldBy | None
@@ -84,6 +86,7 @@ class StatusChanges(PhaseChanges, total=False):
     reason: Reason
     message: str
     next: str
+    pins: Pins | None
     bases: dict[str, Base]
     rules: dict[str, RuleIdentity]
     added: dict[str, tuple[str, ...]]

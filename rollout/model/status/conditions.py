@@ -25,6 +25,8 @@ class ConditionType(StrEnum):
     TRAFFIC_EFFECTIVE = "TrafficEffective"
     STATE_COMPATIBLE = "StateCompatible"
     IDENTITY_DRIFT = "IdentityDrift"
+    DRAINING = "Draining"
+    DRAINED = "Drained"
 
 
 class Condition(Record):

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from rollout.model.base import Record
+from rollout.model.status.conversations import Draining, Pins
 from rollout.model.status.decision import CommandOutcome, Decision
 from rollout.model.status.release import NO_RELEASE, Pinned, Release
 from rollout.model.status.traffic import Base, RouteBlock, RuleIdentity
@@ -61,6 +62,10 @@ class Status(Record):
     resume_to: Phase | None = None
     held_by: HeldBy | None = Field(default=None, description="Who or what a pause waits for.")
     blocked: RouteBlock | None = Field(default=None, description="Why traffic cannot be moved where it must go.")
+    pins: Pins | None = Field(default=None, description="Which started conversations stay where.")
+    draining: dict[str, Draining] = Field(
+        default_factory=dict, description="The versions that keep their conversations until these end, by version."
+    )
     bases: dict[str, Base] = Field(default_factory=dict)
     rules: dict[str, RuleIdentity] = Field(default_factory=dict)
     added: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -69,6 +69,9 @@ class Reason(StrEnum):
     ROUTE_WRITE_DENIED = "RouteWriteDenied"
     WRITE_DENIED = "WriteDenied"
     BACKEND_UNLISTED = "BackendUnlisted"
+    PINS_PENDING = "PinsPending"
+    PINS_REFUSED = "PinsRefused"
+    DRAINED = "Drained"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
     FORBIDDEN = "Forbidden"
     WAKING_UP = "WakingUp"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from rollout.errors import Fault
 from rollout.model.units import TEMPLATE_NAMES, duration_s, object_form, template_names
+from rollout.model.validation.conversations import conversations
 from rollout.model.validation.rules import Raw, Rule, exactly_one, items, mapping, number, template
 from rollout.model.validation.state import contract, state_store
 
@@ -192,4 +193,5 @@ ROLLOUT_RULES: tuple[Rule, ...] = (
     listen,  # where nobody else does
     contract,  # each version says what it reads and writes
     state_store,  # where conversations are, read-only
+    conversations,  # what keeps them where they are, and how they are counted
 )

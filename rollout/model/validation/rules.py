@@ -28,6 +28,8 @@ _UNIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("contract", ("http", "configMap", "file", "inline")),
     ("stateStore", ("sqlite", "postgres")),
     ("postgres", ("secretKeyRef", "env")),
+    ("pin", ("header", "cookie", "threadId")),
+    ("census", ("gauge", "http", "store")),
 )
 UNION = dict(_UNIONS)
 

@@ -1,0 +1,68 @@
+"""Open conversations by version, counted on a thread of its own: no turn waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rollout.engine.facts import OpenConversations
+from rollout.errors import Unavailable
+
+EVERY_S = 5.0
+KEPT_S = 60.0
+"""A count older than this says nothing of now."""
+
+Count = Callable[[str], int]
+"""How many conversations of a version are open. Raises Unavailable: what is not known is not zero."""
+
+_UNCOUNTED = OpenConversations(problem="they have not been counted yet")
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    seen: OpenConversations
+    at_s: float
+
+
+class ConversationCounter:
+    """Counts for one rollout. At most one count is under way at a time."""
+
+    def __init__(self, count: Count) -> None:
+        self._count = count
+        self._counted: dict[str, _Counted] = {}
+        self._counting: threading.Thread | None = None
+        self._due_s = 0.0
+
+    def open(self, versions: tuple[str, ...]) -> Mapping[str, OpenConversations]:
+        """Return the newest counts; begin others if it is time."""
+        now = time.monotonic()
+        is_due = now >= self._due_s or any(version not in self._counted for version in versions)
+        if is_due and (self._counting is None or not self._counting.is_alive()):
+            self._due_s = now + EVERY_S
+            self._counting = threading.Thread(
+                target=self._count_all, args=(versions,), name="open conversations", daemon=True
+            )
+            self._counting.start()
+        return {version: self._known(version, now) for version in versions}
+
+    def _known(self, version: str, now: float) -> OpenConversations:
+        counted = self._counted.get(version)
+        if counted is None:
+            return _UNCOUNTED
+        if now - counted.at_s > KEPT_S:
+            return OpenConversations(problem=f"they were last counted {now - counted.at_s:.0f} s ago")
+        return counted.seen
+
+    def _count_all(self, versions: tuple[str, ...]) -> None:
+        counted = {version: _Counted(self._ask(version), time.monotonic()) for version in versions}
+        self._counted = counted
+
+    def _ask(self, version: str) -> OpenConversations:
+        try:
+            return OpenConversations(self._count(version))
+        except Unavailable as error:
+            return OpenConversations(problem=str(error))
+        except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
+            return OpenConversations(problem=f"they cannot be counted: {type(error).__name__}")
