@@ -39,6 +39,7 @@ def begin_drain(context: PlanContext, version: str, axis: Axis) -> dict[str, Dra
         deadline=context.later(policy.deadline_s),
         then=policy.then,
         may_move=may_go_on(context, version, axis),
+        was_stable=axis is Axis.BACKWARD,
         scales_down=policy.scale_down and context.spec.backends.deployment is not None,
     )
     return {**draining, version: began}

@@ -34,12 +34,20 @@ def wanted_pins(context: PlanContext) -> Pins:
         return NO_PINS
     draining = [version for version, drain in status.draining.items() if not drain.done]
     if not _covers_release(context):
-        kept = [version for version in draining if not may_go_on(context, version)]
-        started = kept[-1] if kept and context.spec.conversations.started == "stable" else None
-        return Pins(versions=tuple(sorted(draining)), started=started if draining else None)
+        started = _before(context) if context.spec.conversations.started == "stable" else None
+        return Pins(versions=tuple(sorted(draining)), started=started)
     versions = [*_of_release(context), *draining]
     started = status.stable_version if context.spec.conversations.started == "stable" else None
     return Pins(versions=tuple(dict.fromkeys(versions)), started=None if _stable_is_passed(context) else started)
+
+
+def _before(context: PlanContext) -> str | None:
+    """Return whose conversations without a pin are: those of the version in use before, until it is drained,
+    where the stable one is not known to go on with them.
+    """
+    drains = context.status.draining.items()
+    kept = [version for version, drain in drains if drain.was_stable and not drain.may_move and not drain.done]
+    return kept[-1] if kept else None
 
 
 def release_pins(context: PlanContext) -> Pins:

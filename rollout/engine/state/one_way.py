@@ -5,8 +5,8 @@ from __future__ import annotations
 from rollout.contracts.check import verdict
 from rollout.model.agent_state import CompatibilityVerdict, Severity
 
-SHARED = frozenset({"LIBRARY_SKEW", "FORMAT_VERSION"})
-"""Findings about the tables that all conversations share: pins do not help there."""
+SHARED = frozenset({"LIBRARY_SKEW"})
+"""Findings about what all conversations share: a newer library may change the tables. Pins do not help there."""
 
 
 def as_pinned(compared: CompatibilityVerdict) -> CompatibilityVerdict:

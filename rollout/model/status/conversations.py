@@ -44,6 +44,7 @@ class Draining(Record):
     late: bool = Field(default=False, description="Whether the deadline has passed, and they are kept.")
     done: bool = Field(default=False, description="Whether it is over, and what refers to the version is taken out.")
     may_move: bool = Field(default=False, description="Whether the stable version can go on with its conversations.")
+    was_stable: bool = Field(default=False, description="Whether it was the version in use before.")
     scales_down: bool = Field(default=False, description="Whether it is scaled to 0 once nothing refers to it.")
     empty_since: datetime | None = Field(default=None, description="Since when none of its conversations is open.")
     unready: int = Field(default=0, description="How many times in a row it did not answer.")
@@ -65,6 +66,7 @@ class DrainingChanges(TypedDict, total=False):
     late: bool
     done: bool
     may_move: bool
+    was_stable: bool
     scales_down: bool
     empty_since: datetime | None
     unready: int
