@@ -94,7 +94,7 @@ class ClusterWorld:
         if self.kind == "virtualService":
             return {
                 each["destination"]["host"].removeprefix("agent-"): each.get("weight", 0)
-                for each in found["http"][1]["route"]
+                for each in next(rule for rule in found["http"] if rule.get("name") == "chat")["route"]
             }
         return {each["name"].removeprefix("agent-"): each["weight"] for each in found["rules"][1]["backendRefs"]}
 

@@ -38,9 +38,13 @@ class FakePrometheus:
         key = (name, tuple(sorted(labels.items())))
         self.series[key] = self.series.get(key, 0.0) + value
 
+    def set(self, name, value, **labels):
+        """A gauge."""
+        self.series[name, tuple(sorted(labels.items()))] = value
+
     def evaluate(self, query):
         now, found = time.time(), []
-        for timestamp, text, _, term in TERM.findall(query):
+        for timestamp, text, _, term in TERM.findall(query) or [("", query, "", "")]:
             selector = parse(text)
             matching = [
                 (labels, value)

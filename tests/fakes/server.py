@@ -57,8 +57,9 @@ class FakeApi:
     def patch(self, kind, namespace, name, operations):
         return self._call("PATCH", kind.path(namespace, name), None, "application/json-patch+json", operations)
 
-    def delete(self, kind, namespace, name):
-        return self._call("DELETE", kind.path(namespace, name))
+    def delete(self, kind, namespace, name, version=""):
+        body = {"preconditions": {"resourceVersion": version}} if version else None
+        return self._call("DELETE", kind.path(namespace, name), None, "application/json", body)
 
     def watch(self, kind, namespace, version, timeout_s):
         parameters = {"resourceVersion": version, "timeoutSeconds": timeout_s, "allowWatchBookmarks": "true"}

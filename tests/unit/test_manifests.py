@@ -158,7 +158,7 @@ def test_commands_and_config_maps_are_guarded_in_every_install(install):
     bound = {
         each["spec"]["policyName"] for each in documents(install) if each["kind"] == "ValidatingAdmissionPolicyBinding"
     }
-    assert names == bound == {"rollout-actor", "rollout-journal"}
+    assert names == bound == {"rollout-actor", "rollout-journal", "rollout-pins"}
 
 
 def test_the_guard_of_config_maps_is_about_the_account_that_the_controller_has():

@@ -151,8 +151,12 @@ class ObjectPins:
         if own is None:
             self.cache.note(self.api.create(self.kind, self.namespace, body))
             return
-        body["metadata"]["resourceVersion"] = version_of(own)
-        self.cache.note(self.api.replace(self.kind, self.namespace, self.name, body))
+        operations = [
+            {"op": "test", "path": "/metadata/resourceVersion", "value": version_of(own)},
+            {"op": "add", "path": "/metadata/annotations", "value": body["metadata"]["annotations"]},
+            {"op": "add", "path": "/spec", "value": body["spec"]},
+        ]
+        self.cache.note(self.api.patch(self.kind, self.namespace, self.name, operations))
 
     def _body(self, route: Object, rule: Rule, pins: Pins) -> Object:
         metadata = {

@@ -29,4 +29,7 @@ def conversations_are_pinned(context: PlanContext) -> Blocked | None:
             return Blocked(Reason.PINS_PENDING, f"{route.name}: conversations are not pinned yet: {route.unpinned}")
     if (context.status.pins or NO_PINS) == wanted and all(route.pins == wanted for route in context.facts.routes):
         return None
-    return Blocked(Reason.PINS_PENDING, f"pinning started conversations: {wanted}")
+    denied = [
+        f". {route.name}: the change was denied: {route.denied}" for route in context.facts.routes if route.denied
+    ]
+    return Blocked(Reason.PINS_PENDING, f"pinning started conversations: {wanted}{''.join(denied)}")

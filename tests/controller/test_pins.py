@@ -1,0 +1,227 @@
+"""Conversations in a cluster: objects of ours beside the user's route, entries in a VirtualService, drains, taken back."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from rollout.adapters.kubernetes.resources import DEPLOYMENT, GRPC_ROUTE, HTTP_ROUTE, ROLLOUT, VIRTUAL_SERVICE
+from rollout.adapters.routers.route_pins import PINS
+from tests.controller.steps import abort, gone, observing, released, restart, settled
+from tests.fakes import agents
+from tests.fakes.clustered import ClusterWorld
+
+PINNED = {"pin": {"header": "x-agent-version"}}
+GAUGE = {"census": {"gauge": 'agent_conversations_open{version="$version"}'}}
+LONG = agents.policy(canary={"steps": [{"weight": "50%", "for": "10m"}], "bake": {"for": "1s"}})
+
+
+def pinned(kind="httpRoute", **options):
+    conversations = {**PINNED, **GAUGE, **options.pop("conversations", {})}
+    return ClusterWorld(kind=kind, conversations=conversations, **options)
+
+
+def ours(world):
+    kind = HTTP_ROUTE if world.kind == "httpRoute" else GRPC_ROUTE
+    routes = world.api.list_all(kind, "default")[0]
+    return [route for route in routes if route["metadata"]["name"].startswith("agent-pins-")]
+
+
+def open_conversations(world, **counts):
+    for version, count in counts.items():
+        world.prometheus.set("agent_conversations_open", count, version=version, pod=f"agent-{version}")
+
+
+def told(route):
+    """By what each rule of ours tells a request, and where it sends it."""
+    return [
+        (header["name"], header["value"], {key: backend[key] for key in ("name", "port")})
+        for rule in route["spec"]["rules"]
+        for header, backend in [(rule["matches"][0]["headers"][-1], rule["backendRefs"][0])]
+    ]
+
+
+@pytest.mark.parametrize("kind", ["httpRoute", "grpcRoute"])
+def test_a_route_of_ours_keeps_started_conversations_beside_the_users_which_is_not_touched(kind):
+    with pinned(kind, policy=LONG) as world:
+        before = world.api.get(world.route_kind, "default", "agent")["spec"]
+        observing(world)
+        (route,) = ours(world)
+        backend = {"name": "agent-v1", "port": 8000}
+        assert told(route) == [
+            ("x-agent-version", "v1", backend),
+            ("x-agent-version", "v2", {**backend, "name": "agent-v2"}),
+            ("x-thread-id", ".+", backend),
+        ]
+        user = world.api.get(world.route_kind, "default", "agent")["spec"]
+        assert route["spec"]["parentRefs"] == user["parentRefs"]
+        assert route["spec"].get("hostnames") == user.get("hostnames")
+        assert all(rule["filters"] == user["rules"][1]["filters"] for rule in route["spec"]["rules"])
+        owner = route["metadata"]["ownerReferences"][0]
+        assert owner["uid"] == world.get()["metadata"]["uid"] and owner["controller"]
+        assert user["rules"][0] == before["rules"][0] and len(user["rules"]) == len(before["rules"])
+
+
+def test_no_weight_before_the_gateway_has_accepted_the_pins():
+    with pinned(policy=LONG, start=False) as world:
+        world.gateway.programmed = lambda found: world.gateway_saw.append(found["metadata"]["name"])
+        world.gateway_saw = []
+        world.start()
+        settled(world)
+        weights = []
+        original = world.gateway._take_up
+
+        def take_up(kind, found):
+            if found["metadata"]["name"].startswith("agent-pins-"):
+                weights.append(dict(world.shares()))
+                return
+            original(kind, found)
+
+        world.gateway._take_up = take_up
+        world.want("v2")
+        world.until(lambda status: status.get("reason") == "PinsPending" and weights)
+        assert world.shares() == {"v1": 100, "v2": 0}
+        assert "not pinned yet" in world.until(lambda status: "not pinned yet" in status["message"])["message"]
+        world.gateway._take_up = original
+        route = ours(world)[0]
+        world.api.merge(HTTP_ROUTE, "default", route["metadata"]["name"], {"metadata": {"labels": {"seen": "again"}}})
+        original(HTTP_ROUTE, world.api.get(HTTP_ROUTE, "default", route["metadata"]["name"]))
+        world.phase("Observing")
+
+
+@pytest.mark.parametrize("kind", ["httpRoute", "virtualService"])
+def test_the_old_version_is_drained_by_its_census_and_then_nothing_of_ours_is_left(kind):
+    with pinned(kind) as world:
+        open_conversations(world, v1=2, v2=1)
+        before = world.api.get(world.route_kind, "default", "agent")["spec"]
+        released(world)
+        world.until(lambda status: status.get("draining", {}).get("v1", {}).get("open") == 2)
+        assert world.condition("Draining")["status"] == "True" and world.condition("Drained")["status"] == "False"
+        assert pin_versions(world) == {"v1"}
+        open_conversations(world, v1=0)
+        world.until(lambda status: not status.get("draining"))
+        assert pin_versions(world) == set()
+        assert world.condition("Drained")["status"] == "True"
+        after = world.api.get(world.route_kind, "default", "agent")["spec"]
+        assert len(after["http" if kind == "virtualService" else "rules"]) == 2
+        key = ("http", "route") if kind == "virtualService" else ("rules", "backendRefs")
+        for entry in (*after[key[0]][1][key[1]], *before[key[0]][1][key[1]]):
+            entry.pop("weight", None)
+        assert after == before
+
+
+def pin_versions(world):
+    if world.kind == "virtualService":
+        http = world.api.get(VIRTUAL_SERVICE, "default", "agent")["spec"]["http"]
+        return {rule["name"].rpartition("/")[2] for rule in http if rule["name"].startswith("rollout.dev/pin/")}
+    return {value for route in ours(world) for _, value, _ in told(route) if value != ".+"}
+
+
+def test_entries_of_ours_stand_right_before_the_rule_of_a_virtual_service():
+    with pinned("virtualService", policy=LONG) as world:
+        observing(world)
+        http = world.api.get(VIRTUAL_SERVICE, "default", "agent")["spec"]["http"]
+        assert [rule["name"] for rule in http] == [
+            "health",
+            "rollout.dev/pin/agent/v1",
+            "rollout.dev/pin/agent/v2",
+            "rollout.dev/started/agent/v1",
+            "chat",
+        ]
+        assert http[2]["match"] == [{"headers": {"x-agent-version": {"exact": "v2"}}}]
+        assert http[2]["timeout"] == "30s" and len(http[2]["route"]) == 1
+        abort(world)
+        world.phase("RolledBack")
+        world.until(lambda _: pin_versions(world) == {"v2"})
+        assert world.shares() == {"v1": 100, "v2": 0}
+
+
+def test_pins_follow_edits_of_the_rule_and_come_back_where_somebody_deletes_them():
+    with pinned(policy=LONG) as world:
+        observing(world)
+        matches = [{"path": {"type": "PathPrefix", "value": "/chat"}}]
+        patch = [{"op": "add", "path": "/spec/rules/1/matches", "value": matches}]
+        world.api.patch(HTTP_ROUTE, "default", "agent", patch)
+        world.until(
+            lambda _: ours(world) and ours(world)[0]["spec"]["rules"][0]["matches"][0].get("path") == matches[0]["path"]
+        )
+        world.api.delete(HTTP_ROUTE, "default", ours(world)[0]["metadata"]["name"])
+        world.until(lambda _: len(ours(world)) == 1)
+        assert PINS in ours(world)[0]["metadata"]["annotations"]
+
+
+def test_a_controller_that_dies_in_between_leaves_pins_that_the_next_one_goes_on_with():
+    with pinned(policy=LONG) as world:
+        observing(world)
+        before = ours(world)[0]
+        restart(world)
+        world.until(lambda status: status.get("phase") == "Observing")
+        assert ours(world)[0]["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+def test_pins_that_may_not_be_written_hold_the_release_and_are_told_in_the_servers_words():
+    with pinned(policy=LONG) as world:
+        settled(world)
+        world.cluster.allowed = lambda verb, resource, _: not (verb == "create" and resource.plural == "httproutes")
+        world.want("v2")
+        status = world.until(lambda status: status.get("reason") == "PinsPending" and "forbidden" in status["message"])
+        assert 'cannot create resource "httproutes"' in status["message"]
+        assert world.shares() == {"v1": 100, "v2": 0}
+
+
+def test_an_object_of_somebody_elses_with_our_name_is_left_alone_and_told():
+    name = f"agent-pins-{hashlib.sha256(b'httpRoute/agent/chat').hexdigest()[:8]}"
+    with pinned(policy=LONG, start=False) as world:
+        theirs = {**agents.route(), "metadata": {"name": name}}
+        world.api.create(HTTP_ROUTE, "default", theirs)
+        before = world.api.get(HTTP_ROUTE, "default", name)["spec"]
+        world.start()
+        settled(world)
+        world.want("v2")
+        status = world.until(lambda status: status.get("reason") == "PinsRefused")
+        assert f"{name} is there and not this Rollout's" in status["message"]
+        assert world.api.get(HTTP_ROUTE, "default", name)["spec"] == before
+
+
+def test_a_rollout_that_is_deleted_takes_its_pins_out_of_a_virtual_service():
+    with pinned("virtualService", policy=LONG) as world:
+        observing(world)
+        world.api.delete(ROLLOUT, "default", "agent")
+        gone(world)
+        assert pin_versions(world) == set()
+
+
+@pytest.mark.parametrize(
+    ("matches", "others", "word"),
+    [
+        ([{"path": {"type": "PathPrefix", "value": f"/{n}"}} for n in range(60)], [], "pins need 180 matches"),
+        (
+            [{"path": {"type": "PathPrefix", "value": "/"}}],
+            [{"path": {"type": "PathPrefix", "value": "/"}, "queryParams": [{"name": "debug", "value": "1"}]}],
+            "a pin would overtake",
+        ),
+    ],
+    ids=["too many matches", "a rule by query"],
+)
+def test_rules_that_cannot_have_pins_are_refused_before_anything_is_written(matches, others, word):
+    with pinned(policy=LONG, start=False) as world:
+        patch = [{"op": "add", "path": "/spec/rules/1/matches", "value": matches}]
+        if others:
+            patch.append({"op": "add", "path": "/spec/rules/0/matches", "value": others})
+        world.api.patch(HTTP_ROUTE, "default", "agent", patch)
+        world.start()
+        settled(world)
+        world.want("v2")
+        status = world.until(lambda status: status.get("reason") == "PinsRefused")
+        assert word in status["message"] and ours(world) == [] and world.shares() == {"v1": 100, "v2": 0}
+
+
+def test_a_drained_version_is_scaled_to_zero_where_that_is_declared():
+    policy = agents.policy(drain={"deadline": "1h", "scaleDown": True})
+    with pinned(policy=policy) as world:
+        open_conversations(world, v1=0, v2=1)
+        released(world)
+        world.until(lambda status: not status.get("draining"))
+        assert world.api.get(DEPLOYMENT, "default", "agent-v1")["spec"]["replicas"] == 0
+        assert world.api.get(DEPLOYMENT, "default", "agent-v2")["spec"]["replicas"] > 0
