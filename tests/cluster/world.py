@@ -11,9 +11,10 @@ ACCOUNT = "system:serviceaccount:rollout-system:rollout-controller"
 
 
 class AdminApi(HttpApi):
-    """The project deletes nothing, so its client cannot."""
+    """Whoever arranges things deletes objects as they are."""
 
-    def delete(self, kind: Kind, namespace: str, name: str) -> None:
+    def delete(self, kind: Kind, namespace: str, name: str, version: str = "") -> None:
+        del version
         self._call("DELETE", kind.path(namespace, name))
 
 

@@ -113,7 +113,7 @@ def test_the_old_version_is_drained_by_its_census_and_then_nothing_of_ours_is_le
 
 def pin_versions(world):
     if world.kind == "virtualService":
-        http = world.api.get(VIRTUAL_SERVICE, "default", "agent")["spec"]["http"]
+        http = world.api.get(VIRTUAL_SERVICE, world.namespace, "agent")["spec"]["http"]
         return {rule["name"].rpartition("/")[2] for rule in http if rule["name"].startswith("rollout.dev/pin/")}
     return {value for route in ours(world) for _, value, _ in told(route) if value != ".+"}
 
