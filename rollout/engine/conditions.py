@@ -8,7 +8,6 @@ from typing import Literal
 
 from rollout.contracts.report import brief
 from rollout.engine import messages
-from rollout.engine.conversations.drain import left_open
 from rollout.engine.eligibility import starts_by_itself
 from rollout.engine.facts import Trouble
 from rollout.engine.state.live import settle
@@ -94,7 +93,7 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
 
 def _draining(status: Status) -> Iterable[Answer]:
     """Whether versions are drained, and that all are: a pipeline may retire a version that is named in neither."""
-    named = [f"{version} ({left_open(drain)})" for version, drain in status.draining.items()]
+    named = [f"{version} ({messages.open_conversations(drain.open)})" for version, drain in status.draining.items()]
     message = f"draining: {messages.listed(named)}" if named else "no version is drained"
     reason = Reason.DRAINING if named else Reason.DRAINED
     yield ConditionType.DRAINING, _truth(bool(named)), reason, message

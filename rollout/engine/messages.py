@@ -90,3 +90,10 @@ def span(seconds: float) -> str:
 def conversations(count: int) -> str:
     """``1 conversation``, ``12 conversations``."""
     return f"{count} conversation{'' if count == 1 else 's'}"
+
+
+def open_conversations(count: int | None, problem: str = "") -> str:
+    """The same, or that their number is not known, and why."""
+    if count is not None:
+        return conversations(count)
+    return f"an unknown number of conversations{f' ({problem})' if problem else ''}"

@@ -11,6 +11,7 @@ from rollout.engine.analysis.gaps import is_gap
 from rollout.engine.analysis.lifecycle import split_after
 from rollout.engine.analysis.verdict import judge_all, with_verdicts
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.pins import is_one_way
 from rollout.engine.facts import Round
 from rollout.engine.routes.drift import wrong_split
 from rollout.engine.start import open_window
@@ -40,7 +41,8 @@ def take_sample(context: PlanContext) -> None:
     evidence = after_sample(context.release.evidence, policy, _counted_sample(context, timed, elapsed_s))
     split = context.release.split
     if context.release.traffic.applied_at is not None:
-        turns = context.spec.conversations.turns
+        # Where started conversations are pinned, only their first requests are split: each is a decision of its own.
+        turns = 1 if is_one_way(context) else context.spec.conversations.turns
         split = split_after(split, increments.get(REQUESTS), context.release.traffic.wanted_bp, turns, elapsed_s)
     judgement = judge_all(policy, evidence, context.thresholds)
     context.update_release(

@@ -185,4 +185,5 @@ class Supervisor:
 
 def _has_work(rollout: Rollout) -> bool:
     """Whether a rollout is under way, or wanted."""
-    return rollout.status.is_active or starts_by_itself(rollout.status, rollout.spec.version)
+    status = rollout.status
+    return status.is_active or bool(status.draining) or starts_by_itself(status, rollout.spec.version)

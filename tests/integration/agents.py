@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import random
 import threading
 import time
@@ -17,6 +18,8 @@ class Agent:
 
     def __init__(self, version: str, failing: float = 0.02, host: str = "127.0.0.1") -> None:
         self.failing, self.host = failing, host
+        self.open: set[str] = set()
+        self.streams = threading.Event()
         registry, chance = CollectorRegistry(), random.Random(version)
         started = Counter("agent_tasks_started", "Begun.", ["version"], registry=registry).labels(version)
         failed = Counter("agent_tasks_failed", "Failed.", ["version"], registry=registry).labels(version)
@@ -27,14 +30,37 @@ class Agent:
             wbufsize = -1
 
             def do_POST(handler) -> None:
-                handler.rfile.read(int(handler.headers.get("content-length", "0")))
+                said = handler.rfile.read(int(handler.headers.get("content-length", "0")))
+                thread = handler.headers.get("x-thread-id", "")
+                (self.open.discard if said == b"bye" else self.open.add)(thread)
+                if handler.path == "/stream":
+                    handler._stream()
+                    return
                 started.inc()
                 if chance.random() < self.failing:
                     failed.inc()
                 handler._send(version.encode())
 
             def do_GET(handler) -> None:
+                if handler.path == "/.well-known/agent-conversations":
+                    handler._send(json.dumps({"open": len(self.open)}).encode())
+                    return
                 handler._send(generate_latest(registry))
+
+            def _stream(handler) -> None:
+                """Server-sent events until the test lets it end."""
+                handler.send_response(200)
+                handler.send_header("content-type", "text/event-stream")
+                handler.send_header("transfer-encoding", "chunked")
+                handler.end_headers()
+                for number in range(20_000):
+                    event = f"data: {version} {number}\n\n".encode()
+                    handler.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+                    handler.wfile.flush()
+                    if self.streams.wait(0.05):
+                        break
+                handler.wfile.write(b"0\r\n\r\n")
+                handler.wfile.flush()
 
             def _send(handler, body: bytes) -> None:
                 handler.send_response(200)

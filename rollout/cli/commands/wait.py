@@ -30,13 +30,31 @@ def register(app: typer.Typer) -> None:
         context: Context = None,
         kubeconfig: Kubeconfig = None,
         timeout: Annotated[str, typer.Option(help="Give up after so long (exit 124), such as 30m or 2h.")] = "2h",
+        wanted: Annotated[
+            str, typer.Option("--for", help="promoted, or drained=VERSION: none of its conversations is open.")
+        ] = "promoted",
         on_pause: Annotated[OnPause, typer.Option(help="At a pause: wait for a human, or exit 4.")] = OnPause.WAIT,
         output: OutputAs = Output.TEXT,
     ) -> None:
         """Wait until the wanted version is promoted (exit 0) or its release ends otherwise (exit 3 or 4)."""
-        timeout_s = seconds(timeout)
+        from rollout.cli.follow.drained import version_of
+
+        timeout_s, drained = seconds(timeout), version_of(wanted)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
+        if drained is not None:
+            raise typer.Exit(_until_drained(place.store(), name, drained, timeout_s, output))
         raise typer.Exit(_wait(place.store(), name, timeout_s, on_pause, output))
+
+
+def _until_drained(store: RolloutStore, name: str | None, version: str, timeout_s: float, output: Output) -> int:
+    from rollout.cli.follow.drained import until_drained
+
+    row = _row_of(store, name, time.monotonic() + timeout_s)
+    if row is None:
+        return _timed_out(timeout_s, "it could not be read once")
+    code, sentence, rollout = until_drained(store, row.rollout.metadata.name, version, timeout_s)
+    _tell(rollout or row.rollout, sentence, code, output)
+    return _timed_out(timeout_s, "the drain continues") if code == TIMED_OUT else code
 
 
 def seconds(text: str) -> float:

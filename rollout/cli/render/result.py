@@ -11,6 +11,7 @@ from typing import Any
 from rollout.cli.options import Output
 from rollout.cli.render.live import sentence
 from rollout.cli.say import say
+from rollout.engine import messages
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
@@ -93,6 +94,12 @@ def finish(rollout: Rollout, code: int, output: Output, wanted: str | None = Non
     else:
         width = shutil.get_terminal_size().columns
         say(textwrap.fill(last, width) if sys.stdout.isatty() else last)
+    if status.draining and code == 0:
+        named = (f"{name}: {messages.open_conversations(drain.open)}" for name, drain in status.draining.items())
+        say(
+            f"draining {', '.join(named)}. To follow it: rollout wait {rollout.metadata.name} --for drained=VERSION",
+            err=True,
+        )
     if status.next and code:
         say(f"next: {status.next}", err=True)
     say(f"(exit {code}: {meaning(code, status, superseded_by)})", err=True)

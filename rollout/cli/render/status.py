@@ -14,6 +14,7 @@ from rollout.model.api.kpi import Kpi
 from rollout.model.api.policy import PolicySpec
 from rollout.model.pinned import pinned_policy
 from rollout.model.rollout import Rollout
+from rollout.model.status.conversations import Draining
 from rollout.model.status.evidence import KpiEvidence
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
@@ -49,6 +50,9 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
         lines += _labelled("diff", _differences(status), width, "dim")
         lines += _labelled("spend", _spend(status), width, "dim")
         lines += _labelled("state", _state(status), width, "dim")
+    lines += _labelled("pins", str(status.pins) if status.pins else "", width, "dim")
+    for version, drain in status.draining.items():
+        lines += _labelled("drain", _drain(version, drain, now), width)
     lines += _labelled("why", status.message or "nothing was rolled out yet", width)
     lines += _labelled("next", status.next, width)
     if status.is_active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING):
@@ -66,6 +70,18 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
             "note", "the policy has changed since this release started. The change counts for the next release", width
         )
     return lines
+
+
+def _drain(version: str, drain: Draining, now: datetime) -> str:
+    """Say what is left of a version that gets no new conversations."""
+    if drain.done:
+        return f"{version}: over; what refers to it is taken out"
+    counted = messages.open_conversations(drain.open, drain.problem)
+    if drain.late:
+        return f"{version}: {counted}, kept after its deadline"
+    left_s = (drain.deadline - now).total_seconds() if drain.deadline else 0.0
+    until = f", {drain.then} in {messages.span(left_s)}" if left_s > 0 else ""
+    return f"{version}: {counted} open{until}"
 
 
 def _labelled(label: str, text: str, width: int, style: str = "") -> list[Line]:

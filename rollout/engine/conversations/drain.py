@@ -97,7 +97,7 @@ def _follow(context: PlanContext, version: str, drain: Draining) -> Draining:
 
 
 def _at_the_deadline(context: PlanContext, version: str, drain: Draining) -> Draining:
-    many = left_open(drain)
+    many = messages.open_conversations(drain.open)
     if drain.then == "end":
         return _over(context, drain, f"the drain deadline of {version} has passed: {many} are ended")
     if drain.then == "handOver" and drain.may_move:
@@ -112,11 +112,6 @@ def _at_the_deadline(context: PlanContext, version: str, drain: Draining) -> Dra
 def _over(context: PlanContext, drain: Draining, message: str) -> Draining:
     context.record("traffic", message=message, reason=Reason.DRAINED)
     return drain.changed(done=True)
-
-
-def left_open(drain: Draining) -> str:
-    """``3 conversations``, or that their number is not known."""
-    return "an unknown number of conversations" if drain.open is None else messages.conversations(drain.open)
 
 
 def _empty_since(context: PlanContext, version: str, drain: Draining, seen: OpenConversations) -> datetime | None:

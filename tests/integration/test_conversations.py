@@ -1,0 +1,165 @@
+"""Conversations through a real Envoy: during a release, a rollback and a controller that is killed none sees two versions."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import signal
+import threading
+from contextlib import ExitStack, closing
+
+import pytest
+
+from tests.integration.agents import CANARY, LONG
+from tests.integration.real import needs_envoy
+from tests.integration.test_daemon import Place, over
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.real, needs_envoy]
+
+PIN = "x-agent-version"
+CONVERSATIONS = "  conversations: {pin: {header: x-agent-version}, started: split, census: {http: {}}, turns: 1}"
+TALKERS = 20
+
+
+class Talks:
+    """Clients that hold one conversation after the other, of 5 to 50 turns, and send back the pin they were given."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self.whole: list[tuple[str, ...]] = []
+        self.lost: list[str] = []
+        self._threads = [threading.Thread(target=self._talk, args=(n,), daemon=True) for n in range(TALKERS)]
+
+    def __enter__(self) -> Talks:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Let each conversation end as its client meant it to."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def _talk(self, seed: int) -> None:
+        chance, count = random.Random(seed), 0
+        with closing(http.client.HTTPConnection(self._address, timeout=10)) as connection:
+            while not self._stop.is_set():
+                count += 1
+                seen = self._conversation(connection, f"{seed}-{count}", chance)
+                with self._lock:
+                    self.whole.append(seen)
+
+    def _conversation(self, connection, thread: str, chance: random.Random) -> tuple[str, ...]:
+        headers, seen = {"x-thread-id": thread}, []
+        turns = chance.randint(5, 50)
+        for turn in range(turns):
+            try:
+                connection.request("POST", "/chat", "bye" if turn == turns - 1 else "hello", headers)
+                answer = connection.getresponse()
+                said = answer.read().decode()
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(repr(error))
+                connection.close()
+                continue
+            if answer.status != 200:
+                self.lost.append(f"{answer.status} {said[:80]}")
+                continue
+            seen.append(said)
+            if PIN in answer.headers:
+                headers.setdefault(PIN, answer.headers[PIN])
+            self._stop.wait(chance.uniform(0.0, 0.04))
+        return tuple(seen)
+
+
+class Stream:
+    """One long answer, read to its end on a thread."""
+
+    def __init__(self, address: str) -> None:
+        self.text = ""
+        self._connection = http.client.HTTPConnection(address, timeout=30)
+        self._connection.request("POST", "/stream", "hello", {"x-thread-id": "stream", PIN: "v1"})
+        self._answer = self._connection.getresponse()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with closing(self._connection):
+            self.text = self._answer.read().decode()
+
+    def ended(self) -> bool:
+        return not self._thread.is_alive()
+
+    def events(self) -> list[str]:
+        return [line.removeprefix("data: ") for line in self.text.splitlines() if line]
+
+
+@pytest.fixture
+def place(tmp_path):
+    with ExitStack() as stack:
+        made = Place(tmp_path, stack)
+        stack.callback(made.end)
+        yield made
+
+
+def pinned(place, name, strategy):
+    place.add(name, strategy)
+    path = place.directory / f"{name}.yaml"
+    path.write_text(path.read_text().replace("  conversations: {turns: 5}", CONVERSATIONS))
+    place.run("start", "v1", "--stable", "v1", name=name)
+
+
+def test_no_conversation_sees_two_versions_while_a_version_is_released_and_the_old_one_is_drained(place):
+    pinned(place, "agent", CANARY)
+    agents, address = place.agents["agent"], place.listen["agent"]
+    daemon = place.daemon()
+    with Talks(address) as talks:
+        eventually(lambda: len(talks.whole) > 20, why="nobody talks")
+        place.run("start", "v2", "--detach", name="agent")
+        eventually(lambda: place.status("agent").get("pins", {}).get("versions") == ["v1", "v2"])
+        stream = Stream(address)
+        eventually(lambda: place.status("agent")["phase"] == "Observing")
+        daemon.send_signal(signal.SIGKILL)
+        daemon.communicate()
+        place.daemon()
+        eventually(lambda: over(place.status("agent")), 240)
+        status = place.status("agent")
+        assert (status["result"], status["stableVersion"]) == ("promoted", "v2")
+        assert "v1" in status["draining"], "its conversations are waited for"
+        assert not stream.ended(), "a long answer outlives the promotion"
+        agents["v1"].streams.set()
+        eventually(stream.ended)
+        agents["v1"].open.discard("stream")
+        eventually(lambda: not place.status("agent").get("draining"), 120, "v1 is never drained")
+        assert "v1 is drained" in place.run("wait", "agent", "--for", "drained=v1", "--timeout", "5s")
+        assert place.status("agent").get("pins") is None
+    assert talks.lost == []
+    assert len(talks.whole) >= 200
+    hopped = [seen for seen in talks.whole if len(set(seen)) != 1]
+    assert hopped == [], f"{len(hopped)} of {len(talks.whole)} conversations saw two versions"
+    began = {seen[0] for seen in talks.whole}
+    assert began == {"v1", "v2"}
+    events = stream.events()
+    assert events == [f"v1 {number}" for number in range(len(events))] and len(events) > 50, "nothing of it is missing"
+
+
+def test_a_rollback_takes_new_conversations_back_and_leaves_started_ones_where_they_are(place):
+    pinned(place, "agent", LONG)
+    place.daemon()
+    with Talks(place.listen["agent"]) as talks:
+        place.run("start", "v2", "--detach", name="agent")
+        eventually(lambda: sum(seen[0] == "v2" for seen in list(talks.whole)) > 5, 120, "no conversation begins on v2")
+        place.run("abort", "agent")
+        before = len(talks.whole)
+        eventually(lambda: not place.status("agent").get("draining"), 120, "v2 is never drained")
+        assert place.status("agent")["stableVersion"] == "v1"
+        eventually(lambda: len(talks.whole) > before + TALKERS)
+    assert talks.lost == []
+    assert [seen for seen in talks.whole if len(set(seen)) != 1] == []
+    assert {seen[0] for seen in talks.whole[before + TALKERS :]} == {"v1"}, "new ones begin on stable"
