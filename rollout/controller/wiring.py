@@ -17,6 +17,7 @@ from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.kubernetes.pods import Pods
+from rollout.adapters.metrics.presets import STARTED
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.queries import unreadable
@@ -39,7 +40,7 @@ from rollout.model.api.kpi import Kpi
 from rollout.model.api.metrics import FromSecret, Prometheus
 from rollout.model.api.naming import Naming
 from rollout.model.api.policy import PolicySpec
-from rollout.model.api.rollout import Metadata
+from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.api.state_sources import StateStore
 from rollout.model.api.wiring import cluster_spec
 from rollout.model.rollout import Rollout
@@ -209,7 +210,7 @@ def reconciler(
         ports=Ports(
             status_store=status_store,
             routers=tuple(routers),
-            metrics=shared.sampler.of(key, _source(shared, naming, cluster_spec(spec).prometheus, workloads.pods)),
+            metrics=shared.sampler.of(key, _source(shared, naming, _measured(spec), workloads.pods)),
             workloads=workloads,
             gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),
             clock=CLOCK,
@@ -219,6 +220,14 @@ def reconciler(
         resource=resource,
         warned=warned,
     )
+
+
+def _measured(spec: RolloutSpec) -> Prometheus:
+    """Return the Prometheus with the counter that the split is measured by: of new conversations, where others stay."""
+    declared = cluster_spec(spec).prometheus
+    if spec.conversations.pin is None or declared.requests is not None:
+        return declared
+    return declared.model_copy(update={"requests": STARTED})
 
 
 def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:

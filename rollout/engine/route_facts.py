@@ -83,6 +83,7 @@ class BorrowedRoute(AnyRoute):
         missing: the versions that have none.
         owned: whether fields of the route are recorded as written by this controller.
         notes: what users should know before traffic moves.
+        repeats: what lets an agent get one request twice.
     """
 
     shares: Mapping[str, int] = field(default_factory=dict)
@@ -94,6 +95,7 @@ class BorrowedRoute(AnyRoute):
     missing: tuple[str, ...] = ()
     owned: bool = False
     notes: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = ()
 
     @property
     def owner(self) -> str | None:

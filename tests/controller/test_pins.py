@@ -225,3 +225,35 @@ def test_a_drained_version_is_scaled_to_zero_where_that_is_declared():
         world.until(lambda status: not status.get("draining"))
         assert world.api.get(DEPLOYMENT, "default", "agent-v1")["spec"]["replicas"] == 0
         assert world.api.get(DEPLOYMENT, "default", "agent-v2")["spec"]["replicas"] > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "repeats", "word"),
+    [
+        (
+            "httpRoute",
+            "/spec/rules/1/filters/-",
+            {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "x", "port": 80}}},
+            "mirrors",
+        ),
+        ("virtualService", "/spec/http/1/retries", {"attempts": 2}, "retries"),
+        ("virtualService", "/spec/http/1/mirror", {"host": "shadow"}, "mirrors"),
+    ],
+)
+def test_a_route_that_lets_an_agent_act_twice_is_refused_unless_that_is_declared_harmless(kind, path, repeats, word):
+    with ClusterWorld(kind=kind, policy=LONG, start=False) as world:
+        world.api.patch(world.route_kind, "default", "agent", [{"op": "add", "path": path, "value": repeats}])
+        world.start()
+        settled(world)
+        world.want("v2")
+        status = world.until(lambda status: status.get("reason") == "RouteRefused")
+        assert word in status["message"] and "repeatable" in status["message"]
+        assert world.shares() == {"v1": 100, "v2": 0}
+        world.want("v2", conversations={"repeatable": True})
+        world.phase("Observing")
+
+
+def test_the_split_is_measured_by_new_conversations_where_started_ones_are_pinned():
+    with pinned(policy=LONG) as world:
+        observing(world)
+        world.until(lambda _: any("agent_conversations_started_total" in query for query in world.prometheus.asked))

@@ -145,6 +145,16 @@ PRESETS: dict[str, Preset] = {
         names={"histogram": "agent_task_cost_dollars", **_AGENT},
         what="tasks that cost more than a bucket bound",
     ),
+    "agent-conversations": Preset(
+        '$failed{$versionLabel="$version",begun="lately"}',
+        '$finished{$versionLabel="$version",begun="lately"}',
+        names={
+            "failed": "agent_conversations_failed_total",
+            "finished": "agent_conversations_finished_total",
+            **_AGENT,
+        },
+        what="failed conversations over finished ones, among those that began lately (rollout.agent counts them)",
+    ),
     "agent-feedback": Preset(
         '$negative{$versionLabel="$version"}',
         '$given{$versionLabel="$version"}',
@@ -158,6 +168,9 @@ PRESETS: dict[str, Preset] = {
         what="complaints among the feedback that users gave; both versions' users must give it equally often",
     ),
 }
+
+STARTED = 'agent_conversations_started_total{version="$version"}'
+"""What the split is measured by where started conversations are pinned: only new ones are split."""
 
 REQUESTS = 'envoy_cluster_upstream_rq_completed{envoy_cluster_name="$name/$version"}'
 """What the split is measured by: requests as the router counts them."""

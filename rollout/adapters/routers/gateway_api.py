@@ -49,13 +49,17 @@ def _new_backend(version: str, naming: Naming) -> Object:
 def _cautions(rule: Object) -> Iterable[str]:
     if rule.get("sessionPersistence"):
         yield "has sessionPersistence: a session stays on its version, also after its weight is 0"
+
+
+def _repeats(rule: Object) -> Iterable[str]:
     filters = [entry.get("type") for entry in _objects(rule.get("filters"))]
     if "RequestMirror" in filters:
-        yield "mirrors requests: an agent whose tools have side effects acts twice"
+        yield MIRRORS
     if rule.get("retry"):
         yield RETRIES
 
 
+MIRRORS = "mirrors requests: an agent whose tools have side effects acts twice"
 RETRIES = "retries requests: a call with side effects may be carried out twice, and failures of a version are hidden"
 
 GATEWAY = RouteDialect(
@@ -68,6 +72,7 @@ GATEWAY = RouteDialect(
     service_of=_service_of,
     why_not=_why_not,
     cautions=_cautions,
+    repeats=_repeats,
     unsplit=lambda _: "",
     new_backend=_new_backend,
     usual_base=USUAL_BASE,

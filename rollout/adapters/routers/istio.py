@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rollout.adapters.kubernetes.resources import Object
-from rollout.adapters.routers.gateway_api import RETRIES, Acceptance
+from rollout.adapters.routers.gateway_api import MIRRORS, RETRIES, Acceptance
 from rollout.adapters.routers.rule import RouteDialect
 from rollout.model.api.naming import Naming
 
@@ -53,9 +53,9 @@ def _new_backend(version: str, naming: Naming) -> Object:
     return {"destination": destination}
 
 
-def _cautions(rule: Object) -> Iterable[str]:
+def _repeats(rule: Object) -> Iterable[str]:
     if rule.get("mirror") or rule.get("mirrors"):
-        yield "mirrors requests: an agent whose tools have side effects acts twice"
+        yield MIRRORS
     retries = rule.get("retries")
     if isinstance(retries, dict) and retries.get("attempts"):
         yield RETRIES
@@ -91,7 +91,8 @@ ISTIO = RouteDialect(
     name_key="host",
     service_of=_service_of,
     why_not=_why_not,
-    cautions=_cautions,
+    cautions=lambda _: (),
+    repeats=_repeats,
     unsplit=_unsplit,
     new_backend=_new_backend,
     usual_base=USUAL_BASE,

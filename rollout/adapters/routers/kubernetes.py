@@ -112,6 +112,7 @@ class KubernetesRouter:
             owned=bool(release_patch(obj, self.api.manager)),
             ports=self._ports(rule),
             notes=self._notes(obj, rule, accepted),
+            repeats=tuple(f"rule {rule.label} {how}" for how in self.route_kind.dialect.repeats(rule.raw)),
             pins=pinned.pins,
             unpinned=pinned.refused or pinned.waiting,
             refuses_pins=bool(pinned.refused),

@@ -36,6 +36,7 @@ class RouteDialect:
         alone_gets_all: whether a backend that is the only one gets everything, also at weight 0.
         why_not: why a backend is none of ours.
         cautions: what a rule does besides splitting that matters to an agent.
+        repeats: how it lets an agent get one request twice.
         unsplit: why a route has no rule that can be split.
     """
 
@@ -48,6 +49,7 @@ class RouteDialect:
     service_of: Callable[[Object, Naming], str | None]
     why_not: Callable[[Object, Naming], str]
     cautions: Callable[[Object], Iterable[str]]
+    repeats: Callable[[Object], Iterable[str]]
     unsplit: Callable[[Object], str]
     new_backend: Callable[[str, Naming], Object]
     usual_base: int

@@ -38,6 +38,7 @@ from rollout.engine.gates.readiness import (
     backends_are_listed,
     candidate_answers,
     metrics_can_be_read,
+    nothing_acts_twice,
     versions_are_ready,
     versions_have_backends,
     weight_is_effective,
@@ -48,6 +49,7 @@ PREFLIGHT: tuple[Gate, ...] = (
     versions_have_backends,  # both can be reached at all
     weight_is_effective,  # the router answers and sends everything to stable
     versions_are_ready,  # both answer
+    nothing_acts_twice,  # no tool of an agent is called again behind its back
     state_is_compatible,  # conversations survive the release, and its rollback
     metrics_can_be_read,  # and can be judged, each by itself
     conversations_can_be_pinned,  # where they are to be

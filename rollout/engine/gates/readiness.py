@@ -56,6 +56,17 @@ def weight_is_effective(context: PlanContext) -> Blocked | None:
     return Blocked(Reason.WEIGHT_PENDING, f"the weight is pending: {wanted}{''.join(denied)}")
 
 
+def nothing_acts_twice(context: PlanContext) -> Blocked | None:
+    """An agent's call has side effects: who repeats requests says that it may."""
+    if context.spec.conversations.repeatable or context.release.undoing:
+        return None
+    for route in context.borrowed:
+        if route.repeats:
+            remedy = "take it out, or set conversations.repeatable: true if no tool of the agent minds"
+            return Blocked(Reason.ROUTE_REFUSED, f"{route.name}: {route.repeats[0]}: {remedy}")
+    return None
+
+
 def backends_are_listed(context: PlanContext) -> Blocked | None:
     """A route that is managed gets the candidate's backend last, once everything it refers to is there."""
     candidate = context.status.candidate_version or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from rollout.model.base import Document
 from rollout.model.units import Count
@@ -70,5 +70,10 @@ class Conversations(Document):
     )
     census: ConversationCensus | None = Field(
         default=None, description="How the open conversations of a version are counted."
+    )
+    repeatable: StrictBool = Field(
+        default=False,
+        description="Whether a request may reach an agent twice without harm. If not, routes that mirror or retry "
+        "are refused.",
     )
     turns: Count = Field(default=10, ge=1, le=1000, description="How many requests a conversation usually has.")
