@@ -10,6 +10,7 @@ from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.reflector import Reflector
 from rollout.adapters.kubernetes.resources import POLICY, ROLLOUT, Object, key_of, name_of, namespace_of
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
+from rollout.adapters.routers.route_pins import OWNER_LABEL
 
 Reference = tuple[str, str, str]
 """Kind, namespace and name of something that a rollout refers to."""
@@ -83,8 +84,11 @@ class Informers:
 
     def _referred_changed(self, obj: Object) -> None:
         with self._lock:
-            keys = list(self._referred.get((obj.get("kind", ""), namespace_of(obj), name_of(obj)), ()))
-        for key in keys:
+            keys = set(self._referred.get((obj.get("kind", ""), namespace_of(obj), name_of(obj)), ()))
+        owner = (obj["metadata"].get("labels") or {}).get(OWNER_LABEL)
+        if isinstance(owner, str):  # a route that pins conversations for it
+            keys.add(f"{namespace_of(obj)}/{owner}")
+        for key in sorted(keys):
             self._enqueue(key)
 
 

@@ -20,6 +20,7 @@ from rollout.adapters.storage.rollout_resource import (
     conditions_in,
     generation_of,
     is_deleted,
+    needs_finalizer,
     status_of,
     visible_status,
     wanted_of,
@@ -158,7 +159,7 @@ class RolloutReconciler:
         key, leaving = key_of(obj), is_deleted(obj)
         status_store = self._status_store(obj, spec)
         rollout = status_store.load()
-        if leaving and not rollout.status.is_active:
+        if leaving and not needs_finalizer(rollout.status):
             self._publish(status_store, obj, rollout.status, trouble)
             return ResourceResult(rollout.status, None)
         resource = ResourceFacts(

@@ -181,6 +181,7 @@ def reconciler(
     versions = versions_of(status, spec.version)
     key = f"{metadata.namespace}/{metadata.name}"
     denials = shared.denials.setdefault(key, {})
+    labels = frozenset(route_name(*route_kind_of(route)) for route in spec.routes)
     routers: list[Router] = []
     route_kinds = []
     for route in spec.routes:
@@ -201,6 +202,7 @@ def reconciler(
             conversations=spec.conversations,
             owner=owner,
             draining=tuple(status.draining),
+            labels=labels,
         )
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
         route_kinds.append(route_kind.kind.kind)

@@ -99,10 +99,15 @@ class FetchedContract:
 
 @dataclass(frozen=True, slots=True)
 class OpenConversations:
-    """How many conversations of a version are open; None with a problem: a census that is not known is not zero."""
+    """How many conversations of a version are open; None with a problem: a census that is not known is not zero.
+
+    Attributes:
+        age_s: how long ago the count began.
+    """
 
     open: int | None = None
     problem: str = ""
+    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,7 @@ class Facts:
         contracts: by version, where they were asked for.
         census: the newest census of live conversations, if there is one.
         conversations: how many are open, by version, of those that are drained or pinned.
+        unlisted: versions that are drained and, as was asked just now, have no backend at all.
     """
 
     routes: tuple[RouteFacts, ...]
@@ -195,3 +201,4 @@ class Facts:
     contracts: Mapping[str, FetchedContract] = field(default_factory=dict)
     census: Census | None = None
     conversations: Mapping[str, OpenConversations] = field(default_factory=dict)
+    unlisted: frozenset[str] = frozenset()

@@ -84,6 +84,7 @@ class BorrowedRoute(AnyRoute):
         owned: whether fields of the route are recorded as written by this controller.
         notes: what users should know before traffic moves.
         repeats: what lets an agent get one request twice.
+        elsewhere: versions that other rules of the route send requests to.
     """
 
     shares: Mapping[str, int] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class BorrowedRoute(AnyRoute):
     owned: bool = False
     notes: tuple[str, ...] = ()
     repeats: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def owner(self) -> str | None:

@@ -59,7 +59,9 @@ def begin(
 def ask_weight(context: PlanContext, weight_bp: int, preview_header: str | None = None) -> None:
     """Set a weight: nothing counts as evidence for it until it is effective and warmed up."""
     traffic = Traffic(wanted_bp=weight_bp, asked_at=context.now, off_since=context.now, preview_header=preview_header)
-    context.update_release(traffic=traffic)
+    context.update_release(
+        traffic=traffic, served=context.release.served or weight_bp > 0 or preview_header is not None
+    )
     open_window(context)
 
 

@@ -62,6 +62,8 @@ class Observation:
         round_ = self._read(stable or "", candidate or "", policy) if due else None
         sampling, due = due and round_ is None, round_ is not None
         versions, ready, asleep, identities = self._versions(rollout, routes, commands, due=due)
+        at_rest = not status.is_active or status.phase in (Phase.PREFLIGHT, Phase.DRAINING)
+        unlisted = frozenset(status.draining) - set(versions) if at_rest else frozenset()
         return Facts(
             routes=routes,
             ready=ready,
@@ -78,6 +80,7 @@ class Observation:
             contracts=self._contracts(rollout, both),
             census=self._census(rollout),
             conversations=self._open(rollout),
+            unlisted=unlisted,
         )
 
     def _asked(self, what: str, ask: Callable[[], Answer], otherwise: Callable[[str], Answer]) -> Answer:
@@ -152,7 +155,7 @@ class Observation:
         watched = status.is_active and status.phase not in (Phase.PREFLIGHT, Phase.DRAINING)
         try:
             # What is watched has its backends: whether they still answer is asked when a sample is due.
-            known = (*both, *drained) if watched else self.ports.workloads.known(asked)
+            known = both if watched else self.ports.workloads.known(asked)
             ready = self.ports.workloads.ready(checked, _ports(routes))
             return (
                 known,

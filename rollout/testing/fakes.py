@@ -188,9 +188,10 @@ class FakeGatekeeper:
 
 @dataclass
 class FakeConversations:
-    """Open conversations by version, as they are given; of others nothing is known."""
+    """Open conversations by version, as they are given; of others nothing is known. age_s: of the counts."""
 
     counts: dict[str, int] = field(default_factory=dict)
+    age_s: float = 0.0
 
     def open(self, versions: tuple[str, ...]) -> Mapping[str, OpenConversations]:
         return {version: self._of(version) for version in versions}
@@ -198,7 +199,7 @@ class FakeConversations:
     def _of(self, version: str) -> OpenConversations:
         if version not in self.counts:
             return OpenConversations(problem="nothing counts them")
-        return OpenConversations(self.counts[version])
+        return OpenConversations(self.counts[version], age_s=self.age_s)
 
 
 @dataclass

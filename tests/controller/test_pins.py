@@ -122,11 +122,12 @@ def test_entries_of_ours_stand_right_before_the_rule_of_a_virtual_service():
     with pinned("virtualService", policy=LONG) as world:
         observing(world)
         http = world.api.get(VIRTUAL_SERVICE, "default", "agent")["spec"]["http"]
+        mark = hashlib.sha256(b"virtualService/agent/chat").hexdigest()[:8]
         assert [rule["name"] for rule in http] == [
             "health",
-            "rollout.dev/pin/agent/v1",
-            "rollout.dev/pin/agent/v2",
-            "rollout.dev/started/agent/v1",
+            f"rollout.dev/pin/agent/{mark}/v1",
+            f"rollout.dev/pin/agent/{mark}/v2",
+            f"rollout.dev/started/agent/{mark}/v1",
             "chat",
         ]
         assert http[2]["match"] == [{"headers": {"x-agent-version": {"exact": "v2"}}}]
@@ -257,3 +258,98 @@ def test_the_split_is_measured_by_new_conversations_where_started_ones_are_pinne
     with pinned(policy=LONG) as world:
         observing(world)
         world.until(lambda _: any("agent_conversations_started_total" in query for query in world.prometheus.asked))
+
+
+def draining(kind="httpRoute", **options):
+    world = pinned(kind, **options)
+    open_conversations(world, v1=2, v2=1)
+    released(world)
+    world.until(lambda status: status.get("draining", {}).get("v1", {}).get("open") == 2)
+    return world
+
+
+@pytest.mark.parametrize("kind", ["httpRoute", "virtualService"])
+def test_a_rollout_that_is_deleted_while_a_version_is_drained_leaves_nothing(kind):
+    with draining(kind) as world:
+        assert pin_versions(world) == {"v1"}
+        world.api.delete(ROLLOUT, "default", "agent")
+        gone(world)
+        assert pin_versions(world) == set()
+
+
+@pytest.mark.parametrize("kind", ["httpRoute", "virtualService"])
+def test_pins_that_are_declared_no_more_are_taken_out(kind):
+    with draining(kind) as world:
+        world.api.merge(ROLLOUT, "default", "agent", {"spec": {"conversations": {"pin": None}}})
+        world.until(lambda _: pin_versions(world) == set())
+
+
+@pytest.mark.parametrize("kind", ["httpRoute", "virtualService"])
+def test_a_rule_that_is_renamed_keeps_its_pins_once(kind):
+    with draining(kind) as world:
+        lists = "http" if kind == "virtualService" else "rules"
+        at = [rule["name"] for rule in world.api.get(world.route_kind, "default", "agent")["spec"][lists]].index("chat")
+        rename = {"op": "replace", "path": f"/spec/{lists}/{at}/name", "value": "talk"}
+        world.api.patch(world.route_kind, "default", "agent", [rename])
+        world.api.merge(ROLLOUT, "default", "agent", {"spec": {"routes": [{kind: {"name": "agent", "rule": "talk"}}]}})
+        label = hashlib.sha256(f"{kind}/agent/talk".encode()).hexdigest()[:8]
+
+        def once(_):
+            if kind == "httpRoute":
+                return [route["metadata"]["name"] for route in ours(world)] == [f"agent-pins-{label}"]
+            http = world.api.get(VIRTUAL_SERVICE, "default", "agent")["spec"]["http"]
+            names = [rule["name"] for rule in http if rule["name"].startswith("rollout.dev/")]
+            return names and all(f"/{label}/" in name for name in names)
+
+        world.until(once)
+
+
+def test_pins_go_with_the_route_that_they_stand_beside():
+    with draining() as world:
+        world.api.delete(HTTP_ROUTE, "default", "agent")
+        world.until(lambda _: ours(world) == [])
+
+
+def test_two_rules_of_one_virtual_service_have_pins_of_their_own():
+    routes = [{"virtualService": {"name": "agent", "rule": rule}} for rule in ("chat", "voice")]
+    with pinned("virtualService", policy=LONG, start=False, routes=routes) as world:
+        http = world.api.get(VIRTUAL_SERVICE, "default", "agent")["spec"]["http"]
+        voice = {**http[1], "name": "voice", "match": [{"uri": {"prefix": "/voice"}}]}
+        world.api.patch(VIRTUAL_SERVICE, "default", "agent", [{"op": "add", "path": "/spec/http/1", "value": voice}])
+        world.start()
+        observing(world)
+        names = [rule["name"] for rule in world.api.get(VIRTUAL_SERVICE, "default", "agent")["spec"]["http"]]
+        assert len(names) == 3 + 2 * 3
+        assert names[4] == "voice" and names[8] == "chat", names
+
+
+def test_what_is_taken_away_from_the_rule_is_taken_away_from_the_pins():
+    with pinned(policy=LONG) as world:
+        observing(world)
+        world.api.patch(HTTP_ROUTE, "default", "agent", [{"op": "remove", "path": "/spec/rules/1/filters"}])
+        world.until(lambda _: all("filters" not in rule for rule in ours(world)[0]["spec"]["rules"]))
+
+
+def test_a_rule_that_matches_the_pins_own_header_is_refused():
+    with pinned(policy=LONG, start=False) as world:
+        headers = [{"headers": [{"name": "X-Thread-Id", "value": "a"}]}]
+        world.api.patch(
+            HTTP_ROUTE, "default", "agent", [{"op": "add", "path": "/spec/rules/1/matches", "value": headers}]
+        )
+        world.start()
+        settled(world)
+        world.want("v2")
+        status = world.until(lambda status: status.get("reason") == "PinsRefused")
+        assert "matches the header x-thread-id itself" in status["message"]
+
+
+def test_a_drained_version_that_another_rule_uses_stays_awake():
+    policy = agents.policy(drain={"deadline": "1h", "scaleDown": True})
+    with pinned(policy=policy, start=False) as world:
+        other = {"op": "add", "path": "/spec/rules/0/backendRefs", "value": [{"name": "agent-v1", "port": 8000}]}
+        world.api.patch(HTTP_ROUTE, "default", "agent", [other])
+        world.start()
+        open_conversations(world, v1=0, v2=1)
+        released(world)
+        world.until(lambda status: not status.get("draining"))
+        assert world.api.get(DEPLOYMENT, "default", "agent-v1")["spec"]["replicas"] > 0

@@ -8,6 +8,7 @@ import pytest
 
 from rollout.engine.conditions import conditions_of
 from rollout.engine.facts import FetchedContract
+from rollout.errors import ClusterUnavailable
 from rollout.model.status.conditions import ConditionType
 from rollout.model.status.conversations import Pins
 from rollout.model.status.vocabulary import Phase, Reason, Result
@@ -107,7 +108,9 @@ def test_three_versions_live_at_once_each_with_its_own_conversations():
     released(made)
     made.declare(version="v3")
     made.run(1200, until=Phase.OBSERVING)
-    assert made.router.effective.pins == Pins(versions=("v2", "v3", "v1"), started="v2")
+    assert made.router.effective.pins == Pins(versions=("v2", "v3", "v1"), started="v1"), (
+        "who has no pin began on v1, or before, and v2 is not known to read that"
+    )
     assert made.status.draining["v1"].open == 2
 
 
@@ -149,7 +152,12 @@ def test_a_drained_version_that_answers_no_more_keeps_nobody_and_that_is_told():
     made.conversations.counts = {"v1": 3}
     released(made)
     made.workloads.down.add("v1")
-    made.run(60, every_s=5)
+    made.run(30)
+    made.workloads.down.clear()
+    made.run(40)
+    assert "v1" in made.router.effective.pins.versions, "a pod that comes up again elsewhere"
+    made.workloads.down.add("v1")
+    made.run(70)
     assert "v1" not in made.router.effective.pins.versions
     assert any("v1 does not answer any more" in each.message for each in made.status_store.decisions)
 
@@ -213,3 +221,101 @@ def test_a_controller_that_is_killed_loses_no_pin():
     for version in (made, again):
         released(version)
     assert made.router.effective.pins == again.router.effective.pins == Pins(versions=("v1",), started="v1")
+
+
+def draining(**options):
+    """v2 is promoted, and v1 has three conversations left."""
+    made = world(**options)
+    made.conversations.counts = {"v1": 3}
+    released(made)
+    made.run(20, every_s=5)
+    assert made.status.draining["v1"].open == 3
+    return made
+
+
+def test_an_abort_where_there_is_nothing_to_abort_ends_no_drain():
+    made = draining()
+    made.command("abort")
+    made.run(20)
+    assert "v1" in made.router.effective.pins.versions and made.status.draining["v1"].open == 3
+
+
+def test_what_cannot_be_asked_for_a_moment_ends_no_drain():
+    made = draining()
+    made.declare(version="v3")
+    made.run(1200, until=Phase.OBSERVING)
+    ready = made.workloads.ready
+
+    def away(*_):
+        raise ClusterUnavailable("away")
+
+    made.workloads.ready = away
+    made.run(5)
+    made.workloads.ready = ready
+    made.run(20)
+    assert "v1" in made.router.effective.pins.versions
+
+
+@pytest.mark.parametrize("verb", ["declared again", "retried"])
+def test_a_version_that_is_tried_again_and_refused_is_drained_as_before(verb):
+    made = draining()
+    if verb == "declared again":
+        version = "v1"
+        made.metrics.failing = {"errors", "tasks"}
+        made.declare(version="v1")
+    else:
+        version = "v3"
+        made.behaviour["v3"] = Behaviour(tasks=0.9)
+        made.declare(version="v3")
+        made.conversations.counts["v3"] = 4
+        made.run(4 * 3600, until=Phase.ROLLED_BACK)
+        made.metrics.failing = {"errors", "tasks"}
+        made.command("retry")
+    made.run(1500, every_s=5)
+    assert made.status.phase is Phase.ROLLED_BACK and made.status.latest.result is Result.STOPPED
+    assert version in made.router.effective.pins.versions and version in made.status.draining
+
+
+def test_a_stable_version_that_was_down_and_passed_keeps_nobody():
+    made = world(policy={"reactions": {"stableDown": "promote"}})
+    made.workloads.down.add("v1")
+    made.run(3600, until=Phase.STABLE, every_s=5)
+    assert made.status.stable_version == "v2" and made.status.draining == {}
+    assert not any("v1" in weight.pins.versions for weight in made.router.applied)
+
+
+def test_a_candidate_that_never_had_a_request_is_not_drained():
+    made = world()
+    made.declare(paused=True)
+    made.run(120)
+    assert made.status.phase is Phase.PAUSED and not made.router.effective.pins
+    made.command("abort")
+    made.run(60)
+    assert made.status.draining == {} and made.status.pins is None
+
+
+def test_an_abort_keeps_nobody_on_a_candidate_that_is_down():
+    made = world()
+    made.run(600, until=Phase.OBSERVING)
+    made.declare(paused=True)
+    made.run(5)
+    made.workloads.down.add("v2")
+    for _ in range(200):
+        made.run(1)
+        if made.status.latest.unready_samples >= 3 or not made.status.is_active:
+            break
+    made.command("abort")
+    made.run(30)
+    assert "v2" not in made.router.effective.pins.versions
+
+
+def test_a_count_from_before_the_version_lost_says_nothing():
+    made = world()
+    made.conversations.counts = {"v1": 0}
+    made.conversations.age_s = 50.0
+    released(made)
+    made.run(40)
+    assert "v1" in made.router.effective.pins.versions, "what was counted before it lost"
+    made.conversations.age_s = 0.0
+    made.run(40)
+    assert made.status.draining == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollout.engine.facts import OpenConversations
 from rollout.errors import Unavailable
@@ -53,10 +53,13 @@ class ConversationCounter:
             return _UNCOUNTED
         if now - counted.at_s > KEPT_S:
             return OpenConversations(problem=f"they were last counted {now - counted.at_s:.0f} s ago")
-        return counted.seen
+        return replace(counted.seen, age_s=now - counted.at_s)
 
     def _count_all(self, versions: tuple[str, ...]) -> None:
-        counted = {version: _Counted(self._ask(version), time.monotonic()) for version in versions}
+        counted: dict[str, _Counted] = {}
+        for version in versions:
+            began_s = time.monotonic()
+            counted[version] = _Counted(self._ask(version), began_s)
         self._counted = counted
 
     def _ask(self, version: str) -> OpenConversations:

@@ -17,6 +17,7 @@ from rollout.adapters.routers.rule import (
     Rule,
     RuleRefused,
     addition,
+    elsewhere,
     identity_of,
     missing,
     notes,
@@ -57,9 +58,10 @@ class KubernetesRouter:
         alone: whether backends of other versions are others, as while a rollout is under way.
         returning: whether all traffic goes back to stable.
         denials: by route, the API server's words where it denied the last write; shared between turns.
-        conversations: how they are kept on their versions; None where they are not.
+        conversations: how they are kept on their versions.
         owner: the Rollout, for what is made for it.
         draining: versions that keep their conversations beside those of the rollout.
+        labels: the names of all routes of the rollout.
     """
 
     api: Api
@@ -73,9 +75,10 @@ class KubernetesRouter:
     alone: bool = True
     returning: bool = False
     denials: dict[str, str] = field(default_factory=dict)
-    conversations: Conversations | None = None
+    conversations: Conversations = Conversations()
     owner: OwningRollout = OwningRollout("", "")
     draining: tuple[str, ...] = ()
+    labels: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -88,7 +91,8 @@ class KubernetesRouter:
         except RuleRefused as refused:
             gone = refused.reason is Reason.ROUTE_NOT_FOUND
             text = str(refused)
-            return BorrowedRoute(self.name, reachable=False, gone=gone, problem=text, reason=refused.reason)
+            pins = self._pins.left(self.cache.get(self.naming.namespace, self.route.name)) if gone else NO_PINS
+            return BorrowedRoute(self.name, reachable=False, gone=gone, problem=text, reason=refused.reason, pins=pins)
         problem, reason = self._problem(rule)
         accepted = self.route_kind.acceptance(obj)
         dialect = self.route_kind.dialect
@@ -112,6 +116,7 @@ class KubernetesRouter:
             owned=bool(release_patch(obj, self.api.manager)),
             ports=self._ports(rule),
             notes=self._notes(obj, rule, accepted),
+            elsewhere=elsewhere(obj, rule, self.route_kind.dialect, self.naming),
             repeats=tuple(f"rule {rule.label} {how}" for how in self.route_kind.dialect.repeats(rule.raw)),
             pins=pinned.pins,
             unpinned=pinned.refused or pinned.waiting,
@@ -138,13 +143,13 @@ class KubernetesRouter:
 
     def pin(self, effect: SetPins) -> None:
         """Bring the pins beside the rule to what is wanted. Raises RouterUnavailable; the next turn tries again."""
-        pins = self._pins
-        if pins is None:
-            return
         if not self.may_write():
             raise RouterUnavailable(f"{self.name} is left alone: this controller does not lead any more")
         try:
-            pins.write(*self._find(), effect.pins)
+            if effect.pins:
+                self._pins.write(*self._find(), effect.pins)
+            else:
+                self._pins.clear(self.cache.get(self.naming.namespace, self.route.name))
         except RuleRefused as refused:
             raise RouterUnavailable(f"{self.name} {refused}") from refused
         except Conflict as error:
@@ -156,23 +161,21 @@ class KubernetesRouter:
             raise RouterUnavailable(f"conversations were not pinned, or we cannot know it: {error}") from error
 
     @property
-    def _pins(self) -> RoutePins | None:
-        declared = self.conversations
-        if declared is None or declared.pin is None:
-            return None
-        plan = PinPlan(declared, self.naming, self.route_kind.dialect)
-        if self.route_kind.kind is VIRTUAL_SERVICE:
-            return EntryPins(self.owner.name, plan, self._write)
-        kind = self.route_kind
-        return ObjectPins(self.api, self.cache, kind.kind, kind.acceptance, self.owner, plan, self.name)
+    def _pins(self) -> RoutePins:
+        """Return the pins of this rule: also where none are declared any more, what was written is taken out."""
+        plan = PinPlan(self.conversations, self.naming, self.route_kind.dialect)
+        labels, kind = self.labels | {self.name}, self.route_kind
+        if kind.kind is VIRTUAL_SERVICE:
+            return EntryPins(self.owner.name, plan, self.name, labels, self._write)
+        return ObjectPins(self.api, self.cache, kind.kind, kind.acceptance, self.owner, plan, self.name, labels)
 
     def _pinned(self, obj: Object, rule: Rule) -> SeenPins:
         """Return what is known of pins; where none are declared there are none."""
-        pins, declared = self._pins, self.conversations
-        if pins is None or declared is None:
-            return SeenPins(NO_PINS)
+        declared = self.conversations
+        if declared.pin is None:
+            return SeenPins(self._pins.left(obj))
         started = self.versions[0] if self.versions and declared.started == "stable" else None
-        return pins.seen(obj, rule, Pins(versions=(*self.versions, *self.draining), started=started))
+        return self._pins.seen(obj, rule, Pins(versions=(*self.versions, *self.draining), started=started))
 
     def leave(self, effect: LeaveRoute) -> None:
         """Take out the backends that were added, and let go of the route's fields. Raises RouterUnavailable.

@@ -7,6 +7,9 @@ ours is never older than theirs.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +86,28 @@ def beyond_limits(rule: Rule, plan: PinPlan, pins: Pins) -> str:
             remedy = "give the agent a rule of its own with fewer matches"
             return f"pins need {count} {what}, and the Gateway API allows {most}: {remedy}"
     return ""
+
+
+def clash(names: Iterable[str], plan: PinPlan) -> str:
+    """Say that a rule matches the very header that a pin would be read from; empty where it does not.
+
+    Args:
+        names: of the headers that the rule matches.
+    """
+    ours = {header.name for _, header in plan.versions_and_matches(Pins(versions=("v",), started="v"))}
+    taken = sorted(ours & {name.lower() for name in names})
+    remedy = "pin by another header, or take it out of the rule"
+    return f"the rule matches the header {taken[0]} itself: {remedy}" if taken else ""
+
+
+def header_names(rule: Rule) -> list[str]:
+    """Return the headers that a rule of the Gateway API matches."""
+    return [str(header.get("name", "")) for match in _matches(rule) for header in _headers(match)]
+
+
+def digest_of(spec: Object) -> str:
+    """Return what tells one spec of ours from another: a server fills in defaults, so the object itself does not."""
+    return hashlib.sha256(json.dumps(spec, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def collision(route: Object, rule: Rule, dialect: RouteDialect) -> str:

@@ -269,6 +269,14 @@ def ports_of(rule: Rule, dialect: RouteDialect) -> dict[str, int]:
     return ports
 
 
+def elsewhere(route: Object, rule: Rule, dialect: RouteDialect, naming: Naming) -> tuple[str, ...]:
+    """Return the versions that other rules of a route send requests to."""
+    others = [other for index, other in enumerate(rules_in(route, dialect)) if index != rule.index]
+    backends = [entry for other in others if not is_pin_entry(other) for entry in backends_in(other, dialect)]
+    services = {service for entry in backends if (service := dialect.service_of(entry, naming))}
+    return tuple(sorted(version for service in services if (version := naming.version_of(service)) is not None))
+
+
 def notes(route: Object, rule: Rule, dialect: RouteDialect, naming: Naming, versions: Iterable[str]) -> tuple[str, ...]:
     """Return what users should know of a rule before traffic moves: what else it does, and who else sends traffic."""
     cautions = [f"rule {rule.label} {caution}" for caution in dialect.cautions(rule.raw)]

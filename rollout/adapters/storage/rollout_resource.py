@@ -60,7 +60,9 @@ def metadata_of(obj: Object) -> Metadata:
 
 
 def needs_finalizer(status: Status) -> bool:
-    """Whether traffic may be elsewhere than it was found, or a route has a backend that was added to it."""
+    """Whether traffic may be elsewhere than it was found, or a route has a backend or pins that were added to it."""
+    if status.pins is not None or status.draining:
+        return True
     return status.is_active and (status.latest.traffic.asked_at is not None or any(status.added.values()))
 
 

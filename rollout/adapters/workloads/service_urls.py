@@ -43,7 +43,7 @@ def endpoint_urls(
     is missing.
 
     Args:
-        every: whether all of them are asked; where they are too many, that is told.
+        every: whether all of them are asked, also those that are not ready; where they are too many, that is told.
     """
 
     def urls(version: str) -> list[str]:
@@ -60,7 +60,7 @@ def endpoint_urls(
             raise PageUnavailable(problem)
         port = next((port for port in ports_of(service) if port["port"] == declared), ports_of(service)[0])
         slices, _ = api.list_all(ENDPOINT_SLICE, namespace, labelSelector=f"kubernetes.io/service-name={name}")
-        addresses = [address for piece in slices for address in _addresses(piece, port.get("name") or "")]
+        addresses = [address for piece in slices for address in _addresses(piece, port.get("name") or "", every)]
         if not addresses:
             raise PageUnavailable(f"{where} has no ready endpoint to ask: check its pods and the Service's selector")
         if every and len(addresses) > EVERY_MAX:
@@ -70,13 +70,13 @@ def endpoint_urls(
     return urls
 
 
-def _addresses(endpoint_slice: Object, port_name: str) -> Iterator[str]:
-    """Yield `ip:port` of the ready endpoints of a slice on the Service's port of a name."""
+def _addresses(endpoint_slice: Object, port_name: str, every: bool) -> Iterator[str]:
+    """Yield `ip:port` of the ready endpoints of a slice, or of all, on the Service's port of a name."""
     for port in endpoint_slice.get("ports") or ():
         if (port.get("name") or "") != port_name or not isinstance(port.get("port"), int):
             continue
         for endpoint in endpoint_slice.get("endpoints") or ():
-            for address in endpoint.get("addresses") or () if is_ready(endpoint) else ():
+            for address in endpoint.get("addresses") or () if every or is_ready(endpoint) else ():
                 if (host := _host(str(address))) is not None:
                     yield f"{host}:{port['port']}"
 

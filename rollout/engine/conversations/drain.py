@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
@@ -15,13 +15,13 @@ from rollout.model.status.conversations import Draining
 from rollout.model.status.vocabulary import Reason
 
 SETTLES_S = 10.0
-"""So long none must be open: a conversation may have begun while the weight was on its way."""
+"""So far apart are two counts of none: a conversation may have begun while the weight was on its way."""
 
 SCALES_S = 60.0
 """So long a version is asked to sleep; what an autoscaler keeps awake is left to it."""
 
-UNREADY_MAX = 3
-"""A version that did not answer so many times in a row keeps nobody's conversation."""
+UNREADY_S = 60.0
+"""A version that has not answered for so long keeps nobody's conversation: a pod may come up again elsewhere."""
 
 
 def begin_drain(context: PlanContext, version: str, axis: Axis) -> dict[str, Draining]:
@@ -48,12 +48,18 @@ def begin_drain(context: PlanContext, version: str, axis: Axis) -> dict[str, Dra
 def follow_drains(context: PlanContext) -> None:
     """Count what is open on each version that is drained, and end the drain where nothing is."""
     status = context.status
+    if context.facts.resource.leaving and status.draining:
+        context.update(draining={})  # what keeps conversations goes with the Rollout
+        return
     if status.goes_back or not status.draining:
         return  # then nothing but the route was asked
     draining = {}
     for version, drain in status.draining.items():
-        if version == status.stable_version or (status.is_active and version == status.candidate_version):
+        if version == status.stable_version:
             continue  # it is in use again
+        if status.is_active and version == status.candidate_version:
+            draining[version] = drain  # it may become stable again, or be refused: then it is drained as before
+            continue
         after = _follow(context, version, drain)
         if not (after.done and _is_let_go(context, version, after)):
             draining[version] = after
@@ -67,7 +73,9 @@ def scale_down(context: PlanContext) -> tuple[Effect, ...]:
         return ()
     draining = context.status.draining
     over = [name for name, drain in draining.items() if drain.done and drain.scales_down and drain.asked_at is None]
-    asked = [version for version in over if _has_no_traffic(context, version)]
+    asked = [
+        version for version in over if _has_no_traffic(context, version) and not _is_used_elsewhere(context, version)
+    ]
     if asked:
         later = {version: draining[version].changed(asked_at=context.now) for version in asked}
         context.update(draining={**draining, **later})
@@ -77,20 +85,19 @@ def scale_down(context: PlanContext) -> tuple[Effect, ...]:
 def _follow(context: PlanContext, version: str, drain: Draining) -> Draining:
     if drain.done:
         return drain
-    if version not in context.facts.versions:
+    if version in context.facts.unlisted:
         return _over(context, drain, f"{version} has no backend any more, so its conversations go on elsewhere")
-    seen = context.facts.conversations.get(version)
-    unready = drain.unready + 1 if context.facts.ready.get(version) else 0
-    drain = drain.changed(unready=unready if version in context.facts.ready else drain.unready)
-    if seen is not None:
-        drain = drain.changed(
-            open=seen.open, problem=seen.problem, empty_since=_empty_since(context, version, drain, seen)
-        )
-    if drain.unready >= UNREADY_MAX:
+    drain = _asked(context, version, drain)
+    if drain.unready_since is not None and context.since(drain.unready_since) >= UNREADY_S:
         problem = context.facts.ready.get(version, "")
         return _over(context, drain, f"{version} does not answer any more, so its conversations move: {problem}")
-    if drain.empty_since is not None and context.since(drain.empty_since) >= SETTLES_S:
-        return _over(context, drain, f"{version} is drained: none of its conversations is open")
+    seen = context.facts.conversations.get(version)
+    if seen is not None:
+        counted_at = context.now - timedelta(seconds=seen.age_s)
+        empty_since = _empty_since(context, version, drain, seen, counted_at)
+        drain = drain.changed(open=seen.open, problem=seen.problem, empty_since=empty_since)
+        if empty_since is not None and (counted_at - empty_since).total_seconds() >= SETTLES_S:
+            return _over(context, drain, f"{version} is drained: none of its conversations is open")
     if drain.deadline is None or context.now < drain.deadline or drain.late:
         return drain
     return _at_the_deadline(context, version, drain)
@@ -114,26 +121,47 @@ def _over(context: PlanContext, drain: Draining, message: str) -> Draining:
     return drain.changed(done=True)
 
 
-def _empty_since(context: PlanContext, version: str, drain: Draining, seen: OpenConversations) -> datetime | None:
+def _asked(context: PlanContext, version: str, drain: Draining) -> Draining:
+    """Note since when a version does not answer; where it was not asked, nothing is known that was not before."""
+    if version not in context.facts.ready:
+        return drain
+    is_unready = bool(context.facts.ready[version])
+    return drain.changed(unready_since=(drain.unready_since or context.now) if is_unready else None)
+
+
+def _empty_since(
+    context: PlanContext, version: str, drain: Draining, seen: OpenConversations, counted_at: datetime
+) -> datetime | None:
     """Return since when a version has no open conversation, nor a request under way where the router counts them."""
     under_way = sum(route.active.get(version, 0) for route in context.facts.routes)
-    return None if seen.open != 0 or under_way else drain.empty_since or context.now
+    if seen.open != 0 or under_way or counted_at < drain.since:
+        return None
+    return drain.empty_since or counted_at
 
 
 def _is_let_go(context: PlanContext, version: str, drain: Draining) -> bool:
     """Whether nothing is left to be done about a version whose drain is over."""
     if not _has_no_traffic(context, version):
         return False
+    if drain.scales_down and _is_used_elsewhere(context, version):
+        return True  # other rules send it requests: it stays awake
     tried = drain.asked_at is not None and context.since(drain.asked_at) >= SCALES_S  # somebody else may scale it
     return not drain.scales_down or version in context.facts.asleep or tried
 
 
 def _has_no_traffic(context: PlanContext, version: str) -> bool:
     """Whether no route sends anybody to a version, by what was read of each."""
-    return all(route.gone or _sends_nobody(route, version) for route in context.facts.routes)
+    return all(_sends_nobody(route, version) for route in context.facts.routes)
+
+
+def _is_used_elsewhere(context: PlanContext, version: str) -> bool:
+    """Whether another rule of a route sends requests to a version."""
+    return any(version in route.elsewhere for route in context.borrowed)
 
 
 def _sends_nobody(route: RouteFacts, version: str) -> bool:
-    if not route.reachable or route.pins is None or version in (*route.pins.versions, route.pins.started):
+    if route.pins is None or version in (*route.pins.versions, route.pins.started):
         return False
-    return isinstance(route, OwnRoute) or not route.shares.get(version)
+    if route.gone:
+        return True
+    return route.reachable and (isinstance(route, OwnRoute) or not route.shares.get(version))

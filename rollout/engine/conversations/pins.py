@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollout.engine.context import PlanContext
 from rollout.engine.conversations.going_on import may_go_on
+from rollout.engine.eligibility import DOWN_SAMPLES
 from rollout.model.agent_state import Axis
 from rollout.model.status.conversations import NO_PINS, Pins
 from rollout.model.status.vocabulary import Phase, Reason
@@ -23,6 +24,8 @@ def note_pins(context: PlanContext) -> None:
     wanted = wanted_pins(context)
     if wanted == (context.status.pins or NO_PINS):
         return
+    if context.facts.resource.leaving and any(route.pins != NO_PINS for route in context.borrowed):
+        return  # they are being taken out: until that was seen, the Rollout stays
     context.update(pins=wanted or None)
     context.record("traffic", message=str(wanted) if wanted else "no conversation is pinned any more")
 
@@ -34,11 +37,9 @@ def wanted_pins(context: PlanContext) -> Pins:
         return NO_PINS
     draining = [version for version, drain in status.draining.items() if not drain.done]
     if not _covers_release(context):
-        started = _before(context) if context.spec.conversations.started == "stable" else None
-        return Pins(versions=tuple(sorted(draining)), started=started)
+        return Pins(versions=tuple(sorted(draining)), started=_before(context))
     versions = [*_of_release(context), *draining]
-    started = status.stable_version if context.spec.conversations.started == "stable" else None
-    return Pins(versions=tuple(dict.fromkeys(versions)), started=None if _stable_is_passed(context) else started)
+    return Pins(versions=tuple(dict.fromkeys(versions)), started=_started(context))
 
 
 def _before(context: PlanContext) -> str | None:
@@ -47,7 +48,15 @@ def _before(context: PlanContext) -> str | None:
     """
     drains = context.status.draining.items()
     kept = [version for version, drain in drains if drain.was_stable and not drain.may_move and not drain.done]
-    return kept[-1] if kept else None
+    is_kept = kept and context.spec.conversations.started == "stable"
+    return min(kept, key=lambda version: context.status.draining[version].since) if is_kept else None
+
+
+def _started(context: PlanContext) -> str | None:
+    """Return where conversations without a pin go during a release: to the oldest version that they may be of."""
+    if context.spec.conversations.started != "stable":
+        return None
+    return _before(context) or (None if _stable_is_passed(context) else context.status.stable_version)
 
 
 def release_pins(context: PlanContext) -> Pins:
@@ -55,17 +64,17 @@ def release_pins(context: PlanContext) -> Pins:
     status = context.status
     stable, candidate = status.stable_version or "", status.candidate_version or ""
     draining = [version for version, drain in status.draining.items() if not drain.done]
-    started = stable if context.spec.conversations.started == "stable" else None
     kept = (candidate, *draining) if _stable_is_passed(context) else (stable, candidate, *draining)
-    return Pins(versions=tuple(dict.fromkeys(kept)), started=None if _stable_is_passed(context) else started)
+    return Pins(versions=tuple(dict.fromkeys(kept)), started=_started(context))
 
 
 def _covers_release(context: PlanContext) -> bool:
     """Whether a release is under way that has come as far as its pins."""
     status = context.status
-    if not status.is_active or status.phase is Phase.DRAINING:
+    phase = status.resume_to if status.phase is Phase.PAUSED else status.phase
+    if not status.is_active or phase is Phase.DRAINING:
         return False
-    if status.phase is not Phase.PREFLIGHT:
+    if phase is not Phase.PREFLIGHT:
         return True
     pins = status.pins or NO_PINS
     return status.reason is Reason.PINS_PENDING or (status.candidate_version or "") in pins.versions
@@ -80,7 +89,7 @@ def _of_release(context: PlanContext) -> list[str]:
 
 def stays_on_candidate(context: PlanContext) -> bool:
     """Whether conversations of a candidate that goes back stay on it: not if it is down, nor if they are to move."""
-    if context.status.reason is Reason.CANDIDATE_DOWN:
+    if context.status.reason is Reason.CANDIDATE_DOWN or context.release.unready_samples >= DOWN_SAMPLES:
         return False
     moves = context.policy.reactions.harm.started == "move"
     return not (moves and may_go_on(context, context.status.candidate_version or "", axis=Axis.FORWARD))

@@ -12,6 +12,7 @@ from rollout.engine.phases.gating import blocked_by
 from rollout.engine.phases.waiting import undecided, wait_or_give_up
 from rollout.engine.transitions import Event
 from rollout.model.agent_state import Axis
+from rollout.model.status.conversations import Draining
 from rollout.model.status.vocabulary import Reason, Result
 
 
@@ -40,13 +41,23 @@ def _promote(context: PlanContext) -> None:
         _promoted(context),
         stable_version=new,
         previous_version=old,
-        draining=begin_drain(context, old or "", Axis.BACKWARD),
+        # A version that was down, and passed, keeps nobody's conversation.
+        draining=status.draining
+        if context.release.stable_passed_by
+        else begin_drain(context, old or "", Axis.BACKWARD),
         failed={version: tries for version, tries in status.failed.items() if version != new},
         release=context.changed(result=Result.PROMOTED, deadline=context.later(context.policy.drain.deadline_s)),
         standby_until=context.later(standby_s) if standby_s else None,
     )
     for warning in context.release.warnings:
         context.record("traffic", message=f"{new} is promoted. Warning: {warning}", reason=Reason.PROMOTED)
+
+
+def _drained(context: PlanContext) -> dict[str, Draining]:
+    """Return the versions that are drained: also stable, unless it was down and passed. Then it keeps nobody."""
+    if context.release.stable_passed_by:
+        return context.status.draining
+    return begin_drain(context, context.status.stable_version or "", Axis.BACKWARD)
 
 
 def _promoted(context: PlanContext) -> str:

@@ -11,7 +11,7 @@ from rollout.engine.routes.adoption import removable
 from rollout.engine.routes.wanted import is_restored, wanted_weight
 from rollout.engine.transitions import Event
 from rollout.model.agent_state import Axis
-from rollout.model.status.conversations import NO_PINS, Draining
+from rollout.model.status.conversations import Draining
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Reason, Result
 
@@ -43,8 +43,8 @@ def superseding(context: PlanContext) -> None:
 def _drained(context: PlanContext) -> dict[str, Draining]:
     """Return the versions that are drained: also the candidate, where it has begun conversations and keeps them."""
     candidate = context.status.candidate_version or ""
-    if candidate not in (context.status.pins or NO_PINS).versions or not stays_on_candidate(context):
-        return context.status.draining
+    if not context.release.served or not stays_on_candidate(context):
+        return {version: drain for version, drain in context.status.draining.items() if version != candidate}
     return begin_drain(context, candidate, Axis.FORWARD)
 
 

@@ -11,6 +11,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.effects import Effect, LeaveRoute, ScaleUp, SetWeight
 from rollout.engine.route_facts import BorrowedRoute
 from rollout.engine.routes.wanted import is_as_wanted
+from rollout.model.status.conversations import NO_PINS
 from rollout.model.status.traffic import Base
 from rollout.model.status.vocabulary import Phase, Reason
 from rollout.model.units import FULL_BP
@@ -101,8 +102,8 @@ def scale_up(context: PlanContext) -> tuple[Effect, ...]:
 
 
 def removable(context: PlanContext) -> bool:
-    """Whether backends that were added are still listed, for a rollout that is going for good."""
-    return any(_over(context, route) for route in context.borrowed)
+    """Whether backends or pins that were added are still there, for a rollout that is going for good."""
+    return any(_over(context, route) or route.pins != NO_PINS for route in context.borrowed)
 
 
 def leave(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:

@@ -6,7 +6,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.conversations.drain import scale_down
 from rollout.engine.effects import Effect, SetPins, SetWeight
 from rollout.engine.routes.adoption import add_backends, leave, scale_up
-from rollout.engine.routes.wanted import is_as_wanted, is_effective, is_restored, wanted_weight
+from rollout.engine.routes.wanted import has_pins, is_as_wanted, is_effective, is_restored, wanted_weight
 from rollout.model.status.conversations import NO_PINS
 from rollout.model.status.vocabulary import Phase
 
@@ -25,9 +25,13 @@ def changes_of(context: PlanContext) -> tuple[Effect, ...]:
 
 def _pin_effects(context: PlanContext) -> tuple[Effect, ...]:
     """Let routes of others keep conversations as the status says; a route of our own has its pins with its weight."""
-    wanted = context.status.pins or NO_PINS
-    routes = (route for route in context.borrowed if route.reachable and not route.refuses_pins)
-    return tuple(SetPins(route.name, wanted) for route in routes if route.pins != wanted)
+    wanted = NO_PINS if context.facts.resource.leaving else context.status.pins or NO_PINS
+    effects = []
+    for route in context.borrowed:
+        mine = NO_PINS if route.gone or route.refuses_pins else wanted  # taking back is always possible
+        if (route.reachable or route.gone) and route.pins != mine:
+            effects.append(SetPins(route.name, mine))
+    return tuple(effects)
 
 
 def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effect, ...]:
@@ -37,7 +41,7 @@ def _route_effects(context: PlanContext, wanted: SetWeight | None) -> tuple[Effe
         return (wanted,)  # also where the route looks right already: what we asked before may not have arrived yet
     if context.facts.resource.leaving and context.status.phase is Phase.ROLLING_BACK:
         return leave(context, wanted) if is_restored(wanted, context.facts.routes, leaving=True) else (wanted,)
-    if is_effective(wanted, context.facts.routes):
+    if is_effective(wanted, context.facts.routes) and has_pins(wanted, context.facts.routes):
         return ()
     if context.borrowed:
         if context.status.phase is Phase.PREFLIGHT:

@@ -35,8 +35,8 @@ def wanted_weight(status: Status) -> SetWeight | None:
 def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
     """Whether what is written in a route is what is wanted, taken up or not."""
     if isinstance(route, OwnRoute):
-        written = (route.stable, route.candidate, route.weight_bp or 0, route.preview_header, route.pins)
-        return written == (wanted.stable, wanted.candidate, wanted.weight_bp, wanted.preview_header, wanted.pins)
+        written = (route.stable, route.candidate, route.weight_bp or 0, route.preview_header)
+        return written == (wanted.stable, wanted.candidate, wanted.weight_bp, wanted.preview_header)
     shares = {wanted.stable: FULL_BP - wanted.weight_bp}
     if wanted.candidate not in (None, wanted.stable):
         shares[wanted.candidate] = wanted.weight_bp
@@ -60,5 +60,10 @@ def is_restored(wanted: SetWeight, routes: Iterable[RouteFacts], *, leaving: boo
 
 
 def is_effective(wanted: SetWeight, routes: Iterable[RouteFacts]) -> bool:
-    """Whether every route is as wanted, and carried out."""
+    """Whether the weights of every route are as wanted, and carried out."""
     return all(route.reachable and route.programmed and is_as_wanted(wanted, route) for route in routes)
+
+
+def has_pins(wanted: SetWeight, routes: Iterable[RouteFacts]) -> bool:
+    """Whether every route of our own keeps conversations as wanted; those of others have an effect of their own."""
+    return all(route.pins == wanted.pins for route in routes if isinstance(route, OwnRoute) and route.reachable)

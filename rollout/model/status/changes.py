@@ -39,6 +39,7 @@ class ReleaseChanges(TypedDict, total=False):
     identities: dict[str, dict[str, str]]
     identity_drift: str
     woken: str | None
+    served: bool
     counters: Ledger
     evidence: dict[str, KpiEvidence]
     split: TrafficEvidence

@@ -15,7 +15,7 @@ from rollout.model.units import format_percent
 INTERNAL = (
     "policy", "wiring", "counters", "evidence", "split", "contracts", "decisions", "checks", "bases", "rules", "added",
     "state", "handled", "answers", "identities", "windowSince", "sampledAt", "nextSampleAt", "samplesInWindow",
-    "woken",
+    "woken", "served",
     "passedByHuman", "promotedBy", "harmAccepted", "approved", "windowWaived", "checkTries", "gapS", "spendAllowed",
     "stableDownSamples", "resumeTo", "unreadySamples", "troubleSince", "trouble", "troubleMessage",
 )  # fmt: skip

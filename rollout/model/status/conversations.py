@@ -47,7 +47,7 @@ class Draining(Record):
     was_stable: bool = Field(default=False, description="Whether it was the version in use before.")
     scales_down: bool = Field(default=False, description="Whether it is scaled to 0 once nothing refers to it.")
     empty_since: datetime | None = Field(default=None, description="Since when none of its conversations is open.")
-    unready: int = Field(default=0, description="How many times in a row it did not answer.")
+    unready_since: datetime | None = Field(default=None, description="Since when it does not answer.")
     asked_at: datetime | None = Field(default=None, description="Since when it is asked to run no replicas.")
 
     def changed(self, **changes: Unpack[DrainingChanges]) -> Draining:
@@ -69,5 +69,5 @@ class DrainingChanges(TypedDict, total=False):
     was_stable: bool
     scales_down: bool
     empty_since: datetime | None
-    unready: int
+    unready_since: datetime | None
     asked_at: datetime | None

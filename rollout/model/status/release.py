@@ -49,6 +49,7 @@ class Release(Record):
         stable_passed_by: who said that a stable version that is down may be passed.
         identities: what both versions were made of when the preflight began.
         woken: the version that was scaled up.
+        served: whether the candidate was ever to get requests.
     """
 
     candidate_version: str = Field(description="The version that is released, or was last.")
@@ -70,6 +71,7 @@ class Release(Record):
     identities: dict[str, dict[str, str]] = Field(default_factory=dict)
     identity_drift: str = Field(default="", description="What has changed in a version since the preflight.")
     woken: str | None = None
+    served: bool = False
     counters: Ledger = Ledger()
     evidence: dict[str, KpiEvidence] = Field(default_factory=dict)
     split: TrafficEvidence = TrafficEvidence()
