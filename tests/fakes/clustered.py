@@ -94,7 +94,7 @@ class ClusterWorld:
         if self.kind == "virtualService":
             return {
                 each["destination"]["host"].removeprefix("agent-"): each.get("weight", 0)
-                for each in next(rule for rule in found["http"] if rule.get("name") == "chat")["route"]
+                for each in next(rule for rule in found["http"] if rule.get("name") in ("chat", "talk"))["route"]
             }
         return {each["name"].removeprefix("agent-"): each["weight"] for each in found["rules"][1]["backendRefs"]}
 
@@ -113,6 +113,7 @@ class ClusterWorld:
         failed = sum(self.random.random() < self.fails.get(which, 0.0) for _ in range(count))
         if count:
             self.prometheus.add("agent_tasks_started_total", count, version=which, pod=f"agent-{which}")
+            self.prometheus.add("agent_conversations_started_total", count, version=which, pod=f"agent-{which}")
             self.prometheus.add("agent_cost_dollars_total", count * 0.01, version=which, pod=f"agent-{which}")
         if failed:
             self.prometheus.add("agent_tasks_failed_total", failed, version=which, pod=f"agent-{which}")
