@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import yaml
@@ -54,6 +53,7 @@ def test_the_role_has_what_the_code_calls_and_nothing_more():
             start=False,
             policy=LONG,
             backends={"service": "$name-$version", "deployment": "$name-$version", "port": 8000},
+            conversations={"pin": {"header": "x-agent-version"}},
         ) as world:
             world.cluster.allowed = allows
             world.api.merge(DEPLOYMENT, "default", "agent-v2", {"spec": {"replicas": 0}})
@@ -75,7 +75,18 @@ def test_the_role_has_what_the_code_calls_and_nothing_more():
                 again.start()
                 again.join()
             world.api.delete(world.route_kind, "default", "agent")  # then it is read past the cache
-            time.sleep(0.4)
+            read = ("get", world.route_kind.plural, world.route_kind.group)
+            world.until(lambda _, read=read: read in used)
+            pins = "agent-pins-"
+            world.until(
+                lambda _, world=world, pins=pins: (
+                    not [
+                        route
+                        for route in world.api.list_all(world.route_kind, "default")[0]
+                        if route["metadata"]["name"].startswith(pins)
+                    ]
+                )
+            )
     with ClusterWorld(
         start=False, backends={"service": "$name-$version", "port": 8000, "namespace": "elsewhere"}
     ) as world:

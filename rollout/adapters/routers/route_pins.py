@@ -240,7 +240,7 @@ class ObjectPins:
             self._delete(obj)
 
     def _own(self) -> Object | None:
-        return self.cache.get(self.namespace, self.name)
+        return self.cache.get(self.namespace, self.name) if self.owner.uid else None
 
     def _stale(self) -> list[Object]:
         """Return routes of this Rollout that belong to no rule that it still has."""
