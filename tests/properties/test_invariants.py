@@ -39,7 +39,7 @@ class Releases(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(self.policy(), rate=40)
+        self.world = World(self.policy(), rate=40, conversations={"pin": {"header": "x-agent-version"}, "turns": 1})
         self.seen_weights = 0
         self.carried_out: set[str] = set()
         self.phases: set[Phase] = set()
@@ -193,7 +193,16 @@ class Releases(RuleBasedStateMachine):
                 status.candidate_version,
                 None,
             }
+            self._pins_are_right(status, weight)
         self.seen_weights = len(self.world.router.applied)
+
+    def _pins_are_right(self, status: Status, weight: SetWeight) -> None:
+        """No new conversation begins on a candidate whose started ones would not stay, nor stable's."""
+        assert set(weight.pins.versions) <= {"v1", "v2", "v3"}
+        if status.phase in (Phase.SHIFTING, Phase.OBSERVING) and weight.weight_bp > 0:
+            assert {weight.stable, weight.candidate} <= set(weight.pins.versions), weight.pins
+            assert weight.pins.started is not None
+        assert set(weight.pins.versions) <= {status.stable_version, status.candidate_version, *status.draining}
 
     def _allowed(self, status: Status) -> int:
         if status.phase in (
@@ -284,6 +293,14 @@ class Switches(Releases):
             "standby": {"for": "30m"},
         }
         return policy(yaml.safe_dump(raw), undo={"steps": [{"weight": "50%"}], "bake": {"for": "10s"}}, **COMMON)
+
+    def _pins_are_right(self, status: Status, weight: SetWeight) -> None:
+        """No new conversation begins on a candidate whose started ones would not stay, nor stable's."""
+        assert set(weight.pins.versions) <= {"v1", "v2", "v3"}
+        if status.phase in (Phase.SHIFTING, Phase.OBSERVING) and weight.weight_bp > 0:
+            assert {weight.stable, weight.candidate} <= set(weight.pins.versions), weight.pins
+            assert weight.pins.started is not None
+        assert set(weight.pins.versions) <= {status.stable_version, status.candidate_version, *status.draining}
 
     def _allowed(self, status: Status) -> int:
         allowed = super()._allowed(status)
