@@ -98,7 +98,7 @@ class FetchedContract:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenConversations:
+class ConversationCount:
     """How many conversations of a version are open; None with a problem: a census that is not known is not zero.
 
     Attributes:
@@ -200,5 +200,5 @@ class Facts:
     checks: Mapping[str, CheckFact] = field(default_factory=dict)
     contracts: Mapping[str, FetchedContract] = field(default_factory=dict)
     census: Census | None = None
-    conversations: Mapping[str, OpenConversations] = field(default_factory=dict)
+    conversations: Mapping[str, ConversationCount] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, FetchedContract, OpenConversations, Round
+from rollout.engine.facts import Calendar, CheckFact, Command, ConversationCount, FetchedContract, Round
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import RouteFacts
 from rollout.model.agent_state import Census
@@ -118,7 +118,7 @@ class Gatekeeper(Protocol):
 class ConversationCounts(Protocol):
     """How many conversations of a version are open. It never blocks for long."""
 
-    def open(self, versions: tuple[str, ...]) -> Mapping[str, OpenConversations]:
+    def open(self, versions: tuple[str, ...]) -> Mapping[str, ConversationCount]:
         """Return the newest count of each version; begin one if it is time."""
         ...
 

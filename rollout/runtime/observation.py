@@ -12,9 +12,9 @@ from rollout.engine.facts import (
     Calendar,
     CheckFact,
     Command,
+    ConversationCount,
     Facts,
     FetchedContract,
-    OpenConversations,
     ResourceFacts,
     Round,
 )
@@ -122,15 +122,15 @@ class Observation:
             return None
         return self._asked("census", lambda: states.census(rollout), lambda problem: Census(at=now, problem=problem))
 
-    def _open(self, rollout: Rollout) -> Mapping[str, OpenConversations]:
+    def _open(self, rollout: Rollout) -> Mapping[str, ConversationCount]:
         """Return how many conversations are open on each version that is drained, or has pins."""
         counts, status = self.ports.conversations, rollout.status
         versions = tuple(dict.fromkeys((*status.draining, *(status.pins.versions if status.pins else ()))))
         if counts is None or not versions:
             return {}
 
-        def unknown(problem: str) -> Mapping[str, OpenConversations]:
-            return {version: OpenConversations(problem=problem) for version in versions}
+        def unknown(problem: str) -> Mapping[str, ConversationCount]:
+            return {version: ConversationCount(problem=problem) for version in versions}
 
         return self._asked("open conversations", lambda: counts.open(versions), unknown)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, FetchedContract, OpenConversations
+from rollout.engine.facts import Calendar, CheckFact, Command, ConversationCount, FetchedContract
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import OwnRoute
 from rollout.errors import RouterUnavailable, StoreUnavailable
@@ -193,13 +193,13 @@ class FakeConversations:
     counts: dict[str, int] = field(default_factory=dict)
     age_s: float = 0.0
 
-    def open(self, versions: tuple[str, ...]) -> Mapping[str, OpenConversations]:
+    def open(self, versions: tuple[str, ...]) -> Mapping[str, ConversationCount]:
         return {version: self._of(version) for version in versions}
 
-    def _of(self, version: str) -> OpenConversations:
+    def _of(self, version: str) -> ConversationCount:
         if version not in self.counts:
-            return OpenConversations(problem="nothing counts them")
-        return OpenConversations(self.counts[version], age_s=self.age_s)
+            return ConversationCount(problem="nothing counts them")
+        return ConversationCount(self.counts[version], age_s=self.age_s)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from rollout.engine.facts import OpenConversations
+from rollout.engine.facts import ConversationCount
 from rollout.errors import Unavailable
 
 EVERY_S = 5.0
@@ -17,12 +17,12 @@ KEPT_S = 60.0
 Count = Callable[[str], int]
 """How many conversations of a version are open. Raises Unavailable: what is not known is not zero."""
 
-_UNCOUNTED = OpenConversations(problem="they have not been counted yet")
+_UNCOUNTED = ConversationCount(problem="they have not been counted yet")
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    seen: OpenConversations
+    seen: ConversationCount
     at_s: float
 
 
@@ -35,7 +35,7 @@ class ConversationCounter:
         self._counting: threading.Thread | None = None
         self._due_s = 0.0
 
-    def open(self, versions: tuple[str, ...]) -> Mapping[str, OpenConversations]:
+    def open(self, versions: tuple[str, ...]) -> Mapping[str, ConversationCount]:
         """Return the newest counts; begin others if it is time."""
         now = time.monotonic()
         is_due = now >= self._due_s or any(version not in self._counted for version in versions)
@@ -47,12 +47,12 @@ class ConversationCounter:
             self._counting.start()
         return {version: self._known(version, now) for version in versions}
 
-    def _known(self, version: str, now: float) -> OpenConversations:
+    def _known(self, version: str, now: float) -> ConversationCount:
         counted = self._counted.get(version)
         if counted is None:
             return _UNCOUNTED
         if now - counted.at_s > KEPT_S:
-            return OpenConversations(problem=f"they were last counted {now - counted.at_s:.0f} s ago")
+            return ConversationCount(problem=f"they were last counted {now - counted.at_s:.0f} s ago")
         return replace(counted.seen, age_s=now - counted.at_s)
 
     def _count_all(self, versions: tuple[str, ...]) -> None:
@@ -62,10 +62,10 @@ class ConversationCounter:
             counted[version] = _Counted(self._ask(version), began_s)
         self._counted = counted
 
-    def _ask(self, version: str) -> OpenConversations:
+    def _ask(self, version: str) -> ConversationCount:
         try:
-            return OpenConversations(self._count(version))
+            return ConversationCount(self._count(version))
         except Unavailable as error:
-            return OpenConversations(problem=str(error))
+            return ConversationCount(problem=str(error))
         except Exception as error:  # noqa: BLE001  on this thread nobody else would hear of it
-            return OpenConversations(problem=f"they cannot be counted: {type(error).__name__}")
+            return ConversationCount(problem=f"they cannot be counted: {type(error).__name__}")

@@ -40,7 +40,7 @@ def refusal(status: Status, version: str) -> str:
 
 def until_drained(store: RolloutStore, name: str, version: str, timeout_s: float) -> tuple[int, str, Rollout | None]:
     """Wait; return the exit code, a sentence, and the rollout as it was seen last."""
-    deadline, told, rollout = time.monotonic() + timeout_s, "", None
+    deadline, progress, rollout = time.monotonic() + timeout_s, "", None
     while True:
         try:
             row = store.get(name)
@@ -56,9 +56,9 @@ def until_drained(store: RolloutStore, name: str, version: str, timeout_s: float
             if drain is None:
                 return 0, f"{version} is drained: nothing refers to it", rollout
             now = f"{version} is draining: {messages.open_conversations(drain.open, drain.problem)}"
-        if now != told:
+        if now != progress:
             say(now, err=True)
-            told = now
+            progress = now
         if time.monotonic() >= deadline:
-            return 124, told, rollout
+            return 124, progress, rollout
         time.sleep(POLL_S)

@@ -8,7 +8,7 @@ from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.conversations.going_on import may_go_on
 from rollout.engine.effects import Effect, ScaleDown
-from rollout.engine.facts import OpenConversations
+from rollout.engine.facts import ConversationCount
 from rollout.engine.route_facts import OwnRoute, RouteFacts
 from rollout.model.agent_state import Axis
 from rollout.model.status.conversations import Draining
@@ -130,7 +130,7 @@ def _asked(context: PlanContext, version: str, drain: Draining) -> Draining:
 
 
 def _empty_since(
-    context: PlanContext, version: str, drain: Draining, seen: OpenConversations, counted_at: datetime
+    context: PlanContext, version: str, drain: Draining, seen: ConversationCount, counted_at: datetime
 ) -> datetime | None:
     """Return since when a version has no open conversation, nor a request under way where the router counts them."""
     under_way = sum(route.active.get(version, 0) for route in context.facts.routes)
