@@ -104,13 +104,14 @@ def send_back_unrecorded(store: SqliteStore, row: Row) -> int:
     from rollout.engine.transitions import Event, allows
     from rollout.errors import RouterUnavailable
     from rollout.local.wiring import LocalWiring
+    from rollout.model.status.conversations import NO_PINS
 
     status = row.rollout.status
     stable, candidate = status.stable_version, status.candidate_version
     if stable is None or candidate is None or not allows(status.phase, Event.ROLL_BACK):
         say(f"abort {row.rollout.metadata.name}: there is nothing to abort", err=True)
         return 0
-    weight = SetWeight(stable, candidate, 0)
+    weight = SetWeight(stable, candidate, 0, pins=status.pins or NO_PINS)
     with LocalWiring(row.rollout, store.directory) as wired:
         deadline, problem = time.monotonic() + EFFECTIVE_TIMEOUT_S, ""
         with contextlib.suppress(RouterUnavailable):
