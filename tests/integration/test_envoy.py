@@ -215,7 +215,9 @@ def test_an_envoy_whose_admin_page_hangs_is_left_to_serve(router, process, tmp_p
 
 def test_a_directory_that_cannot_be_written_is_told_as_such(backends, tmp_path, http_pages, listen):
     (tmp_path / "file").write_text("")
-    router = EnvoyRouter("agent", Conversations(), backends, ManagedEnvoy("agent", listen, tmp_path / "file", http_pages))
+    router = EnvoyRouter(
+        "agent", Conversations(), backends, ManagedEnvoy("agent", listen, tmp_path / "file", http_pages)
+    )
     with pytest.raises(RouterUnavailable, match="cannot be written"):
         router.apply(SetWeight("v1"))
 

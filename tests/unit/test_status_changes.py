@@ -5,6 +5,7 @@ from typing import get_type_hints
 import pytest
 
 from rollout.model.status.changes import ReleaseChanges, StatusChanges
+from rollout.model.status.conversations import Draining, DrainingChanges
 from rollout.model.status.evidence import KpiChanges, KpiEvidence
 from rollout.model.status.release import Release
 from rollout.model.status.status import Status
@@ -15,7 +16,13 @@ ONLY_BY_AN_EVENT = ("phase", "phase_since")
 
 @pytest.mark.parametrize(
     ("changes", "model"),
-    [(StatusChanges, Status), (ReleaseChanges, Release), (TrafficChanges, Traffic), (KpiChanges, KpiEvidence)],
+    [
+        (StatusChanges, Status),
+        (ReleaseChanges, Release),
+        (TrafficChanges, Traffic),
+        (KpiChanges, KpiEvidence),
+        (DrainingChanges, Draining),
+    ],
 )
 def test_a_change_can_name_every_field_of_its_model_and_no_other(changes, model):
     fields = {name: field.annotation for name, field in model.model_fields.items() if name not in ONLY_BY_AN_EVENT}

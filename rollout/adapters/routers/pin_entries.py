@@ -14,7 +14,7 @@ from rollout.adapters.routers.pinning import HeaderMatch
 from rollout.adapters.routers.rule import PIN_MARK, Rule, name_in
 from rollout.model.status.conversations import Pins
 
-_OURS = ("name", "match", "route", "mirror", "mirrors", "mirrorPercentage", "mirror_percent")
+_OURS = ("name", "match", "route")
 
 
 def entries_of(rule: Rule, mark: str, plan: PinPlan, pins: Pins) -> list[Object]:

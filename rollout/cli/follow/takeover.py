@@ -53,9 +53,12 @@ def end_holder(store: SqliteStore, name: str) -> bool:
 def end_whoever_locks(directory: Path) -> bool:
     """End controllers of a store that have it locked and do not let go; whether there was one to end.
 
-    The store cannot be read then. Who they are stands in the files that they hold their leases by.
+    The store cannot be read then. Who they are stands in the files that they hold their leases by. A daemon is started
+    again, for the other rollouts that it carries out.
     """
-    ended = False
+    from rollout.local.daemon_lock import ensure, running
+
+    ended, daemon = False, running(directory)
     for path in sorted(directory.glob("*.lock")):
         pid = _pid_in(path.read_text(encoding="utf-8", errors="replace"))
         if pid is None or pid == os.getpid() or not _is_controller(pid) or not _is_locked(path):
@@ -64,6 +67,9 @@ def end_whoever_locks(directory: Path) -> bool:
             os.kill(pid, signal.SIGKILL)
             say(f"the controller (pid {pid}) has the store locked and does not let go: it was ended", err=True)
             ended = True
+            if daemon is not None and daemon.pid == pid:
+                with contextlib.suppress(Exception):  # the abort comes first
+                    ensure(directory)
     return ended
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
-from rollout.engine.conversations.going_on import may_go_on
+from rollout.engine.conversations.movable import may_move
 from rollout.engine.effects import Effect, ScaleDown
 from rollout.engine.facts import ConversationCount
 from rollout.engine.route_facts import OwnRoute, RouteFacts
@@ -38,7 +38,7 @@ def begin_drain(context: PlanContext, version: str, axis: Axis) -> dict[str, Dra
         since=context.now,
         deadline=context.later(policy.deadline_s),
         then=policy.then,
-        may_move=may_go_on(context, version, axis),
+        may_move=may_move(context, axis),
         was_stable=axis is Axis.BACKWARD,
         scales_down=policy.scale_down and context.spec.backends.deployment is not None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollout.engine.context import PlanContext
-from rollout.engine.conversations.going_on import may_go_on
+from rollout.engine.conversations.movable import may_move
 from rollout.engine.eligibility import DOWN_SAMPLES
 from rollout.model.agent_state import Axis
 from rollout.model.status.conversations import NO_PINS, Pins
@@ -92,7 +92,7 @@ def stays_on_candidate(context: PlanContext) -> bool:
     if context.status.reason is Reason.CANDIDATE_DOWN or context.release.unready_samples >= DOWN_SAMPLES:
         return False
     moves = context.policy.reactions.harm.started == "move"
-    return not (moves and may_go_on(context, context.status.candidate_version or "", axis=Axis.FORWARD))
+    return not (moves and may_move(context, Axis.FORWARD))
 
 
 def _stable_is_passed(context: PlanContext) -> bool:

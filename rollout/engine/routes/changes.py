@@ -28,8 +28,9 @@ def _pin_effects(context: PlanContext) -> tuple[Effect, ...]:
     wanted = NO_PINS if context.facts.resource.leaving else context.status.pins or NO_PINS
     effects = []
     for route in context.borrowed:
-        mine = NO_PINS if route.gone or route.refuses_pins else wanted  # taking back is always possible
-        if (route.reachable or route.gone) and route.pins != mine:
+        mine = NO_PINS if route.gone else wanted
+        stays = bool(mine) and route.refuses_pins  # taking out what is written would cut somebody off
+        if (route.reachable or route.gone) and route.pins != mine and not stays:
             effects.append(SetPins(route.name, mine))
     return tuple(effects)
 
