@@ -353,3 +353,16 @@ def test_a_drained_version_that_another_rule_uses_stays_awake():
         released(world)
         world.until(lambda status: not status.get("draining"))
         assert world.api.get(DEPLOYMENT, "default", "agent-v1")["spec"]["replicas"] > 0
+
+
+def test_an_edit_in_mid_flight_after_which_no_pins_could_be_made_takes_none_away():
+    with pinned(policy=LONG) as world:
+        observing(world)
+        before = told(ours(world)[0])
+        by_query = [{"path": {"type": "PathPrefix", "value": "/"}, "queryParams": [{"name": "debug", "value": "1"}]}]
+        world.api.patch(
+            HTTP_ROUTE, "default", "agent", [{"op": "add", "path": "/spec/rules/0/matches", "value": by_query}]
+        )
+        status = world.until(lambda status: status.get("reason") == "PinsPending")
+        assert "a pin would overtake" in status["message"]
+        assert [told(route) for route in ours(world)] == [before], "nobody is cut off"

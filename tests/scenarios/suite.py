@@ -35,6 +35,44 @@ def blue_green(**changes):
     return made
 
 
+# -- conversations -----------------------------------------------------------------------------------------------------
+
+PINNED = {
+    "pin": {"header": "x-agent-version"},
+    "census": {"gauge": 'agent_conversations_open{version="$version"}'},
+    "turns": 1,
+}
+
+
+def test_started_conversations_stay_and_the_old_version_is_drained_once_none_is_open(world):
+    made = world(conversations=PINNED)
+    made.open_conversations(v1=2, v2=1)
+    made.settled("v1")
+    made.want("v2")
+    made.until(lambda _: made.pinned() == {"v1", "v2"})
+    made.settled("v2")
+    made.until(lambda status: status.get("draining", {}).get("v1", {}).get("open") == 2)
+    assert made.pinned() == {"v1"}
+    made.open_conversations(v1=0)
+    made.until(lambda status: not status.get("draining"))
+    assert made.pinned() == set()
+
+
+def test_a_rollback_leaves_the_candidates_conversations_on_it_until_none_is_open(world):
+    made = world(conversations=PINNED)
+    made.open_conversations(v1=2, v2=3)
+    made.fails["v2"] = 0.6
+    made.settled("v1")
+    made.want("v2")
+    made.phase("RolledBack")
+    made.all_on("v1")
+    made.until(lambda status: status.get("draining", {}).get("v2", {}).get("open") == 3)
+    assert made.pinned() == {"v2"}
+    made.open_conversations(v2=0)
+    made.until(lambda status: not status.get("draining"))
+    assert made.pinned() == set()
+
+
 # -- ends --------------------------------------------------------------------------------------------------------------
 
 

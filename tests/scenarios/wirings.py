@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from rollout.adapters.kubernetes.resources import ROLLOUT
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
+from rollout.adapters.routers.route_pins import PINS
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.local.supervisor import Supervisor
@@ -76,6 +77,16 @@ class Cluster(Steering, ClusterWorld):
 
     def pause_spec(self, paused):
         self.api.merge(ROLLOUT, self.namespace, "agent", {"spec": {"paused": paused}})
+
+    def open_conversations(self, **counts):
+        for version, count in counts.items():
+            self.prometheus.set("agent_conversations_open", count, version=version, pod=f"agent-{version}")
+
+    def pinned(self):
+        """The versions that keep their conversations, by the route of ours that says so."""
+        routes = self.api.list_all(HTTP_ROUTE, "default")[0]
+        ours = [route for route in routes if PINS in (route["metadata"].get("annotations") or {})]
+        return {version for route in ours for version in json.loads(route["metadata"]["annotations"][PINS])["versions"]}
 
     def metrics_down(self, down):
         self.prometheus.answer = (503, "text/plain", "away") if down else None
@@ -143,7 +154,7 @@ class Machine(Steering):
             found = self._routes()
             return json.dumps({"configs": [{"route_config": found}] if found else []})
         if page == "/clusters":
-            return "\n".join(f"agent/{each}::" for each in VERSIONS)
+            return "\n".join(f"agent/{each}{kind}::" for each in VERSIONS for kind in ("", "/started"))
         if page == "/stats" and "prometheus" in path:
             with self._lock:
                 return "".join(
@@ -162,6 +173,8 @@ class Machine(Steering):
                     "agent_tasks_failed_total": self.counts.get((version, "failed"), 0),
                     "agent_cost_dollars_total": self.counts.get((version, "started"), 0) * 0.01,
                 }
+                if version in self.counts:
+                    lines["agent_conversations_open"] = self.counts[version]
             return "".join(f'{name}{{version="{version}"}} {value}\n' for name, value in lines.items())
 
         return page
@@ -185,6 +198,16 @@ class Machine(Steering):
             return {"v1": 100}
         split = hosts[0]["routes"][-1]["route"]["weighted_clusters"]["clusters"]
         return {each["name"].removeprefix("agent/"): each["weight"] for each in split}
+
+    def open_conversations(self, **counts):
+        with self._lock:
+            self.counts |= counts
+
+    def pinned(self):
+        """The versions that keep their conversations, by what Envoy is told."""
+        hosts = self._routes().get("virtual_hosts") or [{"routes": []}]
+        names = [entry.get("name", "") for entry in hosts[0]["routes"]]
+        return {name.removeprefix("pin/") for name in names if name.startswith("pin/")}
 
     def status(self):
         return json.loads(self.store.get("agent").rollout.status.model_dump_json(by_alias=True, exclude_none=True))
