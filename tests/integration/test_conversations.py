@@ -6,6 +6,7 @@ import http.client
 import random
 import signal
 import threading
+import time
 from contextlib import ExitStack, closing
 
 import pytest
@@ -30,6 +31,7 @@ class Talks:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.whole: list[tuple[str, ...]] = []
+        self.began: list[tuple[float, str]] = []
         self.lost: list[str] = []
         self._threads = [threading.Thread(target=self._talk, args=(n,), daemon=True) for n in range(TALKERS)]
 
@@ -52,9 +54,11 @@ class Talks:
         with closing(http.client.HTTPConnection(self._address, timeout=10)) as connection:
             while not self._stop.is_set():
                 count += 1
+                at = time.monotonic()
                 seen = self._conversation(connection, f"{seed}-{count}", chance)
                 with self._lock:
                     self.whole.append(seen)
+                    self.began.append((at, seen[0] if seen else ""))
 
     def _conversation(self, connection, thread: str, chance: random.Random) -> tuple[str, ...]:
         headers, seen = {"x-thread-id": thread}, []
@@ -156,10 +160,10 @@ def test_a_rollback_takes_new_conversations_back_and_leaves_started_ones_where_t
         place.run("start", "v2", "--detach", name="agent")
         eventually(lambda: sum(seen[0] == "v2" for seen in list(talks.whole)) > 5, 120, "no conversation begins on v2")
         place.run("abort", "agent")
-        before = len(talks.whole)
+        aborted_at = time.monotonic()
         eventually(lambda: not place.status("agent").get("draining"), 120, "v2 is never drained")
         assert place.status("agent")["stableVersion"] == "v1"
-        eventually(lambda: len(talks.whole) > before + TALKERS)
+        eventually(lambda: sum(at > aborted_at for at, _ in list(talks.began)) > TALKERS)
     assert talks.lost == []
     assert [seen for seen in talks.whole if len(set(seen)) != 1] == []
-    assert {seen[0] for seen in talks.whole[before + TALKERS :]} == {"v1"}, "new ones begin on stable"
+    assert {version for at, version in talks.began if at > aborted_at} == {"v1"}, "new ones begin on stable"
