@@ -5,13 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
+from fcntl import ioctl
 from pathlib import Path
 
 import pytest
 
+from rollout.adapters.storage.sqlite import SqliteStore
+from rollout.model.api.rollout import Metadata, RolloutSpec
+from rollout.model.documents import policy_spec
+from rollout.model.rollout import Rollout
+from rollout.model.status.release import Release
+from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase
 from tests.waiting import eventually
 
 AT_IMPORT = """
@@ -139,3 +151,59 @@ def test_a_traceback_of_a_fault_of_ours_is_without_the_secrets_that_are_known(wh
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert "ValueError" in ended.stderr and "s3cret" not in ended.stderr.replace("'s3cret-value-9'", "")
+
+
+def test_ctrl_c_while_a_release_is_watched_is_exit_130_and_leaves_one_picture(tmp_path):
+    recorded(tmp_path)
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
+    command = [sys.executable, "-m", "rollout", "status", "--watch", "--state", str(tmp_path)]
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    options = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "env": environment, "start_new_session": True}
+    with subprocess.Popen(command, **options) as watching:
+        os.close(theirs)
+        seen = bytearray()
+        try:
+            while b"support-agent" not in seen:
+                seen += read_some(ours)
+            watching.send_signal(signal.SIGINT)
+            while more := read_some(ours):
+                seen += more
+            assert watching.wait(60) == 130
+        finally:
+            watching.kill()
+            os.close(ours)
+    last = seen.decode(errors="replace").rpartition("\x1b[?25h")[2]
+    lines = [re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line) for line in last.splitlines()]
+    assert sum("v1 → v2" in line for line in lines) == 1, "the last picture stands once"
+    assert max(map(len, lines)) <= 60, "and no line is wider than the terminal"
+
+
+def read_some(terminal):
+    """Read what is there; nothing once the other side is gone, which a pseudo-terminal says by an error."""
+    ready, _, _ = select.select([terminal], [], [], 60)
+    assert ready, "nothing is shown"
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
+
+
+def recorded(directory):
+    """A release that is under way, and that nobody carries out."""
+    policy, _ = policy_spec(
+        {"canary": {"steps": [{"weight": "5%", "for": "1m"}], "bake": {"for": "1m"}}, "kpis": [KPI]}
+    )
+    spec = RolloutSpec.model_validate(SPEC).model_copy(update={"policy": policy})
+    status = Status(stable_version="v1", phase=Phase.OBSERVING, release=Release(candidate_version="v2", steps=1))
+    SqliteStore(directory, create=True).declare(Rollout(Metadata(name="support-agent"), spec, status))
+
+
+KPI = {"name": "tasks", "bad": "a", "total": "b", "margin": {"absolute": "1%"}}
+SPEC = {
+    "version": "v2",
+    "backends": {"endpoints": [{"version": v, "url": f"http://127.0.0.1:{at}"} for at, v in ((1, "v1"), (2, "v2"))]},
+    "routes": [{"envoy": {"listen": "127.0.0.1:3"}}],
+    "metrics": {"scrape": {}},
+    "policyRef": {"name": "p"},
+}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli import streams
 from rollout.cli.location import Place
 from rollout.cli.options import (
     AllNamespaces,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 RELEASES_MAX = 100_000
 
-_NOBODY = "  who    no controller is running. To continue: rollout start. To roll back: rollout abort"
+_NOBODY = "no controller is running. To continue: rollout start. To roll back: rollout abort"
 
 
 def register(app: typer.Typer) -> None:
@@ -55,32 +56,36 @@ def status(
 
     from rollout.cli.options import pick
     from rollout.cli.render.result import as_json
-    from rollout.cli.render.status import draw
+    from rollout.cli.render.status import draw, labelled
 
     store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).store()
     row = pick(store, name)
+    interrupted = False
     if watch:
-        _follow(store, row)
+        interrupted = not _follow(store, row)
         row = pick(store, row.rollout.metadata.name)
     if output is Output.JSON:
         say(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
-        return
-    for line in draw(row.rollout, datetime.now(UTC), shutil.get_terminal_size((100, 24)).columns):
-        _styled(line.text, line.style)
-    if row.problem:
-        _styled(f"  wrong  {row.problem}", "red")
-    if row.rollout.status.is_active:
-        _styled(f"  who    {row.holder} carries it out" if row.holder else _NOBODY, "dim" if row.holder else "yellow")
+    else:
+        width = shutil.get_terminal_size((100, 24)).columns
+        lines = draw(row.rollout, datetime.now(UTC), width) + labelled("wrong", row.problem, width, "red")
+        if row.rollout.status.is_active:
+            who = f"{row.holder} carries it out" if row.holder else _NOBODY
+            lines += labelled("who", who, width, "dim" if row.holder else "yellow")
+        for line in lines:
+            _styled(line.text, line.style)
+    if interrupted:
+        raise typer.Exit(streams.INTERRUPTED)
 
 
-def _follow(store: RolloutStore, row: Row) -> None:
-    """Show every change until nothing is under way any more."""
+def _follow(store: RolloutStore, row: Row) -> bool:
+    """Show every change until nothing is under way any more; False if Ctrl-C came first."""
     from rollout.cli.follow.follower import Follower
     from rollout.cli.render.live import watcher
 
     follower = Follower(store, row)
     with watcher(row.rollout.metadata.name, follower.load, transient=True) as watching:
-        follower.until(lambda plan: not plan.status.is_active, watching.show)
+        return follower.until(lambda plan: not plan.status.is_active, watching.show) is not None
 
 
 def _styled(text: str, style: str) -> None:

@@ -44,29 +44,29 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
     lines = [_head(name, status, now)]
     policy = pinned_policy(status)
     if status.is_active and policy is not None:
-        lines += [_steps(status, policy), *_labelled("share", _traffic(status), width)]
+        lines += [_steps(status, policy), *labelled("share", _traffic(status), width)]
     if status.latest.result is not None or status.is_active:
         lines += _kpis(status)
-        lines += _labelled("diff", _differences(status), width, "dim")
-        lines += _labelled("spend", _spend(status), width, "dim")
-        lines += _labelled("state", _state(status), width, "dim")
-    lines += _labelled("pins", str(status.pins) if status.pins else "", width, "dim")
+        lines += labelled("diff", _differences(status), width, "dim")
+        lines += labelled("spend", _spend(status), width, "dim")
+        lines += labelled("state", _state(status), width, "dim")
+    lines += labelled("pins", str(status.pins) if status.pins else "", width, "dim")
     for version, drain in status.draining.items():
-        lines += _labelled("drain", _drain(version, drain, now), width)
-    lines += _labelled("why", status.message or "nothing was rolled out yet", width)
-    lines += _labelled("next", status.next, width)
+        lines += labelled("drain", _drain(version, drain, now), width)
+    lines += labelled("why", status.message or "nothing was rolled out yet", width)
+    lines += labelled("next", status.next, width)
     if status.is_active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING):
-        lines += _labelled("stop", f"rollout abort {name}", width, "dim")
+        lines += labelled("stop", f"rollout abort {name}", width, "dim")
     if status.last_command is not None and status.is_active:
         last = status.last_command
         prefix = "" if last.accepted else "refused: "
-        lines += _labelled("last", f"{last.verb} by {last.actor}: {prefix}{last.message}", width, "dim")
+        lines += labelled("last", f"{last.verb} by {last.actor}: {prefix}{last.message}", width, "dim")
     for warning in status.latest.warnings if status.is_active else ():
-        lines += _labelled("note", warning, width)
+        lines += labelled("note", warning, width)
     if status.blocked is not None:
-        lines += _labelled("stuck", status.blocked.message, width, "bold red")
+        lines += labelled("stuck", status.blocked.message, width, "bold red")
     if _policy_changed(rollout):
-        lines += _labelled(
+        lines += labelled(
             "note", "the policy has changed since this release started. The change counts for the next release", width
         )
     return lines
@@ -84,7 +84,7 @@ def _drain(version: str, drain: Draining, now: datetime) -> str:
     return f"{version}: {counted} open{until}"
 
 
-def _labelled(label: str, text: str, width: int, style: str = "") -> list[Line]:
+def labelled(label: str, text: str, width: int, style: str = "") -> list[Line]:
     """Return a labelled text, wrapped under itself; nothing for nothing."""
     wrapped = textwrap.wrap(text, max(40, width - 9))
     return [Line(f"  {label if not index else '':<5}  {part}", style) for index, part in enumerate(wrapped)]
