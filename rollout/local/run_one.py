@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import time
 from collections.abc import Callable
 
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from rollout.backoff import Backoff
 from rollout.engine.planned import Plan
 from rollout.engine.requeue import IDLE_S
-from rollout.errors import InvalidInput, Unavailable
+from rollout.errors import InvalidInput, LeaseLost, StoreUnavailable, Unavailable
 from rollout.model.status.status import Status
 from rollout.runtime.reconciler import Reconciler
 from rollout.runtime.signals import on_stop
@@ -28,15 +29,24 @@ Done = Callable[[Plan], bool]
 """Whether the caller has seen enough."""
 
 
-def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | None:
-    """Reconcile again and again until `done`. Returns None if a signal stopped it first."""
-    failures = 0
+def run(
+    key: str, reconciler: Reconciler, watch: Watch, done: Done, *, patience_s: float | None = None
+) -> Status | None:
+    """Reconcile again and again until `done`. Returns None if a signal stopped it first.
+
+    Args:
+        patience_s: a store that cannot be written for so long ends it, with StoreUnavailable; None: it is tried on.
+    """
+    failures, last_success_s = 0, time.monotonic()
     stops: queue.SimpleQueue[None] = queue.SimpleQueue()  # its put is safe within a signal handler
     with on_stop(lambda: stops.put(None)), structlog.contextvars.bound_contextvars(rollout=key):
         while True:
             try:
                 plan = reconciler.reconcile().plan
             except Unavailable as error:
+                impatient = patience_s is not None and time.monotonic() - last_success_s >= patience_s
+                if isinstance(error, LeaseLost) or (impatient and isinstance(error, StoreUnavailable)):
+                    raise
                 failures += 1
                 _LOG.warning(str(error))
                 requeue_after_s = BACKOFF.after_s(failures)
@@ -47,7 +57,7 @@ def run(key: str, reconciler: Reconciler, watch: Watch, done: Done) -> Status | 
                 _LOG.exception("internal error: please report it; it is tried again")
                 requeue_after_s = BACKOFF.after_s(failures)
             else:
-                failures = 0
+                failures, last_success_s = 0, time.monotonic()
                 watch(plan)
                 if done(plan):
                     return plan.status if stops.empty() else None

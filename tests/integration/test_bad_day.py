@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -102,6 +103,25 @@ def test_an_abort_takes_over_from_a_controller_that_hangs_with_the_store_locked(
             finally:
                 holder.kill()
         assert effective(state) == 0
+
+
+def test_an_abort_moves_the_traffic_back_where_a_command_can_be_noted_but_no_status_recorded():
+    with releasing() as (built, state, controller):
+        controller.kill()
+        controller.communicate(timeout=60)
+        with contextlib.closing(sqlite3.connect(SqliteStore(state).path)) as database:
+            full = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+            database.execute(f"CREATE TRIGGER full BEFORE INSERT ON decisions {full}")
+        code, _, err = run(built, state, "abort", "-r", "no room")
+        assert code == 0, err
+        assert "gets no more traffic" in err and effective(state) == 0
+        assert status_of(built.directory, state)["phase"] != "RolledBack"
+        with contextlib.closing(sqlite3.connect(SqliteStore(state).path)) as database:
+            database.execute("DROP TRIGGER full")
+        code, _, err = run(built, state, "start", "v2", "-f", str(built.file))
+        assert code == 4, err
+        status = status_of(built.directory, state)
+        assert status["phase"] == "RolledBack" and status["lastCommand"]["reason"] == "no room"
 
 
 @pytest.fixture

@@ -158,7 +158,8 @@ def test_ctrl_c_while_a_release_is_watched_is_exit_130_and_leaves_one_picture(tm
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
     command = [sys.executable, "-m", "rollout", "status", "--watch", "--state", str(tmp_path)]
-    environment = {**os.environ, "TERM": "xterm-256color"}
+    inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+    environment = {**inherited, "TERM": "xterm-256color"}
     options = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "env": environment, "start_new_session": True}
     with subprocess.Popen(command, **options) as watching:
         os.close(theirs)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
     from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.engine.facts import Verb
-    from rollout.model.rollout import Rollout
 
 Who = Annotated[
     str | None, typer.Option("--actor", envvar="ROLLOUT_ACTOR", help="Who gives the command [default: the login name].")
@@ -124,8 +123,9 @@ def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, outp
     from datetime import UTC, datetime
 
     from rollout.adapters.storage.sqlite import SqliteStore
+    from rollout.cli.follow.carry_out import report
     from rollout.cli.follow.takeover import end_holder, send_back_unrecorded
-    from rollout.errors import Busy
+    from rollout.errors import Busy, LeaseLost
 
     name = row.rollout.metadata.name
     command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status)
@@ -135,11 +135,11 @@ def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, outp
     while time.monotonic() < deadline:
         answered = store.get(name)
         if answered is not None and command in answered.rollout.status.handled:
-            code = _report(answered.rollout, command, output)
+            code = report(answered.rollout, command, output)
             return code if code or verb != "abort" else _until_back(store, name)
         if not store.is_held(name):
             assert isinstance(store, SqliteStore)
-            with contextlib.suppress(Busy):  # somebody was quicker: then that one answers
+            with contextlib.suppress(Busy, LeaseLost):  # somebody was quicker: then that one answers
                 return _carry_out(store, row, command, verb, output)
         time.sleep(min(_POLL_S_MAX, store.poll_s))
     if verb == "abort" and isinstance(store, SqliteStore):
@@ -148,6 +148,22 @@ def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, outp
         return send_back_unrecorded(store, row)
     message = f"{verb} is noted for {name}, but the controller has not answered in {ANSWER_TIMEOUT_S:g} s"
     raise Busy(f"{message}: is it running? rollout status shows when it has")
+
+
+def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: Output) -> int:
+    """Carry a command out here. An abort that cannot be recorded moves the traffic all the same."""
+    from rollout.cli.follow.carry_out import carry_out
+    from rollout.cli.follow.takeover import send_back_unrecorded
+    from rollout.errors import Busy, LeaseLost, StoreLocked, StoreUnavailable
+
+    try:
+        return carry_out(store, row, command, verb, output)
+    except (Busy, LeaseLost, StoreLocked):
+        raise
+    except StoreUnavailable:
+        if verb != "abort":
+            raise
+        return send_back_unrecorded(store, row)
 
 
 def _until_back(store: RolloutStore, name: str) -> int:
@@ -174,77 +190,3 @@ def _until_back(store: RolloutStore, name: str) -> int:
         time.sleep(min(_POLL_S_MAX, store.poll_s))
     say(f"(exit 124: not all traffic is back after {ABORT_TIMEOUT_S:g} s; the rollback continues)", err=True)
     return 124
-
-
-def _report(rollout: Rollout, command: str, output: Output) -> int:
-    """Say what became of a command; 2 where it was refused."""
-    outcome = next((answer for answer in rollout.status.answers if answer.id == command), None)
-    if outcome is None:
-        say("it was answered; see rollout explain", err=True)
-        return 0
-    if output is Output.JSON:
-        say(outcome.model_dump_json(by_alias=True, indent=2))
-    else:
-        say(f"{outcome.verb} {rollout.metadata.name}: {'' if outcome.accepted else 'refused: '}{outcome.message}")
-    return 0 if outcome.accepted else 2
-
-
-def _carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: Output) -> int:
-    """Nobody carries the rollout out: do what a controller would.
-
-    An abort, an undo or a retry is seen through to its end. Any other verb is decided and written down, but moves no
-    traffic: nobody would watch it.
-    """
-    from rollout.cli.follow.until import OnPause, until_over
-    from rollout.cli.render.live import sentence, watcher
-    from rollout.cli.render.result import exit_code, finish
-    from rollout.engine.planned import Plan
-    from rollout.local.run_one import run
-    from rollout.local.wiring import LocalWiring
-    from rollout.model.status.vocabulary import Phase, Result
-    from rollout.runtime.logs import configure
-
-    configure(verbose=False)
-    metadata = row.rollout.metadata
-    held = store.hold(metadata, lambda recorded: recorded or row.rollout)
-
-    def done(plan: Plan) -> bool:
-        return command in plan.status.handled and plan.status.phase is not Phase.ROLLING_BACK
-
-    def undone(plan: Plan) -> bool:
-        status = plan.status
-        return command in status.handled and (not status.is_active or status.phase in (Phase.PAUSED, Phase.FROZEN))
-
-    def decided(plan: Plan) -> bool:
-        return command in plan.status.handled
-
-    def released(plan: Plan) -> bool:
-        return command in plan.status.handled and over(plan)
-
-    over = until_over(OnPause.WAIT, held.load)
-    until = {"abort": done, "undo": undone, "retry": released}.get(verb, decided)
-    moves = verb in ("undo", "retry") or (verb == "abort" and row.rollout.status.is_active)
-    try:
-        with LocalWiring(held.load(), store.directory) as wired, watcher(metadata.name, held.load) as watching:
-            reconciler = wired.reconciler(held, moves_traffic=moves)
-            ended = run(metadata.name, reconciler, watching.show, until)
-        if ended is None:
-            again = "abort" if verb == "abort" else "start"
-            message = f"interrupted. To continue: rollout {again}. To see where it is: rollout status"
-            say(message, err=True)
-            return 130
-        code = _report(held.load(), command, output)
-        if verb == "retry" and code == 0:
-            wanted = held.load().spec.version
-            return finish(held.load(), exit_code(ended, wanted, wanted), output, wanted)
-        if verb == "undo" and code == 0 and ended.is_active:
-            say(f"{sentence(ended)}. No controller is running. To continue: rollout start", err=True)
-            return 4
-        if verb == "undo" and code == 0:
-            say(sentence(ended), err=True)
-            return 0 if ended.latest.result in (Result.UNDONE, Result.PROMOTED) else 3
-        if code == 0 and ended.is_active:
-            say("no controller is running. To continue: rollout start", err=True)
-        return code
-    finally:
-        held.release()
