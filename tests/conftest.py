@@ -28,7 +28,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-HEAVY = ("test_bad_day", "test_demo", "test_killed")
+HEAVY = ("test_demo", "test_killed")
 """Files of tests/integration that run LangGraph agents. Tests with real parts take turns (see there): those of one turn go
 to one worker, so that none waits idly."""
 

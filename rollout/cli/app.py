@@ -16,6 +16,7 @@ from rollout.cli.commands import (
     crd,
     daemon,
     demo,
+    drain,
     history,
     init,
     lint,
@@ -48,6 +49,7 @@ show.register(app)
 history.register(app)
 steer.register(app)
 wait.register(app)
+drain.register(app)
 lint.register(app)
 demo.register(app)
 router.register(app)

@@ -1,6 +1,7 @@
 """A real LangGraph agent behind HTTP, with a scripted model in place of an LLM. Run as a process of its own.
 
-POST /chat with `x-thread-id` takes one turn of a conversation; both versions keep their threads in one SQLite file.
+POST /chat takes one turn of the conversation that `x-thread-id` names; one without an id gets one. All versions keep
+their threads in one SQLite file.
 Each turn is a task: started, and failed if the answer does not solve it. A failing task still answers 200: that is the
 point.
 """
@@ -14,17 +15,21 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Annotated, Any, TypedDict
 
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
 
+from rollout.agent import OpenConversations
 from rollout.contracts.contract import Contract
 from rollout.contracts.export import export
 from rollout.contracts.export.serve import PATH
 from rollout.demo.orphan import end_with_parent
+from rollout.demo.words import APPROVED, GOODBYE, REFUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,6 @@ PROFILES = {
     "erroring": AgentProfile(erroring=0.20),
     "incompatible": AgentProfile(approval="confirm"),
 }
-
-
-REFUND = "refund"
-"""Whoever asks for one waits until a human has answered."""
 
 
 class AgentState(TypedDict):
@@ -122,6 +123,7 @@ def graph_of(model: ScriptedModel) -> Any:
 def build(graph: Any, database: str) -> Callable[[str, str], dict[str, Any]]:
     """Return a function that takes one turn of a conversation: (thread, question) -> the state after it."""
     from langgraph.checkpoint.sqlite import SqliteSaver
+    from langgraph.types import Command
 
     connection = sqlite3.connect(database, check_same_thread=False, timeout=30)
     connection.execute("PRAGMA synchronous = OFF")
@@ -129,7 +131,7 @@ def build(graph: Any, database: str) -> Callable[[str, str], dict[str, Any]]:
 
     def turn(thread: str, question: str) -> dict[str, Any]:
         config: Any = {"configurable": {"thread_id": thread}}
-        asked: Any = {"messages": [question]}
+        asked: Any = Command(resume=question) if question == APPROVED else {"messages": [question]}
         return dict(agent.invoke(asked, config, durability="exit"))
 
     return turn
@@ -143,13 +145,16 @@ class Served:
         self.turn = turn
         self.contract = contract
         self.registry = CollectorRegistry()
+        self.conversations = OpenConversations(version, registry=self.registry)
         ProcessCollector(registry=self.registry)
         names = ["version"]
         started = Counter("agent_tasks_started", "Tasks begun.", names, registry=self.registry)
         failed = Counter("agent_tasks_failed", "Tasks that ended unsolved.", names, registry=self.registry)
         self.started, self.failed = started.labels(version), failed.labels(version)
 
-    def chat(self, thread: str, question: str) -> tuple[int, dict[str, Any]]:
+    def chat(self, thread: str, question: str, *, begins: bool) -> tuple[int, dict[str, Any]]:
+        """Take a turn of a conversation, the first where it `begins`; return the HTTP status and the body."""
+        self.conversations.turn(thread, begins=begins)
         self.started.inc()
         try:
             state = self.turn(thread, question)
@@ -160,6 +165,8 @@ class Served:
             return 200, {"version": self.version, "answer": "a colleague will look at that"}
         if not state["solved"]:
             self.failed.inc()
+        if question in (GOODBYE, APPROVED):
+            self.conversations.finish(thread)
         return 200, {"version": self.version, "answer": state["messages"][-1], "turns": len(state["messages"]) // 2}
 
 
@@ -173,8 +180,9 @@ def handler(served: Served) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             question = self.rfile.read(int(self.headers.get("content-length", "0"))).decode()
-            status, body = served.chat(self.headers.get("x-thread-id", "nobody"), question)
-            self._send(status, json.dumps(body).encode(), "application/json")
+            thread = self.headers.get("x-thread-id") or uuid.uuid4().hex
+            status, body = served.chat(thread, question, begins="cookie" not in self.headers)
+            self._send(status, json.dumps(body).encode(), "application/json", {"x-thread-id": thread})
 
         def do_GET(self) -> None:
             if self.path == PATH:
@@ -182,8 +190,10 @@ def handler(served: Served) -> type[BaseHTTPRequestHandler]:
                 return
             self._send(200, generate_latest(served.registry), "text/plain; version=0.0.4")
 
-        def _send(self, status: int, body: bytes, kind: str) -> None:
+        def _send(self, status: int, body: bytes, kind: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
             self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

@@ -17,7 +17,7 @@ spec:
   routes:
   - envoy: {{listen: "{listen}", preview: "{preview}"}}
   metrics: {{scrape: {{path: /metrics}}}}
-  conversations: {{pinBy: {{header: x-thread-id}}, turns: 4}}
+{conversations}
   contract: {{http: {{path: /.well-known/agent-state-contract}}}}   # each version tells what it reads and writes
   stateStore: {{sqlite: {{path: threads.sqlite}}}}                  # the agents' own conversations, only ever read
   policyRef: {{name: demo}}
@@ -50,6 +50,17 @@ spec:
   evidence: {{falseRollback: 5%, falsePromotion: 5%, sampleEvery: 1s, warmUp: 2s}}
 """
 
+PIN_COOKIE = "agent-version"
+
+SPLIT = "  conversations: {pinBy: {header: x-thread-id}, turns: 4}"
+
+PINNED = f"""\
+  conversations:
+    pinBy: {{header: x-thread-id}}
+    pin: {{cookie: {PIN_COOKIE}}}   # set by Envoy: a started conversation stays on its version
+    census: {{gauge: 'agent_conversations_open{{version="$version"}}'}}
+    turns: 4"""
+
 STRATEGIES = {
     "canary": """\
   canary:
@@ -67,15 +78,23 @@ STRATEGIES = {
 }
 
 
-def document(stable: str, ports: Mapping[str, int], listen: str, preview: str, strategy: str) -> str:
+def document(
+    stable: str, ports: Mapping[str, int], listen: str, preview: str, strategy: str, *, pinned: bool = False
+) -> str:
     """Return both documents.
 
     Args:
         ports: where each version listens on loopback.
+        pinned: whether a started conversation stays on its version.
     """
     endpoints = "\n".join(
         f'    - {{version: {version}, url: "http://127.0.0.1:{port}"}}' for version, port in ports.items()
     )
     return _ROLLOUT.format(
-        stable=stable, endpoints=endpoints, listen=listen, preview=preview, strategy=STRATEGIES[strategy]
+        stable=stable,
+        endpoints=endpoints,
+        listen=listen,
+        preview=preview,
+        conversations=PINNED if pinned else SPLIT,
+        strategy=STRATEGIES[strategy],
     )

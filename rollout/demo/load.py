@@ -16,6 +16,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 
 from rollout.demo.orphan import end_with_parent
+from rollout.demo.words import GOODBYE
 
 REQUEST_TIMEOUT_S = 20.0
 TURNS = 4
@@ -27,6 +28,7 @@ class Totals:
 
     Attributes:
         moved: conversations that were answered by two versions, turn after turn.
+        by_version: requests that each version answered.
     """
 
     conversations: int = 0
@@ -40,8 +42,14 @@ class Totals:
 class Users:
     """Several users at once, asking at a common rate."""
 
-    def __init__(self, address: str, rate: float, users: int) -> None:
-        self._address = address
+    def __init__(self, address: str, rate: float, users: int, *, pinned: bool = False) -> None:
+        """Begin with none of them talking.
+
+        Args:
+            pinned: whether they send back what keeps a conversation on its version: its cookie, and the id that the
+                agent gave it. Else they choose the id themselves.
+        """
+        self._address, self._pinned = address, pinned
         self._pause_s = users / rate
         self._users = users
         self._lock = threading.Lock()
@@ -74,22 +82,29 @@ class Users:
         connection.close()
 
     def _converse(self, connection: http.client.HTTPConnection, chance: random.Random) -> None:
-        thread, versions = uuid.UUID(int=chance.getrandbits(128)).hex + str(time.monotonic_ns()), set()
+        headers, versions = {}, set()
+        if not self._pinned:
+            headers["x-thread-id"] = uuid.UUID(int=chance.getrandbits(128)).hex + str(time.monotonic_ns())
         for turn in range(TURNS):
             began = time.monotonic()
-            versions.add(self._ask(connection, thread, f"question {turn}"))
+            versions.add(self._ask(connection, headers, GOODBYE if turn == TURNS - 1 else f"question {turn}"))
             if self._stop.wait(max(0.0, chance.expovariate(1 / self._pause_s) - (time.monotonic() - began))):
                 break
         with self._lock:
             self.totals.conversations += 1
             self.totals.moved += len(versions - {""}) > 1
 
-    def _ask(self, connection: http.client.HTTPConnection, thread: str, question: str) -> str:
+    def _ask(self, connection: http.client.HTTPConnection, headers: dict[str, str], question: str) -> str:
+        """Ask; return the version that answered. What the answer says of the conversation is kept in `headers`."""
         version, status = "", 0
         try:
-            connection.request("POST", "/chat", question, {"x-thread-id": thread})
+            connection.request("POST", "/chat", question, headers)
             response = connection.getresponse()
             status, body = response.status, response.read()
+            if self._pinned and (thread := response.headers.get("x-thread-id")):
+                headers["x-thread-id"] = thread
+            if self._pinned and (cookie := response.headers.get("set-cookie")):
+                headers["cookie"] = cookie.partition(";")[0]
             version = json.loads(body).get("version", "")
         except (OSError, http.client.HTTPException, ValueError):
             connection.close()
@@ -107,8 +122,9 @@ def main() -> None:
     parser.add_argument("--address", required=True)
     parser.add_argument("--rate", type=float, default=60.0)
     parser.add_argument("--users", type=int, default=24)
+    parser.add_argument("--pinned", action="store_true")
     given = parser.parse_args()
-    users = Users(given.address, given.rate, given.users)
+    users = Users(given.address, given.rate, given.users, pinned=given.pinned)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, users.end)
     threading.Thread(target=end_with_parent, daemon=True).start()

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rollout.demo.documents import document
+from rollout.demo.documents import PIN_COOKIE, document
+from rollout.demo.words import APPROVED, REFUND
 from rollout.errors import RolloutError
 
 START_TIMEOUT_S = 60.0
@@ -48,21 +49,31 @@ class Stage:
         }
         ports = {version: self._port_of(child) for version, child in started.items()}
         self._ask_for_refunds(ports[STABLE])
-        self.address, preview = (f"127.0.0.1:{port}" for port in _free_ports(2))
-        text = document(STABLE, ports, self.address, preview, strategy)
+        self.address, self._preview = (f"127.0.0.1:{port}" for port in _free_ports(2))
+        self._ports, self._strategy = ports, strategy
+        self.declare()
+
+    def declare(self, *, pinned: bool = False) -> None:
+        """Write the files that describe the agents; `pinned`: started conversations stay on their version."""
+        text = document(STABLE, self._ports, self.address, self._preview, self._strategy, pinned=pinned)
         self.file.write_text(text, encoding="utf-8")
 
     def _ask_for_refunds(self, port: int) -> None:
         """Let some conversations wait for a human, as they do in real life for days."""
         for number in range(WAITING):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STOP_TIMEOUT_S)
-            connection.request("POST", "/chat", "a refund, please", {"x-thread-id": f"refund-{number}"})
-            connection.getresponse().read()
-            connection.close()
+            _say(f"127.0.0.1:{port}", f"a {REFUND}, please", {"x-thread-id": f"refund-{number}"})
 
-    def load(self, rate: float) -> None:
-        """Let users talk to the agents, through the router."""
-        child = self._spawn("load", "--address", self.address, "--rate", str(rate))
+    def approve_refunds(self) -> set[str]:
+        """Answer those who wait for a human, through the router; return the versions that went on with them."""
+        pin = {"cookie": f"{PIN_COOKIE}={STABLE}"}
+        answers = [
+            _say(self.address, APPROVED, {"x-thread-id": f"refund-{number}", **pin}) for number in range(WAITING)
+        ]
+        return {str(json.loads(answer).get("version")) for answer in answers}
+
+    def load(self, rate: float, *, pinned: bool = False) -> None:
+        """Let users talk to the agents, through the router; `pinned`: they send back what Envoy pins them by."""
+        child = self._spawn("load", "--address", self.address, "--rate", str(rate), *(["--pinned"] if pinned else []))
         threading.Thread(target=self._follow, args=(child,), daemon=True).start()
         self._load = child
 
@@ -126,6 +137,13 @@ class Stage:
         for line in child.stdout or ():
             with contextlib.suppress(ValueError):
                 self.totals = json.loads(line)
+
+
+def _say(address: str, what: str, headers: dict[str, str]) -> bytes:
+    """Take one turn of a conversation; return the body of the answer."""
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=STOP_TIMEOUT_S)) as connection:
+        connection.request("POST", "/chat", what, headers)
+        return connection.getresponse().read()
 
 
 def _free_ports(count: int) -> list[int]:

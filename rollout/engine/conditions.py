@@ -38,7 +38,10 @@ def conditions_of(
     known = {condition.type: condition for condition in before}
     conditions = []
     for kind, truth, reason, message in _answers(status, wanted, trouble):
-        old = known.get(kind)
+        old, answer_now = known.get(kind), (truth, reason, message[:MESSAGE_MAX], generation)
+        if old is not None and (old.status, old.reason, old.message, old.observed_generation) == answer_now:
+            conditions.append(old)
+            continue
         since = old.last_transition_time if old is not None and old.status == truth else now
         conditions.append(
             Condition(

@@ -38,6 +38,7 @@ class PlanContext:
         self.status: Status = rollout.status
         self.decisions: list[Decision] = []
         self.answers: list[CommandOutcome] = []
+        self._strategy: tuple[PolicySpec, bool, ReleaseStrategy] | None = None
 
     @property
     def release(self) -> Release:
@@ -56,7 +57,10 @@ class PlanContext:
     @property
     def strategy(self) -> ReleaseStrategy:
         """The strategy of this release."""
-        return strategy_of(self.policy, undoing=self.release.undoing)
+        policy, undoing = self.policy, self.release.undoing
+        if self._strategy is None or self._strategy[0] is not policy or self._strategy[1] is not undoing:
+            self._strategy = policy, undoing, strategy_of(policy, undoing=undoing)
+        return self._strategy[2]
 
     @property
     def step(self) -> Step:

@@ -13,7 +13,10 @@ from rollout.model.api.kpi import Kpi
 from rollout.model.status.conditions import Condition
 from rollout.model.status.vocabulary import Reason
 
-Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo"]
+Verb = Literal["promote", "approve", "pause", "resume", "abort", "retry", "undo", "drain"]
+
+DrainEnd = Literal["handOver", "end"]
+"""What becomes of the conversations of a version whose drain is ended by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,9 @@ class Command:
 
     Attributes:
         phase, step: what they saw; a command meant for another moment is stale.
-        version: the stable one they saw, which is what an undo is about.
+        version: the stable one they saw, which is what an undo is about; of a drain, the version that is drained.
         plan: the fingerprint of the policy they saw.
+        then: of a drain, what becomes of the conversations that are open.
     """
 
     id: str
@@ -35,6 +39,15 @@ class Command:
     step: int | None = None
     version: str | None = None
     plan: str | None = None
+    then: DrainEnd | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrainOrder:
+    """Whose drain is ended by hand, and what becomes of the conversations that are open."""
+
+    version: str
+    then: DrainEnd
 
 
 @dataclass(frozen=True, slots=True)

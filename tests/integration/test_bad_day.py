@@ -3,48 +3,50 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.demo.stage import stage
 from rollout.local.wiring import LocalWiring
-from tests.integration.real import needs_envoy, needs_langgraph, rollout, status_of
+from tests.integration.agents import LONG
+from tests.integration.real import needs_envoy, rollout
+from tests.integration.test_daemon import Place
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.real, needs_envoy, needs_langgraph]
+pytestmark = [pytest.mark.real, needs_envoy]
 
-NAME = "support-agent"
+NAME = "agent"
+
+
+@pytest.fixture
+def place(tmp_path):
+    with ExitStack() as stack:
+        made = Place(tmp_path, stack)
+        stack.callback(made.end)
+        yield made
 
 
 @contextlib.contextmanager
-def releasing(state=None):
+def releasing(place):
     """A release of v2 under way, with a controller in the foreground that has moved traffic already."""
-    with stage() as built:
-        state = state or built.directory / "state"
-        built.agents({"v1": "good", "v2": "good"})
-        options = ("-f", str(built.file), "--state", str(state))
-        first = rollout("start", "v1", "--stable", "v1", *options, cwd=built.directory)
-        _, err = first.communicate(timeout=180)
-        assert first.returncode == 0, err
-        built.load(30.0)
-        controller = rollout("start", "v2", *options, cwd=built.directory)
-        try:
-            eventually(lambda: effective(state) > 0, 180, "no traffic moves to the candidate")
-            yield built, state, controller
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                controller.send_signal(signal.SIGCONT)
-            controller.kill()
-            controller.communicate(timeout=60)
-            for verb in (("abort",), ("router", "stop")):
-                rollout(*verb, "--state", str(state), cwd=built.directory).communicate(timeout=180)
+    place.add(NAME, LONG)
+    place.run("start", "v1", "--stable", "v1", name=NAME)
+    file = str(place.directory / f"{NAME}.yaml")
+    controller = rollout("start", "v2", "-f", file, "--state", str(place.state), cwd=place.directory)
+    try:
+        eventually(lambda: effective(place.state) > 0, 180, "no traffic moves to the candidate")
+        yield controller
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            controller.send_signal(signal.SIGCONT)
+        controller.kill()
+        controller.communicate(timeout=60)
 
 
 def effective(state) -> int:
@@ -56,20 +58,13 @@ def effective(state) -> int:
         return wired.router.observe().weight_bp or 0
 
 
-def run(built, state, *arguments):
-    process = rollout(*arguments, "--state", str(state), cwd=built.directory)
-    out, err = process.communicate(timeout=180)
-    return process.returncode, out, err
-
-
-def test_an_abort_takes_over_from_a_controller_that_is_stopped():
-    with releasing() as (built, state, controller):
+def test_an_abort_takes_over_from_a_controller_that_is_stopped(place):
+    with releasing(place) as controller:
         controller.send_signal(signal.SIGSTOP)
-        code, _, err = run(built, state, "abort", "-r", "it hangs")
-        assert code == 0, err
+        err = place.run("abort", "-r", "it hangs")
         assert "it was ended" in err and controller.wait(60) == -signal.SIGKILL
-        assert effective(state) == 0
-        status = status_of(built.directory, state)
+        assert effective(place.state) == 0
+        status = place.status(NAME)
         assert status["phase"] == "RolledBack" and status["lastCommand"]["reason"] == "it hangs"
 
 
@@ -78,7 +73,7 @@ import sqlite3, sys, time
 from pathlib import Path
 from rollout.adapters.storage.sqlite import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
-row = store.get("support-agent")
+row = store.get("agent")
 held = store.hold(row.rollout.metadata, lambda recorded: recorded)
 database = sqlite3.connect(store.path, isolation_level=None)
 database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -89,38 +84,35 @@ time.sleep(600)  # rollout
 """
 
 
-def test_an_abort_takes_over_from_a_controller_that_hangs_with_the_store_locked():
-    with releasing() as (built, state, controller):
+def test_an_abort_takes_over_from_a_controller_that_hangs_with_the_store_locked(place):
+    with releasing(place) as controller:
         controller.send_signal(signal.SIGKILL)
         controller.wait(60)
-        words = [sys.executable, "-c", HOLDER, str(state)]
+        words = [sys.executable, "-c", HOLDER, str(place.state)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
             try:
                 assert holder.stdout.readline() == "locked\n"
-                code, _, err = run(built, state, "abort", "-r", "it hangs")
-                assert code == 0, err
+                err = place.run("abort", "-r", "it hangs")
                 assert "has the store locked" in err and holder.wait(60) == -signal.SIGKILL
             finally:
                 holder.kill()
-        assert effective(state) == 0
+        assert effective(place.state) == 0
 
 
-def test_an_abort_moves_the_traffic_back_where_a_command_can_be_noted_but_no_status_recorded():
-    with releasing() as (built, state, controller):
+def test_an_abort_moves_the_traffic_back_where_a_command_can_be_noted_but_no_status_recorded(place):
+    with releasing(place) as controller:
         controller.kill()
         controller.communicate(timeout=60)
-        with contextlib.closing(sqlite3.connect(SqliteStore(state).path)) as database:
+        with contextlib.closing(sqlite3.connect(SqliteStore(place.state).path)) as database:
             full = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
             database.execute(f"CREATE TRIGGER full BEFORE INSERT ON decisions {full}")
-        code, _, err = run(built, state, "abort", "-r", "no room")
-        assert code == 0, err
-        assert "gets no more traffic" in err and effective(state) == 0
-        assert status_of(built.directory, state)["phase"] != "RolledBack"
-        with contextlib.closing(sqlite3.connect(SqliteStore(state).path)) as database:
+        err = place.run("abort", "-r", "no room")
+        assert "gets no more traffic" in err and effective(place.state) == 0
+        assert place.status(NAME)["phase"] != "RolledBack"
+        with contextlib.closing(sqlite3.connect(SqliteStore(place.state).path)) as database:
             database.execute("DROP TRIGGER full")
-        code, _, err = run(built, state, "start", "v2", "-f", str(built.file))
-        assert code == 4, err
-        status = status_of(built.directory, state)
+        place.run("start", "v2", name=NAME, code=4)
+        status = place.status(NAME)
         assert status["phase"] == "RolledBack" and status["lastCommand"]["reason"] == "no room"
 
 
@@ -148,27 +140,24 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("with_controller", [False, True], ids=["nobody carries it out", "a controller is at work"])
-def test_on_a_full_disk_status_and_abort_work_and_the_abort_is_recorded_later(small_disk, with_controller):
-    state, fill, make_room = small_disk
-    with releasing(state) as (built, _, controller):
+def test_on_a_full_disk_status_and_abort_work_and_the_abort_is_recorded_later(small_disk, place, with_controller):
+    place.state, fill, make_room = small_disk
+    with releasing(place) as controller:
         if not with_controller:
             controller.kill()
             controller.communicate(timeout=60)
         fill()
-        code, out, err = run(built, state, "status", "-o", "json")
-        assert code == 0 and "v2" in json.dumps(json.loads(out)), err
+        assert '"v2"' in place.run("status", "-o", "json")
         for verb in (["explain", NAME], ["history", NAME], ["list"]):
-            assert run(built, state, *verb)[0] == 0, verb
-        code, _, err = run(built, state, "abort")
-        assert code == 0, err
-        assert "gets no more traffic" in err and effective(state) == 0
+            place.run(*verb)
+        err = place.run("abort")
+        assert "gets no more traffic" in err and effective(place.state) == 0
         make_room()
         if with_controller:
             controller.communicate(timeout=180)
             assert controller.returncode == 4
         else:
-            code, _, err = run(built, state, "start", "v2", "-f", str(built.file))
-            assert code == 4, err
-        status = status_of(built.directory, state)
-        assert (status["phase"], status["result"]) == ("RolledBack", "aborted") and effective(state) == 0
-        assert not SqliteStore(state).has_note(NAME)
+            place.run("start", "v2", name=NAME, code=4)
+        status = place.status(NAME)
+        assert (status["phase"], status["result"]) == ("RolledBack", "aborted") and effective(place.state) == 0
+        assert not SqliteStore(place.state).has_note(NAME)

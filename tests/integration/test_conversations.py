@@ -78,7 +78,7 @@ class Talks:
             seen.append(said)
             if PIN in answer.headers:
                 headers.setdefault(PIN, answer.headers[PIN])
-            self._stop.wait(chance.uniform(0.0, 0.04))
+            self._stop.wait(chance.uniform(0.0, 0.1))
         return tuple(seen)
 
 
@@ -167,3 +167,20 @@ def test_a_rollback_takes_new_conversations_back_and_leaves_started_ones_where_t
     assert talks.lost == []
     assert [seen for seen in talks.whole if len(set(seen)) != 1] == []
     assert {version for at, version in talks.began if at > aborted_at} == {"v1"}, "new ones begin on stable"
+
+
+def test_a_drain_is_seen_through_by_hand_where_no_controller_runs(place):
+    pinned(place, "agent", LONG)
+    daemon = place.daemon()
+    agents = place.agents["agent"]
+    agents["v2"].open.add("one that stays")
+    place.run("start", "v2", "--detach", name="agent")
+    eventually(lambda: place.status("agent")["phase"] == "Observing")
+    place.run("abort", "agent")
+    eventually(lambda: place.status("agent").get("draining", {}).get("v2", {}).get("open") == 1)
+    daemon.terminate()
+    daemon.communicate(timeout=60)
+    assert place.run("drain", "v2", "--timeout", "3s", code=124).startswith("v2 is draining: 1 conversation")
+    ended = place.run("drain", "v2", "--then", "end", "--actor", "ada", "-r", "they were told")
+    assert "by ada: they were told: 1 conversation" in ended and "v2 is drained: nothing refers to it" in ended
+    assert place.status("agent").get("pins") is None

@@ -17,13 +17,18 @@ KEPT_S = 60.0
 Count = Callable[[str], int]
 """How many conversations of a version are open. Raises Unavailable: what is not known is not zero."""
 
-_UNCOUNTED = ConversationCount(problem="they have not been counted yet")
-
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
     seen: ConversationCount
     at_s: float
+
+
+def _aged(counted: _Counted, now: float) -> ConversationCount:
+    age_s = now - counted.at_s
+    if age_s > KEPT_S:
+        return ConversationCount(problem=f"they were last counted {age_s:.0f} s ago")
+    return replace(counted.seen, age_s=age_s)
 
 
 class ConversationCounter:
@@ -36,7 +41,7 @@ class ConversationCounter:
         self._due_s = 0.0
 
     def open(self, versions: tuple[str, ...]) -> Mapping[str, ConversationCount]:
-        """Return the newest counts; begin others if it is time."""
+        """Return the newest counts, of what was counted at all; begin others if it is time."""
         now = time.monotonic()
         is_due = now >= self._due_s or any(version not in self._counted for version in versions)
         if is_due and (self._counting is None or not self._counting.is_alive()):
@@ -45,15 +50,8 @@ class ConversationCounter:
                 target=self._count_all, args=(versions,), name="open conversations", daemon=True
             )
             self._counting.start()
-        return {version: self._known(version, now) for version in versions}
-
-    def _known(self, version: str, now: float) -> ConversationCount:
-        counted = self._counted.get(version)
-        if counted is None:
-            return _UNCOUNTED
-        if now - counted.at_s > KEPT_S:
-            return ConversationCount(problem=f"they were last counted {now - counted.at_s:.0f} s ago")
-        return replace(counted.seen, age_s=now - counted.at_s)
+        counted = self._counted
+        return {version: _aged(counted[version], now) for version in versions if version in counted}
 
     def _count_all(self, versions: tuple[str, ...]) -> None:
         counted: dict[str, _Counted] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from rollout.engine.facts import Verb
+from rollout.engine.facts import DrainOrder, Verb
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
 from rollout.model.status.finished_release import FinishedRelease
@@ -54,8 +54,21 @@ class RolloutStore(Protocol):
 
     def releases(self, name: str, limit: int) -> list[FinishedRelease]: ...
 
-    def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
-        """Ask for something, meant for the moment that `status` shows; return the command's id."""
+    def append(
+        self,
+        name: str,
+        verb: Verb,
+        actor: str,
+        reason: str,
+        at: datetime,
+        status: Status,
+        drain: DrainOrder | None = None,
+    ) -> str:
+        """Ask for something, meant for the moment that `status` shows; return the command's id.
+
+        Args:
+            drain: what a `drain` is about.
+        """
         ...
 
     def is_held(self, name: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast, get_args
 
 from rollout.adapters.kubernetes.resources import Object
-from rollout.engine.facts import Command, Verb
+from rollout.engine.facts import Command, DrainEnd, Verb
 
 COMMAND = "rollout.dev/command"
 ABORT = "rollout.dev/abort"
@@ -20,6 +20,7 @@ ANNOTATION_MAX = 4096
 """Longer is no command."""
 
 _VERBS = frozenset(get_args(Verb))
+_ENDS = get_args(DrainEnd)
 
 
 def commands_of(obj: Object) -> tuple[Command, ...]:
@@ -48,6 +49,8 @@ def annotation_of(command: Command) -> tuple[str, str]:
         "at": command.at.isoformat(),
         "expect": {key: value for key, value in expected.items() if value is not None},
     }
+    if command.then is not None:
+        written["then"] = command.then
     return (ABORT if command.verb == "abort" else COMMAND), json.dumps(written, sort_keys=True, ensure_ascii=False)
 
 
@@ -69,6 +72,7 @@ def _command(text: str, obj: Object) -> Command | None:
         step=step if isinstance(step, int) and not isinstance(step, bool) else None,
         version=_text(expected.get("version")) or None,
         plan=_text(expected.get("planHash")) or None,
+        then=cast("DrainEnd", then) if (then := raw.get("then")) in _ENDS else None,
     )
 
 

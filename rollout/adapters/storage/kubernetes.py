@@ -12,7 +12,7 @@ from rollout.adapters.storage import history_configmap
 from rollout.adapters.storage.base import Row
 from rollout.adapters.storage.command_annotations import ABORT, annotation_of, commands_of
 from rollout.adapters.storage.rollout_resource import conditions_in, metadata_of, spec_of, status_of
-from rollout.engine.facts import Command, Verb
+from rollout.engine.facts import Command, DrainOrder, Verb
 from rollout.errors import Busy, ClusterUnavailable, Conflict, InvalidInput, NotFound, NotInstalled
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
@@ -78,14 +78,25 @@ class KubernetesStore:
         obj = self._object(name)
         return [] if obj is None else history_configmap.read(self._api, obj)[1][-limit:]
 
-    def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
+    def append(
+        self,
+        name: str,
+        verb: Verb,
+        actor: str,
+        reason: str,
+        at: datetime,
+        status: Status,
+        drain: DrainOrder | None = None,
+    ) -> str:
         """Write a command's annotation over the version that was read.
 
         Raises Busy while another command waits for its answer; an abort has a place of its own and never waits.
         """
         policy = status.latest.policy.digest if status.latest.policy and status.is_active else None
-        phase, step = (None, None) if verb in ("abort", "undo") else (str(status.phase), status.latest.step)
-        command = Command(uuid.uuid4().hex, verb, actor, reason, at, phase, step, status.stable_version, policy)
+        lasts = verb in ("abort", "undo", "drain")
+        phase, step = (None, None) if lasts else (str(status.phase), status.latest.step)
+        version, then = (drain.version, drain.then) if drain else (status.stable_version, None)
+        command = Command(uuid.uuid4().hex, verb, actor, reason, at, phase, step, version, policy, then)
         key, text = annotation_of(command)
         for _ in range(TRIES_MAX):
             obj = self._api.get(ROLLOUT, self._one_namespace(), name)

@@ -23,7 +23,7 @@ from rollout.adapters.storage import abort_note
 from rollout.adapters.storage.base import Row
 from rollout.adapters.storage.sqlite_schema import Database
 from rollout.adapters.storage.sqlite_status import COMMANDS_PENDING_MAX, SqliteStatusStore, as_json
-from rollout.engine.facts import Verb
+from rollout.engine.facts import DrainOrder, Verb
 from rollout.errors import Busy, StoreUnavailable
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
@@ -132,14 +132,23 @@ class SqliteStore:
                 (rollout.metadata.name, rollout.metadata.namespace, as_json(rollout.spec), as_json(rollout.status)),
             )
 
-    def append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
+    def append(
+        self,
+        name: str,
+        verb: Verb,
+        actor: str,
+        reason: str,
+        at: datetime,
+        status: Status,
+        drain: DrainOrder | None = None,
+    ) -> str:
         """Append a command, meant for the phase and step of `status`; return its id.
 
         An abort is always taken: where the file cannot be written, it is left beside it. Other verbs are refused while
         too many wait for an answer. Raises StoreUnavailable.
         """
         try:
-            return self._append(name, verb, actor, reason, at, status)
+            return self._append(name, verb, actor, reason, at, status, drain)
         except Busy:
             raise
         except StoreUnavailable:
@@ -151,7 +160,9 @@ class SqliteStore:
         """Whether an abort was left that is not recorded yet."""
         return abort_note.read(self.directory, name) is not None
 
-    def _append(self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status) -> str:
+    def _append(
+        self, name: str, verb: Verb, actor: str, reason: str, at: datetime, status: Status, drain: DrainOrder | None
+    ) -> str:
         command = uuid.uuid4().hex
         with self._file.writing() as database:
             pending = database.execute(
@@ -160,11 +171,12 @@ class SqliteStore:
             if verb != "abort" and pending >= COMMANDS_PENDING_MAX:
                 raise Busy(f"{pending} commands for {name} wait already: is a controller running? See rollout status")
             database.execute(
-                "INSERT INTO commands (id, rollout, verb, actor, reason, at, phase, step, version)"
-                " VALUES (?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO commands (id, rollout, verb, actor, reason, at, phase, step, version, ending)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?)",
                 (
                     *(command, name, verb, _clean(actor), _clean(reason), at.isoformat()),
-                    *(status.phase, status.latest.step, status.stable_version),
+                    *(status.phase, status.latest.step),
+                    *((_clean(drain.version), drain.then) if drain else (status.stable_version, None)),
                 ),
             )
         return command

@@ -19,7 +19,7 @@ from rollout import private_files
 from rollout.causes import why
 from rollout.errors import Fault, InvalidInput, StoreLocked, StoreUnavailable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT_S = 10.0
 _PAUSE_S = 0.02
 _FIRST_READ = "SELECT count(*) FROM sqlite_master"
@@ -43,6 +43,9 @@ CREATE TABLE releases (
   id INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, started_at TEXT NOT NULL, body TEXT NOT NULL,
   UNIQUE (rollout, started_at));
 ALTER TABLE commands ADD COLUMN version TEXT;
+""",
+    """
+ALTER TABLE commands ADD COLUMN ending TEXT;
 """,
 )
 """What each version of the format adds to the one before: a file of any age is brought up to date."""

@@ -54,14 +54,14 @@ class SqliteStatusStore:
         """Return the commands that nobody has answered yet, oldest first; and an abort beside the file."""
         with self._file.reading() as database:
             rows = database.execute(
-                "SELECT id, verb, actor, reason, at, phase, step, version FROM commands"
+                "SELECT id, verb, actor, reason, at, phase, step, version, ending FROM commands"
                 " WHERE rollout = ? AND NOT handled ORDER BY verb != 'abort', at, id LIMIT ?",
                 (self._rollout.metadata.name, COMMANDS_PENDING_MAX),
             ).fetchall()
         left = abort_note.read(self._file.directory, self._rollout.metadata.name)
         given = tuple(
-            Command(str(id_), cast("Verb", verb), str(actor), str(reason), _time(at), phase, step, version)
-            for id_, verb, actor, reason, at, phase, step, version in rows
+            Command(str(id_), cast("Verb", verb), str(actor), str(reason), _time(at), phase, step, version, then=ending)
+            for id_, verb, actor, reason, at, phase, step, version, ending in rows
             if verb in _VERBS
         )
         return given if left is None or left.id in self._rollout.status.handled else (left, *given)

@@ -67,7 +67,7 @@ def perform(candidate: Candidate | None, strategy: Strategy, output: Output) -> 
             if candidate is None:
                 from rollout.cli.commands.tour import FLAVOURS, tour
 
-                with _playing(built, FLAVOURS, strategy) as target:
+                with _playing(built, FLAVOURS, strategy, pinned=True) as target:
                     return tour(built, target)
             message = f"{CANDIDATE} is {candidate}, and the controller does not know it"
             say(f"starting two versions of an agent; {message}", err=True)
@@ -79,8 +79,12 @@ def perform(candidate: Candidate | None, strategy: Strategy, output: Output) -> 
 
 
 @contextlib.contextmanager
-def _playing(built: Stage, profiles: dict[str, str], strategy: Strategy) -> Iterator[Target]:
-    """Let agents serve and users talk to the stable one, through a real Envoy; stop Envoy afterwards."""
+def _playing(built: Stage, profiles: dict[str, str], strategy: Strategy, *, pinned: bool = False) -> Iterator[Target]:
+    """Let agents serve and users talk to the stable one, through a real Envoy; stop Envoy afterwards.
+
+    Args:
+        pinned: whether the users send back what keeps a conversation on its version.
+    """
     import time
 
     from rollout.cli.documents import read_target
@@ -96,7 +100,7 @@ def _playing(built: Stage, profiles: dict[str, str], strategy: Strategy) -> Iter
     with LocalWiring(Rollout(target.metadata, target.spec), built.state) as wired:
         try:
             wired.router.apply(SetWeight(STABLE))
-            built.load(LOAD_PER_S)
+            built.load(LOAD_PER_S, pinned=pinned)
             time.sleep(BASELINE_S)
             yield target
         finally:

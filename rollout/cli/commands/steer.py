@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rollout.adapters.storage.base import RolloutStore, Row
     from rollout.adapters.storage.sqlite import SqliteStore
-    from rollout.engine.facts import Verb
+    from rollout.engine.facts import DrainOrder, Verb
 
 Who = Annotated[
     str | None, typer.Option("--actor", envvar="ROLLOUT_ACTOR", help="Who gives the command [default: the login name].")
@@ -64,9 +64,9 @@ def _command(verb: Verb) -> Callable[..., None]:
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         if not place.is_local:
             cluster = place.cluster()
-            asker = actor or cluster.who() or _login()
+            asker = actor or cluster.who() or login()
             raise typer.Exit(ask(cluster, pick(cluster, name), verb, asker, reason, output))
-        directory, asker = state_of(state, files), actor or _login()
+        directory, asker = state_of(state, files), actor or login()
         try:
             code = _steer(directory, name, verb, asker, reason, output, files)
         except StoreLocked:
@@ -108,7 +108,7 @@ def _declare_anew(store: SqliteStore, row: Row, files: list[Path] | None) -> Non
     store.declare(wanted_rollout(read_target(paths, name), version, None, row.rollout))
 
 
-def _login() -> str:
+def login() -> str:
     import getpass
 
     try:
@@ -117,7 +117,10 @@ def _login() -> str:
         return "unknown"
 
 
-def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, output: Output) -> int:
+def ask(
+    store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, output: Output, drain: DrainOrder | None = None
+) -> int:
+    """Give a command and see it answered; return the exit code. `drain`: what a drain is about."""
     import contextlib
     import time
     from datetime import UTC, datetime
@@ -128,7 +131,7 @@ def ask(store: RolloutStore, row: Row, verb: Verb, actor: str, reason: str, outp
     from rollout.errors import Busy, LeaseLost
 
     name = row.rollout.metadata.name
-    command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status)
+    command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status, drain)
     if verb == "abort" and isinstance(store, SqliteStore) and store.has_note(name):
         return send_back_unrecorded(store, row)
     deadline = time.monotonic() + ANSWER_TIMEOUT_S

@@ -42,17 +42,19 @@ def register(app: typer.Typer) -> None:
         timeout_s, drained = seconds(timeout), version_of(wanted)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         if drained is not None:
-            raise typer.Exit(_until_drained(place.store(), name, drained, timeout_s, output))
+            store, deadline = place.store(), time.monotonic() + timeout_s
+            row = _row_of(store, name, deadline)
+            if row is None:
+                raise typer.Exit(_timed_out(timeout_s, "it could not be read once"))
+            raise typer.Exit(until_drained(store, row, drained, timeout_s, output, acts=False))
         raise typer.Exit(_wait(place.store(), name, timeout_s, on_pause, output))
 
 
-def _until_drained(store: RolloutStore, name: str | None, version: str, timeout_s: float, output: Output) -> int:
-    from rollout.cli.follow.drained import until_drained
+def until_drained(store: RolloutStore, row: Row, version: str, timeout_s: float, output: Output, *, acts: bool) -> int:
+    """Wait until a version is drained; return the exit code. `acts`: carry the drain out where nobody else does."""
+    from rollout.cli.follow import drained
 
-    row = _row_of(store, name, time.monotonic() + timeout_s)
-    if row is None:
-        return _timed_out(timeout_s, "it could not be read once")
-    code, sentence, rollout = until_drained(store, row.rollout.metadata.name, version, timeout_s)
+    code, sentence, rollout = drained.until_drained(store, row.rollout.metadata.name, version, timeout_s, acts=acts)
     _tell(rollout or row.rollout, sentence, code, output)
     return _timed_out(timeout_s, "the drain continues") if code == TIMED_OUT else code
 

@@ -40,7 +40,7 @@ def carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: Ou
     configure(verbose=False)
     name = row.rollout.metadata.name
     held = store.hold(row.rollout.metadata, lambda recorded: recorded or row.rollout)
-    moves = verb in ("undo", "retry") or (verb == "abort" and row.rollout.status.is_active)
+    moves = verb in ("undo", "retry", "drain") or (verb == "abort" and row.rollout.status.is_active)
     try:
         with LocalWiring(held.load(), store.directory) as wired, watcher(name, held.load) as watching:
             reconciler = wired.reconciler(held, moves_traffic=moves)

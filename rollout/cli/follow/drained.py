@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rollout.cli.say import say
 from rollout.engine import messages
-from rollout.errors import Fault, InvalidInput, Unavailable
+from rollout.errors import Busy, Fault, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
-    from rollout.adapters.storage.base import RolloutStore
+    from rollout.adapters.storage.base import RolloutStore, Row
+    from rollout.adapters.storage.sqlite import SqliteStore
+    from rollout.engine.planned import Plan
     from rollout.model.rollout import Rollout
     from rollout.model.status.status import Status
 
 PROMOTED = "promoted"
 DRAINED = "drained="
 POLL_S = 0.5
+PATIENCE_S = 60.0
 
 
 def version_of(text: str) -> str | None:
@@ -38,9 +41,15 @@ def refusal(status: Status, version: str) -> str:
     return ""
 
 
-def until_drained(store: RolloutStore, name: str, version: str, timeout_s: float) -> tuple[int, str, Rollout | None]:
-    """Wait; return the exit code, a sentence, and the rollout as it was seen last."""
-    deadline, progress, rollout = time.monotonic() + timeout_s, "", None
+def until_drained(
+    store: RolloutStore, name: str, version: str, timeout_s: float, *, acts: bool
+) -> tuple[int, str, Rollout | None]:
+    """Wait; return the exit code, a sentence, and the rollout as it was seen last.
+
+    Args:
+        acts: whether the drain is carried out here where no controller runs; else that is only shown.
+    """
+    deadline, progress, rollout, alone = time.monotonic() + timeout_s, "", None, False
     while True:
         try:
             row = store.get(name)
@@ -61,4 +70,51 @@ def until_drained(store: RolloutStore, name: str, version: str, timeout_s: float
             progress = now
         if time.monotonic() >= deadline:
             return 124, progress, rollout
+        if row is not None and not row.uid and not store.is_held(name):
+            if acts and _is_idle(row.rollout):
+                if not _carry_out(cast("SqliteStore", store), row, version, deadline):
+                    return 130, progress, rollout
+                continue
+            if not alone:
+                alone = True
+                say(f"no controller is running. To continue: rollout drain {version}, or rollout daemon", err=True)
         time.sleep(POLL_S)
+
+
+def _is_idle(rollout: Rollout) -> bool:
+    """Whether nothing but drains is left to be done: whoever waits for a drain is not to release anything."""
+    from rollout.engine.eligibility import starts_by_itself
+
+    return not rollout.status.is_active and not starts_by_itself(rollout.status, rollout.spec.version)
+
+
+def _carry_out(store: SqliteStore, row: Row, version: str, deadline: float) -> bool:
+    """Do what a controller would until the version is drained or the time is over; False if a signal stopped it."""
+    from rollout.local.run_one import run
+    from rollout.local.wiring import LocalWiring
+    from rollout.runtime.logs import configure
+
+    configure(verbose=False)
+    name, shown = row.rollout.metadata.name, [""]
+
+    def watch(plan: Plan) -> None:
+        drain = plan.status.draining.get(version)
+        if drain is None or drain.done:
+            return
+        now = f"{version} is draining: {messages.open_conversations(drain.open, drain.problem)}"
+        if now != shown[0]:
+            say(now, err=True)
+            shown[0] = now
+
+    def over(plan: Plan) -> bool:
+        return version not in plan.status.draining or plan.status.is_active or time.monotonic() >= deadline
+
+    try:
+        held = store.hold(row.rollout.metadata, lambda recorded: recorded or row.rollout)
+    except Busy:
+        return True  # somebody was quicker: that one is followed
+    try:
+        with LocalWiring(held.load(), store.directory) as wired:
+            return run(name, wired.reconciler(held), watch, over, patience_s=PATIENCE_S) is not None
+    finally:
+        held.release()

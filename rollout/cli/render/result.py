@@ -96,10 +96,8 @@ def finish(rollout: Rollout, code: int, output: Output, wanted: str | None = Non
         say(textwrap.fill(last, width) if sys.stdout.isatty() else last)
     if status.draining and code == 0:
         named = (f"{name}: {messages.open_conversations(drain.open)}" for name, drain in status.draining.items())
-        say(
-            f"draining {', '.join(named)}. To follow it: rollout wait {rollout.metadata.name} --for drained=VERSION",
-            err=True,
-        )
+        one = next(iter(status.draining)) if len(status.draining) == 1 else "VERSION"
+        say(f"draining {', '.join(named)}. To follow it: rollout drain {one}", err=True)
     if status.next and code:
         say(f"next: {status.next}", err=True)
     say(f"(exit {code}: {meaning(code, status, superseded_by)})", err=True)

@@ -1,1 +1,1 @@
-"""What people ask for: promote, approve, pause, resume, abort, retry, undo."""
+"""What people ask for: promote, approve, pause, resume, abort, retry, undo, drain."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from rollout.engine.analysis.lifecycle import fresh
 from rollout.engine.check_runs import forget_late
 from rollout.engine.commands.answer import CommandRefused, because
+from rollout.engine.commands.drain import drain
 from rollout.engine.commands.retry import retry
 from rollout.engine.commands.undo import undo
 from rollout.engine.context import PlanContext
@@ -87,8 +88,11 @@ def _kept(context: PlanContext, newest: str) -> tuple[str, ...]:
 
 
 def _expected(context: PlanContext, command: Command) -> None:
-    """Refuse a command that was meant for another moment, or an undo for another version. An abort is never late."""
-    if command.verb == "abort":
+    """Refuse a command that was meant for another moment, or an undo for another version.
+
+    An abort is never late, and a drain names its version.
+    """
+    if command.verb in ("abort", "drain"):
         return
     if command.verb == "undo":
         if command.version not in (None, context.status.stable_version):
@@ -274,4 +278,5 @@ _VERBS: dict[str, Carry] = {
     "promote": _promote,
     "retry": retry,
     "undo": undo,
+    "drain": drain,
 }

@@ -38,6 +38,7 @@ def begin_drain(context: PlanContext, version: str, axis: Axis) -> dict[str, Dra
         since=context.now,
         deadline=context.later(policy.deadline_s),
         then=policy.then,
+        problem="they have not been counted yet",
         may_move=may_move(context, axis),
         was_stable=axis is Axis.BACKWARD,
         scales_down=policy.scale_down and context.spec.backends.deployment is not None,

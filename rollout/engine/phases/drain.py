@@ -21,7 +21,7 @@ def draining(context: PlanContext) -> None:
     wanted = wanted_weight(status)
     restored = wanted is None or is_restored(wanted, context.facts.routes, leaving=context.facts.resource.leaving)
     if late or (active == 0 and (restored if context.borrowed else reachable)):
-        message = f"{old} is drained"
+        message = f"no request is under way on {old}"
         if active:
             message = f"the drain deadline has passed; {active} requests on {old} are still under way"
         context.go(Event.DRAINED, Reason.PROMOTED, message, release=context.changed(traffic=Traffic()))
