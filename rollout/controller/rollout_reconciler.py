@@ -234,6 +234,7 @@ class RolloutReconciler:
             may_write=self._shared.may_write,
             note=self._informers.rollouts.note,
             controller=self._shared.claims.own,
+            warned=self._warned.setdefault(key_of(obj), set()),
         )
 
 

@@ -193,6 +193,7 @@ class Facts:
         no_backend: what to say of a version without backend.
         asleep: versions at 0 replicas that we may wake up.
         identities: what each version is made of, by part.
+        workers: what runs of the candidate and has no Service; None where nobody asked.
         contracts: by version, where they were asked for.
         census: the newest census of live conversations, if there is one.
         conversations: how many are open, by version, of those that are drained or pinned.
@@ -209,6 +210,7 @@ class Facts:
     no_backend: str = "has no endpoint: add one to spec.backends.endpoints"
     asleep: frozenset[str] = frozenset()
     identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    workers: tuple[str, ...] | None = None
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)
     contracts: Mapping[str, FetchedContract] = field(default_factory=dict)

@@ -92,6 +92,13 @@ def conversations(count: int) -> str:
     return f"{count} conversation{'' if count == 1 else 's'}"
 
 
+def works_at_any_weight(worker: str, version: str) -> str:
+    return (
+        f"the Deployment {worker} has no Service: if it takes jobs from a queue, it takes them at any weight."
+        f" Let it go by its role, or scale it to 0 until {version} is promoted"
+    )
+
+
 def open_conversations(count: int | None, problem: str = "") -> str:
     """The same, or that their number is not known, and why."""
     if count is not None:

@@ -18,7 +18,7 @@ from rollout.engine.conversations.pins import note_pins
 from rollout.engine.effects import Effect
 from rollout.engine.eligibility import failed_after, starts_by_itself
 from rollout.engine.facts import Facts
-from rollout.engine.identities import note_identities
+from rollout.engine.identities import note_identities, note_workers
 from rollout.engine.next_step import next_step
 from rollout.engine.phases.turns import take_turn
 from rollout.engine.planned import Plan
@@ -50,6 +50,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     _follow_spec(context)
     note_routes(context)
     note_identities(context)
+    note_workers(context)
     follow_traffic(context)
     follow_checks(context)
     note_state(context)

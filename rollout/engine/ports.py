@@ -91,6 +91,10 @@ class Workloads(Protocol):
         """Return what versions are made of, by part, as fingerprints."""
         ...
 
+    def workers(self, version: str) -> tuple[str, ...]:
+        """Return what else runs of a version, to which no Service leads. Raises Unavailable."""
+        ...
+
     def scale_up(self, version: str, like: str) -> None:
         """Let a sleeping version run as many replicas as another. Idempotent. Raises Unavailable."""
         ...

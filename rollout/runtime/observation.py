@@ -74,6 +74,7 @@ class Observation:
             no_backend=self.ports.workloads.no_backend,
             asleep=asleep,
             identities=identities,
+            workers=self._workers(candidate or "") if due and status.phase is Phase.PREFLIGHT else None,
             resource=self.resource,
             calendar=self.ports.gatekeeper.calendar(policy.gates) if status.is_active else Calendar(),
             checks=self._checks(rollout, policy),
@@ -171,6 +172,16 @@ class Observation:
         except (TypeError, AttributeError, KeyError, ValueError, IndexError) as error:
             problem = f"a Service, its endpoints or its Deployment is malformed ({type(error).__name__})"
             raise ClusterUnavailable(problem) from error
+
+    def _workers(self, candidate: str) -> tuple[str, ...] | None:
+        """Return what runs of the candidate without a Service; None where that cannot be asked: it stops nothing."""
+        try:
+            return self.ports.workloads.workers(candidate)
+        except (Unavailable, TypeError, AttributeError, KeyError) as error:
+            if "workers" not in self.warned:
+                self.warned.add("workers")
+                _LOG.warning("what runs of the candidate without a Service is not known", why=str(error))
+            return None
 
     def _read(self, stable: str, candidate: str, policy: PolicySpec) -> Round | None:
         spend = policy.spend_cap.counter if policy.spend_cap else None

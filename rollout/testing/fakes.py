@@ -137,6 +137,7 @@ class FakeWorkloads:
         listed: the versions that have a backend, where it is not the spec that lists them.
         sleeping: those at 0 replicas, until they are scaled up.
         made_of: what each is made of, by part.
+        working: the workers of each, to which no Service leads.
     """
 
     spec: Callable[[], RolloutSpec]
@@ -144,6 +145,7 @@ class FakeWorkloads:
     listed: tuple[str, ...] = ()
     sleeping: set[str] = field(default_factory=set)
     made_of: dict[str, dict[str, str]] = field(default_factory=dict)
+    working: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def no_backend(self) -> str:
@@ -162,6 +164,9 @@ class FakeWorkloads:
 
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
         return {version: self.made_of[version] for version in versions if version in self.made_of}
+
+    def workers(self, version: str) -> tuple[str, ...]:
+        return self.working.get(version, ())
 
     def scale_up(self, version: str, like: str) -> None:
         del like

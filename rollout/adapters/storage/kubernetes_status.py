@@ -6,7 +6,7 @@ stands only while traffic is not where it was found, so that an uninstalled cont
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import structlog
@@ -15,7 +15,7 @@ from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.merge_patch import merge_patch
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of, namespace_of, version_of
-from rollout.adapters.storage import history_configmap
+from rollout.adapters.storage import history_configmap, roles_configmap
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND, commands_of
 from rollout.adapters.storage.rollout_resource import (
     conditions_in,
@@ -27,6 +27,7 @@ from rollout.adapters.storage.rollout_resource import (
 )
 from rollout.engine.facts import Command
 from rollout.engine.planned import Plan
+from rollout.engine.roles import roles_of
 from rollout.errors import ClusterUnavailable, LeaseLost
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
@@ -65,16 +66,19 @@ class KubernetesStatusStore:
         may_write: Callable[[], bool],
         note: Callable[[Object], None],
         controller: str = "",
+        warned: set[str] | None = None,
     ) -> None:
         """Read the status of one Rollout.
 
         Args:
             spec: to go by; None where there is none, and nothing but the conditions can be told.
             note: hears every write.
+            warned: what was logged already, and need not be at each turn.
         """
         self._api, self._obj, self._events = api, obj, events
         self._now, self._may_write, self._note = now, may_write, note
         self._spec, self._controller = spec, controller
+        self._warned: set[str] = set() if warned is None else warned
         self._status = status_of(obj)
         self._untold: list[Decision] = []
         self._finished: FinishedRelease | None = None
@@ -118,17 +122,44 @@ class KubernetesStatusStore:
 
     def publish(self, status: Status, conditions: tuple[Condition, ...]) -> None:
         """Bring what others read up to date: conditions, finalizer, answered commands. Writes nothing in vain."""
-        self._write(status, conditions)
+        self._write(status, conditions, self._roles(status))
         self._drop_answered()
         if not needs_finalizer(self._status):
             self._set_finalizer(wanted=False)
 
-    def _write(self, status: Status, conditions: tuple[Condition, ...]) -> None:
-        shown = ClusterStatus.of(status, conditions, generation=generation_of(self._obj), controller=self._controller)
+    def _write(self, status: Status, conditions: tuple[Condition, ...], roles: Mapping[str, str] | None = None) -> None:
+        """Write what has changed; `roles`: those that were told, None as they stand."""
+        shown = ClusterStatus.of(
+            status,
+            conditions,
+            generation=generation_of(self._obj),
+            controller=self._controller,
+            roles=self._told_roles if roles is None else roles,
+        )
         patch = merge_patch(self._obj.get("status") or {}, SECRETS.redacted(packed(shown)))
         if patch:
             self._send({"status": patch}, sub="status")
         self._status = status
+
+    def _roles(self, status: Status) -> Mapping[str, str]:
+        """Tell workers the roles of versions; return those that they were told. What could not be is told again."""
+        roles, before = roles_of(status), self._told_roles
+        if roles == before or is_deleted(self._obj):
+            return before
+        if not self._may_write():
+            raise LeaseLost("this controller does not lead any more: it stops writing")
+        try:
+            roles_configmap.write(self._api, self._obj, roles)
+        except ClusterUnavailable as error:
+            if str(error) not in self._warned:
+                self._warned.add(str(error))
+                _LOG.warning("the roles of versions were not written; workers go by the old ones", why=str(error))
+            return before
+        return roles
+
+    @property
+    def _told_roles(self) -> Mapping[str, str]:
+        return (self._obj.get("status") or {}).get("roles") or {}
 
     def _send(self, patch: Object, sub: str = "") -> None:
         if not self._may_write():

@@ -54,6 +54,10 @@ class EndpointWorkloads:
         """Return none: an address does not say what is behind it."""
         return {}
 
+    def workers(self, version: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Return none, likewise."""
+        return ()
+
     def scale_down(self, version: str) -> None:
         """Do nothing, likewise."""
 

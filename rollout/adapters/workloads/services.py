@@ -22,6 +22,7 @@ from rollout.adapters.kubernetes.resources import (
 from rollout.adapters.workloads.grants import not_granted
 from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.ports import is_ready, not_listening, not_served
+from rollout.adapters.workloads.workers import workers_of
 from rollout.errors import ClusterUnavailable, Forbidden, NotFound
 from rollout.model.api.naming import Naming
 
@@ -153,6 +154,14 @@ class ServiceWorkloads:
             if deployment is not None:
                 identities[version] = identity_of(deployment)
         return identities
+
+    def workers(self, version: str) -> tuple[str, ...]:
+        """Return the Deployments of a version that no Service leads to, in our namespace."""
+        if self._is_elsewhere:
+            return ()
+        deployments, _ = self._api.list_all(DEPLOYMENT, self._naming.services_in)
+        services, _ = self._api.list_all(SERVICE, self._naming.services_in)
+        return workers_of(self._naming, version, deployments, services)
 
     def pods(self, version: str) -> Pods:
         """Return what is behind a version's Service, ready or not. Never raises: what cannot be asked is a problem."""

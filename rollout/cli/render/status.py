@@ -61,8 +61,12 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
         last = status.last_command
         prefix = "" if last.accepted else "refused: "
         lines += labelled("last", f"{last.verb} by {last.actor}: {prefix}{last.message}", width, "dim")
-    for warning in status.latest.warnings if status.is_active else ():
-        lines += labelled("note", warning, width)
+    notes = [
+        *status.latest.warnings,
+        *(messages.works_at_any_weight(worker, status.candidate_version or "") for worker in status.latest.workers),
+    ]
+    for note in notes if status.is_active else ():
+        lines += labelled("note", note, width)
     if status.blocked is not None:
         lines += labelled("stuck", status.blocked.message, width, "bold red")
     if _policy_changed(rollout):

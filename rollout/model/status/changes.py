@@ -36,6 +36,7 @@ class ReleaseChanges(TypedDict, total=False):
     gap_s: float
     traffic: Traffic
     warnings: tuple[str, ...]
+    workers: tuple[str, ...]
     identities: dict[str, dict[str, str]]
     identity_drift: str
     woken: str | None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field
@@ -62,6 +64,10 @@ class ClusterStatus(Status):
     controller: str = Field(
         default="", description="The lease of the controller that carries the rollout out, as namespace/name."
     )
+    roles: dict[str, str] = Field(
+        default_factory=dict,
+        description="The role of each version in use (stable, candidate, draining), as in the ConfigMap NAME-roles.",
+    )
     weight: str = Field(default="", description="The candidate's weight, while a release is under way.")
     step_label: str = Field(default="", description="The current step of how many.")
     conditions: tuple[Condition, ...] = Field(
@@ -70,7 +76,13 @@ class ClusterStatus(Status):
 
     @classmethod
     def of(
-        cls, status: Status, conditions: tuple[Condition, ...], *, generation: int, controller: str = ""
+        cls,
+        status: Status,
+        conditions: tuple[Condition, ...],
+        *,
+        generation: int,
+        controller: str = "",
+        roles: Mapping[str, str] = MappingProxyType({}),
     ) -> ClusterStatus:
         """Return a status as it stands in a cluster."""
         release, active = status.latest, status.is_active
@@ -78,6 +90,7 @@ class ClusterStatus(Status):
             **dict(status),
             observed_generation=generation,
             controller=controller,
+            roles=dict(roles),
             weight=format_percent(release.traffic.wanted_bp) if active else "",
             step_label=f"{min(release.step + 1, release.steps)}/{release.steps}" if active else "",
             conditions=conditions,

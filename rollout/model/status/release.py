@@ -68,6 +68,9 @@ class Release(Record):
     gap_s: float = 0.0
     traffic: Traffic = Field(default=Traffic(), description="The candidate's share of the traffic.")
     warnings: tuple[str, ...] = Field(default=(), description="What the preflight found that users should know.")
+    workers: tuple[str, ...] = Field(
+        default=(), description="What runs of the candidate and has no Service: no weight holds it back."
+    )
     identities: dict[str, dict[str, str]] = Field(default_factory=dict)
     identity_drift: str = Field(default="", description="What has changed in a version since the preflight.")
     woken: str | None = None
