@@ -46,6 +46,9 @@ class OpenConversations:
         self._started = Counter(
             "agent_conversations_started", "Conversations that began here.", names, registry=registry
         ).labels(version)
+        self._unpinned = Counter(
+            "agent_conversations_unpinned", "Turns of open ones that came without a pin.", names, registry=registry
+        ).labels(version)
         self._finished = Counter("agent_conversations_finished", "Those that ended.", outcome, registry=registry)
         self._failed = Counter("agent_conversations_failed", "Those that ended badly.", outcome, registry=registry)
         for begun in ("lately", "before"):  # a series that is there from the start counts from 0
@@ -58,15 +61,16 @@ class OpenConversations:
         """Note a turn of a conversation.
 
         Args:
-            begins: whether it began with this turn, on this version; else one that is seen for the first time began
-                elsewhere, or earlier.
+            begins: whether it came without a pin, so that it began with this turn, on this version. One that is open
+                already has lost its pin on the way. With a pin, one that is seen for the first time began elsewhere, or
+                earlier.
         """
         now = self._now()
         with self._lock:
             self._expire(now)
             known = self._open.pop(conversation, None)
-            if known is None and begins:
-                self._started.inc()
+            if begins:
+                (self._started if known is None else self._unpinned).inc()
             began = known[0] if known else now if begins else now - self._lately_s
             self._open[conversation] = (began, now)
             while len(self._open) > OPEN_MAX:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from rollout.model.status.status import Status
@@ -27,8 +30,15 @@ class ControllerMetrics:
         self._phase = Gauge(
             "rollout_phase", "1 for the phase it is in.", ["namespace", "rollout", "phase"], registry=at
         )
+        self._open = Gauge(
+            "rollout_draining_conversations",
+            "Open conversations of a version that is drained; NaN where they cannot be counted.",
+            ["namespace", "rollout", "version"],
+            registry=at,
+        )
         self.leads.labels("rollout").set(0)
         self._known: dict[tuple[str, str], Phase] = {}
+        self._draining: dict[tuple[str, str], frozenset[str]] = {}
 
     def show(self, namespace: str, name: str, status: Status) -> None:
         """Show where a rollout is."""
@@ -42,6 +52,15 @@ class ControllerMetrics:
         self._phase.labels(namespace, name, status.phase).set(1)
         share = status.latest.traffic.wanted_bp / FULL_BP if status.is_active else 0.0
         self._weight.labels(namespace, name).set(share)
+        self._show_drains(key, {version: drain.open for version, drain in status.draining.items() if not drain.done})
+
+    def _show_drains(self, key: tuple[str, str], open_by_version: Mapping[str, int | None]) -> None:
+        for version in self._draining.pop(key, frozenset()) - open_by_version.keys():
+            self._open.remove(*key, version)
+        for version, count in open_by_version.items():
+            self._open.labels(*key, version).set(math.nan if count is None else count)
+        if open_by_version:
+            self._draining[key] = frozenset(open_by_version)
 
     def forget(self, namespace: str, name: str) -> None:
         """Take a rollout out that is gone."""
@@ -49,6 +68,7 @@ class ControllerMetrics:
         if phase is not None:
             self._phase.remove(namespace, name, phase)
             self._weight.remove(namespace, name)
+            self._show_drains((namespace, name), {})
 
     def page(self) -> bytes:
         return generate_latest(self.registry)

@@ -212,7 +212,7 @@ def reconciler(
         ports=Ports(
             status_store=status_store,
             routers=tuple(routers),
-            metrics=shared.sampler.of(key, _source(shared, naming, _measured(spec), workloads.pods)),
+            metrics=shared.sampler.of(key, _source(shared, naming, spec, workloads.pods)),
             workloads=workloads,
             gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),
             clock=CLOCK,
@@ -240,12 +240,13 @@ def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(version for version in (status.stable_version, candidate) if version))
 
 
-def _source(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
+def _source(shared: Shared, naming: Naming, spec: RolloutSpec, pods_of: Callable[[str], Pods]) -> MetricsSource:
     """Return the metrics source; it is built where it is read: no Secret stands between an abort and its route."""
-    return _LazySource(lambda: _built(shared, naming, declared, pods_of))
+    return _LazySource(lambda: _built(shared, naming, spec, pods_of))
 
 
-def _built(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callable[[str], Pods]) -> MetricsSource:
+def _built(shared: Shared, naming: Naming, spec: RolloutSpec, pods_of: Callable[[str], Pods]) -> MetricsSource:
+    declared = _measured(spec)
     try:
         client = shared.prometheus(declared, naming.namespace)
     except Unavailable as error:
@@ -260,6 +261,7 @@ def _built(shared: Shared, naming: Naming, declared: Prometheus, pods_of: Callab
         now=time.time,
         clock=CLOCK.now,
         pods_of=pods_of,
+        pinned=spec.conversations.pin is not None,
     )
 
 

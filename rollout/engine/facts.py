@@ -155,6 +155,7 @@ class Round:
         responses: how many outcomes were given (`bad`) among those that could have been (`total`), for KPIs that check
             it.
         spend: the candidate's cost (`total`).
+        unpinned: turns of open conversations that came without their pin (`total`), where agents count them.
         requests: what the split is measured by.
         births: when each page's process started.
         pages: those that were read.
@@ -168,6 +169,7 @@ class Round:
     requests: KpiReading
     responses: Mapping[str, KpiReading] = field(default_factory=dict)
     spend: KpiReading | None = None
+    unpinned: KpiReading | None = None
     births: Mapping[str, float] = field(default_factory=dict)
     lagging: bool = False
     pages: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from rollout.engine.analysis.gaps import is_gap
 from rollout.engine.analysis.lifecycle import split_after
 from rollout.engine.analysis.verdict import judge_all, with_verdicts
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.arrival import counted_arrival
 from rollout.engine.conversations.pins import is_one_way
 from rollout.engine.facts import Round
 from rollout.engine.routes.drift import wrong_split
@@ -49,6 +50,7 @@ def take_sample(context: PlanContext) -> None:
         counters=ledger,
         evidence=with_verdicts(policy, evidence, judgement, context.thresholds, round_),
         split=split,
+        arrival=counted_arrival(context, timed),
         harm_e=judgement.harm_e,
         culprits=judgement.culprits,
         environment=judgement.environment,

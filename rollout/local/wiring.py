@@ -99,7 +99,12 @@ class LocalWiring:
         endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
         self.router = EnvoyRouter(self._name, spec.conversations, endpoints, self.envoy)
         self.metrics = ScrapeSource(
-            self._name, self._pages_of, self.router.stats_page, http, self._local.scrape.timeout_s
+            self._name,
+            self._pages_of,
+            self.router.stats_page,
+            http,
+            self._local.scrape.timeout_s,
+            pinned=spec.conversations.pin is not None,
         )
         self._close.callback(self.metrics.close)
         preview = f"http://{self._local.envoy.preview}" if self._local.envoy.preview else ""

@@ -62,6 +62,7 @@ class FakeMetrics:
         failing: KPIs that cannot be read.
         responses: KPIs that people respond to of their own accord.
         per_response: by version, how many respond, and how many of those complain.
+        unpinned: how many turns a request comes without its pin; None where nobody counts them.
     """
 
     random: random.Random
@@ -71,6 +72,7 @@ class FakeMetrics:
     responses: set[str] = field(default_factory=set)
     per_response: dict[str, tuple[float, float]] = field(default_factory=dict)
     coming: list[tuple[datetime, str, int]] = field(default_factory=list)
+    unpinned: float | None = None
 
     def grow(self, version: str, behaviour: Behaviour, requests: int, now: datetime = EPOCH) -> None:
         """Count what becomes of some requests of a version."""
@@ -81,6 +83,7 @@ class FakeMetrics:
             else:
                 self._add(version, kpi, "bad", bad)
             self._add(version, kpi, "total", requests)
+        self._add(version, "unpinned", "total", requests * (self.unpinned or 0.0))
         self._add(version, "spend", "total", requests * behaviour.cost)
         cost = self.random.gammavariate(requests, behaviour.cost) if requests else 0.0  # a sum of exponential ones
         self._add(version, "cost", "bad", cost)
@@ -101,6 +104,7 @@ class FakeMetrics:
             requests=self._reading(self.names[0], stable, candidate),
             responses={name: self._reading(f"{name} given", stable, candidate) for name in self.responses},
             spend=self._reading("spend", stable, candidate) if spend else None,
+            unpinned=self._reading("unpinned", stable, candidate) if self.unpinned is not None else None,
         )
 
     def _respond(self, version: str, behaviour: Behaviour, requests: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import random
 import signal
 import threading
 import time
@@ -13,73 +12,14 @@ import pytest
 
 from tests.integration.agents import CANARY, LONG
 from tests.integration.real import needs_envoy
+from tests.integration.talks import PIN, Talks
 from tests.integration.test_daemon import Place, over
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]
 
-PIN = "x-agent-version"
 CONVERSATIONS = "  conversations: {pin: {header: x-agent-version}, started: split, census: {http: {}}, turns: 1}"
 TALKERS = 20
-
-
-class Talks:
-    """Clients that hold one conversation after the other, of 5 to 50 turns, and send back the pin they were given."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self.whole: list[tuple[str, ...]] = []
-        self.began: list[tuple[float, str]] = []
-        self.lost: list[str] = []
-        self._threads = [threading.Thread(target=self._talk, args=(n,), daemon=True) for n in range(TALKERS)]
-
-    def __enter__(self) -> Talks:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Let each conversation end as its client meant it to."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60)
-
-    def _talk(self, seed: int) -> None:
-        chance, count = random.Random(seed), 0
-        with closing(http.client.HTTPConnection(self._address, timeout=10)) as connection:
-            while not self._stop.is_set():
-                count += 1
-                at = time.monotonic()
-                seen = self._conversation(connection, f"{seed}-{count}", chance)
-                with self._lock:
-                    self.whole.append(seen)
-                    self.began.append((at, seen[0] if seen else ""))
-
-    def _conversation(self, connection, thread: str, chance: random.Random) -> tuple[str, ...]:
-        headers, seen = {"x-thread-id": thread}, []
-        turns = chance.randint(5, 50)
-        for turn in range(turns):
-            try:
-                connection.request("POST", "/chat", "bye" if turn == turns - 1 else "hello", headers)
-                answer = connection.getresponse()
-                said = answer.read().decode()
-            except (OSError, http.client.HTTPException) as error:
-                self.lost.append(repr(error))
-                connection.close()
-                continue
-            if answer.status != 200:
-                self.lost.append(f"{answer.status} {said[:80]}")
-                continue
-            seen.append(said)
-            if PIN in answer.headers:
-                headers.setdefault(PIN, answer.headers[PIN])
-            self._stop.wait(chance.uniform(0.0, 0.1))
-        return tuple(seen)
 
 
 class Stream:
@@ -145,8 +85,7 @@ def test_no_conversation_sees_two_versions_while_a_version_is_released_and_the_o
         assert place.status("agent").get("pins") is None
     assert talks.lost == []
     assert len(talks.whole) >= 200
-    hopped = [seen for seen in talks.whole if len(set(seen)) != 1]
-    assert hopped == [], f"{len(hopped)} of {len(talks.whole)} conversations saw two versions"
+    assert talks.hopped == [], f"{len(talks.hopped)} of {len(talks.whole)} conversations saw two versions"
     began = {seen[0] for seen in talks.whole}
     assert began == {"v1", "v2"}
     events = stream.events()
@@ -165,7 +104,7 @@ def test_a_rollback_takes_new_conversations_back_and_leaves_started_ones_where_t
         assert place.status("agent")["stableVersion"] == "v1"
         eventually(lambda: sum(at > aborted_at for at, _ in list(talks.began)) > TALKERS)
     assert talks.lost == []
-    assert [seen for seen in talks.whole if len(set(seen)) != 1] == []
+    assert talks.hopped == []
     assert {version for at, version in talks.began if at > aborted_at} == {"v1"}, "new ones begin on stable"
 
 

@@ -107,6 +107,16 @@ def test_open_conversations_are_counted_once_and_ended_by_the_application(counte
     assert 'agent_conversations_finished_total{begun="lately",version="v2"} 1.0' in page
 
 
+def test_a_turn_of_an_open_conversation_without_its_pin_is_counted_as_one_and_begins_nothing(counted):
+    made, registry, _ = counted
+    made.turn("a", begins=True)
+    made.turn("a")
+    made.turn("a", begins=True)
+    labels = {"version": "v2"}
+    assert registry.get_sample_value("agent_conversations_unpinned_total", labels) == 1
+    assert registry.get_sample_value("agent_conversations_started_total", labels) == 1
+
+
 def test_the_outcome_is_the_applications_word_to_us_and_reaches_no_client(counted):
     conversations, _, _ = counted
     app = PinMiddleware(application(), "v2", conversations=conversations)

@@ -309,6 +309,34 @@ def test_an_abort_keeps_nobody_on_a_candidate_that_is_down():
     assert "v2" not in made.router.effective.pins.versions
 
 
+def losing(share):
+    made = world()
+    made.metrics.unpinned = share
+    made.run(600, until=Phase.OBSERVING)
+    made.run(300, every_s=5)
+    return made
+
+
+def test_pins_that_do_not_arrive_pause_the_release_and_name_the_header():
+    made = losing(0.5)
+    assert (made.status.phase, made.status.reason) == (Phase.PAUSED, Reason.PINS_LOST)
+    assert "the header x-agent-version" in made.status.message
+    made.command("resume")
+    made.run(300, every_s=5)
+    assert made.status.reason is Reason.PINS_LOST, "it pauses again where nothing was mended"
+    made.metrics.unpinned = 0.0
+    made.run(60, every_s=5)
+    made.command("resume")
+    made.run(60, every_s=5)
+    assert made.status.phase is not Phase.PAUSED, "and goes on where pins arrive again"
+
+
+@pytest.mark.parametrize("share", [None, 0.0, 0.05], ids=["nobody counts", "all arrive", "a client repeats itself"])
+def test_pins_that_arrive_stop_nothing(share):
+    made = losing(share)
+    assert made.status.phase is not Phase.PAUSED
+
+
 def test_a_count_from_before_the_version_lost_says_nothing():
     made = world()
     made.conversations.counts = {"v1": 0}

@@ -39,7 +39,7 @@ def server(monkeypatch):
         yield fake
 
 
-def source(server, *, stale_after_s=120.0, requests=None, timeout_s=2.0, **access):
+def source(server, *, stale_after_s=120.0, requests=None, timeout_s=2.0, pinned=False, **access):
     client = PrometheusClient(Access(server.url, timeout_s=timeout_s, **access))
     return PrometheusSource(
         client,
@@ -49,6 +49,7 @@ def source(server, *, stale_after_s=120.0, requests=None, timeout_s=2.0, **acces
         requests=requests,
         stale_after_s=stale_after_s,
         now=time.time,
+        pinned=pinned,
     )
 
 
@@ -68,6 +69,17 @@ def test_both_versions_and_all_counters_come_from_one_query(server):
     assert list(kpi.stable.total.values()) == [100] and list(kpi.stable.bad.values()) == [3]
     assert list(kpi.candidate.total.values()) == [10] and kpi.candidate.bad == {}
     assert list(read.requests.stable.total.values()) == [100]
+
+
+def test_turns_without_their_pin_are_read_where_conversations_are_pinned_and_agents_count_them(server):
+    tasks(server, "v1", 100, 3)
+    tasks(server, "v2", 10)
+    assert source(server).read("v1", "v2", (TASKS,)).unpinned is None
+    pinned = source(server, pinned=True)
+    assert pinned.read("v1", "v2", (TASKS,)).kpis["tasks"].problem == "", "nobody has to count them"
+    server.add("agent_conversations_unpinned_total", 7, version="v1", pod="v1")
+    unpinned = pinned.read("v1", "v2", (TASKS,)).unpinned
+    assert list(unpinned.stable.total.values()) == [7] and unpinned.candidate.total == {}
 
 
 def test_what_happened_between_two_samples_is_counted_series_by_series(server):

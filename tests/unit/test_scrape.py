@@ -44,7 +44,7 @@ envoy_cluster_upstream_rq_time_count{envoy_cluster_name="agent/v1"} 90
 """
 
 
-def read(pages: dict[str, str | int], *kpis: Kpi, router: bool = True, spend: str | None = None) -> Round:
+def read(pages: dict[str, str | int], *kpis: Kpi, router: bool = True, spend: str | None = None, pinned=False) -> Round:
     def answer(request: httpx.Request) -> httpx.Response:
         found = pages.get(request.url.host, 404)
         if isinstance(found, int):
@@ -61,6 +61,7 @@ def read(pages: dict[str, str | int], *kpis: Kpi, router: bool = True, spend: st
         lambda: "http://envoy/stats" if router else None,
         Pages(httpx.MockTransport(answer)),
         1.0,
+        pinned=pinned,
     )
     found = source.read("v1", "v2", kpis, spend)
     source.close()
@@ -69,6 +70,15 @@ def read(pages: dict[str, str | int], *kpis: Kpi, router: bool = True, spend: st
 
 def kpi(name: str, counted: str, total: str, *, good: bool = False) -> Kpi:
     return Kpi.model_validate({"name": name, "good" if good else "bad": counted, "total": total})
+
+
+def test_turns_without_their_pin_are_read_where_conversations_are_pinned():
+    lost = '# TYPE agent_conversations_unpinned counter\nagent_conversations_unpinned_total{version="v1"} 7\n'
+    pages = {**PAGES, "v1": PAGES["v1"] + lost}
+    assert read(pages, TASKS).unpinned is None
+    unpinned = read(pages, TASKS, pinned=True).unpinned
+    assert list(unpinned.stable.total.values()) == [7] and unpinned.candidate.total == {}
+    assert read(PAGES, TASKS, pinned=True).kpis["tasks"].problem == "", "nobody has to count them"
 
 
 TASKS = kpi("tasks", 'agent_tasks_failed_total{version="$version"}', 'agent_tasks_started_total{version="$version"}')

@@ -172,6 +172,9 @@ PRESETS: dict[str, Preset] = {
 STARTED = 'agent_conversations_started_total{version="$version"}'
 """What the split is measured by where started conversations are pinned: only new ones are split."""
 
+UNPINNED = 'agent_conversations_unpinned_total{version="$version"}'
+"""Turns of open conversations that came without their pin (rollout.agent counts them)."""
+
 REQUESTS = 'envoy_cluster_upstream_rq_completed{envoy_cluster_name="$name/$version"}'
 """What the split is measured by: requests as the router counts them."""
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.metrics.outcomes import more_than_all
+from rollout.adapters.metrics.presets import UNPINNED
 from rollout.adapters.metrics.prometheus_client import PrometheusClient, QueryResult, Sample
 from rollout.adapters.metrics.queries import Query, resolve
 from rollout.adapters.metrics.terms import _BOUND, Answered, Term, Terms, any_spelling
@@ -31,6 +32,7 @@ class PrometheusSource:
         now: unix seconds.
         clock: the engine's.
         pods_of: what is behind a version's Service.
+        pinned: whether conversations are pinned: then turns are counted that came without their pin.
     """
 
     def __init__(
@@ -45,10 +47,11 @@ class PrometheusSource:
         now: Callable[[], float],
         clock: Callable[[], datetime] | None = None,
         pods_of: Callable[[str], Pods] | None = None,
+        pinned: bool = False,
     ) -> None:
         self._client, self._name, self._namespace = client, name, namespace
         self._service_of, self._requests, self._stale_after_s, self._now = service_of, requests, stale_after_s, now
-        self._clock, self._pods_of = clock, pods_of
+        self._clock, self._pods_of, self._pinned = clock, pods_of, pinned
 
     def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
         """Read every counter of both versions at one time."""
@@ -59,7 +62,7 @@ class PrometheusSource:
             (text, query.preset) for query in queries for text in (query.counted, query.total, query.among) if text
         ]
         terms = Terms()
-        for text, preset in (*texts, (split, "")):
+        for text, preset in (*texts, (split, ""), *(((UNPINNED, ""),) if self._pinned else ())):
             for version in (stable, candidate):
                 terms.add(self._selector(text, version), text, version, preset)
         if spend:
@@ -80,6 +83,7 @@ class PrometheusSource:
             requests=reading(split, split),
             responses={query.name: reading(query.total, query.among) for query in queries if query.among},
             spend=self._spend(answered, spend, candidate) if spend else None,
+            unpinned=self._unpinned(answered, (stable, candidate)) if self._pinned else None,
             lagging=True,
             at=None if self._clock is None else self._clock() - timedelta(seconds=max(0.0, answered.age_s)),
             mark=answered.mark,
@@ -129,6 +133,14 @@ class PrometheusSource:
             message = f"{len(shared)} series are counted for {stable} and for {candidate} ({counted}, {total})"
             return KpiReading(problem=f"{message}: the versions cannot be told apart; put $version into a label")
         return KpiReading(stable=arms[0], candidate=arms[1], good=good)
+
+    def _unpinned(self, answered: Answered, versions: tuple[str, str]) -> KpiReading | None:
+        """Return the turns without a pin; None where the agents do not count them."""
+        selectors = [self._selector(UNPINNED, version) for version in versions]
+        if any(answered.problem(selector) for selector in selectors):
+            return None
+        stable, candidate = (Counters(total=answered.series(selector)) for selector in selectors)
+        return KpiReading(stable=stable, candidate=candidate)
 
     def _spend(self, answered: Answered, counter: str, candidate: str) -> KpiReading:
         text = self._selector(counter, candidate)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from rollout.adapters.http import Pages
 from rollout.adapters.metrics.outcomes import more_than_all
 from rollout.adapters.metrics.page import Page, Unreadable, read_page
-from rollout.adapters.metrics.presets import REQUESTS, ROUTER_PREFIX
+from rollout.adapters.metrics.presets import REQUESTS, ROUTER_PREFIX, UNPINNED
 from rollout.adapters.metrics.queries import Query, resolve
 from rollout.adapters.metrics.selector import Selector, parse
 from rollout.engine.facts import Counters, KpiReading, Round
@@ -66,8 +66,15 @@ class ScrapeSource:
         router_page: Callable[[], str | None],
         http: Pages,
         timeout_s: float,
+        *,
+        pinned: bool = False,
     ) -> None:
-        self._name = name
+        """Read for one rollout.
+
+        Args:
+            pinned: whether conversations are pinned: then turns are counted that came without their pin.
+        """
+        self._name, self._pinned = name, pinned
         self._pages_of = pages_of
         self._router_page = router_page
         self._http = http
@@ -99,6 +106,7 @@ class ScrapeSource:
                 if query.among
             },
             spend=self._spend(spend, candidate, pages) if spend else None,
+            unpinned=self._unpinned(stable, candidate, pages) if self._pinned else None,
             births=births,
             pages=tuple(url for url, page in pages.items() if not page.problem),
         )
@@ -134,6 +142,16 @@ class ScrapeSource:
     def _spend(self, counter: str, candidate: str, pages: Mapping[str, Page]) -> KpiReading:
         series = self._series(counter, candidate, pages, told_apart=True, required=True)
         return series.as_reading() if isinstance(series, _Problem) else KpiReading(candidate=Counters(total=series))
+
+    def _unpinned(self, stable: str, candidate: str, pages: Mapping[str, Page]) -> KpiReading | None:
+        """Return the turns without a pin; None where the agents do not count them."""
+        arms: list[Counters] = []
+        for version in (stable, candidate):
+            series = self._series(UNPINNED, version, pages, told_apart=False)
+            if isinstance(series, _Problem):
+                return None
+            arms.append(Counters(total=series))
+        return KpiReading(stable=arms[0], candidate=arms[1])
 
     def _meant(self, text: str, version: str) -> Selector:
         written = object_form(version) if text.lstrip().startswith(ROUTER_PREFIX) else version

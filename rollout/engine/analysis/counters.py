@@ -24,6 +24,9 @@ BIRTH_SLACK_S = 0.5
 REQUESTS = "(requests)"
 """The ledger's name for the counter that the split is measured by."""
 
+UNPINNED = "(unpinned)"
+"""The ledger's name for the counter of turns that came without their pin."""
+
 SPEND = "(spend)"
 """The ledger's name for the counter of what the candidate costs."""
 
@@ -94,6 +97,8 @@ def _readings(round_: Round) -> dict[str, KpiReading]:
     readings |= {responses_of(kpi): reading for kpi, reading in round_.responses.items()}
     if round_.spend is not None:
         readings[SPEND] = round_.spend
+    if round_.unpinned is not None:
+        readings[UNPINNED] = round_.unpinned
     return readings
 
 

@@ -18,7 +18,7 @@ from rollout.engine.gates.evidence import reference_is_known
 from rollout.engine.start import PREFLIGHT_DEADLINE_S, open_window
 from rollout.engine.transitions import Event, allows
 from rollout.model.status.decision import CommandOutcome
-from rollout.model.status.evidence import TrafficEvidence
+from rollout.model.status.evidence import PinArrival, TrafficEvidence
 from rollout.model.status.status import ANSWERS_KEPT, COMMANDS_KEPT, Status
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 
@@ -185,6 +185,8 @@ def _refresh(context: PlanContext, held_for: Reason) -> None:
         forget_late(context)
     elif held_for is Reason.RESPONSES_DIFFER:
         _compare_anew(context)
+    elif held_for is Reason.PINS_LOST:
+        context.update_release(arrival=PinArrival())
     elif held_for is Reason.SPEND:
         context.update_release(spend_allowed=context.release.spent)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.arrival import pins_lost
 from rollout.engine.eligibility import is_down
 from rollout.engine.gates.spending import spend_is_granted
 from rollout.engine.rollback.send_back import send_back, stop_spending
@@ -98,6 +99,8 @@ def _troubles(context: PlanContext) -> None:
     elif spend is not None and spend.problem:
         message = f"cannot read what {status.candidate_version} costs: {spend.problem}"
         _trouble(context, Reason.SOURCE_ERROR, message, reactions.source_down, GRACE_S)
+    elif message := pins_lost(context):
+        _trouble(context, Reason.PINS_LOST, message, "pause", 0.0)
     elif silent := _with_verdict(context, KpiVerdict.NO_DATA):
         message = f"no outcomes of both versions for {messages.listed(silent)}"
         _trouble(context, Reason.NO_DATA, message, reactions.no_data, 0.0)

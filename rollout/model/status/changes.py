@@ -11,7 +11,7 @@ from typing import TypedDict
 from rollout.model.agent_state import Compatibility
 from rollout.model.status.conversations import Draining, Pins
 from rollout.model.status.decision import CommandOutcome, Decision
-from rollout.model.status.evidence import KpiEvidence, Ledger, TrafficEvidence
+from rollout.model.status.evidence import KpiEvidence, Ledger, PinArrival, TrafficEvidence
 from rollout.model.status.release import CheckRun, Pinned, Release
 from rollout.model.status.traffic import Base, RouteBlock, RuleIdentity, Traffic
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
@@ -44,6 +44,7 @@ class ReleaseChanges(TypedDict, total=False):
     counters: Ledger
     evidence: dict[str, KpiEvidence]
     split: TrafficEvidence
+    arrival: PinArrival
     harm_e: float
     culprits: tuple[str, ...]
     environment: tuple[str, ...]

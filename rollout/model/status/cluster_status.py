@@ -15,9 +15,9 @@ from rollout.model.status.vocabulary import Phase
 from rollout.model.units import format_percent
 
 INTERNAL = (
-    "policy", "wiring", "counters", "evidence", "split", "contracts", "decisions", "checks", "bases", "rules", "added",
-    "state", "handled", "answers", "identities", "windowSince", "sampledAt", "nextSampleAt", "samplesInWindow",
-    "woken", "served",
+    "policy", "wiring", "counters", "evidence", "split", "arrival", "contracts", "decisions", "checks", "bases",
+    "rules", "added", "state", "handled", "answers", "identities", "windowSince", "sampledAt", "nextSampleAt",
+    "samplesInWindow", "woken", "served",
     "passedByHuman", "promotedBy", "harmAccepted", "approved", "windowWaived", "checkTries", "gapS", "spendAllowed",
     "stableDownSamples", "resumeTo", "unreadySamples", "troubleSince", "trouble", "troubleMessage",
 )  # fmt: skip

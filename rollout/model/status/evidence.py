@@ -115,6 +115,18 @@ class Ledger(Record):
     mark: str = ""
 
 
+class PinArrival(Record):
+    """Whether pins arrive, as agents see it.
+
+    Attributes:
+        unpinned: turns of open conversations that came without their pin.
+        begun: conversations that began meanwhile.
+    """
+
+    unpinned: float = 0.0
+    begun: float = 0.0
+
+
 class TrafficEvidence(Record):
     """Evidence about the split itself."""
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from rollout.model.agent_state import Compatibility
 from rollout.model.base import Record
-from rollout.model.status.evidence import KpiEvidence, Ledger, TrafficEvidence
+from rollout.model.status.evidence import KpiEvidence, Ledger, PinArrival, TrafficEvidence
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Reason, Result
 
@@ -78,6 +78,7 @@ class Release(Record):
     counters: Ledger = Ledger()
     evidence: dict[str, KpiEvidence] = Field(default_factory=dict)
     split: TrafficEvidence = TrafficEvidence()
+    arrival: PinArrival = PinArrival()
     harm_e: float = Field(
         default=1.0, description="Evidence that the candidate is worse. It is rolled back at 1 / falseRollback."
     )

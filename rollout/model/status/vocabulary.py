@@ -71,6 +71,7 @@ class Reason(StrEnum):
     BACKEND_UNLISTED = "BackendUnlisted"
     PINS_PENDING = "PinsPending"
     PINS_REFUSED = "PinsRefused"
+    PINS_LOST = "PinsLost"
     DRAINED = "Drained"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
     FORBIDDEN = "Forbidden"
