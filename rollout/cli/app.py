@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -11,22 +12,6 @@ import threading
 import typer
 
 from rollout.cli import streams
-from rollout.cli.commands import (
-    contract,
-    crd,
-    daemon,
-    demo,
-    drain,
-    history,
-    init,
-    lint,
-    router,
-    schema,
-    show,
-    start,
-    steer,
-    wait,
-)
 from rollout.cli.say import say
 from rollout.errors import InvalidInput, RolloutError
 from rollout.redaction import SECRETS
@@ -34,37 +19,59 @@ from rollout.redaction import SECRETS
 OUTPUT_LOST = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT)
 """What writing to a stream fails with. Files are written elsewhere, and what fails there is told by whoever does."""
 
-app = typer.Typer(
-    name="rollout",
-    help="Release new versions of AI agents safely: shift conversations, judge with evidence, record each reason.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=True,
-)
-init.register(app)
-start.register(app)
-daemon.register(app)
-show.register(app)
-history.register(app)
-steer.register(app)
-wait.register(app)
-drain.register(app)
-lint.register(app)
-demo.register(app)
-router.register(app)
-contract.register(app)
-crd.register(app)
-schema.register(app)
+COMMANDS = {
+    "init": ("init",),
+    "start": ("start",),
+    "daemon": ("daemon",),
+    "show": ("status", "list", "explain"),
+    "history": ("history",),
+    "steer": ("promote", "approve", "pause", "resume", "abort", "retry", "undo"),
+    "wait": ("wait",),
+    "drain": ("drain",),
+    "lint": ("lint",),
+    "demo": ("demo",),
+    "router": ("router",),
+    "contract": ("contract",),
+    "crd": ("crd",),
+    "schema": ("schema",),
+}
+"""The commands by the module that has them, in the order of the help."""
 
 
-@app.callback(invoke_without_command=True)
+def command_line(asked: str | None = None) -> typer.Typer:
+    """Return the command line; where a command is asked for, only the module that has it: the others cost a start."""
+    app = typer.Typer(
+        name="rollout",
+        help="Release new versions of AI agents safely: shift conversations, judge with evidence, record each reason.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=True,
+    )
+    app.callback(invoke_without_command=True)(root)
+    wanted = [module for module, names in COMMANDS.items() if asked in names] or list(COMMANDS)
+    for module in wanted:
+        importlib.import_module(f"rollout.cli.commands.{module}").register(app)
+    return app
+
+
+def _asked() -> str | None:
+    """Return the command that was asked for; None where there is none, or a shell completes what it may be."""
+    if "_ROLLOUT_COMPLETE" in os.environ:
+        return None
+    return next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+
+
 def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if version:
-        from rollout import __version__
-
-        typer.echo(__version__)
+        _print_version()
         raise typer.Exit
+
+
+def _print_version() -> None:
+    from rollout import __version__
+
+    typer.echo(__version__)
 
 
 def main() -> None:
@@ -85,7 +92,10 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        app()
+        if sys.argv[1:] == ["--version"]:  # asked for often, and by programs: without the rest of the command line
+            _print_version()
+            return 0
+        command_line(_asked())()
     except SystemExit as ended:  # the usual way
         return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
     except InvalidInput as error:

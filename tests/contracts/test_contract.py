@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from rollout.cli.app import app
+from rollout.cli.app import command_line
 from rollout.contracts.check import check, verdict
 from rollout.contracts.contract import Contract, load, read
 from rollout.contracts.export import ServeContract, export
@@ -31,7 +31,7 @@ def contract(**changes):
 
 def run(*arguments):
     """The command line as a user meets it: exit code, stdout."""
-    found = CliRunner().invoke(app, ["contract", *map(str, arguments)])
+    found = CliRunner().invoke(command_line(), ["contract", *map(str, arguments)])
     return found.exit_code, found.stdout, found.exception
 
 

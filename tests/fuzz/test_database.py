@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.cli.app import app
+from rollout.cli.app import command_line
 from rollout.errors import RolloutError, StoreUnavailable
 from tests.fuzz.odd import fuzz
 from tests.world import World
@@ -74,7 +74,7 @@ def test_a_byte_that_flips_is_told_or_changes_nothing_that_is_read(good, tmp_pat
 @pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00", b"nonsense" * 1000], ids=["empty", "cut", "nonsense"])
 def test_every_verb_tells_a_database_that_is_none(tmp_path, verb, content):
     (tmp_path / "rollouts.db").write_bytes(content)
-    result = CliRunner().invoke(app, [*verb, "--state", str(tmp_path)])
+    result = CliRunner().invoke(command_line(), [*verb, "--state", str(tmp_path)])
     assert isinstance(result.exception, StoreUnavailable), result.output
     assert "the store" in str(result.exception) and str(tmp_path) in str(result.exception)
 
@@ -84,7 +84,7 @@ def test_every_verb_tells_a_record_that_is_damaged(good, tmp_path):
     content = (directory / "rollouts.db").read_bytes()
     (tmp_path / "rollouts.db").write_bytes(content.replace(b'"phase":"', b'"phase":!'))
     for verb in VERBS:
-        result = CliRunner().invoke(app, [*verb, "--state", str(tmp_path)])
+        result = CliRunner().invoke(command_line(), [*verb, "--state", str(tmp_path)])
         assert result.exception is None or isinstance(result.exception, RolloutError | SystemExit), result.exception
     with pytest.raises(StoreUnavailable, match="damaged"):
         SqliteStore(tmp_path).get(name)

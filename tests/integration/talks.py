@@ -69,7 +69,7 @@ class Talks:
     ) -> tuple[str, ...]:
         headers = {"x-thread-id": thread} if self._chooses_id else {}
         versions: list[str] = []
-        turns = chance.randint(5, 50)
+        turns = round(chance.triangular(5, 50, 5))
         for turn in range(turns):
             at = time.monotonic()
             try:

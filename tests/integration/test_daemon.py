@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from rollout.adapters.storage.sqlite import SqliteStore
 from tests.integration.agents import BLUE_GREEN, CANARY, LONG, Agent, Users, ask, document
 from tests.integration.real import needs_envoy, processes_with, rollout
 from tests.network import free_port
+from tests.rollout_commands import command
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]
@@ -42,10 +44,10 @@ class Place:
 
     def run(self, *words: str, name: str | None = None, code: int | None = 0) -> str:
         file = ("-f", str(self.directory / f"{name}.yaml")) if name else ()
-        done = rollout(*words, *file, "--state", str(self.state), cwd=self.directory)
-        out, err = done.communicate(timeout=300)
-        assert code is None or done.returncode == code, (words, done.returncode, err)
-        return out + err
+        environment = {**os.environ, "NO_COLOR": "1"}
+        done = command(*words, *file, "--state", str(self.state), cwd=self.directory, env=environment, timeout=300)
+        assert code is None or done.returncode == code, (words, done.returncode, done.stderr)
+        return done.stdout + done.stderr
 
     def status(self, name: str) -> dict:
         """What is recorded of a rollout: read from the store itself, since tests look many times."""

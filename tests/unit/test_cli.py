@@ -14,8 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
+from typer.main import get_command
 
 from rollout.adapters.storage.sqlite import SqliteStore
+from rollout.cli.app import COMMANDS, command_line
 from rollout.cli.documents import read_target
 from rollout.cli.follow.follower import Follower, TimedOut
 from rollout.cli.follow.until import OnPause, until_over
@@ -30,6 +32,7 @@ from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
 from tests.network import free_port
+from tests.rollout_commands import command
 from tests.statuses import status_with
 from tests.waiting import eventually
 from tests.world import POLICY as WORLD_POLICY
@@ -65,17 +68,8 @@ agent_tasks_failed_total{{version="{version}"}} 0
 """
 
 
-def run(*arguments: str, cwd, **more) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rollout.cli.app", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=60,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100", **more.pop("env", {})},
-        **more,
-    )
+def run(*arguments: str, cwd, env=None) -> subprocess.CompletedProcess[str]:
+    return command(*arguments, cwd=cwd, env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100", **(env or {})})
 
 
 @contextmanager
@@ -367,7 +361,7 @@ def test_init_writes_what_lint_finds_right_and_never_over_what_is_there(tmp_path
 
 
 def test_init_asks_for_nothing_where_nobody_can_answer(tmp_path):
-    done = run("init", "--name", "agent", cwd=tmp_path, stdin=subprocess.DEVNULL)
+    done = run("init", "--name", "agent", cwd=tmp_path)
     assert done.returncode == 2 and "--stable" in done.stderr and not list(tmp_path.iterdir())
     wrong = run(*INIT, "--policy", "bold", cwd=tmp_path)
     assert wrong.returncode == 2 and "canary-cautious" in wrong.stderr
@@ -467,3 +461,10 @@ def test_the_last_sentence_says_why():
     assert sentence(Status(stable_version="v1")) == "v1 is stable"
     rollout = Rollout(Metadata(name="a"), spec("v2", policy()), Status(stable_version="v1"))
     assert draw(rollout, datetime.now(UTC))[0].text.startswith("a  v1")
+
+
+def test_each_command_is_listed_under_the_module_that_has_it():
+    for module, names in COMMANDS.items():
+        alone = get_command(command_line(names[0]))
+        assert list(alone.commands) == list(names), module
+    assert list(get_command(command_line()).commands) == [name for names in COMMANDS.values() for name in names]

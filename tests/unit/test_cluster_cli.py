@@ -22,6 +22,7 @@ from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.resources import Refusal
 from tests.fakes.server import FakeApi, kubeconfig, serving
+from tests.rollout_commands import command
 
 LONG = agents.policy(canary={"steps": [{"weight": "50%", "for": "10m"}], "bake": {"for": "1s"}})
 
@@ -42,10 +43,9 @@ class Shell:
         )
 
     def __call__(self, *arguments, expect=0):
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=180)
-        assert process.returncode == expect, (arguments, process.returncode, out, err)
-        return out, err
+        done = command(*arguments, cwd=self.path / "empty", env=self.env)
+        assert done.returncode == expect, (arguments, done)
+        return done.stdout, done.stderr
 
 
 @contextmanager

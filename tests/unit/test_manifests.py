@@ -80,9 +80,9 @@ def test_two_replicas_stay_up_and_apart():
 def test_the_arguments_are_those_that_the_command_knows():
     import typer.testing
 
-    from rollout.cli.app import app
+    from rollout.cli.app import command_line
 
-    told = typer.testing.CliRunner().invoke(app, ["daemon", "--help"]).stdout
+    told = typer.testing.CliRunner().invoke(command_line(), ["daemon", "--help"]).stdout
     for directory in (".", "namespaced"):
         (container,) = one("Deployment", directory)["spec"]["template"]["spec"]["containers"]
         options = [word for word in container["args"] if word.startswith("--")]

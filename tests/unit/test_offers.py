@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from rollout.adapters.metrics.page import read_page
 from rollout.adapters.metrics.queries import resolve
-from rollout.cli.app import app
+from rollout.cli.app import command_line
 from rollout.cli.offers import offers
 from rollout.model.api.kpi import Kpi
 from tests.fakes.http import serving
@@ -68,7 +68,7 @@ def init(tmp_path, one, other):
         "--policy",
         "canary-quick",
     ]
-    return CliRunner().invoke(app, [*arguments, "--file", str(tmp_path / "rollout.yaml")])
+    return CliRunner().invoke(command_line(), [*arguments, "--file", str(tmp_path / "rollout.yaml")])
 
 
 def test_init_reads_both_pages_and_offers_what_they_count(tmp_path):
