@@ -467,4 +467,4 @@ def test_each_command_is_listed_under_the_module_that_has_it():
     for module, names in COMMANDS.items():
         alone = get_command(command_line(names[0]))
         assert list(alone.commands) == list(names), module
-    assert list(get_command(command_line()).commands) == [name for names in COMMANDS.values() for name in names]
+    assert set(get_command(command_line()).commands) == {name for names in COMMANDS.values() for name in names}
