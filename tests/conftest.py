@@ -28,9 +28,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-HEAVY = ("test_demo", "test_killed")
-"""Files of tests/integration that run LangGraph agents. Tests with real parts take turns (see there): those of one turn go
-to one worker, so that none waits idly."""
+TURNS = {"test_demo": "heavy", "test_killed": "heavy", "test_pinned_agents": "heavy", "test_daemon": "daemon"}
+"""Tests with real parts take turns (see tests/integration): those of one turn go to one worker, so that none waits idly.
+Heavy ones run LangGraph agents; what is not named here is light."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -46,8 +46,7 @@ def pytest_xdist_make_scheduler(config, log):
     class Turns(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file = Path(super()._split_scope(nodeid))
-            turn = "heavy" if file.stem in HEAVY else "light"
-            return turn if file.parent.name == "integration" else str(file)
+            return TURNS.get(file.stem, "light") if file.parent.name == "integration" else str(file)
 
     return Turns(config, log) if config.getvalue("dist") == "loadfile" else None
 

@@ -12,17 +12,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
+from rollout.agent import OpenConversations
+
+PIN = "x-agent-version"
+
 
 class Agent:
     """One version: answers, and counts started and failed tasks. Fails tasks while answering 200."""
 
-    def __init__(self, version: str, failing: float = 0.02, host: str = "127.0.0.1") -> None:
+    def __init__(self, version: str, failing: float = 0.02, host: str = "127.0.0.1", *, pins: bool = False) -> None:
+        """Serve. `pins`: it gives what begins here its pin, and counts it, as `rollout.agent` does."""
         self.failing, self.host = failing, host
         self.open: set[str] = set()
         self.streams = threading.Event()
         registry, chance = CollectorRegistry(), random.Random(version)
         started = Counter("agent_tasks_started", "Begun.", ["version"], registry=registry).labels(version)
         failed = Counter("agent_tasks_failed", "Failed.", ["version"], registry=registry).labels(version)
+        conversations = OpenConversations(version, registry=registry)
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -33,6 +39,10 @@ class Agent:
                 said = handler.rfile.read(int(handler.headers.get("content-length", "0")))
                 thread = handler.headers.get("x-thread-id", "")
                 (self.open.discard if said == b"bye" else self.open.add)(thread)
+                if pins:
+                    conversations.turn(thread, begins=PIN not in handler.headers)
+                    if said == b"bye":
+                        conversations.finish(thread)
                 if handler.path == "/stream":
                     handler._stream()
                     return
@@ -42,6 +52,9 @@ class Agent:
                 handler._send(version.encode())
 
             def do_GET(handler) -> None:
+                if handler.headers.get("upgrade") == "websocket":
+                    handler._echo()
+                    return
                 if handler.path == "/.well-known/agent-conversations":
                     handler._send(json.dumps({"open": len(self.open)}).encode())
                     return
@@ -62,8 +75,21 @@ class Agent:
                 handler.wfile.write(b"0\r\n\r\n")
                 handler.wfile.flush()
 
+            def _echo(handler) -> None:
+                """A web socket, as far as routers look into it: after the handshake each line is answered."""
+                handler.send_response(101)
+                handler.send_header("connection", "upgrade")
+                handler.send_header("upgrade", "websocket")
+                handler.end_headers()
+                handler.close_connection = True
+                while line := handler.rfile.readline():
+                    handler.wfile.write(f"{version} ".encode() + line)
+                    handler.wfile.flush()
+
             def _send(handler, body: bytes) -> None:
                 handler.send_response(200)
+                if pins and PIN not in handler.headers:
+                    handler.send_header(PIN, version)
                 handler.send_header("content-length", str(len(body)))
                 handler.end_headers()
                 handler.wfile.write(body)

@@ -1,5 +1,5 @@
-"""Tests with real processes take turns, also across pytest's workers: two cores bear one that runs LangGraph agents and one
-that runs light ones at a time."""
+"""Tests with real processes take turns, also across pytest's workers: two cores bear one that runs LangGraph agents, one
+with daemons and one with light parts at a time."""
 
 import fcntl
 import tempfile
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HEAVY
+from tests.conftest import TURNS
 
 
 @pytest.fixture(autouse=True)
 def _in_turns(request):
-    """Marked `alone`, a test waits for both turns, always in the same order."""
-    mine = "heavy" if request.module.__name__.rpartition(".")[2] in HEAVY else "light"
+    """Marked `alone`, a test waits for all turns, always in the same order."""
+    mine = TURNS.get(request.module.__name__.rpartition(".")[2], "light")
     with ExitStack() as turns:
-        for turn in ("heavy", "light") if request.node.get_closest_marker("alone") else (mine,):
+        for turn in ("daemon", "heavy", "light") if request.node.get_closest_marker("alone") else (mine,):
             lock = turns.enter_context((Path(tempfile.gettempdir()) / f"agent-rollout-{turn}-parts.lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

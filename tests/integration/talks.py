@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import closing
 
-PIN = "x-agent-version"
+from tests.integration.agents import PIN
 
 
 class Talks:

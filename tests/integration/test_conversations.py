@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import http.client
 import signal
+import socket
 import threading
 import time
 from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.integration.agents import CANARY, LONG
+from tests.integration.agents import CANARY, LONG, PIN
 from tests.integration.real import needs_envoy
-from tests.integration.talks import PIN, Talks
+from tests.integration.talks import Talks
 from tests.integration.test_daemon import Place, over
 from tests.waiting import eventually
 
@@ -44,6 +45,29 @@ class Stream:
         return [line.removeprefix("data: ") for line in self.text.splitlines() if line]
 
 
+class WebSocket:
+    """One connection that stays open: what is sent is answered."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._socket = socket.create_connection((host, int(port)), timeout=30)
+        handshake = ("GET /ws HTTP/1.1", f"Host: {address}", "Connection: upgrade", "Upgrade: websocket")
+        more = (f"{PIN}: v1", "x-thread-id: socket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: bm9uY2U=")
+        self._socket.sendall("\r\n".join((*handshake, *more, "", "")).encode())
+        self._lines = self._socket.makefile("r", newline="\n")
+        assert " 101 " in self._lines.readline()
+        while self._lines.readline().strip():
+            pass
+
+    def ask(self, text: str) -> str:
+        self._socket.sendall(f"{text}\n".encode())
+        return self._lines.readline().strip()
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
+
 @pytest.fixture
 def place(tmp_path):
     with ExitStack() as stack:
@@ -67,7 +91,9 @@ def test_no_conversation_sees_two_versions_while_a_version_is_released_and_the_o
         eventually(lambda: len(talks.whole) > 20, why="nobody talks")
         place.run("start", "v2", "--detach", name="agent")
         eventually(lambda: place.status("agent").get("pins", {}).get("versions") == ["v1", "v2"])
-        stream = Stream(address)
+        stream, web_socket = Stream(address), WebSocket(address)
+        place.stack.callback(web_socket.close)
+        assert web_socket.ask("before") == "v1 before"
         eventually(lambda: place.status("agent")["phase"] == "Observing")
         daemon.send_signal(signal.SIGKILL)
         daemon.communicate()
@@ -77,6 +103,8 @@ def test_no_conversation_sees_two_versions_while_a_version_is_released_and_the_o
         assert (status["result"], status["stableVersion"]) == ("promoted", "v2")
         assert "v1" in status["draining"], "its conversations are waited for"
         assert not stream.ended(), "a long answer outlives the promotion"
+        assert web_socket.ask("after") == "v1 after", "and so does a web socket"
+        web_socket.close()
         agents["v1"].streams.set()
         eventually(stream.ended)
         agents["v1"].open.discard("stream")

@@ -11,8 +11,9 @@ import pytest
 
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT, VIRTUAL_SERVICE
 from tests.fakes import agents
-from tests.integration.agents import Agent, Users
+from tests.integration.agents import PIN, Agent, Users
 from tests.integration.prometheus import Prometheus
+from tests.integration.talks import Talks
 from tests.integration.test_cluster import POLICY_SPEC
 from tests.mesh.plane import GATEWAY, HOST, ISTIO_GATEWAY, PORT, Plane, istiod, running_pod
 from tests.network import free_port
@@ -36,7 +37,7 @@ class Mesh:
         self.plane = Plane(server, namespace, path)
         self.close.callback(self.plane.close)
         for number, version in enumerate(("v1", "v2"), 11):
-            self.agents[version] = agent = Agent(version, host=f"198.18.0.{number}")
+            self.agents[version] = agent = Agent(version, host=f"198.18.0.{number}", pins=True)
             self.close.callback(agent.close)
             running_pod(self.api, namespace, f"agent-{version}", agent.host, {"app": f"agent-{version}"})
             agents.version(self.api, version, namespace=namespace, address=agent.host, port=agent.port)
@@ -49,8 +50,8 @@ class Mesh:
         policy = {"apiVersion": POLICY.api_version, "kind": "RolloutPolicy", "metadata": {"name": "quick"}}
         self.api.create(POLICY, namespace, {**policy, "spec": POLICY_SPEC})
 
-    def route(self, kind):
-        """Create the route, and the gateway as users of either API write it."""
+    def route(self, kind, **spec_of_rollout):
+        """Create the route, the gateway as users of either API write it, and the Rollout."""
         made, spec = agents.route(kind=kind), {"gatewayClassName": "istio", "listeners": [LISTENER]}
         if kind == "httpRoute":
             made["spec"]["rules"][0]["matches"] = [{"path": {"type": "PathPrefix", "value": "/health"}}]
@@ -62,7 +63,7 @@ class Mesh:
             server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
             self._create(ISTIO_GATEWAY, "gateway", {"selector": {"app": "edge"}, "servers": [server]})
         self.api.create(HTTP_ROUTE if kind == "httpRoute" else VIRTUAL_SERVICE, self.namespace, made)
-        self.api.create(ROLLOUT, self.namespace, agents.rollout(self.prometheus.url, kind=kind))
+        self.api.create(ROLLOUT, self.namespace, agents.rollout(self.prometheus.url, kind=kind, **spec_of_rollout))
 
     def _create(self, kind, name, spec):
         made = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": spec}
@@ -115,3 +116,28 @@ def test_a_good_version_is_promoted_and_a_bad_one_sent_back_through_istio(mesh, 
         mesh.until(lambda status: status.get("phase") == "RolledBack")
         assert "task-success" in mesh.status()["message"]
     assert users.lost == [] and users.by_version["v1"] > 100 and users.by_version["v2"] > 100
+
+
+PINNED = {
+    "pin": {"header": PIN},
+    "started": "split",
+    "turns": 1,
+    "census": {"gauge": 'agent_conversations_open{version="$version"}'},
+}
+
+
+@pytest.mark.parametrize("kind", ["httpRoute", "virtualService"])
+def test_conversations_stay_on_their_version_through_istio_and_the_old_one_is_drained(mesh, kind):
+    mesh.route(kind, conversations=PINNED)
+    eventually(mesh.plane.is_programmed, 120)
+    with Talks(f"{HOST}:{PORT}") as talks:
+        mesh.daemon()
+        mesh.until(settled("v1"))
+        mesh.api.merge(ROLLOUT, mesh.namespace, "agent", {"spec": {"version": "v2"}})
+        mesh.until(settled("v2"))
+        assert mesh.status()["result"] == "promoted"
+        mesh.until(lambda status: not status.get("draining"))
+    assert talks.lost == [] and talks.hopped == [] and len(talks.whole) > 50
+    assert {version for _, version in talks.began} == {"v1", "v2"}
+    left = [route["metadata"]["name"] for route in mesh.api.list_all(HTTP_ROUTE, mesh.namespace)[0]]
+    assert left == (["agent"] if kind == "httpRoute" else []), "nothing of ours is left"
