@@ -81,7 +81,7 @@ def test_nobody_but_the_controller_writes_status(rollout, ada):
         ada.merge(ROLLOUT, rollout, "agent", {"status": {"phase": "Stable"}}, sub="status")
 
 
-def test_the_controller_writes_no_config_map_but_the_journal_of_a_rollout(server, rollout):
+def test_the_controller_writes_no_config_map_but_the_journal_and_the_roles_of_a_rollout(server, rollout):
     controller = server.api_of(server.service_account("rollout-system", "rollout-controller"))
     owner = server.api.get(ROLLOUT, rollout, "agent")
     reference = {"apiVersion": owner["apiVersion"], "kind": "Rollout", "name": "agent", "uid": owner["metadata"]["uid"]}
@@ -97,4 +97,5 @@ def test_the_controller_writes_no_config_map_but_the_journal_of_a_rollout(server
     journal = {"name": "agent-rollout", "ownerReferences": [reference]}
     controller.create(CONFIG_MAP, rollout, {**settings, "metadata": journal})
     controller.merge(CONFIG_MAP, rollout, "agent-rollout", {"data": {"a": "2"}})
+    controller.create(CONFIG_MAP, rollout, {**settings, "metadata": {**journal, "name": "agent-roles"}})
     assert server.api.get(CONFIG_MAP, rollout, "settings")["data"] == {"a": "1"}

@@ -77,11 +77,11 @@ class Talks:
                 answer = connection.getresponse()
                 said = answer.read().decode()
             except (OSError, http.client.HTTPException) as error:
-                self.lost.append(repr(error))
+                self._lose(repr(error))
                 connection.close()
                 continue
             if answer.status != 200:
-                self.lost.append(f"{answer.status} {said[:80]}")
+                self._lose(f"{answer.status} {said[:80]}")
                 continue
             versions.append(_version_in(said))
             if len(versions) == 1:
@@ -90,6 +90,11 @@ class Talks:
             _keep(headers, answer.headers)
             self._stop.wait(chance.uniform(0.0, self._pause_s))
         return tuple(versions)
+
+    def _lose(self, problem: str) -> None:
+        """Note it, and wait a moment: whoever is down is not helped by more requests."""
+        self.lost.append(problem)
+        self._stop.wait(1.0)
 
 
 def _version_in(said: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT, VIRTUAL_SERVICE
 from tests.fakes import agents
-from tests.integration.agents import PIN, Agent, Users
+from tests.integration.agents import PIN, Agent, Users, ask
 from tests.integration.prometheus import Prometheus
 from tests.integration.talks import Talks
 from tests.integration.test_cluster import POLICY_SPEC
@@ -68,6 +68,8 @@ class Mesh:
     def _create(self, kind, name, spec):
         made = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": spec}
         self.api.create(kind, self.namespace, made)
+        # Istio's gateways of other namespaces would serve the next test's users too.
+        self.close.callback(self.server.kubectl, "delete", "-n", self.namespace, f"{kind.plural}.{kind.group}", name)
 
     def status(self):
         return self.api.get(ROLLOUT, self.namespace, "agent").get("status", {})
@@ -129,7 +131,7 @@ PINNED = {
 @pytest.mark.parametrize("kind", ["httpRoute", "virtualService"])
 def test_conversations_stay_on_their_version_through_istio_and_the_old_one_is_drained(mesh, kind):
     mesh.route(kind, conversations=PINNED)
-    eventually(mesh.plane.is_programmed, 120)
+    eventually(lambda: mesh.plane.is_programmed() and ask(f"{HOST}:{PORT}")[0] == 200, 120)
     with Talks(f"{HOST}:{PORT}") as talks:
         mesh.daemon()
         mesh.until(settled("v1"))
