@@ -39,7 +39,7 @@ class Agent:
                 said = handler.rfile.read(int(handler.headers.get("content-length", "0")))
                 thread = handler.headers.get("x-thread-id", "")
                 (self.open.discard if said == b"bye" else self.open.add)(thread)
-                if pins:
+                if pins and thread:
                     conversations.turn(thread, begins=PIN not in handler.headers)
                     if said == b"bye":
                         conversations.finish(thread)
