@@ -81,6 +81,7 @@ class Agent:
                 handler.send_header("connection", "upgrade")
                 handler.send_header("upgrade", "websocket")
                 handler.end_headers()
+                handler.wfile.flush()
                 handler.close_connection = True
                 while line := handler.rfile.readline():
                     handler.wfile.write(f"{version} ".encode() + line)

@@ -24,7 +24,7 @@ from rollout.adapters.storage.base import Row
 from rollout.adapters.storage.sqlite_schema import Database
 from rollout.adapters.storage.sqlite_status import COMMANDS_PENDING_MAX, SqliteStatusStore, as_json
 from rollout.engine.facts import DrainOrder, Verb
-from rollout.errors import Busy, StoreUnavailable
+from rollout.errors import Busy, StoreLocked, StoreUnavailable
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
@@ -36,7 +36,11 @@ _LOCK_PAUSE_S = 0.02
 
 
 class SqliteStore:
-    """The file with all rollouts of one state directory."""
+    """The file with all rollouts of one state directory.
+
+    Attributes:
+        is_locked: whether the last abort could not be written because another process has the file to itself.
+    """
 
     poll_s = 0.2
 
@@ -49,6 +53,7 @@ class SqliteStore:
                 f"there is no store in {directory}: nothing was started there. Start a rollout, or name --state"
             )
         self._file = Database(self.path)
+        self.is_locked = False
 
     def all(self) -> list[Row]:
         """Return all rollouts by name."""
@@ -151,9 +156,10 @@ class SqliteStore:
             return self._append(name, verb, actor, reason, at, status, drain)
         except Busy:
             raise
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             if verb != "abort":
                 raise
+            self.is_locked = isinstance(error, StoreLocked)
             return abort_note.leave(self.directory, name)
 
     def has_note(self, name: str) -> bool:

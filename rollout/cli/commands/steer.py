@@ -127,12 +127,14 @@ def ask(
 
     from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.follow.carry_out import report
-    from rollout.cli.follow.takeover import end_holder, send_back_unrecorded
+    from rollout.cli.follow.takeover import end_holder, end_whoever_locks, send_back_unrecorded
     from rollout.errors import Busy, LeaseLost
 
     name = row.rollout.metadata.name
     command = store.append(name, verb, actor, reason, datetime.now(UTC), row.rollout.status, drain)
-    if verb == "abort" and isinstance(store, SqliteStore) and store.has_note(name):
+    noted = verb == "abort" and isinstance(store, SqliteStore) and store.has_note(name)
+    # A controller that hangs with the store locked is ended: then the note is carried out here like any command.
+    if noted and isinstance(store, SqliteStore) and not (store.is_locked and end_whoever_locks(store.directory)):
         return send_back_unrecorded(store, row)
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while time.monotonic() < deadline:
