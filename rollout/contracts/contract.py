@@ -66,12 +66,14 @@ class Node(Loose):
 
     Attributes:
         interrupt_calls: what a node asks people and which tasks it calls, in order; None where that cannot be told.
+        may_ask: whether it may ask something that is not among them.
         digest: of the source behind it; equal digests ask the same.
         triggers: the channels that start it, which are part of a task's identity.
         input: what it reads of the state, where that is less than all of it.
     """
 
     interrupt_calls: tuple[str, ...] | None = None
+    may_ask: bool = False
     digest: str | None = None
     triggers: tuple[str, ...] = ()
     defer: bool = False

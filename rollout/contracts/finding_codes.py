@@ -31,6 +31,7 @@ HINTS: dict[str, str] = {
     "JOIN_CHANGED": "keep the sources of a join and their order: a half-full join is never completed",
     "STATIC_INTERRUPT_KEYSET": "use interrupt() instead, or keep the keys while anybody waits (langgraph issue 9001)",
     "INTERRUPT_ORDER": "ask new questions after the old ones: answers are handed out in order",
+    "QUESTION_CHANGED": "whoever waits there runs the new code from its start: count live conversations, or wait",
     "INTERRUPT_UNKNOWN": "what is replayed here, and what it keeps, is not known: count live conversations",
     "WAY_CHANGED": "whoever waits there goes another way, past a step or through it twice: wait until nobody does",
     "START_CHANGED": "whoever waits there begins anew, and earlier answers are lost: wait until nobody does",

@@ -134,6 +134,11 @@ def _questions(side: Side) -> None:
             severity = Severity.RISK if reworded else Severity.BREAK
             code = "TASK_ORDER" if any(call.startswith("task ") for call in asked) else "INTERRUPT_ORDER"
             side.find(code, severity, where, _listed(asked), _listed(asks), nodes=(name,))
+        elif (asked and None not in (one.digest, two.digest)) or one.may_ask or two.may_ask:
+            # Whoever waits there runs the other code from its start, and only that decides what becomes of the answer.
+            side.find(
+                "QUESTION_CHANGED", Severity.UNKNOWN, where, "one source", "another", clearable=True, nodes=(name,)
+            )
 
 
 def _is_reworded(asked: tuple[str, ...], asks: tuple[str, ...]) -> bool:

@@ -29,11 +29,14 @@ class Stage:
             )
         self._count = 0
 
-    def version(self, name: str, source: str) -> str:
+    def version(self, name: str, source: str, **modules: str) -> str:
+        """Write an agent down, with modules beside it; return its folder."""
         self._count += 1
         place = self.directory / f"{self._count}-{name}"
         place.mkdir()
         (place / "agent.py").write_text(PRELUDE + LINE + source)
+        for module, text in modules.items():
+            (place / f"{module}.py").write_text(text)
         return str(place)
 
     def store(self) -> str:

@@ -126,6 +126,7 @@ def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[s
     is_part = own is not None and own is not compiled.builder.state_schema and kind_of(own) != "other"
     return {
         "interruptCalls": reading.calls if reading.is_whole or reading.calls else None,
+        "mayAsk": reading.may_ask,
         "digest": reading.digest,
         "triggers": sorted(getattr(compiled.nodes.get(name), "triggers", ())),
         "defer": bool(getattr(node, "defer", False)),

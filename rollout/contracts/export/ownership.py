@@ -1,0 +1,32 @@
+"""Whose code something is: the agent's own, which is read, or a library's, which is not."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from typing import Any
+
+LIBRARIES = frozenset({"langgraph", "langchain", "langchain_core", "pydantic", "pydantic_core", "typing_extensions"})
+_INSTALLED = ("/site-packages/", "/dist-packages/", "\\site-packages\\")
+
+
+def is_ours(target: Any) -> bool:
+    """Whether something is of the agent, not of Python or a library."""
+    return is_own_module(str(getattr(target, "__module__", "") or type(target).__module__))
+
+
+@functools.lru_cache(maxsize=4096)
+def is_own_module(name: str) -> bool:
+    """Whether a module is the agent's: its own files, or an installed package that knows LangGraph, as agents do."""
+    top = name.partition(".")[0]
+    if not top or top in sys.stdlib_module_names or top in LIBRARIES or top.startswith("langchain_"):
+        return False
+    module = sys.modules.get(name)
+    file = str(getattr(module, "__file__", None) or "")
+    if not any(place in file for place in _INSTALLED):
+        return True
+    try:
+        return "langgraph" in inspect.getsource(module) if module is not None else False
+    except (OSError, TypeError):
+        return False
