@@ -5,10 +5,7 @@ Conversations begin at 10 a minute, a fifth of them on the candidate, for six ho
 fail three times as often, or a third as often, or are twice as long. Failed over finished, fixed seeds, of
 
 * all: whenever they began;
-* lately: what `agent-conversations` counts: those that began less than an hour before they ended;
-* unpinned: without pins a fifth of the old ones go on with the candidate, and are its own from then on; all are counted.
-
-Beside the minute in which it is found stands how many conversations had ended on the candidate by then.
+* lately: what `agent-conversations` counts: those that began less than an hour before they ended.
 
 python benchmarks/bench_conversations.py [--runs N]
 """
@@ -61,46 +58,34 @@ def counted(times: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return np.histogram(times[chosen], bins=MINUTES, range=(0, MINUTES))[0]
 
 
-def run(case: tuple[float, float, float], seed: int) -> dict[str, tuple[float, float]]:
-    """Return in which minute the candidate is rolled back, inf if never, and how many had ended on it by then."""
+def run(case: tuple[float, float, float], seed: int) -> dict[str, float]:
+    """Return in which minute the candidate is rolled back, by how it is counted; inf if never."""
     old_rate, old_length, effect = case
     rng = np.random.default_rng(seed)
     candidate = arm(rng, PER_MINUTE * SHARE, BASE * effect, 0)
     stable = arm(rng, PER_MINUTE * (1 - SHARE), BASE, -10 * LATELY)
     before = rng.uniform(-20 * LATELY, -2 * LATELY, OLD)
     old_ends, old_fails = ends(rng, np.zeros(OLD), BASE * old_rate, 3 * old_length)
-    old = (before, old_ends, old_fails)
-    moved = rng.random(OLD) < SHARE
-    worse = ends(rng, np.zeros(OLD), min(1.0, BASE * old_rate * effect), 3 * old_length)
-    on_candidate, stayed = (before[moved], worse[0][moved], worse[1][moved]), tuple(part[~moved] for part in old)
-    pinned = (candidate, joined(stable, old))
-    arms = {"all": pinned, "lately": pinned, "unpinned": (joined(candidate, on_candidate), joined(stable, stayed))}
-    return {how: found(both, lately=how == "lately") for how, both in arms.items()}
+    everything = (
+        np.concatenate([stable[0], before]),
+        np.concatenate([stable[1], old_ends]),
+        np.concatenate([stable[2], old_fails]),
+    )
+    told = {}
+    for how in ("all", "lately"):
+        bad, total = [], []
+        for begun, ended, failing in (candidate, everything):
+            young = (ended - begun < LATELY) | (how == "all")
+            bad.append(counted(ended, failing & young))
+            total.append(counted(ended, young))
+        judged, told[how] = judge(), float("inf")
+        for minute in range(MINUTES):
+            increment = Increment(*(float(each[minute]) for each in (bad[0], total[0], bad[1], total[1])))
+            if judged.add({"conversations": increment}, 60.0).culprits:
+                told[how] = minute + 1
+                break
+    return told
 
-
-Arm = tuple[np.ndarray, ...]
-
-
-def joined(one: Arm, other: Arm) -> Arm:
-    return tuple(np.concatenate(parts) for parts in zip(one, other, strict=True))
-
-
-def found(arms: tuple[Arm, Arm], *, lately: bool) -> tuple[float, float]:
-    """Judge both arms, candidate first, minute by minute."""
-    bad, total = [], []
-    for begun, ended, failing in arms:
-        young = (ended - begun < LATELY) | (not lately)
-        bad.append(counted(ended, failing & young))
-        total.append(counted(ended, young))
-    judged = judge()
-    for minute in range(MINUTES):
-        increment = Increment(*(float(part[minute]) for part in (bad[0], total[0], bad[1], total[1])))
-        if judged.add({"conversations": increment}, 60.0).culprits:
-            return minute + 1, float(total[0][: minute + 1].sum())
-    return float("inf"), float("inf")
-
-
-HOW = ("all", "lately", "unpinned")
 
 CASES = {
     "as likely to fail": (1.0, 1.0),
@@ -114,19 +99,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=40)
     runs = parser.parse_args().runs
-    print(f"{'old conversations':28}{'candidate':12}" + "".join(f"{how:>26}" for how in HOW))
+    print(f"{'old conversations':28}{'candidate':12}{'all':>20}{'lately':>20}")
     with ProcessPoolExecutor() as pool:
         for name, old in CASES.items():
             for effect in (1.0, 2.0):
                 seen = list(pool.map(run, repeat((*old, effect)), range(runs), chunksize=8))
                 cells = []
-                for how in HOW:
-                    times = [case[how] for case in seen if case[how][0] != float("inf")]
-                    minutes, ended = (statistics.median(part) for part in zip(*times, strict=True)) if times else (0, 0)
-                    median = f", {minutes:.0f} min, {ended:.0f}" if times and effect > 1 else ""
+                for how in ("all", "lately"):
+                    times = [each[how] for each in seen if each[how] != float("inf")]
+                    median = f", {statistics.median(times):.0f} min" if times and effect > 1 else ""
                     cells.append(f"{100 * len(times) / runs:.1f} %{median}")
                 label = "healthy" if effect == 1.0 else f"{effect:g}x worse"
-                print(f"{name:28}{label:12}" + "".join(f"{cell:>26}" for cell in cells))
+                print(f"{name:28}{label:12}{cells[0]:>20}{cells[1]:>20}")
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ class Server:
         config = self.kubeconfig if user == "admin" else self.kubeconfig_of(user, f"{user}-token")
         command = [str(self.folder / "kubectl"), "--kubeconfig", str(config), *arguments]
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=120, input=text, cwd=Path(__file__).parents[2],
+            command, capture_output=True, text=True, timeout=300, input=text, cwd=Path(__file__).parents[2],
             env={**os.environ, "HOME": str(self.path)},
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
