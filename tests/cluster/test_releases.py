@@ -170,7 +170,7 @@ def test_a_rollout_that_is_deleted_in_mid_flight_leaves_the_route_as_it_was_foun
             assert time.monotonic() < end, world.status()
             time.sleep(0.1)
         assert world.shares() == {"v1": 3, "v2": 0}
-        server.kubectl("-n", namespace, "wait", "--for=delete", "configmap/agent-rollout", f"--timeout={WAIT_S}s")
+        server.kubectl("-n", namespace, "wait", "--for=delete", "configmap/agent-rollout", "--timeout=240s")
 
 
 def test_a_backend_is_added_to_a_managed_route_and_taken_out_again(server, namespace):
