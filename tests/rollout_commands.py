@@ -20,7 +20,6 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-HEADER_MAX = 1_000_000
 
 
 def command(
@@ -32,8 +31,9 @@ def command(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as none, ours:
         with theirs:
             streams = [theirs.fileno(), none.fileno(), out.fileno(), err.fileno()]
-            socket.send_fds(_parent(), [json.dumps(request).encode()], streams)
+            socket.send_fds(_parent(), [b"!"], streams)
         ours.settimeout(timeout)
+        ours.sendall(json.dumps(request).encode() + b"\n")
         with ours.makefile("r") as answers:
             pid = int(answers.readline())
             try:
@@ -53,8 +53,7 @@ def _text(file) -> str:
 @functools.cache
 def _parent() -> socket.socket:
     """Start the process that commands are forked from; it ends with this one, when its socket closes."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HEADER_MAX)
+    ours, theirs = socket.socketpair()
     with theirs:
         parent = subprocess.Popen(
             [sys.executable, "-m", "tests.rollout_commands", str(theirs.fileno())],
@@ -76,21 +75,23 @@ def _serve(requests: socket.socket) -> None:
     """Fork a process for each command until nobody asks any more."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever waits for a command is forked, and nobody waits for it
     while True:
-        text, streams, _, _ = socket.recv_fds(requests, HEADER_MAX, 4)
-        if not text:
+        asked, streams, _, _ = socket.recv_fds(requests, 1, 4)  # a byte for each command; what it is comes by its own
+        if not asked:
             return
         if os.fork() == 0:
             requests.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _run(json.loads(text), streams)
+            _run(streams)
             return
         for stream in streams:
             os.close(stream)
 
 
-def _run(request: dict, streams: list[int]) -> None:
+def _run(streams: list[int]) -> None:
     """Become a command, or whoever waits for it and tells how it has ended."""
     answer = socket.socket(fileno=streams[0])
+    with answer.makefile("r") as requests:
+        request = json.loads(requests.readline())
     if (pid := os.fork()) != 0:
         answer.sendall(f"{pid}\n".encode())
         _, status = os.waitpid(pid, 0)

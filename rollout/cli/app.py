@@ -56,10 +56,8 @@ def command_line(asked: str | None = None) -> typer.Typer:
 
 
 def _asked() -> str | None:
-    """Return the command that was asked for; None where there is none, or a shell completes what it may be."""
-    if "_ROLLOUT_COMPLETE" in os.environ:
-        return None
-    return next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    """Return the command that was asked for; None where an option comes first, or a shell completes what it may be."""
+    return sys.argv[1] if len(sys.argv) > 1 and "_ROLLOUT_COMPLETE" not in os.environ else None
 
 
 def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:

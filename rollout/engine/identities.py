@@ -1,22 +1,10 @@
-"""What both versions are made of, taken down in preflight and watched for a change; and what no route leads to."""
+"""What both versions are made of: taken down in preflight, and watched for a change."""
 
 from __future__ import annotations
 
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.model.status.vocabulary import Phase
-
-WORKERS_KEPT = 16
-
-
-def note_workers(context: PlanContext) -> None:
-    """Name, before any traffic, what takes part at any weight."""
-    workers = context.facts.workers
-    if workers is None or workers[:WORKERS_KEPT] == context.release.workers:
-        return
-    context.update_release(workers=workers[:WORKERS_KEPT])
-    for worker in workers[:WORKERS_KEPT]:
-        context.record("traffic", message=messages.works_at_any_weight(worker, context.status.candidate_version or ""))
 
 
 def note_identities(context: PlanContext) -> None:

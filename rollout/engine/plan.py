@@ -18,7 +18,7 @@ from rollout.engine.conversations.pins import note_pins
 from rollout.engine.effects import Effect
 from rollout.engine.eligibility import failed_after, starts_by_itself
 from rollout.engine.facts import Facts
-from rollout.engine.identities import note_identities, note_workers
+from rollout.engine.identities import note_identities
 from rollout.engine.next_step import next_step
 from rollout.engine.phases.turns import take_turn
 from rollout.engine.planned import Plan
@@ -32,6 +32,7 @@ from rollout.engine.routes.drift import follow_traffic
 from rollout.engine.sampling import take_sample
 from rollout.engine.state.compatibility import note_state
 from rollout.engine.transitions import Event, allows
+from rollout.engine.workers import note_workers
 from rollout.model.api.policy import PolicySpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT, VIRTUAL_SERVICE
+from rollout.adapters.kubernetes.resources import CONFIG_MAP, HTTP_ROUTE, ROLLOUT, VIRTUAL_SERVICE
+from rollout.adapters.storage.kubernetes import KubernetesStore
+from rollout.engine.facts import DrainOrder
 from rollout.errors import Rejected
 from tests.cluster.world import AdminApi, RealWorld
 from tests.controller.test_pins import GAUGE, LONG, PINNED, open_conversations, pin_versions
@@ -47,6 +51,26 @@ def test_started_conversations_are_pinned_drained_and_nothing_of_ours_is_left(se
             assert [rule["name"] for rule in after["http"]] == [rule["name"] for rule in before["http"]]
         else:
             eventually(lambda: ours(world) == [], why="our route stays")
+
+
+def test_a_drain_is_ended_by_hand_and_workers_are_told_the_roles_of_versions(server, namespace):
+    def roles():
+        return world.api.get(CONFIG_MAP, namespace, "agent-roles")["data"]
+
+    with pinned(server, namespace, "httpRoute") as world:
+        open_conversations(world, v1=2, v2=1)
+        settled(world)
+        world.want("v2")
+        settled(world, "v2")
+        world.until(lambda status: status.get("draining", {}).get("v1", {}).get("open") == 2)
+        eventually(lambda: roles() == {"v1": "draining", "v2": "stable"})
+        store = KubernetesStore(world.api, namespace)
+        seen = store.get("agent").rollout.status
+        order = DrainOrder("v1", "end")
+        store.append("agent", "drain", store.who(), "they were told", datetime.now(UTC), seen, order)
+        world.until(lambda status: not status.get("draining"))
+        assert world.get()["status"]["lastCommand"]["accepted"]
+        eventually(lambda: ours(world) == [] and roles() == {"v2": "stable"})
 
 
 def test_a_rollout_that_is_deleted_in_mid_flight_leaves_no_pins(server, namespace):

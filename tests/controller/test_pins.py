@@ -260,6 +260,18 @@ def test_the_split_is_measured_by_new_conversations_where_started_ones_are_pinne
         world.until(lambda _: any("agent_conversations_started_total" in query for query in world.prometheus.asked))
 
 
+def test_pins_that_a_gateway_strips_pause_the_release():
+    with pinned(policy=LONG) as world:
+        observing(world)
+        for version in ("v1", "v2"):
+            world.prometheus.set("agent_conversations_unpinned_total", 0, version=version, pod=f"agent-{version}")
+        asked = len(world.prometheus.asked)
+        world.until(lambda _: len(world.prometheus.asked) > asked + 2)
+        world.prometheus.set("agent_conversations_unpinned_total", 5000, version="v1", pod="agent-v1")
+        status = world.until(lambda status: status.get("reason") == "PinsLost")
+        assert status["phase"] == "Paused" and "the header x-agent-version" in status["message"]
+
+
 def draining(kind="httpRoute", **options):
     world = pinned(kind, **options)
     open_conversations(world, v1=2, v2=1)
@@ -280,6 +292,7 @@ def test_a_rollout_that_is_deleted_while_a_version_is_drained_leaves_nothing(kin
 @pytest.mark.parametrize("kind", ["httpRoute", "virtualService"])
 def test_pins_that_are_declared_no_more_are_taken_out(kind):
     with draining(kind) as world:
+        assert pin_versions(world) == {"v1"}
         world.api.merge(ROLLOUT, "default", "agent", {"spec": {"conversations": {"pin": None}}})
         world.until(lambda _: pin_versions(world) == set())
 
@@ -306,6 +319,7 @@ def test_a_rule_that_is_renamed_keeps_its_pins_once(kind):
 
 def test_pins_go_with_the_route_that_they_stand_beside():
     with draining() as world:
+        assert len(ours(world)) == 1
         world.api.delete(HTTP_ROUTE, "default", "agent")
         world.until(lambda _: ours(world) == [])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TURNS
+from tests.integration.place import Place
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +21,11 @@ def _in_turns(request):
             lock = turns.enter_context((Path(tempfile.gettempdir()) / f"agent-rollout-{turn}-parts.lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture
+def place(tmp_path):
+    with ExitStack() as stack:
+        made = Place(tmp_path, stack)
+        stack.callback(made.end)
+        yield made

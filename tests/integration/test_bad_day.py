@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack
 
 import pytest
 
@@ -16,20 +15,11 @@ from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.local.wiring import LocalWiring
 from tests.integration.agents import LONG
 from tests.integration.real import needs_envoy, rollout
-from tests.integration.test_daemon import Place
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]
 
 NAME = "agent"
-
-
-@pytest.fixture
-def place(tmp_path):
-    with ExitStack() as stack:
-        made = Place(tmp_path, stack)
-        stack.callback(made.end)
-        yield made
 
 
 @contextlib.contextmanager
@@ -83,11 +73,18 @@ time.sleep(600)  # rollout
 """
 
 
-def test_an_abort_takes_over_from_a_controller_that_hangs_with_the_store_locked(place):
+WRITER = HOLDER.replace("PRAGMA locking_mode = EXCLUSIVE", "PRAGMA synchronous = FULL").replace(
+    "EXCLUSIVE", "IMMEDIATE"
+)
+"""It hangs in the middle of a write: the store can be read, and not written."""
+
+
+@pytest.mark.parametrize("hanging", [HOLDER, WRITER], ids=["with the store locked", "in the middle of a write"])
+def test_an_abort_takes_over_from_a_controller_that_hangs(place, hanging):
     with releasing(place) as controller:
         controller.send_signal(signal.SIGKILL)
         controller.wait(60)
-        words = [sys.executable, "-c", HOLDER, str(place.state)]
+        words = [sys.executable, "-c", hanging, str(place.state)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
             try:
                 assert holder.stdout.readline() == "locked\n"
@@ -95,27 +92,6 @@ def test_an_abort_takes_over_from_a_controller_that_hangs_with_the_store_locked(
                 assert "has the store locked" in err and holder.wait(60) == -signal.SIGKILL
             finally:
                 holder.kill()
-        assert effective(place.state) == 0
-
-
-WRITER = HOLDER.replace("PRAGMA locking_mode = EXCLUSIVE", "PRAGMA synchronous = FULL").replace(
-    "EXCLUSIVE", "IMMEDIATE"
-)
-"""It hangs in the middle of a write: the store can be read, and not written."""
-
-
-def test_an_abort_takes_over_from_a_controller_that_hangs_in_the_middle_of_a_write(place):
-    with releasing(place) as controller:
-        controller.send_signal(signal.SIGKILL)
-        controller.wait(60)
-        words = [sys.executable, "-c", WRITER, str(place.state)]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as writer:
-            try:
-                assert writer.stdout.readline() == "locked\n"
-                err = place.run("abort", "-r", "it hangs")
-                assert "has the store locked" in err and writer.wait(60) == -signal.SIGKILL
-            finally:
-                writer.kill()
         assert effective(place.state) == 0 and place.status(NAME)["phase"] == "RolledBack"
 
 

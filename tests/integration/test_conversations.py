@@ -7,14 +7,14 @@ import signal
 import socket
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import closing
 
 import pytest
 
 from tests.integration.agents import CANARY, LONG, PIN
 from tests.integration.real import needs_envoy
 from tests.integration.talks import Talks
-from tests.integration.test_daemon import Place, over
+from tests.integration.test_daemon import over
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, needs_envoy]
@@ -66,14 +66,6 @@ class WebSocket:
     def close(self) -> None:
         self._lines.close()
         self._socket.close()
-
-
-@pytest.fixture
-def place(tmp_path):
-    with ExitStack() as stack:
-        made = Place(tmp_path, stack)
-        stack.callback(made.end)
-        yield made
 
 
 def pinned(place, name, strategy):

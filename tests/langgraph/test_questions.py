@@ -106,6 +106,10 @@ CHANGES = {
         asking('    return {"answer": apply(ask)}', "def apply(how):\n    return how()\n" + HELPER),
         asking('    return {"answer": apply(ask)}', "def apply(how):\n    return how()\n" + TWICE),
     ),
+    "a log line that takes something away": (
+        if_('"topic" not in state', "import logging\nLOG = logging.getLogger()\n"),
+        asking(f'    LOG.info(state.pop("topic"))\n    if "topic" not in state:\n{AUTO}{ASK}', "import logging\nLOG = logging.getLogger()\n"),
+    ),
     "the body of a router": (ROUTED, ROUTED.replace('== "yes"', '!= "yes"')),
 }  # fmt: skip
 """By what changes: the version in which somebody waits, and the one that takes over."""
@@ -180,6 +184,30 @@ def test_what_changes_nothing_for_whoever_waits_is_ok(stage, what):
     old, new = (stage.version(name, source) for name, source in zip(("old", "new"), HARMLESS[what], strict=True))
     verdict = check(contract_of(stage, old), contract_of(stage, new))
     assert (verdict.backward, verdict.forward, verdict.hop) == ("ok", "ok", "ok"), verdict.findings
+
+
+MIDDLEWARE = (
+    IMPORT
+    + """class Asks:
+    def __init__(self, first, key):
+        self.first, self.key = first, key
+    def approve(self, state):
+        if not self.first:
+            return {"answer": "auto"}
+        return {"answer": interrupt("ok?")}
+"""
+)
+"""A library's: of `langchain_…` the source is not read, but what it is bound to is."""
+
+
+def test_a_librarys_node_that_asks_is_known_by_its_settings_and_none_of_them_is_told(stage):
+    def agent(first):
+        node = f'from langchain_asks import Asks\napprove = Asks({first}, "s3cret-value").approve\n'
+        return changed(BASE, ("def approve(state):\n" + ASK + "\n", node))
+
+    old, new = (stage.version("asks", agent(first), langchain_asks=MIDDLEWARE) for first in (True, False))
+    assert_foretold(stage, old, new)
+    assert "s3cret" not in contract_of(stage, old).canonical()
 
 
 def test_more_code_than_is_read_is_unknown_and_not_silently_left_out(stage):

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from rollout.engine.facts import DrainOrder
 from tests.fakes import agents
 from tests.fakes.http import hook
 
@@ -69,6 +70,22 @@ def test_a_rollback_leaves_the_candidates_conversations_on_it_until_none_is_open
     made.until(lambda status: status.get("draining", {}).get("v2", {}).get("open") == 3)
     assert made.pinned() == {"v2"}
     made.open_conversations(v2=0)
+    made.until(lambda status: not status.get("draining"))
+    assert made.pinned() == set()
+
+
+def test_a_drain_that_is_ended_by_hand_leaves_no_pin(world):
+    made = world(conversations=PINNED)
+    made.open_conversations(v1=2, v2=1)
+    made.settled("v1")
+    made.want("v2")
+    made.settled("v2")
+    made.until(lambda status: status.get("draining", {}).get("v1", {}).get("open") == 2)
+    assert made.pinned() == {"v1"}
+    refused = made.ask("drain", drain=DrainOrder("v1", "handOver"))
+    assert not refused["accepted"] and "no contract" in refused["message"], "nothing says that v2 reads them"
+    answer = made.ask("drain", drain=DrainOrder("v1", "end"))
+    assert answer["accepted"] and "2 conversations are ended" in answer["message"]
     made.until(lambda status: not status.get("draining"))
     assert made.pinned() == set()
 

@@ -68,8 +68,9 @@ class Cluster(Steering, ClusterWorld):
     def __init__(self, _path, **more):
         ClusterWorld.__init__(self, **more)
 
-    def ask(self, verb, reason="because"):
+    def ask(self, verb, reason="because", drain=None):
         told = {"id": f"{verb}-{time.monotonic_ns()}", "verb": verb, "actor": "ada", "reason": reason}
+        told |= {"then": drain.then, "expect": {"version": drain.version}} if drain else {}
         key, text = (ABORT, json.dumps(told)) if verb == "abort" else (COMMAND, json.dumps(told))
         self.api.merge(ROLLOUT, self.namespace, "agent", {"metadata": {"annotations": {key: text}}})
         status = self.until(lambda status: told["id"] in status.get("handled", ()))
@@ -222,8 +223,9 @@ class Machine(Steering):
     def pause_spec(self, paused):
         self._declare(paused=paused)
 
-    def ask(self, verb, reason="because"):
-        id_ = self.store.append("agent", verb, "ada", reason, datetime.now(UTC), self.store.get("agent").rollout.status)
+    def ask(self, verb, reason="because", drain=None):
+        seen = self.store.get("agent").rollout.status
+        id_ = self.store.append("agent", verb, "ada", reason, datetime.now(UTC), seen, drain)
         status = self.until(lambda status: id_ in status.get("handled", ()))
         return next(each for each in status["answers"] if each["id"] == id_)
 

@@ -463,6 +463,10 @@ def test_the_last_sentence_says_why():
     assert draw(rollout, datetime.now(UTC))[0].text.startswith("a  v1")
 
 
+def test_help_lists_every_command_also_where_one_is_named_after_it(tmp_path):
+    assert "abort" in run("--help", "start", cwd=tmp_path).stdout
+
+
 def test_each_command_is_listed_under_the_module_that_has_it():
     for module, names in COMMANDS.items():
         alone = get_command(command_line(names[0]))

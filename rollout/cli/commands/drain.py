@@ -54,11 +54,12 @@ def register(app: typer.Typer) -> None:
 
         timeout_s = seconds(timeout)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
-        store: RolloutStore = place.store()
+        cluster = None if place.is_local else place.cluster()
+        store: RolloutStore = cluster or place.store()
         row: Row = pick(store, rollout)
         if then is not None:
             order = DrainOrder(version, then.value)
-            who = actor or (login() if place.is_local else place.cluster().who() or login())
+            who = actor or (cluster.who() if cluster else None) or login()
             if code := ask(store, row, "drain", who, reason, output, order):
                 raise typer.Exit(code)
         raise typer.Exit(until_drained(store, row, version, timeout_s, Output.TEXT if then else output, acts=True))

@@ -47,7 +47,7 @@ def carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: Ou
             patience_s = None if verb == "retry" else PATIENCE_S
             ended = run(name, reconciler, watching.show, _until(verb, command, held.load), patience_s=patience_s)
         if ended is None:
-            again = "abort" if verb == "abort" else "start"
+            again = "start" if verb not in ("abort", "drain") else verb
             say(f"interrupted. To continue: rollout {again}. To see where it is: rollout status", err=True)
             return 130
         code = report(held.load(), command, output)

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.engine.planned import Plan
     from rollout.model.rollout import Rollout
+    from rollout.model.status.conversations import Draining
     from rollout.model.status.status import Status
 
 PROMOTED = "promoted"
 DRAINED = "drained="
 POLL_S = 0.5
 PATIENCE_S = 60.0
+"""A store that cannot be written is tried again for so long."""
 
 
 def version_of(text: str) -> str | None:
@@ -64,7 +66,7 @@ def until_drained(
             drain = status.draining.get(version)
             if drain is None:
                 return 0, f"{version} is drained: nothing refers to it", rollout
-            now = f"{version} is draining: {messages.open_conversations(drain.open, drain.problem)}"
+            now = _sentence(version, drain)
         if now != progress:
             say(now, err=True)
             progress = now
@@ -79,6 +81,10 @@ def until_drained(
                 alone = True
                 say(f"no controller is running. To continue: rollout drain {version}, or rollout daemon", err=True)
         time.sleep(POLL_S)
+
+
+def _sentence(version: str, drain: Draining) -> str:
+    return f"{version} is draining: {messages.open_conversations(drain.open, drain.problem)}"
 
 
 def _is_idle(rollout: Rollout) -> bool:
@@ -101,8 +107,7 @@ def _carry_out(store: SqliteStore, row: Row, version: str, deadline: float) -> b
         drain = plan.status.draining.get(version)
         if drain is None or drain.done:
             return
-        now = f"{version} is draining: {messages.open_conversations(drain.open, drain.problem)}"
-        if now != shown[0]:
+        if (now := _sentence(version, drain)) != shown[0]:
             say(now, err=True)
             shown[0] = now
 

@@ -23,6 +23,12 @@ def normal_form(tree: ast.AST, local: tuple[str, ...], resolve: Resolve, stands_
     return ast.dump(_Normal(local, resolve, stands_for).visit(copied))
 
 
+_ACTING = (ast.Call, ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
+_READING = frozenset(
+    {"len", "str", "repr", "int", "float", "bool", "type", "sorted", "list", "dict", "tuple", "sum", "round"}
+)
+
+
 def tells_only(known: Any) -> bool:
     """Whether something is a logger: what is told by it changes nothing."""
     module = str(getattr(type(known), "__module__", "")).partition(".")[0]
@@ -30,10 +36,13 @@ def tells_only(known: Any) -> bool:
 
 
 def is_logging(statement: ast.stmt, resolve: Resolve) -> bool:
-    """Whether a statement does nothing but tell somebody what is going on."""
+    """Whether a statement does nothing but tell somebody what is going on, and takes nothing away to tell it."""
     if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
         return False
     function = statement.value.func
+    inner = [node for node in ast.walk(statement.value) if isinstance(node, _ACTING) and node is not statement.value]
+    if not all(isinstance(node, ast.Call) and ast.unparse(node.func) in _READING for node in inner):
+        return False
     if isinstance(function, ast.Name):
         return function.id == "print" and resolve(function) in (None, print)
     if not isinstance(function, ast.Attribute):

@@ -17,6 +17,7 @@ def flow_of(above: tuple[ast.AST, ...], renamed: Renamed, names: dict[str, Any])
 
 
 def is_task(known: Any) -> bool:
+    """Whether something is a task of LangGraph's functional API."""
     return type(known).__name__ in ("_TaskFunction", "TaskFunction")
 
 
@@ -64,6 +65,7 @@ class Renamed:
 
 
 def is_plain(value: Any) -> bool:
+    """Whether a value is a text, a number, or a list of such."""
     if isinstance(value, list | tuple):
         return all(is_plain(part) for part in value)
     return isinstance(value, str | int | float | bool | type(None))

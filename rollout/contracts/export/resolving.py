@@ -18,6 +18,7 @@ _FLOW = (
 
 
 def tree_of(function: Any) -> ast.AST:
+    """Return a function's own source, not that of what it wraps. Raises OSError or SyntaxError where there is none."""
     source = textwrap.dedent(inspect.getsource(function.__code__))
     try:
         return _without_annotations(ast.parse(source))
@@ -94,6 +95,7 @@ def _imported(name: str) -> Any:
 
 
 def resolved(node: ast.AST, names: dict[str, Any]) -> Any:
+    """Return what an expression stands for; None where that is only known while it runs."""
     if isinstance(node, ast.Name):
         return names.get(node.id)
     if isinstance(node, ast.Call):

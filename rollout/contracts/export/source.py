@@ -21,7 +21,6 @@ from rollout.contracts.export.definitions import definition_of
 from rollout.contracts.export.normal_form import StandsFor, normal_form, tells_only
 from rollout.contracts.export.ownership import is_ours, is_own_module
 from rollout.contracts.export.questions import (
-    CONSTANT_MAX,
     Renamed,
     flow_of,
     is_dynamic,
@@ -58,7 +57,11 @@ class SourceReading:
     @property
     def digest(self) -> str | None:
         """A digest of everything that was read; None where something had no source."""
-        return hashlib.sha256("\n".join(self.texts).encode()).hexdigest()[:16] if self.is_whole else None
+        return _digest("\n".join(self.texts)) if self.is_whole else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def reading_of(*targets: Any) -> SourceReading:
@@ -121,13 +124,15 @@ class _Walker:
         owner = getattr(target, "__self__", None)
         if owner is None:
             return
-        self.reading.texts.append(f"{path_of(target)} {attributes_of(owner)}")
+        text = f"{path_of(target)} {attributes_of(owner)}"
+        self.reading.texts.append(text)
         try:
             asks = "interrupt(" in inspect.getsource(target)
         except (OSError, TypeError):
             return
         if asks:
-            self.reading.calls.append(f"{path_of(target)} {attributes_of(owner)}"[:CONSTANT_MAX])
+            # By its digest: settings of a middleware may be secrets, and calls are readable in the contract.
+            self.reading.calls.append(f"{path_of(target)} {_digest(text)}")
 
     def _read(self, function: Any) -> None:
         plain = getattr(function, "__func__", function)

@@ -64,4 +64,5 @@ def attributes_of(value: Any) -> str:
 
 
 def path_of(target: Any) -> str:
+    """Return the module and the name of something, or of its type."""
     return f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', type(target).__qualname__)}"

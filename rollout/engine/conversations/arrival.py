@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rollout.engine.analysis.counters import REQUESTS, UNPINNED, TimedIncrement
 from rollout.engine.context import PlanContext
+from rollout.model.api.conversations import Pin
 from rollout.model.status.evidence import PinArrival
 
 UNPINNED_MIN = 20.0
@@ -31,11 +32,12 @@ def pins_lost(context: PlanContext) -> str:
     arrival = context.release.arrival
     if arrival.unpinned < max(UNPINNED_MIN, UNPINNED_SHARE * arrival.begun):
         return ""
-    pin = context.spec.conversations.pin
-    what = ""
-    if pin is not None:
-        what = (
-            f"the header {pin.header}" if pin.header else f"the cookie {pin.cookie}" if pin.cookie else "the thread id"
-        )
     seen = f"{arrival.unpinned:.0f} turns of open conversations came without their pin"
+    what = _named(context.spec.conversations.pin)
     return f"{seen}: a gateway strips {what}, or clients do not send it back, so conversations change their version"
+
+
+def _named(pin: Pin | None) -> str:
+    if pin is not None and pin.header is not None:
+        return f"the header {pin.header}"
+    return f"the cookie {pin.cookie}" if pin is not None and pin.cookie is not None else "the thread id"
