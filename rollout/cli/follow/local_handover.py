@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 
 HAND_OVER_TIMEOUT_S = 20.0
 HAND_OVER_POLL_S = 0.1
+LEASE_CHANGES_HANDS_S = 2.0
+"""A daemon that takes a lease writes its name into the store a moment later: until then the last one stands there."""
 
 
 def hand_over(
     target: Target, version: str, stable: str | None, state: Path, on_pause: OnPause, output: Output, *, detach: bool
 ) -> int:
     """Declare what is wanted and let a daemon carry it out; follow it, or return as soon as it is in its hands."""
-    import time
-
     from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.follow.follower import Follower
     from rollout.cli.options import pick
@@ -38,7 +39,7 @@ def hand_over(
 
     wanted = checked(target, version, stable, state)
     store, name = SqliteStore(state, create=True), target.metadata.name
-    _refuse_beside_another(store, name, state)
+    refuse_beside_another(store, name, state)
     last = store.last_decision(name)
     store.declare(wanted)
     say_if_declined(wanted, version, pending=False)
@@ -74,16 +75,25 @@ def hand_over(
     return finish(recorded, code, output, version)
 
 
-def _refuse_beside_another(store: SqliteStore, name: str, state: Path) -> None:
+def refuse_beside_another(store: SqliteStore, name: str, state: Path) -> None:
     """Raise Busy where a controller that is no daemon carries the rollout out: no daemon would take it up meanwhile."""
     from rollout.errors import Busy
+
+    deadline = time.monotonic() + LEASE_CHANGES_HANDS_S
+    while holder := _holder_beside_daemon(store, name, state):
+        if time.monotonic() > deadline:
+            remedy = "End that one (Ctrl-C), then start again; or follow it with rollout status --watch"
+            raise Busy(f"a controller in the foreground ({holder}) carries out {name} already, not a daemon. {remedy}")
+        time.sleep(HAND_OVER_POLL_S)
+
+
+def _holder_beside_daemon(store: SqliteStore, name: str, state: Path) -> str:
+    """Return who carries a rollout out, unless it is the daemon or nobody."""
     from rollout.local.daemon_lock import running
 
     row, daemon = store.get(name), running(state)
     holder = row.holder if row is not None else ""
-    if holder and (daemon is None or holder != f"pid {daemon.pid}"):
-        remedy = "End that one (Ctrl-C), then start again; or follow it with rollout status --watch"
-        raise Busy(f"a controller in the foreground ({holder}) carries out {name} already, not a daemon. {remedy}")
+    return "" if daemon is not None and holder == f"pid {daemon.pid}" else holder
 
 
 def _is_taken(store: SqliteStore, name: str, version: str, last: int) -> bool:
