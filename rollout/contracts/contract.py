@@ -61,6 +61,34 @@ class Channel(Loose):
     classes: tuple[str, ...] = ()
 
 
+class Tool(Loose):
+    """A tool that a model calls: a call that waits was made by its name, in the form of its arguments.
+
+    Attributes:
+        arguments: the JSON Schema of what a model writes.
+    """
+
+    arguments: dict[str, Any] | bool = True
+    interrupt_calls: tuple[str, ...] | None = None
+    may_ask: bool = False
+    digest: str | None = None
+
+
+class Approval(Loose):
+    """What a human is asked for before a tool runs.
+
+    Attributes:
+        decisions: those that are taken.
+        when: a digest of what decides whether anybody is asked; None where everybody is.
+    """
+
+    decisions: tuple[str, ...] = ()
+    when: str | None = None
+
+    def __str__(self) -> str:
+        return f"asked for {', '.join(self.decisions)}" + ("" if self.when is None else " where a condition holds")
+
+
 class Node(Loose):
     """A node of a graph, as far as conversations that wait at it depend on it.
 
@@ -68,6 +96,9 @@ class Node(Loose):
         interrupt_calls: what a node asks people and which tasks it calls, in order; None where that cannot be told.
         may_ask: whether it may ask something that is not among them.
         digest: of the source behind it; equal digests ask the same.
+        approvals: the tools that a human is asked about here before they run.
+        tools: those that are called here, by name.
+        routes_anywhere: whether it does not declare where it may go on.
         triggers: the channels that start it, which are part of a task's identity.
         input: what it reads of the state, where that is less than all of it.
     """
@@ -75,6 +106,9 @@ class Node(Loose):
     interrupt_calls: tuple[str, ...] | None = None
     may_ask: bool = False
     digest: str | None = None
+    approvals: dict[str, Approval] = Field(default_factory=dict)
+    tools: dict[str, Tool] = Field(default_factory=dict)
+    routes_anywhere: bool = False
     triggers: tuple[str, ...] = ()
     defer: bool = False
     input: State | None = None
@@ -106,6 +140,10 @@ class Graph(Loose):
     interrupt_after: tuple[str, ...] = ()
     subgraphs: dict[str, Graph] = Field(default_factory=dict)
     functional: Functional | None = None
+
+    def inside(self, host: str) -> tuple[Graph, ...]:
+        """Return the graphs inside a node: of several each has a name of its own behind the node's."""
+        return tuple(graph for name, graph in self.subgraphs.items() if name.partition("#")[0] == host)
 
 
 class Framework(Loose):

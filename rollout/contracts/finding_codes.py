@@ -32,6 +32,10 @@ HINTS: dict[str, str] = {
     "STATIC_INTERRUPT_KEYSET": "use interrupt() instead, or keep the keys while anybody waits (langgraph issue 9001)",
     "INTERRUPT_ORDER": "ask new questions after the old ones: answers are handed out in order",
     "QUESTION_CHANGED": "whoever waits there runs the new code from its start: count live conversations, or wait",
+    "APPROVAL_CHANGED": "a decision about a call of this tool is taken otherwise, or not at all",
+    "TOOL_REMOVED": "keep a tool of the old name: a call of it that waits for a human fails",
+    "TOOL_ADDED": "after a rollback a call of it that waits for a human fails: roll back early, or pin",
+    "TOOL_ARGUMENTS": "keep taking what was called before: give new arguments a default",
     "INTERRUPT_UNKNOWN": "what is replayed here, and what it keeps, is not known: count live conversations",
     "WAY_CHANGED": "whoever waits there goes another way, past a step or through it twice: wait until nobody does",
     "START_CHANGED": "whoever waits there begins anew, and earlier answers are lost: wait until nobody does",
@@ -49,5 +53,5 @@ HINTS: dict[str, str] = {
     "NO_TOPOLOGY": "a bare JSON Schema says nothing of nodes: export a whole contract (rollout contract export)",
 }
 
-UNSAFE = frozenset({"INTERRUPT_ORDER", "TASK_ORDER", "START_CHANGED"})
+UNSAFE = frozenset({"APPROVAL_CHANGED", "INTERRUPT_ORDER", "TASK_ORDER", "START_CHANGED"})
 """A human's answer to one question is taken for another: waived only by whoever says so in as many words."""

@@ -7,9 +7,13 @@ import json
 import os
 import sys
 import warnings
+from importlib.util import find_spec
 
 import langchain_core.messages  # noqa: F401
 import langgraph.graph  # noqa: F401
+
+if find_spec("langchain"):
+    import langchain.agents.middleware  # noqa: F401
 import pydantic  # noqa: F401
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.func import entrypoint, task  # noqa: F401
@@ -26,6 +30,8 @@ def outcome(graph, config, run):
     except Exception as error:
         return {"came": type(error).__name__, "values": {}}
     values = state.values if isinstance(state.values, dict) else {"value": state.values}
+    if "messages" in values:  # their ids are of one run
+        values = {**values, "messages": [[m.type, m.text, getattr(m, "status", "")] for m in values["messages"]]}
     came = "waits" if state.next else "done" if values.get("done") is not None else "silent"
     return {"came": came, "next": list(state.next), "values": values}
 

@@ -101,6 +101,8 @@ def bare(hint: Any) -> Any:
     """Return a field's type without the words that only a TypedDict knows."""
     while get_origin(hint) in (Required, NotRequired, ReadOnly):
         hint = get_args(hint)[0]
+    if get_origin(hint) is Annotated and get_origin(get_args(hint)[0]) in (Required, NotRequired, ReadOnly):
+        return Annotated[(bare(get_args(hint)[0]), *hint.__metadata__)]
     return hint
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from rollout.contracts.export.hints import bare, hints_of, kind_of, required_of
 from rollout.contracts.export.models import checks_of, classes_in, schema_of
-from rollout.contracts.export.source import SourceReading, reading_of
+from rollout.contracts.export.reading import SourceReading
+from rollout.contracts.export.source import reading_of
+from rollout.contracts.export.tools import tool_contract
 
 LIBRARIES = ("langgraph", "langgraph-checkpoint", "langchain-core", "pydantic")
 _INTERNAL = ("__", "branch:", "join:")
@@ -128,6 +130,11 @@ def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[s
         "interruptCalls": reading.calls if reading.is_whole or reading.calls else None,
         "mayAsk": reading.may_ask,
         "digest": reading.digest,
+        "approvals": reading.approvals,
+        "tools": {
+            name: tool_contract(tool, reading.tool_readings[name]) for name, tool in sorted(reading.tools.items())
+        },
+        "routesAnywhere": any(branch.ends is None for branch in compiled.builder.branches.get(name, {}).values()),
         "triggers": sorted(getattr(compiled.nodes.get(name), "triggers", ())),
         "defer": bool(getattr(node, "defer", False)),
         "input": _state(own, {}) if is_part else None,
@@ -154,11 +161,19 @@ def _subgraphs(compiled: Any, readings: dict[str, SourceReading]) -> list[tuple[
     known = {id(inner) for _, inner in subgraphs}
     for host, reading in readings.items():
         others = [graph for graph in reading.graphs if id(graph) not in known]
-        first = [] if any(name == host for name, _ in subgraphs) else others[:1]
+        named = [graph for graph in others if _own_name(graph)]
+        rest = [graph for graph in others if not _own_name(graph)]
+        first = [] if any(name == host for name, _ in subgraphs) else rest[:1]
         subgraphs += [(host, graph) for graph in first]
-        rest = [graph for graph in others if graph not in first]
-        subgraphs += [(f"{host}#{number}", graph) for number, graph in enumerate(rest, 1)]
+        subgraphs += [(f"{host}#{number}", graph) for number, graph in enumerate(rest[len(first) :], 1)]
+        subgraphs += [(f"{host}#{_own_name(graph)}", graph) for graph in named]
     return subgraphs
+
+
+def _own_name(graph: Any) -> str:
+    """Return the name that a graph was given; LangGraph calls all others the same."""
+    name = str(getattr(graph, "name", "") or "")
+    return "" if name == "LangGraph" else name
 
 
 def _stops(names: Any, nodes: Any) -> list[str]:

@@ -154,7 +154,7 @@ def checks_of(type_: Any) -> str | None:
     strict = bool(getattr(type_, "model_config", {}).get("strict")) if inspect.isclass(type_) else False
     if not checks and not strict:
         return None
-    return f"{'strict ' if strict else ''}{reading_of(*checks).digest or 'unknown'}"
+    return f"{'strict ' if strict else ''}{reading_of(*checks).digest}"
 
 
 def _is_written(function: Any) -> bool:

@@ -7,7 +7,9 @@ import inspect
 import sys
 from typing import Any
 
-LIBRARIES = frozenset({"langgraph", "langchain", "langchain_core", "pydantic", "pydantic_core", "typing_extensions"})
+LIBRARIES = frozenset(
+    {"langgraph", "langchain", "langchain_core", "deepagents", "pydantic", "pydantic_core", "typing_extensions"}
+)
 _INSTALLED = ("/site-packages/", "/dist-packages/", "\\site-packages\\")
 
 
@@ -20,7 +22,9 @@ def is_ours(target: Any) -> bool:
 def is_own_module(name: str) -> bool:
     """Whether a module is the agent's: its own files, or an installed package that knows LangGraph, as agents do."""
     top = name.partition(".")[0]
-    if not top or top in sys.stdlib_module_names or top in LIBRARIES or top.startswith("langchain_"):
+    if top == "rollout":
+        return name.startswith("rollout.demo.")
+    if not top or top in sys.stdlib_module_names or top in LIBRARIES or top.startswith(("langchain_", "langgraph_")):
         return False
     module = sys.modules.get(name)
     file = str(getattr(module, "__file__", None) or "")

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import ast
 import functools
-import hashlib
 import inspect
-import sys
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
 from rollout.contracts.export.asking import asking_names
-from rollout.contracts.export.definitions import definition_of
-from rollout.contracts.export.normal_form import StandsFor, normal_form, tells_only
-from rollout.contracts.export.ownership import is_ours, is_own_module
+from rollout.contracts.export.constants import CONTAINERS, Constants
+from rollout.contracts.export.libraries import approvals_of, asks, held_by, is_tool
+from rollout.contracts.export.normal_form import normal_form, tells_only
+from rollout.contracts.export.ownership import is_ours
 from rollout.contracts.export.questions import (
     Renamed,
     flow_of,
@@ -28,40 +26,12 @@ from rollout.contracts.export.questions import (
     is_task,
     tasks_handed,
 )
+from rollout.contracts.export.reading import SourceReading
 from rollout.contracts.export.resolving import imported_in, in_order, names_in, resolved, tree_of
-from rollout.contracts.export.values import attributes_of, path_of, text_of
+from rollout.contracts.export.unread import all_sources_text, compiled_text
+from rollout.contracts.export.values import attributes_of, text_of
 
 FUNCTIONS_MAX = 300
-
-_CONTAINERS = (dict, list, tuple, set, frozenset)
-
-
-@dataclass
-class SourceReading:
-    """What was read.
-
-    Attributes:
-        calls: questions and tasks in order, each as it is written.
-        graphs: those that are called.
-        texts: everything that was read, in a form of its own.
-        is_whole: whether everything could be read.
-        may_ask: whether something may be asked that is not in `calls`.
-    """
-
-    calls: list[str] = field(default_factory=list)
-    graphs: list[Any] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    is_whole: bool = True
-    may_ask: bool = False
-
-    @property
-    def digest(self) -> str | None:
-        """A digest of everything that was read; None where something had no source."""
-        return _digest("\n".join(self.texts)) if self.is_whole else None
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def reading_of(*targets: Any) -> SourceReading:
@@ -72,24 +42,32 @@ def reading_of(*targets: Any) -> SourceReading:
     return walker.reading
 
 
+def _code_of(function: Any) -> str:
+    return reading_of(function).digest
+
+
 class _Walker:
     def __init__(self) -> None:
         self.reading = SourceReading()
         self._order: dict[int, int] = {}
         self._kept: list[Any] = []
-        self._defined: dict[tuple[str, str], int] = {}
+        self._constants = Constants(self.reading, self._order, self.visit)
 
     def visit(self, target: Any) -> None:
         """Read whatever can be called."""
         if target is None or id(target) in self._order:
             return
         if len(self._order) > FUNCTIONS_MAX:
-            self.reading.is_whole, self.reading.may_ask = False, True
+            if self.reading.texts[-1:] != [all_sources_text()]:
+                self._unread(all_sources_text())
             return
         self._order[id(target)] = len(self._order)
         self._kept.append(target)  # an id is one object's only while that lives
         if hasattr(type(target), "get_subgraphs"):
             self.reading.graphs.append(target)
+            return
+        if isinstance(by_name := getattr(target, "tools_by_name", None), dict):
+            self._tool_node(target, by_name)
             return
         for inner in _inside(target):
             self.visit(inner)
@@ -102,8 +80,21 @@ class _Walker:
         elif is_ours(type(target)) and "__call__" in dir(type(target)):
             self.reading.texts.append(attributes_of(target))
             self.visit(type(target).__call__.__get__(target))
-        elif hasattr(target, "args_schema") and hasattr(target, "name"):
+        elif is_tool(target):
+            self._tool(target.name, target)
             self.reading.texts.append(f"tool {target.name} {_arguments(target)}")
+
+    def _tool_node(self, node: Any, by_name: dict[str, Any]) -> None:
+        """Take down the tools of a node that only calls tools: each is a task of its own, and read by itself."""
+        for name, tool in sorted(by_name.items()):
+            self._tool(name, tool)
+            self.reading.graphs += self.reading.tool_readings[name].graphs
+        for wrapper in ("_wrap_tool_call", "_awrap_tool_call"):
+            self.visit(getattr(node, wrapper, None))
+
+    def _tool(self, name: str, tool: Any) -> None:
+        self.reading.tools[name] = tool
+        self.reading.tool_readings[name] = reading_of(*_inside(tool))
 
     def _class(self, target: type) -> None:
         """Read the methods of a class of the agent's, and what it holds."""
@@ -120,19 +111,13 @@ class _Walker:
                     self.visit(function)
 
     def _library(self, target: Any) -> None:
-        """Take down a library's method with what it is bound to: a middleware that asks, with its settings."""
-        owner = getattr(target, "__self__", None)
-        if owner is None:
-            return
-        text = f"{path_of(target)} {attributes_of(owner)}"
-        self.reading.texts.append(text)
-        try:
-            asks = "interrupt(" in inspect.getsource(target)
-        except (OSError, TypeError):
-            return
-        if asks:
-            # By its digest: settings of a middleware may be secrets, and calls are readable in the contract.
-            self.reading.calls.append(f"{path_of(target)} {_digest(text)}")
+        """Take down whom a library's method asks, by its settings, and what it holds of the agent's."""
+        self.reading.approvals |= approvals_of(target, _code_of)
+        if (question := asks(target)) is not None:
+            self.reading.calls.append(question)
+            self.reading.texts.append(question)
+        for held in held_by(target):
+            self.visit(held)
 
     def _read(self, function: Any) -> None:
         plain = getattr(function, "__func__", function)
@@ -141,7 +126,9 @@ class _Walker:
         try:
             tree = tree_of(plain)
         except (OSError, TypeError, SyntaxError, ValueError):
-            self.reading.is_whole, self.reading.may_ask = False, True
+            self._unread(compiled_text(plain.__code__))
+            for name in plain.__code__.co_names:
+                self._name(ast.Name(name, ast.Load()), plain.__globals__.get(name), plain, ())
             return
         names = names_in(function, tree)
         imported = imported_in(tree)
@@ -149,6 +136,7 @@ class _Walker:
         renamed = Renamed(local)
         module, place = str(plain.__globals__.get("__name__", "")), len(self.reading.texts)
         self.reading.texts.append("")
+        self.reading.approvals |= approvals_of(function, _code_of)
         if inspect.ismethod(function) and is_ours(type(function.__self__)):
             self.reading.texts.append(attributes_of(function.__self__))
         for node, above in in_order(tree):
@@ -158,20 +146,13 @@ class _Walker:
             else:
                 self._name(node, known, plain, local)
         self.reading.texts[place] = normal_form(
-            tree, local, lambda node: resolved(node, names), self._stands_for(module)
+            tree, local, lambda node: resolved(node, names), self._constants.stands_for(module)
         )
 
-    def _stands_for(self, module: str) -> StandsFor:
-        """Return what is written for the agent's own code and constants: their names mean nothing."""
-
-        def written(node: ast.AST, known: Any) -> str | None:
-            if known is not None and id(known) in self._order:
-                return f"code {self._order[id(known)]}"
-            if isinstance(node, ast.Name) and (module, node.id) in self._defined:
-                return f"constant {self._defined[module, node.id]}"
-            return None
-
-        return written
+    def _unread(self, text: str) -> None:
+        """Note that something was not read, and what stands for it."""
+        self.reading.is_whole, self.reading.may_ask = False, True
+        self.reading.texts.append(text)
 
     def _name(self, node: Any, known: Any, plain: Any, local: tuple[str, ...]) -> None:
         if known is None or (isinstance(node, ast.Name) and node.id in local):
@@ -181,56 +162,9 @@ class _Walker:
         elif isinstance(known, ModuleType) or tells_only(known):
             return
         elif isinstance(node, ast.Name) and node.id in plain.__globals__ and node.id not in plain.__code__.co_freevars:
-            self._defined_as(str(plain.__globals__.get("__name__", "")), node.id, known)
-        elif isinstance(known, _CONTAINERS) or is_plain(known):
-            self._value(known)
-
-    def _defined_as(self, module: str, name: str, known: Any) -> None:
-        """Take down how a name of a module is defined, and what it is defined by."""
-        if (module, name) in self._defined:
-            return
-        self._defined[module, name] = len(self._defined)
-        at, statements = definition_of(module, name)
-        if not statements:
-            self._value(known)
-            return
-        if not is_own_module(at):
-            return
-        names = vars(sys.modules[at]) if at in sys.modules else {}
-        for statement in statements:
-            value = getattr(statement, "value", None)
-            if value is None:
-                continue
-            assigned = ast.Assign(targets=[ast.Name("_", ast.Store())], value=value, lineno=0)
-            for inner, _ in in_order(value):
-                if isinstance(inner, ast.Name):
-                    known_inside = names.get(inner.id)
-                    if callable(known_inside) and is_ours(known_inside):
-                        self.visit(known_inside)
-                    elif (
-                        known_inside is not None
-                        and not callable(known_inside)
-                        and not isinstance(known_inside, ModuleType)
-                    ):
-                        self._defined_as(at, inner.id, known_inside)
-            self.reading.texts.append(
-                normal_form(assigned, (), lambda node: resolved(node, names), self._stands_for(at))
-            )
-        self._functions_in(known)
-
-    def _value(self, known: Any) -> None:
-        self.reading.texts.append(text_of(known))
-        self._functions_in(known)
-
-    def _functions_in(self, known: Any, depth: int = 4) -> None:
-        """Look into a table of functions."""
-        if not isinstance(known, _CONTAINERS) or depth == 0:
-            return
-        for part in known.values() if isinstance(known, dict) else known:
-            if callable(part) and (is_ours(part) or hasattr(part, "func")):
-                self.visit(part)
-            else:
-                self._functions_in(part, depth - 1)
+            self._constants.define(str(plain.__globals__.get("__name__", "")), node.id, known)
+        elif isinstance(known, CONTAINERS) or is_plain(known):
+            self._constants.note(known)
 
     def _call(self, call: ast.Call, known: Any, above: tuple[ast.AST, ...], names: Any, renamed: Renamed) -> None:
         name = ast.unparse(call.func).rpartition(".")[2]
@@ -270,8 +204,8 @@ def _inside(target: Any) -> list[Any]:
         getattr(target, name, None) for name in ("func", "afunc", "coroutine", "bound", "__wrapped__")
     ]
     functions += list(getattr(target, "steps", None) or ())
-    tools = getattr(target, "tools_by_name", None)
-    functions += [tools[name] for name in sorted(tools)] if isinstance(tools, dict) else []
+    if is_tool(target) and is_ours(type(target)):
+        functions += [getattr(target, name, None) for name in ("_run", "_arun")]
     return [
         function
         for function in functions

@@ -106,12 +106,13 @@ def _obstacles(
     """Return why a conversation cannot go on."""
     graph: Graph = reader
     for depth, name in enumerate(snapshot.graph):
-        inner = graph.subgraphs.get(name)
-        if inner is None:
+        candidates = graph.inside(name)
+        if not candidates:
             if snapshot.is_waiting:
                 yield Obstacle(f"node {'/'.join(snapshot.graph[: depth + 1])}")
             return
-        graph = inner
+        below = {*snapshot.waiting, *snapshot.sends, *snapshot.graph[depth + 1 : depth + 2]}
+        graph = max(candidates, key=lambda inner: len(below & inner.nodes.keys()))
     prefix = "".join(f"{name}/" for name in snapshot.graph)
     if reader.framework.name == "langgraph":
         nodes = {*graph.nodes, START, *([graph.functional.entrypoint] if graph.functional else [])}

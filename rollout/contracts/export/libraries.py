@@ -1,0 +1,82 @@
+"""What libraries' code holds of the agent's: middleware with its settings, functions in closures, whom it asks.
+
+Source: langchain 1.5 (`create_agent`, `HumanInTheLoopMiddleware`), langgraph-prebuilt 1.1 (`ToolNode`).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from rollout.contracts.export.values import attributes_of, path_of
+
+HELD_DEPTH = 3
+PER_CALL = "per_call"
+
+
+def approvals_of(target: Any, digest_of: Callable[[Any], str]) -> dict[str, dict[str, Any]]:
+    """Return the tools that a middleware's method asks a human about, each with what decides whether and how.
+
+    The words in which somebody is asked are left out: they change nothing for whoever waits.
+    """
+    owner = getattr(target, "__self__", None)
+    asked = getattr(owner, "interrupt_on", None)
+    at_each_call = "wrap_tool_call" in getattr(target, "__name__", "")
+    if not isinstance(asked, dict) or at_each_call != (getattr(owner, "interrupt_mode", "") == PER_CALL):
+        return {}
+    approvals = {}
+    for tool, setting in asked.items():
+        known = setting if isinstance(setting, dict) else {}
+        condition = known.get("when")
+        decisions = sorted(map(str, known.get("allowed_decisions") or ()))
+        when = None if condition is None else digest_of(condition)
+        approvals[str(tool)] = {"decisions": decisions, "when": when}
+    return approvals
+
+
+def asks(target: Any) -> str | None:
+    """Return a text for a library's method that asks people, with a digest of the settings it goes by; else None."""
+    owner = getattr(target, "__self__", None)
+    if owner is None or isinstance(getattr(owner, "interrupt_on", None), dict):
+        return None
+    try:
+        if "interrupt(" not in inspect.getsource(target):
+            return None
+    except (OSError, TypeError):
+        return None
+    # By its digest: settings may be secrets, and calls are readable in the contract.
+    settings = f"{path_of(target)} {attributes_of(owner)}"
+    return f"{path_of(target)} {hashlib.sha256(settings.encode(errors='replace')).hexdigest()[:16]}"
+
+
+def held_by(function: Any) -> list[Any]:
+    """Return functions and graphs that a library's function has in its closure: the agent's may be among them.
+
+    Tools are not: there they are told to a model, and called elsewhere.
+    """
+    plain = getattr(function, "__func__", function)
+    held: list[Any] = []
+    for cell in getattr(plain, "__closure__", None) or ():
+        try:
+            _look_into(cell.cell_contents, held, HELD_DEPTH)
+        except ValueError:  # not filled yet
+            continue
+    return held
+
+
+def _look_into(value: Any, held: list[Any], depth: int) -> None:
+    if isinstance(value, dict | list | tuple) and depth:
+        for part in value.values() if isinstance(value, dict) else value:
+            _look_into(part, held, depth - 1)
+    elif hasattr(type(value), "get_subgraphs") or inspect.isroutine(value) or isinstance(value, functools.partial):
+        held.append(value)
+
+
+def is_tool(value: Any) -> bool:
+    """Whether something is a tool, as langchain-core makes them."""
+    return (
+        not inspect.isclass(value) and hasattr(value, "args_schema") and isinstance(getattr(value, "name", None), str)
+    )

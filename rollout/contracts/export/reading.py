@@ -1,0 +1,36 @@
+"""What was read of an agent's code: whom it asks, what it calls, and a digest of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class SourceReading:
+    """What was read.
+
+    Attributes:
+        calls: questions and tasks in order, each as it is written.
+        graphs: those that are called.
+        tools: those that are called, by name; `tool_readings` are what was read of each.
+        approvals: the tools that a middleware asks about, each with what decides whether and how.
+        texts: everything that was read, in a form of its own.
+        is_whole: whether everything could be read.
+        may_ask: whether something may be asked that is not in `calls`.
+    """
+
+    calls: list[str] = field(default_factory=list)
+    graphs: list[Any] = field(default_factory=list)
+    tools: dict[str, Any] = field(default_factory=dict)
+    tool_readings: dict[str, SourceReading] = field(default_factory=dict)
+    approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+    is_whole: bool = True
+    may_ask: bool = False
+
+    @property
+    def digest(self) -> str:
+        """A digest of everything that was read, or that stands for it: equal digests do the same."""
+        return hashlib.sha256("\n".join(self.texts).encode(errors="replace")).hexdigest()[:16]

@@ -1,0 +1,42 @@
+"""Tools: a call that waits was made by a tool's name, in the form of its arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rollout.contracts.export.reading import SourceReading
+
+_WORDS = frozenset({"title", "description", "examples"})
+"""What is said of an argument tells the model what to write, and refuses nothing."""
+
+
+def tool_contract(tool: Any, reading: SourceReading) -> dict[str, Any]:
+    """Return what a tool takes, and whom it asks."""
+    return {
+        "arguments": arguments_of(tool),
+        "interruptCalls": reading.calls if reading.is_whole or reading.calls else None,
+        "mayAsk": reading.may_ask,
+        "digest": reading.digest,
+    }
+
+
+def arguments_of(tool: Any) -> Any:
+    """Return the JSON Schema of what a model writes to call a tool; True where that cannot be told."""
+    try:
+        schema = tool.tool_call_schema
+        return _without_words(schema if isinstance(schema, dict) else schema.model_json_schema())
+    except Exception:  # noqa: BLE001  a tool of the agent's may fail in any way
+        return True
+
+
+def _without_words(schema: Any, names: bool = False) -> Any:
+    """Return a schema without words; under `properties` and `$defs` they are names."""
+    if isinstance(schema, list):
+        return [_without_words(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_words(part, not names and key in ("properties", "$defs", "definitions"))
+        for key, part in schema.items()
+        if names or key not in _WORDS
+    }

@@ -1,0 +1,108 @@
+"""Rules for questions: a human's answers are handed to them in order, and their code runs again from its start."""
+
+from __future__ import annotations
+
+from rollout.contracts.comparison import Side
+from rollout.contracts.contract import Approval, Graph, Node, Tool
+from rollout.contracts.schema.document import SchemaDocument
+from rollout.contracts.schema.relation import compare
+from rollout.contracts.waiting import asks, listed, reached, stops, ways_out
+from rollout.model.agent_state import Severity
+
+
+def questions(side: Side) -> None:
+    """Note where an answer would be taken for another one, or a call that waits would fail."""
+    for name in sorted(side.writer.nodes.keys() & side.reader.nodes.keys()):
+        one, two = side.writer.nodes[name], side.reader.nodes[name]
+        _calls(side, f"/nodes/{name}/interruptCalls", name, one, two)
+        _tools(side, name, one, two)
+        _approvals(side, name, one, two)
+
+
+def _calls(side: Side, where: str, name: str, one: Node | Tool, two: Node | Tool) -> None:
+    """Answers are handed to the questions of a node, or a tool, in order, from the first."""
+    asked, asking = one.interrupt_calls, two.interrupt_calls
+    if one.digest is not None and one.digest == two.digest:
+        return
+    if asked is None or asking is None:
+        change = ("cannot be told" if calls is None else listed(calls) for calls in (asked, asking))
+        side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, where, *change)
+    elif asked and asking[: len(asked)] != asked:
+        severity = Severity.RISK if _is_reworded(asked, asking) else Severity.BREAK
+        code = "TASK_ORDER" if any(call.startswith("task ") for call in asked) else "INTERRUPT_ORDER"
+        side.find(code, severity, where, listed(asked), listed(asking), nodes=(name,))
+    elif (asked and None not in (one.digest, two.digest)) or one.may_ask or two.may_ask:
+        # Whoever waits there runs the other code from its start, and only that decides what becomes of the answer.
+        side.find("QUESTION_CHANGED", Severity.UNKNOWN, where, "one source", "another", clearable=True, nodes=(name,))
+
+
+def _is_reworded(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:
+    """Whether as many questions stand in the same places, some in other words: plain texts, none of them moved."""
+    pairs = [(before, after) for before, after in zip(asked, asking, strict=False) if before != after]
+    plain = all(text[:1] in ("'", '"') for pair in pairs for text in pair)
+    return plain and len(asking) == len(asked) and not {after for _, after in pairs} & set(asked)
+
+
+def _tools(side: Side, name: str, one: Node, two: Node) -> None:
+    """A call that waits for a human was made by a tool's name, in the form of its arguments."""
+    for tool in sorted(one.tools):
+        where = f"/nodes/{name}/tools/{tool}"
+        if tool in two.tools:
+            _calls(side, f"{where}/interruptCalls", name, one.tools[tool], two.tools[tool])
+        severity = _pending(side.writer, name, tool)
+        if severity is Severity.OK:
+            continue  # no call of it waits for anybody
+        nodes = tuple(sorted({name, *(before for before in side.writer.nodes if _leads(side.writer, before, name))}))
+        if tool not in two.tools:
+            code = "TOOL_REMOVED" if side.is_backward else "TOOL_ADDED"
+            side.find(code, severity, where, "can be called", "is not there", clearable=True, nodes=nodes)
+        elif not _takes(side, one.tools[tool], two.tools[tool]):
+            change = ("was called", "takes other arguments")
+            side.find("TOOL_ARGUMENTS", severity, f"{where}/arguments", *change, clearable=True, nodes=nodes)
+
+
+def _takes(side: Side, one: Tool, two: Tool) -> bool:
+    written, read = SchemaDocument(one.arguments).node, SchemaDocument(two.arguments).node
+    return one.arguments == two.arguments or not compare(written, read, side.options, side.budget)
+
+
+def _pending(graph: Graph, name: str, tool: str) -> Severity:
+    """Return how bad it is if a call of a tool fails that a conversation may be waiting with."""
+    asked = any(tool in node.approvals for node in graph.nodes.values())
+    stopped = stops(graph, name) or any(
+        _leads(graph, before, name) and _asks_all(graph, before) for before in graph.nodes
+    )
+    if asked or stopped or graph.nodes[name].tools[tool].interrupt_calls:
+        return Severity.BREAK
+    beside = any(asks(graph, other) and name in reached(graph, other) for other in graph.nodes if other != name)
+    return Severity.RISK if beside else Severity.OK
+
+
+def _asks_all(graph: Graph, name: str) -> bool:
+    """Whether a node asks before it lets any tool be called."""
+    return bool(graph.nodes[name].interrupt_calls) or name in graph.interrupt_after
+
+
+def _leads(graph: Graph, before: str, name: str) -> bool:
+    return before != name and name in ways_out(graph).get(before, ())
+
+
+def _approvals(side: Side, name: str, one: Node, two: Node) -> None:
+    """A middleware asks about each call of some tools at once, and takes as many decisions as it asks for."""
+    if not one.approvals:
+        return
+    known = {tool for node in side.writer.nodes.values() for tool in node.tools}
+    for tool in sorted(one.approvals.keys() | (two.approvals.keys() & known)):
+        before, after = one.approvals.get(tool), two.approvals.get(tool)
+        severity = _fate(before, after)
+        if severity is not Severity.OK:
+            change = ("is not asked about" if setting is None else str(setting) for setting in (before, after))
+            where = f"/nodes/{name}/approvals/{tool}"
+            side.find("APPROVAL_CHANGED", severity, where, *change, clearable=True, nodes=(name,))
+
+
+def _fate(before: Approval | None, after: Approval | None) -> Severity:
+    """Return what becomes of a decision that was asked for by one setting and is taken by another."""
+    if before is None or after is None or not set(before.decisions) <= set(after.decisions):
+        return Severity.BREAK
+    return Severity.OK if before.when == after.when and before.when != "unknown" else Severity.UNKNOWN
