@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from rollout.contracts.channels import keeping
+from rollout.contracts.classes import classes
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Contract
 from rollout.contracts.finding_codes import HINTS
@@ -60,6 +61,7 @@ def _graph(side: Side, *, bare: bool) -> None:
     if bare:
         return
     keeping(side)
+    classes(side)
     topology(side)
     for name in sorted(side.writer.subgraphs.keys() & side.reader.subgraphs.keys()):
         _graph(side.inside(name), bare=bare)

@@ -37,11 +37,15 @@ class State(Loose):
     """The shape of the state: as it is written, and as it is read.
 
     Attributes:
-        checks: a digest of what validates it besides.
+        checks: a digest of the code that is run when it is made.
+        unseen: what JSON Schema does not show of each field.
+        extra: what becomes of what it does not declare: allow, ignore, or forbid.
     """
 
     kind: StateKind = "other"
     checks: str | None = None
+    unseen: dict[str, str] = Field(default_factory=dict)
+    extra: str = ""
     writer: dict[str, Any] | bool = True
     reader: dict[str, Any] | bool = True
 
@@ -51,6 +55,7 @@ class Channel(Loose):
 
     Attributes:
         classes: paths of the classes that its values are made of.
+        digest: of a channel of the agent's own, which keeps its values in a form of its own.
         reducer_digest: of the reducer's source, since its name says nothing of what it does.
     """
 
@@ -58,6 +63,7 @@ class Channel(Loose):
     reducer: str | None = None
     reducer_digest: str | None = None
     private: bool = False
+    digest: str | None = None
     classes: tuple[str, ...] = ()
 
 
@@ -171,9 +177,21 @@ class Migrator(Loose):
 
 
 class Store(Loose):
+    """Where checkpoints are kept, and in which form.
+
+    Attributes:
+        strict_msgpack: whether only declared classes are made again, and those that are `allowed`.
+        serde: the class of the serializer.
+        pickles: whether it pickles what it knows nothing of.
+        memory: the class of the store for what outlives a conversation.
+    """
+
     kind: str = "other"
     strict_msgpack: bool | None = None
+    allowed: tuple[str, ...] = ()
     serde: str = ""
+    pickles: bool = False
+    memory: str = ""
     migrator: Migrator | None = None
 
 
@@ -181,13 +199,24 @@ class Class(Loose):
     """A class that stored values are made of.
 
     Attributes:
-        checks: a digest of its validators.
-        bases: the classes it comes from, where it is but found in a module.
+        checks: a digest of the code that is run when an object of it is made, or taken apart.
+        unseen: what JSON Schema does not show of each field, and, under "", of the class itself.
+        extra: what becomes of what it does not declare: allow, ignore, or forbid.
+        members: the values of an enum, by name.
+        bases: the classes it comes from.
+        alias: the path that is stored, where it is found under another one too.
+        writer, reader: its form, of a class that is found in a module; others stand in the state's schema.
     """
 
     kind: Literal["pydantic", "dataclass", "enum", "namedtuple", "other"] = "other"
     checks: str | None = None
+    unseen: dict[str, str] = Field(default_factory=dict)
+    extra: str = ""
+    members: dict[str, str] = Field(default_factory=dict)
     bases: tuple[str, ...] = ()
+    alias: str | None = None
+    writer: dict[str, Any] | bool | None = None
+    reader: dict[str, Any] | bool | None = None
 
 
 class Contract(Graph):

@@ -6,9 +6,11 @@ not know), and the relation of JSON Schemas in `schema`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
+from rollout.contracts.classes import unseen
 from rollout.contracts.comparison import Side
 from rollout.contracts.dropped_fields import lost
 from rollout.contracts.schema.atoms import type_of
@@ -20,6 +22,8 @@ from rollout.model.agent_state import Axis, Severity
 
 ROOT = "__root__"
 """The channel of a state that is no mapping of declared keys."""
+
+_NOTHING = object()
 
 RENAMED_MAX = 20
 """Of so many keys that went it is asked whether they were renamed."""
@@ -40,6 +44,10 @@ def shape(side: Side) -> None:
         for problem in compare(writer, reader, side.options, side.budget):
             _note(side, problem)
         _undeclared(side)
+        _renamed_inside(side)
+    _checks(side)
+    if not side.writes.is_bare and not side.reads.is_bare:
+        _defaults(side, writer, reader)
     _losses(side, writer, reader)
 
 
@@ -111,8 +119,48 @@ def _kinds(side: Side) -> None:
     where = "/state/kind"
     if one.kind != two.kind:
         side.find("STATE_KIND", Severity.RISK, where, one.kind, two.kind)
+
+
+def _checks(side: Side) -> None:
+    """Other validators take, or make, other values."""
+    one, two = side.writer.state, side.reader.state
     if one.checks != two.checks:
         side.find("CHECKS_CHANGED", Severity.UNKNOWN, "/state/checks", one.checks or "none", two.checks or "none")
+    if side.is_langgraph:  # only declared keys reach a state
+        one, two = (state.model_copy(update={"extra": ""}) for state in (one, two))
+    unseen(side, "/state", one, two)
+
+
+def _defaults(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
+    """A key that was not written is read as the default of whoever reads it."""
+    before, after = SchemaDocument(side.writer.state.reader).node.named("properties"), reader.named("properties")
+    always = (
+        set(writer.keywords.get("required", ())) if side.is_langgraph else set()
+    )  # others may leave out what is unset
+    for name in sorted(before.keys() & after.keys() - always):
+        values = [
+            node.keywords.get("default", _NOTHING) if isinstance(node.schema, dict) else _NOTHING
+            for node in (before[name], after[name])
+        ]
+        if values[0] != values[1] and _NOTHING not in values:
+            change = (json.dumps(value, default=str) for value in values)
+            side.find("DEFAULT_CHANGED", Severity.RISK, f"/state/reader/properties/{name}/default", *change)
+
+
+def _renamed_inside(side: Side) -> None:
+    """Where all is optional a key that was renamed is dropped without a word."""
+    if side.writes.is_bare or side.reads.is_bare:
+        return
+    pairs = [("", side.written.node, side.read.node)]
+    written, read = (document.node.named("$defs") for document in (side.written, side.read))
+    pairs += [(f"/$defs/{name}", written[name], read[name]) for name in sorted(written.keys() & read.keys())]
+    for where, one, two in pairs:
+        if not all(isinstance(node.schema, dict) and "properties" in node.schema for node in (one, two)):
+            continue
+        required = set(two.keywords.get("required", ()))
+        for old, new, severity in _renamed(side, one.named("properties"), two.named("properties")):
+            if new not in required:  # else it is found missing
+                side.find("KEY_RENAMED", severity, f"/state/reader{where}/properties/{new}", old, new)
 
 
 def _renamed(

@@ -29,6 +29,11 @@ def _stores(side: Side) -> None:
         side.find("STORE_CHANGED", Severity.BREAK, "/store/kind", one.kind, two.kind)
     if one.serde and two.serde and one.serde != two.serde:
         side.find("STORE_CHANGED", Severity.BREAK, "/store/serde", one.serde, two.serde)
+    if one.pickles and not two.pickles:
+        change = ("pickles what it knows nothing of", "reads nothing pickled")
+        side.find("STORE_CHANGED", Severity.RISK, "/store/pickles", *change)
+    if one.memory and one.memory != two.memory:
+        side.find("STORE_CHANGED", Severity.RISK, "/store/memory", one.memory, two.memory or "none")
 
 
 def _formats(side: Side) -> None:

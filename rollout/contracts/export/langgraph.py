@@ -5,18 +5,22 @@ Source: langgraph 1.2, `CompiledStateGraph` (channels, nodes, builder, interrupt
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from rollout.contracts.export.classes import checks_of, class_contract, features_of, own_classes
 from rollout.contracts.export.hints import bare, hints_of, kind_of, required_of
-from rollout.contracts.export.models import checks_of, classes_in, schema_of
+from rollout.contracts.export.models import schema_of
+from rollout.contracts.export.ownership import is_ours
 from rollout.contracts.export.reading import SourceReading
 from rollout.contracts.export.source import reading_of
 from rollout.contracts.export.tools import tool_contract
 
-LIBRARIES = ("langgraph", "langgraph-checkpoint", "langchain-core", "pydantic")
+LIBRARIES = (
+    "langgraph", "langgraph-checkpoint", "langgraph-checkpoint-sqlite", "langgraph-checkpoint-postgres",
+    "langgraph-checkpoint-redis", "langchain", "langchain-core", "deepagents", "pydantic",
+)  # fmt: skip
 _INTERNAL = ("__", "branch:", "join:")
 ROOT = "__root__"
 
@@ -28,28 +32,26 @@ def is_graph(target: Any) -> bool:
 
 def graph_contract(compiled: Any) -> dict[str, Any]:
     """Return everything of a contract that a graph tells."""
-    classes: dict[str, Any] = {}
+    classes: dict[str, tuple[str, Any]] = {}
     return {
         **_graph(compiled, classes),
         "framework": {"name": "langgraph", "libs": _libraries()},
-        "store": _store(compiled.checkpointer),
+        "store": {**_store(compiled.checkpointer), "memory": _memory(compiled)},
         "classes": {
-            **_others(compiled),
-            **{path: {"kind": k, "checks": c} for path, (k, c) in sorted(classes.items())},
+            **own_classes(_modules(compiled)),
+            **{path: class_contract(*class_) for path, class_ in sorted(classes.items())},
         },
     }
 
 
-def _others(compiled: Any) -> dict[str, Any]:
-    """Return the classes that stand in the agent's modules: also what is annotated nowhere may be kept, by its path."""
+def _modules(compiled: Any) -> set[str]:
+    """Return the modules in which a graph's state and nodes are: also what is annotated nowhere may be kept."""
     builder = getattr(compiled, "builder", None)
     sources = [getattr(builder, "state_schema", None)]
     for node in (builder.nodes if builder else compiled.nodes).values():
         runnable = getattr(node, "runnable", getattr(node, "bound", None))
         sources += [getattr(runnable, "func", None), getattr(runnable, "afunc", None)]
-    modules = {getattr(source, "__module__", "") for source in sources if source is not None}
-    classes = {path: class_ for name in sorted(modules) for path, class_ in classes_in(sys.modules.get(name)).items()}
-    return {path: {"kind": kind, "bases": bases} for path, (kind, bases) in classes.items()}
+    return {str(getattr(source, "__module__", "")) for source in sources if source is not None}
 
 
 def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
@@ -91,13 +93,14 @@ def _channel(channel: Any, hint: Any, private: bool, classes: dict[str, Any]) ->
         "reducer": _named(reducer),
         "reducerDigest": None if reducer is None else reading_of(reducer).digest,
         "private": private,
+        "digest": reading_of(type(channel)).digest if is_ours(type(channel)) else None,
         "classes": sorted(own),
     }
 
 
 def _state(state: Any, private: dict[str, Any]) -> dict[str, Any]:
     """Return the shape of everything that is kept: the state, and the private keys of single nodes."""
-    described: dict[str, Any] = {"kind": kind_of(state), "checks": checks_of(state)}
+    described: dict[str, Any] = {"kind": kind_of(state), "checks": checks_of(state), **features_of(state)}
     for role, mode in (("writer", "serialization"), ("reader", "validation")):
         schema, _ = schema_of(state, mode, for_store=True)  # type: ignore[arg-type]
         if role == "writer" and "properties" in schema:
@@ -212,6 +215,23 @@ def _libraries() -> dict[str, str]:
 def _store(checkpointer: Any) -> dict[str, Any]:
     class_name = type(checkpointer).__name__.lower()
     kind = next((name for name in ("postgres", "redis", "sqlite", "memory") if name in class_name), "other")
-    strict = os.environ.get("LANGGRAPH_STRICT_MSGPACK", "").lower() in ("1", "true", "yes")
-    serde = type(getattr(checkpointer, "serde", None)).__name__
-    return {"kind": kind, "strictMsgpack": strict, "serde": "" if serde == "NoneType" else serde}
+    serde = getattr(checkpointer, "serde", None)
+    allowed = getattr(serde, "_allowed_msgpack_modules", None if _is_strict() else True)
+    return {
+        "kind": kind,
+        "strictMsgpack": allowed is not True,
+        "allowed": sorted(".".join(map(str, path)) for path in allowed) if isinstance(allowed, set | frozenset) else [],
+        "serde": "" if serde is None else type(serde).__name__,
+        "pickles": bool(getattr(serde, "pickle_fallback", False)),
+    }
+
+
+def _is_strict() -> bool:
+    """Whether LangGraph, as it was loaded here, makes only declared classes again: LANGGRAPH_STRICT_MSGPACK."""
+    return bool(getattr(sys.modules.get("langgraph.checkpoint.serde._msgpack"), "STRICT_MSGPACK_ENABLED", False))
+
+
+def _memory(compiled: Any) -> str:
+    """Return the class of the store for what outlives a conversation."""
+    store = getattr(compiled, "store", None)
+    return "" if store is None else type(store).__name__.removeprefix("Async")

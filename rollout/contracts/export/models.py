@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-import sys
 from collections.abc import Mapping
-from enum import Enum
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
@@ -15,14 +14,11 @@ from rollout.contracts.export.hints import (
     bare,
     hints_of,
     instance_of,
-    is_named_tuple,
     kind_kept,
-    kind_of,
     modern,
     named_tuples,
     required_of,
 )
-from rollout.contracts.export.source import reading_of
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 
 Mode = Literal["validation", "serialization"]
@@ -40,7 +36,7 @@ class Generator(GenerateJsonSchema):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.classes: dict[str, tuple[str, str | None]] = {}
+        self.classes: dict[str, tuple[str, Any]] = {}
 
     def _library(self, class_: Any) -> JsonSchemaValue | None:
         module = getattr(class_, "__module__", "")
@@ -49,7 +45,7 @@ class Generator(GenerateJsonSchema):
         return {PYTHON_TYPE: ".".join((*module.split(".")[:2], class_.__name__))}
 
     def _note(self, model: Any, kind: str) -> None:
-        self.classes[f"{model.__module__}.{model.__name__}"] = (kind, checks_of(model))  # as stores write it
+        self.classes[f"{model.__module__}.{model.__name__}"] = (kind, model)  # as stores write it
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         if (opaque := self._library(schema["cls"])) is not None:
@@ -64,6 +60,9 @@ class Generator(GenerateJsonSchema):
         json_schema = self._whole(super().dataclass_schema(schema), "dataclass", schema["cls"])
         if not self.is_writer:
             json_schema["additionalProperties"] = False  # rebuilt by its constructor, which takes no others
+            taken = {field.name for field in dataclasses.fields(schema["cls"]) if field.init}
+            properties = json_schema.get("properties", {})
+            json_schema["properties"] = {name: part for name, part in properties.items() if name in taken}
         return json_schema
 
     def _whole(self, json_schema: JsonSchemaValue, kind: str, type_: Any) -> JsonSchemaValue:
@@ -141,35 +140,8 @@ def _one_library(schema: JsonSchemaValue, definitions: Mapping[Any, Any]) -> Jso
     return {PYTHON_TYPE: libraries.pop()} if len(libraries) == 1 and "" not in libraries else schema
 
 
-def checks_of(type_: Any) -> str | None:
-    """Return a digest of what a class does when it is made: validators, `__post_init__`, strictness."""
-    checks: list[Any] = []
-    decorators = getattr(type_, "__pydantic_decorators__", None)
-    for group in ("validators", "field_validators", "root_validators", "model_validators"):
-        checks += [decorator.func for _, decorator in sorted(getattr(decorators, group, {}).items())]
-    own = vars(type_) if inspect.isclass(type_) else {}
-    checks += [
-        own[name] for name in ("__post_init__", "model_post_init", "__init__") if name in own and _is_written(own[name])
-    ]
-    strict = bool(getattr(type_, "model_config", {}).get("strict")) if inspect.isclass(type_) else False
-    if not checks and not strict:
-        return None
-    return f"{'strict ' if strict else ''}{reading_of(*checks).digest}"
-
-
-def _is_written(function: Any) -> bool:
-    """Whether a function stands in the agent's source; those of dataclasses and pydantic are made."""
-    return (
-        inspect.isfunction(function)
-        and not function.__code__.co_filename.startswith("<")
-        and not str(function.__module__).startswith(("pydantic", "dataclasses"))
-    )
-
-
-def schema_of(
-    type_: Any, mode: Mode, *, for_store: bool = False
-) -> tuple[dict[str, Any], dict[str, tuple[str, str | None]]]:
-    """Return the JSON Schema of a type, and the kinds and checks of the classes in it, by path.
+def schema_of(type_: Any, mode: Mode, *, for_store: bool = False) -> tuple[dict[str, Any], dict[str, tuple[str, Any]]]:
+    """Return the JSON Schema of a type, and the classes in it with their kinds, by path.
 
     Args:
         for_store: as stores keep it that keep Python's objects: by the names of fields, all of them there, nothing
@@ -193,7 +165,7 @@ def schema_of(
     except Exception:  # noqa: BLE001  whatever a type of the agent's does when it is looked at
         schema = _loosely(type_, options)
     classes = {path: kind for generator in generators for path, kind in generator.classes.items()}
-    classes |= {f"{class_.__module__}.{class_.__name__}": ("namedtuple", None) for class_ in named}
+    classes |= {f"{class_.__module__}.{class_.__name__}": ("namedtuple", class_) for class_ in named}
     return (_without_strays(schema) if for_store else without_python_types(_without_strays(schema))), classes
 
 
@@ -247,21 +219,3 @@ def _references(value: Any) -> list[str]:
     names = [name for part in value.values() for name in _references(part)]
     reference = value.get("$ref")
     return [*names, reference.removeprefix("#/$defs/")] if isinstance(reference, str) else names
-
-
-def classes_in(module: Any) -> dict[str, tuple[str, list[str]]]:
-    """Return the classes of a module that stores keep by their path, with their kinds and what they come from."""
-    classes = {}
-    for name, member in vars(module).items() if module is not None else ():
-        if (
-            not inspect.isclass(member)
-            or member.__module__.startswith(LIBRARIES)
-            or member.__module__.startswith("pydantic")
-        ):
-            continue
-        kind = "enum" if issubclass(member, Enum) else "namedtuple" if is_named_tuple(member) else kind_of(member)
-        if kind in ("typeddict", "other") or member.__module__.partition(".")[0] in sys.stdlib_module_names:
-            continue
-        bases = [f"{base.__module__}.{base.__name__}" for base in member.__mro__[1:-1]]
-        classes[f"{module.__name__}.{name}"] = (kind, bases)
-    return classes

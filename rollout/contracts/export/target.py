@@ -15,9 +15,11 @@ from pydantic import BaseModel, TypeAdapter
 
 from rollout.causes import why
 from rollout.contracts.contract import VERSION, Contract, load, read
-from rollout.contracts.export.hints import kind_of
+from rollout.contracts.export.classes import checks_of, class_contract
+from rollout.contracts.export.hints import kind_of, modern
 from rollout.contracts.export.langgraph import graph_contract, is_graph
 from rollout.contracts.export.models import schema_of
+from rollout.contracts.export.unseen import extra_of, unseen_of
 from rollout.errors import Fault, InvalidInput
 
 
@@ -98,8 +100,12 @@ def _type_contract(target: Any) -> dict[str, Any]:
     type_ = target._type if isinstance(target, TypeAdapter) else target  # noqa: SLF001  it has no public name
     writer, classes = schema_of(type_, "serialization")
     reader, _ = schema_of(type_, "validation")
+    others = {path: class_ for path, class_ in classes.items() if class_[1] is not type_}
+    adapter: TypeAdapter[Any] = target if isinstance(target, TypeAdapter) else TypeAdapter(modern(type_))
+    state = {"writer": writer, "reader": reader, "checks": checks_of(type_), "unseen": unseen_of(adapter.core_schema)}
+    state["extra"] = extra_of(adapter.core_schema)
     return {
-        "state": {"kind": kind_of(type_), "writer": writer, "reader": reader},
+        "state": {"kind": kind_of(type_), **state},
         "framework": {"name": "none"},
-        "classes": {path: {"kind": kind, "checks": checks} for path, (kind, checks) in sorted(classes.items())},
+        "classes": {path: class_contract(*class_, for_store=False) for path, class_ in sorted(others.items())},
     }

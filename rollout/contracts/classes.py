@@ -1,0 +1,133 @@
+"""Rules for classes: a checkpoint holds their paths, and objects are made anew of what was stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rollout.contracts.comparison import Side
+from rollout.contracts.contract import Class, State
+from rollout.contracts.dropped_fields import lost
+from rollout.contracts.schema.document import SchemaDocument
+from rollout.contracts.schema.relation import compare
+from rollout.contracts.schema.scalars import PYTHON_TYPE
+from rollout.model.agent_state import Axis, Severity
+
+
+def classes(side: Side) -> None:
+    """Note which stored objects the reader cannot make again, or makes otherwise."""
+    for name in sorted(side.writer.channels.keys() & side.reader.channels.keys()):
+        _annotated(side, name)
+    if side.at:
+        return
+    known = {path for channel in side.writer.channels.values() for path in channel.classes}
+    for path, class_ in sorted(side.writes.classes.items()):
+        if class_.alias is not None:
+            continue
+        severity = (
+            Severity.BREAK
+            if path in known or not side.is_langgraph
+            else Severity.RISK
+            if _may_be_held(side, class_)
+            else Severity.OK
+        )
+        if severity is Severity.OK:
+            continue
+        other = side.reads.classes.get(path)
+        if other is not None and other.alias is not None:
+            other = side.reads.classes.get(other.alias, other)
+        if other is not None:
+            _remade(side, path, class_, other, severity)
+        elif path not in known and side.is_langgraph:
+            side.find("CLASS_PATH", Severity.RISK, f"/classes/{path}", path, "is not there")
+
+
+def _annotated(side: Side, name: str) -> None:
+    one, two = side.writer.channels[name], side.reader.channels[name]
+    for path in sorted(set(one.classes) - set(two.classes)):
+        if path not in side.reads.classes:
+            side.find("CLASS_PATH", Severity.BREAK, f"/channels/{name}/classes", path, "is not there")
+        elif path not in side.reads.store.allowed:
+            side.find("SERDE_ALLOWLIST", _strict(side), f"/channels/{name}/classes", path, "is not declared here")
+
+
+def _strict(side: Side) -> Severity:
+    """Strict decoding lets only declared classes in; whether it is on may not be known."""
+    strict = side.reads.store.strict_msgpack
+    return Severity.BREAK if strict else Severity.RISK if strict is None else Severity.OK
+
+
+def _may_be_held(side: Side, class_: Class) -> bool:
+    """Whether a key may hold an object of a class that is annotated nowhere: it is open, or of a class above."""
+    schemas = _schemas(side.writer.state.writer)
+    if side.writer.functional is not None or any(_is_open(schema) for schema in schemas):
+        return True
+    known = {path for channel in side.writer.channels.values() for path in channel.classes}
+    libraries = tuple(f"{library}." for schema in schemas for library in _libraries(schema))
+    return any(base in known or base.startswith(libraries) for base in class_.bases)
+
+
+def _schemas(state: Any) -> list[Any]:
+    return list(state.get("properties", {}).values()) if isinstance(state, dict) else [state]
+
+
+def _libraries(schema: Any) -> set[str]:
+    """Return the libraries whose types a key may hold."""
+    if isinstance(schema, list):
+        return {library for part in schema for library in _libraries(part)}
+    if not isinstance(schema, dict):
+        return set()
+    own = {schema[PYTHON_TYPE]} if "." in str(schema.get(PYTHON_TYPE, "")) else set()
+    return own | {library for part in schema.values() for library in _libraries(part)}
+
+
+def _is_open(schema: Any) -> bool:
+    """Whether a key of the state may hold anything."""
+    if not isinstance(schema, dict):
+        return schema is True
+    inner = schema.get("items", {}) if schema.get("type") == "array" else schema.get("additionalProperties", {})
+    if schema.get("type") == "array" or (schema.get("type") == "object" and "properties" not in schema):
+        return _is_open(inner)
+    if branches := [branch for key in ("anyOf", "oneOf") for branch in schema.get(key, ())]:
+        return any(_is_open(branch) for branch in branches)
+    return not {"type", "$ref", "allOf", "enum", "const", PYTHON_TYPE} & schema.keys()
+
+
+def _remade(side: Side, path: str, one: Class, two: Class, severity: Severity) -> None:
+    """Compare a class of both versions, of which objects may be stored."""
+    where = f"/classes/{path}"
+    if one.kind != two.kind and side.is_langgraph:
+        side.find("CLASS_KIND", severity, where, one.kind, two.kind)
+        return
+    if one.checks != two.checks:
+        side.find("CHECKS_CHANGED", Severity.UNKNOWN, f"{where}/checks", one.checks or "none", two.checks or "none")
+    unseen(side, where, one, two)
+    for name in sorted(one.members.keys() & two.members.keys()):
+        if one.members[name] != two.members[name] and one.members[name] in two.members.values():
+            change = (f"{name} is {members[name]}" for members in (one.members, two.members))
+            side.find("ENUM_VALUE", severity, f"{where}/members/{name}", *change)
+    if severity is Severity.RISK and None not in (one.writer, two.reader):
+        _form(side, where, one, two)
+
+
+def unseen(side: Side, where: str, one: Class | State, two: Class | State) -> None:
+    """Note fields of both versions that are checked, or written, in another way than schemas show."""
+    if one.extra == "allow" and two.extra == "ignore":
+        change = ("keeps what it does not declare", "drops it")
+        side.find("KEY_REMOVED" if side.is_backward else "KEY_ADDED", Severity.RISK, f"{where}/extra", *change)
+    for name in sorted(one.unseen.keys() & two.unseen.keys()):
+        if one.unseen[name] != two.unseen[name]:
+            change = (one.unseen[name] or "nothing more", two.unseen[name] or "nothing more")
+            side.find("CHECKS_CHANGED", Severity.UNKNOWN, f"{where}/unseen/{name}", *change)
+
+
+def _form(side: Side, where: str, one: Class, two: Class) -> None:
+    """Compare the form of a class that is annotated nowhere."""
+    written, read = SchemaDocument(one.writer).node, SchemaDocument(two.reader).node
+    if one.writer == two.writer and one.reader == two.reader:
+        return
+    for problem in compare(written, read, side.options, side.budget):
+        side.find("CLASS_FORM", Severity.RISK, f"{where}/reader{problem.reader}", problem.wrote, problem.expects)
+    for pointer, name in lost(written, read, side.options, side.budget):
+        code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
+        change = (f"writes {name}", "drops it at its next turn")
+        side.find(code, Severity.RISK, f"{where}/writer{pointer}/properties/{name}", *change, axis=Axis.HOP)

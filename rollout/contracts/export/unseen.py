@@ -1,0 +1,196 @@
+"""What JSON Schema does not show of a pydantic type: validators, strictness, aliases, serializers, settings.
+
+Source: pydantic-core's core schemas (pydantic 2). Each field of each class is told by itself, as features in order, so
+that what its JSON Schema shows is compared there and nowhere else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from rollout.contracts.export.ownership import LIBRARIES, is_ours
+from rollout.contracts.export.source import reading_of
+from rollout.contracts.export.values import path_of, text_of
+
+WHOLE = ""
+"""The name under which the features of a class itself stand."""
+
+_BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
+_OPTIONS = (
+    "strict", "tz_constraint", "now_op", "now_utc_offset", "microseconds_precision", "strip_whitespace", "to_lower",
+    "to_upper", "allow_inf_nan", "max_digits", "decimal_places",
+    "serialization_exclude", "discriminator", "extras_schema", "custom_init", "post_init", "allowed_schemes",
+    "default_host",
+)  # fmt: skip
+_DEFAULTS = {"microseconds_precision": "truncate", "custom_init": False}
+_BOUNDED = frozenset({"decimal", "date", "time", "datetime", "timedelta"})
+"""Types whose bounds JSON Schema cannot say."""
+
+_ALIASES = ("validation_alias", "serialization_alias")
+_BY_NAME = ("populate_by_name", "validate_by_name")
+_HARMLESS_CONFIG = frozenset(
+    {"title", "frozen", "hide_input_in_errors", "cache_strings", "from_attributes", "extra_fields_behavior"}
+)
+_OF_JSON = frozenset(
+    {
+        *_BY_NAME,
+        "validate_by_alias",
+        "serialize_by_alias",
+        "ser_json_bytes",
+        "val_json_bytes",
+        "ser_json_timedelta",
+        "ser_json_temporal",
+        "ser_json_inf_nan",
+        "loc_by_alias",
+    }
+)
+"""Settings of no consequence where a store keeps objects by the names of their fields."""
+
+_WITH_FIELDS = frozenset({"model-fields", "dataclass-args", "typed-dict"})
+_NESTED = frozenset({"model", "dataclass"})
+_STRUCTURED = frozenset({"model", "dataclass", "typed-dict", "dict", "definition-ref", "tagged-union"})
+
+
+def unseen_of(core: Any, *, for_store: bool = False) -> dict[str, str]:
+    """Return the features of a class's core schema: of the class itself, and of each field, each as a text.
+
+    Args:
+        for_store: as stores keep it that keep Python's objects, by the names of fields; otherwise as JSON.
+    """
+    try:
+        return _Features(for_store).of_class(core)
+    except RecursionError:
+        return {WHOLE: "nested too deeply"}
+
+
+def extra_of(core: Any) -> str:
+    """Return what a class does with what it does not declare: allow, ignore, or forbid; nothing where it has no say."""
+    while isinstance(core, dict):
+        if behavior := (core.get("config") or {}).get("extra_fields_behavior") or core.get("extra_behavior"):
+            return str(behavior)
+        if core.get("type") == "model-fields":
+            return "ignore"
+        core = core.get("schema")
+    return ""
+
+
+class _Features:
+    def __init__(self, for_store: bool) -> None:
+        self._for_store = for_store
+        self._ignored = _HARMLESS_CONFIG | (_OF_JSON if for_store else frozenset())
+        self._by_name = False
+
+    def of_class(self, core: Any) -> dict[str, str]:
+        definitions = {schema.get("ref"): schema for schema in core.get("definitions", ())}
+        outer = core.get("schema", {}) if core.get("type") == "definitions" else core
+        outer = definitions.get(outer.get("schema_ref"), outer)
+        if not _holds_fields(outer):
+            return {WHOLE: "; ".join(self._features(outer))}
+        whole: list[str] = []
+        while outer.get("type") not in _WITH_FIELDS:  # validators of the whole, the class, its settings
+            whole += self._own_features(outer)
+            outer = outer["schema"]
+        whole += self._own_features(outer)
+        return {WHOLE: "; ".join(whole), **{name: "; ".join(self._features(field)) for name, field in _fields(outer)}}
+
+    def _features(self, schema: Any) -> Iterator[str]:
+        """Return what is told of a schema and of what is in it, down to other classes."""
+        if isinstance(schema, list | tuple):
+            for part in schema:
+                yield from self._features(part)
+            return
+        if not isinstance(schema, dict):
+            return
+        kind = str(schema.get("type", ""))
+        if kind.startswith("function-") and "ref" in schema:
+            return  # a validator of another class
+        yield from self._own_features(schema)
+        if kind in _NESTED:
+            return
+        if kind == "union" and _depends_on_order(schema):
+            yield "first of " + ", ".join(map(_name, schema["choices"]))
+        for key in ("lax_schema", "python_schema"):  # the strict one, and that for JSON, say the same again
+            if key in schema:
+                yield from self._features(schema[key])
+        for key in ("schema", "keys_schema", "values_schema", "items_schema", "steps", "arguments_schema"):
+            yield from self._features(schema.get(key))
+        choices = schema.get("choices", ())
+        for choice in choices.values() if isinstance(choices, dict) else choices:
+            yield from self._features(choice)
+        fields = schema.get("fields", ())
+        for name, field in fields.items() if isinstance(fields, dict) else ():
+            yield from (f"{name} {feature}" for feature in self._features(field))
+
+    def _own_features(self, schema: dict[str, Any]) -> Iterator[str]:
+        kind = str(schema.get("type", ""))
+        self._by_name |= any((schema.get("config") or {}).get(key) for key in _BY_NAME)
+        aliases = [alias for alias in _ALIASES if schema.get(alias) is not None]
+        if self._for_store and "validation_alias" in aliases and not self._by_name:
+            yield "is not made by the names of its fields"  # so it is put together unchecked
+        elif not self._for_store:
+            yield from (f"{alias}={text_of(schema[alias])}" for alias in aliases)
+        for option in _OPTIONS:
+            if option in schema and schema[option] not in (None, _DEFAULTS.get(option)):
+                yield f"{option}={text_of(schema[option])}"
+        if kind in _BOUNDED:
+            yield from (f"{bound}={text_of(schema[bound])}" for bound in _BOUNDS if bound in schema)
+        if kind.startswith("function-") and "function" in schema:
+            yield f"{kind} {_of_function(schema['function'])}"
+        if kind in ("is-instance", "is-subclass") and not is_ours(schema.get("cls")):
+            yield f"{kind} {path_of(schema.get('cls'))}"
+        if kind == "enum" and schema.get("missing") is not None:
+            yield f"missing {_of_function(schema['missing'])}"
+        if kind == "default" and schema.get("validate_default"):
+            yield "validate_default"
+        if isinstance(serialization := schema.get("serialization"), dict):
+            yield f"serialized {serialization.get('type')} {_of_function(serialization.get('function'))}"
+        if config := {key: value for key, value in (schema.get("config") or {}).items() if key not in self._ignored}:
+            yield f"config {text_of(dict(sorted(config.items())))}"
+
+
+def _holds_fields(schema: Any) -> bool:
+    while isinstance(schema, dict):
+        if schema.get("type") in _WITH_FIELDS:
+            return True
+        schema = schema.get("schema")
+    return False
+
+
+def _fields(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    fields = schema["fields"]
+    yield from fields.items() if isinstance(fields, dict) else ((field["name"], field) for field in fields)
+
+
+def _depends_on_order(schema: dict[str, Any]) -> bool:
+    """Whether the first of several that fit is taken: always from left to right, else among those with members."""
+    structured = [choice for choice in schema["choices"] if _kind(choice) in _STRUCTURED]
+    return schema.get("mode") == "left_to_right" or len(structured) > 1
+
+
+def _kind(choice: Any) -> str:
+    plain = choice[0] if isinstance(choice, tuple) else choice
+    while plain.get("type", "").startswith(("function-", "default", "nullable")) and isinstance(
+        plain.get("schema"), dict
+    ):
+        plain = plain["schema"]
+    return str(plain.get("type"))
+
+
+def _name(choice: Any) -> str:
+    plain = choice[0] if isinstance(choice, tuple) else choice
+    if "cls" in plain:
+        return str(getattr(plain["cls"], "__name__", ""))
+    return str(plain.get("schema_ref", plain.get("ref", plain.get("type")))).rpartition(":")[0] or _kind(choice)
+
+
+def _of_function(function: Any) -> str:
+    """Return what stands for a validator or a serializer: its code if it is the agent's, else its name."""
+    plain = function.get("function") if isinstance(function, dict) else function
+    if plain is None:
+        return ""
+    module = str(getattr(plain, "__module__", "") or "").partition(".")[0]
+    if inspect.isclass(plain) or inspect.isbuiltin(plain) or module in LIBRARIES or not is_ours(plain):
+        return path_of(plain)
+    return reading_of(plain).digest
