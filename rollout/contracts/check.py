@@ -17,6 +17,9 @@ from rollout.contracts.topology import topology
 from rollout.contracts.waivers import waived
 from rollout.model.agent_state import Axis, CompatibilityVerdict, Finding, Severity, Waiver
 
+UNTOLD = frozenset({"INTERRUPT_UNKNOWN", "REDUCER_UNKNOWN"})
+"""What stays open where contracts are the same, but do not tell which code they are of."""
+
 
 def check(
     old: Contract,
@@ -38,6 +41,8 @@ def check(
         findings += [unknown("NO_TOPOLOGY", axis) for axis in Axis]
     for axis, writes, reads in ((Axis.BACKWARD, old, new), (Axis.FORWARD, new, old)):
         findings += _direction(Side(axis, writes, reads, writes, reads, options))
+    if not old.is_bare and old.unversioned() == new.unversioned():
+        findings = [finding for finding in findings if finding.code in UNTOLD]
     findings = list(dict.fromkeys(findings))
     if today is not None:
         findings = [waived(finding, tuple(waivers), today) for finding in findings]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Class, State
 from rollout.contracts.dropped_fields import lost
-from rollout.contracts.schema.document import SchemaDocument
+from rollout.contracts.schema.document import SchemaDocument, SchemaNode
+from rollout.contracts.schema.problems import Problem
 from rollout.contracts.schema.relation import compare
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.model.agent_state import Axis, Severity
@@ -32,13 +34,25 @@ def classes(side: Side) -> None:
         )
         if severity is Severity.OK:
             continue
-        other = side.reads.classes.get(path)
+        other = side.reads.classes.get(path) or _namesake(side, path)
         if other is not None and other.alias is not None:
             other = side.reads.classes.get(other.alias, other)
         if other is not None:
             _remade(side, path, class_, other, severity)
+            if severity is Severity.RISK and _is_shut_out(side, path):
+                change = ("lets every class in", "lets only declared ones in")
+                side.find("SERDE_ALLOWLIST", severity, f"/classes/{path}", *change)
         elif path not in known and side.is_langgraph:
             side.find("CLASS_PATH", Severity.RISK, f"/classes/{path}", path, "is not there")
+
+
+def _namesake(side: Side, path: str) -> Class | None:
+    """Return the class of the same name where paths are not stored: it may have moved."""
+    if side.is_langgraph:
+        return None
+    name = path.rpartition(".")[2]
+    same = [class_ for other, class_ in side.reads.classes.items() if other.rpartition(".")[2] == name]
+    return same[0] if len(same) == 1 else None
 
 
 def _annotated(side: Side, name: str) -> None:
@@ -54,6 +68,13 @@ def _strict(side: Side) -> Severity:
     """Strict decoding lets only declared classes in; whether it is on may not be known."""
     strict = side.reads.store.strict_msgpack
     return Severity.BREAK if strict else Severity.RISK if strict is None else Severity.OK
+
+
+def _is_shut_out(side: Side, path: str) -> bool:
+    """Whether only the reader decodes strictly, and a class is neither declared nor allowed there."""
+    declared = {path for channel in side.reader.channels.values() for path in channel.classes}
+    reads, writes = side.reads.store, side.writes.store
+    return bool(reads.strict_msgpack) and not writes.strict_msgpack and path not in {*declared, *reads.allowed}
 
 
 def _may_be_held(side: Side, class_: Class) -> bool:
@@ -109,6 +130,19 @@ def _remade(side: Side, path: str, one: Class, two: Class, severity: Severity) -
         _form(side, where, one, two)
 
 
+def new_problems(side: Side, writer: SchemaNode, reader: SchemaNode, own: SchemaNode | None) -> Iterable[Problem]:
+    """Return what a reader cannot make of what is written, and the writer's own version could."""
+    problems = compare(writer, reader, side.options, side.budget)
+    if not problems or own is None or side.writes.is_bare or side.reads.is_bare:
+        return problems
+    known = {_gist(problem) for problem in compare(writer, own, side.options, side.own_budget)}
+    return [problem for problem in problems if _gist(problem) not in known]
+
+
+def _gist(problem: Problem) -> tuple[object, ...]:
+    return problem.what, problem.writer, problem.wrote, problem.expects
+
+
 def unseen(side: Side, where: str, one: Class | State, two: Class | State) -> None:
     """Note fields of both versions that are checked, or written, in another way than schemas show."""
     if one.extra == "allow" and two.extra == "ignore":
@@ -123,9 +157,8 @@ def unseen(side: Side, where: str, one: Class | State, two: Class | State) -> No
 def _form(side: Side, where: str, one: Class, two: Class) -> None:
     """Compare the form of a class that is annotated nowhere."""
     written, read = SchemaDocument(one.writer).node, SchemaDocument(two.reader).node
-    if one.writer == two.writer and one.reader == two.reader:
-        return
-    for problem in compare(written, read, side.options, side.budget):
+    own = SchemaDocument(one.reader).node if one.reader is not None else None
+    for problem in new_problems(side, written, read, own):
         side.find("CLASS_FORM", Severity.RISK, f"{where}/reader{problem.reader}", problem.wrote, problem.expects)
     for pointer, name in lost(written, read, side.options, side.budget):
         code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"

@@ -23,6 +23,7 @@ class Side:
         writes, reads: the whole contracts.
         axis: backward, where the reader is the new version; forward, where it is old.
         budget: the work that all comparisons of a direction may take together.
+        own_budget: likewise, of those of a version with itself.
     """
 
     axis: Axis
@@ -33,6 +34,7 @@ class Side:
     options: Options
     at: str = ""
     budget: Budget = field(default_factory=Budget)
+    own_budget: Budget = field(default_factory=Budget)
     findings: list[Finding] = field(default_factory=list)
 
     @cached_property

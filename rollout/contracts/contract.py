@@ -241,6 +241,10 @@ class Contract(Graph):
         plain = self.model_dump(by_alias=True)
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), default=float)
 
+    def unversioned(self) -> Contract:
+        """Return the contract without whose it is: two versions with the same one are compatible."""
+        return self.model_copy(update={"agent": "", "version": ""})
+
     @property
     def digest(self) -> str:
         return digest(self.canonical())

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-from rollout.contracts.classes import unseen
+from rollout.contracts.classes import new_problems, unseen
 from rollout.contracts.comparison import Side
 from rollout.contracts.dropped_fields import lost
 from rollout.contracts.schema.atoms import type_of
@@ -41,7 +41,7 @@ def shape(side: Side) -> None:
         _inputs(side, writer)
         _kinds(side)
     else:
-        for problem in compare(writer, reader, side.options, side.budget):
+        for problem in new_problems(side, writer, reader, SchemaDocument(side.writer.state.reader).node):
             _note(side, problem)
         _undeclared(side)
         _renamed_inside(side)
@@ -71,8 +71,9 @@ def _losses(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
 def _by_key(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
     """Compare a state that is kept key by key: unknown keys never reach the reader, absent ones were never written."""
     written, known = writer.named("properties"), reader.named("properties")
+    own = SchemaDocument(side.writer.state.reader).node.named("properties")
     for name in sorted(written.keys() & known.keys()):
-        for problem in compare(written[name], known[name], side.options, side.budget):
+        for problem in new_problems(side, written[name], known[name], own.get(name)):
             _note(side, problem)
     required = {name for name in reader.keywords.get("required", ()) if isinstance(name, str)}
     promised = set(writer.keywords.get("required", ()))
@@ -158,8 +159,10 @@ def _renamed_inside(side: Side) -> None:
         if not all(isinstance(node.schema, dict) and "properties" in node.schema for node in (one, two)):
             continue
         required = set(two.keywords.get("required", ()))
+        own = SchemaDocument(side.writer.state.reader).node.at(where)
+        read_before = own.named("properties") if own is not None else {}
         for old, new, severity in _renamed(side, one.named("properties"), two.named("properties")):
-            if new not in required:  # else it is found missing
+            if new not in required and new not in read_before:  # else it is found missing, or was never read
                 side.find("KEY_RENAMED", severity, f"/state/reader{where}/properties/{new}", old, new)
 
 

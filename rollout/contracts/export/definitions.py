@@ -48,21 +48,28 @@ def functions_of(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
             yield node
 
 
-@functools.lru_cache(maxsize=512)
 def _tree_of(module: str) -> ast.Module:
     loaded = sys.modules.get(module)
     try:
-        assert isinstance(loaded, ModuleType)
-        return ast.parse(inspect.getsource(loaded))
-    except (OSError, TypeError, SyntaxError, ValueError, AssertionError):
-        return ast.Module(body=[], type_ignores=[])
+        return _parsed(inspect.getsource(loaded)) if isinstance(loaded, ModuleType) else _parsed("")
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return _parsed("")
 
 
 @functools.lru_cache(maxsize=512)
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def _names_of(module: str) -> dict[str, list[ast.stmt]]:
     """Return the statements at the top of a module that give each name its value."""
+    return _names_in(_tree_of(module))
+
+
+@functools.lru_cache(maxsize=512)
+def _names_in(tree: ast.Module) -> dict[str, list[ast.stmt]]:
     known: dict[str, list[ast.stmt]] = {}
-    for statement in _at_the_top(_tree_of(module).body):
+    for statement in _at_the_top(tree.body):
         for name in _given(statement):
             known.setdefault(name, []).append(statement)
     return known
