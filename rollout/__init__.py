@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rollout.contracts.check import check as check_contracts
     from rollout.contracts.contract import Contract
-    from rollout.contracts.contract import read as read_contract
+    from rollout.contracts.contract_text import read as read_contract
     from rollout.engine.analysis.verdict import Judgement
     from rollout.engine.facts import Counters, Facts, KpiReading, Round
     from rollout.engine.judge import Judge
@@ -70,7 +70,8 @@ __all__ = [
 
 _HOMES = {
     "rollout.contracts.check": {"check_contracts": "check"},
-    "rollout.contracts.contract": {"Contract": "Contract", "read_contract": "read"},
+    "rollout.contracts.contract": {"Contract": "Contract"},
+    "rollout.contracts.contract_text": {"read_contract": "read"},
     "rollout.engine.analysis.verdict": {"Judgement": "Judgement"},
     "rollout.engine.facts": {name: name for name in ("Counters", "Facts", "KpiReading", "Round")},
     "rollout.engine.judge": {"Judge": "Judge"},

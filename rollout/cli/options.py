@@ -74,3 +74,13 @@ def pick(store: RolloutStore, name: str | None) -> Row:
     close = difflib.get_close_matches(name, rows, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"known: {known}"
     raise InvalidInput([Fault("NAME", f"there is no rollout called {name}", remedy)])
+
+
+def seconds_of(text: str) -> float:
+    """Return what --timeout says, in seconds. Raises InvalidInput."""
+    from rollout.model.units import duration_s
+
+    try:
+        return duration_s(text)
+    except ValueError as error:
+        raise InvalidInput([Fault("--timeout", str(error), "write it like 30m or 2h", text)]) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rollout.contracts.contract import Contract
 from rollout.model.agent_state import Axis, CompatibilityVerdict, Finding, Severity
 
 QUESTIONS = {
@@ -73,3 +74,13 @@ def brief(verdict: CompatibilityVerdict, axes: Iterable[Axis]) -> str:
     """Say in one sentence what is wrong, direction by direction."""
     verdicts = [(axis, verdict.of(axis)) for axis in axes if verdict.of(axis) is not Severity.OK]
     return "; ".join(f"{axis} {severity}: {reason(verdict, axis)}" for axis, severity in verdicts)
+
+
+def same_code(old: Contract, new: Contract) -> str:
+    """Say that two versions' contracts are of one folder at one commit: one of them was meant to be of other code."""
+    one, two = old.source, new.source
+    if one is None or two is None or not one.commit or one.model_dump() != two.model_dump():
+        return ""
+    if old.version == new.version:
+        return ""
+    return f"both contracts are of {one.root} at {one.commit[:12]}: export each where its own code is checked out"

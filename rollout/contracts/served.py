@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout.contracts.contract import load, read
+from rollout.contracts.contract_text import load, read
 from rollout.contracts.schema.keywords import MANY, NAMED, ONE
 from rollout.errors import InvalidInput
 

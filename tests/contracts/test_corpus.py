@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rollout.contracts.contract import load
+from rollout.contracts.contract_text import load
 from rollout.contracts.schema.document import SchemaDocument
 from rollout.contracts.schema.relation import Options, compare
 

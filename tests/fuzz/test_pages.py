@@ -15,7 +15,7 @@ from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
 from rollout.adapters.metrics.scrape import ScrapeSource
 from rollout.adapters.metrics.selector import parse
 from rollout.contracts.check import check
-from rollout.contracts.contract import read
+from rollout.contracts.contract_text import read
 from rollout.contracts.served import no_contract
 from rollout.errors import InvalidInput, PageUnavailable
 from rollout.model.api.kpi import Kpi

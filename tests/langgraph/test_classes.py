@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rollout.contracts.check import check
-from rollout.contracts.contract import read
+from rollout.contracts.contract_text import read
 from tests.langgraph.rows import BASE, changed
 
 

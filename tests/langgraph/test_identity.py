@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 
 from rollout.contracts.check import check
-from rollout.contracts.contract import read
+from rollout.contracts.contract_text import read
 from tests.langgraph import test_classes, test_questions, test_tools
 from tests.langgraph.rows import ROWS
 

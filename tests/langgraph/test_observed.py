@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 
 from rollout.contracts.check import check
-from rollout.contracts.contract import read
+from rollout.contracts.contract_text import read
 from tests.langgraph.rows import BASE, LOG, MODEL, ROWS, WRITES, adds, changed
 
 HARMLESS = "done"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rollout.contracts.contract import read
+from rollout.contracts.contract_text import read
 from rollout.contracts.samples import postgres as postgres_store
 from rollout.contracts.samples import sqlite as sqlite_store
 from rollout.contracts.samples.assess import assess

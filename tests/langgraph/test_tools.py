@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 
 from rollout.contracts.check import check
-from rollout.contracts.contract import read
+from rollout.contracts.contract_text import read
 
 pytestmark = pytest.mark.skipif(find_spec("langchain") is None, reason="langchain is not installed")
 

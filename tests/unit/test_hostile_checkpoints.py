@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollout.contracts.contract import read
+from rollout.contracts.contract_text import read
 from rollout.contracts.samples.assess import assess, only_by
 from rollout.contracts.samples.decode import Decoded, Undecodable, decode, decode_channels, decode_inline
 from rollout.contracts.samples.postgres import UNREADABLE, _object

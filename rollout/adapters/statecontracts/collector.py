@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from rollout.contracts.contract import read
+from rollout.contracts.contract_text import read
 from rollout.contracts.samples.assess import only_by, places
 from rollout.contracts.samples.snapshot import Limits
 from rollout.contracts.samples.stores import Secret, survey

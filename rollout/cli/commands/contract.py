@@ -30,17 +30,33 @@ def register(app: typer.Typer) -> None:
 
 @contract.command()
 def export(
-    target: Annotated[str, typer.Argument(help="package.module:graph, a model or type likewise, or a .json file.")],
+    target: Annotated[
+        str, typer.Argument(help="package.module:graph, ./file.py:graph, langgraph.json, a model, or a .json file.")
+    ],
     agent: Annotated[str, typer.Option(help="The agent's name.")] = "",
     version: Annotated[str, typer.Option(help="The version whose contract it is.")] = "",
     store: Annotated[str, typer.Option(help="What it keeps its state in: postgres, sqlite, redis.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the contract into this file.")] = None,
+    timeout: Annotated[str, typer.Option(help="Give up importing the agent after so long.")] = "2m",
 ) -> None:
     """Print the contract of an agent. It imports the agent's code: run it in the agent's image, or in its CI."""
-    from rollout.contracts.export.target import export as export_contract
-    from rollout.contracts.export.target import load_target
+    from rollout.cli.options import seconds_of
+    from rollout.contracts.export.apart import export_apart
 
-    exported = export_contract(load_target(target), agent=agent, version=version, store=store)
-    say(json.dumps(json.loads(exported.canonical()), indent=2, sort_keys=True))
+    exported = export_apart(target, seconds_of(timeout), agent=agent, version=version, store=store)
+    if exported.printed:
+        say(exported.printed.rstrip(), err=True)
+    for note in exported.notes:
+        say(f"warning: {note}", err=True)
+    text = json.dumps(json.loads(exported.contract.canonical()), indent=2, sort_keys=True)
+    if output is None:
+        say(text)
+        return
+    try:
+        output.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput([Fault(str(output), f"cannot be written: {why(error)}", "check the path")]) from error
+    say(f"{output}: the contract of {target} ({exported.contract.digest})", err=True)
 
 
 @contract.command()
@@ -58,6 +74,7 @@ def check(
     from datetime import UTC, datetime
 
     from rollout.contracts import check as checker
+    from rollout.contracts.report import same_code
     from rollout.model.agent_state import Axis, Severity
 
     wanted = {
@@ -70,6 +87,8 @@ def check(
     given = _waivers(waivers) if waivers else ()
     today = datetime.now(UTC).date()
     verdict = checker.check(first, second, closed_writer=not open_writer, waivers=given, today=today)
+    if note := same_code(first, second):
+        say(f"warning: {note}", err=True)
     if output is Output.JSON:
         say(json.dumps(as_json(verdict), indent=2))
     else:
@@ -96,7 +115,7 @@ def _both(old: Path, new: Path) -> tuple[Contract, Contract]:
 def _read(path: Path) -> Contract:
     import sys
 
-    from rollout.contracts.contract import TEXT_MAX_BYTES, read
+    from rollout.contracts.contract_text import TEXT_MAX_BYTES, read
 
     try:
         if str(path) == "-":

@@ -48,11 +48,11 @@ def register(app: typer.Typer) -> None:
         On one machine the drain is carried out here if no controller runs.
         """
         from rollout.cli.commands.steer import ask, login
-        from rollout.cli.commands.wait import seconds, until_drained
-        from rollout.cli.options import pick
+        from rollout.cli.commands.wait import until_drained
+        from rollout.cli.options import pick, seconds_of
         from rollout.engine.facts import DrainOrder
 
-        timeout_s = seconds(timeout)
+        timeout_s = seconds_of(timeout)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         cluster = None if place.is_local else place.cluster()
         store: RolloutStore = cluster or place.store()

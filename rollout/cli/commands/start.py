@@ -51,10 +51,11 @@ def register(app: typer.Typer) -> None:
         configure(verbose=verbose)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         if not place.is_local:
-            from rollout.cli.commands.wait import follow, seconds
+            from rollout.cli.commands.wait import follow
+            from rollout.cli.options import seconds_of
             from rollout.cli.wanting import want
 
-            store, timeout_s = place.cluster(), seconds(timeout)
+            store, timeout_s = place.cluster(), seconds_of(timeout)
             row = want(store, version, rollout, output if not wait else None)
             raise typer.Exit(follow(store, row, timeout_s, on_pause, output) if wait else 0)
         target, directory = read_target(files_of(files), rollout), state_of(state, files)

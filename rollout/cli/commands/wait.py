@@ -9,7 +9,17 @@ import typer
 
 from rollout.cli.follow.until import OnPause, until_settled
 from rollout.cli.location import Place
-from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.options import (
+    Context,
+    Files,
+    Kubeconfig,
+    Namespace,
+    OptionalName,
+    Output,
+    OutputAs,
+    StateDir,
+    seconds_of,
+)
 from rollout.cli.say import say
 
 if TYPE_CHECKING:
@@ -39,7 +49,7 @@ def register(app: typer.Typer) -> None:
         """Wait until the wanted version is promoted (exit 0) or its release ends otherwise (exit 3 or 4)."""
         from rollout.cli.follow.drained import version_of
 
-        timeout_s, drained = seconds(timeout), version_of(wanted)
+        timeout_s, drained = seconds_of(timeout), version_of(wanted)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         if drained is not None:
             store, deadline = place.store(), time.monotonic() + timeout_s
@@ -57,16 +67,6 @@ def until_drained(store: RolloutStore, row: Row, version: str, timeout_s: float,
     code, sentence, rollout = drained.until_drained(store, row.rollout.metadata.name, version, timeout_s, acts=acts)
     _tell(rollout or row.rollout, sentence, code, output)
     return _timed_out(timeout_s, "the drain continues") if code == TIMED_OUT else code
-
-
-def seconds(text: str) -> float:
-    from rollout.errors import Fault, InvalidInput
-    from rollout.model.units import duration_s
-
-    try:
-        return duration_s(text)
-    except ValueError as error:
-        raise InvalidInput([Fault("--timeout", str(error), "write it like 30m or 2h", text)]) from error
 
 
 def _wait(store: RolloutStore, name: str | None, timeout_s: float, on_pause: OnPause, output: Output) -> int:

@@ -6,6 +6,7 @@ Source: langgraph 1.2, `CompiledStateGraph` (channels, nodes, builder, interrupt
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -23,11 +24,6 @@ LIBRARIES = (
 )  # fmt: skip
 _INTERNAL = ("__", "branch:", "join:")
 ROOT = "__root__"
-
-
-def is_graph(target: Any) -> bool:
-    """Whether a target is a compiled graph, or an entrypoint."""
-    return hasattr(target, "channels") and hasattr(target, "nodes") and hasattr(target, "get_subgraphs")
 
 
 def graph_contract(compiled: Any) -> dict[str, Any]:
@@ -60,7 +56,9 @@ def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
         return _functional(compiled, classes)
     state = builder.state_schema
     channels = {
-        name: channel for name, channel in compiled.channels.items() if name == ROOT or not name.startswith(_INTERNAL)
+        name: channel
+        for name, channel in compiled.channels.items()
+        if name not in builder.managed and (name == ROOT or not name.startswith(_INTERNAL))
     }
     public = builder.schemas.get(state, {})
     every = {name: hint for schema in builder.schemas for name, hint in hints_of(schema).items()} | hints_of(state)
@@ -68,7 +66,7 @@ def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
     private = {name: hint for name, hint in hints.items() if name in channels and name not in public and name != ROOT}
     readings = {name: _reading(name, node, builder) for name, node in builder.nodes.items()}
     return {
-        "state": _state(state, private),
+        "state": _state(state, private, builder.managed),
         "channels": {
             name: _channel(channel, hints.get(name), name in private, classes) for name, channel in channels.items()
         },
@@ -98,8 +96,12 @@ def _channel(channel: Any, hint: Any, private: bool, classes: dict[str, Any]) ->
     }
 
 
-def _state(state: Any, private: dict[str, Any]) -> dict[str, Any]:
-    """Return the shape of everything that is kept: the state, and the private keys of single nodes."""
+def _state(state: Any, private: dict[str, Any], managed: Collection[str]) -> dict[str, Any]:
+    """Return the shape of everything that is kept: the state, and the private keys of single nodes.
+
+    Args:
+        managed: keys that LangGraph fills in anew each time.
+    """
     described: dict[str, Any] = {"kind": kind_of(state), "checks": checks_of(state), **features_of(state)}
     for role, mode in (("writer", "serialization"), ("reader", "validation")):
         schema, _ = schema_of(state, mode, for_store=True)  # type: ignore[arg-type]
@@ -109,6 +111,9 @@ def _state(state: Any, private: dict[str, Any]) -> dict[str, Any]:
             own, _ = schema_of(hint, mode, for_store=True)  # type: ignore[arg-type]
             schema.setdefault("$defs", {}).update(own.pop("$defs", {}))
             schema.setdefault("properties", {})[name] = own
+        if managed:
+            properties = {name: part for name, part in schema.get("properties", {}).items() if name not in managed}
+            schema |= {"properties": properties, "required": sorted(set(schema.get("required", ())) - set(managed))}
         described[role] = schema
     return described
 
@@ -140,7 +145,7 @@ def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[s
         "routesAnywhere": any(branch.ends is None for branch in compiled.builder.branches.get(name, {}).values()),
         "triggers": sorted(getattr(compiled.nodes.get(name), "triggers", ())),
         "defer": bool(getattr(node, "defer", False)),
-        "input": _state(own, {}) if is_part else None,
+        "input": _state(own, {}, compiled.builder.managed) if is_part else None,
     }
 
 

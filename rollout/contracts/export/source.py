@@ -66,7 +66,7 @@ class _Walker:
         if hasattr(type(target), "get_subgraphs"):
             self.reading.graphs.append(target)
             return
-        if isinstance(by_name := getattr(target, "tools_by_name", None), dict):
+        if isinstance(by_name := _held(target, "tools_by_name"), dict):
             self._tool_node(target, by_name)
             return
         for inner in _inside(target):
@@ -186,6 +186,11 @@ class _Walker:
             self.visit(getattr(known, "func", None))
 
 
+def _held(target: Any, name: str) -> Any:
+    """Return an attribute that something has; nothing of what it makes up when it is asked."""
+    return getattr(target, name, None) if inspect.getattr_static(target, name, None) is not None else None
+
+
 def _is_wrapped(value: Any) -> bool:
     return isinstance(value, staticmethod | classmethod | property)
 
@@ -200,10 +205,9 @@ def _arguments(tool: Any) -> str:
 
 def _inside(target: Any) -> list[Any]:
     """Return the callables that another one is made of."""
-    functions: list[Any] = [
-        getattr(target, name, None) for name in ("func", "afunc", "coroutine", "bound", "__wrapped__")
-    ]
-    functions += list(getattr(target, "steps", None) or ())
+    functions: list[Any] = [_held(target, name) for name in ("func", "afunc", "coroutine", "bound", "__wrapped__")]
+    steps = _held(target, "steps")
+    functions += steps if isinstance(steps, list | tuple) else ()
     if is_tool(target) and is_ours(type(target)):
         functions += [getattr(target, name, None) for name in ("_run", "_arun")]
     return [

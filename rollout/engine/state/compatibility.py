@@ -10,7 +10,7 @@ from datetime import date
 from functools import lru_cache
 
 from rollout.contracts.check import check, missing, unknown, verdict
-from rollout.contracts.contract import read
+from rollout.contracts.contract_text import read
 from rollout.contracts.waivers import waived
 from rollout.engine.context import PlanContext
 from rollout.engine.state.point_of_no_return import note_no_return

@@ -1,0 +1,86 @@
+"""What went wrong when an agent's code was imported: what is missing, and what to set or install.
+
+Never the text of the error: settings that are checked at import (pydantic's, say) quote values of the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from pathlib import Path
+
+from rollout.errors import Fault
+
+_HERE = "run this where the agent's code and all it needs is installed"
+_VARIABLE = re.compile(
+    r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN|SECRET|PASSWORD|URL|URI|ENDPOINT|HOST|ID|NAME|REGION)\b"
+)
+NAMES_MAX = 5
+
+
+def import_fault(target: str, error: BaseException) -> Fault:
+    """Return what an error of the agent's own code means, and what to do."""
+    if isinstance(error, SystemExit):
+        return Fault(
+            target,
+            f"ends the process while it is imported{_at(error)}",
+            "guard what it runs: if __name__ == '__main__'",
+        )
+    if isinstance(error, SyntaxError):
+        python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        place = f" in {error.filename}, line {error.lineno}" if error.filename else ""
+        return Fault(
+            target, f"cannot be imported: SyntaxError{place}", f"this is {python}: run it with the agent's own Python"
+        )
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _not_installed(target, error.name)
+    if missing := _missing(error):
+        example = " ".join(f"{name}=dummy" for name in missing)
+        remedy = f"a dummy value is enough, nothing is called: {example} rollout contract export {target}"
+        return Fault(target, f"cannot be imported: {', '.join(missing)} is not set", remedy)
+    if isinstance(error, ImportError | AttributeError) and error.name:
+        problem = f"{type(error).__name__}: there is no {error.name}"
+        return Fault(target, f"cannot be imported: {problem}{_at(error)}", "check the versions of what is installed")
+    return Fault(target, f"cannot be imported: {summary_of(error)}", _HERE)
+
+
+def summary_of(error: BaseException) -> str:
+    """Return the kind of an error of the agent's own code, and where it was raised."""
+    if isinstance(error, ImportError | AttributeError) and error.name:
+        return f"{type(error).__name__}: there is no {error.name}"
+    return f"{type(error).__name__}{_at(error)}"
+
+
+def _at(error: BaseException) -> str:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f" in {own[-1].filename}, line {own[-1].lineno}" if own else ""
+
+
+def _not_installed(target: str, name: str) -> Fault:
+    top = target.rpartition(":")[0].partition(".")[0]
+    if name.partition(".")[0] == top:
+        return Fault(target, f"there is no module {name} here", f"run this in the agent's folder; here is {Path.cwd()}")
+    return Fault(
+        target, f"cannot be imported: {name} is not installed", f"{_HERE}; or: pip install the package that has {name}"
+    )
+
+
+def _missing(error: BaseException) -> list[str]:
+    """Return the variables of the environment that the agent looked for in vain, as far as an error names any."""
+    if isinstance(error, KeyError) and any(
+        (frame.name == "__getitem__" and "os.py" in frame.filename) or "<frozen os>" in frame.filename
+        for frame in traceback.extract_tb(error.__traceback__)
+    ):
+        return [str(error.args[0])]
+    if hasattr(error, "errors") and hasattr(error, "title"):  # pydantic's settings
+        try:
+            missing = [str(detail["loc"][0]) for detail in error.errors() if detail["type"] == "missing"]
+        except Exception:  # noqa: BLE001  it only looks like pydantic's
+            return []
+        return [name.upper() for name in missing][:NAMES_MAX]
+    values = set(os.environ.values())
+    names = dict.fromkeys(_VARIABLE.findall(str(error)[:2000]))
+    return [name for name in names if name not in os.environ and name not in values][:NAMES_MAX]

@@ -1,0 +1,137 @@
+"""Where a target is: `package.module:attribute`, `./path/to/file.py:attribute`, or the graphs of a langgraph.json.
+
+Source: langgraph.json as the LangGraph CLI reads it (`dependencies`, `graphs`). What lies in the current directory, or
+in src/ below it, comes before what is installed: in a worktree that is the code that is meant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rollout.causes import why
+from rollout.contracts.export.import_faults import import_fault
+from rollout.errors import Fault, InvalidInput
+
+LANGGRAPH = "langgraph.json"
+_FORMS = "write package.module:attribute, ./path/to/file.py:attribute, langgraph.json, or a .json file with a schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What a target names.
+
+    Attributes:
+        file: of the module that it is in.
+    """
+
+    target: str
+    value: Any
+    file: Path | None
+
+
+def located(target: str) -> Located:
+    """Import what a target names. Raises InvalidInput, also for whatever the agent's code raises."""
+    path, _, name = target.partition(":")
+    if Path(path).name == LANGGRAPH:
+        target = _of_langgraph(Path(path), name)
+    path, _, attribute = target.rpartition(":") if ":" in target else (target, "", "")
+    if not path:
+        raise InvalidInput([Fault("TARGET", "names nothing", _FORMS, target)])
+    try:
+        module = _module(path)
+        value = _attribute(module, attribute, target)
+    except InvalidInput:
+        raise
+    except BaseException as error:
+        raise InvalidInput([import_fault(target, error)]) from error
+    file = getattr(module, "__file__", None)
+    return Located(target, value, Path(file).resolve() if file else None)
+
+
+def _of_langgraph(path: Path, name: str) -> str:
+    """Return the target of one graph of a langgraph.json; its dependencies can be imported from then on."""
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problem = why(error) if isinstance(error, OSError) else "it is not JSON"
+        raise InvalidInput(
+            [Fault(str(path), f"cannot be read: {problem}", "check the path, or mend the file")]
+        ) from error
+    graphs = written.get("graphs") if isinstance(written, dict) else None
+    targets = {
+        key: spec.get("path", "") if isinstance(spec, dict) else str(spec) for key, spec in (graphs or {}).items()
+    }
+    if not targets or (name and name not in targets) or (not name and len(targets) > 1):
+        remedy = (
+            f"name one: {', '.join(f'{path}:{key}' for key in sorted(targets))}" if targets else "write down its graphs"
+        )
+        problem = f"has no graph {name}" if name else "has several graphs" if targets else "has no graphs"
+        raise InvalidInput([Fault(str(path), problem, remedy)])
+    for dependency in written.get("dependencies") or ():
+        if str(dependency).startswith("."):
+            _import_from(path.parent / str(dependency))
+    chosen = targets[name or next(iter(targets))]
+    return str(path.parent / chosen) if chosen.partition(":")[0].endswith(".py") else chosen
+
+
+def _import_from(directory: Path) -> None:
+    """Let modules of a directory, and of src/ in it, come first."""
+    for place in (directory / "src", directory):
+        text = str(place.resolve())
+        if place.is_dir() and text not in sys.path:
+            sys.path.insert(0, text)
+
+
+def _module(path: str) -> ModuleType:
+    _import_from(Path.cwd())
+    if not path.endswith(".py"):
+        return importlib.import_module(path)
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise InvalidInput([Fault(path, "is no file", "check the path")])
+    steps, root = [file.stem], file.parent
+    while (root / "__init__.py").exists():
+        steps, root = [root.name, *steps], root.parent
+    known = [place for place in sys.path if place and file.is_relative_to(Path(place).resolve())]
+    if len(steps) == 1 and known:  # a package without __init__.py
+        nearest = max(known, key=lambda place: len(Path(place).resolve().parts))
+        steps = list(file.relative_to(Path(nearest).resolve()).with_suffix("").parts)
+    if len(steps) == 1:
+        _import_from(root)
+    elif str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    if all(step.isidentifier() for step in steps):
+        return importlib.import_module(".".join(steps))
+    return _loaded(file)
+
+
+def _loaded(file: Path) -> ModuleType:
+    """Load a file whose name is no module's."""
+    name = "".join(letter if letter.isalnum() else "_" for letter in file.stem)
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise InvalidInput([Fault(str(file), "is no Python file", "name one that ends in .py")])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _attribute(module: ModuleType, attribute: str, target: str) -> Any:
+    if not attribute:
+        return module
+    value: Any = module
+    for step in attribute.split("."):
+        if not hasattr(value, step):
+            named = sorted(name for name in vars(module) if not name.startswith("_"))[:20]
+            remedy = f"it has {', '.join(named)}" if named else "it has nothing"
+            raise InvalidInput([Fault(target, f"there is no {step} in {module.__name__}", remedy)])
+        value = getattr(value, step)
+    return value
