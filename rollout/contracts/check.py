@@ -10,6 +10,7 @@ from rollout.contracts.classes import classes
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Contract
 from rollout.contracts.finding_codes import HINTS
+from rollout.contracts.once import once
 from rollout.contracts.schema.relation import Options
 from rollout.contracts.shapes import shape
 from rollout.contracts.surroundings import surroundings
@@ -43,7 +44,7 @@ def check(
         findings += _direction(Side(axis, writes, reads, writes, reads, options))
     if not old.is_bare and old.unversioned() == new.unversioned():
         findings = [finding for finding in findings if finding.code in UNTOLD]
-    findings = list(dict.fromkeys(findings))
+    findings = once(findings)
     if today is not None:
         findings = [waived(finding, tuple(waivers), today) for finding in findings]
     scope = "shape" if old.is_bare and new.is_bare else "whole"

@@ -8,8 +8,8 @@ from typing import Any
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Class, State
 from rollout.contracts.dropped_fields import lost
-from rollout.contracts.schema.document import SchemaDocument, SchemaNode
-from rollout.contracts.schema.problems import Problem
+from rollout.contracts.schema.document import SchemaDocument, SchemaNode, escape
+from rollout.contracts.schema.problems import Problem, What
 from rollout.contracts.schema.relation import compare
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.model.agent_state import Axis, Severity
@@ -139,6 +139,16 @@ def new_problems(side: Side, writer: SchemaNode, reader: SchemaNode, own: Schema
     return [problem for problem in problems if _gist(problem) not in known]
 
 
+def place_of(problem: Problem, state: str = "/state") -> str:
+    """Return the pointer to the key that a problem is about, or to the keyword of the reader that it is about."""
+    name = escape(problem.name)
+    if problem.what is What.MEMBER and name:
+        return f"{state}/writer{problem.writer}/properties/{name}"
+    if problem.what in (What.REQUIRED, What.OPTIONAL) and name:
+        return f"{state}/reader{problem.reader.removesuffix('/required')}/properties/{name}"
+    return f"{state}/reader{problem.reader}"
+
+
 def _gist(problem: Problem) -> tuple[object, ...]:
     return problem.what, problem.writer, problem.wrote, problem.expects
 
@@ -159,7 +169,7 @@ def _form(side: Side, where: str, one: Class, two: Class) -> None:
     written, read = SchemaDocument(one.writer).node, SchemaDocument(two.reader).node
     own = SchemaDocument(one.reader).node if one.reader is not None else None
     for problem in new_problems(side, written, read, own):
-        side.find("CLASS_FORM", Severity.RISK, f"{where}/reader{problem.reader}", problem.wrote, problem.expects)
+        side.find("CLASS_FORM", Severity.RISK, place_of(problem, where), problem.wrote, problem.expects)
     for pointer, name in lost(written, read, side.options, side.budget):
         code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
         change = (f"writes {name}", "drops it at its next turn")

@@ -14,7 +14,8 @@ def questions(side: Side) -> None:
     """Note where an answer would be taken for another one, or a call that waits would fail."""
     for name in sorted(side.writer.nodes.keys() & side.reader.nodes.keys()):
         one, two = side.writer.nodes[name], side.reader.nodes[name]
-        _calls(side, f"/nodes/{name}/interruptCalls", name, one, two)
+        if bool(side.writer.inside(name)) == bool(side.reader.inside(name)):  # else it begins anew
+            _calls(side, f"/nodes/{name}/interruptCalls", name, one, two)
         _tools(side, name, one, two)
         _approvals(side, name, one, two)
 

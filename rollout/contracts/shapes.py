@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-from rollout.contracts.classes import new_problems, unseen
+from rollout.contracts.classes import new_problems, place_of, unseen
 from rollout.contracts.comparison import Side
 from rollout.contracts.dropped_fields import lost
 from rollout.contracts.schema.atoms import type_of
@@ -80,8 +80,6 @@ def _by_key(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
     renamed = _renamed(side, written, known)
     for old, new, severity in renamed:
         side.find("KEY_RENAMED", severity, f"/state/reader/properties/{new}", old, new)
-        if severity is Severity.BREAK:
-            side.find("KEY_RENAMED", severity, f"/state/reader/properties/{new}", old, new, axis=Axis.HOP)
     for name in sorted(required - promised):
         if any(name == new and severity is Severity.BREAK for _, new, severity in renamed):
             continue
@@ -197,8 +195,7 @@ def _note(side: Side, problem: Problem) -> None:
     soft = side.reader.state.kind in _SOFT and side.is_langgraph
     if soft and severity is Severity.BREAK and code != "TYPE_CHANGED" and not _is_in_class(side, problem):
         severity = Severity.RISK
-    wrote = f"{problem.name}: {problem.wrote}" if problem.name else problem.wrote
-    side.find(code, severity, f"/state/reader{problem.reader}", wrote, problem.expects)
+    side.find(code, severity, place_of(problem), problem.wrote, problem.expects)
 
 
 def _is_in_class(side: Side, problem: Problem) -> bool:

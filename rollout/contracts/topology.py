@@ -50,11 +50,16 @@ def _joins(side: Side) -> None:
         severity = Severity.BREAK
         if covered and target in side.writer.nodes and not asks(side.writer, target):
             severity = Severity.RISK  # only who has failed at the target was started by the join
-        side.find("JOIN_CHANGED", severity, "/joins", join, "is not there", clearable=True, nodes=(join, target))
+        instead = [
+            other for other in side.reader.joins if ends_of(other)[1] == target and other not in side.writer.joins
+        ]
+        change = (join, instead[0] if instead else "is not there")
+        side.find("JOIN_CHANGED", severity, f"/joins/{join}", *change, clearable=True, nodes=(join, target))
     for join in sorted(set(side.reader.joins) - set(side.writer.joins)):
-        sources, _ = ends_of(join)
-        if any(name in side.writer.nodes for name in sources):
-            side.find("JOIN_CHANGED", Severity.BREAK, "/joins", "was not counted", join, clearable=True)
+        sources, target = ends_of(join)
+        changed = any(ends_of(other)[1] == target and other not in side.reader.joins for other in side.writer.joins)
+        if any(name in side.writer.nodes for name in sources) and not changed:
+            side.find("JOIN_CHANGED", Severity.BREAK, f"/joins/{join}", "was not counted", join, clearable=True)
 
 
 def _static_interrupts(side: Side) -> None:
@@ -88,4 +93,5 @@ def _functional(side: Side) -> None:
         return
     if one.tasks is not None and two.tasks is not None and two.tasks[: len(one.tasks)] != one.tasks:
         side.find("TASK_ORDER", Severity.BREAK, "/functional/tasks", listed(one.tasks), listed(two.tasks))
+        return
     side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, "/functional/digest", "one source", "another")

@@ -68,7 +68,9 @@ def _starts(side: Side) -> None:
         if one.defer != two.defer:
             defers = ["deferred" if node.defer else "not deferred" for node in (one, two)]
             side.find("START_CHANGED", Severity.BREAK, f"{where}/defer", *defers, clearable=True)
-        if one.triggers and two.triggers and one.triggers != two.triggers:
+        started = [{trigger for trigger in node.triggers if not trigger.startswith("join:")} for node in (one, two)]
+        joins = any(trigger.startswith("join:") for trigger in one.triggers)
+        if one.triggers and two.triggers and (started[0] != started[1] or (one.triggers != two.triggers and not joins)):
             severity = Severity.BREAK if asks(side.writer, name) or name in side.writer.subgraphs else Severity.RISK
             starts = [listed(node.triggers) for node in (one, two)]
             side.find("START_CHANGED", severity, f"{where}/triggers", *starts, clearable=True, nodes=(name,))

@@ -111,6 +111,29 @@ def is_included(one: Automaton, two: Automaton) -> bool:
     return True
 
 
+def is_apart(one: Automaton, two: Automaton) -> bool:
+    """Whether no text is accepted by both machines: walks their product, as above."""
+    codes = _samples(one, two)
+    start = (frozenset({0}), frozenset({0}), True)
+    seen, pending, work = {start}, [start], 0
+    while pending:
+        left, right, at_first = pending.pop()
+        if one.accepts(left, at_first=at_first) and two.accepts(right, at_first=at_first):
+            return False
+        left, right = one.closure(left, at_first=at_first), two.closure(right, at_first=at_first)
+        work += len(codes) * (len(left) + len(right))
+        if work > WORK_MAX:
+            raise Undecidable
+        for code in codes:
+            pair = (one.after(left, code), two.after(right, code), False)
+            if pair[0] and pair[1] and pair not in seen:
+                seen.add(pair)
+                pending.append(pair)
+        if len(seen) > PAIRS_MAX:
+            raise Undecidable
+    return True
+
+
 def _samples(*machines: Automaton) -> list[int]:
     """Return one character for each set of characters that no machine tells apart."""
     bounds = {0}

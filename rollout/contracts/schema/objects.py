@@ -7,9 +7,11 @@ from itertools import product
 from types import MappingProxyType
 
 from rollout.contracts.schema.atoms import Atom, Object, Value
+from rollout.contracts.schema.automaton import Undecidable
 from rollout.contracts.schema.document import SchemaNode, schema_node
 from rollout.contracts.schema.evaluated import names_spoken_of
 from rollout.contracts.schema.kinds import members_of, size
+from rollout.contracts.schema.patterns import is_within, may_meet
 from rollout.contracts.schema.problems import Problem, What, problem
 from rollout.contracts.schema.rule import Comparison
 from rollout.contracts.schema.scalars import found_in
@@ -99,6 +101,10 @@ class Written:
             return False
         return not self._relation.is_impossible(self.others(), 2)
 
+    def speaks_of(self, pattern: str) -> bool:
+        """Whether every name with a pattern has one of the writer's too; told wrong only by saying no."""
+        return any(_covers(own, pattern) for own in self.patterns)
+
     def most(self) -> int | None:
         """Return how many members there can be, if that is bounded."""
         bounds = [] if self.kind.most is None else [self.kind.most]
@@ -170,16 +176,27 @@ def _members(relation: Comparison, atom: Atom, written: Written, reader: SchemaN
             for node in wanted:
                 yield from _member(relation, atom, nodes, node, name)
     for pattern in sorted(written.patterns):
-        wanted = list(expected.patterns.values())
-        wanted += [expected.others] if expected.others is not None and pattern not in expected.patterns else []
-        wanted = [expected.patterns[pattern], *wanted] if pattern in expected.patterns else wanted
+        relation.spend(len(expected.patterns) // 2)
+        wanted = [node for other, node in expected.patterns.items() if may_meet(pattern, other)]
+        covered = any(_covers(other, pattern) for other in expected.patterns)
+        wanted += [expected.others] if expected.others is not None and not covered else []
         if relation.is_impossible(written.by_pattern(pattern), 2):
             continue
         for node in wanted:
             yield from _member(relation, atom, written.by_pattern(pattern), node, pattern)
     if written.may_have_others():
-        for node in (*expected.patterns.values(), *([expected.others] if expected.others is not None else ())):
+        # Nobody speaks of them, so the writer's own patterns are not found in their names.
+        wanted = [node for pattern, node in expected.patterns.items() if not written.speaks_of(pattern)]
+        for node in (*wanted, *([expected.others] if expected.others is not None else ())):
             yield from _member(relation, atom, written.others(), node, "")
+
+
+def _covers(outer: str, inner: str) -> bool:
+    """Whether a pattern is found wherever another one is; told wrong only by saying no."""
+    try:
+        return is_within(inner, outer)
+    except Undecidable:
+        return False
 
 
 def _cases(patterns: Iterable[str], name: str) -> list[dict[str, bool]]:
@@ -192,8 +209,8 @@ def _member(
     relation: Comparison, atom: Atom, nodes: frozenset[SchemaNode], wanted: SchemaNode, name: str
 ) -> Iterable[Problem]:
     if wanted.schema is False:
-        wrote = f"{name or 'members of any name'}"
-        yield problem(What.MEMBER, atom, wanted, wrote, "no such member", name=name)
+        wrote = f"writes {name or 'keys of any name'}"
+        yield problem(What.MEMBER, atom, wanted, wrote, "takes no such key", name=name)
         return
     yield from relation.contains(nodes, wanted, below=True)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from rollout.contracts.schema.automaton import WORK_MAX, Automaton, Undecidable, is_included
+from rollout.contracts.schema.automaton import WORK_MAX, Automaton, Undecidable, is_apart, is_included
 from rollout.contracts.schema.grammar import Reader
 
 TEXT_MAX = 20_000
@@ -88,3 +88,17 @@ def _compared(inner: str, outer: str) -> bool:
     if one.doubtful or two.doubtful:
         raise Undecidable
     return is_included(one, two)
+
+
+def may_meet(one: str, two: str) -> bool:
+    """Whether both patterns may be found in one text; said wrong only by saying yes."""
+    return one == two or not _apart(*sorted((one, two)))
+
+
+@lru_cache(maxsize=2000)
+def _apart(one: str, two: str) -> bool:
+    try:
+        machines = machine_of(one), machine_of(two)
+        return not any(machine.doubtful for machine in machines) and is_apart(*machines)
+    except Undecidable:
+        return False
