@@ -64,7 +64,7 @@ class ContractReader:
                 continue
             if answer.status == OK:
                 return _believed(answer.text, url)
-            problem = f"{url} answered {answer.status}: serve the contract there (docs/state.md)"
+            problem = f"{url} answered {answer.status}: serve the contract there (docs/state-how-to.md)"
         return FetchedContract(problem=problem)
 
     def _config_map(self, source: ConfigMapContract, rollout: Rollout, version: str) -> FetchedContract:
@@ -79,7 +79,7 @@ class ContractReader:
 def _believed(text: str, where: str) -> FetchedContract:
     """Return what was fetched, if it is a contract or a schema. Nothing else is kept or quoted: whose is it?"""
     if problem := no_contract(text):
-        return FetchedContract(problem=f"{where} answers with what is no state contract: {problem} (docs/state.md)")
+        return FetchedContract(problem=f"{where} answers with what is no state contract: {problem} (docs/state-how-to.md)")
     return FetchedContract(text=text)
 
 

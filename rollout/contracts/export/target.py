@@ -77,7 +77,7 @@ def _described(tell: Callable[[Any], dict[str, Any]], target: Any, name: str) ->
     try:
         return tell(target)
     except Exception as error:
-        remedy = "if it runs, please report it: a contract can be written by hand meanwhile (docs/state.md)"
+        remedy = "if it runs, please report it: a contract can be written by hand meanwhile (docs/state-reference.md)"
         raise InvalidInput([Fault(name, f"cannot be exported: {summary_of(error)}", remedy)]) from error
 
 
