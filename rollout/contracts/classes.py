@@ -79,6 +79,8 @@ def _is_shut_out(side: Side, path: str) -> bool:
 
 def _may_be_held(side: Side, class_: Class) -> bool:
     """Whether a key may hold an object of a class that is annotated nowhere: it is open, or of a class above."""
+    if not class_.made:
+        return False
     schemas = _schemas(side.writer.state.writer)
     if side.writer.functional is not None or any(_is_open(schema) for schema in schemas):
         return True

@@ -197,6 +197,7 @@ class Class(Loose):
         extra: what becomes of what it does not declare: allow, ignore, or forbid.
         members: the values of an enum, by name.
         bases: the classes it comes from.
+        made: whether the code may make objects of it.
         alias: the path that is stored, where it is found under another one too.
         writer, reader: its form, of a class that is found in a module; others stand in the state's schema.
     """
@@ -207,6 +208,7 @@ class Class(Loose):
     extra: str = ""
     members: dict[str, str] = Field(default_factory=dict)
     bases: tuple[str, ...] = ()
+    made: bool = True
     alias: str | None = None
     writer: dict[str, Any] | bool | None = None
     reader: dict[str, Any] | bool | None = None

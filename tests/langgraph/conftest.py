@@ -44,7 +44,13 @@ class Stage:
         return str(self.directory / f"{self._count}.sqlite")
 
     def play(self, place: str, store: str, *steps: tuple, thread: str = "t1") -> list:
-        job = {"dir": place, "store": store, "steps": steps, "thread": thread}
+        return self._asked({"dir": place, "store": store, "steps": steps, "thread": thread})
+
+    def contracts(self, places: list[str]) -> list:
+        """Export many agents in one process."""
+        return self._asked({"contracts": places})
+
+    def _asked(self, job: dict) -> list:
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())

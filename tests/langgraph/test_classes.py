@@ -108,7 +108,7 @@ HARMLESS = {
     "a field with a default": (
         keeping("Any", "Doc()", 'state["kept"].text', DOC), keeping("Any", "Doc()", 'state["kept"].text', DOC + "    pages: int = 1\n"),
     ),
-    "a class that nothing kept is added": (keeping("Any", "1", 'state["kept"]'), keeping("Any", "1", 'state["kept"]', DOC)),
+    "a class that nothing makes is added": (keeping("Any", "1", 'state["kept"]'), keeping("Any", "1", 'state["kept"]', DOC)),
     "a method of a kept class": (
         keeping("Doc", "Doc()", 'state["kept"].text', DOC), keeping("Doc", "Doc()", 'state["kept"].text', DOC + "    def long(self):\n        return self.text * 2\n"),
     ),
@@ -159,7 +159,8 @@ def test_a_class_that_is_imported_from_elsewhere_is_never_called_ok(stage, what)
 def test_what_changes_no_object_is_ok(stage, what):
     old, new = (stage.version("same", source) for source in HARMLESS[what])
     verdict = check(contract_of(stage, old), contract_of(stage, new))
-    assert verdict.backward == "ok", verdict.findings
+    forward = "break" if what == "a member of an enum" else "ok"  # stable does not know the member
+    assert (verdict.backward, verdict.forward) == ("ok", forward), verdict.findings
 
 
 def test_a_class_that_moved_and_is_still_found_where_it_was_is_ok(stage):

@@ -52,6 +52,7 @@ BROKEN = {
     ),
     "a client that wants a key": ("raise RuntimeError('set api_key, or the BILLING_API_KEY variable')", "BILLING_API_KEY=dummy"),
     "a module that is not installed": ("import no_such_library", "no_such_library is not installed"),
+    "a part of a library that is not there": ("import pydantic.no_such_part", "is not in the pydantic that is installed"),
     "other syntax": ("def broken(:\n    pass", r"SyntaxError in .*broken\.py"),
     "an exit": ("raise SystemExit(7)", "ends the process while it is imported"),
     "an exit of the process": ("import os\nos._exit(7)", r"ended the process while it was imported \(exit code 7\)"),
@@ -119,6 +120,14 @@ def test_a_src_layout_and_a_langgraph_json_are_read(folder, target, written, pac
     if packaged:
         folder("src/agent/__init__.py", "")
     assert list(exported(target).contract.channels) == ["topic"]
+
+
+@pytest.mark.parametrize("env", [{"BILLING_API_KEY": "x"}, ".env"])
+def test_what_a_langgraph_json_says_of_the_environment_is_set(folder, env):
+    folder(".env", "# keys\nexport BILLING_API_KEY='x'\n")
+    folder("langgraph.json", json.dumps({"dependencies": ["."], "env": env, "graphs": {"agent": "./agent.py:built"}}))
+    folder("agent.py", "import os\nassert os.environ['BILLING_API_KEY'] == 'x'\n" + GRAPH)
+    assert list(exported("langgraph.json").contract.nodes) == ["approve"]
 
 
 def test_several_graphs_of_a_langgraph_json_are_offered(folder):

@@ -28,10 +28,18 @@ if find_spec("langchain"):
     }
 
 
+@pytest.fixture(scope="module")
+def twice(stage):
+    """Every contract from two processes, each with the agents in folders of their own."""
+    runs = [
+        stage.contracts([stage.version(place, source) for source in SOURCES.values()]) for place in ("here", "there")
+    ]
+    return {name: pair for name, *pair in zip(SOURCES, *runs, strict=True)}
+
+
 @pytest.mark.parametrize("name", SOURCES)
-def test_unchanged_code_has_one_contract_and_that_is_compatible_with_itself(stage, name):
-    places = [stage.version(place, SOURCES[name]) for place in ("here", "there")]
-    one, two = (read(json.dumps(stage.play(place, stage.store(), ("contract",))[0])) for place in places)
+def test_unchanged_code_has_one_contract_and_that_is_compatible_with_itself(twice, name):
+    one, two = (read(json.dumps(contract)) for contract in twice[name])
     verdict = check(one, two)
     assert (verdict.backward, verdict.forward, verdict.hop) == ("ok", "ok", "ok"), verdict.findings
     assert one.digest == two.digest

@@ -79,7 +79,9 @@ class ContractReader:
 def _believed(text: str, where: str) -> FetchedContract:
     """Return what was fetched, if it is a contract or a schema. Nothing else is kept or quoted: whose is it?"""
     if problem := no_contract(text):
-        return FetchedContract(problem=f"{where} answers with what is no state contract: {problem} (docs/state-how-to.md)")
+        return FetchedContract(
+            problem=f"{where} answers with what is no state contract: {problem} (docs/state-how-to.md)"
+        )
     return FetchedContract(text=text)
 
 

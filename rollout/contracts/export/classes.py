@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import dataclass, field
 from enum import Enum
 from types import ModuleType
 from typing import Any
 
-from rollout.contracts.export.hints import is_named_tuple, kind_of
+from rollout.contracts.export.hints import classes_within, hints_of, is_named_tuple, kind_of
 from rollout.contracts.export.models import LIBRARIES, schema_of
 from rollout.contracts.export.ownership import is_ours, is_own_module
+from rollout.contracts.export.reading import SourceReading
 from rollout.contracts.export.source import reading_of
 from rollout.contracts.export.unseen import extra_of, unseen_of
 
@@ -62,17 +64,54 @@ def _members(class_: Any) -> dict[str, str]:
     return {name: repr(member.value) for name, member in class_.__members__.items()}
 
 
-def own_classes(start: set[str]) -> dict[str, dict[str, Any]]:
+@dataclass
+class Gathered:
+    """Classes that are met while a graph is exported.
+
+    Attributes:
+        annotated: in keys of the state, by path, with their kinds.
+        named: in code, so that objects of theirs may be made there.
+        modules: those in which all of it stands.
+        is_whole: whether all code could be read.
+    """
+
+    annotated: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    named: list[type] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)
+    is_whole: bool = True
+
+    def add(self, state: Any, *readings: SourceReading) -> None:
+        """Take in a graph's state, and what was read of its nodes."""
+        self.modules |= {str(getattr(state, "__module__", ""))}
+        for reading in readings:
+            self.named += reading.classes
+            self.modules |= reading.modules
+            self.is_whole &= reading.is_whole and not reading.is_dynamic
+
+    def made(self) -> set[str]:
+        """Return the paths of classes of which the code may make objects: those it names, and those in their fields."""
+        pending, paths = list(self.named), set[str]()
+        while pending:
+            class_ = pending.pop()
+            path = f"{class_.__module__}.{class_.__name__}"
+            if path not in paths:
+                paths.add(path)
+                pending += [inner for hint in hints_of(class_).values() for inner in classes_within(hint)]
+        return paths
+
+
+def own_classes(gathered: Gathered) -> dict[str, dict[str, Any]]:
     """Return the classes in the agent's modules that can be stored, by every path at which they are found.
 
     What is annotated nowhere may be kept all the same, so their forms are told too.
     """
+    made = gathered.made()
     classes: dict[str, dict[str, Any]] = {}
-    for module in sorted(_reached(start)):
+    for module in sorted(_reached(gathered.modules)):
         for name, class_ in sorted(vars(sys.modules[module]).items()):
-            kind = _stored_as(class_)
+            kind, path = _stored_as(class_), f"{module}.{name}"
             if kind and len(classes) < CLASSES_MAX:
-                classes[f"{module}.{name}"] = _own_class(f"{module}.{name}", kind, class_)
+                classes[path] = {**_own_class(path, kind, class_), "made": not gathered.is_whole or path in made}
     return classes
 
 

@@ -114,6 +114,13 @@ def hints_of(type_: Any) -> dict[str, Any]:
         return dict(getattr(type_, "__annotations__", {}))
 
 
+def classes_within(hint: Any) -> list[type]:
+    """Return the classes that a type is made of."""
+    if inspect.isclass(hint) and not get_args(hint):
+        return [hint]
+    return [class_ for argument in get_args(hint) for class_ in classes_within(argument)]
+
+
 def required_of(type_: Any) -> set[str]:
     """Return the fields that must be there."""
     if inspect.isclass(type_) and issubclass(type_, BaseModel):

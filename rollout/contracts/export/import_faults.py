@@ -20,8 +20,12 @@ _VARIABLE = re.compile(
 NAMES_MAX = 5
 
 
-def import_fault(target: str, error: BaseException) -> Fault:
-    """Return what an error of the agent's own code means, and what to do."""
+def import_fault(target: str, error: BaseException, module: str = "") -> Fault:
+    """Return what an error of the agent's own code means, and what to do.
+
+    Args:
+        module: that the target names.
+    """
     if isinstance(error, SystemExit):
         return Fault(
             target,
@@ -35,11 +39,12 @@ def import_fault(target: str, error: BaseException) -> Fault:
             target, f"cannot be imported: SyntaxError{place}", f"this is {python}: run it with the agent's own Python"
         )
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return _not_installed(target, error.name)
+        return _not_installed(target, error.name, module or target.partition(":")[0])
     if missing := _missing(error):
         example = " ".join(f"{name}=dummy" for name in missing)
         remedy = f"a dummy value is enough, nothing is called: {example} rollout contract export {target}"
-        return Fault(target, f"cannot be imported: {', '.join(missing)} is not set", remedy)
+        verb = "is" if len(missing) == 1 else "are"
+        return Fault(target, f"cannot be imported: {', '.join(missing)} {verb} not set", remedy)
     if isinstance(error, ImportError | AttributeError) and error.name:
         problem = f"{type(error).__name__}: there is no {error.name}"
         return Fault(target, f"cannot be imported: {problem}{_at(error)}", "check the versions of what is installed")
@@ -59,9 +64,12 @@ def _at(error: BaseException) -> str:
     return f" in {own[-1].filename}, line {own[-1].lineno}" if own else ""
 
 
-def _not_installed(target: str, name: str) -> Fault:
-    top = target.rpartition(":")[0].partition(".")[0]
-    if name.partition(".")[0] == top:
+def _not_installed(target: str, name: str, module: str) -> Fault:
+    top = name.partition(".")[0]
+    if top != name and top in sys.modules and "site-packages" in str(getattr(sys.modules[top], "__file__", "")):
+        problem = f"cannot be imported: {name} is not in the {top} that is installed"
+        return Fault(target, problem, f"install the version of {top} that the agent is written for")
+    if top == module.partition(".")[0]:
         return Fault(target, f"there is no module {name} here", f"run this in the agent's folder; here is {Path.cwd()}")
     return Fault(
         target, f"cannot be imported: {name} is not installed", f"{_HERE}; or: pip install the package that has {name}"

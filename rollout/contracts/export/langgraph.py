@@ -10,7 +10,7 @@ from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rollout.contracts.export.classes import checks_of, class_contract, features_of, own_classes
+from rollout.contracts.export.classes import Gathered, checks_of, class_contract, features_of, own_classes
 from rollout.contracts.export.hints import bare, hints_of, kind_of, required_of
 from rollout.contracts.export.models import schema_of
 from rollout.contracts.export.ownership import is_ours
@@ -28,32 +28,23 @@ ROOT = "__root__"
 
 def graph_contract(compiled: Any) -> dict[str, Any]:
     """Return everything of a contract that a graph tells."""
-    classes: dict[str, tuple[str, Any]] = {}
+    gathered = Gathered()
+    graph = _graph(compiled, gathered)
     return {
-        **_graph(compiled, classes),
+        **graph,
         "framework": {"name": "langgraph", "libs": _libraries()},
         "store": {**_store(compiled.checkpointer), "memory": _memory(compiled)},
         "classes": {
-            **own_classes(_modules(compiled)),
-            **{path: class_contract(*class_) for path, class_ in sorted(classes.items())},
+            **own_classes(gathered),
+            **{path: class_contract(*class_) for path, class_ in sorted(gathered.annotated.items())},
         },
     }
 
 
-def _modules(compiled: Any) -> set[str]:
-    """Return the modules in which a graph's state and nodes are: also what is annotated nowhere may be kept."""
-    builder = getattr(compiled, "builder", None)
-    sources = [getattr(builder, "state_schema", None)]
-    for node in (builder.nodes if builder else compiled.nodes).values():
-        runnable = getattr(node, "runnable", getattr(node, "bound", None))
-        sources += [getattr(runnable, "func", None), getattr(runnable, "afunc", None)]
-    return {str(getattr(source, "__module__", "")) for source in sources if source is not None}
-
-
-def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
+def _graph(compiled: Any, gathered: Gathered) -> dict[str, Any]:
     builder = getattr(compiled, "builder", None)
     if builder is None:
-        return _functional(compiled, classes)
+        return _functional(compiled, gathered)
     state = builder.state_schema
     channels = {
         name: channel
@@ -65,10 +56,11 @@ def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
     hints = {name: bare(hint) for name, hint in every.items()} | ({ROOT: state} if ROOT in channels else {})
     private = {name: hint for name, hint in hints.items() if name in channels and name not in public and name != ROOT}
     readings = {name: _reading(name, node, builder) for name, node in builder.nodes.items()}
+    gathered.add(state, *readings.values())
     return {
         "state": _state(state, private, builder.managed),
         "channels": {
-            name: _channel(channel, hints.get(name), name in private, classes) for name, channel in channels.items()
+            name: _channel(channel, hints.get(name), name in private, gathered) for name, channel in channels.items()
         },
         "nodes": {name: _node(name, node, compiled, readings[name]) for name, node in sorted(builder.nodes.items())},
         "edges": sorted([list(edge) for edge in builder.edges]),
@@ -76,14 +68,14 @@ def _graph(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
         "joins": sorted(name for name in compiled.channels if name.startswith("join:")),
         "interruptBefore": _stops(compiled.interrupt_before_nodes, builder.nodes),
         "interruptAfter": _stops(compiled.interrupt_after_nodes, builder.nodes),
-        "subgraphs": {name: _graph(inner, classes) for name, inner in _subgraphs(compiled, readings)},
+        "subgraphs": {name: _graph(inner, gathered) for name, inner in _subgraphs(compiled, readings)},
         "checkpointer": _inherits(compiled.checkpointer),
     }
 
 
-def _channel(channel: Any, hint: Any, private: bool, classes: dict[str, Any]) -> dict[str, Any]:
+def _channel(channel: Any, hint: Any, private: bool, gathered: Gathered) -> dict[str, Any]:
     own = schema_of(hint, "serialization", for_store=True)[1] if hint is not None else {}
-    classes |= own
+    gathered.annotated |= own
     reducer = getattr(channel, "operator", getattr(channel, "reducer", None))
     accumulates = getattr(channel, "accumulate", None)
     return {
@@ -192,10 +184,11 @@ def _inherits(checkpointer: Any) -> str:
     return str(checkpointer) if checkpointer in (None, True, False) else "own"
 
 
-def _functional(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
+def _functional(compiled: Any, gathered: Gathered) -> dict[str, Any]:
     """Return what an entrypoint tells: the calls that are replayed, in order, and the graphs that it calls."""
     name = next(iter(compiled.nodes))
     reading = reading_of(compiled.nodes[name].bound)
+    gathered.add(None, reading)
     inner = {f"{name}#{number}" if number else name: graph for number, graph in enumerate(reading.graphs)}
     return {
         "functional": {
@@ -203,7 +196,7 @@ def _functional(compiled: Any, classes: dict[str, Any]) -> dict[str, Any]:
             "tasks": reading.calls if reading.is_whole or reading.calls else None,
             "digest": reading.digest,
         },
-        "subgraphs": {host: _graph(graph, classes) for host, graph in inner.items()},
+        "subgraphs": {host: _graph(graph, gathered) for host, graph in inner.items()},
     }
 
 

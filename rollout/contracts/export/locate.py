@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class Located:
 
 def located(target: str) -> Located:
     """Import what a target names. Raises InvalidInput, also for whatever the agent's code raises."""
+    asked = target
     path, _, name = target.partition(":")
     if Path(path).name == LANGGRAPH:
         target = _of_langgraph(Path(path), name)
@@ -50,7 +52,7 @@ def located(target: str) -> Located:
     except InvalidInput:
         raise
     except BaseException as error:
-        raise InvalidInput([import_fault(target, error)]) from error
+        raise InvalidInput([import_fault(asked, error, path)]) from error
     file = getattr(module, "__file__", None)
     return Located(target, value, Path(file).resolve() if file else None)
 
@@ -74,11 +76,25 @@ def _of_langgraph(path: Path, name: str) -> str:
         )
         problem = f"has no graph {name}" if name else "has several graphs" if targets else "has no graphs"
         raise InvalidInput([Fault(str(path), problem, remedy)])
+    _set_variables(path.parent, written.get("env"))
     for dependency in written.get("dependencies") or ():
         if str(dependency).startswith("."):
             _import_from(path.parent / str(dependency))
     chosen = targets[name or next(iter(targets))]
     return str(path.parent / chosen) if chosen.partition(":")[0].endswith(".py") else chosen
+
+
+def _set_variables(directory: Path, env: Any) -> None:
+    """Set what a langgraph.json says of the environment: itself, or in a file. What is set already stays."""
+    if isinstance(env, str):
+        try:
+            lines = (directory / env).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return  # the file is often left out of a checkout
+        pairs = (line.removeprefix("export ").partition("=") for line in lines if not line.lstrip().startswith("#"))
+        env = {name.strip(): value.strip().strip("'\"") for name, equals, value in pairs if equals}
+    for name, value in env.items() if isinstance(env, dict) else ():
+        os.environ.setdefault(str(name), str(value))
 
 
 def _import_from(directory: Path) -> None:

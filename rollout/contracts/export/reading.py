@@ -16,6 +16,9 @@ class SourceReading:
         graphs: those that are called.
         tools: those that are called, by name; `tool_readings` are what was read of each.
         approvals: the tools that a middleware asks about, each with what decides whether and how.
+        classes: of the agent's, that are named.
+        modules: of the agent's, that were read.
+        is_dynamic: whether something is called that is only known while it runs.
         texts: everything that was read, in a form of its own.
         is_whole: whether everything could be read.
         may_ask: whether something may be asked that is not in `calls`.
@@ -26,6 +29,9 @@ class SourceReading:
     tools: dict[str, Any] = field(default_factory=dict)
     tool_readings: dict[str, SourceReading] = field(default_factory=dict)
     approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    modules: set[str] = field(default_factory=set)
+    classes: list[type] = field(default_factory=list)
+    is_dynamic: bool = False
     texts: list[str] = field(default_factory=list)
     is_whole: bool = True
     may_ask: bool = False

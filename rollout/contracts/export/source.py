@@ -94,10 +94,15 @@ class _Walker:
 
     def _tool(self, name: str, tool: Any) -> None:
         self.reading.tools[name] = tool
-        self.reading.tool_readings[name] = reading_of(*_inside(tool))
+        reading = self.reading.tool_readings[name] = reading_of(*_inside(tool))
+        self.reading.classes += reading.classes
+        self.reading.modules |= reading.modules
+        self.reading.is_dynamic |= reading.is_dynamic or not reading.is_whole
 
     def _class(self, target: type) -> None:
         """Read the methods of a class of the agent's, and what it holds."""
+        self.reading.classes.append(target)
+        self.reading.modules.add(target.__module__)
         for base in target.__mro__:
             if not is_ours(base):
                 continue
@@ -134,6 +139,7 @@ class _Walker:
         imported = imported_in(tree)
         local = tuple(n for n in plain.__code__.co_varnames + plain.__code__.co_cellvars if n not in imported)
         renamed = Renamed(local)
+        self.reading.modules.add(str(plain.__module__))
         module, place = str(plain.__globals__.get("__name__", "")), len(self.reading.texts)
         self.reading.texts.append("")
         self.reading.approvals |= approvals_of(function, _code_of)
@@ -173,6 +179,7 @@ class _Walker:
             self.reading.calls.append(f"task {getattr(task, '__name__', '')}(of each)")
             self.visit(getattr(task, "func", None))
         if not asks and not is_task(known):
+            self.reading.is_dynamic |= known is None and is_dynamic(call, names)
             dynamic = is_dynamic(call, names) and bool(asking_names())
             self.reading.may_ask |= known is None and (name in asking_names() or dynamic)
             return
