@@ -171,6 +171,27 @@ def test_a_call_that_waits_is_never_waved_through(stage, what):
     assert verdict.backward != "ok"
 
 
+DEEP = """
+from deepagents import create_deep_agent
+graph = create_deep_agent(
+    model=Model(calls=[]), tools=[pay], interrupt_on={"pay": True},
+    subagents=[{"name": "reader", "description": "d", "system_prompt": "p", "tools": [look], "interrupt_on": {"look": ASKED}}],
+)
+"""
+
+
+@pytest.mark.skipif(find_spec("deepagents") is None, reason="deepagents is not installed: pip install deepagents")
+def test_what_a_subagent_of_deepagents_asks_is_in_the_contract(stage):
+    old, new = (
+        contract_of(stage, stage.version("deep", MODEL + PAY + LOOK + DEEP.replace("ASKED", asked)))
+        for asked in ("True", "False")
+    )
+    assert set(old.subgraphs) == {"tools#general-purpose", "tools#reader"}
+    finding = check(old, new).findings[0]
+    assert (finding.code, finding.severity) == ("APPROVAL_CHANGED", "break")
+    assert finding.pointer == "/subgraphs/tools#reader/nodes/HumanInTheLoopMiddleware.after_model/approvals/look"
+
+
 @pytest.mark.parametrize("what", HARMLESS)
 def test_what_changes_nothing_for_a_call_that_waits_is_ok(stage, what):
     old, new = (stage.version(name, source) for name, source in zip(("old", "new"), HARMLESS[what], strict=True))
