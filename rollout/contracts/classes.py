@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 from typing import Any
 
 from rollout.contracts.comparison import Side
@@ -13,6 +14,9 @@ from rollout.contracts.schema.problems import Problem, What
 from rollout.contracts.schema.relation import compare
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.model.agent_state import Axis, Severity
+
+RENAMED_MAX = 20
+ALIKE = 0.6
 
 
 def classes(side: Side) -> None:
@@ -79,7 +83,7 @@ def _is_shut_out(side: Side, path: str) -> bool:
 
 def _may_be_held(side: Side, class_: Class) -> bool:
     """Whether a key may hold an object of a class that is annotated nowhere: it is open, or of a class above."""
-    if not class_.made:
+    if not class_.is_made:
         return False
     schemas = _schemas(side.writer.state.writer)
     if side.writer.functional is not None or any(_is_open(schema) for schema in schemas):
@@ -141,6 +145,24 @@ def new_problems(side: Side, writer: SchemaNode, reader: SchemaNode, own: Schema
     return [problem for problem in problems if _gist(problem) not in known]
 
 
+def renamed_in(written: dict[str, SchemaNode], known: dict[str, SchemaNode]) -> list[tuple[str, str]]:
+    """Return keys that went and keys that came under a name much like theirs, of the same schema."""
+    gone, new = sorted(written.keys() - known.keys()), sorted(known.keys() - written.keys())
+    bare = {key: _form_of(node) for key, node in (written | known).items()}
+    return [
+        (old, other)
+        for old in gone[:RENAMED_MAX]
+        for other in new[:RENAMED_MAX]
+        if bare[old] == bare[other]
+        and (len(gone) == len(new) == 1 or SequenceMatcher(None, old, other).ratio() >= ALIKE)
+    ]
+
+
+def _form_of(node: SchemaNode) -> dict[str, Any]:
+    schema = node.schema if isinstance(node.schema, dict) else {}
+    return {key: part for key, part in schema.items() if key not in ("title", "default")}
+
+
 def place_of(problem: Problem, state: str = "/state") -> str:
     """Return the pointer to the key that a problem is about, or to the keyword of the reader that it is about."""
     name = escape(problem.name)
@@ -172,6 +194,9 @@ def _form(side: Side, where: str, one: Class, two: Class) -> None:
     own = SchemaDocument(one.reader).node if one.reader is not None else None
     for problem in new_problems(side, written, read, own):
         side.find("CLASS_FORM", Severity.RISK, place_of(problem, where), problem.wrote, problem.expects)
+    for old, new in renamed_in(written.named("properties"), read.named("properties")):
+        if new not in read.keywords.get("required", ()):
+            side.find("KEY_RENAMED", Severity.RISK, f"{where}/reader/properties/{new}", old, new)
     for pointer, name in lost(written, read, side.options, side.budget):
         code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
         change = (f"writes {name}", "drops it at its next turn")

@@ -65,9 +65,11 @@ class Tool(Loose):
 
     Attributes:
         arguments: the JSON Schema of what a model writes.
+        unseen: what JSON Schema does not show of them.
     """
 
     arguments: dict[str, Any] | bool = True
+    unseen: dict[str, str] = Field(default_factory=dict)
     interrupt_calls: tuple[str, ...] | None = None
     may_ask: bool = False
     digest: str | None = None
@@ -197,7 +199,7 @@ class Class(Loose):
         extra: what becomes of what it does not declare: allow, ignore, or forbid.
         members: the values of an enum, by name.
         bases: the classes it comes from.
-        made: whether the code may make objects of it.
+        is_made: whether the code may make objects of it.
         alias: the path that is stored, where it is found under another one too.
         writer, reader: its form, of a class that is found in a module; others stand in the state's schema.
     """
@@ -208,7 +210,7 @@ class Class(Loose):
     extra: str = ""
     members: dict[str, str] = Field(default_factory=dict)
     bases: tuple[str, ...] = ()
-    made: bool = True
+    is_made: bool = True
     alias: str | None = None
     writer: dict[str, Any] | bool | None = None
     reader: dict[str, Any] | bool | None = None

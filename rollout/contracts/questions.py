@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Approval, Graph, Node, Tool
 from rollout.contracts.schema.document import SchemaDocument
@@ -23,7 +25,8 @@ def questions(side: Side) -> None:
 def _calls(side: Side, where: str, name: str, one: Node | Tool, two: Node | Tool) -> None:
     """Answers are handed to the questions of a node, or a tool, in order, from the first."""
     asked, asking = one.interrupt_calls, two.interrupt_calls
-    if one.digest is not None and one.digest == two.digest:
+    tasks = [[call for call in calls or () if call.startswith("task ")] for calls in (asked, asking)]
+    if one.digest is not None and one.digest == two.digest and tasks[0] == tasks[1]:
         return
     if asked is None or asking is None:
         change = ("cannot be told" if calls is None else listed(calls) for calls in (asked, asking))
@@ -32,16 +35,34 @@ def _calls(side: Side, where: str, name: str, one: Node | Tool, two: Node | Tool
         severity = Severity.RISK if _is_reworded(asked, asking) else Severity.BREAK
         code = "TASK_ORDER" if any(call.startswith("task ") for call in asked) else "INTERRUPT_ORDER"
         side.find(code, severity, where, listed(asked), listed(asking), nodes=(name,))
-    elif (asked and None not in (one.digest, two.digest)) or one.may_ask or two.may_ask:
+    elif ((asked or _approves(one)) and None not in (one.digest, two.digest)) or one.may_ask or two.may_ask:
         # Whoever waits there runs the other code from its start, and only that decides what becomes of the answer.
         side.find("QUESTION_CHANGED", Severity.UNKNOWN, where, "one source", "another", clearable=True, nodes=(name,))
 
 
+def _approves(one: Node | Tool) -> bool:
+    return isinstance(one, Node) and bool(one.approvals)
+
+
 def _is_reworded(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:
-    """Whether as many questions stand in the same places, some in other words: plain texts, none of them moved."""
+    """Whether as many questions stand in the same places, some in other words, none of them moved."""
     pairs = [(before, after) for before, after in zip(asked, asking, strict=False) if before != after]
-    plain = all(text[:1] in ("'", '"') for pair in pairs for text in pair)
+    plain = all(_wording(before) and _wording(before) == _wording(after) for before, after in pairs)
     return plain and len(asking) == len(asked) and not {after for _, after in pairs} & set(asked)
+
+
+def _wording(question: str) -> str:
+    """Return the form of a question: a text, formatted or not, or an object of texts; nothing for any other."""
+    try:
+        asked = ast.parse(question, mode="eval").body
+    except SyntaxError:  # it depends on something
+        return ""
+    if isinstance(asked, ast.Dict):
+        return "object"
+    if isinstance(asked, ast.Call) and isinstance(asked.func, ast.Attribute) and asked.func.attr == "format":
+        return "text"
+    is_text = isinstance(asked, ast.JoinedStr) or (isinstance(asked, ast.Constant) and isinstance(asked.value, str))
+    return "text" if is_text else ""
 
 
 def _tools(side: Side, name: str, one: Node, two: Node) -> None:
@@ -57,9 +78,16 @@ def _tools(side: Side, name: str, one: Node, two: Node) -> None:
         if tool not in two.tools:
             code = "TOOL_REMOVED" if side.is_backward else "TOOL_ADDED"
             side.find(code, severity, where, "can be called", "is not there", clearable=True, nodes=nodes)
+        elif _checks_otherwise(one.tools[tool], two.tools[tool]):
+            change = ("checked its arguments", "checks them otherwise")
+            side.find("TOOL_ARGUMENTS", Severity.UNKNOWN, f"{where}/unseen", *change, clearable=True, nodes=nodes)
         elif not _takes(side, one.tools[tool], two.tools[tool]):
             change = ("was called", "takes other arguments")
             side.find("TOOL_ARGUMENTS", severity, f"{where}/arguments", *change, clearable=True, nodes=nodes)
+
+
+def _checks_otherwise(one: Tool, two: Tool) -> bool:
+    return any(one.unseen[name] != two.unseen[name] for name in one.unseen.keys() & two.unseen.keys())
 
 
 def _takes(side: Side, one: Tool, two: Tool) -> bool:
@@ -93,7 +121,7 @@ def _approvals(side: Side, name: str, one: Node, two: Node) -> None:
     if not one.approvals:
         return
     known = {tool for node in side.writer.nodes.values() for tool in node.tools}
-    for tool in sorted(one.approvals.keys() | (two.approvals.keys() & known)):
+    for tool in sorted((one.approvals.keys() | two.approvals.keys()) & (known or one.approvals.keys())):
         before, after = one.approvals.get(tool), two.approvals.get(tool)
         severity = _fate(before, after)
         if severity is not Severity.OK:
@@ -104,6 +132,8 @@ def _approvals(side: Side, name: str, one: Node, two: Node) -> None:
 
 def _fate(before: Approval | None, after: Approval | None) -> Severity:
     """Return what becomes of a decision that was asked for by one setting and is taken by another."""
-    if before is None or after is None or not set(before.decisions) <= set(after.decisions):
+    if before is None:
+        return Severity.RISK  # it fails where both were called at once
+    if after is None or not set(before.decisions) <= set(after.decisions):
         return Severity.BREAK
     return Severity.OK if before.when == after.when and before.when != "unknown" else Severity.UNKNOWN

@@ -44,7 +44,7 @@ def shape(side: Side) -> None:
         for problem in new_problems(side, writer, reader, SchemaDocument(side.writer.state.reader).node):
             _note(side, problem)
         _undeclared(side)
-        _renamed_inside(side)
+    _renamed_inside(side, by_key=side.is_langgraph and by_key)
     _checks(side)
     if not side.writes.is_bare and not side.reads.is_bare:
         _defaults(side, writer, reader)
@@ -141,16 +141,17 @@ def _defaults(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
             node.keywords.get("default", _NOTHING) if isinstance(node.schema, dict) else _NOTHING
             for node in (before[name], after[name])
         ]
-        if values[0] != values[1] and _NOTHING not in values:
+        flips = all(isinstance(value, bool) for value in values)
+        if values[0] != values[1] and _NOTHING not in values and (flips or side.is_langgraph):
             change = (json.dumps(value, default=str) for value in values)
             side.find("DEFAULT_CHANGED", Severity.RISK, f"/state/reader/properties/{name}/default", *change)
 
 
-def _renamed_inside(side: Side) -> None:
+def _renamed_inside(side: Side, *, by_key: bool) -> None:
     """Where all is optional a key that was renamed is dropped without a word."""
     if side.writes.is_bare or side.reads.is_bare:
         return
-    pairs = [("", side.written.node, side.read.node)]
+    pairs = [] if by_key else [("", side.written.node, side.read.node)]
     written, read = (document.node.named("$defs") for document in (side.written, side.read))
     pairs += [(f"/$defs/{name}", written[name], read[name]) for name in sorted(written.keys() & read.keys())]
     for where, one, two in pairs:
@@ -160,7 +161,10 @@ def _renamed_inside(side: Side) -> None:
         own = SchemaDocument(side.writer.state.reader).node.at(where)
         read_before = own.named("properties") if own is not None else {}
         for old, new, severity in _renamed(side, one.named("properties"), two.named("properties")):
-            if new not in required and new not in read_before:  # else it is found missing, or was never read
+            by_name = (
+                not where and old in side.reader.state.unseen and "by_name" in side.reader.state.unseen.get("", "")
+            )
+            if new not in required and new not in read_before and not by_name:  # else found missing, or read by both
                 side.find("KEY_RENAMED", severity, f"/state/reader{where}/properties/{new}", old, new)
 
 

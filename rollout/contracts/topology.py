@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollout.contracts.comparison import Side
 from rollout.contracts.questions import questions
-from rollout.contracts.waiting import asks, asks_anywhere, ends_of, listed
+from rollout.contracts.waiting import asks, asks_anywhere, ends_of, listed, reached
 from rollout.contracts.ways import ways
 from rollout.model.agent_state import Severity
 
@@ -74,6 +74,11 @@ def _static_interrupts(side: Side) -> None:
         ("interruptBefore", side.writer.interrupt_before, side.reader.interrupt_before),
         ("interruptAfter", side.writer.interrupt_after, side.reader.interrupt_after),
     ):
+        for name in sorted((set(one) - set(two)) & side.reader.nodes.keys()):
+            waiting = tuple(sorted(set(one) - {name}))
+            if any(name in reached(side.writer, stop) for stop in waiting):
+                change = (f"stops at {name}", "goes on")
+                side.find("WAY_CHANGED", Severity.RISK, f"/{key}", *change, clearable=True, nodes=waiting)
         for name in sorted((set(two) - set(one)) & side.writer.nodes.keys()):
             change = ("goes on", f"stops at {name}")
             side.find("WAY_CHANGED", Severity.RISK, f"/{key}", *change, clearable=True, nodes=(name,))
@@ -89,9 +94,9 @@ def _functional(side: Side) -> None:
             "NODE_REMOVED" if side.is_backward else "NODE_ADDED", Severity.BREAK, "/functional/entrypoint", *change
         )
         return
-    if one.digest is not None and one.digest == two.digest:
-        return
     if one.tasks is not None and two.tasks is not None and two.tasks[: len(one.tasks)] != one.tasks:
         side.find("TASK_ORDER", Severity.BREAK, "/functional/tasks", listed(one.tasks), listed(two.tasks))
+        return
+    if one.digest is not None and one.digest == two.digest:
         return
     side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, "/functional/digest", "one source", "another")

@@ -26,7 +26,10 @@ def _followers(side: Side) -> None:
         if None in following:
             continue  # it may go anywhere: only its code decides
         reaching = [reached(graph, name) & shared for graph in (side.writer, side.reader)]
+        always = [_always(graph, name) & shared for graph in (side.writer, side.reader)]
         before, after = following if following[0] != following[1] else reaching
+        if before == after and side.writer.branches.get(name) and side.reader.branches.get(name):
+            before, after = always
         if before != after:
             change = (f"leads to {listed(sorted(ends or ()))}" for ends in (before, after))
             severity = Severity.BREAK if asks(side.writer, name) else Severity.RISK
@@ -48,6 +51,11 @@ def _next(graph: Graph, name: str, shared: set[str]) -> set[str] | None:
                 seen.add(follower)
                 pending.append(follower)
     return first
+
+
+def _always(graph: Graph, name: str) -> set[str]:
+    """Return the nodes that follow one whatever is decided there."""
+    return {after for before, after in graph.edges if before == name}
 
 
 def _labels(side: Side) -> None:

@@ -87,6 +87,18 @@ OF_ONE_MODULE = {
         keeping("Doc", "Doc()", 'state["kept"].text', "from pydantic import AfterValidator\n" + DOC),
         keeping("Doc", "Doc()", 'state["kept"].text', "from pydantic import AfterValidator\n" + DOC.replace("text: str", "text: Annotated[str, AfterValidator(str.upper)]")),
     ),
+    "a field of a kept class is renamed": (
+        keeping("Doc", 'Doc(customer="z")', 'getattr(state["kept"], "customer", "")', "class Doc(BaseModel):\n    customer: str = ''\n"),
+        keeping("Doc", 'Doc(customer_name="z")', 'state["kept"].customer_name', "class Doc(BaseModel):\n    customer_name: str = ''\n"),
+    ),
+    "a field of a class in an open key is renamed": (
+        keeping("Any", 'Doc(customer="z")', 'getattr(state["kept"], "customer", "")', "class Doc(BaseModel):\n    customer: str = ''\n"),
+        keeping("Any", 'Doc(customer_name="z")', 'state["kept"].customer_name', "class Doc(BaseModel):\n    customer_name: str = ''\n"),
+    ),
+    "a lambda that reduces": (
+        keeping("Annotated[list, lambda a, b: a + b]", "['a']", "state['kept']").replace('return {"done"', 'return {"kept": ["b"], "done"'),
+        keeping("Annotated[list, lambda a, b: b + a]", "['a']", "state['kept']").replace('return {"done"', 'return {"kept": ["b"], "done"'),
+    ),
     "a default of the state that flips": (
         changed(BASE, ("class State(TypedDict, total=False):", "class State(BaseModel):\n    free: bool = False"), ("topic: str", "topic: str = ''"), ("answer: str", "answer: str = ''"),
                 ("done: str", "done: str = ''"), ('state["topic"] + ":" + state["answer"]', "str(state.free)")),
@@ -96,12 +108,18 @@ OF_ONE_MODULE = {
 }  # fmt: skip
 
 MOVED = {
+    "where it is made": ("Any", "", '__import__("{}").Doc()'),
     "annotated": ("Doc", "from {} import Doc", "Doc()"),
     "in an open key": ("Any", "from {} import Doc", "Doc()"),
     "by its module": ("Any", "import {} as form", "form.Doc()"),
 }
 
 HARMLESS = {
+    "a private attribute": (keeping("Doc", "Doc()", 'state["kept"].text', DOC), keeping("Doc", "Doc()", 'state["kept"].text', DOC + "    _seen: int = 0\n")),
+    "a reducer is renamed": (
+        keeping("Annotated[list, keep]", "['a']", "state['kept']", "MOST = 9\n" + ADDING),
+        keeping("Annotated[list, join]", "['a']", "state['kept']", "MOST = 9\n" + ADDING.replace("def keep", "def join")),
+    ),
     "a class that nothing keeps is renamed": (
         keeping("str", "'a'", 'state["kept"]', DOC), keeping("str", "'a'", 'state["kept"]', DOC.replace("Doc", "Page")),
     ),
@@ -149,7 +167,11 @@ def test_an_object_that_is_made_otherwise_is_never_called_ok(stage, what):
 def test_a_class_that_is_imported_from_elsewhere_is_never_called_ok(stage, what):
     kind, imported, made = MOVED[what]
     old, new = (
-        stage.version("moved", keeping(kind, made, 'state["kept"].text', imported.format(module)), **{module: MODULE})
+        stage.version(
+            "moved",
+            keeping(kind, made.format(module), 'state["kept"].text', imported.format(module)),
+            **{module: MODULE},
+        )
         for module in ("models", "entities")
     )
     assert_foretold(stage, old, new)

@@ -48,6 +48,32 @@ graph = built.compile()""",
     ),
 )
 
+DISPATCH = """from functools import singledispatch
+@singledispatch
+def handle(value):
+    return "other"
+@handle.register
+def _(value: str):
+    interrupt("0?")
+    return interrupt("1?")
+"""
+INSIDE = """class Inside(TypedDict, total=False):
+    topic: str
+    answer: str
+def inquire(state):
+    return {"answer": interrupt("1?")}
+def inside():
+    return line(Inside, inquire)
+"""
+BASED = """class Base:
+    def ask(self):
+        interrupt("0?")
+        return interrupt("1?")
+class Asker(Base):
+    def ask(self):
+        return super().ask()
+"""
+
 CHANGES = {
     "a threshold": (if_('len(state["topic"]) < 1'), if_('len(state["topic"]) < 1000')),
     "a threshold in a local": (
@@ -110,6 +136,38 @@ CHANGES = {
         if_('"topic" not in state', "import logging\nLOG = logging.getLogger()\n"),
         asking(f'    LOG.info(state.pop("topic"))\n    if "topic" not in state:\n{AUTO}{ASK}', "import logging\nLOG = logging.getLogger()\n"),
     ),
+    "which of two definitions holds": (
+        if_('len(state["topic"]) < LEAST', "PROD = False\nif PROD:\n    LEAST = 9\nelse:\n    LEAST = 1\n"),
+        if_('len(state["topic"]) < LEAST', "PROD = True\nif PROD:\n    LEAST = 9\nelse:\n    LEAST = 1\n"),
+    ),
+    "a value that a function sets": (
+        if_('len(state["topic"]) < LEAST', "LEAST = 0\ndef setup():\n    global LEAST\n    LEAST = 1\nsetup()\n"),
+        if_('len(state["topic"]) < LEAST', "LEAST = 0\ndef setup():\n    global LEAST\n    LEAST = 9\nsetup()\n"),
+    ),
+    "a value that a function is given to change": (
+        if_('len(state["topic"]) < CFG["n"]', 'CFG = {"n": 1}\ndef configure(c, n):\n    c["n"] = n\nconfigure(CFG, 1)\n'),
+        if_('len(state["topic"]) < CFG["n"]', 'CFG = {"n": 1}\ndef configure(c, n):\n    c["n"] = n\nconfigure(CFG, 9)\n'),
+    ),
+    "an entry that is deleted": (
+        if_('state["topic"] in FREE', 'FREE = {"a": 1, "b": 2}\ndel FREE["a"]\n'), if_('state["topic"] in FREE', 'FREE = {"a": 1, "b": 2}\ndel FREE["b"]\n'),
+    ),
+    "a function for each type": (
+        asking('    return {"answer": handle(state["topic"])}', DISPATCH), asking('    return {"answer": handle(state["topic"])}', DISPATCH.replace('interrupt("0?")', '""')),
+    ),
+    "a method that a name leads to": (
+        asking('    how = getattr(ASKER, "ask_" + state["topic"])\n    return {"answer": how()}', "class Asker:\n" + '    def ask_a(self):\n        return interrupt("1?")\nASKER = Asker()\n'),
+        asking('    how = getattr(ASKER, "ask_" + state["topic"])\n    return {"answer": how()}', "class Asker:\n" + '    def ask_a(self):\n        return "auto"\nASKER = Asker()\n'),
+    ),
+    "a function out of the module's names": (
+        asking('    return {"answer": globals()["ask_" + state["topic"]]()}', 'def ask_a():\n    return interrupt("1?")\n'),
+        asking('    return {"answer": globals()["ask_" + state["topic"]]()}', 'def ask_a():\n    return "auto"\n'),
+    ),
+    "a graph that a function makes": (
+        asking('    return {"answer": inside().invoke({"topic": "x"})["answer"]}', INSIDE), asking('    return {"answer": inside().invoke({"topic": "x"})["answer"]}', INSIDE.replace("inquire", "wonder")),
+    ),
+    "a base that is asked": (
+        asking('    return {"answer": Asker().ask()}', BASED), asking('    return {"answer": Asker().ask()}', BASED.replace('interrupt("0?")', '""')),
+    ),
     "the body of a router": (ROUTED, ROUTED.replace('== "yes"', '!= "yes"')),
 }  # fmt: skip
 """By what changes: the version in which somebody waits, and the one that takes over."""
@@ -120,10 +178,23 @@ ELSEWHERE = {
     "a module by its name": (
         '    import importlib\n    return {"answer": importlib.import_module("helper").ask()}', IMPORT + HELPER, IMPORT + TWICE,
     ),
+    "a module by a constant": (
+        '    import importlib\n    return {"answer": importlib.import_module(NAME).ask()}\nNAME = "helper"', IMPORT + HELPER, IMPORT + TWICE,
+    ),
+    "a module by __import__": ('    return {"answer": __import__("helper").ask()}', IMPORT + HELPER, IMPORT + TWICE),
+    "a constant by getattr": (
+        f'    import helper\n    if len(state["topic"]) < getattr(helper, "LEAST"):\n{AUTO}{ASK}', "LEAST = 1\n", "LEAST = 99\n",
+    ),
     "a constant of another module": (
         f'    from helper import LEAST\n    if len(state["topic"]) < LEAST:\n{AUTO}{ASK}', "LEAST = 1\n", "LEAST = 99\n",
     ),
 }  # fmt: skip
+
+CLIENT = (
+    "import os\nclass Client:\n    def __init__(self, address):\n        self.address = address\n"
+    '    def ask(self):\n        return interrupt("ok?")\nCLIENT = Client(os.getpid())\n'
+)
+"""What it holds is another thing in each process."""
 
 HARMLESS = {
     "the name of a local": (
@@ -135,11 +206,23 @@ HARMLESS = {
         asking('    return {"answer": shape(interrupt("ok?"))}', "def shape(said):\n    return said\n"),
         asking('    return {"answer": form(interrupt("ok?"))}', "def form(said):\n    return said\n"),
     ),
+    "the place of the file": (
+        asking('    where = Path(__file__).parent\n    return {"answer": interrupt("ok?")}', "from pathlib import Path\n"),
+        asking('    where = Path(__file__).parent\n    return {"answer": interrupt("ok?")}', "from pathlib import Path\n"),
+    ),
+    "a constant is extracted": (if_('len(state["topic"]) < 1'), if_('len(state["topic"]) < LEAST', "LEAST = 1\n")),
+    "how a library is imported": (
+        if_('json.dumps(state["topic"]) == "x"', "import json\n"), if_('dumps(state["topic"]) == "x"', "from json import dumps\n"),
+    ),
+    "a log line with a lookup": (BASE, asking(f'    LOG.info("a human is asked about %s", state.get("topic"))\n{ASK}', "import logging\nLOG = logging.getLogger()\n")),
     "a docstring": (BASE, asking(f'    """Ask a human."""\n{ASK}')),
     "a print": (BASE, asking(f'    print("a human is asked")\n{ASK}')),
     "a log line": (BASE, asking(f'    LOG.info("a human is asked")\n{ASK}', "import logging\nLOG = logging.getLogger()\n")),
     "annotations": (BASE, changed(BASE, ("def approve(state):", "def approve(state: State) -> dict:"))),
     "a node that asks nobody": (BASE, changed(BASE, ('state["topic"] + ":"', 'str(state["topic"]) + ":"'))),
+    "an address of the environment": (
+        asking('    return {"answer": CLIENT.ask()}', CLIENT), asking('    return {"answer": CLIENT.ask()}', CLIENT),
+    ),
     "a clock that is read at the start": (
         if_('state["topic"] == str(BEGUN)', "import time\nBEGUN = time.time()\n"),
         if_('state["topic"] == str(BEGUN)', "import time\nBEGUN = time.time()\n"),
@@ -219,3 +302,43 @@ def test_more_code_than_is_read_is_unknown_and_not_silently_left_out(stage):
         for first in ("interrupt(1)", "interrupt(2) or interrupt(1)")
     )
     assert check(contract_of(stage, old), contract_of(stage, new)).backward == "unknown"
+
+
+def test_no_value_of_the_environment_is_written_into_a_contract(stage, monkeypatch):
+    source = asking(
+        '    return {"answer": interrupt({"key": KEY})}',
+        'import os\nKEY = os.environ.get("NO_SUCH", "s3cret-" + "value")\n',
+    )
+    with_default = changed(
+        source, ("class State(TypedDict, total=False):", "class State(BaseModel):\n    key: str = KEY")
+    )
+    for one in (source, with_default):
+        assert "s3cret-value" not in contract_of(stage, stage.version("secret", one)).canonical()
+
+
+def test_a_question_in_other_words_is_a_risk_and_no_break(stage):
+    for before, after in (
+        ('{"q": "ok?"}', '{"q": "Is it ok?", "hint": "h"}'),
+        ('f"ok {1}?"', 'f"okay {1}?"'),
+        ('"ok?"', '"Is it ok?"'),
+    ):
+        old, new = (
+            stage.version("words", asking(f'    return {{"answer": interrupt({text})}}')) for text in (before, after)
+        )
+        assert check(contract_of(stage, old), contract_of(stage, new)).backward == "risk"
+
+
+def test_tasks_are_kept_by_their_names(stage):
+    source = """
+from langgraph.func import entrypoint, task
+@task
+def fetch(x):
+    return x
+@entrypoint()
+def graph(given):
+    value = fetch("a").result()
+    return {"done": interrupt("ok?") + value}
+"""
+    old, new = (stage.version("tasks", text) for text in (source, source.replace("fetch", "load")))
+    finding = check(contract_of(stage, old), contract_of(stage, new)).findings[0]
+    assert (finding.code, finding.severity) == ("TASK_ORDER", "break")

@@ -95,6 +95,26 @@ RENAMED = PAY.replace("def pay", "def transfer") + LOOK
 GATED = '        if interrupt("ok?") != "yes":\n            raise ValueError("no")\n        return handler(request)'
 PER_CALL = "{'pay': True}, interrupt_mode='per_call'"
 
+GATE = """
+class GateMiddleware(HumanInTheLoopMiddleware):
+    def after_model(self, state, runtime):
+        return super().after_model(state, runtime)
+"""
+CHECKED = """
+from pydantic import field_validator
+class Payment(BaseModel):
+    amount: int
+    @field_validator("amount")
+    @classmethod
+    def check(cls, value):
+        assert value < {}
+        return value
+@tool(args_schema=Payment)
+def pay(amount: int) -> str:
+    "Pay."
+    return f"paid {{amount}}"
+"""
+
 BREAKS = {
     "a tool is no longer asked about": (agent(), agent("{'pay': False}"), REJECT),
     "nothing is asked about any more": (agent(), agent("{}"), REJECT),
@@ -126,6 +146,12 @@ BREAKS = {
         "no",
     ),
     "a middleware of one's own": (wrapped(GATED), wrapped("        return handler(request)"), "no"),
+    "a middleware that comes from the library's": (
+        agent(code=PAY + LOOK + GATE).replace("[HumanInTheLoop", "[Gate"),
+        agent(code=PAY + LOOK + GATE.replace("super().after_model(state, runtime)", "None")).replace("[HumanInTheLoop", "[Gate"),
+        REJECT,
+    ),
+    "a check of a tool's arguments": (agent(code=CHECKED.format(99) + LOOK), agent(code=CHECKED.format(10) + LOOK), APPROVE),
     "a tool behind a node that asks": (
         by_hand("[pay, look]", PAY + LOOK, node='interrupt("ok?")\n    return {}'),
         by_hand("[transfer, look]", RENAMED, node='interrupt("ok?")\n    return {}'),
@@ -143,6 +169,8 @@ HARMLESS = {
         f"{MODEL}{PAY}{LOOK}\ngraph = create_agent(Model(calls=[]), [pay])\n",
         f"{MODEL}{PAY}{LOOK}\ngraph = create_agent(Model(calls=[]), [pay, look])\n",
     ),
+    "a wider argument": (agent(), agent(code=PAY.replace("int", "int | float") + LOOK)),
+    "an approval of a tool that is not there": (agent("{'pay': True, 'none': True}"), agent()),
     "another model": (agent(), agent(calls=BOTH)),
     "the prompt of an agent with a tool that asks": (
         asking("    return interrupt(1)"), asking("    return interrupt(1)").replace("[pay, look])", "[pay, look], system_prompt='x')"),

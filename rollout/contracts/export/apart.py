@@ -92,8 +92,6 @@ def _ended(child: subprocess.Popen[bytes], deadline: float) -> int | None:
 
 
 def _result(target: str, code: int | None, result: Path, printed: str, timeout_s: float) -> Exported:
-    last = printed.strip().splitlines()[-1:] if printed.strip() else []
-    last_line = f"; the last line it printed: {last[0][:200]}" if last else ""
     if result.exists() and result.stat().st_size <= TEXT_MAX_BYTES * 2:
         written = json.loads(result.read_text(encoding="utf-8"))
         if "faults" in written:
@@ -110,4 +108,4 @@ def _result(target: str, code: int | None, result: Path, printed: str, timeout_s
             f"ended the process while it was imported ({how})",
             "guard what it runs: if __name__ == '__main__'",
         )
-    raise InvalidInput([Fault(target, problem + last_line, remedy)])
+    raise InvalidInput([Fault(target, problem, remedy)])

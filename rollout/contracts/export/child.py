@@ -5,6 +5,7 @@ Whatever the agent's code does then (exits, forks, prints, never ends) it does t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rollout.contracts.export.code_source import code_source, strayed
+from rollout.contracts.export.import_faults import summary_of
 from rollout.contracts.export.locate import located
 from rollout.contracts.export.target import export, read_json
 from rollout.errors import InvalidInput
@@ -21,18 +23,23 @@ from rollout.errors import InvalidInput
 def main() -> None:
     """Read a job from the first argument, and write its result into the file that it names."""
     job, own = json.loads(sys.argv[1]), os.getpid()
+    sys.argv = ["rollout"]  # an agent that reads arguments when it is imported has none
     warnings.simplefilter("ignore")
     try:
         result = _exported(job)
     except InvalidInput as error:
         result = {"faults": [[fault.path, fault.message, fault.remedy] for fault in error.faults]}
+    except BaseException as error:  # noqa: BLE001  whatever the agent's code does when it is looked at
+        problem, remedy = f"cannot be exported: {summary_of(error)}", "if it runs, please report it"
+        result = {"faults": [[job["target"], problem, remedy]]}
     if os.getpid() != own:
         os._exit(0)  # the agent forked, and this is the other one
     part = Path(f"{job['result']}.part")
     part.write_text(json.dumps(result), encoding="utf-8")
     part.replace(job["result"])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the agent may have closed it
+            stream.flush()
     os._exit(0)  # threads of the agent's may be running
 
 

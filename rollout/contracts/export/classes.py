@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import sys
 from dataclasses import dataclass, field
@@ -9,12 +10,14 @@ from enum import Enum
 from types import ModuleType
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from rollout.contracts.export.hints import classes_within, hints_of, is_named_tuple, kind_of
 from rollout.contracts.export.models import LIBRARIES, schema_of
 from rollout.contracts.export.ownership import is_ours, is_own_module
 from rollout.contracts.export.reading import SourceReading
 from rollout.contracts.export.source import reading_of
-from rollout.contracts.export.unseen import extra_of, unseen_of
+from rollout.contracts.export.unseen import WHOLE, extra_of, unseen_of
 
 MODULES_MAX = 500
 CLASSES_MAX = 300
@@ -46,9 +49,20 @@ def checks_of(class_: Any) -> str | None:
 def features_of(class_: Any, *, for_store: bool = True) -> dict[str, Any]:
     """Return what JSON Schema does not show of a model, by field."""
     core = getattr(class_, "__pydantic_core_schema__", None)
+    if is_named_tuple(class_) and not for_store:
+        return {"unseen": {WHOLE: f"in order: {', '.join(class_._fields)}"}}
+    if not isinstance(core, dict) and dataclasses.is_dataclass(class_) and not for_store:
+        core = _core_of(class_)
     if not isinstance(core, dict):
         return {}
     return {"unseen": unseen_of(core, for_store=for_store), "extra": extra_of(core)}
+
+
+def _core_of(class_: Any) -> Any:
+    try:
+        return TypeAdapter(class_).core_schema
+    except Exception:  # noqa: BLE001  whatever a type of the agent's does when it is looked at
+        return None
 
 
 def _is_written(hook: Any) -> bool:
@@ -88,7 +102,7 @@ class Gathered:
             self.modules |= reading.modules
             self.is_whole &= reading.is_whole and not reading.is_dynamic
 
-    def made(self) -> set[str]:
+    def paths_made(self) -> set[str]:
         """Return the paths of classes of which the code may make objects: those it names, and those in their fields."""
         pending, paths = list(self.named), set[str]()
         while pending:
@@ -105,20 +119,23 @@ def own_classes(gathered: Gathered) -> dict[str, dict[str, Any]]:
 
     What is annotated nowhere may be kept all the same, so their forms are told too.
     """
-    made = gathered.made()
+    paths = gathered.paths_made()
     classes: dict[str, dict[str, Any]] = {}
     for module in sorted(_reached(gathered.modules)):
         for name, class_ in sorted(vars(sys.modules[module]).items()):
             kind, path = _stored_as(class_), f"{module}.{name}"
             if kind and len(classes) < CLASSES_MAX:
-                classes[path] = {**_own_class(path, kind, class_), "made": not gathered.is_whole or path in made}
+                is_made = not gathered.is_whole or path in paths
+                classes[path] = _own_class(path, kind, class_, is_made=is_made)
     return classes
 
 
-def _own_class(path: str, kind: str, class_: Any) -> dict[str, Any]:
+def _own_class(path: str, kind: str, class_: Any, *, is_made: bool) -> dict[str, Any]:
     written = f"{class_.__module__}.{class_.__name__}"
     if path != written:
-        return {"kind": kind, "alias": written}
+        return {"kind": kind, "alias": written, "isMade": False}
+    if not is_made:  # it can be found, and that is all that counts
+        return {"kind": kind, "isMade": False}
     bases = [f"{base.__module__}.{base.__name__}" for base in class_.__mro__[1:-1]]
     writer, reader = (schema_of(class_, mode, for_store=True)[0] for mode in ("serialization", "validation"))
     return {**class_contract(kind, class_), "bases": bases, "writer": writer, "reader": reader}

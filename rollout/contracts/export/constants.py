@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from rollout.contracts.export.definitions import definition_of
+from rollout.contracts.export.definitions import definition_of, is_literal
 from rollout.contracts.export.normal_form import StandsFor, normal_form, tells_only
 from rollout.contracts.export.ownership import is_ours, is_own_module
 from rollout.contracts.export.questions import is_plain
@@ -36,7 +36,9 @@ class Constants:
     def stands_for(self, module: str) -> StandsFor:
         """Return what is written for the agent's own code and constants: their names mean nothing."""
 
-        def written(node: ast.AST, known: Any) -> str | None:
+        def written(node: ast.AST, known: Any) -> str | ast.AST | None:
+            if isinstance(node, ast.Name | ast.Attribute) and (literal := _literal(module, node, known)) is not None:
+                return literal
             if known is not None and id(known) in self._order:
                 return f"code {self._order[id(known)]}"
             if isinstance(node, ast.Name) and (module, node.id) in self._numbers:
@@ -49,6 +51,8 @@ class Constants:
         """Take down how a name of a module is defined, and what it is defined by."""
         if (module, name) in self._numbers:
             return
+        if is_literal(module, name):
+            return  # it is written where it is used
         self._numbers[module, name] = len(self._numbers)
         at, statements = definition_of(module, name)
         if not statements:
@@ -59,11 +63,11 @@ class Constants:
         names = vars(sys.modules[at]) if at in sys.modules else {}
         for statement in statements:
             value = getattr(statement, "value", None)
-            if value is None:
-                continue
-            for inner, _ in in_order(value):
+            for inner, _ in in_order(statement if value is None else value):
                 self._inside(at, inner, names)
-            assigned = ast.Assign(targets=[ast.Name("_", ast.Store())], value=value, lineno=0)
+            assigned = statement
+            if value is not None:
+                assigned = ast.Assign(targets=[ast.Name("_", ast.Store())], value=value, lineno=0)
             text = normal_form(assigned, (), lambda node: resolved(node, names), self.stands_for(at))
             self._reading.texts.append(text)
         self._functions_in(known)
@@ -95,3 +99,16 @@ class Constants:
                 self._visit(part)
             else:
                 self._functions_in(part, depth - 1)
+
+
+def _literal(module: str, node: ast.Name | ast.Attribute, known: Any) -> ast.AST | None:
+    """Return the value of a constant that is written in the agent's source: it may as well stand where it is used."""
+    if known is None or not is_plain(known):
+        return None
+    if isinstance(node, ast.Name):
+        return _node(known) if is_literal(module, node.id) else None
+    return None
+
+
+def _node(value: Any) -> ast.AST:
+    return ast.parse(repr(value), mode="eval").body

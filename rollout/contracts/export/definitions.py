@@ -12,6 +12,9 @@ import inspect
 import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
+
+from rollout.contracts.export.ownership import is_own_module
 
 FOLLOWED_MAX = 20
 """So many imports from module to module are followed to where a name is defined."""
@@ -22,11 +25,33 @@ def definition_of(module: str, name: str) -> tuple[str, list[ast.stmt]]:
     for _ in range(FOLLOWED_MAX):
         statements = _names_of(module).get(name, [])
         imported = next((statement for statement in statements if isinstance(statement, ast.ImportFrom)), None)
-        if imported is None:
+        if imported is None or len(statements) > 1:
             return module, statements
         alias = next(alias for alias in imported.names if (alias.asname or alias.name) == name)
         module, name = module_of(imported, module), alias.name
     return module, []
+
+
+def name_of(target: Any) -> tuple[str, str] | None:
+    """Return the module of the agent's and the name under which an object stands there; None where it has none."""
+    for module in sorted(name for name in list(sys.modules) if is_own_module(name)):
+        for name, value in list(vars(sys.modules[module]).items()):
+            if value is target and _names_of(module).get(name):
+                return module, name
+    return None
+
+
+def is_literal(module: str, name: str) -> bool:
+    """Whether a name of a module is given a value once, which is written there: a text, a number, a list of such."""
+    at, statements = definition_of(module, name)
+    values = [getattr(statement, "value", None) for statement in statements]
+    return len(values) == 1 and at != "" and values[0] is not None and _is_written(values[0])
+
+
+def _is_written(node: ast.AST) -> bool:
+    if isinstance(node, ast.List | ast.Tuple):
+        return all(_is_written(part) for part in node.elts)
+    return isinstance(node, ast.Constant)
 
 
 def module_of(imported: ast.ImportFrom, within: str) -> str:
@@ -69,9 +94,13 @@ def _names_of(module: str) -> dict[str, list[ast.stmt]]:
 @functools.lru_cache(maxsize=512)
 def _names_in(tree: ast.Module) -> dict[str, list[ast.stmt]]:
     known: dict[str, list[ast.stmt]] = {}
-    for statement in _at_the_top(tree.body):
-        for name in _given(statement):
+    for statement in tree.body:
+        for name in dict.fromkeys(name for inner in _at_the_top([statement]) for name in _given(inner)):
             known.setdefault(name, []).append(statement)
+    for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]:
+        for declared in [node for node in ast.walk(function) if isinstance(node, ast.Global)]:
+            for name in declared.names:
+                known.setdefault(name, []).append(function)
     return known
 
 
@@ -97,4 +126,7 @@ def _given(statement: ast.stmt) -> list[str]:
         # A table that is filled later: HANDLERS.update(...), TOOLS.append(...).
         function = statement.value.func
         targets = [function.value] if isinstance(function, ast.Attribute) else []
+        targets += [*statement.value.args, *(keyword.value for keyword in statement.value.keywords)]
+    elif isinstance(statement, ast.Delete):
+        targets = statement.targets
     return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]

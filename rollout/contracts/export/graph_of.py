@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from types import ModuleType
 from typing import Any
@@ -64,7 +65,9 @@ def _step(target: Any, name: str) -> Any:
         return _called(target, name) if held is target else held
     if (bound := vars_of(target).get("bound")) is not None:  # with_config
         return bound
-    if inspect.isroutine(target) or hasattr(target, "__wrapped__"):
+    if inspect.isawaitable(target):
+        return _run(lambda: target, name)
+    if inspect.isroutine(target) or isinstance(target, functools.partial):
         return _called(target, name)
     if hasattr(type(target), "__aenter__") or hasattr(type(target), "__enter__"):
         return _run(lambda: _entered(target), name)
@@ -119,6 +122,8 @@ def _called(function: Any, name: str) -> Any:
         wanted = ", ".join(parameter.name for parameter in required)
         remedy = "name a function that needs nothing, or a config; or a graph"
         raise InvalidInput([Fault(name, f"needs {wanted} to make a graph", remedy)])
+    if required and required[0].kind is inspect.Parameter.KEYWORD_ONLY:
+        return _run(lambda: function(**{required[0].name: CONFIG}), name)
     return _run(lambda: function(*([CONFIG] if required else [])), name)
 
 

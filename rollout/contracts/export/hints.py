@@ -24,12 +24,17 @@ class Kept:
 
     name: str
     fields: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> JsonSchemaValue:
         """Return the schema that pydantic makes, with what it is; a NamedTuple is kept by its fields."""
         if self.fields:
             properties = dict.fromkeys(self.fields, True)
-            schema = {"type": "object", "properties": properties, "required": sorted(properties)}
+            schema = {
+                "type": "object",
+                "properties": properties,
+                "required": sorted(set(properties) - set(self.optional)),
+            }
             return {**schema, PYTHON_TYPE: "namedtuple"}
         resolved: JsonSchemaValue = handler.resolve_ref_schema(handler(core))
         return {**resolved, PYTHON_TYPE: self.name}
@@ -43,7 +48,7 @@ def _kept(type_: Any) -> Any:
     """Return a type with a mark where JSON says too little of it."""
     plain = get_origin(type_) or type_
     if is_named_tuple(plain):
-        return Annotated[type_, Kept("namedtuple", tuple(plain._fields))]
+        return Annotated[type_, Kept("namedtuple", tuple(plain._fields), tuple(plain._field_defaults))]
     kind = kind_kept(plain)
     return Annotated[type_, Kept(kind)] if kind else type_
 
@@ -85,7 +90,10 @@ def modern(type_: Any, inside: tuple[Any, ...] = ()) -> Any:
             for name, hint in hints_of(type_).items()
         }
         make: Any = TypedDict
-        return make(type_.__name__, fields)
+        again = make(type_.__name__, fields)
+        if hasattr(type_, "__pydantic_config__"):
+            again.__pydantic_config__ = type_.__pydantic_config__
+        return again
     origin, arguments = get_origin(type_), get_args(type_)
     if not arguments or origin is Literal:
         return _kept(type_)

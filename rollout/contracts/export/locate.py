@@ -40,6 +40,7 @@ class Located:
 def located(target: str) -> Located:
     """Import what a target names. Raises InvalidInput, also for whatever the agent's code raises."""
     asked = target
+    _import_from(Path.cwd())
     path, _, name = target.partition(":")
     if Path(path).name == LANGGRAPH:
         target = _of_langgraph(Path(path), name)
@@ -60,15 +61,16 @@ def located(target: str) -> Located:
 def _of_langgraph(path: Path, name: str) -> str:
     """Return the target of one graph of a langgraph.json; its dependencies can be imported from then on."""
     try:
-        written = json.loads(path.read_text(encoding="utf-8"))
+        written = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         problem = why(error) if isinstance(error, OSError) else "it is not JSON"
         raise InvalidInput(
             [Fault(str(path), f"cannot be read: {problem}", "check the path, or mend the file")]
         ) from error
     graphs = written.get("graphs") if isinstance(written, dict) else None
+    graphs = graphs if isinstance(graphs, dict) else {}
     targets = {
-        key: spec.get("path", "") if isinstance(spec, dict) else str(spec) for key, spec in (graphs or {}).items()
+        key: str((spec.get("path") if isinstance(spec, dict) else spec) or "") for key, spec in (graphs or {}).items()
     }
     if not targets or (name and name not in targets) or (not name and len(targets) > 1):
         remedy = (
@@ -77,7 +79,8 @@ def _of_langgraph(path: Path, name: str) -> str:
         problem = f"has no graph {name}" if name else "has several graphs" if targets else "has no graphs"
         raise InvalidInput([Fault(str(path), problem, remedy)])
     _set_variables(path.parent, written.get("env"))
-    for dependency in written.get("dependencies") or ():
+    dependencies = written.get("dependencies")
+    for dependency in dependencies if isinstance(dependencies, list) else ():
         if str(dependency).startswith("."):
             _import_from(path.parent / str(dependency))
     chosen = targets[name or next(iter(targets))]
@@ -100,14 +103,20 @@ def _set_variables(directory: Path, env: Any) -> None:
 def _import_from(directory: Path) -> None:
     """Let modules of a directory, and of src/ in it, come first."""
     for place in (directory / "src", directory):
-        text = str(place.resolve())
-        if place.is_dir() and text not in sys.path:
-            sys.path.insert(0, text)
+        if place.is_dir():
+            _put_first(str(place.resolve()))
+
+
+def _put_first(place: str) -> None:
+    if place in sys.path:
+        sys.path.remove(place)
+    sys.path.insert(0, place)
 
 
 def _module(path: str) -> ModuleType:
-    _import_from(Path.cwd())
     if not path.endswith(".py"):
+        if not all(step.isidentifier() for step in path.split(".")):
+            raise InvalidInput([Fault(path, "is no module", _FORMS)])
         return importlib.import_module(path)
     file = Path(path).resolve()
     if not file.is_file():
@@ -117,20 +126,19 @@ def _module(path: str) -> ModuleType:
         steps, root = [root.name, *steps], root.parent
     known = [place for place in sys.path if place and file.is_relative_to(Path(place).resolve())]
     if len(steps) == 1 and known:  # a package without __init__.py
-        nearest = max(known, key=lambda place: len(Path(place).resolve().parts))
-        steps = list(file.relative_to(Path(nearest).resolve()).with_suffix("").parts)
-    if len(steps) == 1:
-        _import_from(root)
-    elif str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    if all(step.isidentifier() for step in steps):
-        return importlib.import_module(".".join(steps))
+        nearest = Path(next(iter(known))).resolve()
+        steps, root = list(file.relative_to(nearest).with_suffix("").parts), nearest
+    _put_first(str(root)) if len(steps) > 1 else _import_from(root)
+    if all(step.isidentifier() for step in steps) and steps[0] not in sys.modules:
+        module = importlib.import_module(".".join(steps))
+        if Path(str(module.__file__)).resolve() == file:
+            return module
     return _loaded(file)
 
 
 def _loaded(file: Path) -> ModuleType:
     """Load a file whose name is no module's."""
-    name = "".join(letter if letter.isalnum() else "_" for letter in file.stem)
+    name = "_".join(("".join(letter if letter.isalnum() else "_" for letter in file.stem), "of", file.parent.name))
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise InvalidInput([Fault(str(file), "is no Python file", "name one that ends in .py")])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -74,6 +76,12 @@ class Generator(GenerateJsonSchema):
             }
             json_schema["required"] = sorted(json_schema["properties"])
         return {**json_schema, PYTHON_TYPE: kind}
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        """Whether a field is always there: a tag with a default is written, and alternatives are told by it."""
+        inner = field.get("schema", {})
+        is_tag = inner.get("type") == "default" and inner.get("schema", {}).get("type") == "literal"
+        return (self.mode == "serialization" and is_tag) or super().field_is_required(field, total)
 
     def enum_schema(self, schema: Any) -> JsonSchemaValue:
         self._note(schema["cls"], "enum")
@@ -166,7 +174,8 @@ def schema_of(type_: Any, mode: Mode, *, for_store: bool = False) -> tuple[dict[
         schema = _loosely(type_, options)
     classes = {path: kind for generator in generators for path, kind in generator.classes.items()}
     classes |= {f"{class_.__module__}.{class_.__name__}": ("namedtuple", class_) for class_ in named}
-    return (_without_strays(schema) if for_store else without_python_types(_without_strays(schema))), classes
+    schema = told_defaults(_without_strays(schema))
+    return (schema if for_store else without_python_types(schema)), classes
 
 
 def without_python_types(value: Any) -> Any:
@@ -209,6 +218,31 @@ def _without_strays(schema: dict[str, Any]) -> dict[str, Any]:
     kept = {name: definitions[name] for name in sorted(used)}
     rest = {key: value for key, value in schema.items() if key != "$defs"}
     return {**rest, "$defs": kept} if kept else rest
+
+
+def told_defaults(value: Any, *, names: bool = False) -> Any:
+    """Return a schema in which defaults that may be secrets, or of one machine, are digests; equal ones stay equal.
+
+    Args:
+        names: whether the keys of this part are names, as under `properties`.
+    """
+    if isinstance(value, list):
+        return [told_defaults(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _digest(part)
+        if key == "default" and not names
+        else told_defaults(part, names=not names and key in ("properties", "$defs", "patternProperties"))
+        for key, part in value.items()
+    }
+
+
+def _digest(default: Any) -> Any:
+    if default is None or isinstance(default, bool | int | float) or default in ("", [], {}):
+        return default
+    text = json.dumps(default, sort_keys=True, default=str)
+    return f"sha256:{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:12]}"
 
 
 def _references(value: Any) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import logging
 from collections.abc import Callable
 from typing import Any
 
 Resolve = Callable[[ast.AST], Any]
 
-StandsFor = Callable[[ast.AST, Any], str | None]
+StandsFor = Callable[[ast.AST, Any], str | ast.AST | None]
 """What to write for a name, and what it is known to be; None to leave the name."""
 
 
@@ -23,9 +24,47 @@ def normal_form(tree: ast.AST, local: tuple[str, ...], resolve: Resolve, stands_
     return ast.dump(_Normal(local, resolve, stands_for).visit(copied))
 
 
+_MARKING = frozenset(
+    {
+        "classmethod",
+        "staticmethod",
+        "property",
+        "field_validator",
+        "model_validator",
+        "field_serializer",
+        "model_serializer",
+    }
+)
+"""Decorators that say how a function is used, not what it does."""
+
 _ACTING = (ast.Call, ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
 _READING = frozenset(
-    {"len", "str", "repr", "int", "float", "bool", "type", "sorted", "list", "dict", "tuple", "sum", "round"}
+    {
+        "len",
+        "str",
+        "repr",
+        "int",
+        "float",
+        "bool",
+        "type",
+        "sorted",
+        "list",
+        "dict",
+        "tuple",
+        "sum",
+        "round",
+        "get",
+        "join",
+        "format",
+        "keys",
+        "values",
+        "items",
+        "strip",
+        "lower",
+        "upper",
+        "getLogger",
+        "get_logger",
+    }
 )
 
 
@@ -41,13 +80,25 @@ def is_logging(statement: ast.stmt, resolve: Resolve) -> bool:
         return False
     function = statement.value.func
     inner = [node for node in ast.walk(statement.value) if isinstance(node, _ACTING) and node is not statement.value]
-    if not all(isinstance(node, ast.Call) and ast.unparse(node.func) in _READING for node in inner):
+    if not all(isinstance(node, ast.Call) and _name_of(node) in _READING for node in inner):
         return False
     if isinstance(function, ast.Name):
         return function.id == "print" and resolve(function) in (None, print)
     if not isinstance(function, ast.Attribute):
         return False
-    return tells_only(resolve(function.value))
+    return tells_only(resolve(function.value)) or (
+        isinstance(function.value, ast.Call) and _name_of(function.value) in ("getLogger", "get_logger")
+    )
+
+
+def _name_of(node: ast.AST) -> str:
+    """Return the last part of what is called, or named."""
+    plain = node.func if isinstance(node, ast.Call) else node
+    return ast.unparse(plain).rpartition(".")[2]
+
+
+def _module_of(known: Any) -> str:
+    return str(getattr(known, "__module__", None) or "")
 
 
 class _Normal(ast.NodeTransformer):
@@ -63,6 +114,7 @@ class _Normal(ast.NodeTransformer):
             statement
             for statement in statements
             if not is_logging(statement, self._resolve)
+            and not isinstance(statement, ast.Import | ast.ImportFrom)  # names tell it where they are used
             and not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
         ]
         return kept or [ast.Pass()]
@@ -76,6 +128,7 @@ class _Normal(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
+        node.decorator_list = [one for one in node.decorator_list if _name_of(one) not in _MARKING]
         node.name = self._number(node.name) if node.name in self._local else "function"
         return self.generic_visit(node)
 
@@ -95,9 +148,17 @@ class _Normal(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id in self._local:
             return ast.Name(self._number(node.id), node.ctx)
-        text = self._stands_for(node, self._resolve(node)) if isinstance(node.ctx, ast.Load) else None
-        return ast.Constant(text) if text is not None else node
+        return self._written(node) or node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        text = self._stands_for(node, self._resolve(node)) if isinstance(node.ctx, ast.Load) else None
-        return ast.Constant(text) if text is not None else self.generic_visit(node)
+        return self._written(node) or self.generic_visit(node)
+
+    def _written(self, node: ast.Name | ast.Attribute) -> ast.AST | None:
+        """Return what is written for a name that stands for something known; None to leave it."""
+        if not isinstance(node.ctx, ast.Load):
+            return None
+        known = self._resolve(node)
+        text = self._stands_for(node, known)
+        if text is None and inspect.isroutine(known) and _module_of(known) and not inspect.ismethod(known):
+            text = f"{_module_of(known)}.{getattr(known, '__qualname__', '')}"  # however it was imported
+        return ast.Constant(text) if isinstance(text, str) else text

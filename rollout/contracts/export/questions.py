@@ -5,10 +5,16 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from rollout.contracts.export.definitions import is_literal
 from rollout.contracts.export.resolving import resolved
 
 CONSTANT_MAX = 300
 _LISTS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
+
+
+_LOOKING_UP = frozenset(
+    {"getattr", "globals", "locals", "vars", "__import__", "import_module", "importlib.import_module", "eval", "exec"}
+)
 
 
 def flow_of(above: tuple[ast.AST, ...], renamed: Renamed, names: dict[str, Any]) -> str:
@@ -31,7 +37,9 @@ def is_dynamic(call: ast.Call, names: dict[str, Any]) -> bool:
     function = call.func
     if isinstance(function, ast.Subscript):
         return not isinstance(resolved(function.value, names), dict | list | tuple)
-    return isinstance(function, ast.Call) and isinstance(function.func, ast.Name) and function.func.id == "getattr"
+    name = ast.unparse(function)
+    looks_up = name in _LOOKING_UP or name.endswith(".__subclasses__")
+    return looks_up and not (name == "vars" and not call.args) and resolved(call, names) is None
 
 
 def _header(node: ast.AST) -> ast.AST | None:
@@ -58,7 +66,9 @@ class Renamed:
                     number = outer._numbers.setdefault(name.id, f"_{len(outer._numbers)}")
                     return ast.Name(number, name.ctx)
                 known = names.get(name.id)
-                return ast.Constant(known) if is_plain(known) and known is not None else name
+                # Only what is written in the source: other values may be secrets, and calls are readable.
+                is_told = known is not None and is_literal(str(names.get("__name__", "")), name.id)
+                return ast.Constant(known) if is_told else name
 
         copied = ast.parse(ast.unparse(node), mode="eval")
         return ast.unparse(Numbering().visit(copied))[:CONSTANT_MAX]

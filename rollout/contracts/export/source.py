@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from rollout.contracts.export.asking import asking_names
 from rollout.contracts.export.constants import CONTAINERS, Constants
+from rollout.contracts.export.definitions import name_of
 from rollout.contracts.export.libraries import approvals_of, asks, held_by, is_tool
 from rollout.contracts.export.normal_form import normal_form, tells_only
 from rollout.contracts.export.ownership import is_ours
@@ -33,12 +34,15 @@ from rollout.contracts.export.values import attributes_of, text_of
 
 FUNCTIONS_MAX = 300
 
+_NAMING = frozenset({"add_node", "add_sequence"})
+
 
 def reading_of(*targets: Any) -> SourceReading:
     """Read everything that some callables lead to."""
     walker = _Walker()
     for target in targets:
         walker.visit(target)
+    walker.end()
     return walker.reading
 
 
@@ -51,6 +55,7 @@ class _Walker:
         self.reading = SourceReading()
         self._order: dict[int, int] = {}
         self._kept: list[Any] = []
+        self._names_count = False
         self._constants = Constants(self.reading, self._order, self.visit)
 
     def visit(self, target: Any) -> None:
@@ -78,11 +83,16 @@ class _Walker:
         elif inspect.isclass(target):
             self._class(target)
         elif is_ours(type(target)) and "__call__" in dir(type(target)):
-            self.reading.texts.append(attributes_of(target))
+            self._object(target)
             self.visit(type(target).__call__.__get__(target))
         elif is_tool(target):
             self._tool(target.name, target)
             self.reading.texts.append(f"tool {target.name} {_arguments(target)}")
+
+    def end(self) -> None:
+        """Take down the names of functions where they count."""
+        if self._names_count:
+            self.reading.texts += [str(getattr(target, "__name__", "")) for target in self._kept]
 
     def _tool_node(self, node: Any, by_name: dict[str, Any]) -> None:
         """Take down the tools of a node that only calls tools: each is a task of its own, and read by itself."""
@@ -107,6 +117,8 @@ class _Walker:
             if not is_ours(base):
                 continue
             held = {name: value for name, value in vars(base).items() if not name.startswith("__")}
+            held |= {name: getattr(known, "default", None) for name, known in held.pop("model_fields", {}).items()}
+            held |= {name: known.default for name, known in vars(base).get("__pydantic_fields__", {}).items()}
             self.reading.texts.append(
                 text_of({k: v for k, v in held.items() if not callable(v) and not _is_wrapped(v)})
             )
@@ -144,7 +156,7 @@ class _Walker:
         self.reading.texts.append("")
         self.reading.approvals |= approvals_of(function, _code_of)
         if inspect.ismethod(function) and is_ours(type(function.__self__)):
-            self.reading.texts.append(attributes_of(function.__self__))
+            self._object(function.__self__)
         for node, above in in_order(tree):
             known = resolved(node.func if isinstance(node, ast.Call) else node, names)
             if isinstance(node, ast.Call):
@@ -155,17 +167,34 @@ class _Walker:
             tree, local, lambda node: resolved(node, names), self._constants.stands_for(module)
         )
 
+    def _object(self, target: Any) -> None:
+        """Take down what an object goes by: how it is defined, where it has a name; else what it holds.
+
+        What it holds may be of this machine alone: an address, a key of the environment.
+        """
+        if (place := name_of(target)) is not None:
+            self._constants.define(*place, target)
+        else:
+            self.reading.texts.append(attributes_of(target))
+
+    def _follow_nothing(self) -> None:
+        """Note that something is called that is only known while it runs: it may be anything of the agent's."""
+        if not self.reading.is_dynamic:
+            self.reading.texts.append(all_sources_text())
+        self.reading.is_dynamic = True
+        self.reading.may_ask |= bool(asking_names())
+
     def _unread(self, text: str) -> None:
         """Note that something was not read, and what stands for it."""
         self.reading.is_whole, self.reading.may_ask = False, True
         self.reading.texts.append(text)
 
     def _name(self, node: Any, known: Any, plain: Any, local: tuple[str, ...]) -> None:
-        if known is None or (isinstance(node, ast.Name) and node.id in local):
+        if known is None or (isinstance(node, ast.Name) and (node.id in local or _is_of_import(node.id))):
             return
         if (callable(known) and is_ours(known)) or hasattr(type(known), "get_subgraphs"):
             self.visit(known)
-        elif isinstance(known, ModuleType) or tells_only(known):
+        elif isinstance(known, ModuleType) or tells_only(known) or inspect.isroutine(known):
             return
         elif isinstance(node, ast.Name) and node.id in plain.__globals__ and node.id not in plain.__code__.co_freevars:
             self._constants.define(str(plain.__globals__.get("__name__", "")), node.id, known)
@@ -179,9 +208,12 @@ class _Walker:
             self.reading.calls.append(f"task {getattr(task, '__name__', '')}(of each)")
             self.visit(getattr(task, "func", None))
         if not asks and not is_task(known):
-            self.reading.is_dynamic |= known is None and is_dynamic(call, names)
-            dynamic = is_dynamic(call, names) and bool(asking_names())
-            self.reading.may_ask |= known is None and (name in asking_names() or dynamic)
+            if is_dynamic(call, names):
+                self._follow_nothing()
+            elif isinstance(value := resolved(call, names), CONTAINERS) or (is_plain(value) and value is not None):
+                self._constants.note(value)
+            self.reading.may_ask |= known is None and name in asking_names()
+            self._names_count |= name in _NAMING  # nodes are kept by their names
             return
         arguments = call.args + [keyword.value for keyword in call.keywords]
         text = flow_of(above, renamed, names)
@@ -196,6 +228,11 @@ class _Walker:
 def _held(target: Any, name: str) -> Any:
     """Return an attribute that something has; nothing of what it makes up when it is asked."""
     return getattr(target, name, None) if inspect.getattr_static(target, name, None) is not None else None
+
+
+def _is_of_import(name: str) -> bool:
+    """Whether a name says where a module lies, which is another place on every machine."""
+    return name.startswith("__") and name.endswith("__")
 
 
 def _is_wrapped(value: Any) -> bool:
@@ -215,6 +252,8 @@ def _inside(target: Any) -> list[Any]:
     functions: list[Any] = [_held(target, name) for name in ("func", "afunc", "coroutine", "bound", "__wrapped__")]
     steps = _held(target, "steps")
     functions += steps if isinstance(steps, list | tuple) else ()
+    registry = _held(target, "registry")  # of a singledispatch
+    functions += list(registry.values()) if isinstance(registry, MappingProxyType) else []
     if is_tool(target) and is_ours(type(target)):
         functions += [getattr(target, name, None) for name in ("_run", "_arun")]
     return [

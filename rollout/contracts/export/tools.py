@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from rollout.contracts.export.reading import SourceReading
+from rollout.contracts.export.unseen import unseen_of
 
-_WORDS = frozenset({"title", "description", "examples"})
-"""What is said of an argument tells the model what to write, and refuses nothing."""
+_WORDS = frozenset({"title", "description", "examples", "default"})
+"""What is said of an argument tells the model what to write, and refuses nothing. A default may be a secret."""
 
 
 def tool_contract(tool: Any, reading: SourceReading) -> dict[str, Any]:
     """Return what a tool takes, and whom it asks."""
+    core = getattr(getattr(tool, "args_schema", None), "__pydantic_core_schema__", None)
     return {
         "arguments": arguments_of(tool),
+        "unseen": unseen_of(core) if isinstance(core, dict) else {},
         "interruptCalls": reading.calls if reading.is_whole or reading.calls else None,
         "mayAsk": reading.may_ask,
         "digest": reading.digest,

@@ -6,7 +6,9 @@ that what its JSON Schema shows is compared there and nowhere else.
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,18 +22,30 @@ WHOLE = ""
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 _OPTIONS = (
     "strict", "tz_constraint", "now_op", "now_utc_offset", "microseconds_precision", "strip_whitespace", "to_lower",
-    "to_upper", "allow_inf_nan", "max_digits", "decimal_places",
-    "serialization_exclude", "discriminator", "extras_schema", "custom_init", "post_init", "allowed_schemes",
-    "default_host",
+    "to_upper", "max_digits", "decimal_places",
+    "serialization_exclude", "discriminator", "extras_schema", "custom_init", "allowed_schemes",
+    "default_host", "default_path", "default_port", "host_required",
 )  # fmt: skip
-_DEFAULTS = {"microseconds_precision": "truncate", "custom_init": False}
+_DEFAULTS = {"microseconds_precision": "truncate", "custom_init": False, "strict": False}
+_SAID_ANYHOW = (("allow_inf_nan", True), ("ser_json_bytes", "utf8"), ("ser_json_timedelta", "iso8601"))
+"""Settings that say what holds without them."""
 _BOUNDED = frozenset({"decimal", "date", "time", "datetime", "timedelta"})
 """Types whose bounds JSON Schema cannot say."""
 
 _ALIASES = ("validation_alias", "serialization_alias")
 _BY_NAME = ("populate_by_name", "validate_by_name")
 _HARMLESS_CONFIG = frozenset(
-    {"title", "frozen", "hide_input_in_errors", "cache_strings", "from_attributes", "extra_fields_behavior"}
+    {
+        "title",
+        "frozen",
+        "hide_input_in_errors",
+        "cache_strings",
+        "from_attributes",
+        "extra_fields_behavior",
+        "revalidate_instances",
+        "validation_error_cause",
+        "validate_default",
+    }
 )
 _OF_JSON = frozenset(
     {
@@ -81,13 +95,16 @@ class _Features:
         self._for_store = for_store
         self._ignored = _HARMLESS_CONFIG | (_OF_JSON if for_store else frozenset())
         self._by_name = False
+        self._definitions: dict[Any, Any] = {}
+        self._followed: set[Any] = set()
 
     def of_class(self, core: Any) -> dict[str, str]:
         definitions = {schema.get("ref"): schema for schema in core.get("definitions", ())}
+        self._definitions = definitions
         outer = core.get("schema", {}) if core.get("type") == "definitions" else core
         outer = definitions.get(outer.get("schema_ref"), outer)
         if not _holds_fields(outer):
-            return {WHOLE: "; ".join(self._features(outer))}
+            return {WHOLE: "; ".join(self._of_root(outer))}
         whole: list[str] = []
         while outer.get("type") not in _WITH_FIELDS:  # validators of the whole, the class, its settings
             whole += self._own_features(outer)
@@ -109,9 +126,17 @@ class _Features:
         yield from self._own_features(schema)
         if kind in _NESTED:
             return
-        if kind == "union" and _depends_on_order(schema):
+        if kind == "definition-ref":
+            yield from self._of_definition(schema.get("schema_ref"))
+        if kind == "dict":
+            yield from self._of_keys(schema.get("keys_schema") or {})
+        if kind == "tagged-union" and callable(schema.get("discriminator")):
+            tags = {str(tag): _name(choice) for tag, choice in schema["choices"].items()}
+            yield f"by {_of_function(schema['discriminator'])} {text_of(tags)}"
+        if kind == "union" and _depends_on_order(schema, for_store=self._for_store):
             yield "first of " + ", ".join(map(_name, schema["choices"]))
-        for key in ("lax_schema", "python_schema"):  # the strict one, and that for JSON, say the same again
+        read = "python_schema" if self._for_store else "json_schema"
+        for key in ("lax_schema", read):  # the strict one says the same again
             if key in schema:
                 yield from self._features(schema[key])
         for key in ("schema", "keys_schema", "values_schema", "items_schema", "steps", "arguments_schema"):
@@ -122,6 +147,30 @@ class _Features:
         fields = schema.get("fields", ())
         for name, field in fields.items() if isinstance(fields, dict) else ():
             yield from (f"{name} {feature}" for feature in self._features(field))
+
+    def _of_root(self, outer: Any) -> Iterator[str]:
+        """Return the features of a type without fields: of a RootModel also those of what it holds."""
+        while isinstance(outer, dict) and (outer.get("type") == "model" or "ref" in outer) and "schema" in outer:
+            yield from self._own_features(outer)
+            outer = outer["schema"]
+        yield from self._features(outer)
+
+    def _of_definition(self, name: Any) -> Iterator[str]:
+        """Return the features of what is defined once and named: not of other classes, and once."""
+        schema = self._definitions.get(name)
+        inner = schema
+        while isinstance(inner, dict) and str(inner.get("type", "")).startswith("function-"):
+            inner = inner.get("schema")
+        if name in self._followed or not isinstance(inner, dict) or inner.get("type") in _NESTED:
+            return
+        self._followed.add(name)
+        yield from self._features({key: part for key, part in schema.items() if key != "ref"} if schema else None)
+
+    def _of_keys(self, keys: dict[str, Any]) -> Iterator[str]:
+        """Return the type of an object's keys: JSON has texts only."""
+        if keys.get("type") not in (None, "str", "any"):
+            bounds = "".join(f" {bound}={text_of(keys[bound])}" for bound in _BOUNDS if bound in keys)
+            yield f"keys {keys.get('type')}{bounds}"
 
     def _own_features(self, schema: dict[str, Any]) -> Iterator[str]:
         kind = str(schema.get("type", ""))
@@ -145,9 +194,23 @@ class _Features:
         if kind == "default" and schema.get("validate_default"):
             yield "validate_default"
         if isinstance(serialization := schema.get("serialization"), dict):
-            yield f"serialized {serialization.get('type')} {_of_function(serialization.get('function'))}"
-        if config := {key: value for key, value in (schema.get("config") or {}).items() if key not in self._ignored}:
-            yield f"config {text_of(dict(sorted(config.items())))}"
+            when = str(serialization.get("when_used", "always"))
+            yield f"serialized {serialization.get('type')} {when} {_of_function(serialization.get('function'))}"
+        if schema.get("serialization_exclude_if") is not None:
+            yield f"left out if {_of_function(schema['serialization_exclude_if'])}"
+        if kind == "json":
+            yield "a text of JSON"
+        if config := self._config(schema.get("config") or {}):
+            yield f"config {text_of(config)}"
+
+    def _config(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return the settings of a class that change what is read, or written."""
+        settings_told = ((key, value) for key, value in sorted(settings.items()) if key not in self._ignored)
+        return {
+            key: value
+            for key, value in settings_told
+            if value not in (False, None) and (key, value) not in _SAID_ANYHOW
+        }
 
 
 def _holds_fields(schema: Any) -> bool:
@@ -163,10 +226,32 @@ def _fields(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from fields.items() if isinstance(fields, dict) else ((field["name"], field) for field in fields)
 
 
-def _depends_on_order(schema: dict[str, Any]) -> bool:
+_TEXTS = frozenset(
+    {
+        "str",
+        "date",
+        "datetime",
+        "time",
+        "timedelta",
+        "uuid",
+        "url",
+        "multi-host-url",
+        "bytes",
+        "decimal",
+        "enum",
+        "literal",
+    }
+)
+_LISTS = frozenset({"list", "set", "frozenset", "tuple", "generator"})
+"""Types that are written alike in JSON, so that which of them is read is a matter of the others."""
+
+
+def _depends_on_order(schema: dict[str, Any], *, for_store: bool) -> bool:
     """Whether the first of several that fit is taken: always from left to right, else among those with members."""
     structured = [choice for choice in schema["choices"] if _kind(choice) in _STRUCTURED]
-    return schema.get("mode") == "left_to_right" or len(structured) > 1
+    kinds = [_kind(choice) for choice in schema["choices"]]
+    alike = not for_store and any(len([kind for kind in kinds if kind in family]) > 1 for family in (_TEXTS, _LISTS))
+    return schema.get("mode") == "left_to_right" or len(structured) > 1 or alike
 
 
 def _kind(choice: Any) -> str:
@@ -181,7 +266,8 @@ def _kind(choice: Any) -> str:
 def _name(choice: Any) -> str:
     plain = choice[0] if isinstance(choice, tuple) else choice
     if "cls" in plain:
-        return str(getattr(plain["cls"], "__name__", ""))
+        fields = getattr(plain["cls"], "model_fields", {})
+        return f"{getattr(plain['cls'], '__name__', '')}({', '.join(sorted(fields))})"
     return str(plain.get("schema_ref", plain.get("ref", plain.get("type")))).rpartition(":")[0] or _kind(choice)
 
 
@@ -191,6 +277,12 @@ def _of_function(function: Any) -> str:
     if plain is None:
         return ""
     module = str(getattr(plain, "__module__", "") or "").partition(".")[0]
+    if isinstance(plain, functools.partial):
+        return f"partial {_of_function(plain.func)} {text_of((plain.args, sorted(plain.keywords.items())))}"
+    if isinstance(plain, operator.methodcaller | operator.itemgetter | operator.attrgetter):
+        return repr(plain)
+    if inspect.isclass(plain) and is_ours(plain):
+        return reading_of(plain).digest
     if inspect.isclass(plain) or inspect.isbuiltin(plain) or module in LIBRARIES or not is_ours(plain):
         return path_of(plain)
     return reading_of(plain).digest
