@@ -40,6 +40,9 @@ FORMS = {
     "an async context manager": (
         "from contextlib import asynccontextmanager\n@asynccontextmanager\nasync def make():\n    yield built.compile()", "make",
     ),
+    "a partial": ("import functools\ndef make(kind):\n    return built.compile()\nmake = functools.partial(make, 'x')", "make"),
+    "what an async function has begun": ("async def make():\n    return built.compile()\ngraph = make()", "graph"),
+    "a function with a config by name": ("def make(*, config):\n    return built.compile()", "make"),
     "a class that holds one": ("class Agent:\n    def __init__(self):\n        self.graph = built.compile()", "Agent"),
     "an object whose method makes one": ("class Agent:\n    def build_graph(self):\n        return built\nagent = Agent()", "agent"),
     "a module with one": ("graph = built.compile()", ""),
@@ -128,6 +131,47 @@ def test_what_a_langgraph_json_says_of_the_environment_is_set(folder, env):
     folder("langgraph.json", json.dumps({"dependencies": ["."], "env": env, "graphs": {"agent": "./agent.py:built"}}))
     folder("agent.py", "import os\nassert os.environ['BILLING_API_KEY'] == 'x'\n" + GRAPH)
     assert list(exported("langgraph.json").contract.nodes) == ["approve"]
+
+
+def test_the_file_that_is_named_is_exported_and_no_other_of_its_name(folder):
+    folder("src/agent/graph.py", GRAPH + "graph = built.compile()")
+    other = (GRAPH + "graph = built.compile()").replace('"approve"', '"confirm"')
+    folder("services/a/src/agent/graph.py", other)
+    folder(
+        "services/a/langgraph.json",
+        json.dumps({"dependencies": ["."], "graphs": {"agent": "./src/agent/graph.py:graph"}}),
+    )
+    for target in ("services/a/langgraph.json", "./services/a/src/agent/graph.py:graph"):
+        assert list(exported(target).contract.nodes) == ["confirm"]
+    assert list(exported("agent.graph:graph").contract.nodes) == ["approve"]
+
+
+def test_a_file_of_the_name_of_a_library_is_read(folder):
+    folder("json.py", GRAPH + "graph = built.compile()")
+    assert list(exported("./json.py:graph").contract.nodes) == ["approve"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [[], {"graphs": []}, {"graphs": {"a": None}}, {"graphs": {"a": {"path": None}}}, {"graphs": {"a": "./x.ts:g"}}],
+)
+def test_a_langgraph_json_that_names_no_graph_in_python_is_one_message(folder, written):
+    folder("langgraph.json", json.dumps(written))
+    with pytest.raises(InvalidInput) as raised:
+        exported("langgraph.json")
+    assert len(raised.value.faults) == 1 and "Error" not in str(raised.value)
+
+
+def test_an_agent_that_closes_its_output_or_reads_arguments_is_exported(folder):
+    folder("agent.py", "import argparse, sys\nargparse.ArgumentParser().parse_args()\nsys.stdout = None\n" + GRAPH)
+    assert exported("agent:built").printed == ""
+
+
+def test_nothing_that_a_broken_agent_prints_is_told(folder):
+    folder("agent.py", "import os\nprint('s3cret-value')\nos._exit(7)\n")
+    with pytest.raises(InvalidInput) as raised:
+        exported("agent:graph")
+    assert "s3cret" not in str(raised.value)
 
 
 def test_several_graphs_of_a_langgraph_json_are_offered(folder):

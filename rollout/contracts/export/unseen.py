@@ -128,6 +128,8 @@ class _Features:
             return
         if kind == "definition-ref":
             yield from self._of_definition(schema.get("schema_ref"))
+        if kind == "arguments" and not self._for_store:  # of a named tuple, which is a list in JSON
+            yield "in order " + ", ".join(str(part.get("name")) for part in schema.get("arguments_schema", ()))
         if kind == "dict":
             yield from self._of_keys(schema.get("keys_schema") or {})
         if kind == "tagged-union" and callable(schema.get("discriminator")):
