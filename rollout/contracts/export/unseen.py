@@ -128,8 +128,9 @@ class _Features:
             return
         if kind == "definition-ref":
             yield from self._of_definition(schema.get("schema_ref"))
-        if kind == "arguments" and not self._for_store:  # of a named tuple, which is a list in JSON
-            yield "in order " + ", ".join(str(part.get("name")) for part in schema.get("arguments_schema", ()))
+        if kind in ("arguments", "named-tuple") and not self._for_store:  # a named tuple is a list in JSON
+            parts = schema.get("arguments_schema", schema.get("fields", ()))
+            yield "in order " + ", ".join(str(part.get("name")) for part in parts)
         if kind == "dict":
             yield from self._of_keys(schema.get("keys_schema") or {})
         if kind == "tagged-union" and callable(schema.get("discriminator")):
@@ -146,8 +147,7 @@ class _Features:
         choices = schema.get("choices", ())
         for choice in choices.values() if isinstance(choices, dict) else choices:
             yield from self._features(choice)
-        fields = schema.get("fields", ())
-        for name, field in fields.items() if isinstance(fields, dict) else ():
+        for name, field in _fields(schema) if "fields" in schema else ():
             yield from (f"{name} {feature}" for feature in self._features(field))
 
     def _of_root(self, outer: Any) -> Iterator[str]:
