@@ -129,7 +129,7 @@ class _Features:
         if kind == "definition-ref":
             yield from self._of_definition(schema.get("schema_ref"))
         if kind in ("arguments", "named-tuple") and not self._for_store:  # a named tuple is a list in JSON
-            parts = schema.get("arguments_schema", schema.get("fields", ()))
+            parts = schema.get("arguments_schema") or schema.get("fields") or ()
             yield "in order " + ", ".join(str(part.get("name")) for part in parts)
         if kind == "dict":
             yield from self._of_keys(schema.get("keys_schema") or {})
