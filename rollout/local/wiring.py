@@ -20,7 +20,7 @@ from rollout.adapters.metrics.queries import resolve, unreadable
 from rollout.adapters.metrics.scrape import ScrapeSource
 from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_external import ExternalEnvoy
-from rollout.adapters.routers.envoy_managed import ManagedEnvoy, find_envoy, port_problem
+from rollout.adapters.routers.envoy_managed import ManagedEnvoy, find_envoy
 from rollout.adapters.routers.read_only import ReadOnlyRouter
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
@@ -203,11 +203,9 @@ class LocalWiring:
             find_envoy()
         except RouterUnavailable as error:
             faults.append(Fault(where, str(error), "install it, then start again"))
-        if self.envoy.admin() is None:
-            for key, address in (("listen", envoy.listen), ("preview", envoy.preview)):
-                if address is not None and (problem := port_problem(address)):
-                    remedy = "stop what listens there, or choose another address"
-                    faults.append(Fault(f"{where}.{key}", f"{address} cannot be used: {problem}", remedy))
+        for key, problem in self.envoy.address_problems().items():
+            remedy = "stop what listens there, or choose another address"
+            faults.append(Fault(f"{where}.{key}", f"{getattr(envoy, key)} cannot be used: {problem}", remedy))
         return faults
 
     def _probe_metrics(self, stable: str, candidate: str) -> list[Fault]:

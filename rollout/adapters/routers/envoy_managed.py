@@ -27,6 +27,7 @@ from rollout.errors import PageUnavailable, RouterUnavailable
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
 ADMIN_TIMEOUT_S = 2.0
+SLOW_ADMIN_S, SLOW_ADMIN_POLL_S = 10.0, 0.25
 LOG_MAX_BYTES = 10 * 1024 * 1024
 _POLL_S = 0.02
 
@@ -95,6 +96,21 @@ class ManagedEnvoy:
         ours = info.get("node", {}).get("id") == node_id(self._rollout) and info.get("state") == "LIVE"
         same_bootstrap = info.get("command_line_options", {}).get("config_path") == str(self._bootstrap_path)
         return admin if ours and same_bootstrap else None
+
+    def address_problems(self) -> dict[str, str]:
+        """Return which of its addresses somebody else has, and why they cannot be listened on.
+
+        An Envoy of ours that was left behind has them too, and on a busy machine it may take its time to say so.
+        """
+        deadline = time.monotonic() + SLOW_ADMIN_S
+        while self.admin() is None:
+            addresses = {"listen": self._listen, "preview": self._preview}
+            problems = {key: port_problem(address) for key, address in addresses.items() if address is not None}
+            problems = {key: problem for key, problem in problems.items() if problem}
+            if not problems or not (self._directory / "admin.txt").exists() or time.monotonic() > deadline:
+                return problems
+            time.sleep(SLOW_ADMIN_POLL_S)
+        return {}
 
     def get(self, page: str) -> str:
         """Return an admin page's text. Raises RouterUnavailable."""
