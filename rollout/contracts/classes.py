@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import SequenceMatcher
 from typing import Any
 
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Class, State
 from rollout.contracts.dropped_fields import lost
-from rollout.contracts.schema.document import SchemaDocument, SchemaNode, escape
-from rollout.contracts.schema.problems import Problem, What
-from rollout.contracts.schema.relation import compare
+from rollout.contracts.reading_problems import new_problems, place_of, renamed
+from rollout.contracts.schema.document import SchemaDocument
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.model.agent_state import Axis, Severity
-
-RENAMED_MAX = 20
-ALIKE = 0.6
 
 
 def classes(side: Side) -> None:
@@ -136,47 +130,6 @@ def _remade(side: Side, path: str, one: Class, two: Class, severity: Severity) -
         _form(side, where, one, two)
 
 
-def new_problems(side: Side, writer: SchemaNode, reader: SchemaNode, own: SchemaNode | None) -> Iterable[Problem]:
-    """Return what a reader cannot make of what is written, and the writer's own version could."""
-    problems = compare(writer, reader, side.options, side.budget)
-    if not problems or own is None or side.writes.is_bare or side.reads.is_bare:
-        return problems
-    known = {_gist(problem) for problem in compare(writer, own, side.options, side.own_budget)}
-    return [problem for problem in problems if _gist(problem) not in known]
-
-
-def renamed_in(written: dict[str, SchemaNode], known: dict[str, SchemaNode]) -> list[tuple[str, str]]:
-    """Return keys that went and keys that came under a name much like theirs, of the same schema."""
-    gone, new = sorted(written.keys() - known.keys()), sorted(known.keys() - written.keys())
-    bare = {key: _form_of(node) for key, node in (written | known).items()}
-    return [
-        (old, other)
-        for old in gone[:RENAMED_MAX]
-        for other in new[:RENAMED_MAX]
-        if bare[old] == bare[other]
-        and (len(gone) == len(new) == 1 or SequenceMatcher(None, old, other).ratio() >= ALIKE)
-    ]
-
-
-def _form_of(node: SchemaNode) -> dict[str, Any]:
-    schema = node.schema if isinstance(node.schema, dict) else {}
-    return {key: part for key, part in schema.items() if key not in ("title", "default")}
-
-
-def place_of(problem: Problem, state: str = "/state") -> str:
-    """Return the pointer to the key that a problem is about, or to the keyword of the reader that it is about."""
-    name = escape(problem.name)
-    if problem.what is What.MEMBER and name:
-        return f"{state}/writer{problem.writer}/properties/{name}"
-    if problem.what in (What.REQUIRED, What.OPTIONAL) and name:
-        return f"{state}/reader{problem.reader.removesuffix('/required')}/properties/{name}"
-    return f"{state}/reader{problem.reader}"
-
-
-def _gist(problem: Problem) -> tuple[object, ...]:
-    return problem.what, problem.writer, problem.wrote, problem.expects
-
-
 def unseen(side: Side, where: str, one: Class | State, two: Class | State) -> None:
     """Note fields of both versions that are checked, or written, in another way than schemas show."""
     if one.extra == "allow" and two.extra == "ignore":
@@ -194,7 +147,7 @@ def _form(side: Side, where: str, one: Class, two: Class) -> None:
     own = SchemaDocument(one.reader).node if one.reader is not None else None
     for problem in new_problems(side, written, read, own):
         side.find("CLASS_FORM", Severity.RISK, place_of(problem, where), problem.wrote, problem.expects)
-    for old, new in renamed_in(written.named("properties"), read.named("properties")):
+    for old, new, _ in renamed(side, written.named("properties"), read.named("properties")):
         if new not in read.keywords.get("required", ()):
             side.find("KEY_RENAMED", Severity.RISK, f"{where}/reader/properties/{new}", old, new)
     for pointer, name in lost(written, read, side.options, side.budget):

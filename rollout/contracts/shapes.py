@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 
-from rollout.contracts.classes import new_problems, place_of, unseen
+from rollout.contracts.classes import unseen
 from rollout.contracts.comparison import Side
 from rollout.contracts.dropped_fields import lost
+from rollout.contracts.reading_problems import new_problems, place_of, renamed, says_the_same
 from rollout.contracts.schema.atoms import type_of
 from rollout.contracts.schema.document import SchemaDocument, SchemaNode
 from rollout.contracts.schema.problems import Problem, What
@@ -24,12 +24,6 @@ ROOT = "__root__"
 """The channel of a state that is no mapping of declared keys."""
 
 _NOTHING = object()
-
-RENAMED_MAX = 20
-"""Of so many keys that went it is asked whether they were renamed."""
-
-ALIKE = 0.6
-"""Names more alike than this, of one schema, are one key renamed."""
 
 
 def shape(side: Side) -> None:
@@ -77,11 +71,11 @@ def _by_key(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
             _note(side, problem)
     required = {name for name in reader.keywords.get("required", ()) if isinstance(name, str)}
     promised = set(writer.keywords.get("required", ()))
-    renamed = _renamed(side, written, known)
-    for old, new, severity in renamed:
+    keys_renamed = renamed(side, written, known)
+    for old, new, severity in keys_renamed:
         side.find("KEY_RENAMED", severity, f"/state/reader/properties/{new}", old, new)
     for name in sorted(required - promised):
-        if any(name == new and severity is Severity.BREAK for _, new, severity in renamed):
+        if any(name == new and severity is Severity.BREAK for _, new, severity in keys_renamed):
             continue
         code = "REQUIREDNESS" if name in written else "REQUIRED_KEY_ADDED" if side.is_backward else "KEY_REMOVED"
         wrote = "may be missing" if name in written else "is not written"
@@ -106,7 +100,7 @@ def _inputs(side: Side, writer: SchemaNode) -> None:
             same = (
                 old is not None
                 and key in old.named("properties")
-                and _say_the_same(side, old.named("properties")[key], field)
+                and says_the_same(side, old.named("properties")[key], field)
             )
             if not same and key in written and compare(written[key], field, side.options, side.budget):
                 side.find("NARROWED", soft, f"{where}/properties/{key}", "was read otherwise", "may not fit")
@@ -160,32 +154,12 @@ def _renamed_inside(side: Side, *, by_key: bool) -> None:
         required = set(two.keywords.get("required", ()))
         own = SchemaDocument(side.writer.state.reader).node.at(where)
         read_before = own.named("properties") if own is not None else {}
-        for old, new, severity in _renamed(side, one.named("properties"), two.named("properties")):
+        for old, new, severity in renamed(side, one.named("properties"), two.named("properties")):
             by_name = (
                 not where and old in side.reader.state.unseen and "by_name" in side.reader.state.unseen.get("", "")
             )
             if new not in required and new not in read_before and not by_name:  # else found missing, or read by both
                 side.find("KEY_RENAMED", severity, f"/state/reader{where}/properties/{new}", old, new)
-
-
-def _renamed(
-    side: Side, written: dict[str, SchemaNode], known: dict[str, SchemaNode]
-) -> list[tuple[str, str, Severity]]:
-    """Return the keys that look renamed: one gone, one new, of the same schema."""
-    gone, new = sorted(written.keys() - known.keys())[:RENAMED_MAX], sorted(known.keys() - written.keys())[:RENAMED_MAX]
-    renamed = []
-    for name in gone:
-        same = [other for other in new if _say_the_same(side, written[name], known[other])]
-        close = [other for other in same if SequenceMatcher(None, name, other).ratio() >= ALIKE]
-        if close:
-            renamed.append((name, close[0], Severity.BREAK))
-        elif len(gone) == len(new) == 1 and same:
-            renamed.append((name, same[0], Severity.RISK))
-    return renamed
-
-
-def _say_the_same(side: Side, one: SchemaNode, two: SchemaNode) -> bool:
-    return not (compare(one, two, side.options, side.budget) or compare(two, one, side.options, side.budget))
 
 
 _SOFT = frozenset({"typeddict", "dataclass"})

@@ -54,6 +54,7 @@ def test_a_daemon_that_has_just_taken_the_lease_is_not_taken_for_whoever_had_it_
         written = threading.Timer(0.5, write_holder, (store, daemon))
         written.start()
         refuse_beside_another(store, "agent", store.directory)
+        assert store.get("agent").holder == daemon, "it waited until the daemon's name was there"
         written.join()
 
 
@@ -61,3 +62,4 @@ def test_nobody_stands_in_the_way_where_nobody_holds_the_lease(store):
     with held(store):
         pass
     refuse_beside_another(store, "agent", store.directory)
+    assert store.get("agent").holder == ""

@@ -89,14 +89,23 @@ def without(ranges: Ranges) -> Ranges:
 
 
 def is_included(one: Automaton, two: Automaton) -> bool:
-    """Walk the product of both machines, made deterministic as far as it is walked."""
+    """Whether every text that the one accepts is accepted by the other."""
+    return not any(accepted and not by_two for accepted, by_two in _outcomes(one, two))
+
+
+def is_apart(one: Automaton, two: Automaton) -> bool:
+    """Whether no text is accepted by both."""
+    return not any(accepted and by_two for accepted, by_two in _outcomes(one, two))
+
+
+def _outcomes(one: Automaton, two: Automaton) -> Iterator[tuple[bool, bool]]:
+    """Walk the product of both machines, made deterministic as far as it is walked: which of them accept. Bounded."""
     codes = _samples(one, two)
     start = (frozenset({0}), frozenset({0}), True)
     seen, pending, work = {start}, [start], 0
     while pending:
         left, right, at_first = pending.pop()
-        if one.accepts(left, at_first=at_first) and not two.accepts(right, at_first=at_first):
-            return False
+        yield one.accepts(left, at_first=at_first), two.accepts(right, at_first=at_first)
         left, right = one.closure(left, at_first=at_first), two.closure(right, at_first=at_first)
         work += len(codes) * (len(left) + len(right))
         if work > WORK_MAX:
@@ -108,30 +117,6 @@ def is_included(one: Automaton, two: Automaton) -> bool:
                 pending.append(pair)
         if len(seen) > PAIRS_MAX:
             raise Undecidable
-    return True
-
-
-def is_apart(one: Automaton, two: Automaton) -> bool:
-    """Whether no text is accepted by both machines: walks their product, as above."""
-    codes = _samples(one, two)
-    start = (frozenset({0}), frozenset({0}), True)
-    seen, pending, work = {start}, [start], 0
-    while pending:
-        left, right, at_first = pending.pop()
-        if one.accepts(left, at_first=at_first) and two.accepts(right, at_first=at_first):
-            return False
-        left, right = one.closure(left, at_first=at_first), two.closure(right, at_first=at_first)
-        work += len(codes) * (len(left) + len(right))
-        if work > WORK_MAX:
-            raise Undecidable
-        for code in codes:
-            pair = (one.after(left, code), two.after(right, code), False)
-            if pair[0] and pair[1] and pair not in seen:
-                seen.add(pair)
-                pending.append(pair)
-        if len(seen) > PAIRS_MAX:
-            raise Undecidable
-    return True
 
 
 def _samples(*machines: Automaton) -> list[int]:
