@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from rollout.contracts.comparison import Side
-from rollout.contracts.contract import Class, State
+from rollout.contracts.contract import Class
+from rollout.contracts.counterparts import counterparts
 from rollout.contracts.dropped_fields import lost
 from rollout.contracts.reading_problems import new_problems, place_of, renamed
 from rollout.contracts.schema.document import SchemaDocument
 from rollout.contracts.schema.scalars import PYTHON_TYPE
+from rollout.contracts.unseen import unseen
 from rollout.model.agent_state import Axis, Severity
 
 
@@ -20,6 +22,8 @@ def classes(side: Side) -> None:
     if side.at:
         return
     known = {path for channel in side.writer.channels.values() for path in channel.classes}
+    if not side.is_langgraph:
+        _renamed(side)
     for path, class_ in sorted(side.writes.classes.items()):
         if class_.alias is not None:
             continue
@@ -51,6 +55,19 @@ def _namesake(side: Side, path: str) -> Class | None:
     name = path.rpartition(".")[2]
     same = [class_ for other, class_ in side.reads.classes.items() if other.rpartition(".")[2] == name]
     return same[0] if len(same) == 1 else None
+
+
+def _renamed(side: Side) -> None:
+    """Compare classes of other names that stand in the same place: where paths are not stored, names mean nothing."""
+    written, read = side.writer.state.writer, side.reader.state.reader
+    for old, new in sorted(set(counterparts(written, read))):
+        pairs = [
+            [(path, class_) for path, class_ in known.items() if path.rpartition(".")[2] == name]
+            for known, name in ((side.writes.classes, old), (side.reads.classes, new))
+        ]
+        if all(len(pair) == 1 for pair in pairs):
+            (path, before), (_, after) = pairs[0][0], pairs[1][0]
+            _remade(side, path, before, after, Severity.BREAK)
 
 
 def _annotated(side: Side, name: str) -> None:
@@ -128,17 +145,6 @@ def _remade(side: Side, path: str, one: Class, two: Class, severity: Severity) -
             side.find("ENUM_VALUE", severity, f"{where}/members/{name}", *change)
     if severity is Severity.RISK and None not in (one.writer, two.reader):
         _form(side, where, one, two)
-
-
-def unseen(side: Side, where: str, one: Class | State, two: Class | State) -> None:
-    """Note fields of both versions that are checked, or written, in another way than schemas show."""
-    if one.extra == "allow" and two.extra == "ignore":
-        change = ("keeps what it does not declare", "drops it")
-        side.find("KEY_REMOVED" if side.is_backward else "KEY_ADDED", Severity.RISK, f"{where}/extra", *change)
-    for name in sorted(one.unseen.keys() & two.unseen.keys()):
-        if one.unseen[name] != two.unseen[name]:
-            change = (one.unseen[name] or "nothing more", two.unseen[name] or "nothing more")
-            side.find("CHECKS_CHANGED", Severity.UNKNOWN, f"{where}/unseen/{name}", *change)
 
 
 def _form(side: Side, where: str, one: Class, two: Class) -> None:

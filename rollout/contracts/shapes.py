@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from rollout.contracts.classes import unseen
 from rollout.contracts.comparison import Side
 from rollout.contracts.dropped_fields import lost
 from rollout.contracts.reading_problems import new_problems, place_of, renamed, says_the_same
@@ -18,6 +17,7 @@ from rollout.contracts.schema.document import SchemaDocument, SchemaNode
 from rollout.contracts.schema.problems import Problem, What
 from rollout.contracts.schema.relation import compare
 from rollout.contracts.schema.scalars import PYTHON_TYPE
+from rollout.contracts.unseen import unseen
 from rollout.model.agent_state import Axis, Severity
 
 ROOT = "__root__"

@@ -9,13 +9,19 @@ import pytest
 
 from rollout.contracts.check import check
 from rollout.contracts.contract_text import read
-from tests.langgraph import test_classes, test_questions, test_tools
+from tests.langgraph import test_classes, test_questions, test_rewritten, test_tools
 from tests.langgraph.rows import ROWS
 
 SOURCES = {f"{row.id} {side}": getattr(row, side) for row in ROWS for side in ("old", "new")}
 SOURCES |= {
     f"{what} {number}": source
-    for pairs in (test_questions.CHANGES, test_questions.HARMLESS, test_classes.OF_ONE_MODULE, test_classes.HARMLESS)
+    for pairs in (
+        test_questions.CHANGES,
+        test_questions.HARMLESS,
+        test_rewritten.AROUND,
+        test_classes.OF_ONE_MODULE,
+        test_classes.HARMLESS,
+    )
     for what, pair in pairs.items()
     for number, source in enumerate(pair)
 }

@@ -295,7 +295,7 @@ def test_a_librarys_node_that_asks_is_known_by_its_settings_and_none_of_them_is_
 
 def test_more_code_than_is_read_is_unknown_and_not_silently_left_out(stage):
     def deep(first):
-        return "".join(f"def f{n}():\n    return {f'f{n - 1}()' if n else first}\n" for n in range(401))
+        return "".join(f"def f{n}(*rest):\n    return {f'f{n - 1}()' if n else first}\n" for n in range(401))
 
     old, new = (
         stage.version("many", asking('    return {"answer": f400()}', deep(first)))

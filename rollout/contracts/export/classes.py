@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
+from rollout.contracts.export.code.reading import SourceReading
+from rollout.contracts.export.code.source import reading_of
 from rollout.contracts.export.hints import classes_within, hints_of, is_named_tuple, kind_of
 from rollout.contracts.export.models import LIBRARIES, schema_of
-from rollout.contracts.export.ownership import is_ours, is_own_module
-from rollout.contracts.export.reading import SourceReading
-from rollout.contracts.export.source import reading_of
 from rollout.contracts.export.unseen import WHOLE, extra_of, unseen_of
 
 MODULES_MAX = 500

@@ -11,11 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rollout.contracts.export.classes import Gathered, checks_of, class_contract, features_of, own_classes
+from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.reading import SourceReading
+from rollout.contracts.export.code.source import reading_of
 from rollout.contracts.export.hints import bare, hints_of, kind_of, required_of
 from rollout.contracts.export.models import schema_of
-from rollout.contracts.export.ownership import is_ours
-from rollout.contracts.export.reading import SourceReading
-from rollout.contracts.export.source import reading_of
 from rollout.contracts.export.tools import tool_contract
 
 LIBRARIES = (
@@ -55,7 +55,7 @@ def _graph(compiled: Any, gathered: Gathered) -> dict[str, Any]:
     every = {name: hint for schema in builder.schemas for name, hint in hints_of(schema).items()} | hints_of(state)
     hints = {name: bare(hint) for name, hint in every.items()} | ({ROOT: state} if ROOT in channels else {})
     private = {name: hint for name, hint in hints.items() if name in channels and name not in public and name != ROOT}
-    readings = {name: _reading(name, node, builder) for name, node in builder.nodes.items()}
+    readings = {name: _reading(name, node, compiled) for name, node in builder.nodes.items()}
     gathered.add(state, *readings.values())
     return {
         "state": _state(state, private, builder.managed),
@@ -117,10 +117,16 @@ def _named(function: Any) -> str | None:
     return f"{module}.{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
-def _reading(name: str, node: Any, builder: Any) -> SourceReading:
+def _reading(name: str, node: Any, compiled: Any) -> SourceReading:
     """Read what is behind a node, and what decides where it goes on."""
-    routes = [branch.path for branch in builder.branches.get(name, {}).values()]
-    return reading_of(node.runnable, *routes)
+    routes = [branch.path for branch in compiled.builder.branches.get(name, {}).values()]
+    return reading_of(node.runnable, *routes, settings=_configurable(compiled))
+
+
+def _configurable(compiled: Any) -> dict[str, Any]:
+    """Return what a graph is bound to hand on to its nodes, by `with_config`."""
+    config = getattr(compiled, "config", None)
+    return dict(config.get("configurable") or {}) if isinstance(config, dict) else {}
 
 
 def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[str, Any]:
@@ -187,7 +193,7 @@ def _inherits(checkpointer: Any) -> str:
 def _functional(compiled: Any, gathered: Gathered) -> dict[str, Any]:
     """Return what an entrypoint tells: the calls that are replayed, in order, and the graphs that it calls."""
     name = next(iter(compiled.nodes))
-    reading = reading_of(compiled.nodes[name].bound)
+    reading = reading_of(compiled.nodes[name].bound, settings=_configurable(compiled))
     gathered.add(None, reading)
     inner = {f"{name}#{number}" if number else name: graph for number, graph in enumerate(reading.graphs)}
     return {

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from rollout.contracts.export.code.values import ValueText
+from rollout.contracts.export.code.written import is_written
 from rollout.contracts.export.hints import (
     bare,
     hints_of,
@@ -239,7 +241,13 @@ def told_defaults(value: Any, *, names: bool = False) -> Any:
 
 
 def _digest(default: Any) -> Any:
-    if default is None or isinstance(default, bool | int | float) or default in ("", [], {}):
+    if default is None or isinstance(default, bool) or default in ("", [], {}):
+        return default
+    telling = ValueText(is_written)
+    text = telling.of(default)
+    if not telling.is_whole:  # it may be of this process alone
+        return f"of {text}"
+    if isinstance(default, int | float):
         return default
     text = json.dumps(default, sort_keys=True, default=str)
     return f"sha256:{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:12]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout.contracts.export.reading import SourceReading
+from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.unseen import unseen_of
 
 _WORDS = frozenset({"title", "description", "examples", "default"})

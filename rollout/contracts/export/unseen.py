@@ -6,15 +6,26 @@ that what its JSON Schema shows is compared there and nowhere else.
 
 from __future__ import annotations
 
-import functools
-import inspect
-import operator
 from collections.abc import Iterator
 from typing import Any
 
-from rollout.contracts.export.ownership import LIBRARIES, is_ours
-from rollout.contracts.export.source import reading_of
-from rollout.contracts.export.values import path_of, text_of
+from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.values import path_of, text_of
+from rollout.contracts.export.core_schema import (
+    ALIASES,
+    NESTED,
+    STRUCTURED,
+    WITH_FIELDS,
+    depends_on_order,
+    fields_of,
+    forms_of,
+    has_aliases,
+    holds_fields,
+    is_said_by_hand,
+    name_of_choice,
+    text_of_function,
+    texts_of_validators,
+)
 
 WHOLE = ""
 """The name under which the features of a class itself stand."""
@@ -32,8 +43,8 @@ _SAID_ANYHOW = (("allow_inf_nan", True), ("ser_json_bytes", "utf8"), ("ser_json_
 _BOUNDED = frozenset({"decimal", "date", "time", "datetime", "timedelta"})
 """Types whose bounds JSON Schema cannot say."""
 
-_ALIASES = ("validation_alias", "serialization_alias")
 _BY_NAME = ("populate_by_name", "validate_by_name")
+_OF_ALIASES = frozenset({*_BY_NAME, "validate_by_alias", "serialize_by_alias", "loc_by_alias"})
 _HARMLESS_CONFIG = frozenset(
     {
         "title",
@@ -61,10 +72,6 @@ _OF_JSON = frozenset(
     }
 )
 """Settings of no consequence where a store keeps objects by the names of their fields."""
-
-_WITH_FIELDS = frozenset({"model-fields", "dataclass-args", "typed-dict"})
-_NESTED = frozenset({"model", "dataclass"})
-_STRUCTURED = frozenset({"model", "dataclass", "typed-dict", "dict", "definition-ref", "tagged-union"})
 
 
 def unseen_of(core: Any, *, for_store: bool = False) -> dict[str, str]:
@@ -94,23 +101,36 @@ class _Features:
     def __init__(self, for_store: bool) -> None:
         self._for_store = for_store
         self._ignored = _HARMLESS_CONFIG | (_OF_JSON if for_store else frozenset())
-        self._by_name = False
+        self._by_name, self._has_aliases = False, False
         self._definitions: dict[Any, Any] = {}
         self._followed: set[Any] = set()
 
     def of_class(self, core: Any) -> dict[str, str]:
+        """Return the features of a class, and of each of its fields."""
         definitions = {schema.get("ref"): schema for schema in core.get("definitions", ())}
         self._definitions = definitions
         outer = core.get("schema", {}) if core.get("type") == "definitions" else core
         outer = definitions.get(outer.get("schema_ref"), outer)
-        if not _holds_fields(outer):
+        self._has_aliases = has_aliases(core)
+        if not holds_fields(outer):
             return {WHOLE: "; ".join(self._of_root(outer))}
         whole: list[str] = []
-        while outer.get("type") not in _WITH_FIELDS:  # validators of the whole, the class, its settings
+        while outer.get("type") not in WITH_FIELDS:  # validators of the whole, the class, its settings
             whole += self._own_features(outer)
             outer = outer["schema"]
         whole += self._own_features(outer)
-        return {WHOLE: "; ".join(whole), **{name: "; ".join(self._features(field)) for name, field in _fields(outer)}}
+        return {WHOLE: "; ".join(whole), **{name: "; ".join(texts) for name, texts in self._of_fields(outer)}}
+
+    def _of_fields(self, outer: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+        """Return the features of each field, with those before it that its validators look at."""
+        before: list[str] = []
+        for name, field in fields_of(outer):
+            own = {
+                key: value for key, value in field.items() if key not in ALIASES or value != name
+            }  # an alias that is the field's own name says nothing
+            looked_at = sorted(set(before) & texts_of_validators(field))
+            yield name, [*self._features(own), *(f"after {other}" for other in looked_at)]
+            before.append(name)
 
     def _features(self, schema: Any) -> Iterator[str]:
         """Return what is told of a schema and of what is in it, down to other classes."""
@@ -124,7 +144,7 @@ class _Features:
         if kind.startswith("function-") and "ref" in schema:
             return  # a validator of another class
         yield from self._own_features(schema)
-        if kind in _NESTED:
+        if kind in NESTED:
             return
         if kind == "definition-ref":
             yield from self._of_definition(schema.get("schema_ref"))
@@ -134,10 +154,10 @@ class _Features:
         if kind == "dict":
             yield from self._of_keys(schema.get("keys_schema") or {})
         if kind == "tagged-union" and callable(schema.get("discriminator")):
-            tags = {str(tag): _name(choice) for tag, choice in schema["choices"].items()}
-            yield f"by {_of_function(schema['discriminator'])} {text_of(tags)}"
-        if kind == "union" and _depends_on_order(schema, for_store=self._for_store):
-            yield "first of " + ", ".join(map(_name, schema["choices"]))
+            tags = {str(tag): name_of_choice(choice) for tag, choice in schema["choices"].items()}
+            yield f"by {text_of_function(schema['discriminator'])} {text_of(tags)}"
+        if kind == "union" and depends_on_order(schema, for_store=self._for_store):
+            yield "first of " + ", ".join(forms_of(schema["choices"]))
         read = "python_schema" if self._for_store else "json_schema"
         for key in ("lax_schema", read):  # the strict one says the same again
             if key in schema:
@@ -147,7 +167,7 @@ class _Features:
         choices = schema.get("choices", ())
         for choice in choices.values() if isinstance(choices, dict) else choices:
             yield from self._features(choice)
-        for name, field in _fields(schema) if "fields" in schema else ():
+        for name, field in fields_of(schema) if "fields" in schema else ():
             yield from (f"{name} {feature}" for feature in self._features(field))
 
     def _of_root(self, outer: Any) -> Iterator[str]:
@@ -163,7 +183,7 @@ class _Features:
         inner = schema
         while isinstance(inner, dict) and str(inner.get("type", "")).startswith("function-"):
             inner = inner.get("schema")
-        if name in self._followed or not isinstance(inner, dict) or inner.get("type") in _NESTED:
+        if name in self._followed or not isinstance(inner, dict) or inner.get("type") in NESTED:
             return
         self._followed.add(name)
         yield from self._features({key: part for key, part in schema.items() if key != "ref"} if schema else None)
@@ -177,7 +197,7 @@ class _Features:
     def _own_features(self, schema: dict[str, Any]) -> Iterator[str]:
         kind = str(schema.get("type", ""))
         self._by_name |= any((schema.get("config") or {}).get(key) for key in _BY_NAME)
-        aliases = [alias for alias in _ALIASES if schema.get(alias) is not None]
+        aliases = [alias for alias in ALIASES if schema.get(alias) is not None]
         if self._for_store and "validation_alias" in aliases and not self._by_name:
             yield "is not made by the names of its fields"  # so it is put together unchecked
         elif not self._for_store:
@@ -188,103 +208,33 @@ class _Features:
         if kind in _BOUNDED:
             yield from (f"{bound}={text_of(schema[bound])}" for bound in _BOUNDS if bound in schema)
         if kind.startswith("function-") and "function" in schema:
-            yield f"{kind} {_of_function(schema['function'])}"
+            yield f"{kind} {text_of_function(schema['function'])}"
         if kind in ("is-instance", "is-subclass") and not is_ours(schema.get("cls")):
             yield f"{kind} {path_of(schema.get('cls'))}"
         if kind == "enum" and schema.get("missing") is not None:
-            yield f"missing {_of_function(schema['missing'])}"
+            yield f"missing {text_of_function(schema['missing'])}"
         if kind == "default" and schema.get("validate_default"):
             yield "validate_default"
         if isinstance(serialization := schema.get("serialization"), dict):
             when = str(serialization.get("when_used", "always"))
-            yield f"serialized {serialization.get('type')} {when} {_of_function(serialization.get('function'))}"
+            if not str(getattr(serialization.get("function"), "__module__", "")).startswith("pydantic._internal"):
+                yield f"serialized {serialization.get('type')} {when} {text_of_function(serialization.get('function'))}"
         if schema.get("serialization_exclude_if") is not None:
-            yield f"left out if {_of_function(schema['serialization_exclude_if'])}"
+            yield f"left out if {text_of_function(schema['serialization_exclude_if'])}"
         if kind == "json":
             yield "a text of JSON"
+        if kind not in STRUCTURED and is_said_by_hand(schema):
+            bounds = "".join(f" {bound}={text_of(schema[bound])}" for bound in _BOUNDS if bound in schema)
+            yield f"in fact {kind}{bounds}"
         if config := self._config(schema.get("config") or {}):
             yield f"config {text_of(config)}"
 
     def _config(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Return the settings of a class that change what is read, or written."""
-        settings_told = ((key, value) for key, value in sorted(settings.items()) if key not in self._ignored)
+        ignored = self._ignored if self._has_aliases else self._ignored | _OF_ALIASES
+        settings_told = ((key, value) for key, value in sorted(settings.items()) if key not in ignored)
         return {
             key: value
             for key, value in settings_told
             if value not in (False, None) and (key, value) not in _SAID_ANYHOW
         }
-
-
-def _holds_fields(schema: Any) -> bool:
-    while isinstance(schema, dict):
-        if schema.get("type") in _WITH_FIELDS:
-            return True
-        schema = schema.get("schema")
-    return False
-
-
-def _fields(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    fields = schema["fields"]
-    yield from fields.items() if isinstance(fields, dict) else ((field["name"], field) for field in fields)
-
-
-_TEXTS = frozenset(
-    {
-        "str",
-        "date",
-        "datetime",
-        "time",
-        "timedelta",
-        "uuid",
-        "url",
-        "multi-host-url",
-        "bytes",
-        "decimal",
-        "enum",
-        "literal",
-    }
-)
-_LISTS = frozenset({"list", "set", "frozenset", "tuple", "generator"})
-"""Types that are written alike in JSON, so that which of them is read is a matter of the others."""
-
-
-def _depends_on_order(schema: dict[str, Any], *, for_store: bool) -> bool:
-    """Whether the first of several that fit is taken: always from left to right, else among those with members."""
-    structured = [choice for choice in schema["choices"] if _kind(choice) in _STRUCTURED]
-    kinds = [_kind(choice) for choice in schema["choices"]]
-    alike = not for_store and any(len([kind for kind in kinds if kind in family]) > 1 for family in (_TEXTS, _LISTS))
-    return schema.get("mode") == "left_to_right" or len(structured) > 1 or alike
-
-
-def _kind(choice: Any) -> str:
-    plain = choice[0] if isinstance(choice, tuple) else choice
-    while plain.get("type", "").startswith(("function-", "default", "nullable")) and isinstance(
-        plain.get("schema"), dict
-    ):
-        plain = plain["schema"]
-    return str(plain.get("type"))
-
-
-def _name(choice: Any) -> str:
-    plain = choice[0] if isinstance(choice, tuple) else choice
-    if "cls" in plain:
-        fields = getattr(plain["cls"], "model_fields", {})
-        return f"{getattr(plain['cls'], '__name__', '')}({', '.join(sorted(fields))})"
-    return str(plain.get("schema_ref", plain.get("ref", plain.get("type")))).rpartition(":")[0] or _kind(choice)
-
-
-def _of_function(function: Any) -> str:
-    """Return what stands for a validator or a serializer: its code if it is the agent's, else its name."""
-    plain = function.get("function") if isinstance(function, dict) else function
-    if plain is None:
-        return ""
-    module = str(getattr(plain, "__module__", "") or "").partition(".")[0]
-    if isinstance(plain, functools.partial):
-        return f"partial {_of_function(plain.func)} {text_of((plain.args, sorted(plain.keywords.items())))}"
-    if isinstance(plain, operator.methodcaller | operator.itemgetter | operator.attrgetter):
-        return repr(plain)
-    if inspect.isclass(plain) and is_ours(plain):
-        return reading_of(plain).digest
-    if inspect.isclass(plain) or inspect.isbuiltin(plain) or module in LIBRARIES or not is_ours(plain):
-        return path_of(plain)
-    return reading_of(plain).digest

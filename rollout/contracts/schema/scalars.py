@@ -25,6 +25,7 @@ WIDER_FORMATS = {
     "iri": {"uri"},
     "uri-reference": {"uri"},
     "iri-reference": {"uri", "uri-reference", "iri"},
+    "uuid": {f"uuid{version}" for version in range(1, 9)},
 }
 LOOSE_FORMATS = frozenset({"binary", "password", "byte", "textarea", "markdown"})
 """Formats that refuse nothing."""

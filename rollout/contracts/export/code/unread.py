@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import sys
-from types import CodeType
+from types import CodeType, ModuleType
 
-from rollout.contracts.export.ownership import is_own_module
+from rollout.contracts.export.code.names.ownership import own_modules
 
 
 def compiled_text(code: CodeType) -> str:
@@ -21,16 +20,16 @@ def compiled_text(code: CodeType) -> str:
 
 def all_sources_text() -> str:
     """Return a digest of everything that the agent's own modules say."""
-    return _sources_text(tuple(sorted(name for name in list(sys.modules) if is_own_module(name))))
+    return _sources_text(own_modules())
 
 
 @functools.lru_cache(maxsize=8)
-def _sources_text(modules: tuple[str, ...]) -> str:
+def _sources_text(modules: tuple[ModuleType, ...]) -> str:
     total = hashlib.sha256()
-    for name in modules:
+    for module in modules:
         try:
-            source = inspect.getsource(sys.modules[name])
+            source = inspect.getsource(module)
         except (OSError, TypeError):
             continue
-        total.update(f"{name}\n{source}\n".encode(errors="replace"))
+        total.update(f"{module.__name__}\n{source}\n".encode(errors="replace"))
     return f"everything {total.hexdigest()}"

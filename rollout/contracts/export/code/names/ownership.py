@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+from types import ModuleType
 from typing import Any
 
 LIBRARIES = frozenset(
@@ -16,6 +17,16 @@ _INSTALLED = ("/site-packages/", "/dist-packages/", "\\site-packages\\")
 def is_ours(target: Any) -> bool:
     """Whether something is of the agent, not of Python or a library."""
     return is_own_module(str(getattr(target, "__module__", "") or type(target).__module__))
+
+
+def own_modules() -> tuple[ModuleType, ...]:
+    """Return the agent's modules that are loaded, by their names in order."""
+    return tuple(sys.modules[name] for name in sorted(sys.modules) if is_own_module(name) and _is_loaded(name))
+
+
+def _is_loaded(name: str) -> bool:
+    """Whether it is a module; Python allows anything there."""
+    return isinstance(sys.modules[name], ModuleType)
 
 
 @functools.lru_cache(maxsize=4096)

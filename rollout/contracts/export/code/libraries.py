@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from rollout.contracts.export.values import attributes_of, path_of
+from rollout.contracts.export.code.values import attributes_of, path_of
 
 HELD_DEPTH = 3
 PER_CALL = "per_call"

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import ast
 import functools
-import sys
+from types import ModuleType
 
-from rollout.contracts.export.definitions import functions_of
-from rollout.contracts.export.ownership import is_own_module
+from rollout.contracts.export.code.names.definitions import functions_of
+from rollout.contracts.export.code.names.ownership import own_modules
 
 
 def asking_names() -> frozenset[str]:
     """Return the names of functions and methods that ask, or call one that does, in all modules of the agent."""
-    return _asking_names(tuple(sorted(name for name in list(sys.modules) if is_own_module(name))))
+    return _asking_names(own_modules())
 
 
 @functools.lru_cache(maxsize=8)
-def _asking_names(modules: tuple[str, ...]) -> frozenset[str]:
+def _asking_names(modules: tuple[ModuleType, ...]) -> frozenset[str]:
     calls: dict[str, set[str]] = {}
     for module in modules:
-        for function in functions_of(module):
+        for function in functions_of(module.__name__):
             called = calls.setdefault(function.name, set())
             called |= {_name(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
     asking, size = {name for name, called in calls.items() if "interrupt" in called}, -1

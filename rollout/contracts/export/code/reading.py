@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from dataclasses import dataclass, field
 from typing import Any
+
+
+def literals_in(tree: ast.AST) -> set[str]:
+    """Return the texts that stand in a piece of code."""
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 @dataclass
@@ -19,6 +25,7 @@ class SourceReading:
         classes: of the agent's, that are named.
         modules: of the agent's, that were read.
         is_dynamic: whether something is called that is only known while it runs.
+        literals: the texts that stand in what was read.
         texts: everything that was read, in a form of its own.
         is_whole: whether everything could be read.
         may_ask: whether something may be asked that is not in `calls`.
@@ -31,6 +38,7 @@ class SourceReading:
     approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     classes: list[type] = field(default_factory=list)
+    literals: set[str] = field(default_factory=set)
     is_dynamic: bool = False
     texts: list[str] = field(default_factory=list)
     is_whole: bool = True

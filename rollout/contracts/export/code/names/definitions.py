@@ -14,43 +14,41 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from rollout.contracts.export.ownership import is_own_module
+from rollout.contracts.export.code.names.ownership import own_modules
 
 FOLLOWED_MAX = 20
 """So many imports from module to module are followed to where a name is defined."""
 
 
-def definition_of(module: str, name: str) -> tuple[str, list[ast.stmt]]:
-    """Return the module that defines a name, and the statements there that do; none where that is not found."""
+def definition_of(module: str, name: str) -> tuple[str, str, list[ast.stmt]]:
+    """Return the module that defines a name, the name there, and the statements that do; none where not found."""
     for _ in range(FOLLOWED_MAX):
         statements = _names_of(module).get(name, [])
         imported = next((statement for statement in statements if isinstance(statement, ast.ImportFrom)), None)
         if imported is None or len(statements) > 1:
-            return module, statements
+            return module, name, statements
         alias = next(alias for alias in imported.names if (alias.asname or alias.name) == name)
         module, name = module_of(imported, module), alias.name
-    return module, []
+    return module, name, []
 
 
 def name_of(target: Any) -> tuple[str, str] | None:
     """Return the module of the agent's and the name under which an object stands there; None where it has none."""
-    for module in sorted(name for name in list(sys.modules) if is_own_module(name)):
-        for name, value in list(vars(sys.modules[module]).items()):
-            if value is target and _names_of(module).get(name):
-                return module, name
+    for module in own_modules():
+        for name, value in list(vars(module).items()):
+            if value is target and _names_of(module.__name__).get(name):
+                return module.__name__, name
     return None
 
 
-def is_literal(module: str, name: str) -> bool:
-    """Whether a name of a module is given a value once, which is written there: a text, a number, a list of such."""
-    at, statements = definition_of(module, name)
-    values = [getattr(statement, "value", None) for statement in statements]
-    return len(values) == 1 and at != "" and values[0] is not None and _is_written(values[0])
-
-
-def _is_written(node: ast.AST) -> bool:
-    if isinstance(node, ast.List | ast.Tuple):
-        return all(_is_written(part) for part in node.elts)
+def is_literal(node: ast.AST) -> bool:
+    """Whether an expression is a text or a number, or a list, a set or a table of such."""
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return all(is_literal(part) for part in node.elts)
+    if isinstance(node, ast.Dict):
+        return all(part is not None and is_literal(part) for part in (*node.keys, *node.values))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return is_literal(node.operand)
     return isinstance(node, ast.Constant)
 
 
@@ -68,12 +66,21 @@ def module_of(imported: ast.ImportFrom, within: str) -> str:
 
 def functions_of(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Return every function and method that a module's source defines."""
-    for node in ast.walk(_tree_of(module)):
+    for node in ast.walk(module_tree(module)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
 
-def _tree_of(module: str) -> ast.Module:
+def statements_of(class_: type) -> list[ast.stmt]:
+    """Return the assignments in the body of a class."""
+    for node in ast.walk(module_tree(class_.__module__)):
+        if isinstance(node, ast.ClassDef) and node.name == class_.__name__:
+            return [statement for statement in node.body if isinstance(statement, ast.Assign | ast.AnnAssign)]
+    return []
+
+
+def module_tree(module: str) -> ast.Module:
+    """Return the source of a module as a tree; an empty one where there is none."""
     loaded = sys.modules.get(module)
     try:
         return _parsed(inspect.getsource(loaded)) if isinstance(loaded, ModuleType) else _parsed("")
@@ -88,7 +95,7 @@ def _parsed(source: str) -> ast.Module:
 
 def _names_of(module: str) -> dict[str, list[ast.stmt]]:
     """Return the statements at the top of a module that give each name its value."""
-    return _names_in(_tree_of(module))
+    return _names_in(module_tree(module))
 
 
 @functools.lru_cache(maxsize=512)

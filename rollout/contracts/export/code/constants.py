@@ -1,0 +1,168 @@
+"""What code goes by: constants, by how they are defined and not by their values, which may be of one process alone."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from rollout.contracts.export.code.names.changes import changes_of
+from rollout.contracts.export.code.names.definitions import definition_of, statements_of
+from rollout.contracts.export.code.names.literals import literal_of
+from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
+from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
+from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.names.sites import sites_of
+from rollout.contracts.export.code.normal_form import normal_form
+from rollout.contracts.export.code.questions import is_plain
+from rollout.contracts.export.code.reading import SourceReading, literals_in
+from rollout.contracts.export.code.simplify.expressions import Expressions
+from rollout.contracts.export.code.simplify.stripped import Stripped, tells_only
+from rollout.contracts.export.code.values import ValueText
+from rollout.contracts.export.code.written import is_written
+
+CONTAINERS = (dict, list, tuple, set, frozenset)
+TABLE_DEPTH = 4
+
+
+class Constants:
+    """Writes down what names of modules stand for, each once."""
+
+    def __init__(self, reading: SourceReading, order: dict[Any, int], visit: Callable[[Any], None]) -> None:
+        """Write into `reading`.
+
+        Args:
+            order: the callables that were read, by `key_of`, with their numbers.
+            visit: reads another one.
+        """
+        self._reading, self._order, self._visit = reading, order, visit
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._stated: dict[tuple[str, int], ast.stmt] = {}
+
+    def stands_for(self, node: ast.AST, known: Any, scope: Scope) -> str | None:
+        """Return what is written for the agent's own code and constants: their names mean nothing."""
+        at = place_of(node, scope)
+        if known is not None and (number := self._order.get(key_of(known))) is not None:
+            return f"code {number}"
+        if at is not None and at in self._numbers:
+            return f"constant {self._numbers[at]}"
+        return None
+
+    def define(self, module: str, name: str, known: Any) -> None:
+        """Take down how a name of a module is defined, and what it is defined by."""
+        if (module, name) in self._numbers:
+            return
+        if literal_of(module, name) is not None:
+            return  # it is written where it is used
+        self._numbers[module, name] = len(self._numbers)
+        at, its_name, statements = definition_of(module, name)
+        changes = changes_of(at, its_name)
+        if not statements and not changes:
+            self.note(known)
+            return
+        if not is_own_module(at):
+            return
+        self._numbers.setdefault((at, its_name), self._numbers[module, name])
+        for place, statement in [*((at, statement) for statement in statements), *changes]:
+            self.state(place, statement)
+        self._functions_in(known)
+
+    def state(self, module: str, statement: ast.stmt) -> None:
+        """Take down a statement of a module, and what it names."""
+        if (module, id(statement)) in self._stated:
+            return
+        self._stated[module, id(statement)] = statement  # an id is one object's only while that lives
+        scope = Scope(module, vars(sys.modules[module]) if module in sys.modules else {})
+        value = getattr(statement, "value", None)
+        for inner, _ in in_order(statement if value is None else value):
+            self._inside(inner, scope)
+        self._reading.literals |= literals_in(statement)
+        written = Expressions(scope).visit(Stripped(scope).visit(copy.deepcopy(statement)))
+        self._reading.texts.append(normal_form(written, scope, self.stands_for))
+
+    def note(self, known: Any, of: Any = None) -> None:
+        """Take down a value.
+
+        Args:
+            of: the class or function that was called when it came about: where it is not written anywhere, that is
+                told instead.
+        """
+        self._functions_in(known)
+        text = self._text()
+        self._reading.texts.append(text.of(known))
+        self._look_at(text)
+        if not text.is_whole:
+            self.note_sites(of)
+
+    def note_object(self, target: Any) -> None:
+        """Take down what an object holds; where that is not written anywhere, how objects of its class are made."""
+        text = self._text()
+        written = text.attributes(target)
+        if vars(target) if hasattr(target, "__dict__") else ():
+            self._reading.texts.append(written)
+        self._look_at(text)
+        if not text.is_whole:
+            self.note_sites(type(target))
+
+    def note_class(self, class_: type, held: dict[str, Any]) -> None:
+        """Take down what a class holds; where that is not written anywhere, the statements of the class."""
+        text = self._text()
+        written = text.of(held)
+        if held:
+            self._reading.texts.append(written)
+        if not text.is_whole:
+            for statement in statements_of(class_):
+                self.state(class_.__module__, statement)
+        self._look_at(text)
+
+    def note_sites(self, target: Any) -> None:
+        """Take down the statements that make objects of a class, or call a function."""
+        for module, statement in sites_of(target) if target is not None else ():
+            self.state(module, statement)
+
+    def _text(self) -> ValueText:
+        return ValueText(is_written, self._named)
+
+    def _look_at(self, text: ValueText) -> None:
+        """Read the classes of objects that a value is made of: what they do is only known while it runs."""
+        for class_ in text.classes:
+            self._visit(class_)
+
+    def _named(self, target: Any) -> str | None:
+        """Return what stands for code that was read: what it is called, and where it lies, means nothing."""
+        number = self._order.get(key_of(target))
+        return None if number is None else f"code {number}"
+
+    def _inside(self, node: ast.AST, scope: Scope) -> None:
+        """Take down what a name within a definition stands for."""
+        known = resolved(node, scope) if isinstance(node, ast.Name | ast.Attribute) else None
+        if known is None or isinstance(known, ModuleType) or tells_only(known):
+            return
+        if callable(known):
+            if is_ours(known):
+                self._visit(known)
+        elif (at := place_of(node, scope)) is not None:
+            self.define(*at, known)
+        elif isinstance(known, CONTAINERS) or is_plain(known):
+            self.note(known)
+
+    def _functions_in(self, known: Any, depth: int = TABLE_DEPTH) -> None:
+        """Look into a table of functions."""
+        if not isinstance(known, CONTAINERS) or depth == 0:
+            return
+        for part in known.values() if isinstance(known, dict) else known:
+            if callable(part) and (is_ours(part) or hasattr(part, "func")):
+                self._visit(part)
+            else:
+                self._functions_in(part, depth - 1)
+
+
+def key_of(target: Any) -> Any:
+    """Return what something is known by: a bound method is made anew each time that it is looked up."""
+    if inspect.ismethod(target):
+        return id(target.__self__), id(target.__func__)
+    return id(target)

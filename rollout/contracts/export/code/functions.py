@@ -1,0 +1,155 @@
+"""Functions and methods of the agent's: whom they ask, which tasks they call, and what they go by."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from rollout.contracts.export.code.asking import asking_names
+from rollout.contracts.export.code.constants import CONTAINERS, Constants
+from rollout.contracts.export.code.names.definitions import name_of
+from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
+from rollout.contracts.export.code.names.scope import Scope, scope_of
+from rollout.contracts.export.code.names.sites import around
+from rollout.contracts.export.code.names.trees import tree_of
+from rollout.contracts.export.code.normal_form import normal_form
+from rollout.contracts.export.code.questions import Renamed, flow_of, is_dynamic, is_plain, is_task, tasks_handed
+from rollout.contracts.export.code.reading import SourceReading, literals_in
+from rollout.contracts.export.code.simplify import simplified
+from rollout.contracts.export.code.simplify.stripped import tells_only
+from rollout.contracts.export.code.unread import all_sources_text, compiled_text
+
+_NAMING = frozenset({"add_node", "add_sequence"})
+
+
+class Functions:
+    """Reads functions.
+
+    Attributes:
+        names_count: whether the names of functions mean something, since nodes are called after them.
+    """
+
+    def __init__(self, reading: SourceReading, constants: Constants, visit: Callable[[Any], None]) -> None:
+        """Read into `reading`.
+
+        Args:
+            visit: reads whatever a function names.
+        """
+        self.reading, self._constants, self._visit = reading, constants, visit
+        self.names_count = False
+        self._read: dict[int, Any] = {}
+
+    def has_read(self, function: Any) -> bool:
+        """Whether a function was read, be it as a method of an object."""
+        return id(function) in self._read
+
+    def read(self, function: Any) -> None:
+        """Read a function or method of the agent's."""
+        plain = getattr(function, "__func__", function)
+        self._read[id(plain)] = plain
+        if plain.__name__.startswith("__") and plain.__code__.co_filename == "<string>":
+            return  # a method that dataclasses have made of the fields
+        try:
+            tree = tree_of(plain)
+        except (OSError, TypeError, SyntaxError, ValueError):
+            self._compiled(plain)
+            return
+        scope = Scope.of_function(function, tree)
+        tree = simplified(tree, scope, plain)
+        self.reading.literals |= literals_in(tree)
+        renamed = Renamed(scope)
+        self.reading.modules |= {str(plain.__module__), *_modules_in(tree, scope)}
+        place = len(self.reading.texts)
+        self.reading.texts.append("")
+        if inspect.ismethod(function) and is_ours(type(function.__self__)) and _uses(tree, scope.receiver):
+            self._object(function.__self__)
+        for node, above in in_order(tree):
+            known = resolved(node.func if isinstance(node, ast.Call) else node, scope)
+            if isinstance(node, ast.Call):
+                self._call(node, known, above, scope, renamed)
+            else:
+                self._name(node, known, scope)
+        self.reading.texts[place] = normal_form(tree, scope, self._constants.stands_for)
+
+    def _object(self, target: Any) -> None:
+        """Take down what an object goes by: how it is defined, where it has a name; else what it holds.
+
+        What it holds may be of this machine alone: an address, a key of the environment.
+        """
+        if (place := name_of(target)) is not None:
+            self._constants.define(*place, target)
+        else:
+            self._constants.note_object(target)
+
+    def _follow_nothing(self) -> None:
+        """Note that something is called that is only known while it runs: it may be anything of the agent's."""
+        if not self.reading.is_dynamic:
+            self.reading.texts.append(all_sources_text())
+        self.reading.is_dynamic = True
+        self.reading.may_ask |= bool(asking_names())
+
+    def leave_out(self, text: str) -> None:
+        """Note that something was not read, and what stands for it."""
+        self.reading.is_whole, self.reading.may_ask = False, True
+        if text not in self.reading.texts:
+            self.reading.texts.append(text)
+
+    def _compiled(self, plain: Any) -> None:
+        """Take down a function without source."""
+        self.leave_out(compiled_text(plain.__code__))
+        scope = Scope(str(plain.__module__), plain.__globals__)
+        for name in plain.__code__.co_names:
+            self._name(ast.Name(name, ast.Load()), plain.__globals__.get(name), scope)
+
+    def _name(self, node: Any, known: Any, scope: Scope) -> None:
+        if known is None or (isinstance(node, ast.Name) and _is_of_import(node.id)):
+            return
+        if (callable(known) and is_ours(known)) or hasattr(type(known), "get_subgraphs"):
+            self._visit(known)
+        elif isinstance(known, ModuleType) or tells_only(known) or inspect.isroutine(known):
+            return
+        elif (at := place_of(node, scope)) is not None:
+            self._constants.define(*at, known)
+        elif isinstance(known, CONTAINERS) or is_plain(known):
+            self._constants.note(known, around(scope.function))
+
+    def _call(self, call: ast.Call, known: Any, above: tuple[ast.AST, ...], scope: Scope, renamed: Renamed) -> None:
+        name = ast.unparse(call.func).rpartition(".")[2]
+        asks = getattr(known, "__name__", name) == "interrupt" and (known is None or not is_ours(known))
+        for task in tasks_handed(call, scope):
+            self.reading.calls.append(f"task {getattr(task, '__name__', '')}(of each)")
+            self._visit(getattr(task, "func", None))
+        if not asks and not is_task(known):
+            if is_dynamic(call, scope):
+                self._follow_nothing()
+            elif isinstance(value := resolved(call, scope), CONTAINERS) or (is_plain(value) and value is not None):
+                self._constants.note(value)
+            self.reading.may_ask |= known is None and name in asking_names()
+            self.names_count |= name in _NAMING  # nodes are kept by their names
+            return
+        arguments = call.args + [keyword.value for keyword in call.keywords]
+        text = flow_of(above, renamed)
+        arguments_text = ", ".join(renamed.text(argument) for argument in arguments)
+        self.reading.calls.append(
+            f"{text}{arguments_text}" if asks else f"task {text}{getattr(known, '__name__', name)}({arguments_text})"
+        )
+        if is_task(known):
+            self._visit(getattr(known, "func", None))
+
+
+def _modules_in(tree: ast.AST, scope: Scope) -> set[str]:
+    """Return the modules that the names of a function are of: helpers of others may be written into it."""
+    return {scope_of(node, scope).module for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _uses(tree: ast.AST, name: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
+
+
+def _is_of_import(name: str) -> bool:
+    """Whether a name says where a module lies, which is another place on every machine."""
+    return name.startswith("__") and name.endswith("__")

@@ -1,0 +1,102 @@
+"""Code as a text in which names mean nothing: two functions with the same text do the same."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from rollout.contracts.export.code.names.resolving import resolved
+from rollout.contracts.export.code.names.scope import Scope, scope_of
+
+StandsFor = Callable[[ast.AST, Any, Scope], str | None]
+"""What to write for a name, what it is known to be, and the scope it is of; None to leave the name."""
+
+
+def normal_form(tree: ast.AST, scope: Scope, stands_for: StandsFor) -> str:
+    """Return a text; two functions with the same text do the same, as far as their own lines go.
+
+    Args:
+        scope: of names that are not marked with one of their own.
+    """
+    return ast.dump(_Normal(scope, stands_for).visit(copy.deepcopy(tree)))
+
+
+def _module_of(known: Any) -> str:
+    return str(getattr(known, "__module__", None) or "")
+
+
+class _Normal(ast.NodeTransformer):
+    def __init__(self, scope: Scope, stands_for: StandsFor) -> None:
+        self._scope, self._stands_for = scope, stands_for
+        self._numbers: dict[str, str] = {}
+
+    def _number(self, name: str | None) -> str | None:
+        if name is None or name not in self._scope.local:
+            return name
+        return self._numbers.setdefault(name, f"_{len(self._numbers)}")
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.name = self._number(node.name) or "" if node.name in self._scope.local else "function"
+        first = [*node.args.posonlyargs, *node.args.args][:1]
+        if first and first[0].arg == self._scope.receiver:  # it stands for what is known
+            del (node.args.posonlyargs or node.args.args)[0]
+        return self.generic_visit(node)
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # noqa: N815  ast's own name
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation, node.arg = None, self._number(node.arg) or ""
+        return node
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        node.name = self._number(node.name)
+        return self.generic_visit(node)
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> ast.AST:
+        node.name = self._number(node.name)
+        return self.generic_visit(node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> ast.AST:
+        node.name = self._number(node.name)
+        return node
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
+        node.rest = self._number(node.rest)
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is None:
+            return ast.Pass()
+        return self.generic_visit(ast.Assign(targets=[node.target], value=node.value, lineno=0))
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id == self._scope.receiver and isinstance(node.ctx, ast.Load):
+            return ast.Constant("the receiver")
+        if node.id in self._scope.local:
+            return ast.Name(self._number(node.id) or "", node.ctx)
+        return self._written(node) or node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        return self._written(node) or self.generic_visit(node)
+
+    def _written(self, node: ast.Name | ast.Attribute) -> ast.AST | None:
+        """Return what is written for a name that stands for something known; None to leave it."""
+        known = resolved(node, self._scope)
+        text = self._stands_for(node, known, self._at(node))
+        if (
+            text is None
+            and isinstance(node.ctx, ast.Load)
+            and inspect.isroutine(known)
+            and _module_of(known)
+            and not inspect.ismethod(known)
+        ):
+            text = f"{_module_of(known)}.{getattr(known, '__qualname__', '')}"  # however it was imported
+        return None if text is None else ast.Constant(text)
+
+    def _at(self, node: ast.AST) -> Scope:
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return scope_of(node, self._scope)

@@ -1,0 +1,168 @@
+"""Branches that lead to the same, written the same: conditions, early returns, what comes after."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections import Counter
+
+from rollout.contracts.export.code.simplify.expressions import condition, is_negative, negated
+from rollout.contracts.export.code.simplify.purity import acts, evaluated_first, in_turn, only_reads
+from rollout.contracts.export.code.simplify.stripped import BODIES
+
+SPREAD_MAX = 300
+"""A statement of more parts is not written twice."""
+
+_LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
+
+
+def branched(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Return the body of a function with every branch in one form."""
+    names = (node for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Name))
+    loads = Counter(node.id for node in names if isinstance(node.ctx, ast.Load))
+    return _without_empty_return(_Branches(loads).block(statements))
+
+
+class _Branches:
+    def __init__(self, loads: Counter[str]) -> None:
+        self._loads = loads
+
+    def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """Return statements in which what follows a branch that leaves is within the other branch."""
+        block: list[ast.stmt] = []
+        for position, given in enumerate(statements):
+            statement, rest = _spread(given), statements[position + 1 :]
+            if isinstance(statement, ast.If):
+                if len(rest) == 1 and (joined := self._joined(statement, rest[0])) is not None:
+                    statement, rest = joined, []
+                block += self.branch(statement, rest)
+                if not rest or leaves(statement.body) or leaves(statement.orelse):
+                    return block
+                continue
+            self._inside(statement)
+            block.append(statement)
+            if isinstance(statement, _LEAVING):
+                return block  # what follows is never reached
+        return block
+
+    def branch(self, statement: ast.If, rest: list[ast.stmt]) -> list[ast.stmt]:
+        """Return a branch in its form, with the rest in the way that goes on, where the other one leaves."""
+        body, orelse = statement.body, statement.orelse
+        if leaves(body):
+            orelse = [*orelse, *rest]
+        elif leaves(orelse):
+            body = [*body, *rest]
+        return _if(statement.test, self.block(body), self.block(orelse))
+
+    def _inside(self, statement: ast.stmt) -> None:
+        for part in BODIES:
+            inner = getattr(statement, part, None)
+            if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
+                is_function = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+                setattr(statement, part, branched(inner) if is_function else self.block(inner))
+        for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+            other.body = self.block(other.body)
+
+    def _joined(self, branch: ast.If, after: ast.stmt) -> ast.If | None:
+        """Return a branch with the last statement after it in both ways, where that reads what both have set.
+
+        What is set may then be written where it is read.
+        """
+        ends = [part[-1] if part else None for part in (branch.body, branch.orelse)]
+        names = [_name_set(end) for end in ends]
+        name = names[0]
+        if name is None or name != names[1] or not isinstance(after, ast.Return | ast.Expr | ast.Assign):
+            return None
+        reads = [node for node in ast.walk(after) if isinstance(node, ast.Name) and node.id == name]
+        if len(reads) != 1 or self._loads[name] != 1 or sum(1 for _ in ast.walk(after)) > SPREAD_MAX:
+            return None
+        first = evaluated_first(after)
+        for node in in_turn(first) if first is not None else ():
+            if node is reads[0]:
+                bodies = [
+                    [*part[:-1], _with(after, reads[0], end.value)]
+                    for part, end in zip((branch.body, branch.orelse), ends, strict=True)
+                    if isinstance(end, ast.Assign)
+                ]
+                return ast.If(branch.test, bodies[0], bodies[1])
+            if acts(node):
+                return None
+        return None
+
+
+def _if(test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[ast.stmt]:
+    """Return a branch that is asked the shorter way round, without what is never reached."""
+    test = condition(test)
+    if isinstance(test, ast.Constant):
+        return body if test.value else orelse
+    if not body and not orelse:
+        return [] if only_reads(test) else [ast.Expr(test)]
+    if not body or (orelse and is_negative(test)):
+        test, body, orelse = condition(negated(test)), orelse, body
+    inner = body[0] if len(body) == 1 else None
+    if isinstance(inner, ast.If) and not inner.orelse and not orelse:
+        test, body = condition(ast.BoolOp(ast.And(), _both(test, inner.test))), inner.body
+    return [ast.If(test, body, orelse)]
+
+
+def _both(one: ast.expr, two: ast.expr) -> list[ast.expr]:
+    return [
+        part
+        for test in (one, two)
+        for part in (test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test])
+    ]
+
+
+def leaves(statements: list[ast.stmt]) -> bool:
+    """Whether what follows some statements is never reached through them."""
+    if not statements:
+        return False
+    last = statements[-1]
+    if isinstance(last, ast.If):
+        return leaves(last.body) and leaves(last.orelse)
+    return isinstance(last, _LEAVING)
+
+
+def _spread(statement: ast.stmt) -> ast.stmt:
+    """Return a statement that begins with a conditional expression as a branch, with the statement in both."""
+    first = evaluated_first(statement)
+    if first is None or not isinstance(statement, ast.Return | ast.Assign | ast.Expr):
+        return statement
+    if sum(1 for _ in ast.walk(statement)) > SPREAD_MAX:
+        return statement
+    for node in in_turn(first):
+        if isinstance(node, ast.IfExp):
+            both = [_with(statement, node, value) for value in (node.body, node.orelse)]
+            return ast.If(node.test, [both[0]], [both[1]])
+        if acts(node) or isinstance(node, ast.BoolOp):
+            return statement
+    return statement
+
+
+def _name_set(statement: ast.stmt | None) -> str | None:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    return None
+
+
+def _with(statement: ast.stmt, old: ast.expr, new: ast.expr) -> ast.stmt:
+    """Return a copy of a statement with another expression in it."""
+    return copy.deepcopy(statement, {id(old): copy.deepcopy(new)})
+
+
+def _without_empty_return(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Return the end of a function without a `return` that returns nothing."""
+    if not statements:
+        return []
+    last = statements[-1]
+    if isinstance(last, ast.Return) and _is_nothing(last.value):
+        return _without_empty_return(statements[:-1])
+    if isinstance(last, ast.If):
+        body, orelse = _without_empty_return(last.body), _without_empty_return(last.orelse)
+        return [*statements[:-1], *_if(last.test, body, orelse)]
+    return statements
+
+
+def _is_nothing(value: ast.expr | None) -> bool:
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)

@@ -1,0 +1,236 @@
+"""Small functions of the agent's that are called: what they do is written where they are called."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.resolving import resolved
+from rollout.contracts.export.code.names.scope import Scope, scope_of
+from rollout.contracts.export.code.names.trees import Function, tree_of
+from rollout.contracts.export.code.simplify.purity import acts, evaluated_first, in_turn, looks_inside
+from rollout.contracts.export.code.simplify.stripped import BODIES
+
+DEPTH_MAX = 4
+NODES_MAX = 1500
+"""So many parts of a function are written where it is called; a larger one is read by itself."""
+PARTS_MAX = 6000
+"""So many are written into one function, all in all."""
+
+_KEPT_APART = (ast.Global, ast.Nonlocal, ast.Yield, ast.YieldFrom)
+
+Simplify = Callable[[Function, Scope, tuple[Any, ...]], Function]
+
+
+class Helpers:
+    """Writes the bodies of helpers into the function that calls them."""
+
+    def __init__(self, scope: Scope, simplify: Simplify, within: tuple[Any, ...], numbers: Iterator[int]) -> None:
+        """Write into a function of a scope.
+
+        Args:
+            simplify: what is done with a helper before it is written somewhere else.
+            within: the functions that this one is written into, itself among them: none is written into itself.
+            numbers: of helpers that were written out, so that each has variables of its own.
+        """
+        self._scope, self._simplify, self._within = scope, simplify, within
+        self._numbers, self._number, self._parts = numbers, 0, 0
+        self.local: set[str] = set()
+
+    def write_into(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """Return statements with helpers written out."""
+        block: list[ast.stmt] = []
+        for statement in statements:
+            self._descend(statement)
+            block += self._statement(statement)
+        return block
+
+    def _descend(self, statement: ast.stmt) -> None:
+        for part in BODIES:
+            inner = getattr(statement, part, None)
+            if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
+                setattr(statement, part, self.write_into(inner))
+        for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+            other.body = self.write_into(other.body)
+
+    def _statement(self, statement: ast.stmt) -> list[ast.stmt]:
+        """Return a statement with the first call in it written out, where that comes before all else that acts."""
+        first = evaluated_first(statement)
+        if first is None:
+            return [statement]
+        has_looked = False
+        for node in in_turn(first):
+            if isinstance(node, ast.Call | ast.Await):
+                if isinstance(node, ast.Call) and _is_awaited(first, node):
+                    continue
+                written = self._written(statement, node, has_looked=has_looked)
+                if written is not None:
+                    return written
+            if acts(node):
+                break
+            has_looked |= looks_inside(node)
+        return [statement]
+
+    def _written(self, statement: ast.stmt, node: ast.Call | ast.Await, *, has_looked: bool) -> list[ast.stmt] | None:
+        """Return a statement with one call in it written out; None where that cannot be done.
+
+        Args:
+            has_looked: whether the statement looks into something before: what the call does may change that.
+        """
+        call = node.value if isinstance(node, ast.Await) else node
+        if not isinstance(call, ast.Call):
+            return None
+        helper = self._helper(call, is_awaited=isinstance(node, ast.Await))
+        if helper is None:
+            return None
+        function, scope = helper
+        given = _bound(call, function, scope)
+        self._parts += sum(1 for _ in ast.walk(function))
+        if given is None or self._parts > PARTS_MAX:
+            return None
+        self._number = next(self._numbers)
+        body = self._renamed(function, scope)
+        before: list[ast.stmt] = [
+            ast.Assign(targets=[ast.Name(self._fresh(name), ast.Store())], value=value, lineno=0)
+            for name, value in given
+        ]
+        if isinstance(statement, ast.Return) and statement.value is node:
+            return [*before, *body, ast.Return(None)]  # where the body ends without one
+        if isinstance(statement, ast.Expr) and statement.value is node and not _returns(body):
+            return [*before, *body]
+        value = _value_of(body)
+        if value is None or (value[0] and has_looked):
+            return None
+        if not value[0]:
+            _put(statement, node, value[1])
+            return [*before, *self._statement(statement)]
+        stored = ast.Name(self._fresh("value"), ast.Store())
+        _put(statement, node, ast.Name(stored.id, ast.Load()))
+        kept = ast.Assign(targets=[stored], value=value[1], lineno=0)
+        return [*before, *value[0], kept, *self._statement(statement)]
+
+    def _helper(self, call: ast.Call, *, is_awaited: bool) -> tuple[Function, Scope] | None:
+        """Return a function of the agent's that can be written where it is called, simplified."""
+        known = resolved(call.func, self._scope)
+        plain = getattr(known, "__func__", known)
+        if not inspect.isfunction(plain) or not is_ours(plain) or hasattr(plain, "__wrapped__"):
+            return None
+        if plain in self._within or len(self._within) > DEPTH_MAX or plain.__name__.startswith("__"):
+            return None
+        is_bound = inspect.ismethod(known)
+        if (is_bound or "." in plain.__qualname__.rpartition("<locals>.")[2]) and not self._is_own_method(call):
+            return None
+        try:
+            tree = tree_of(plain)
+        except (OSError, TypeError, SyntaxError, ValueError):
+            return None
+        if not _is_simple(tree) or isinstance(tree, ast.AsyncFunctionDef) != is_awaited:
+            return None
+        scope = Scope.of_function(known, tree)
+        return self._simplify(tree, scope, (*self._within, plain)), scope
+
+    def _is_own_method(self, call: ast.Call) -> bool:
+        """Whether a method is called on the object that the calling method is of."""
+        function = call.func
+        if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+            return False
+        here = scope_of(function.value, self._scope)
+        return bool(here.receiver) and function.value.id == here.receiver
+
+    def _fresh(self, name: str) -> str:
+        fresh = f"_h{self._number}_{name}"
+        self.local.add(fresh)
+        return fresh
+
+    def _renamed(self, function: Function, scope: Scope) -> list[ast.stmt]:
+        """Return a helper's body with variables of its own."""
+        names = {name: self._fresh(name) for name in scope.local}
+        body = copy.deepcopy(function.body)
+        for statement in body:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name) and node.id in names:
+                    node.id = names[node.id]
+                elif isinstance(node, ast.arg) and node.arg in names:
+                    node.arg = names[node.arg]
+                elif isinstance(node, ast.ExceptHandler | ast.FunctionDef) and node.name in names:
+                    node.name = names[node.name]
+        return body
+
+
+def _is_awaited(within: ast.AST, call: ast.Call) -> bool:
+    return any(isinstance(node, ast.Await) and node.value is call for node in ast.walk(within))
+
+
+def _is_simple(tree: Function) -> bool:
+    """Whether a function does the same where it is called, as far as its form tells."""
+    if tree.decorator_list or tree.args.vararg or tree.args.kwarg:
+        return False
+    nodes = list(ast.walk(tree))
+    if len(nodes) > NODES_MAX or any(isinstance(node, _KEPT_APART) for node in nodes):
+        return False
+    return not any(isinstance(node, ast.Name) and node.id in ("super", "__class__", "locals") for node in nodes)
+
+
+def _bound(call: ast.Call, function: Function, scope: Scope) -> list[tuple[str, ast.expr]] | None:
+    """Return what each parameter stands for, in the order in which it is worked out."""
+    if any(isinstance(argument, ast.Starred) for argument in call.args) or not all(one.arg for one in call.keywords):
+        return None
+    given = list(call.args)
+    parameters = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
+    if scope.receiver and isinstance(call.func, ast.Attribute):
+        given.insert(0, call.func.value)
+    if len(given) > len(parameters):
+        return None
+    bound = dict(zip(parameters, given, strict=False))
+    for keyword in call.keywords:
+        if keyword.arg in bound or keyword.arg not in (*parameters, *(one.arg for one in function.args.kwonlyargs)):
+            return None
+        bound[str(keyword.arg)] = keyword.value
+    defaults = dict(zip(reversed(parameters), reversed(function.args.defaults), strict=False))
+    named = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    defaults |= {one.arg: default for one, default in named if default is not None}
+    for name in (*parameters, *(one.arg for one in function.args.kwonlyargs)):
+        if name in bound:
+            continue
+        if not isinstance(defaults.get(name), ast.Constant):
+            return None
+        bound[name] = defaults[name]
+    return list(bound.items())
+
+
+def _returns(statements: list[ast.stmt]) -> bool:
+    return any(isinstance(node, ast.Return) for statement in statements for node in ast.walk(statement))
+
+
+def _value_of(body: list[ast.stmt]) -> tuple[list[ast.stmt], ast.expr] | None:
+    """Return a body as statements, and an expression for what it returns at its end; None where it cannot be so."""
+    if (chosen := _as_expression(body)) is not None:
+        return [], chosen
+    if body and isinstance(body[-1], ast.Return) and not _returns(body[:-1]):
+        return body[:-1], body[-1].value or ast.Constant(None)
+    return (body, ast.Constant(None)) if not _returns(body) else None
+
+
+def _as_expression(body: list[ast.stmt]) -> ast.expr | None:
+    """Return a body that only chooses what to return as an expression."""
+    if len(body) != 1:
+        return None
+    only = body[0]
+    if isinstance(only, ast.Return):
+        return only.value or ast.Constant(None)
+    if isinstance(only, ast.If):
+        chosen, other = _as_expression(only.body), _as_expression(only.orelse)
+        return ast.IfExp(only.test, chosen, other) if chosen is not None and other is not None else None
+    return None
+
+
+def _put(statement: ast.stmt, old: ast.AST, new: ast.AST) -> None:
+    class Putting(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            return new if node is old else self.generic_visit(node)
+
+    Putting().visit(statement)

@@ -1,0 +1,116 @@
+"""Which expressions do nothing but look: they may be moved, doubled or left out."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+_ACTING = (ast.Call, ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
+_READING = frozenset(
+    {
+        "len",
+        "str",
+        "repr",
+        "int",
+        "float",
+        "bool",
+        "type",
+        "sorted",
+        "list",
+        "dict",
+        "tuple",
+        "sum",
+        "round",
+        "get",
+        "join",
+        "format",
+        "keys",
+        "values",
+        "items",
+        "strip",
+        "lower",
+        "upper",
+        "isinstance",
+        "getLogger",
+        "get_logger",
+    }
+)
+"""Functions and methods that take nothing away, by the last part of their names."""
+_CLOCKS = frozenset({"time", "perf_counter", "monotonic"})
+
+
+def called_name(node: ast.AST) -> str:
+    """Return the last part of what is called, or named."""
+    plain = node.func if isinstance(node, ast.Call) else node
+    if isinstance(plain, ast.Attribute):
+        return plain.attr
+    return plain.id if isinstance(plain, ast.Name) else ""
+
+
+def only_reads(node: ast.AST) -> bool:
+    """Whether an expression changes nothing: it calls, at most, what reads."""
+    acting = [inner for inner in ast.walk(node) if isinstance(inner, _ACTING)]
+    return all(isinstance(inner, ast.Call) and called_name(inner) in _READING | _CLOCKS for inner in acting)
+
+
+def is_steady(node: ast.AST) -> bool:
+    """Whether an expression changes nothing, and reads the same as long as nothing else changes."""
+    calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+    return only_reads(node) and not any(called_name(inner) in _CLOCKS for inner in calls)
+
+
+def acts(node: ast.AST) -> bool:
+    """Whether an expression calls, or waits for, anything but what reads."""
+    return not only_reads(node)
+
+
+def looks_inside(node: ast.AST) -> bool:
+    """Whether an expression depends on more than what names stand for: on what is in an object."""
+    return any(isinstance(inner, ast.Subscript | ast.Attribute | ast.Call | ast.JoinedStr) for inner in ast.walk(node))
+
+
+_UNSURE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+"""What is within them happens later, or any number of times."""
+
+
+def in_turn(node: ast.AST) -> Iterator[ast.AST]:
+    """Return what is evaluated, in order, as far as it always is: what a condition decides about is left out.
+
+    Ends before the first part of which that cannot be told.
+    """
+    if isinstance(node, _UNSURE):
+        yield node
+        return
+    if isinstance(node, ast.IfExp):
+        yield from in_turn(node.test)
+    elif isinstance(node, ast.BoolOp):
+        yield from in_turn(node.values[0])
+    elif isinstance(node, ast.Compare):
+        yield from in_turn(node.left)
+        yield from in_turn(node.comparators[0])
+    elif isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is not None:
+                yield from in_turn(key)
+            yield from in_turn(value)
+    else:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr | ast.keyword | ast.FormattedValue):
+                yield from in_turn(child)
+    yield node
+
+
+def evaluated_first(statement: ast.stmt) -> ast.expr | None:
+    """Return the expression of a statement that is evaluated once, and before all else; None where there is none."""
+    match statement:
+        case ast.Return(value=value) | ast.Expr(value=value) | ast.Assign(value=value):
+            return value
+        case ast.If(test=test) | ast.Assert(test=test):
+            return test
+        case ast.Raise(exc=error):
+            return error
+        case ast.For(iter=over):
+            return over
+        case ast.Match(subject=subject):
+            return subject
+    return None

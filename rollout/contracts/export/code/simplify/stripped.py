@@ -1,0 +1,133 @@
+"""Code without what only tells people something: docstrings, annotations, logging; and without what does nothing."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import logging
+from typing import Any
+
+from rollout.contracts.export.code.names.resolving import resolved
+from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.simplify.purity import called_name, only_reads
+
+BODIES = ("body", "orelse", "finalbody")
+
+_MARKING = frozenset(
+    {
+        "classmethod",
+        "staticmethod",
+        "property",
+        "field_validator",
+        "model_validator",
+        "field_serializer",
+        "model_serializer",
+    }
+)
+"""Decorators that say how a function is used, not what it does."""
+
+
+def tells_only(known: Any) -> bool:
+    """Whether something is a logger: what is told by it changes nothing."""
+    module = str(getattr(type(known), "__module__", "")).partition(".")[0]
+    return isinstance(known, logging.Logger) or known is logging or module in ("structlog", "loguru")
+
+
+class Stripped(ast.NodeTransformer):
+    """Takes away what means nothing; a body of which nothing is left is empty."""
+
+    def __init__(self, scope: Scope) -> None:
+        """Strip code that is written in a scope."""
+        self._scope = scope
+        self._loggers = set[str]()
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Strip every body of a statement."""
+        super().generic_visit(node)
+        for part in BODIES:
+            inner = getattr(node, part, None)
+            if isinstance(inner, list) and (not inner or isinstance(inner[0], ast.stmt)):
+                setattr(node, part, self._block(inner))
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Take away annotations, and decorators that mean nothing."""
+        node.returns = None
+        self._loggers |= {
+            target.id
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.Assign) and self._is_logger(inner.value)
+            for target in inner.targets
+            if isinstance(target, ast.Name)
+        }
+        node.decorator_list = [one for one in node.decorator_list if called_name(one) not in _MARKING]
+        return self.generic_visit(node)
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # noqa: N815  ast's own name
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        """Take away the annotation."""
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Write an annotated assignment as a plain one."""
+        node.annotation = ast.Constant(None)
+        if node.value is None:
+            return ast.Pass()
+        return self.generic_visit(ast.Assign(targets=[node.target], value=node.value, lineno=0))
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        """Take away the words of an error of Python's own."""
+        call = node.exc
+        if isinstance(call, ast.Call) and all(only_reads(one) for one in (*call.args, *call.keywords)):
+            known = resolved(call.func, self._scope) or getattr(builtins, called_name(call), None)
+            if isinstance(known, type) and issubclass(known, Exception) and known.__module__ == "builtins":
+                call.args, call.keywords = [], []
+        return self.generic_visit(node)
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        """Take away the words of an assertion."""
+        if node.msg is not None and only_reads(node.msg):
+            node.msg = None
+        return self.generic_visit(node)
+
+    def _block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        kept: list[ast.stmt] = []
+        for statement in statements:
+            if self._does_nothing(statement):
+                continue
+            if isinstance(statement, ast.Try) and not (statement.handlers or statement.finalbody or statement.orelse):
+                kept += statement.body
+            else:
+                kept.append(statement)
+        return kept
+
+    def _does_nothing(self, statement: ast.stmt) -> bool:
+        if isinstance(statement, ast.Pass | ast.Import | ast.ImportFrom):  # names tell imports where they are used
+            return True
+        if isinstance(statement, ast.Expr) and not isinstance(statement.value, ast.Call | ast.Await):
+            return only_reads(statement.value)
+        if isinstance(statement, ast.If) and not (statement.body or statement.orelse):
+            return only_reads(statement.test)
+        return self._is_logging(statement)
+
+    def _is_logging(self, statement: ast.stmt) -> bool:
+        """Whether a statement does nothing but tell somebody what is going on, and takes nothing away to tell it."""
+        if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+            return False
+        function = statement.value.func
+        arguments = [*statement.value.args, *statement.value.keywords]
+        if not all(map(only_reads, arguments)):
+            return False
+        if isinstance(function, ast.Name):
+            return function.id == "print" and resolved(function, self._scope) in (None, print)
+        if not isinstance(function, ast.Attribute):
+            return False
+        return tells_only(resolved(function.value, self._scope)) or self._is_logger(function.value)
+
+    def _is_logger(self, node: ast.expr) -> bool:
+        """Whether an expression makes a logger, or is a variable named as loggers are."""
+        if isinstance(node, ast.Name):
+            return node.id in self._loggers
+        return isinstance(node, ast.Call) and called_name(node) in ("getLogger", "get_logger")

@@ -1,0 +1,273 @@
+"""Variables that only name what is written elsewhere: what they stand for is written where they are used."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterable
+from types import ModuleType
+
+from rollout.contracts.export.code.names.resolving import resolved
+from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.simplify.purity import (
+    acts,
+    evaluated_first,
+    in_turn,
+    is_steady,
+    looks_inside,
+    only_reads,
+)
+from rollout.contracts.export.code.simplify.stripped import BODIES
+
+_READING_METHODS = frozenset({"get", "keys", "values", "items", "copy", "strip", "lower", "upper", "format", "join"})
+_INLINED_MAX = 2000
+"""An expression of more parts is left where it is."""
+
+Change = Callable[[list[ast.stmt]], list[ast.stmt]]
+
+
+class Variables:
+    """Writes variables of one function out."""
+
+    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef, local: frozenset[str], scope: Scope) -> None:
+        """Look at what a function stores and loads."""
+        self._function, self._local, self._scope = function, local, scope
+
+    def write_out(self) -> None:
+        """Write out what can be, in place."""
+        self._count()
+        self._function.body = self._adjacent(self._function.body)
+        self._count()
+        self._stable()
+        self._count()
+        self._function.body = self._without_unread(self._function.body)
+
+    def _count(self) -> None:
+        names = [node for node in ast.walk(self._function) if isinstance(node, ast.Name)]
+        self._stores = Counter(node.id for node in names if not isinstance(node.ctx, ast.Load))
+        self._loads = Counter(node.id for node in names if isinstance(node.ctx, ast.Load))
+        arguments = [node.arg for node in ast.walk(self._function) if isinstance(node, ast.arg)]
+        self._parameters = set(arguments)
+        self._stores.update(arguments)
+        elsewhere = [node for node in ast.walk(self._function) if isinstance(node, ast.Global | ast.Nonlocal)]
+        self._shared = {name for node in elsewhere for name in node.names}
+
+    def _is_single(self, name: str) -> bool:
+        return self._stores[name] == 1 and name in self._local and name not in self._shared
+
+    # What is used once, by the next statement.
+
+    def _adjacent(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        block: list[ast.stmt] = []
+        for given in statements:
+            for statement in self._without_walrus(given):
+                self._descend(statement, self._adjacent)
+                while block and self._is_taken_in(block[-1], statement):
+                    block.pop()
+                if not self._is_grown(block, statement):
+                    block.append(statement)
+        return block
+
+    def _descend(self, statement: ast.stmt, change: Change) -> None:
+        for part in BODIES:
+            inner = getattr(statement, part, None)
+            if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
+                setattr(statement, part, change(inner))
+        for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+            other.body = change(other.body)
+
+    def _without_walrus(self, statement: ast.stmt) -> Iterable[ast.stmt]:
+        """Return a statement with what it assigns first before it."""
+        first = evaluated_first(statement)
+        turns = list(in_turn(first)) if first is not None else []
+        node = next((node for node in turns if isinstance(node, ast.NamedExpr)), None)
+        if node is None:
+            return [statement]
+        within = {id(inner) for inner in ast.walk(node)}
+        before = turns[: turns.index(node)]
+        if any(acts(other) for other in before if id(other) not in within):
+            return [statement]
+        stored = ast.Assign(targets=[copy.copy(node.target)], value=node.value, lineno=0)
+        loaded = copy.copy(node.target)
+        loaded.ctx = ast.Load()
+        _replace(statement, node, loaded)
+        self._loads[node.target.id] += 1
+        return [*self._without_walrus(stored), *self._without_walrus(statement)]
+
+    def _is_taken_in(self, before: ast.stmt, statement: ast.stmt) -> bool:
+        """Whether what the statement before assigns was put where this one uses it, once and before all that acts."""
+        name, value = _assigned(before)
+        if name is None or value is None or not self._is_single(name) or self._loads[name] != 1:
+            return False
+        first, changes = evaluated_first(statement), acts(value)
+        for node in in_turn(first) if first is not None else ():
+            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
+                _replace(statement, node, value)
+                self._loads[name] -= 1
+                return True
+            if acts(node) or (changes and self._may_differ(node)):
+                return False
+        return False
+
+    def _may_differ(self, node: ast.AST) -> bool:
+        """Whether an expression looks into what something that acts may change."""
+        if isinstance(node, ast.Compare | ast.BoolOp | ast.BinOp):
+            return True  # of objects it may be any code
+        if not looks_inside(node):
+            return False
+        roots = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+        return any(root not in self._local or not self._is_fixed(root) or self._may_change(root) for root in roots)
+
+    def _is_grown(self, block: list[ast.stmt], statement: ast.stmt) -> bool:
+        """Whether an assignment to a key of an object that was just written was put into that."""
+        if not block or not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+            return False
+        name, value = _assigned(block[-1])
+        target = statement.targets[0]
+        if not isinstance(target, ast.Subscript) or not isinstance(target.slice, ast.Constant):
+            return False
+        is_same = isinstance(target.value, ast.Name) and target.value.id == name
+        if not is_same or not isinstance(value, ast.Dict) or _mentions(statement.value, {str(name)}):
+            return False
+        known = [key.value for key in value.keys if isinstance(key, ast.Constant)]
+        if len(known) != len(value.keys) or target.slice.value in known:
+            return False
+        value.keys.append(target.slice)
+        value.values.append(statement.value)
+        self._loads[str(name)] -= 1
+        return True
+
+    # What stays the same wherever it is used.
+
+    def _stable(self) -> None:
+        for _ in range(len(self._local) + 1):
+            pairs = ((at, self._writable(at)) for at in _statements(self._function))
+            at, variable = next((pair for pair in pairs if pair[1] is not None), (None, None))
+            if at is None or variable is None:
+                return
+            name, value = variable
+            _Written(name, value).visit(self._function)
+            _remove(self._function, at)
+            self._count()
+
+    def _writable(self, statement: ast.stmt) -> tuple[str, ast.expr] | None:
+        """Return a variable, and what it stands for everywhere."""
+        name, value = _assigned(statement)
+        if name is None or value is None or not self._is_single(name) or name in self._parameters:
+            return None
+        if not is_steady(value) or any(isinstance(node, ast.Lambda | ast.comprehension) for node in ast.walk(value)):
+            return None
+        if isinstance(value, ast.List | ast.Dict | ast.Set) or sum(1 for _ in ast.walk(value)) > _INLINED_MAX:
+            return None
+        roots = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+        looks_inside = any(isinstance(node, ast.Subscript | ast.Attribute | ast.Call) for node in ast.walk(value))
+        if not all(self._is_fixed(root) for root in roots) or name in roots:
+            return None
+        if looks_inside and any(self._may_change(root) for root in roots if root in self._local):
+            return None
+        if looks_inside and any(not self._is_settled(node) for node in ast.walk(value) if isinstance(node, ast.Name)):
+            return None
+        makes = any(isinstance(node, ast.Call) for node in ast.walk(value))
+        return None if makes and self._may_change(name) else (name, value)
+
+    def _is_settled(self, node: ast.Name) -> bool:
+        """Whether what is looked into is of this turn alone, or a module or class: others change under way."""
+        known = resolved(node, self._scope)
+        return node.id in self._local or known is None or isinstance(known, ModuleType | type) or callable(known)
+
+    def _is_fixed(self, name: str) -> bool:
+        """Whether a name stands for the same all the time: a parameter that is not set, or nothing of this function."""
+        if name not in self._local:
+            return True
+        return self._stores[name] == 1 and name in self._parameters and name not in self._shared
+
+    def _may_change(self, name: str) -> bool:
+        """Whether what a name stands for may be changed within: it is handed on, or something in it is set."""
+        parents = {id(child): node for node in ast.walk(self._function) for child in ast.iter_child_nodes(node)}
+        for node in ast.walk(self._function):
+            is_use = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+            if is_use and _may_change_at(node, parents):
+                return True
+        return False
+
+    # What is never used.
+
+    def _without_unread(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        block: list[ast.stmt] = []
+        for statement in statements:
+            name, value = _assigned(statement)
+            if name is not None and value is not None and self._is_single(name) and not self._loads[name]:
+                if only_reads(value):
+                    continue
+                statement = ast.Expr(value)  # noqa: PLW2901  the value is still worked out
+            self._descend(statement, self._without_unread)
+            block.append(statement)
+        return block
+
+
+def _may_change_at(node: ast.AST, parents: dict[int, ast.AST]) -> bool:
+    """Whether what a name stands for may be changed where it is used."""
+    parent = parents.get(id(node))
+    while parent is not None:
+        if isinstance(parent, ast.Subscript | ast.Attribute):
+            if node is not parent.value:
+                return False
+            if not isinstance(parent.ctx, ast.Load):
+                return True
+            above = parents.get(id(parent))
+            if isinstance(above, ast.Call) and above.func is parent and isinstance(parent, ast.Attribute):
+                return parent.attr not in _READING_METHODS
+            node, parent = parent, above
+            continue
+        if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
+            call = parent if isinstance(parent, ast.Call) else parents.get(id(parent))
+            is_whole = isinstance(node, ast.Name)
+            return is_whole and not (isinstance(call, ast.Call) and only_reads(ast.Call(call.func, [], [])))
+        return isinstance(parent, ast.AugAssign | ast.Delete | ast.For)
+    return False
+
+
+def _assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
+    """Return the one variable that a statement assigns, and its value."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            return name, value
+    return None, None
+
+
+def _mentions(node: ast.AST, names: set[str]) -> bool:
+    return any(isinstance(inner, ast.Name) and inner.id in names for inner in ast.walk(node))
+
+
+def _statements(function: ast.AST) -> Iterable[ast.stmt]:
+    return (node for node in ast.walk(function) if isinstance(node, ast.Assign))
+
+
+class _Written(ast.NodeTransformer):
+    def __init__(self, name: str, value: ast.expr) -> None:
+        self._name, self._value = name, value
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        is_use = node.id == self._name and isinstance(node.ctx, ast.Load)
+        return copy.deepcopy(self._value) if is_use else node
+
+
+def _remove(function: ast.AST, gone: ast.stmt) -> None:
+    for node in ast.walk(function):
+        for _, inner in ast.iter_fields(node):
+            if isinstance(inner, list) and any(part is gone for part in inner):
+                inner[:] = [part for part in inner if part is not gone]
+
+
+def _replace(within: ast.AST, old: ast.AST, new: ast.AST) -> None:
+    for node in ast.walk(within):
+        for name, inner in ast.iter_fields(node):
+            if inner is old:
+                setattr(node, name, new)
+                return
+            if isinstance(inner, list):
+                for position, part in enumerate(inner):
+                    if part is old:
+                        inner[position] = new
+                        return

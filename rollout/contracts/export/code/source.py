@@ -1,0 +1,175 @@
+"""What the code behind a node asks people, and which tasks it calls, in order: read in its source, not run.
+
+Everything a node leads to is looked into, as far as it can be resolved without running it: functions and methods that
+are called or handed on, wrappers of decorators, partials, tools, tables of functions. Libraries are not. What the code
+goes by (constants, settings) is read too. Where a call cannot be followed, and may ask, that is said.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from types import MappingProxyType
+from typing import Any
+
+from rollout.contracts.export.code.constants import Constants, key_of
+from rollout.contracts.export.code.data_files import texts_of_files
+from rollout.contracts.export.code.functions import Functions
+from rollout.contracts.export.code.libraries import approvals_of, asks, held_by, is_tool
+from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.reading import SourceReading
+from rollout.contracts.export.code.unread import all_sources_text
+from rollout.contracts.export.code.values import text_of
+
+FUNCTIONS_MAX = 300
+
+
+def reading_of(*targets: Any, settings: Any = None) -> SourceReading:
+    """Read everything that some callables lead to.
+
+    Args:
+        settings: values that are handed to them.
+    """
+    walker = _Walker()
+    if settings:
+        walker.note(settings)
+    for target in targets:
+        walker.visit(target)
+    walker.end()
+    return walker.reading
+
+
+def _code_of(function: Any) -> str:
+    return reading_of(function).digest
+
+
+class _Walker:
+    def __init__(self) -> None:
+        self.reading = SourceReading()
+        self._order: dict[Any, int] = {}
+        self._kept: list[Any] = []
+        self._constants = Constants(self.reading, self._order, self.visit)
+        self._functions = Functions(self.reading, self._constants, self.visit)
+
+    def visit(self, target: Any) -> None:
+        """Read whatever can be called."""
+        if target is None or key_of(target) in self._order:
+            return
+        if len(self._order) > FUNCTIONS_MAX:
+            self._functions.leave_out(all_sources_text())
+            return
+        self._order[key_of(target)] = len(self._order)
+        self._kept.append(target)  # an id is one object's only while that lives
+        if hasattr(type(target), "get_subgraphs"):
+            self.reading.graphs.append(target)
+            return
+        if isinstance(by_name := _held(target, "tools_by_name"), dict):
+            self._tool_node(target, by_name)
+            return
+        for inner in _inside(target):
+            self.visit(inner)
+        if bound := _settings(target):
+            self._constants.note(bound)
+        if isinstance(target, functools.partial):
+            self._constants.note((target.args, sorted(target.keywords.items())), target.func)
+        elif inspect.isfunction(target) or inspect.ismethod(target):
+            self._functions.read(target) if is_ours(target) else self._library(target)
+        elif inspect.isclass(target):
+            self._class(target)
+        elif is_ours(type(target)) and "__call__" in dir(type(target)):
+            self.visit(type(target).__call__.__get__(target))
+        elif is_tool(target):
+            self._tool(target.name, target)
+            self.reading.texts.append(f"tool {target.name} {_arguments(target)}")
+
+    def note(self, value: Any) -> None:
+        """Take down a value that code goes by."""
+        self._constants.note(value)
+
+    def end(self) -> None:
+        """Take down the names of functions where they count, and what stands in files that are named."""
+        self.reading.texts += texts_of_files(self.reading.literals)
+        if self._functions.names_count:
+            self.reading.texts += [str(getattr(target, "__name__", "")) for target in self._kept]
+
+    def _tool_node(self, node: Any, by_name: dict[str, Any]) -> None:
+        """Take down the tools of a node that only calls tools: each is a task of its own, and read by itself."""
+        for name, tool in sorted(by_name.items()):
+            self._tool(name, tool)
+            self.reading.graphs += self.reading.tool_readings[name].graphs
+        for wrapper in ("_wrap_tool_call", "_awrap_tool_call"):
+            self.visit(getattr(node, wrapper, None))
+
+    def _tool(self, name: str, tool: Any) -> None:
+        self.reading.tools[name] = tool
+        reading = self.reading.tool_readings[name] = reading_of(*_inside(tool))
+        self.reading.classes += reading.classes
+        self.reading.modules |= reading.modules
+        self.reading.is_dynamic |= reading.is_dynamic or not reading.is_whole
+
+    def _class(self, target: type) -> None:
+        """Read the methods of a class of the agent's, and what it holds."""
+        self.reading.classes.append(target)
+        self.reading.modules.add(target.__module__)
+        for base in target.__mro__:
+            if not is_ours(base):
+                continue
+            held = {name: value for name, value in vars(base).items() if not name.startswith("__")}
+            held |= {name: getattr(known, "default", None) for name, known in held.pop("model_fields", {}).items()}
+            held |= {name: known.default for name, known in vars(base).get("__pydantic_fields__", {}).items()}
+            values = {name: value for name, value in held.items() if not callable(value) and not _is_wrapped(value)}
+            self._constants.note_class(base, values)
+            for value in vars(base).values():
+                function = getattr(value, "__func__", getattr(value, "fget", value))
+                if inspect.isfunction(function) and is_ours(function) and not self._functions.has_read(function):
+                    self.visit(function)
+
+    def _library(self, target: Any) -> None:
+        """Take down whom a library's method asks, by its settings, and what it holds of the agent's."""
+        self.reading.approvals |= approvals_of(target, _code_of)
+        if (question := asks(target)) is not None:
+            self.reading.calls.append(question)
+            self.reading.texts.append(question)
+        for held in held_by(target):
+            self.visit(held)
+
+
+def _held(target: Any, name: str) -> Any:
+    """Return an attribute that something has; nothing of what it makes up when it is asked."""
+    return getattr(target, name, None) if inspect.getattr_static(target, name, None) is not None else None
+
+
+def _settings(target: Any) -> dict[str, Any]:
+    """Return what a runnable is bound to hand on: the part of its config that nodes read, and its arguments."""
+    config = _held(target, "config")
+    configurable = config.get("configurable") if isinstance(config, dict) else None
+    arguments = _held(target, "kwargs") if _held(target, "bound") is not None else None
+    return {name: part for name, part in (("configurable", configurable), ("arguments", arguments)) if part}
+
+
+def _is_wrapped(value: Any) -> bool:
+    return isinstance(value, staticmethod | classmethod | property)
+
+
+def _arguments(tool: Any) -> str:
+    """Return the form of a tool's arguments: a call of it that waits was made in that form."""
+    try:
+        return text_of(tool.args)
+    except Exception:  # noqa: BLE001  a tool of the agent's may fail in any way
+        return ""
+
+
+def _inside(target: Any) -> list[Any]:
+    """Return the callables that another one is made of."""
+    functions: list[Any] = [_held(target, name) for name in ("func", "afunc", "coroutine", "bound", "__wrapped__")]
+    steps = _held(target, "steps")
+    functions += steps if isinstance(steps, list | tuple) else ()
+    registry = _held(target, "registry")  # of a singledispatch
+    functions += list(registry.values()) if isinstance(registry, MappingProxyType) else []
+    if is_tool(target) and is_ours(type(target)):
+        functions += [getattr(target, name, None) for name in ("_run", "_arun")]
+    return [
+        function
+        for function in functions
+        if callable(function) or hasattr(function, "func") or hasattr(function, "steps")
+    ]

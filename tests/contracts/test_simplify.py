@@ -1,0 +1,160 @@
+"""Code in its simple form does what it did: asserted by running both, on functions made at random."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import itertools
+import linecache
+import warnings
+from types import ModuleType
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.names.trees import tree_of
+from rollout.contracts.export.code.simplify import simplified
+
+NUMBERS = itertools.count()
+PRELUDE = """
+TRACE = []
+LIMIT = 2
+NAMES = ("a", "b")
+def act(value):
+    TRACE.append(repr(value))
+    return len(TRACE) % 3
+"""
+VARIABLES = ("x", "y", "z")
+INPUTS = ({"a": 1, "b": 0}, {"a": 0, "b": 3}, {"a": 2, "b": 2})
+
+
+@functools.cache
+def expressions(depth: int, helpers: tuple[str, ...]) -> st.SearchStrategy[str]:
+    simple = st.sampled_from(['s["a"]', 's["b"]', 's.get("c")', "0", "1", "LIMIT", "k", "None", *VARIABLES])
+    if depth == 0:
+        return simple
+    inner = expressions(depth - 1, helpers)
+    forms = [
+        simple,
+        inner.map("act({})".format),
+        st.tuples(inner, inner).map(lambda p: "({} == {})".format(*p)),
+        st.tuples(inner, inner).map(lambda p: "({} != {})".format(*p)),
+        st.tuples(inner, inner).map(lambda p: "({} and {})".format(*p)),
+        st.tuples(inner, inner).map(lambda p: "({} or {})".format(*p)),
+        inner.map("(not {})".format),
+        inner.map("({} in (2, 1, 0))".format),
+        inner.map("(str({}) in NAMES)".format),
+        st.tuples(inner, inner, inner).map(lambda p: "({} if {} else {})".format(*p)),
+        st.tuples(inner, inner).map(lambda p: "[{}, {}]".format(*p)),
+        st.tuples(inner, inner).map(lambda p: "dict(a={}, b={})".format(*p)),
+        st.sampled_from(VARIABLES).map('f"{{{}}}!"'.format),
+        st.tuples(st.sampled_from(VARIABLES), inner).map(lambda p: "({} := {})".format(*p)),
+    ]
+    forms += [inner.map(lambda value, name=name: f"{name}(s, {value})") for name in helpers]
+    forms += [inner.map(lambda value, name=name: f"{name}(s, k={value})") for name in helpers]
+    return st.one_of(forms)
+
+
+def indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines] or ["    pass"]
+
+
+@functools.cache
+def statements(depth: int, helpers: tuple[str, ...], *, in_loop: bool = False) -> st.SearchStrategy[list[str]]:
+    value = expressions(2, helpers)
+    forms = [
+        st.tuples(st.sampled_from(VARIABLES), value).map(lambda p: ["{} = {}".format(*p)]),
+        st.tuples(st.sampled_from(VARIABLES), value).map(lambda p: ["{}: object = {}".format(*p)]),
+        value.map(lambda text: [f"return {text}"]),
+        value.map(lambda text: [text]),
+        value.map(lambda text: [f's["b"] = {text}']),
+        value.map(lambda text: ["x = {}", f'x["k"] = {text}']),
+        st.just(["x = s", 'x["a"] = 5']),
+        st.just(["print(k)"]),
+        st.just(["x += 1"]),
+        st.just(["return"]),
+    ]
+    if in_loop:
+        forms += [st.just(["break"]), st.just(["continue"])]
+    if depth:
+        inner = blocks(depth - 1, helpers, in_loop=in_loop)
+        within = blocks(depth - 1, helpers, in_loop=True)
+        forms += [
+            st.tuples(value, inner).map(lambda p: [f"if {p[0]}:", *indented(p[1])]),
+            st.tuples(value, inner, inner).map(lambda p: [f"if {p[0]}:", *indented(p[1]), "else:", *indented(p[2])]),
+            st.tuples(value, within).map(lambda p: [f"for y in (1, {p[0]}):", *indented(p[1])]),
+            inner.map(lambda body: ["try:", *indented(body), "finally:", "    print(s)"]),
+        ]
+    return st.one_of(forms)
+
+
+@functools.cache
+def blocks(depth: int, helpers: tuple[str, ...], *, in_loop: bool = False) -> st.SearchStrategy[list[str]]:
+    several = st.lists(statements(depth, helpers, in_loop=in_loop), min_size=1, max_size=4)
+    return several.map(lambda parts: [line for part in parts for line in part])
+
+
+@st.composite
+def modules(draw: st.DrawFn) -> str:
+    """Two helpers, and a function that calls them."""
+    source = PRELUDE
+    for name, helpers in (("one", ()), ("two", ("one",)), ("node", ("one", "two"))):
+        body = ["x = 0", "y = None", *draw(blocks(1 if name != "node" else 2, helpers))]
+        body = body if draw(st.booleans()) else [*body, "z = y", "return z"]
+        source += "\n".join([f"def {name}(s, k=1):", *indented(body)]) + "\n"
+    return source
+
+
+def loaded(source: str) -> ModuleType:
+    name = f"generated_{next(NUMBERS)}"
+    module = ModuleType(name)
+    file = f"<{name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    run(source, module, file)
+    return module
+
+
+def run(source: str, module: ModuleType, file: str = "<simple>") -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # of `0["a"]`, which is to fail
+        exec(compile(source, file, "exec"), vars(module))
+
+
+def filled(tree: ast.AST) -> ast.AST:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If | ast.For | ast.FunctionDef | ast.Try) and not node.body:
+            node.body = [ast.Pass()]
+    return tree
+
+
+def simple_form(module: ModuleType) -> ModuleType:
+    tree = tree_of(module.node)
+    tree = simplified(tree, Scope.of_function(module.node, tree), module.node)
+    code = ast.unparse(ast.fix_missing_locations(ast.Module([filled(tree)], [])))
+    other = loaded(PRELUDE)
+    for name in ("one", "two"):
+        run(ast.unparse(tree_of(getattr(module, name))), other)
+    run(code, other)
+    other.code = code
+    return other
+
+
+def outcome(module: ModuleType, given: dict) -> tuple:
+    module.TRACE.clear()
+    state = dict(given)
+    try:
+        result = repr(module.node(state))
+    except Exception as error:
+        return ("raised", type(error).__name__)
+    return result, list(module.TRACE), repr(state)
+
+
+@given(modules())
+def test_code_in_its_simple_form_does_what_it_did(source):
+    module = loaded(source)
+    other = simple_form(module)
+    for given_state in INPUTS:
+        before = outcome(module, given_state)
+        if before[0] != "raised":  # where it fails, it may do so sooner or later
+            assert outcome(other, given_state) == before, f"{source}\n----\n{other.code}"

@@ -1,0 +1,124 @@
+"""Code that was only written otherwise is known to ask the same: what a refactoring leaves as it was is ok."""
+
+from __future__ import annotations
+
+import pytest
+
+from rollout.contracts.check import check
+from tests.langgraph.rows import BASE, changed
+from tests.langgraph.test_questions import ASK, AUTO, asking, contract_of, if_
+
+TOPIC = 'state["topic"]'
+SHORT = if_(f"len({TOPIC}) < 2")
+EITHER = f'    if {TOPIC} == "x":\n    {AUTO[4:]}    else:\n    {ASK}'
+NODE = f"def approve(state):\n{ASK}\n"
+KEYS = "class State(TypedDict, total=False):\n    topic: str\n    answer: str\n    done: str\n"
+ANSWERED = '    answer = interrupt("ok?")\n    if answer == "no":\n        return {"answer": "no!"}\n    return {"answer": answer}'
+ASKING = 'def ask():\n    return interrupt("ok?")\n'
+INTERRUPT = "from langgraph.types import interrupt\n"
+LIMITED = if_(f"len({TOPIC}) < LIMIT", "LIMIT = 2\n")
+
+WITHIN = {
+    "a condition is turned around": (EITHER, f'    if {TOPIC} != "x":\n    {ASK}\n    return {{"answer": "auto"}}'),
+    "a condition is negated": (EITHER, f'    if not {TOPIC} == "x":\n    {ASK}\n    else:\n    {AUTO[4:]}'),
+    "an early return": (EITHER, f'    if {TOPIC} == "x":\n{AUTO}{ASK}'),
+    "a conditional expression": (
+        EITHER, f'    return {{"answer": "auto"}} if {TOPIC} == "x" else {{"answer": interrupt("ok?")}}',
+    ),
+    "a value that is chosen": (
+        f'    if {TOPIC} == "x":\n        given = "auto"\n    else:\n        given = interrupt("ok?")\n    return {{"answer": given}}',
+        f'    given = "auto" if {TOPIC} == "x" else interrupt("ok?")\n    return {{"answer": given}}',
+    ),
+    "conditions that are nested": (
+        f'    if {TOPIC} == "x" and state.get("answer"):\n{AUTO}{ASK}',
+        f'    if {TOPIC} == "x":\n        if state.get("answer"):\n    {AUTO}{ASK}',
+    ),
+    "a variable for the answer": (ASK, '    answer = interrupt("ok?")\n    return {"answer": answer}'),
+    "a variable for the question": (ASK, '    question = "ok?"\n    return {"answer": interrupt(question)}'),
+    "a variable for a key": (
+        f"    if len({TOPIC}) < 2:\n{AUTO}{ASK}", f"    topic = {TOPIC}\n    if len(topic) < 2:\n{AUTO}{ASK}",
+    ),
+    "a variable for a condition": (
+        f"    if len({TOPIC}) < 2:\n{AUTO}{ASK}", f"    is_short = len({TOPIC}) < 2\n    if is_short:\n{AUTO}{ASK}",
+    ),
+    "a variable that is set where it is read": (
+        ANSWERED, '    if (answer := interrupt("ok?")) == "no":\n        return {"answer": "no!"}\n    return {"answer": answer}',
+    ),
+    "an object that is filled in": (ASK, '    update = {}\n    update["answer"] = interrupt("ok?")\n    return update'),
+    "an object that is named": (ASK, '    update = {"answer": interrupt("ok?")}\n    return update'),
+    "an object by its constructor": (ASK, '    return dict(answer=interrupt("ok?"))'),
+    "an argument that is named": (ASK, '    return {"answer": interrupt(value="ok?")}'),
+    "a text that has nothing to format": (ASK, '    return {"answer": interrupt(f"ok?")}'),
+    "a default that is none": (
+        f'    if state.get("topic", None) == "x":\n{AUTO}{ASK}', f'    if state.get("topic") == "x":\n{AUTO}{ASK}',
+    ),
+    "a logger of its own": (ASK, f'    import logging\n    log = logging.getLogger("a")\n    log.info("asks")\n{ASK}'),
+    "a clock for a log line": (
+        ASK, f'    import time\n    began = time.time()\n    print("asks", time.time() - began)\n{ASK}',
+    ),
+    "a try that only prints": (ASK, f'    try:\n    {ASK}\n    finally:\n        print("asked")'),
+    "a pass": (ASK, f"    pass\n{ASK}"),
+}  # fmt: skip
+"""The body of the node that asks, before and after."""
+
+AROUND = {
+    "a helper for a condition": (SHORT, if_("is_short(state)", f"def is_short(state):\n    return len({TOPIC}) < 2\n")),
+    "a helper with a default": (
+        SHORT, if_("is_short(state)", f"def is_short(state, least=2):\n    return len({TOPIC}) < least\n"),
+    ),
+    "a helper that returns early": (
+        SHORT,
+        if_("is_short(state)", f"def is_short(state):\n    if len({TOPIC}) < 2:\n        return True\n    return False\n"),
+    ),
+    "a helper that asks": (BASE, asking('    return {"answer": ask()}', ASKING)),
+    "a helper for all of it": (
+        SHORT, asking("    return decide(state)", f"def decide(state):\n    if len({TOPIC}) < 2:\n{AUTO}{ASK}\n"),
+    ),
+    "a parameter of another name": (BASE, changed(BASE, ("def approve(state):\n", "def approve(s):\n"))),
+    "a lambda": (
+        BASE, changed(BASE, (NODE, 'approve = lambda state: {"answer": interrupt("ok?")}\napprove.__name__ = "approve"\n')),
+    ),
+    "an object that is called": (
+        BASE,
+        changed(
+            BASE,
+            (NODE, f'class Approve:\n    __name__ = "approve"\n    def __call__(self, state):\n    {ASK}\napprove = Approve()\n'),
+        ),
+    ),
+    "members of a set": (if_(f"{TOPIC} in FREE", 'FREE = {"x", "y"}\n'), if_(f"{TOPIC} in FREE", 'FREE = {"y", "x"}\n')),
+    "a tuple for a list": (if_(f"{TOPIC} in FREE", 'FREE = ["x", "y"]\n'), if_(f"{TOPIC} in FREE", 'FREE = ("x", "y")\n')),
+    "a helper of another node": (changed(BASE, ("def plan", "def other():\n    return 1\ndef plan")), BASE),
+}  # fmt: skip
+"""The whole agent, before and after."""
+
+MOVED = {
+    "a helper": (asking('    return {"answer": ask()}', ASKING), asking('    return {"answer": ask()}', "from elsewhere import ask\n"), INTERRUPT + ASKING),
+    "a node": (BASE, changed(BASE, (NODE, "from elsewhere import approve\n")), INTERRUPT + NODE),
+    "the state": (BASE, changed(BASE, (KEYS, "from elsewhere import State\n")), "from typing import TypedDict\n" + KEYS),
+    "a constant": (LIMITED, if_(f"len({TOPIC}) < LIMIT", "from elsewhere import LIMIT\n"), "LIMIT = 2\n"),
+    "a constant, by its module": (LIMITED, if_(f"len({TOPIC}) < elsewhere.LIMIT", "import elsewhere\n"), "LIMIT = 2\n"),
+}  # fmt: skip
+"""Before, after, and the module to which something was moved."""
+
+
+def assert_ok(stage, old, new):
+    verdict = check(contract_of(stage, old), contract_of(stage, new))
+    assert (verdict.backward, verdict.forward, verdict.hop) == ("ok", "ok", "ok"), verdict.findings
+
+
+@pytest.mark.parametrize("what", WITHIN)
+def test_a_body_in_other_words_is_ok(stage, what):
+    old, new = (stage.version("words", asking(body)) for body in WITHIN[what])
+    assert_ok(stage, old, new)
+
+
+@pytest.mark.parametrize("what", AROUND)
+def test_an_agent_in_other_words_is_ok(stage, what):
+    old, new = (stage.version("words", source) for source in AROUND[what])
+    assert_ok(stage, old, new)
+
+
+@pytest.mark.parametrize("what", MOVED)
+def test_what_was_moved_to_another_module_is_ok(stage, what):
+    before, after, elsewhere = MOVED[what]
+    assert_ok(stage, stage.version("here", before), stage.version("moved", after, elsewhere=elsewhere))
