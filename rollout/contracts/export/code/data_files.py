@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ DEPTH_MAX = 4
 BYTES_MAX = 1 << 20
 """Of a larger file only the beginning is read."""
 
+_FILE = re.compile(r"(.*[/\\])?(?P<name>[\w.*-]{0,100}\.\w{1,10})")
 _CODE = frozenset({".py", ".pyc", ".pyi", ".so"})
 _ELSEWHERE = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages", "venv"})
 
@@ -25,9 +27,9 @@ def texts_of_files(literals: Iterable[str]) -> list[str]:
     Args:
         literals: the texts; one that is a pattern stands for every file that it matches.
     """
-    names = {
-        Path(literal).name for literal in literals if "." in literal and len(literal) < 200 and "\n" not in literal
-    }
+    names = {match["name"] for literal in literals if (match := _FILE.fullmatch(literal))}
+    if not names:
+        return []
     patterns = {name for name in names if "*" in name}
     texts = []
     for path in _files(_folders()):
