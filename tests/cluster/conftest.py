@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 
 import pytest
 
-from tests.cluster.server import NAMESPACE, Server, binaries, install_definitions
+from tests.cluster.server import NAMESPACE, Server, install_definitions, missing, skip
 
 
 @pytest.fixture(scope="session")
 def bare_server(tmp_path_factory):
     """A server without our definitions."""
-    if binaries() is None:
-        pytest.skip("no kube-apiserver here: make cluster-binaries builds one (needs go)")
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl here to make a key with")
+    if why := missing():
+        skip(why)
     with Server(tmp_path_factory.mktemp("server")) as server:
         install_definitions(server)
         yield server

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from rollout.adapters.kubernetes.api import HttpApi, configured
 from rollout.adapters.kubernetes.resources import Kind
@@ -40,6 +43,20 @@ def binaries() -> Path | None:
     """Return the folder that `make cluster-binaries` has built last; None if it was never run."""
     built = sorted(CACHE.glob("*/complete"), key=lambda each: each.stat().st_mtime)
     return built[-1].parent if built else None
+
+
+def missing() -> str:
+    """Return what a real API server lacks here, and how to bring it; an empty text where nothing does."""
+    if binaries() is None:
+        return "no kube-apiserver here: make cluster-binaries builds one (needs go)"
+    return "" if shutil.which("openssl") else "no openssl here to make a key with"
+
+
+def skip(why: str) -> None:
+    """Skip what needs a real API server; fail where it was just built, for then nothing may be missing."""
+    if os.environ.get("NEEDS_API_SERVER"):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 class Server:

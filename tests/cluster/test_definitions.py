@@ -75,3 +75,16 @@ def test_a_name_that_no_service_could_have_is_refused(server, namespace):
     made = agents.rollout("http://p:9090", name="my.agent")
     with pytest.raises(Rejected):
         server.api.create(ROLLOUT, namespace, made)
+
+
+def test_services_may_be_named_one_by_one_and_no_two_versions_have_one(server, namespace):
+    named = {"v1": "web", "v2": "web-next"}
+    document = agents.rollout("http://prometheus:9090", backends={"versions": named, "deployment": "$service"})
+    server.api.create(ROLLOUT, namespace, document)
+    for backends, words in (
+        ({"versions": {"v1": "web", "v2": "web"}}, "no two versions may have one Service"),
+        ({"versions": named, "service": "$name-$version"}, "exactly one of service, versions"),
+        ({"versions": named, "deployment": "web"}, "must have $version or $service"),
+    ):
+        with pytest.raises(Rejected, match=words.replace("$", "[$]")):
+            server.api.create(ROLLOUT, namespace, agents.rollout("http://p:9090", name="other", backends=backends))

@@ -6,7 +6,6 @@ A real one is what `make cluster-binaries` builds, or, with USE_EXISTING_CLUSTER
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import uuid
 from contextlib import ExitStack
@@ -20,7 +19,7 @@ from rollout.adapters.kubernetes.reflector import Reflector
 from rollout.adapters.kubernetes.resources import CONFIG_MAP, EVENT, LEASE, POLICY, ROLLOUT, SERVICE
 from rollout.errors import Conflict, NotFound, Rejected
 from rollout.model.crd.definitions import definitions
-from tests.cluster.server import DEFINITION, Server, binaries
+from tests.cluster.server import DEFINITION, Server, missing, skip
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import kubeconfig, serving
@@ -30,15 +29,6 @@ pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore:Unverified HT
 EXISTING = os.environ.get("USE_EXISTING_CLUSTER", "").lower() == "true"
 
 
-def missing() -> str:
-    """Say why there is no real server to be had."""
-    if EXISTING:
-        return ""
-    if binaries() is None:
-        return "no kube-apiserver here: make cluster-binaries builds one (needs go)"
-    return "" if shutil.which("openssl") else "no openssl to make a key with"
-
-
 @pytest.fixture(scope="module", params=["fake", "real"])
 def server(request, tmp_path_factory):
     """A server with our definitions in it: an API client, and whether it is real."""
@@ -46,8 +36,8 @@ def server(request, tmp_path_factory):
     with ExitStack() as close:
         if request.param == "fake":
             config = kubeconfig(path / "kubeconfig", close.enter_context(serving(FakeCluster(), token="secret-token")))
-        elif why := missing():
-            pytest.skip(why)
+        elif why := ("" if EXISTING else missing()):
+            skip(why)
         else:
             config = None if EXISTING else close.enter_context(Server(path)).kubeconfig
         api = HttpApi(configured(config)[0], agent="rollout-controller")

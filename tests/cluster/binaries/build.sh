@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 GATEWAY_API=v1.6.1
 ISTIO_API=v1.31.4
 version=$(awk '$1 == "k8s.io/kubernetes" && $2 ~ /^v/ {print $2}' go.mod)
-folder="${XDG_CACHE_HOME:-$HOME/.cache}/agent-rollout/adapters/kubernetes/$version-$(cat go.sum cmd/*/main.go build.sh | sha256sum | cut -c1-12)"
+folder="${XDG_CACHE_HOME:-$HOME/.cache}/agent-rollout/cluster/$version-$(cat go.sum cmd/*/main.go build.sh | sha256sum | cut -c1-12)"
 if [ -e "$folder/complete" ]; then
   echo "$folder"
   exit
