@@ -5,8 +5,9 @@ Source: langgraph 1.2, `CompiledStateGraph` (channels, nodes, builder, interrupt
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -32,7 +33,7 @@ def graph_contract(compiled: Any) -> dict[str, Any]:
     graph = _graph(compiled, gathered)
     return {
         **graph,
-        "framework": {"name": "langgraph", "libs": _libraries()},
+        "framework": {"name": "langgraph", "libs": dict(_libraries())},
         "store": {**_store(compiled.checkpointer), "memory": _memory(compiled)},
         "classes": {
             **own_classes(gathered),
@@ -206,7 +207,9 @@ def _functional(compiled: Any, gathered: Gathered) -> dict[str, Any]:
     }
 
 
-def _libraries() -> dict[str, str]:
+@functools.cache
+def _libraries() -> Mapping[str, str]:
+    """Return the versions of the libraries that write, or read, what is kept."""
     versions = {}
     for name in LIBRARIES:
         try:

@@ -36,6 +36,8 @@ class Variables:
 
     def write_out(self) -> None:
         """Write out what can be, in place."""
+        if not any(isinstance(node, ast.Assign | ast.NamedExpr) for node in ast.walk(self._function)):
+            return
         self._count()
         self._function.body = self._adjacent(self._function.body)
         self._count()
