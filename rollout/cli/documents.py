@@ -55,8 +55,8 @@ def check(documents: Documents) -> list[Fault]:
 
 def _references(rollout: RolloutDocument, documents: Documents) -> list[Fault]:
     spec, faults = rollout.spec, []
-    if spec.is_local and spec.version is not None and spec.version not in spec.backends.versions:
-        remedy = f"add one to spec.backends.endpoints; there are {', '.join(spec.backends.versions)}"
+    if spec.is_local and spec.version is not None and spec.version not in spec.backends.served:
+        remedy = f"add one to spec.backends.endpoints; there are {', '.join(spec.backends.served)}"
         faults.append(Fault(f"{rollout.where}: spec.version", "has no endpoint", remedy, spec.version))
     if spec.policy_ref is not None:
         policies = _policies(rollout, documents)

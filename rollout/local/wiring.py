@@ -96,7 +96,7 @@ class LocalWiring:
         if faults := unreadable(declared_policy(rollout)):
             raise InvalidInput(fault.within("spec.policy.") for fault in faults)
         self.envoy = _envoy_of(rollout, directory.resolve(), http)
-        endpoints = {version: spec.backends.of(version) for version in spec.backends.versions}
+        endpoints = {version: spec.backends.of(version) for version in spec.backends.served}
         self.router = EnvoyRouter(self._name, spec.conversations, endpoints, self.envoy)
         self.metrics = ScrapeSource(
             self._name,

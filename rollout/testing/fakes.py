@@ -153,7 +153,7 @@ class FakeWorkloads:
 
     def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:
         del versions
-        return self.listed or self.spec().backends.versions
+        return self.listed or self.spec().backends.served
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]] | None = None) -> Mapping[str, str]:
         del ports

@@ -33,7 +33,7 @@ def _why_not(backend: Object, naming: Naming) -> str:
     if port is not None and backend.get("port") not in (None, port):
         return f"backend {name} is on port {backend.get('port')}, and spec.backends.port is {port}: correct one of them"
     if naming.version_of(name) is None:
-        return f"backend {name} is not named by spec.backends.service ({naming.backends.service})"
+        return f"backend {name} is not named by {naming.written}"
     return ""
 
 

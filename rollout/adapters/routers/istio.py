@@ -39,7 +39,7 @@ def _why_not(backend: Object, naming: Naming) -> str:
     if naming.backends.port is not None and number not in (None, naming.backends.port):
         return f"host {host} is on port {number}, and spec.backends.port is {naming.backends.port}: correct one of them"
     if naming.version_of(service) is None:
-        return f"host {host} is not named by spec.backends.service ({naming.backends.service})"
+        return f"host {host} is not named by {naming.written}"
     return ""
 
 

@@ -235,6 +235,8 @@ def missing(rule: Rule, dialect: RouteDialect, naming: Naming, versions: tuple[s
         if version in rule.ours:
             continue
         service = naming.service(version)
+        if not service:
+            return Missing(f"has no backend for {version}: it is not in {naming.written}; add it")
         alike = [entry for entry in backends_in(rule.raw, dialect) if service in str(dialect.target(entry))]
         causes = [cause for entry in alike if (cause := dialect.why_not(entry, naming))]
         if causes:

@@ -124,9 +124,9 @@ def _no_rule(
         label = rule.get("name") or f"number {index + 1}"
         reasons = (dialect.why_not(backend, naming) for backend in backends_in(rule, dialect))
         causes += [f"rule {label}: {reason}" for reason in reasons if reason]
-    example = naming.service(min(versions, default="v1"))
+    example = naming.service(min(versions, default="v1")) or next(iter((naming.backends.versions or {}).values()), "")
     cause = f"has no rule with a backend such as {example}"
     if not causes:
-        return f"{cause}: add one, or correct backends.service"
+        return f"{cause}: add one, or correct {naming.written}"
     more = f", and {len(causes) - CAUSES_MAX} more" if len(causes) > CAUSES_MAX else ""
     return f"{cause}. {'; '.join(causes[:CAUSES_MAX])}{more}"

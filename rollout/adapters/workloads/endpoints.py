@@ -34,7 +34,7 @@ class EndpointWorkloads:
 
     def known(self, versions: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002  the port's
         """Return every version there is an endpoint for."""
-        return self._backends.versions
+        return self._backends.served
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]]) -> Mapping[str, str]:  # noqa: ARG002
         """Return, by version, an empty text or what is wrong with all of its endpoints."""

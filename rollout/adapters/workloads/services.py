@@ -43,8 +43,10 @@ class ServiceWorkloads:
 
     @property
     def no_backend(self) -> str:
-        example, where = self._naming.backends.service, self._naming.services_in
-        return f"has no Service in {where}: create it, or correct backends.service ({example})"
+        where = self._naming.services_in
+        if self._naming.backends.versions:
+            return f"has no Service in {where}: create it, and add the version to {self._naming.written}"
+        return f"has no Service in {where}: create it, or correct {self._naming.written}"
 
     @property
     def _is_elsewhere(self) -> bool:
@@ -54,7 +56,8 @@ class ServiceWorkloads:
         """Return those that have a Service. Of another namespace nothing is told before it grants it; see `ready`."""
         if self._is_elsewhere and not_granted(self._api, self._naming, self._route_kinds, versions):
             return versions
-        return tuple(version for version in versions if self._get(SERVICE, self._naming.service(version)) is not None)
+        named = [(version, self._naming.service(version)) for version in versions]
+        return tuple(version for version, service in named if service and self._get(SERVICE, service) is not None)
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]] = NO_PORTS) -> Mapping[str, str]:
         """Return, by version, an empty text or what is wrong, and what to do.
@@ -80,6 +83,8 @@ class ServiceWorkloads:
     def _problem(self, version: str, ports: tuple[int, ...]) -> str:
         """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
         service = self._naming.service(version)
+        if not service:
+            return f"{version} is not in {self._naming.written}: add it"
         where = f"{self._naming.services_in}/{service}"
         obj = self._get(SERVICE, service)
         if obj is None:

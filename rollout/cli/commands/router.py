@@ -56,7 +56,7 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
     if directory is None:
         remedy = "name your Envoy's admin page and a directory it watches: envoy: {admin: …, directory: …}"
         raise InvalidInput([Fault("spec.routes[0].envoy", "is started by this tool, which configures it", remedy)])
-    first = spec.version or spec.backends.versions[0]
+    first = spec.version or spec.backends.served[0]
     with LocalWiring(Rollout(target.metadata, spec), files_of(files)[0].parent) as wired:
         wired.router.prepare(SetWeight(first))
     say(f"wrote the files in {directory}: everything goes to {first}", err=True)

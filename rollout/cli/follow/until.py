@@ -93,7 +93,7 @@ def wanted_rollout(target: Target, version: str, stable: str | None, recorded: R
     from rollout.model.status.status import Status
 
     faults = []
-    versions = target.spec.backends.versions
+    versions = target.spec.backends.served
     status = recorded.status if recorded else Status()
     known = status.stable_version
     if known is not None and stable not in (None, known):
@@ -115,7 +115,7 @@ def wanted_rollout(target: Target, version: str, stable: str | None, recorded: R
 
 def _declared_stable(target: Target, version: str) -> str | None:
     """At the first start: the version that the file declares is the one in use, unless it is the one to release."""
-    versions = target.spec.backends.versions
+    versions = target.spec.backends.served
     if versions == (version,):
         return version
     return target.spec.version if target.spec.version != version else None

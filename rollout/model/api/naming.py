@@ -30,6 +30,9 @@ class Naming:
         return self.backends.namespace or self.namespace
 
     def service(self, version: str) -> str:
+        """Return the name of a version's Service; nothing where versions are named one by one, and this one is not."""
+        if self.backends.versions:
+            return self.backends.versions.get(version, "")
         return expand(
             self.backends.service or "", name=self.name, version=object_form(version), namespace=self.namespace
         )
@@ -37,11 +40,22 @@ class Naming:
     def deployment(self, version: str) -> str | None:
         if self.backends.deployment is None:
             return None
-        form = object_form(version)
-        return expand(self.backends.deployment, name=self.name, version=form, namespace=self.namespace)
+        service, form = self.service(version), object_form(version)
+        names = {"name": self.name, "version": form, "namespace": self.namespace, "service": service}
+        return expand(self.backends.deployment, **names) if service else None
+
+    @property
+    def written(self) -> str:
+        """How people have written the names of Services, for messages."""
+        if self.backends.versions:
+            named = ", ".join(f"{version}: {service}" for version, service in sorted(self.backends.versions.items()))
+            return f"spec.backends.versions ({named})"
+        return f"spec.backends.service ({self.backends.service})"
 
     def version_of(self, service: str) -> str | None:
         """Return the version whose Service this is; None for somebody else's."""
+        if self.backends.versions:
+            return next((version for version, name in self.backends.versions.items() if name == service), None)
         if known := next((version for version in self.versions if self.service(version) == service), None):
             return known
         marked = expand(self.backends.service or "", name=self.name, version="\0", namespace=self.namespace)

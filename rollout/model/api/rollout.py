@@ -27,6 +27,9 @@ ServiceTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9${}]+$", m
 """The same without dots, which Services cannot have in their names."""
 
 
+ServiceName = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)]
+
+
 class Metadata(Document):
     name: Name
     namespace: Name = "default"
@@ -44,14 +47,21 @@ class Endpoint(Document):
 
 
 class Backends(Document):
-    """How a version becomes a backend: a Service by a template (`service`), or addresses (`endpoints`)."""
+    """How a version becomes a backend: a Service, by a template or by its name, or addresses on one machine."""
 
     service: ServiceTemplate | None = Field(
         default=None, description="Template of the Service's name. It must have $version in it."
     )
+    versions: dict[Version, ServiceName] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="The name of each version's Service, where names follow no template: {v1: web, v2: web-v2}.",
+    )
     deployment: NameTemplate | None = Field(
         default=None,
-        description="Template of the name of the Deployment behind it. It is scaled up if it is at 0 replicas.",
+        description="Template of the name of the Deployment behind it: it has $version in it, or $service. "
+        "It is scaled up if it is at 0 replicas.",
     )
     port: Count | None = Field(
         default=None, ge=1, le=65_535, description="The Service's port that routes send requests to."
@@ -77,7 +87,7 @@ class Backends(Document):
         return tuple(dict.fromkeys(endpoint.metrics or _page(endpoint.url, path, port) for endpoint in endpoints))
 
     @property
-    def versions(self) -> tuple[str, ...]:
+    def served(self) -> tuple[str, ...]:
         """The versions that have an endpoint, in the order written."""
         return tuple(dict.fromkeys(endpoint.version for endpoint in self.endpoints))
 

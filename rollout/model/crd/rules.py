@@ -32,6 +32,10 @@ _SHARE = "double({0}.weight.substring(0, size({0}.weight) - 1))"
 _NAMES_VERSION = r"{0}.matches('(^|[^$])([$][$])*[$](version([^_a-z0-9]|$)|[{{]version[}}])')"
 """As string.Template reads it: `$version` or `${version}`, and no escaped dollar."""
 
+_NAMES_EACH = _NAMES_VERSION.replace("version", "(version|service)", 1).replace("version[}}]", "(version|service)[}}]")
+
+_EACH_ONCE = "self.versions.all(a, self.versions.exists_one(b, self.versions[a] == self.versions[b]))"
+
 _RULES: dict[str, tuple[tuple[str, str], ...]] = {
     "Step": (
         (
@@ -69,7 +73,14 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
     "ConfigMapContract": ((_NAMES_VERSION.format("self.name"), "name must have $version in it"),),
     "Backends": (
         (f"!has(self.service) || {_NAMES_VERSION.format('self.service')}", "service must have $version in it"),
-        (f"!has(self.deployment) || {_NAMES_VERSION.format('self.deployment')}", "deployment must have $version in it"),
+        (
+            f"!has(self.deployment) || {_NAMES_EACH.format('self.deployment')}",
+            "deployment must have $version or $service in it",
+        ),
+        (
+            f"!has(self.versions) || {_EACH_ONCE}",
+            "no two versions may have one Service",
+        ),
     ),
     "Evidence": tuple(
         (f"!has(self.{name}) || duration(self.{name}) > duration('0s')", f"{name} is above 0s")

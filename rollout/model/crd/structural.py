@@ -105,6 +105,9 @@ class _Converter:
 
     def _mapping(self, schema: Schema, where: str) -> Schema:
         inner = schema.get("additionalProperties")
+        by_pattern = schema.get("patternProperties") or {}
+        if len(by_pattern) == 1:  # the names that keys may have are held where the document is read
+            (inner,) = by_pattern.values()
         if not isinstance(inner, dict):
             raise ValueError(f"{where}: is a mapping of anything, which cannot be bounded")  # noqa: TRY004
         most = _bound(schema.get("maxProperties"), self._bounds.members, where)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from rollout.errors import Fault
 from rollout.model.units import TEMPLATE_NAMES, duration_s, object_form, template_names
 from rollout.model.validation.conversations import conversations
-from rollout.model.validation.rules import Raw, Rule, exactly_one, items, mapping, number, template
+from rollout.model.validation.rules import IN_A_CLUSTER, Raw, Rule, exactly_one, items, mapping, number, template
 from rollout.model.validation.state import contract, state_store
 
 CLUSTER_KINDS = {"httpRoute", "grpcRoute", "virtualService"}
@@ -121,17 +121,29 @@ def _unions(raw: Raw) -> Iterator[Fault]:
 def templates(raw: Raw) -> Iterator[Fault]:
     """A template names the version, so that two versions are two Services."""
     backends = mapping(raw.get("backends"))
-    for key in ("service", "deployment"):
+    for key, telling in (("service", ("version",)), ("deployment", ("version", "service"))):
         text = backends.get(key)
-        yield from template(text, f"backends.{key}")
-        if isinstance(text, str) and "version" not in template_names(text):
+        yield from template(text, f"backends.{key}", (*TEMPLATE_NAMES, *telling[1:]))
+        if isinstance(text, str) and not template_names(text) & set(telling):
             remedy = "put $version into it, such as $name-$version"
             yield Fault(f"backends.{key}", "has no $version, so all versions have the same name", remedy, text)
+    yield from _one_service_each(mapping(backends.get("versions")))
     for key in ("deployment", "port", "namespace"):
         if key in backends and "endpoints" in backends:
             yield Fault(f"backends.{key}", "belongs to a Service, and there are endpoints", "remove it", backends[key])
     requests = mapping(mapping(raw.get("metrics")).get("prometheus")).get("requests")
     yield from template(requests, "metrics.prometheus.requests", (*TEMPLATE_NAMES, "service"))
+
+
+def _one_service_each(services: Raw) -> Iterator[Fault]:
+    """Two versions with one Service cannot be told apart."""
+    known: dict[Any, str] = {}
+    for version, service in services.items():
+        if isinstance(service, str) and service in known:
+            message = f"is the Service of {known[service]} already"
+            yield Fault(f"backends.versions.{version}", message, "give each version a Service of its own", service)
+        elif isinstance(service, str):
+            known[service] = str(version)
 
 
 TIMEOUT_MAX_S = 30.0
@@ -153,7 +165,8 @@ def bounded(raw: Raw) -> Iterator[Fault]:
 def one_place(raw: Raw) -> Iterator[Fault]:
     """Services are routed and measured in a cluster, addresses on this machine; half of each is neither."""
     backends, metrics, routes = mapping(raw.get("backends")), mapping(raw.get("metrics")), items(raw.get("routes"))
-    if "endpoints" in backends and "service" not in backends:
+    is_cluster = not backends.keys().isdisjoint(IN_A_CLUSTER)
+    if "endpoints" in backends and not is_cluster:
         if "prometheus" in metrics and "scrape" not in metrics:
             remedy = "use scrape: the agents' own pages"
             yield Fault("metrics.prometheus", "is for rollouts in a cluster, and the backends are endpoints", remedy)
@@ -163,7 +176,7 @@ def one_place(raw: Raw) -> Iterator[Fault]:
             for kind in sorted(CLUSTER_KINDS & mapping(route).keys()):
                 remedy = "use envoy, or backends.service in a cluster"
                 yield Fault(f"routes[{index}].{kind}", "is in a cluster, and the backends are endpoints", remedy)
-    elif "service" in backends and "endpoints" not in backends:
+    elif is_cluster and "endpoints" not in backends:
         if "scrape" in metrics and "prometheus" not in metrics:
             remedy = "use prometheus: in a cluster the agents' pages are read by it"
             yield Fault("metrics.scrape", "is for rollouts on one machine, and the backend is a Service", remedy)

@@ -21,7 +21,7 @@ _UNIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rollout", ("policyRef", "policy")),
     ("metrics", ("prometheus", "scrape")),
     ("route", ("httpRoute", "grpcRoute", "virtualService", "envoy")),
-    ("backends", ("service", "endpoints")),
+    ("backends", ("service", "versions", "endpoints")),
     ("auth", ("bearer", "basic")),
     ("kpi", ("preset", "bad", "good", "sum")),
     ("envoy", ("listen", "admin")),
@@ -32,6 +32,8 @@ _UNIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("census", ("gauge", "http", "store")),
 )
 UNION = dict(_UNIONS)
+IN_A_CLUSTER = frozenset({"service", "versions"})
+"""What `backends` has in a cluster: Services by a template, or by their names."""
 
 
 def mapping(value: Any) -> Raw:

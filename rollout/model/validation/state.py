@@ -7,7 +7,7 @@ from typing import Any
 
 from rollout.errors import Fault
 from rollout.model.units import duration_s, template_names
-from rollout.model.validation.rules import Raw, exactly_one, items, mapping, number, template
+from rollout.model.validation.rules import IN_A_CLUSTER, Raw, exactly_one, items, mapping, number, template
 
 TIMEOUT_MAX_S = 30.0
 EVERY_MIN_S = 5.0
@@ -51,7 +51,7 @@ def _in_one_place(
     raw: Raw, path: str, sources: dict[str, Any], *, local: tuple[str, ...], cluster: tuple[str, ...]
 ) -> Iterator[Fault]:
     backends = mapping(raw.get("backends"))
-    is_local, is_cluster = "endpoints" in backends, "service" in backends
+    is_local, is_cluster = "endpoints" in backends, not backends.keys().isdisjoint(IN_A_CLUSTER)
     for key in local:
         if key in sources and is_cluster and not is_local:
             yield Fault(f"{path}.{key}", "is on one machine, and the backend is a Service", "use another form")
