@@ -16,7 +16,7 @@ from rollout.model.agent_state import Severity
 
 _LOWER = frozenset({"gt", "ge"})
 _UPPER = frozenset({"lt", "le", "max_digits", "decimal_places"})
-_FEATURE = re.compile(r"(?P<name>[a-z_]+)=(?P<type>[A-Za-z]+)\((?P<value>.*)\)", re.DOTALL)
+_FEATURE = re.compile(r"(?P<at>(items: |values: )*)(?P<name>[a-z_]+)=(?P<type>[A-Za-z]+)\((?P<value>.*)\)", re.DOTALL)
 
 
 def unseen(side: Side, where: str, one: Class | State, two: Class | State) -> None:
@@ -37,12 +37,14 @@ def reads_more(wrote: str, reads: str) -> bool:
     new = [feature for feature in after if feature not in before]
     if [feature for feature in before if feature in after] != [feature for feature in after if feature in before]:
         return False
-    bounds = {match["name"]: match for feature in left if (match := _FEATURE.fullmatch(feature))}
-    if not all(feature == "strict=bool(True)" or _bound(feature) for feature in left):
+    bounds = {match["at"] + match["name"]: match for feature in left if (match := _FEATURE.fullmatch(feature))}
+    if any("decimal_places" in feature for feature in new) and any("max_digits" in feature for feature in after):
+        return False  # more places leave fewer digits before the point
+    if not all(re.fullmatch(r"(items: |values: )*strict=bool\(True\)", feature) or _bound(feature) for feature in left):
         return False
-    return all(_is_within(bounds.get(match["name"]), match) for feature in new if (match := _bound(feature))) and all(
-        _bound(feature) for feature in new
-    )
+    return all(
+        _is_within(bounds.get(match["at"] + match["name"]), match) for feature in new if (match := _bound(feature))
+    ) and all(_bound(feature) for feature in new)
 
 
 def _bound(feature: str) -> re.Match[str] | None:

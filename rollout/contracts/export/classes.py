@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import sys
@@ -11,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic.dataclasses import rebuild_dataclass
 
 from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
 from rollout.contracts.export.code.reading import SourceReading
@@ -43,12 +45,12 @@ def checks_of(class_: Any) -> str | None:
         for name in _HOOKS
         if name in vars(base) and _is_written(vars(base)[name])
     ]
-    return reading_of(*(getattr(hook, "__func__", hook) for hook in hooks)).digest if hooks else None
+    return reading_of(*(getattr(hook, "__func__", hook) for hook in hooks), owner=class_).digest if hooks else None
 
 
 def features_of(class_: Any, *, for_store: bool = True) -> dict[str, Any]:
     """Return what JSON Schema does not show of a model, by field."""
-    core = getattr(class_, "__pydantic_core_schema__", None)
+    core = _built(class_)
     if is_named_tuple(class_) and not for_store:
         return {"unseen": {WHOLE: f"in order: {', '.join(class_._fields)}"}}
     if not isinstance(core, dict) and dataclasses.is_dataclass(class_) and not for_store:
@@ -56,6 +58,16 @@ def features_of(class_: Any, *, for_store: bool = True) -> dict[str, Any]:
     if not isinstance(core, dict):
         return {}
     return {"unseen": unseen_of(core, for_store=for_store), "extra": extra_of(core)}
+
+
+def _built(class_: Any) -> Any:
+    """Return a class's core schema; one that waits for a class below it is built now."""
+    core = getattr(class_, "__pydantic_core_schema__", None)
+    if core is not None and not isinstance(core, dict):
+        with contextlib.suppress(Exception):  # whatever a type of the agent's does when it is looked at
+            class_.model_rebuild() if hasattr(class_, "model_rebuild") else rebuild_dataclass(class_)
+        core = getattr(class_, "__pydantic_core_schema__", None)
+    return core
 
 
 def _core_of(class_: Any) -> Any:

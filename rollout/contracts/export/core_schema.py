@@ -13,10 +13,14 @@ from typing import Any
 
 from rollout.contracts.export.code.names.ownership import LIBRARIES, is_ours
 from rollout.contracts.export.code.source import reading_of
-from rollout.contracts.export.code.values import path_of, text_of
+from rollout.contracts.export.code.values import ValueText, path_of, text_of
+from rollout.contracts.export.code.written import is_written
 
 _SAID_BY_HAND = ("pydantic_js_annotation_functions", "pydantic_js_functions")
 """Where pydantic keeps what a type says of its own JSON Schema, which may be anything."""
+
+_HIDING = frozenset({"WithJsonSchema", "SkipJsonSchema"})
+_WORDS = frozenset({"title", "description", "examples", "example", "deprecated", "readOnly", "writeOnly"})
 
 WITH_FIELDS = frozenset({"model-fields", "dataclass-args", "typed-dict"})
 
@@ -32,7 +36,9 @@ def is_said_by_hand(schema: dict[str, Any]) -> bool:
     metadata = schema.get("metadata") or {}
     functions = (function for key in _SAID_BY_HAND for function in metadata.get(key, ()))
     owners = (getattr(function, "__self__", function) for function in functions)
-    return any(type(owner).__name__ == "WithJsonSchema" or is_ours(owner) for owner in owners)
+    by_hand = any(getattr(owner, "__name__", type(owner).__name__) in _HIDING or is_ours(owner) for owner in owners)
+    extra = metadata.get("pydantic_js_extra")
+    return by_hand or callable(extra) or (isinstance(extra, dict) and not extra.keys() <= _WORDS)
 
 
 def has_aliases(schema: Any) -> bool:
@@ -76,6 +82,7 @@ _TEXTS = frozenset(
         "decimal",
         "enum",
         "literal",
+        "complex",
     }
 )
 _LISTS = frozenset({"list", "set", "frozenset", "tuple", "generator"})
@@ -90,29 +97,39 @@ def depends_on_order(schema: dict[str, Any], *, for_store: bool) -> bool:
     return schema.get("mode") == "left_to_right" or len(structured) > 1 or alike
 
 
+_WRAPPED = {"lax-or-strict": "lax_schema", "json-or-python": "json_schema"}
+
+
 def kind_of_choice(choice: Any) -> str:
+    """Return the kind of a union's choice, without what is around it."""
     plain = choice[0] if isinstance(choice, tuple) else choice
-    while plain.get("type", "").startswith(("function-", "default", "nullable")) and isinstance(
-        plain.get("schema"), dict
-    ):
-        plain = plain["schema"]
+    for _ in range(20):
+        kind = str(plain.get("type"))
+        inner = plain.get(_WRAPPED.get(kind, "schema"))
+        if kind == "chain":
+            inner = (plain.get("steps") or [None])[0]
+        wraps = kind in _WRAPPED or kind == "chain" or kind.startswith(("function-", "default", "nullable"))
+        if not wraps or not isinstance(inner, dict):
+            return kind
+        plain = inner
     return str(plain.get("type"))
 
 
 def name_of_choice(choice: Any) -> str:
+    """Return a class by its name and fields; other choices by what they read."""
     plain = choice[0] if isinstance(choice, tuple) else choice
     if "cls" in plain:
         fields = getattr(plain["cls"], "model_fields", {})
         return f"{getattr(plain['cls'], '__name__', '')}({', '.join(sorted(fields))})"
-    return str(plain.get("schema_ref", plain.get("ref", plain.get("type")))).rpartition(":")[0] or kind_of_choice(
-        choice
-    )
+    named = str(plain.get("schema_ref", plain.get("ref", ""))).rpartition(":")[0]
+    return named or kind_text(plain)
 
 
 def forms_of(choices: list[Any]) -> list[str]:
     """Return choices by their fields; by their names too where some have the same fields."""
     names = [name_of_choice(choice) for choice in choices]
-    forms = [f"({fields}" if fields else name for name, _, fields in (name.partition("(") for name in names)]
+    is_class = ["cls" in (choice[0] if isinstance(choice, tuple) else choice) for choice in choices]
+    forms = [name[name.index("(") :] if known else name for name, known in zip(names, is_class, strict=True)]
     return forms if len(set(forms)) == len(forms) else names
 
 
@@ -129,8 +146,12 @@ def texts_of_validators(schema: Any) -> set[str]:
     return own | {text for key, part in schema.items() if key != "function" for text in texts_of_validators(part)}
 
 
-def text_of_function(function: Any) -> str:
-    """Return what stands for a validator or a serializer: its code if it is the agent's, else its name."""
+def text_of_function(function: Any, owner: type | None = None) -> str:
+    """Return what stands for a validator or a serializer: its code if it is the agent's, else its name.
+
+    Args:
+        owner: the class whose method it is.
+    """
     plain = function.get("function") if isinstance(function, dict) else function
     if plain is None:
         return ""
@@ -142,5 +163,66 @@ def text_of_function(function: Any) -> str:
     if inspect.isclass(plain) and is_ours(plain):
         return reading_of(plain).digest
     if inspect.isclass(plain) or inspect.isbuiltin(plain) or module in LIBRARIES or not is_ours(plain):
-        return path_of(plain)
-    return reading_of(plain).digest
+        return " ".join([path_of(plain), *_held_by(plain)])
+    return reading_of(plain, owner=owner).digest
+
+
+def _held_by(plain: Any) -> list[str]:
+    """Return what a function of a library, or of Python, goes by: what it is a method of, and what it has around it."""
+    cells = getattr(getattr(plain, "__func__", plain), "__closure__", None) or ()
+    held = [cell.cell_contents for cell in cells if _is_filled(cell)]
+    owner = getattr(plain, "__self__", None)
+    if owner is not None and not inspect.ismodule(owner) and not inspect.isclass(owner):
+        held.append(owner)
+    texts = []
+    for value in held:
+        telling = ValueText(is_written)
+        texts.append(text_of_function(value) if callable(value) else telling.of(value))
+        inner = [*vars(value).values()] if hasattr(value, "__dict__") and not callable(value) else []
+        texts += [text_of_function(part) for part in inner if callable(part)]
+    return texts
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def class_of(schema: Any) -> type | None:
+    """Return the class that a schema is of."""
+    while isinstance(schema, dict):
+        if inspect.isclass(schema.get("cls")):
+            return schema["cls"]  # type: ignore[no-any-return]
+        schema = schema.get("schema")
+    return None
+
+
+_KINDS_WITHIN = (
+    "schema",
+    "lax_schema",
+    "json_schema",
+    "items_schema",
+    "keys_schema",
+    "values_schema",
+    "choices",
+    "steps",
+)
+_SAID_OF_KINDS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern", "expected", "version")
+
+
+def kind_text(schema: Any, depth: int = 6) -> str:
+    """Return what a schema reads, in short: its kind, its bounds, and those of what is in it."""
+    if isinstance(schema, list | tuple):
+        return f"[{', '.join(kind_text(part, depth) for part in schema)}]"
+    if not isinstance(schema, dict):
+        return ""
+    if "type" not in schema and all(isinstance(part, dict) for part in schema.values()):
+        return kind_text(list(schema.values()), depth)  # of a tagged union
+    kind = str(schema.get("type"))
+    if kind in NESTED or depth == 0:
+        return f"{kind} {getattr(schema.get('cls'), '__name__', '')}"
+    bounds = "".join(f" {name}={text_of(schema[name])}" for name in _SAID_OF_KINDS if schema.get(name) is not None)
+    inner = [kind_text(schema[key], depth - 1) for key in _KINDS_WITHIN if schema.get(key) is not None]
+    return f"{kind}{bounds}" + (f"({', '.join(inner)})" if inner else "")

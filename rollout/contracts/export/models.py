@@ -31,12 +31,17 @@ LIBRARIES = ("langchain_core.", "langchain.", "langgraph.")
 """Types of these packages are compared by name: their shape changes with every release, and they read it themselves."""
 
 
+_NUMBER_IN_TEXT = {"type": "string", "format": "number-in-text"}
+"""A Decimal in JSON; its bounds are told beside the schema."""
+
+
 class Generator(GenerateJsonSchema):
     """Pydantic's generator, which also notes the classes it meets. What has no schema may be anything."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  pydantic's
 
     is_writer = False
+    keeps_objects = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -108,7 +113,10 @@ class Generator(GenerateJsonSchema):
         return {**super().uuid_schema(schema), PYTHON_TYPE: "uuid"}
 
     def decimal_schema(self, schema: Any) -> JsonSchemaValue:
-        return {PYTHON_TYPE: "decimal"} if schema else {}
+        del schema
+        if not self.keeps_objects:
+            return {"anyOf": [{"type": "number"}, _NUMBER_IN_TEXT]} if self.mode == "validation" else _NUMBER_IN_TEXT
+        return {PYTHON_TYPE: "decimal"}
 
     def bytes_schema(self, schema: Any) -> JsonSchemaValue:
         return {**super().bytes_schema(schema), PYTHON_TYPE: "bytes"}
@@ -163,6 +171,7 @@ def schema_of(type_: Any, mode: Mode, *, for_store: bool = False) -> tuple[dict[
 
     class Noting(Generator):
         is_writer = for_store and mode == "serialization"
+        keeps_objects = for_store
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)

@@ -6,6 +6,7 @@ that what its JSON Schema shows is compared there and nowhere else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,14 +15,15 @@ from rollout.contracts.export.code.values import path_of, text_of
 from rollout.contracts.export.core_schema import (
     ALIASES,
     NESTED,
-    STRUCTURED,
     WITH_FIELDS,
+    class_of,
     depends_on_order,
     fields_of,
     forms_of,
     has_aliases,
     holds_fields,
     is_said_by_hand,
+    kind_text,
     name_of_choice,
     text_of_function,
     texts_of_validators,
@@ -35,11 +37,13 @@ _OPTIONS = (
     "strict", "tz_constraint", "now_op", "now_utc_offset", "microseconds_precision", "strip_whitespace", "to_lower",
     "to_upper", "max_digits", "decimal_places",
     "serialization_exclude", "discriminator", "extras_schema", "custom_init", "allowed_schemes",
-    "default_host", "default_path", "default_port", "host_required",
+    "default_host", "default_path", "preserve_empty_path", "default_port", "host_required",
 )  # fmt: skip
 _DEFAULTS = {"microseconds_precision": "truncate", "custom_init": False, "strict": False}
 _SAID_ANYHOW = (("allow_inf_nan", True), ("ser_json_bytes", "utf8"), ("ser_json_timedelta", "iso8601"))
 """Settings that say what holds without them."""
+_SAID_BY_NO = (("allow_inf_nan", False), ("validate_by_alias", False))
+"""Settings that change something where they are off."""
 _BOUNDED = frozenset({"decimal", "date", "time", "datetime", "timedelta"})
 """Types whose bounds JSON Schema cannot say."""
 
@@ -102,6 +106,7 @@ class _Features:
         self._for_store = for_store
         self._ignored = _HARMLESS_CONFIG | (_OF_JSON if for_store else frozenset())
         self._by_name, self._has_aliases = False, False
+        self._owner: type | None = None
         self._definitions: dict[Any, Any] = {}
         self._followed: set[Any] = set()
 
@@ -111,7 +116,7 @@ class _Features:
         self._definitions = definitions
         outer = core.get("schema", {}) if core.get("type") == "definitions" else core
         outer = definitions.get(outer.get("schema_ref"), outer)
-        self._has_aliases = has_aliases(core)
+        self._has_aliases, self._owner = has_aliases(core), class_of(outer)
         if not holds_fields(outer):
             return {WHOLE: "; ".join(self._of_root(outer))}
         whole: list[str] = []
@@ -155,18 +160,17 @@ class _Features:
             yield from self._of_keys(schema.get("keys_schema") or {})
         if kind == "tagged-union" and callable(schema.get("discriminator")):
             tags = {str(tag): name_of_choice(choice) for tag, choice in schema["choices"].items()}
-            yield f"by {text_of_function(schema['discriminator'])} {text_of(tags)}"
+            yield f"by {self._function(schema['discriminator'])} {text_of(tags)}"
         if kind == "union" and depends_on_order(schema, for_store=self._for_store):
             yield "first of " + ", ".join(forms_of(schema["choices"]))
         read = "python_schema" if self._for_store else "json_schema"
         for key in ("lax_schema", read):  # the strict one says the same again
             if key in schema:
                 yield from self._features(schema[key])
-        for key in ("schema", "keys_schema", "values_schema", "items_schema", "steps", "arguments_schema"):
+        for key in ("schema", "steps", "arguments_schema"):
             yield from self._features(schema.get(key))
-        choices = schema.get("choices", ())
-        for choice in choices.values() if isinstance(choices, dict) else choices:
-            yield from self._features(choice)
+        for place, part in _parts(schema):
+            yield from (f"{place}: {feature}" for feature in self._features(part))
         for name, field in fields_of(schema) if "fields" in schema else ():
             yield from (f"{name} {feature}" for feature in self._features(field))
 
@@ -178,18 +182,21 @@ class _Features:
         yield from self._features(outer)
 
     def _of_definition(self, name: Any) -> Iterator[str]:
-        """Return the features of what is defined once and named: not of other classes, and once."""
+        """Return the features of what is defined once and named: not of other classes."""
         schema = self._definitions.get(name)
         inner = schema
         while isinstance(inner, dict) and str(inner.get("type", "")).startswith("function-"):
             inner = inner.get("schema")
         if name in self._followed or not isinstance(inner, dict) or inner.get("type") in NESTED:
             return
-        self._followed.add(name)
+        self._followed.add(name)  # while it is looked at: it may be within itself
         yield from self._features({key: part for key, part in schema.items() if key != "ref"} if schema else None)
+        self._followed.discard(name)
 
     def _of_keys(self, keys: dict[str, Any]) -> Iterator[str]:
         """Return the type of an object's keys: JSON has texts only."""
+        if keys.get("type") == "str" and keys.get("pattern") is not None:
+            yield f"keys {text_of(keys['pattern'])}"  # what JSON Schema says of names is not held of others
         if keys.get("type") not in (None, "str", "any"):
             bounds = "".join(f" {bound}={text_of(keys[bound])}" for bound in _BOUNDS if bound in keys)
             yield f"keys {keys.get('type')}{bounds}"
@@ -205,29 +212,39 @@ class _Features:
         for option in _OPTIONS:
             if option in schema and schema[option] not in (None, _DEFAULTS.get(option)):
                 yield f"{option}={text_of(schema[option])}"
+        if schema.get("allow_inf_nan") is not None and schema["allow_inf_nan"] != (kind == "float"):
+            yield f"allow_inf_nan={text_of(schema['allow_inf_nan'])}"
         if kind in _BOUNDED:
             yield from (f"{bound}={text_of(schema[bound])}" for bound in _BOUNDS if bound in schema)
         if kind.startswith("function-") and "function" in schema:
-            yield f"{kind} {text_of_function(schema['function'])}"
+            yield f"{kind} {self._function(schema['function'])}"
         if kind in ("is-instance", "is-subclass") and not is_ours(schema.get("cls")):
             yield f"{kind} {path_of(schema.get('cls'))}"
         if kind == "enum" and schema.get("missing") is not None:
-            yield f"missing {text_of_function(schema['missing'])}"
+            yield f"missing {self._function(schema['missing'])}"
         if kind == "default" and schema.get("validate_default"):
             yield "validate_default"
         if isinstance(serialization := schema.get("serialization"), dict):
             when = str(serialization.get("when_used", "always"))
             if not str(getattr(serialization.get("function"), "__module__", "")).startswith("pydantic._internal"):
-                yield f"serialized {serialization.get('type')} {when} {text_of_function(serialization.get('function'))}"
+                yield f"serialized {serialization.get('type')} {when} {self._function(serialization.get('function'))}"
         if schema.get("serialization_exclude_if") is not None:
-            yield f"left out if {text_of_function(schema['serialization_exclude_if'])}"
+            yield f"left out if {self._function(schema['serialization_exclude_if'])}"
         if kind == "json":
-            yield "a text of JSON"
-        if kind not in STRUCTURED and is_said_by_hand(schema):
-            bounds = "".join(f" {bound}={text_of(schema[bound])}" for bound in _BOUNDS if bound in schema)
-            yield f"in fact {kind}{bounds}"
+            yield f"a text of JSON of {kind_text(schema.get('schema'))}"
+        if kind not in NESTED and is_said_by_hand(schema):
+            yield f"in fact {kind_text(schema)}"
+        if isinstance(read := schema.get("json_schema_input_schema"), dict):
+            yield f"said to read {kind_text(read)}, in fact {kind_text(schema.get('schema'))}"
+        if isinstance(pattern := schema.get("pattern"), re.Pattern) and pattern.flags & ~re.UNICODE:
+            yield f"pattern flags {pattern.flags}"
+        if kind == "typed-dict" and schema.get("extra_behavior") in ("allow", "forbid"):
+            yield f"extra {schema['extra_behavior']}"
         if config := self._config(schema.get("config") or {}):
             yield f"config {text_of(config)}"
+
+    def _function(self, function: Any) -> str:
+        return text_of_function(function, self._owner)
 
     def _config(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Return the settings of a class that change what is read, or written."""
@@ -236,5 +253,20 @@ class _Features:
         return {
             key: value
             for key, value in settings_told
-            if value not in (False, None) and (key, value) not in _SAID_ANYHOW
+            if (value not in (False, None) or (key, value) in _SAID_BY_NO) and (key, value) not in _SAID_ANYHOW
         }
+
+
+def _parts(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Return what is in a list, an object of names, a tuple or a union, each with its place."""
+    for key, place in (("keys_schema", "names"), ("values_schema", "values")):
+        if key in schema:
+            yield place, schema[key]
+    inner = schema.get("items_schema")
+    if isinstance(inner, list):
+        yield from ((f"item {number}", part) for number, part in enumerate(inner))
+    elif inner is not None:
+        yield "items", inner
+    choices = schema.get("choices", ())
+    for number, choice in choices.items() if isinstance(choices, dict) else enumerate(choices):
+        yield f"choice {number}", choice

@@ -33,12 +33,16 @@ class Functions:
         names_count: whether the names of functions mean something, since nodes are called after them.
     """
 
-    def __init__(self, reading: SourceReading, constants: Constants, visit: Callable[[Any], None]) -> None:
+    def __init__(
+        self, reading: SourceReading, constants: Constants, visit: Callable[[Any], None], owner: type | None = None
+    ) -> None:
         """Read into `reading`.
 
         Args:
             visit: reads whatever a function names.
+            owner: the class whose methods are read: those that it overrides are called.
         """
+        self._owner = owner
         self.reading, self._constants, self._visit = reading, constants, visit
         self.names_count = False
         self._read: dict[int, Any] = {}
@@ -58,7 +62,7 @@ class Functions:
         except (OSError, TypeError, SyntaxError, ValueError):
             self._compiled(plain)
             return
-        scope = Scope.of_function(function, tree)
+        scope = Scope.of_function(function, tree, self._owner)
         tree = simplified(tree, scope, plain)
         self.reading.literals |= literals_in(tree)
         renamed = Renamed(scope)

@@ -24,13 +24,14 @@ from rollout.contracts.export.code.values import text_of
 FUNCTIONS_MAX = 300
 
 
-def reading_of(*targets: Any, settings: Any = None) -> SourceReading:
+def reading_of(*targets: Any, settings: Any = None, owner: type | None = None) -> SourceReading:
     """Read everything that some callables lead to.
 
     Args:
         settings: values that are handed to them.
+        owner: the class whose methods they are.
     """
-    walker = _Walker()
+    walker = _Walker(owner)
     if settings:
         walker.note(settings)
     for target in targets:
@@ -44,12 +45,12 @@ def _code_of(function: Any) -> str:
 
 
 class _Walker:
-    def __init__(self) -> None:
+    def __init__(self, owner: type | None = None) -> None:
         self.reading = SourceReading()
         self._order: dict[Any, int] = {}
         self._kept: list[Any] = []
         self._constants = Constants(self.reading, self._order, self.visit)
-        self._functions = Functions(self.reading, self._constants, self.visit)
+        self._functions = Functions(self.reading, self._constants, self.visit, owner)
 
     def visit(self, target: Any) -> None:
         """Read whatever can be called."""

@@ -36,15 +36,19 @@ class Scope:
         self._of_module, self._around = names, frozenset[str]()
 
     @classmethod
-    def of_function(cls, function: Any, tree: ast.AST) -> Scope:
-        """Return the scope of a function or method, of which this is the tree."""
+    def of_function(cls, function: Any, tree: ast.AST, owner: type | None = None) -> Scope:
+        """Return the scope of a function or method, of which this is the tree.
+
+        Args:
+            owner: the class whose method it is, which may be one below the class that defines it.
+        """
         plain = getattr(function, "__func__", function)
         scope = cls(str(plain.__globals__.get("__name__", "")), plain.__globals__)
         imported = _imported_in(tree)
         scope.local, scope.function = _stored_in(tree) - imported, plain
         scope._around = frozenset(plain.__code__.co_freevars)
         scope.names = {name: value for name, value in plain.__globals__.items() if name not in scope.local}
-        scope._fill_in(function, plain)
+        scope._fill_in(function, plain, owner)
         for node in ast.walk(tree):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 scope._import(node)
@@ -64,13 +68,15 @@ class Scope:
             if isinstance(node, ast.Name):
                 node.scope = self  # type: ignore[attr-defined]
 
-    def _fill_in(self, function: Any, plain: Any) -> None:
+    def _fill_in(self, function: Any, plain: Any, below: type | None) -> None:
         for name, cell in zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=False):
             try:
                 self.names[name] = cell.cell_contents
             except ValueError:  # not filled yet
                 continue
         owner = _owner_of(plain)
+        if owner is not None and below is not None and issubclass(below, owner):
+            owner = below
         if owner is not None:
             self.names[OWNER] = owner
         first = plain.__code__.co_varnames[:1] if plain.__code__.co_argcount else ()

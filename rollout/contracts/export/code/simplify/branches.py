@@ -7,7 +7,7 @@ import copy
 from collections import Counter
 
 from rollout.contracts.export.code.simplify.expressions import condition, is_negative, negated
-from rollout.contracts.export.code.simplify.purity import acts, evaluated_first, in_turn, only_reads
+from rollout.contracts.export.code.simplify.purity import acts, cannot_fail, evaluated_first, in_turn
 from rollout.contracts.export.code.simplify.stripped import BODIES
 
 SPREAD_MAX = 300
@@ -96,7 +96,7 @@ def _if(test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[as
     if isinstance(test, ast.Constant):
         return body if test.value else orelse
     if not body and not orelse:
-        return [] if only_reads(test) else [ast.Expr(test)]
+        return [] if cannot_fail(test) else [ast.Expr(test)]
     if not body or (orelse and is_negative(test)):
         test, body, orelse = condition(negated(test)), orelse, body
     inner = body[0] if len(body) == 1 else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import resolved
-from rollout.contracts.export.code.names.scope import Scope, scope_of
+from rollout.contracts.export.code.names.scope import OWNER, Scope, scope_of
 from rollout.contracts.export.code.names.trees import Function, tree_of
 from rollout.contracts.export.code.simplify.purity import acts, evaluated_first, in_turn, looks_inside
 from rollout.contracts.export.code.simplify.stripped import BODIES
@@ -130,7 +130,7 @@ class Helpers:
             return None
         if not _is_simple(tree) or isinstance(tree, ast.AsyncFunctionDef) != is_awaited:
             return None
-        scope = Scope.of_function(known, tree)
+        scope = Scope.of_function(known, tree, self._owner_at(call))
         return self._simplify(tree, scope, (*self._within, plain)), scope
 
     def _is_own_method(self, call: ast.Call) -> bool:
@@ -140,6 +140,15 @@ class Helpers:
             return False
         here = scope_of(function.value, self._scope)
         return bool(here.receiver) and function.value.id == here.receiver
+
+    def _owner_at(self, call: ast.Call) -> type | None:
+        """Return the class that a method is called on."""
+        owner = (
+            scope_of(call.func.value, self._scope).names.get(OWNER)
+            if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
+            else None
+        )
+        return owner if isinstance(owner, type) else None
 
     def _fresh(self, name: str) -> str:
         fresh = f"_h{self._number}_{name}"

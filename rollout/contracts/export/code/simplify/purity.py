@@ -59,6 +59,12 @@ def is_steady(node: ast.AST) -> bool:
     return only_reads(node) and not any(called_name(inner) in _CLOCKS for inner in calls)
 
 
+def cannot_fail(node: ast.AST) -> bool:
+    """Whether an expression does nothing at all, and raises nothing: it names, compares, or says something."""
+    plain = (ast.Name, ast.Constant, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.expr_context, ast.boolop, ast.unaryop)
+    return all(isinstance(inner, (*plain, ast.cmpop)) for inner in ast.walk(node))
+
+
 def acts(node: ast.AST) -> bool:
     """Whether an expression calls, or waits for, anything but what reads."""
     return not only_reads(node)

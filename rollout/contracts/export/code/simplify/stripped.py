@@ -9,7 +9,7 @@ from typing import Any
 
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope
-from rollout.contracts.export.code.simplify.purity import called_name, only_reads
+from rollout.contracts.export.code.simplify.purity import called_name, cannot_fail, only_reads
 
 BODIES = ("body", "orelse", "finalbody")
 
@@ -107,9 +107,9 @@ class Stripped(ast.NodeTransformer):
         if isinstance(statement, ast.Pass | ast.Import | ast.ImportFrom):  # names tell imports where they are used
             return True
         if isinstance(statement, ast.Expr) and not isinstance(statement.value, ast.Call | ast.Await):
-            return only_reads(statement.value)
+            return cannot_fail(statement.value)
         if isinstance(statement, ast.If) and not (statement.body or statement.orelse):
-            return only_reads(statement.test)
+            return cannot_fail(statement.test)
         return self._is_logging(statement)
 
     def _is_logging(self, statement: ast.stmt) -> bool:
