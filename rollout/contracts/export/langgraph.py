@@ -6,6 +6,7 @@ Source: langgraph 1.2, `CompiledStateGraph` (channels, nodes, builder, interrupt
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,8 @@ from typing import Any
 from rollout.contracts.export.classes import Gathered, checks_of, class_contract, features_of, own_classes
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
-from rollout.contracts.export.code.source import reading_of
+from rollout.contracts.export.code.source import has_methods, reading_of
+from rollout.contracts.export.code.values import path_of
 from rollout.contracts.export.hints import bare, hints_of, kind_of, required_of
 from rollout.contracts.export.models import schema_of
 from rollout.contracts.export.tools import tool_contract
@@ -121,13 +123,16 @@ def _named(function: Any) -> str | None:
 def _reading(name: str, node: Any, compiled: Any) -> SourceReading:
     """Read what is behind a node, and what decides where it goes on."""
     routes = [branch.path for branch in compiled.builder.branches.get(name, {}).values()]
-    return reading_of(node.runnable, *routes, settings=_configurable(compiled))
+    states = {getattr(node, "input_schema", None), compiled.builder.state_schema}
+    own = [state for state in states if inspect.isclass(state) and has_methods(state)]
+    return reading_of(node.runnable, *routes, *sorted(own, key=path_of), settings=_configurable(compiled))
 
 
 def _configurable(compiled: Any) -> dict[str, Any]:
     """Return what a graph is bound to hand on to its nodes, by `with_config`."""
     config = getattr(compiled, "config", None)
-    return dict(config.get("configurable") or {}) if isinstance(config, dict) else {}
+    settings = config if isinstance(config, dict) else {}
+    return {name: settings[name] for name in ("configurable", "metadata", "tags") if settings.get(name)}
 
 
 def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from rollout.contracts.export.code.libraries import is_asking
 from rollout.contracts.export.code.names.changes import changes_of
-from rollout.contracts.export.code.names.definitions import definition_of, statements_of
+from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of
 from rollout.contracts.export.code.names.literals import literal_of
 from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
@@ -22,7 +23,7 @@ from rollout.contracts.export.code.questions import is_plain
 from rollout.contracts.export.code.reading import SourceReading, literals_in
 from rollout.contracts.export.code.simplify.expressions import Expressions
 from rollout.contracts.export.code.simplify.stripped import Stripped, tells_only
-from rollout.contracts.export.code.values import ValueText
+from rollout.contracts.export.code.values import ValueText, path_of
 from rollout.contracts.export.code.written import is_written
 
 CONTAINERS = (dict, list, tuple, set, frozenset)
@@ -61,11 +62,15 @@ class Constants:
         self._numbers[module, name] = len(self._numbers)
         at, its_name, statements = definition_of(module, name)
         changes = changes_of(at, its_name)
+        if not is_own_module(at):
+            named = inspect.isroutine(known) or inspect.isclass(known)
+            self._reading.texts.append(f"of a library {path_of(known) if named else f'{at}.{its_name}'}")
+            return
         if not statements and not changes:
             self.note(known)
             return
-        if not is_own_module(at):
-            return
+        if not _is_plain_definition(statements, known):
+            self.note(known)
         self._numbers.setdefault((at, its_name), self._numbers[module, name])
         for place, statement in [*((at, statement) for statement in statements), *changes]:
             self.state(place, statement)
@@ -140,6 +145,7 @@ class Constants:
     def _inside(self, node: ast.AST, scope: Scope) -> None:
         """Take down what a name within a definition stands for."""
         known = resolved(node, scope) if isinstance(node, ast.Name | ast.Attribute) else None
+        self._reading.may_ask |= is_asking(known)
         if known is None or isinstance(known, ModuleType) or tells_only(known):
             return
         if callable(known):
@@ -155,10 +161,23 @@ class Constants:
         if not isinstance(known, CONTAINERS) or depth == 0:
             return
         for part in known.values() if isinstance(known, dict) else known:
-            if callable(part) and (is_ours(part) or hasattr(part, "func")):
+            if callable(part) and (is_ours(part) or hasattr(part, "func") or is_asking(part)):
                 self._visit(part)
             else:
                 self._functions_in(part, depth - 1)
+
+
+def _is_plain_definition(statements: list[ast.stmt], known: Any) -> bool:
+    """Whether a name is given its value in one place, so that this tells all of it; not one that was replaced."""
+    if len(statements) != 1 or not isinstance(statements[0], ast.Assign | ast.AnnAssign):
+        return False
+    value = statements[0].value
+    if value is None or not is_literal(value):
+        return True
+    try:
+        return bool(ast.literal_eval(value) == known)
+    except Exception:  # noqa: BLE001  the agent's own comparison
+        return False
 
 
 def key_of(target: Any) -> Any:

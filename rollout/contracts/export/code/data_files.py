@@ -39,7 +39,7 @@ def texts_of_files(literals: Iterable[str]) -> list[str]:
                     content = file.read(BYTES_MAX)
             except OSError:
                 continue
-            texts.append(f"file {path.name} {hashlib.sha256(content).hexdigest()}")
+            texts.append(f"file {path.parent.name}/{path.name} {hashlib.sha256(content).hexdigest()}")
     return sorted(texts)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rollout.contracts.export.code.asking import asking_names
 from rollout.contracts.export.code.constants import CONTAINERS, Constants
+from rollout.contracts.export.code.libraries import is_asking
 from rollout.contracts.export.code.names.definitions import name_of
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
@@ -71,13 +72,30 @@ class Functions:
         self.reading.texts.append("")
         if inspect.ismethod(function) and is_ours(type(function.__self__)) and _uses(tree, scope.receiver):
             self._object(function.__self__)
+        for known in scope.imported:
+            if callable(known) and is_ours(known):
+                self._visit(known)
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         for node, above in in_order(tree):
             known = resolved(node.func if isinstance(node, ast.Call) else node, scope)
             if isinstance(node, ast.Call):
                 self._call(node, known, above, scope, renamed)
             else:
                 self._name(node, known, scope)
+                # One that is handed on asks wherever it is called in the end.
+                self.reading.may_ask |= is_asking(known) and (id(node) not in called or inspect.isclass(known))
+                self._property(node, scope)
         self.reading.texts[place] = normal_form(tree, scope, self._constants.stands_for)
+
+    def _property(self, node: Any, scope: Scope) -> None:
+        """Read what stands behind an attribute that is worked out."""
+        if not isinstance(node, ast.Attribute):
+            return
+        owner = resolved(node.value, scope)
+        held = inspect.getattr_static(owner if inspect.isclass(owner) else type(owner), node.attr, None)
+        function = getattr(held, "fget", getattr(held, "func", None))
+        if inspect.isfunction(function) and is_ours(function):
+            self._visit(function)
 
     def _object(self, target: Any) -> None:
         """Take down what an object goes by: how it is defined, where it has a name; else what it holds.

@@ -75,6 +75,12 @@ def _look_into(value: Any, held: list[Any], depth: int) -> None:
         held.append(value)
 
 
+def is_asking(value: Any) -> bool:
+    """Whether something is what asks people, or stops a run for them, in LangGraph."""
+    name, module = getattr(value, "__name__", ""), str(getattr(value, "__module__", ""))
+    return name in ("interrupt", "GraphInterrupt", "NodeInterrupt") and module.startswith("langgraph")
+
+
 def is_tool(value: Any) -> bool:
     """Whether something is a tool, as langchain-core makes them."""
     return (

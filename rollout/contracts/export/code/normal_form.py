@@ -39,10 +39,12 @@ class _Normal(ast.NodeTransformer):
         return self._numbers.setdefault(name, f"_{len(self._numbers)}")
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.name = self._number(node.name) or "" if node.name in self._scope.local else "function"
         first = [*node.args.posonlyargs, *node.args.args][:1]
         if first and first[0].arg == self._scope.receiver:  # it stands for what is known
             del (node.args.posonlyargs or node.args.args)[0]
+        # What the first one is called means nothing; others may be handed over by their names.
+        names = ", ".join(one.arg for one in [*node.args.posonlyargs, *node.args.args][1:] + node.args.kwonlyargs)
+        node.name = self._number(node.name) or "" if node.name in self._scope.local else f"function({names})"
         return self.generic_visit(node)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # noqa: N815  ast's own name

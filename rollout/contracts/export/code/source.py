@@ -15,7 +15,7 @@ from typing import Any
 from rollout.contracts.export.code.constants import Constants, key_of
 from rollout.contracts.export.code.data_files import texts_of_files
 from rollout.contracts.export.code.functions import Functions
-from rollout.contracts.export.code.libraries import approvals_of, asks, held_by, is_tool
+from rollout.contracts.export.code.libraries import approvals_of, asks, held_by, is_asking, is_tool
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.code.unread import all_sources_text
@@ -61,6 +61,9 @@ class _Walker:
             return
         self._order[key_of(target)] = len(self._order)
         self._kept.append(target)  # an id is one object's only while that lives
+        if is_asking(target):
+            self.reading.may_ask = True
+            return
         if hasattr(type(target), "get_subgraphs"):
             self.reading.graphs.append(target)
             return
@@ -120,8 +123,8 @@ class _Walker:
             held |= {name: known.default for name, known in vars(base).get("__pydantic_fields__", {}).items()}
             values = {name: value for name, value in held.items() if not callable(value) and not _is_wrapped(value)}
             self._constants.note_class(base, values)
-            for value in vars(base).values():
-                function = getattr(value, "__func__", getattr(value, "fget", value))
+            self.reading.texts.append(f"class {_shape_of(base)}")
+            for function in _functions_of(base):
                 if inspect.isfunction(function) and is_ours(function) and not self._functions.has_read(function):
                     self.visit(function)
 
@@ -146,6 +149,39 @@ def _settings(target: Any) -> dict[str, Any]:
     configurable = config.get("configurable") if isinstance(config, dict) else None
     arguments = _held(target, "kwargs") if _held(target, "bound") is not None else None
     return {name: part for name, part in (("configurable", configurable), ("arguments", arguments)) if part}
+
+
+def _shape_of(class_: type) -> list[str]:
+    """Return the names in a class, in order, each with what it is: objects are made, and looked into, by them."""
+    fields = [f"{name}: {hint}" for name, hint in vars(class_).get("__annotations__", {}).items()]
+    members = [f"{name} {type(value).__name__}" for name, value in vars(class_).items() if _is_member(value)]
+    decorated = [str(vars(class_)[name]) for name in ("__dataclass_params__",) if name in vars(class_)]
+    return [*fields, *members, *decorated]
+
+
+def _is_member(value: Any) -> bool:
+    """Whether a member of a class is a function of the agent's."""
+    return any(inspect.isfunction(function) and is_ours(function) and _has_file(function) for function in _inner(value))
+
+
+def _has_file(function: Any) -> bool:
+    return not function.__code__.co_filename.startswith("<")
+
+
+def _inner(value: Any) -> list[Any]:
+    """Return the functions that a member of a class is made of: a method, a property, a cached one."""
+    functions = [getattr(value, name, None) for name in ("__func__", "fget", "fset", "fdel", "func", "__wrapped__")]
+    return [function for function in (value, *functions) if function is not None]
+
+
+def _functions_of(class_: type) -> list[Any]:
+    return [function for value in vars(class_).values() for function in _inner(value)]
+
+
+def has_methods(class_: type) -> bool:
+    """Whether a class of the agent's has methods, or properties, that are written: nodes may call them."""
+    written = [value for base in class_.__mro__ if is_ours(base) for value in vars(base).values()]
+    return any(_is_member(value) and not hasattr(value, "decorator_info") for value in written)
 
 
 def _is_wrapped(value: Any) -> bool:

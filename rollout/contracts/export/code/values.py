@@ -82,6 +82,8 @@ class ValueText:
 
     def _parts(self, value: Any, depth: int) -> str:
         kind = type(value).__name__
+        if isinstance(value, dict | list | tuple | set | frozenset) and len(value) > ITEMS_MAX:
+            self.is_whole = False
         if isinstance(value, dict):
             pairs = list(value.items())[:ITEMS_MAX]
             return f"{kind}({', '.join(f'{self.of(key, depth)}: {self.of(part, depth)}' for key, part in pairs)})"

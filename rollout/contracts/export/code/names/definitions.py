@@ -71,6 +71,17 @@ def functions_of(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
             yield node
 
 
+def errors_are_read() -> bool:
+    """Whether code of the agent's gives errors a name where it catches them: then their words may count."""
+    return _errors_are_read(own_modules())
+
+
+@functools.lru_cache(maxsize=8)
+def _errors_are_read(modules: tuple[ModuleType, ...]) -> bool:
+    nodes = (node for module in modules for node in ast.walk(module_tree(module.__name__)))
+    return any(isinstance(node, ast.ExceptHandler) and node.name for node in nodes)
+
+
 def statements_of(class_: type) -> list[ast.stmt]:
     """Return the assignments in the body of a class."""
     for node in ast.walk(module_tree(class_.__module__)):

@@ -41,7 +41,7 @@ def resolved(node: ast.AST, scope: Scope) -> Any:
         above = resolved(node.value, scope)
         try:
             return inspect.getattr_static(above, node.attr) if above is None else getattr(above, node.attr, None)
-        except Exception:  # noqa: BLE001  a property of the agent's that fails
+        except BaseException:  # noqa: BLE001  a property of the agent's that fails, or ends the process
             return None
     return None
 

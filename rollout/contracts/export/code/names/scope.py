@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import inspect
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from rollout.contracts.export.code.names.definitions import module_of
@@ -13,6 +15,10 @@ from rollout.contracts.export.code.names.definitions import module_of
 OWNER = "__owner__"
 """The name under which a scope holds the class that a method is of."""
 
+_INNER = (
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -24,6 +30,7 @@ class Scope:
         names: what its names stand for: of its module, around it, itself, and what it imports.
         local: the names of its variables, those of inner functions among them.
         function: what is written there; None for a module's own statements.
+        imported: what the function imports from modules; one name may be imported from several.
         receiver: the name of a method's first parameter, where it stands for a known object or class.
     """
 
@@ -33,6 +40,7 @@ class Scope:
         self.local: frozenset[str] = frozenset()
         self.receiver = ""
         self.function: Any = None
+        self.imported: list[Any] = []
         self._of_module, self._around = names, frozenset[str]()
 
     @classmethod
@@ -45,7 +53,12 @@ class Scope:
         plain = getattr(function, "__func__", function)
         scope = cls(str(plain.__globals__.get("__name__", "")), plain.__globals__)
         imported = _imported_in(tree)
-        scope.local, scope.function = _stored_in(tree) - imported, plain
+        own = _stored_in(tree, inner=False)
+        # A variable of an inner function alone may hide a name of the module that is used outside of it.
+        within = {
+            name for name in _stored_in(tree) - own if name not in plain.__globals__ and not hasattr(builtins, name)
+        }
+        scope.local, scope.function = (own | within) - imported, plain
         scope._around = frozenset(plain.__code__.co_freevars)
         scope.names = {name: value for name, value in plain.__globals__.items() if name not in scope.local}
         scope._fill_in(function, plain, owner)
@@ -91,7 +104,9 @@ class Scope:
             module = sys.modules.get(name) or imported(name)
             for alias in node.names:
                 held = getattr(module, alias.name, None)
-                self.names[alias.asname or alias.name] = imported(f"{name}.{alias.name}") if held is None else held
+                held = imported(f"{name}.{alias.name}") if held is None else held
+                self.names[alias.asname or alias.name] = held
+                self.imported.append(held)
             return
         for alias in node.names:
             top = alias.name if alias.asname else alias.name.partition(".")[0]
@@ -123,10 +138,18 @@ def _imported_in(tree: ast.AST) -> frozenset[str]:
     )
 
 
-def _stored_in(tree: ast.AST) -> frozenset[str]:
-    """Return the names of variables, of this function and of those within."""
+def _walked(tree: ast.AST) -> Iterator[ast.AST]:
+    """Return the parts of a function, without what is within inner ones."""
+    for child in ast.iter_child_nodes(tree):
+        yield child
+        if not isinstance(child, _INNER):
+            yield from _walked(child)
+
+
+def _stored_in(tree: ast.AST, *, inner: bool = True) -> frozenset[str]:
+    """Return the names of variables of a function, and of those within."""
     stored, elsewhere = set[str](), set[str]()
-    for node in ast.walk(tree):
+    for node in ast.walk(tree) if inner else _walked(tree):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             stored.add(node.id)
         elif isinstance(node, ast.arg):

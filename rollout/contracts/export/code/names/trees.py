@@ -37,6 +37,9 @@ def _lambda_in(source: str, code: CodeType) -> ast.Lambda:
     trees = _parsed_anywhere(source)
     lambdas = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
     same = [node for node in lambdas if _compiles_to(node, code)]
+    if len({ast.dump(node) for node in same}) > 1:
+        message = "several lambdas"
+        raise SyntaxError(message)  # which one is meant cannot be told
     if not (same or lambdas):
         message = "no lambda"
         raise SyntaxError(message)

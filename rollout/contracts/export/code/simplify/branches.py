@@ -13,6 +13,9 @@ from rollout.contracts.export.code.simplify.stripped import BODIES
 SPREAD_MAX = 300
 """A statement of more parts is not written twice."""
 
+CHOICES_MAX = 2
+"""Each conditional expression doubles what is written."""
+
 _LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 
 
@@ -128,7 +131,8 @@ def _spread(statement: ast.stmt) -> ast.stmt:
     first = evaluated_first(statement)
     if first is None or not isinstance(statement, ast.Return | ast.Assign | ast.Expr):
         return statement
-    if sum(1 for _ in ast.walk(statement)) > SPREAD_MAX:
+    inner = list(ast.walk(statement))
+    if len(inner) > SPREAD_MAX or sum(isinstance(node, ast.IfExp) for node in inner) > CHOICES_MAX:
         return statement
     for node in in_turn(first):
         if isinstance(node, ast.IfExp):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import inspect
 
 from rollout.contracts.export.code.names.literals import literal_of
-from rollout.contracts.export.code.names.resolving import is_builtin, place_of
+from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.resolving import is_builtin, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope
-from rollout.contracts.export.code.simplify.purity import acts, called_name
+from rollout.contracts.export.code.simplify.purity import acts, called_name, cannot_fail
 
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
@@ -91,7 +93,8 @@ class Expressions(ast.NodeTransformer):
             node.args.pop()
         if name == "interrupt" and not node.args and [one.arg for one in node.keywords] == ["value"]:
             node.args, node.keywords = [node.keywords[0].value], []
-        if all(one.arg for one in node.keywords) and sum(acts(one.value) for one in node.keywords) < 2:
+        is_own = inspect.isfunction(known := resolved(node.func, self._scope)) and is_ours(known)
+        if all(one.arg and cannot_fail(one.value) for one in node.keywords) and not is_own:
             node.keywords.sort(key=lambda one: str(one.arg))
         return node
 

@@ -16,11 +16,12 @@ from rollout.contracts.export.code.simplify.purity import acts, evaluated_first,
 from rollout.contracts.export.code.simplify.stripped import BODIES
 
 DEPTH_MAX = 4
-NODES_MAX = 1500
+NODES_MAX = 400
 """So many parts of a function are written where it is called; a larger one is read by itself."""
-PARTS_MAX = 6000
+PARTS_MAX = 1200
 """So many are written into one function, all in all."""
 
+_NAMED = (ast.ExceptHandler, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.MatchAs, ast.MatchStar)
 _KEPT_APART = (ast.Global, ast.Nonlocal, ast.Yield, ast.YieldFrom)
 
 Simplify = Callable[[Function, Scope, tuple[Any, ...]], Function]
@@ -131,7 +132,8 @@ class Helpers:
         if not _is_simple(tree) or isinstance(tree, ast.AsyncFunctionDef) != is_awaited:
             return None
         scope = Scope.of_function(known, tree, self._owner_at(call))
-        return self._simplify(tree, scope, (*self._within, plain)), scope
+        simple = self._simplify(tree, scope, (*self._within, plain))
+        return (simple, scope) if sum(1 for _ in ast.walk(simple)) <= NODES_MAX else None
 
     def _is_own_method(self, call: ast.Call) -> bool:
         """Whether a method is called on the object that the calling method is of."""
@@ -165,8 +167,10 @@ class Helpers:
                     node.id = names[node.id]
                 elif isinstance(node, ast.arg) and node.arg in names:
                     node.arg = names[node.arg]
-                elif isinstance(node, ast.ExceptHandler | ast.FunctionDef) and node.name in names:
+                elif isinstance(node, _NAMED) and node.name in names:
                     node.name = names[node.name]
+                elif isinstance(node, ast.MatchMapping) and node.rest in names:
+                    node.rest = names[node.rest]
         return body
 
 

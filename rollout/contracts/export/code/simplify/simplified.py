@@ -15,7 +15,7 @@ from rollout.contracts.export.code.simplify.helpers import Helpers, Simplify
 from rollout.contracts.export.code.simplify.stripped import Stripped
 from rollout.contracts.export.code.simplify.variables import Variables
 
-ROUNDS_MAX = 6
+ROUNDS_MAX = 4
 
 
 def simplified(function: Function, scope: Scope, plain: Any) -> Function:
@@ -42,8 +42,8 @@ def _simplified(
     Stripped(scope).visit(function)
     Expressions(scope).visit(function)
     before = ""
+    helpers = Helpers(scope, simplify, within, numbers)
     for _ in range(ROUNDS_MAX):
-        helpers = Helpers(scope, simplify, within, numbers)
         Variables(function, scope.local, scope).write_out()
         function.body = helpers.write_into(function.body)
         scope.local |= helpers.local

@@ -7,6 +7,7 @@ import builtins
 import logging
 from typing import Any
 
+from rollout.contracts.export.code.names.definitions import errors_are_read
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.simplify.purity import called_name, cannot_fail, only_reads
@@ -40,6 +41,7 @@ class Stripped(ast.NodeTransformer):
         """Strip code that is written in a scope."""
         self._scope = scope
         self._loggers = set[str]()
+        self._tries = 0
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         """Strip every body of a statement."""
@@ -77,10 +79,23 @@ class Stripped(ast.NodeTransformer):
             return ast.Pass()
         return self.generic_visit(ast.Assign(targets=[node.target], value=node.value, lineno=0))
 
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        """Keep imports that may fail."""
+        self._tries += 1
+        stripped = self.generic_visit(node)
+        self._tries -= 1
+        return stripped
+
+    visit_TryStar = visit_Try  # type: ignore[assignment]  # noqa: N815  ast's own name
+
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         """Take away the words of an error of Python's own."""
         call = node.exc
-        if isinstance(call, ast.Call) and all(only_reads(one) for one in (*call.args, *call.keywords)):
+        if (
+            isinstance(call, ast.Call)
+            and not errors_are_read()
+            and all(only_reads(one) for one in (*call.args, *call.keywords))
+        ):
             known = resolved(call.func, self._scope) or getattr(builtins, called_name(call), None)
             if isinstance(known, type) and issubclass(known, Exception) and known.__module__ == "builtins":
                 call.args, call.keywords = [], []
@@ -104,7 +119,10 @@ class Stripped(ast.NodeTransformer):
         return kept
 
     def _does_nothing(self, statement: ast.stmt) -> bool:
-        if isinstance(statement, ast.Pass | ast.Import | ast.ImportFrom):  # names tell imports where they are used
+        if isinstance(statement, ast.Import | ast.ImportFrom):  # names tell imports where they are used
+            names = (alias.asname or alias.name.partition(".")[0] for alias in statement.names)
+            return not self._tries and all(self._scope.names.get(name) is not None for name in names)
+        if isinstance(statement, ast.Pass):
             return True
         if isinstance(statement, ast.Expr) and not isinstance(statement.value, ast.Call | ast.Await):
             return cannot_fail(statement.value)

@@ -6,12 +6,13 @@ import ast
 import copy
 from collections import Counter
 from collections.abc import Callable, Iterable
-from types import ModuleType
 
-from rollout.contracts.export.code.names.resolving import resolved
+from rollout.contracts.export.code.names.resolving import is_builtin
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.simplify.purity import (
     acts,
+    called_name,
+    cannot_fail,
     evaluated_first,
     in_turn,
     is_steady,
@@ -21,8 +22,12 @@ from rollout.contracts.export.code.simplify.purity import (
 from rollout.contracts.export.code.simplify.stripped import BODIES
 
 _READING_METHODS = frozenset({"get", "keys", "values", "items", "copy", "strip", "lower", "upper", "format", "join"})
-_INLINED_MAX = 2000
-"""An expression of more parts is left where it is."""
+_INLINED_MAX = 400
+"""So many parts of an expression are written, all in all; of more it is left where it is."""
+FUNCTION_MAX = 5000
+"""A function of more parts is compared as it is written."""
+_VARIABLES_MAX = 60
+"""So many variables of one function are written out."""
 
 Change = Callable[[list[ast.stmt]], list[ast.stmt]]
 
@@ -36,6 +41,8 @@ class Variables:
 
     def write_out(self) -> None:
         """Write out what can be, in place."""
+        if sum(1 for _ in ast.walk(self._function)) > FUNCTION_MAX:
+            return
         if not any(isinstance(node, ast.Assign | ast.NamedExpr) for node in ast.walk(self._function)):
             return
         self._count()
@@ -90,6 +97,10 @@ class Variables:
         before = turns[: turns.index(node)]
         if any(acts(other) for other in before if id(other) not in within):
             return [statement]
+        if any(
+            isinstance(other, ast.Name) and other.id == node.target.id for other in before if id(other) not in within
+        ):
+            return [statement]
         stored = ast.Assign(targets=[copy.copy(node.target)], value=node.value, lineno=0)
         loaded = copy.copy(node.target)
         loaded.ctx = ast.Load()
@@ -143,7 +154,7 @@ class Variables:
     # What stays the same wherever it is used.
 
     def _stable(self) -> None:
-        for _ in range(len(self._local) + 1):
+        for _ in range(min(len(self._local) + 1, _VARIABLES_MAX)):
             pairs = ((at, self._writable(at)) for at in _statements(self._function))
             at, variable = next((pair for pair in pairs if pair[1] is not None), (None, None))
             if at is None or variable is None:
@@ -160,36 +171,57 @@ class Variables:
             return None
         if not is_steady(value) or any(isinstance(node, ast.Lambda | ast.comprehension) for node in ast.walk(value)):
             return None
-        if isinstance(value, ast.List | ast.Dict | ast.Set) or sum(1 for _ in ast.walk(value)) > _INLINED_MAX:
+        parts = sum(1 for _ in ast.walk(value))
+        if not self._loads[name] and not cannot_fail(value):
             return None
-        roots = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
-        looks_inside = any(isinstance(node, ast.Subscript | ast.Attribute | ast.Call) for node in ast.walk(value))
-        if not all(self._is_fixed(root) for root in roots) or name in roots:
+        if isinstance(value, ast.List | ast.Dict | ast.Set) or parts * max(self._loads[name], 1) > _INLINED_MAX:
             return None
-        if looks_inside and any(self._may_change(root) for root in roots if root in self._local):
+        if not self._is_always_set(statement, name) or (not cannot_fail(value) and self._is_tried(statement, name)):
             return None
-        if looks_inside and any(not self._is_settled(node) for node in ast.walk(value) if isinstance(node, ast.Name)):
+        called = {id(node.func) for node in ast.walk(value) if isinstance(node, ast.Call)}
+        names = [node for node in ast.walk(value) if isinstance(node, ast.Name)]
+        roots = {node.id for node in names if id(node) not in called}
+        if name in roots or not all(self._is_fixed(root) for root in roots):
             return None
-        makes = any(isinstance(node, ast.Call) for node in ast.walk(value))
-        return None if makes and self._may_change(name) else (name, value)
+        if not all(node.id in self._local or is_builtin(node, self._scope, node.id) for node in names):
+            return None  # what is not of this turn may change under way
+        makes = bool(called) or any(
+            isinstance(node, ast.JoinedStr | ast.Compare | ast.BinOp) for node in ast.walk(value)
+        )
+        if looks_inside(value) and any(self._may_change(root, within=makes) for root in roots):
+            return None
+        return None if called and self._may_change(name, within=True) else (name, value)
 
-    def _is_settled(self, node: ast.Name) -> bool:
-        """Whether what is looked into is of this turn alone, or a module or class: others change under way."""
-        known = resolved(node, self._scope)
-        return node.id in self._local or known is None or isinstance(known, ModuleType | type) or callable(known)
+    def _is_always_set(self, statement: ast.stmt, name: str) -> bool:
+        """Whether a variable is set wherever it is used: all uses come after it, in the same block."""
+        for node in ast.walk(self._function):
+            for _, block in ast.iter_fields(node):
+                if isinstance(block, list) and any(part is statement for part in block):
+                    after = block[block.index(statement) + 1 :]
+                    uses = [inner for part in after for inner in ast.walk(part) if isinstance(inner, ast.Name)]
+                    return sum(inner.id == name for inner in uses) == self._loads[name]
+        return False
+
+    def _is_tried(self, statement: ast.stmt, name: str) -> bool:
+        """Whether a failure is told apart by where a variable is set, or used."""
+        tried = [node for node in ast.walk(self._function) if isinstance(node, ast.Try | ast.TryStar) and node.handlers]
+        inner = (part for node in tried for part in ast.walk(node))
+        return any(part is statement or (isinstance(part, ast.Name) and part.id == name) for part in inner)
 
     def _is_fixed(self, name: str) -> bool:
-        """Whether a name stands for the same all the time: a parameter that is not set, or nothing of this function."""
-        if name not in self._local:
-            return True
+        """Whether a name of this function stands for the same all the time: a parameter that is not set."""
         return self._stores[name] == 1 and name in self._parameters and name not in self._shared
 
-    def _may_change(self, name: str) -> bool:
-        """Whether what a name stands for may be changed within: it is handed on, or something in it is set."""
+    def _may_change(self, name: str, *, within: bool = False) -> bool:
+        """Whether what a name stands for may be changed: it is handed on, or something in it is set.
+
+        Args:
+            within: whether it counts too that a part of it is handed on, which may be changed inside.
+        """
         parents = {id(child): node for node in ast.walk(self._function) for child in ast.iter_child_nodes(node)}
         for node in ast.walk(self._function):
             is_use = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
-            if is_use and _may_change_at(node, parents):
+            if is_use and _may_change_at(node, parents, within=within):
                 return True
         return False
 
@@ -200,7 +232,7 @@ class Variables:
         for statement in statements:
             name, value = _assigned(statement)
             if name is not None and value is not None and self._is_single(name) and not self._loads[name]:
-                if only_reads(value):
+                if cannot_fail(value) or _is_clock(value):
                     continue
                 statement = ast.Expr(value)  # noqa: PLW2901  the value is still worked out
             self._descend(statement, self._without_unread)
@@ -208,9 +240,24 @@ class Variables:
         return block
 
 
-def _may_change_at(node: ast.AST, parents: dict[int, ast.AST]) -> bool:
+_ASKING = frozenset({"interrupt"})
+_HOLDING = (
+    ast.Assign,
+    ast.NamedExpr,
+    ast.Dict,
+    ast.List,
+    ast.Tuple,
+    ast.Set,
+    ast.AugAssign,
+    ast.Delete,
+    ast.For,
+    ast.Yield,
+)
+
+
+def _may_change_at(node: ast.AST, parents: dict[int, ast.AST], *, within: bool) -> bool:
     """Whether what a name stands for may be changed where it is used."""
-    parent = parents.get(id(node))
+    parent, is_part = parents.get(id(node)), False
     while parent is not None:
         if isinstance(parent, ast.Subscript | ast.Attribute):
             if node is not parent.value:
@@ -220,14 +267,23 @@ def _may_change_at(node: ast.AST, parents: dict[int, ast.AST]) -> bool:
             above = parents.get(id(parent))
             if isinstance(above, ast.Call) and above.func is parent and isinstance(parent, ast.Attribute):
                 return parent.attr not in _READING_METHODS
-            node, parent = parent, above
+            node, parent, is_part = parent, above, True
             continue
         if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
             call = parent if isinstance(parent, ast.Call) else parents.get(id(parent))
-            is_whole = isinstance(node, ast.Name)
-            return is_whole and not (isinstance(call, ast.Call) and only_reads(ast.Call(call.func, [], [])))
-        return isinstance(parent, ast.AugAssign | ast.Delete | ast.For)
+            reads = isinstance(call, ast.Call) and (
+                only_reads(ast.Call(call.func, [], [])) or called_name(call) in _ASKING
+            )
+            return (within or not is_part) and not reads
+        return isinstance(parent, _HOLDING) and (within or not is_part)
     return False
+
+
+def _is_clock(value: ast.expr) -> bool:
+    """Whether a value that nobody reads may be left out: a clock that was asked, a logger that was made."""
+    if called_name(value) in ("getLogger", "get_logger"):
+        return True
+    return isinstance(value, ast.Call) and only_reads(value) and not is_steady(value) and not value.args
 
 
 def _assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:

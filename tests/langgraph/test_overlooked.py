@@ -1,0 +1,97 @@
+"""What a quick reading of code overlooks: hidden names, order, failures, what libraries hold, how classes are built."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.langgraph.rows import BASE, MODEL, changed
+from tests.langgraph.test_questions import ASK, AUTO, asking, assert_foretold, contract_of, if_
+
+SIZE = 'len(state["topic"])'
+BUMP = "X = 0\ndef bump():\n    global X\n    X += 2000\n"
+ARGUMENTS = '    return {"answer": pick(a=interrupt("ok?"), b="auto")}'
+MATCHED = "def pick(pair):\n    match pair:\n        case [a, b]:\n            out = {}\n    return out\n"
+FIELDS = "from dataclasses import dataclass\n@dataclass\nclass Policy:\n    {}: int\n    {}: int\n"
+CACHED = "import functools\nclass Policy:\n    @functools.cached_property\n    def least(self):\n        return {}\n"
+KEYS = 'class State(BaseModel):\n    topic: str = ""\n'
+METHOD = "    def is_free(self):\n        return len(self.topic) < {}\n"
+WORDS = '    try:\n        raise ValueError("{}")\n    except ValueError as error:\n        if "free" in str(error):\n            return {{"answer": "auto"}}\n'
+
+
+def asked(question: str, limit: int, before: str = "") -> str:
+    """A node that asks in some way, at most of short topics."""
+    return asking(f'    if {SIZE} < {limit}:\n{AUTO}    return {{"answer": {question}}}', before)
+
+
+PAIRS = {
+    "a class of a library": (
+        if_('isinstance(HumanMessage("x"), Kind)', "from langchain_core.messages import AIMessage as Kind\n"),
+        if_('isinstance(HumanMessage("x"), Kind)', "from langchain_core.messages import BaseMessage as Kind\n"),
+    ),
+    "a constant of a library": (
+        if_(f"{SIZE} + 2 > LIMIT", "from math import pi as LIMIT\n"), if_(f"{SIZE} + 2 > LIMIT", "from math import e as LIMIT\n"),
+    ),
+    "a name that is set by a text": (
+        if_(f"{SIZE} < LIMIT", 'LIMIT = 1\nglobals()["LIMIT"] = 1\n'), if_(f"{SIZE} < LIMIT", 'LIMIT = 1\nglobals()["LIMIT"] = 99\n'),
+    ),
+    "a name that a comprehension hides": tuple(
+        asking(f"    twice = [limit for limit in (1, 2)]\n    if {SIZE} < limit:\n{AUTO}{ASK}", f"limit = {limit}\n") for limit in (1, 99)
+    ),
+    "a global that changes under way": (
+        asking(f"    before = X\n    bump()\n    if before > 1000:\n{AUTO}{ASK}", BUMP),
+        asking(f"    bump()\n    before = X\n    if before > 1000:\n{AUTO}{ASK}", BUMP),
+    ),
+    "a key that is not there": (BASE, asking(f'    kind = state["kind"]\n{ASK}')),
+    "a statement that fails": (BASE, asking(f'    state["kind"]\n{ASK}')),
+    "an import that fails": (BASE, asking(f"    import not_there\n{ASK}")),
+    "the names of parameters": (
+        asking(ARGUMENTS, "def pick(a, b, *rest):\n    return a\n"), asking(ARGUMENTS, "def pick(b, a, *rest):\n    return b\n"),
+    ),
+    "what a pattern names": (
+        asking('    return {"answer": pick([interrupt("ok?"), "auto"])}', MATCHED.format("a")),
+        asking('    return {"answer": pick([interrupt("ok?"), "auto"])}', MATCHED.format("b")),
+    ),
+    "the order of fields": tuple(
+        asking(f"    policy = Policy(1, 99)\n    if {SIZE} < policy.a:\n{AUTO}{ASK}", FIELDS.format(*names)) for names in ("ab", "ba")
+    ),
+    "a property that is kept": tuple(
+        asking(f"    policy = Policy()\n    if {SIZE} < policy.least:\n{AUTO}{ASK}", CACHED.format(least)) for least in (1, 99)
+    ),
+    "a method of the state": tuple(
+        changed(MODEL, (KEYS, KEYS + METHOD.format(least)), (ASK, f"    if state.is_free():\n{AUTO}{ASK}")) for least in (1, 99)
+    ),
+    "interrupt with an argument": tuple(
+        asked("ask()", limit, 'import functools\nask = functools.partial(interrupt, "ok?")\n') for limit in (1, 99)
+    ),
+    "interrupt by map": tuple(asked('list(map(interrupt, ["ok?"]))[0]', limit) for limit in (1, 99)),
+    "interrupt that is handed on": tuple(
+        asked("call(interrupt)", limit, 'def call(how, *rest):\n    return how("ok?")\n') for limit in (1, 99)
+    ),
+    "interrupt in a table": tuple(asked('HOW["h"]("ok?")', limit, 'HOW = {"h": interrupt}\n') for limit in (1, 99)),
+    "the words of an error that is read": (asking(WORDS.format("paid") + ASK), asking(WORDS.format("free") + ASK)),
+}  # fmt: skip
+STARRED = if_(f"{SIZE} < LIMIT", "LIMIT = 1\nfrom elsewhere import *\n")
+TRIED = if_(f"{SIZE} < LIMIT", "try:\n    from elsewhere import LIMIT\nexcept ImportError:\n    LIMIT = 1\n")
+SET = if_(f"{SIZE} < elsewhere.LIMIT", 'import elsewhere\nsetattr(elsewhere, "LIMIT", elsewhere.OTHER)\n')
+
+
+@pytest.mark.parametrize("what", PAIRS)
+def test_what_is_easily_overlooked_is_never_called_ok(stage, what):
+    assert_foretold(stage, *(stage.version("overlooked", source) for source in PAIRS[what]))
+
+
+@pytest.mark.parametrize("source", [STARRED, TRIED, SET], ids=["every name", "what may not be there", "by setattr"])
+def test_a_constant_that_another_module_gives_is_never_called_ok(stage, source):
+    modules = (f"LIMIT = {limit}\nOTHER = {limit}\n" for limit in (1, 99))
+    assert_foretold(stage, *(stage.version("given", source, elsewhere=text) for text in modules))
+
+
+def test_code_that_would_double_at_every_step_is_exported_all_the_same(stage):
+    """Each form would be written out in 2 ** 12 copies, or more; a bound holds them where they are."""
+    doubled = "".join(f"def f{n}(x):\n    return f{n + 1}(x) + f{n + 1}(x)\n" for n in range(12))
+    chosen = ", ".join(f'"{n}": state["topic"] if state["topic"] else ""' for n in range(12))
+    for source in (
+        asking('    return {"answer": f0(interrupt("ok?"))}', doubled + "def f12(x):\n    return x\n"),
+        asking(f'    return {{"answer": interrupt({{{chosen}}})}}'),
+    ):
+        assert contract_of(stage, stage.version("doubled", source)).nodes["approve"].interrupt_calls
