@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from rollout.contracts.export.code.names.resolving import is_builtin
 from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.simplify.mutation import may_change
 from rollout.contracts.export.code.simplify.purity import (
     acts,
     called_name,
@@ -21,7 +22,6 @@ from rollout.contracts.export.code.simplify.purity import (
 )
 from rollout.contracts.export.code.simplify.stripped import BODIES
 
-_READING_METHODS = frozenset({"get", "keys", "values", "items", "copy", "strip", "lower", "upper", "format", "join"})
 _INLINED_MAX = 400
 """So many parts of an expression are written, all in all; of more it is left where it is."""
 FUNCTION_MAX = 5000
@@ -213,17 +213,7 @@ class Variables:
         return self._stores[name] == 1 and name in self._parameters and name not in self._shared
 
     def _may_change(self, name: str, *, within: bool = False) -> bool:
-        """Whether what a name stands for may be changed: it is handed on, or something in it is set.
-
-        Args:
-            within: whether it counts too that a part of it is handed on, which may be changed inside.
-        """
-        parents = {id(child): node for node in ast.walk(self._function) for child in ast.iter_child_nodes(node)}
-        for node in ast.walk(self._function):
-            is_use = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
-            if is_use and _may_change_at(node, parents, within=within):
-                return True
-        return False
+        return may_change(self._function, name, within=within)
 
     # What is never used.
 
@@ -238,45 +228,6 @@ class Variables:
             self._descend(statement, self._without_unread)
             block.append(statement)
         return block
-
-
-_ASKING = frozenset({"interrupt"})
-_HOLDING = (
-    ast.Assign,
-    ast.NamedExpr,
-    ast.Dict,
-    ast.List,
-    ast.Tuple,
-    ast.Set,
-    ast.AugAssign,
-    ast.Delete,
-    ast.For,
-    ast.Yield,
-)
-
-
-def _may_change_at(node: ast.AST, parents: dict[int, ast.AST], *, within: bool) -> bool:
-    """Whether what a name stands for may be changed where it is used."""
-    parent, is_part = parents.get(id(node)), False
-    while parent is not None:
-        if isinstance(parent, ast.Subscript | ast.Attribute):
-            if node is not parent.value:
-                return False
-            if not isinstance(parent.ctx, ast.Load):
-                return True
-            above = parents.get(id(parent))
-            if isinstance(above, ast.Call) and above.func is parent and isinstance(parent, ast.Attribute):
-                return parent.attr not in _READING_METHODS
-            node, parent, is_part = parent, above, True
-            continue
-        if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
-            call = parent if isinstance(parent, ast.Call) else parents.get(id(parent))
-            reads = isinstance(call, ast.Call) and (
-                only_reads(ast.Call(call.func, [], [])) or called_name(call) in _ASKING
-            )
-            return (within or not is_part) and not reads
-        return isinstance(parent, _HOLDING) and (within or not is_part)
-    return False
 
 
 def _is_clock(value: ast.expr) -> bool:

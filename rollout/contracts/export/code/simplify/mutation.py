@@ -1,0 +1,60 @@
+"""Whether what a variable stands for may be changed within a function: then it matters when it is looked at."""
+
+from __future__ import annotations
+
+import ast
+
+from rollout.contracts.export.code.simplify.purity import called_name, only_reads
+
+_READING_METHODS = frozenset({"get", "keys", "values", "items", "copy", "strip", "lower", "upper", "format", "join"})
+_ASKING = frozenset({"interrupt"})
+_HOLDING = (
+    ast.Assign,
+    ast.NamedExpr,
+    ast.Dict,
+    ast.List,
+    ast.Tuple,
+    ast.Set,
+    ast.AugAssign,
+    ast.Delete,
+    ast.For,
+    ast.Yield,
+)
+
+
+def may_change(function: ast.AST, name: str, *, within: bool = False) -> bool:
+    """Whether what a name stands for may be changed: it is handed on, or something in it is set.
+
+    Args:
+        within: whether it counts too that a part of it is handed on, which may be changed inside.
+    """
+    parents = {id(child): node for node in ast.walk(function) for child in ast.iter_child_nodes(node)}
+    for node in ast.walk(function):
+        is_use = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        if is_use and _may_change_at(node, parents, within=within):
+            return True
+    return False
+
+
+def _may_change_at(node: ast.AST, parents: dict[int, ast.AST], *, within: bool) -> bool:
+    """Whether what a name stands for may be changed where it is used."""
+    parent, is_part = parents.get(id(node)), False
+    while parent is not None:
+        if isinstance(parent, ast.Subscript | ast.Attribute):
+            if node is not parent.value:
+                return False
+            if not isinstance(parent.ctx, ast.Load):
+                return True
+            above = parents.get(id(parent))
+            if isinstance(above, ast.Call) and above.func is parent and isinstance(parent, ast.Attribute):
+                return parent.attr not in _READING_METHODS
+            node, parent, is_part = parent, above, True
+            continue
+        if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
+            call = parent if isinstance(parent, ast.Call) else parents.get(id(parent))
+            reads = isinstance(call, ast.Call) and (
+                only_reads(ast.Call(call.func, [], [])) or called_name(call) in _ASKING
+            )
+            return (within or not is_part) and not reads
+        return isinstance(parent, _HOLDING) and (within or not is_part)
+    return False
