@@ -67,6 +67,11 @@ OLDER = model("pet: Union[Cat, Dog]").replace(
 PART = "from dataclasses import dataclass\n@dataclass\nclass Part:\n    x: Annotated[int, AfterValidator(positive)]\n"
 KIND = "def kind(value):\n    return '{}'\n"
 
+OVERRIDDEN = "class Base(BaseModel):\n    @model_validator(mode='after')\n    def whole(self):\n        self.check()\n        return self\n    def check(self):\n        pass\n"
+PREDICATE = "from annotated_types import Predicate\n"
+CHECKED = "class {0}(BaseModel):\n    x: int\n    @field_validator('x')\n    @classmethod\n    def least(cls, value):\n        assert value < {1}\n        return value\n"
+LOOKS = "    @field_validator('b')\n    @classmethod\n    def least(cls, value, info):\n        assert value <= info.data.get('a', 0)\n        return value\n"
+
 CHANGES = {
     "a validator in an annotation": (model("a: int"), model("a: Annotated[int, AfterValidator(positive)]"), {"a": 0}),
     "a constant of a validator": (
@@ -168,6 +173,39 @@ CHANGES = {
     "a text of JSON": (model("text: Any"), model("text: Json[list[int]]"), {"text": "[1]"}),
     "a default that flips": (model("approved: bool = False"), model("approved: bool = True"), {}),
     "a length in a union": (model("a: Union[int, bytes]"), model("a: Union[int, Annotated[bytes, Field(min_length=9)]]"), {"a": b"x"}),
+    "a method that a class below overrides": (
+        model("a: int", before=OVERRIDDEN).replace("class Model(BaseModel)", "class Model(Base)") + "    def check(self):\n        assert self.a > 1\n",
+        model("a: int", before=OVERRIDDEN).replace("class Model(BaseModel)", "class Model(Base)") + "    def check(self):\n        assert self.a > 5\n",
+        {"a": 3},
+    ),
+    "a text that becomes a decimal": (model("a: str"), model("a: Decimal"), {"a": "abc"}),
+    "a predicate": (model("a: Annotated[int, Predicate(lambda v: v % 2 == 0)]", before=PREDICATE), model("a: Annotated[int, Predicate(lambda v: v % 4 == 0)]", before=PREDICATE), {"a": 2}),
+    "a table that a validator looks in": (
+        model("a: Annotated[str, AfterValidator({'a': 'b', 'b': 'b', 'c': 'c'}.__getitem__)]"),
+        model("a: Annotated[str, AfterValidator({'a': 'b', 'b': 'c', 'c': 'c'}.__getitem__)]"), {"a": "a"},
+    ),
+    "which part of a tuple is bound": (
+        model("a: tuple[Annotated[Decimal, Field(ge=1)], Decimal]"), model("a: tuple[Decimal, Annotated[Decimal, Field(ge=1)]]"), {"a": (1, 0)},
+    ),
+    "places of a decimal": (
+        model("a: Decimal = Field(max_digits=5, decimal_places=2)"), model("a: Decimal = Field(max_digits=5, decimal_places=4)"), {"a": "123.45"},
+    ),
+    "a bound within a union": (
+        model("a: Union[Annotated[Decimal, Field(ge=10)], str]"), model("a: Union[Annotated[Decimal, Field(ge=1)], str]"), {"a": "5"},
+    ),
+    "the order of lists": (model("a: Union[list[dt.date], list[str]]"), model("a: Union[list[str], list[dt.date]]"), {"a": [dt.date(2026, 1, 2)]}),
+    "the case of a pattern": (
+        model("a: str = Field(pattern=re.compile('^abc$', re.I))", before="import re\n"), model("a: str = Field(pattern=re.compile('^abc$'))", before="import re\n"), {"a": "ABC"},
+    ),
+    "a schema that says something else": (
+        model("a: str = Field(json_schema_extra={'type': 'string'})"), model("a: int = Field(json_schema_extra={'type': 'string'})"), {"a": "abc"},
+    ),
+    "a class in the same place with other validators": (
+        model("inner: Inner", before=CHECKED.format("Inner", 9)), model("inner: Other", before=CHECKED.format("Other", 5)), {"inner": {"x": 7}},
+    ),
+    "a field that a validator looks at, moved behind": (
+        model("a: int = 1; b: int = 1", more=LOOKS), model("b: int = 1; a: int = 1", more=LOOKS), {"a": 5, "b": 3},
+    ),
 }  # fmt: skip
 """By what changes: both versions, and what the old one is made of."""
 
@@ -208,6 +246,15 @@ HARMLESS = {
     "a setting at its default": (model("a: int"), model("a: int", "str_strip_whitespace=False, allow_inf_nan=True, revalidate_instances='never'")),
     "another default": (model("a: int = 1"), model("a: int = 2")),
     "the name of the model": (model("a: int; pet: Cat"), model("a: int; pet: Cat").replace("class Model(", "class Form(") + "Model = Form\n"),
+    "an alias that is the field's own name": (model("a: int"), model("a: int = Field(alias='a')")),
+    "names beside aliases where there are none": (model("a: int"), model("a: int", "populate_by_name=True")),
+    "the words of an error": (model("a: Annotated[int, AfterValidator(positive)]"), model("a: Annotated[int, AfterValidator(positive)]").replace("too small", "must be above 0")),
+    "a list that may be any sequence": (model("a: list[int]"), model("a: Sequence[int]", before="from collections.abc import Sequence\n")),
+    "any version of a uuid": (model("a: UUID4"), model("a: UUID", before="from uuid import UUID\n")),
+    "a looser bound": (model("a: Decimal = Field(ge=5, max_digits=5)"), model("a: Decimal = Field(ge=0, max_digits=8)")),
+    "no bound any more": (model("a: dt.date = Field(ge=dt.date(2020, 1, 1))"), model("a: dt.date")),
+    "no strictness any more": (model("a: int = Field(strict=True)"), model("a: int")),
+    "the name of a variant": (model("a: Union[Inner, Dog]", before=CHECKED.format("Inner", 9)), model("a: Union[Other, Dog]", before=CHECKED.format("Other", 9))),
 }  # fmt: skip
 
 

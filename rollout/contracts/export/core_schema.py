@@ -176,10 +176,12 @@ def _held_by(plain: Any) -> list[str]:
         held.append(owner)
     texts = []
     for value in held:
-        telling = ValueText(is_written)
-        texts.append(text_of_function(value) if callable(value) else telling.of(value))
-        inner = [*vars(value).values()] if hasattr(value, "__dict__") and not callable(value) else []
-        texts += [text_of_function(part) for part in inner if callable(part)]
+        if inspect.isroutine(value) or inspect.isclass(value):
+            texts.append(text_of_function(value))
+            continue
+        texts.append(ValueText(is_written).of(value))
+        names = [*getattr(value, "__dict__", ()), *getattr(type(value), "__slots__", ())]
+        texts += [text_of_function(part) for name in names if callable(part := getattr(value, name, None))]
     return texts
 
 
