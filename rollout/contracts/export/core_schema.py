@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from rollout.contracts.export.code.names.ownership import LIBRARIES, is_ours
+from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.source import reading_of
 from rollout.contracts.export.code.values import ValueText, path_of, text_of
-from rollout.contracts.export.code.written import is_written
 
 _SAID_BY_HAND = ("pydantic_js_annotation_functions", "pydantic_js_functions")
 """Where pydantic keeps what a type says of its own JSON Schema, which may be anything."""

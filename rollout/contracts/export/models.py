@@ -12,8 +12,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.values import ValueText
-from rollout.contracts.export.code.written import is_written
 from rollout.contracts.export.hints import (
     bare,
     hints_of,

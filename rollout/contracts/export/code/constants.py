@@ -18,13 +18,13 @@ from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.sites import sites_of
+from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.normal_form import normal_form
 from rollout.contracts.export.code.questions import is_plain
 from rollout.contracts.export.code.reading import SourceReading, literals_in
 from rollout.contracts.export.code.simplify.expressions import Expressions
 from rollout.contracts.export.code.simplify.stripped import Stripped, tells_only
 from rollout.contracts.export.code.values import ValueText, path_of
-from rollout.contracts.export.code.written import is_written
 
 CONTAINERS = (dict, list, tuple, set, frozenset)
 TABLE_DEPTH = 4

@@ -180,8 +180,11 @@ def _functions_of(class_: type) -> list[Any]:
 
 def has_methods(class_: type) -> bool:
     """Whether a class of the agent's has methods, or properties, that are written: nodes may call them."""
-    written = [value for base in class_.__mro__ if is_ours(base) for value in vars(base).values()]
-    return any(_is_member(value) and not hasattr(value, "decorator_info") for value in written)
+    members = [member for base in class_.__mro__ if is_ours(base) for member in vars(base).items()]
+    return any(
+        _is_member(value) and not name.startswith("__") and not hasattr(value, "decorator_info")
+        for name, value in members
+    )
 
 
 def _is_wrapped(value: Any) -> bool:

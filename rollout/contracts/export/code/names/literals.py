@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import enum
 import sys
+from types import ModuleType
 
 from rollout.contracts.export.code.names.changes import changes_of
-from rollout.contracts.export.code.names.definitions import definition_of, is_literal
+from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of
+from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.written import is_written
 
 PARTS_MAX = 60
 """A longer table is told by its own statement."""
@@ -23,6 +27,47 @@ def literal_of(module: str, name: str) -> ast.expr | None:
         ):
             return value if is_literal(value) and _is_short(value) and _still_holds(value, at, its_name) else None
     return None
+
+
+def literal_within(owner: object, name: str) -> ast.expr | None:
+    """Return the value of a constant in a class, or of an object that cannot be changed, where that is written.
+
+    Of an object only a plain value counts that stands in the source of one of the agent's modules.
+    """
+    if owner is None or isinstance(owner, ModuleType) or not is_ours(owner if isinstance(owner, type) else type(owner)):
+        return None
+    if isinstance(owner, type):
+        if issubclass(owner, enum.Enum):
+            return None
+        given = [one for base in owner.__mro__ if is_ours(base) for one in statements_of(base) if _gives(one, name)]
+        value = getattr(given[0], "value", None) if len(given) == 1 else None
+        return value if isinstance(value, ast.expr) and _is_constant(value, getattr(owner, name, None)) else None
+    held = vars(owner).get(name) if _is_frozen(owner) else None
+    if isinstance(held, str | int | float | bool) and not isinstance(held, enum.Enum) and is_written(held):
+        return ast.Constant(held)
+    return None
+
+
+def _gives(statement: ast.stmt, name: str) -> bool:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=given)]) | ast.AnnAssign(target=ast.Name(id=given)):
+            return given == name
+    return False
+
+
+def _is_constant(value: ast.expr, held: object) -> bool:
+    try:
+        return is_literal(value) and _is_short(value) and bool(ast.literal_eval(value) == held)
+    except Exception:  # noqa: BLE001  the agent's own comparison
+        return False
+
+
+def _is_frozen(target: object) -> bool:
+    """Whether an object cannot be changed: of a frozen dataclass, or a frozen model, that works nothing out."""
+    class_ = type(target)
+    parameters, settings = getattr(class_, "__dataclass_params__", None), getattr(class_, "model_config", None)
+    frozen = getattr(parameters, "frozen", False) or (isinstance(settings, dict) and settings.get("frozen"))
+    return bool(frozen) and not hasattr(class_, "__post_init__") and hasattr(target, "__dict__")
 
 
 def _is_short(value: ast.expr) -> bool:

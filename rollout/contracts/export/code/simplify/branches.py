@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections import Counter
+from collections.abc import Callable
 
 from rollout.contracts.export.code.simplify.expressions import condition, is_negative, negated
 from rollout.contracts.export.code.simplify.purity import acts, cannot_fail, evaluated_first, in_turn
@@ -71,10 +72,8 @@ class _Branches:
 
         What is set may then be written where it is read.
         """
-        ends = [part[-1] if part else None for part in (branch.body, branch.orelse)]
-        names = [_name_set(end) for end in ends]
-        name = names[0]
-        if name is None or name != names[1] or not isinstance(after, ast.Return | ast.Expr | ast.Assign):
+        name = _name_at_ends([branch])
+        if name is None or not isinstance(after, ast.Return | ast.Expr | ast.Assign):
             return None
         reads = [node for node in ast.walk(after) if isinstance(node, ast.Name) and node.id == name]
         if len(reads) != 1 or self._loads[name] != 1 or sum(1 for _ in ast.walk(after)) > SPREAD_MAX:
@@ -82,15 +81,37 @@ class _Branches:
         first = evaluated_first(after)
         for node in in_turn(first) if first is not None else ():
             if node is reads[0]:
-                bodies = [
-                    [*part[:-1], _with(after, reads[0], end.value)]
-                    for part, end in zip((branch.body, branch.orelse), ends, strict=True)
-                    if isinstance(end, ast.Assign)
-                ]
-                return ast.If(branch.test, bodies[0], bodies[1])
+                joined = _with_end([branch], lambda end: _with(after, reads[0], end.value))[0]
+                return joined if isinstance(joined, ast.If) else None
             if acts(node):
                 return None
         return None
+
+
+ENDS_MAX = 8
+"""What follows branches is written into so many of them."""
+
+
+def _ends(statements: list[ast.stmt]) -> list[ast.stmt | None]:
+    """Return the last statements of all ways through some statements; None for a way without any."""
+    last = statements[-1] if statements else None
+    if isinstance(last, ast.If):
+        return [*_ends(last.body), *_ends(last.orelse)]
+    return [last]
+
+
+def _name_at_ends(statements: list[ast.stmt]) -> str | None:
+    """Return the one variable that is set at the end of all ways."""
+    ends = _ends(statements)
+    names = {_name_set(end) for end in ends}
+    return names.pop() if len(names) == 1 and len(ends) <= ENDS_MAX else None
+
+
+def _with_end(statements: list[ast.stmt], change: Callable[[ast.Assign], ast.stmt]) -> list[ast.stmt]:
+    last = statements[-1]
+    if isinstance(last, ast.If):
+        return [*statements[:-1], ast.If(last.test, _with_end(last.body, change), _with_end(last.orelse, change))]
+    return [*statements[:-1], change(last) if isinstance(last, ast.Assign) else last]
 
 
 def _if(test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[ast.stmt]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import typing
 
-from rollout.contracts.export.code.names.literals import literal_of
+from rollout.contracts.export.code.names.literals import literal_of, literal_within
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import is_builtin, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope
@@ -79,9 +80,27 @@ class Expressions(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """Write a constant of another module likewise."""
-        at = place_of(node, self._scope) if isinstance(node.ctx, ast.Load) else None
-        written = None if at is None else literal_of(*at)
+        if not isinstance(node.ctx, ast.Load):
+            return self.generic_visit(node)
+        at = place_of(node, self._scope)
+        written = literal_within(resolved(node.value, self._scope), node.attr) if at is None else literal_of(*at)
         return self.generic_visit(node) if written is None else self.visit(copy.deepcopy(written))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """Write a small number that is worked out of numbers as that number."""
+        self.generic_visit(node)
+        sides = (node.left, node.right)
+        if not all(isinstance(side, ast.Constant) and type(side.value) in (int, float) for side in sides):
+            return node
+        one, two = (side.value for side in sides if isinstance(side, ast.Constant))
+        match node.op:
+            case ast.Add():
+                return ast.Constant(one + two)  # type: ignore[operator]
+            case ast.Sub():
+                return ast.Constant(one - two)  # type: ignore[operator]
+            case ast.Mult():
+                return ast.Constant(one * two)  # type: ignore[operator]
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Write `dict(a=1)` as a literal, an argument that is named as a plain one, keywords in one order."""
@@ -91,6 +110,12 @@ class Expressions(ast.NodeTransformer):
         name = called_name(node)
         if name == "get" and len(node.args) == 2 and _is_none(node.args[1]):
             node.args.pop()
+        if name == "cast" and len(node.args) == 2 and resolved(node.func, self._scope) is typing.cast:
+            return node.args[1]
+        if name == "interrupt":
+            node.args = [_in_order(argument) for argument in node.args]
+            for keyword in node.keywords:
+                keyword.value = _in_order(keyword.value)
         if name == "interrupt" and not node.args and [one.arg for one in node.keywords] == ["value"]:
             node.args, node.keywords = [node.keywords[0].value], []
         is_own = inspect.isfunction(known := resolved(node.func, self._scope)) and is_ours(known)
@@ -144,6 +169,16 @@ class Expressions(ast.NodeTransformer):
             if mirrored is not None:
                 return ast.Compare(other, [mirrored()], [node.left])
         return node
+
+
+def _in_order(question: ast.expr) -> ast.expr:
+    """Return a question with its keys in one order: people are shown them by their names."""
+    if not isinstance(question, ast.Dict) or not all(isinstance(key, ast.Constant) for key in question.keys):
+        return question
+    if sum(map(acts, question.values)) > 1:
+        return question
+    pairs = sorted(zip(question.keys, question.values, strict=True), key=lambda pair: ast.dump(pair[0] or pair[1]))
+    return ast.Dict([key for key, _ in pairs], [value for _, value in pairs])
 
 
 def _formatted(part: ast.expr) -> ast.expr:

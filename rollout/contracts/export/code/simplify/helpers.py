@@ -103,7 +103,7 @@ class Helpers:
             return [*before, *body, ast.Return(None)]  # where the body ends without one
         if isinstance(statement, ast.Expr) and statement.value is node and not _returns(body):
             return [*before, *body]
-        value = _value_of(body)
+        value = _value_of(body, self._fresh("end"))
         if value is None or (value[0] and has_looked):
             return None
         if not value[0]:
@@ -123,7 +123,9 @@ class Helpers:
         if plain in self._within or len(self._within) > DEPTH_MAX or plain.__name__.startswith("__"):
             return None
         is_bound = inspect.ismethod(known)
-        if (is_bound or "." in plain.__qualname__.rpartition("<locals>.")[2]) and not self._is_own_method(call):
+        if (is_bound or "." in plain.__qualname__.rpartition("<locals>.")[2]) and not (
+            self._is_own_method(call) or self._is_static(call)
+        ):
             return None
         try:
             tree = tree_of(plain)
@@ -134,6 +136,12 @@ class Helpers:
         scope = Scope.of_function(known, tree, self._owner_at(call))
         simple = self._simplify(tree, scope, (*self._within, plain))
         return (simple, scope) if sum(1 for _ in ast.walk(simple)) <= NODES_MAX else None
+
+    def _is_static(self, call: ast.Call) -> bool:
+        """Whether what is called is a function that only stands in a class."""
+        owner = resolved(call.func.value, self._scope) if isinstance(call.func, ast.Attribute) else None
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        return inspect.isclass(owner) and isinstance(inspect.getattr_static(owner, name, None), staticmethod)
 
     def _is_own_method(self, call: ast.Call) -> bool:
         """Whether a method is called on the object that the calling method is of."""
@@ -219,13 +227,30 @@ def _returns(statements: list[ast.stmt]) -> bool:
     return any(isinstance(node, ast.Return) for statement in statements for node in ast.walk(statement))
 
 
-def _value_of(body: list[ast.stmt]) -> tuple[list[ast.stmt], ast.expr] | None:
+def _value_of(body: list[ast.stmt], name: str) -> tuple[list[ast.stmt], ast.expr] | None:
     """Return a body as statements, and an expression for what it returns at its end; None where it cannot be so."""
     if (chosen := _as_expression(body)) is not None:
         return [], chosen
     if body and isinstance(body[-1], ast.Return) and not _returns(body[:-1]):
         return body[:-1], body[-1].value or ast.Constant(None)
-    return (body, ast.Constant(None)) if not _returns(body) else None
+    if not _returns(body):
+        return body, ast.Constant(None)
+    stored = _with_value_at_ends(body, name)
+    return None if stored is None else (stored, ast.Name(name, ast.Load()))
+
+
+def _with_value_at_ends(body: list[ast.stmt], name: str) -> list[ast.stmt] | None:
+    """Return a body that keeps under a name what it returns at its ends; None where it returns in its midst."""
+    if not body or _returns(body[:-1]):
+        return None if body else [ast.Assign(targets=[ast.Name(name, ast.Store())], value=ast.Constant(None), lineno=0)]
+    last = body[-1]
+    if isinstance(last, ast.Return):
+        value = last.value or ast.Constant(None)
+        return [*body[:-1], ast.Assign(targets=[ast.Name(name, ast.Store())], value=value, lineno=0)]
+    if not isinstance(last, ast.If):
+        return None if _returns([last]) else [*body, *(_with_value_at_ends([], name) or ())]
+    ends = [_with_value_at_ends(part, name) for part in (last.body, last.orelse)]
+    return None if ends[0] is None or ends[1] is None else [*body[:-1], ast.If(last.test, ends[0], ends[1])]
 
 
 def _as_expression(body: list[ast.stmt]) -> ast.expr | None:

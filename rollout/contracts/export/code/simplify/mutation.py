@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from rollout.contracts.export.code.simplify.purity import called_name, only_reads
 
@@ -22,21 +23,26 @@ _HOLDING = (
 )
 
 
-def may_change(function: ast.AST, name: str, *, within: bool = False) -> bool:
+Keeps = Callable[[ast.Call, ast.AST], bool]
+"""Whether a call leaves what is handed to it, as that argument, as it is."""
+
+
+def may_change(function: ast.AST, name: str, keeps: Keeps, *, within: bool = False) -> bool:
     """Whether what a name stands for may be changed: it is handed on, or something in it is set.
 
     Args:
+        keeps: tells of a call whether it changes nothing.
         within: whether it counts too that a part of it is handed on, which may be changed inside.
     """
     parents = {id(child): node for node in ast.walk(function) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(function):
         is_use = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
-        if is_use and _may_change_at(node, parents, within=within):
+        if is_use and _may_change_at(node, parents, keeps, within=within):
             return True
     return False
 
 
-def _may_change_at(node: ast.AST, parents: dict[int, ast.AST], *, within: bool) -> bool:
+def _may_change_at(node: ast.AST, parents: dict[int, ast.AST], keeps: Keeps, *, within: bool) -> bool:
     """Whether what a name stands for may be changed where it is used."""
     parent, is_part = parents.get(id(node)), False
     while parent is not None:
@@ -53,7 +59,7 @@ def _may_change_at(node: ast.AST, parents: dict[int, ast.AST], *, within: bool) 
         if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
             call = parent if isinstance(parent, ast.Call) else parents.get(id(parent))
             reads = isinstance(call, ast.Call) and (
-                only_reads(ast.Call(call.func, [], [])) or called_name(call) in _ASKING
+                only_reads(ast.Call(call.func, [], [])) or called_name(call) in _ASKING or keeps(call, node)
             )
             return (within or not is_part) and not reads
         return isinstance(parent, _HOLDING) and (within or not is_part)

@@ -31,6 +31,8 @@ _READING = frozenset(
         "lower",
         "upper",
         "isinstance",
+        "isEnabledFor",
+        "dumps",
         "getLogger",
         "get_logger",
     }

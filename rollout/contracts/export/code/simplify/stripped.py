@@ -112,6 +112,9 @@ class Stripped(ast.NodeTransformer):
         for statement in statements:
             if self._does_nothing(statement):
                 continue
+            if (single := _one_by_one(statement)) is not None:
+                kept += single
+                continue
             if isinstance(statement, ast.Try) and not (statement.handlers or statement.finalbody or statement.orelse):
                 kept += statement.body
             else:
@@ -149,3 +152,15 @@ class Stripped(ast.NodeTransformer):
         if isinstance(node, ast.Name):
             return node.id in self._loggers
         return isinstance(node, ast.Call) and called_name(node) in ("getLogger", "get_logger")
+
+
+def _one_by_one(statement: ast.stmt) -> list[ast.stmt] | None:
+    """Return `a, b = x, y` as two assignments, where the second value does not look at the first variable."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(targets) == len(values):
+            names = {target.id for target in targets if isinstance(target, ast.Name)}
+            looked_at = {node.id for value in values for node in ast.walk(value) if isinstance(node, ast.Name)}
+            if len(names) == len(targets) and not names & looked_at:
+                pairs = zip(targets, values, strict=True)
+                return [ast.Assign(targets=[target], value=value, lineno=0) for target, value in pairs]
+    return None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import copy
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from rollout.contracts.export.code.names.resolving import is_builtin
+from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.resolving import is_builtin, resolved
 from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.names.trees import tree_of
 from rollout.contracts.export.code.simplify.mutation import may_change
 from rollout.contracts.export.code.simplify.purity import (
     acts,
@@ -213,7 +216,21 @@ class Variables:
         return self._stores[name] == 1 and name in self._parameters and name not in self._shared
 
     def _may_change(self, name: str, *, within: bool = False) -> bool:
-        return may_change(self._function, name, within=within)
+        return may_change(self._function, name, self._keeps, within=within)
+
+    def _keeps(self, call: ast.Call, argument: ast.AST) -> bool:
+        """Whether a function of the agent's leaves an argument as it is."""
+        known = resolved(call.func, self._scope)
+        if not inspect.isfunction(known) or not is_ours(known) or argument not in call.args:
+            return False
+        try:
+            tree = tree_of(known)
+        except (OSError, TypeError, SyntaxError, ValueError):
+            return False
+        parameters = [one.arg for one in (*tree.args.posonlyargs, *tree.args.args)]
+        place = call.args.index(argument)
+        is_plain = not tree.decorator_list and place < len(parameters)
+        return is_plain and not may_change(tree, parameters[place], lambda *_: False, within=True)
 
     # What is never used.
 
