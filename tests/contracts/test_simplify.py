@@ -9,6 +9,7 @@ import linecache
 import warnings
 from types import ModuleType
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,6 +149,48 @@ def outcome(module: ModuleType, given: dict) -> tuple:
     except Exception as error:
         return ("raised", type(error).__name__)
     return result, list(module.TRACE), repr(state)
+
+
+SHARED = """
+def bump():
+    global TOTAL
+    if act(1):
+        TOTAL = 5
+    else:
+        TOTAL = 7
+    return TOTAL
+def node(s, k=1):
+    bump()
+    return TOTAL
+TOTAL = 0
+"""
+LOOKED_AT = """
+def node(s, k=1):
+    if k:
+        x = change(s)
+    else:
+        x = 0
+    return [s["b"], x]
+def change(s):
+    s["b"] = s["b"] + 100
+    return act(s["b"])
+"""
+
+
+@pytest.mark.parametrize("source", [SHARED, LOOKED_AT], ids=["a global that is set", "what is looked at before"])
+def test_what_is_set_at_the_end_of_branches_stays_set_and_in_order(source):
+    module = loaded(PRELUDE + source)
+    before = [outcome(module, given_state) for given_state in INPUTS]
+    for name in [name for name in ("bump", "change", "node") if hasattr(module, name)]:
+        function = getattr(module, name)
+        tree = simplified(tree := tree_of(function), Scope.of_function(function, tree), function)
+        run(
+            ast.unparse(ast.fix_missing_locations(ast.Module([filled(tree)], []))).replace(
+                "def function", f"def {name}"
+            ),
+            module,
+        )
+    assert [outcome(module, given_state) for given_state in INPUTS] == before
 
 
 @given(modules())

@@ -175,6 +175,13 @@ def test_what_is_of_one_process_alone_is_in_no_contract(stage, what):
     assert one.digest == two.digest
 
 
+@pytest.mark.parametrize("what", ["a file that is read at the start", "a file that is read in a turn"])
+def test_where_a_file_lies_on_a_machine_means_nothing(stage, what):
+    source, file, text = ELSEWHERE[what]
+    one, two = (contract_of(stage, placed(stage, source, file, text)) for _ in range(2))
+    assert one.digest == two.digest
+
+
 @pytest.mark.parametrize("what", WRITTEN)
 def test_a_value_that_is_written_somewhere_counts(stage, what):
     source, before, after = WRITTEN[what]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rollout.adapters.workloads.services import ServiceWorkloads
@@ -55,6 +57,8 @@ def test_a_version_that_is_not_named_is_said_with_where_to_name_it():
     assert "it is not in spec.backends.versions (v1: web, v2: web-next); add it" in over.observe().problem
     workloads = ServiceWorkloads(FakeApi(FakeCluster()), NAMING, ("HTTPRoute",))
     assert "v3 is not in spec.backends.versions" in workloads.ready(("v3",))["v3"]
+    unnamed = ServiceWorkloads(FakeApi(FakeCluster()), replace(NAMING, versions=("v3", "v4")), ("HTTPRoute",))
+    assert "v3 is not in spec.backends.versions" in unnamed.ready(("v3",))["v3"], "and not that v4 has its Service"
     assert workloads.known(("v1", "v3")) == () and "spec.backends.versions" in workloads.no_backend
 
 

@@ -66,11 +66,16 @@ class ServiceWorkloads:
             ports: by version, of the routes.
         """
         return {
-            version: self._not_told_apart(version)
+            version: self._not_named(version)
+            or self._not_told_apart(version)
             or not_granted(self._api, self._naming, self._route_kinds, (version,))
             or self._problem(version, ports.get(version, ()))
             for version in versions
         }
+
+    def _not_named(self, version: str) -> str:
+        """Say that Services are named one by one, and that this version's is not."""
+        return "" if self._naming.service(version) else f"{version} is not in {self._naming.written}: add it"
 
     def _not_told_apart(self, version: str) -> str:
         """Say which other version has the same Service: 1.4.2 and 1-4-2 do."""
@@ -83,8 +88,6 @@ class ServiceWorkloads:
     def _problem(self, version: str, ports: tuple[int, ...]) -> str:
         """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
         service = self._naming.service(version)
-        if not service:
-            return f"{version} is not in {self._naming.written}: add it"
         where = f"{self._naming.services_in}/{service}"
         obj = self._get(SERVICE, service)
         if obj is None:

@@ -32,14 +32,14 @@ def texts_of_files(literals: Iterable[str]) -> list[str]:
         return []
     patterns = {name for name in names if "*" in name}
     texts = []
-    for path in _files(_folders()):
+    for path, within in _files(_folders()):
         if path.name in names or any(path.match(pattern) for pattern in patterns):
             try:
                 with path.open("rb") as file:
                     content = file.read(BYTES_MAX)
             except OSError:
                 continue
-            texts.append(f"file {path.parent.name}/{path.name} {hashlib.sha256(content).hexdigest()}")
+            texts.append(f"file {within} {hashlib.sha256(content).hexdigest()}")
     return sorted(texts)
 
 
@@ -51,15 +51,17 @@ def _folders() -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=8)
-def _files(folders: tuple[str, ...]) -> tuple[Path, ...]:
-    return tuple(path for path, _ in zip(_walked(folders), range(FILES_MAX), strict=False))
+def _files(folders: tuple[str, ...]) -> tuple[tuple[Path, str], ...]:
+    """Return files, each with its path within the agent's folder: where that lies is another place on every machine."""
+    return tuple(file for file, _ in zip(_walked(folders), range(FILES_MAX), strict=False))
 
 
-def _walked(folders: tuple[str, ...]) -> Iterator[Path]:
+def _walked(folders: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     for folder in folders:
         for place, inner, files in os.walk(folder):
             depth = len(Path(place).relative_to(folder).parts)
             inner[:] = sorted(
                 name for name in inner if not name.startswith(".") and name not in _ELSEWHERE and depth < DEPTH_MAX
             )
-            yield from (Path(place, name) for name in sorted(files) if Path(name).suffix not in _CODE)
+            paths = (Path(place, name) for name in sorted(files) if Path(name).suffix not in _CODE)
+            yield from ((path, path.relative_to(folder).as_posix()) for path in paths)

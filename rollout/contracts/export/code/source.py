@@ -77,6 +77,7 @@ class _Walker:
         if isinstance(target, functools.partial):
             self._constants.note((target.args, sorted(target.keywords.items())), target.func)
         elif inspect.isfunction(target) or inspect.ismethod(target):
+            self.reading.approvals |= approvals_of(target, _code_of)
             self._functions.read(target) if is_ours(target) else self._library(target)
         elif inspect.isclass(target):
             self._class(target)
@@ -129,8 +130,7 @@ class _Walker:
                     self.visit(function)
 
     def _library(self, target: Any) -> None:
-        """Take down whom a library's method asks, by its settings, and what it holds of the agent's."""
-        self.reading.approvals |= approvals_of(target, _code_of)
+        """Take down what a library's method asks, by its settings, and what it holds of the agent's."""
         if (question := asks(target)) is not None:
             self.reading.calls.append(question)
             self.reading.texts.append(question)

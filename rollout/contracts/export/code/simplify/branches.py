@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from rollout.contracts.export.code.simplify.expressions import condition, is_negative, negated
-from rollout.contracts.export.code.simplify.purity import acts, cannot_fail, evaluated_first, in_turn
+from rollout.contracts.export.code.simplify.purity import acts, cannot_fail, evaluated_first, in_turn, looks_inside
 from rollout.contracts.export.code.simplify.stripped import BODIES
 
 SPREAD_MAX = 300
@@ -24,6 +24,9 @@ def branched(statements: list[ast.stmt]) -> list[ast.stmt]:
     """Return the body of a function with every branch in one form."""
     names = (node for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Name))
     loads = Counter(node.id for node in names if isinstance(node.ctx, ast.Load))
+    nodes = (node for statement in statements for node in ast.walk(statement))
+    for shared in [node for node in nodes if isinstance(node, ast.Global | ast.Nonlocal)]:
+        loads.update(shared.names * 2)  # they are read elsewhere too
     return _without_empty_return(_Branches(loads).block(statements))
 
 
@@ -83,8 +86,8 @@ class _Branches:
             if node is reads[0]:
                 joined = _with_end([branch], lambda end: _with(after, reads[0], end.value))[0]
                 return joined if isinstance(joined, ast.If) else None
-            if acts(node):
-                return None
+            if acts(node) or looks_inside(node):
+                return None  # it would be looked at before what is set, which may change it
         return None
 
 

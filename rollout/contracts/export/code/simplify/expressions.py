@@ -6,6 +6,7 @@ import ast
 import copy
 import inspect
 import typing
+from typing import TypeGuard
 
 from rollout.contracts.export.code.names.literals import literal_of, literal_within
 from rollout.contracts.export.code.names.ownership import is_ours
@@ -29,6 +30,8 @@ _MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.LtE: ast.GtE,
     ast.GtE: ast.LtE,
 }
+DIGITS_MAX = 128
+"""A number of more binary digits is not written out."""
 _NEGATIVE = (ast.Not, ast.NotEq, ast.NotIn, ast.IsNot, ast.GtE, ast.LtE)
 
 
@@ -83,6 +86,9 @@ class Expressions(ast.NodeTransformer):
         if not isinstance(node.ctx, ast.Load):
             return self.generic_visit(node)
         at = place_of(node, self._scope)
+        is_receiver = isinstance(node.value, ast.Name) and node.value.id == self._scope.receiver
+        if at is None and is_receiver:  # a class below may say otherwise
+            return self.generic_visit(node)
         written = literal_within(resolved(node.value, self._scope), node.attr) if at is None else literal_of(*at)
         return self.generic_visit(node) if written is None else self.visit(copy.deepcopy(written))
 
@@ -183,9 +189,17 @@ def _in_order(question: ast.expr) -> ast.expr:
 
 def _formatted(part: ast.expr) -> ast.expr:
     is_plain = isinstance(part, ast.FormattedValue) and part.conversion == -1 and part.format_spec is None
-    if is_plain and isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Constant):
+    if is_plain and isinstance(part, ast.FormattedValue) and _is_short_text(part.value):
         return ast.Constant(format(part.value.value))
     return part
+
+
+def _is_short_text(value: ast.expr) -> TypeGuard[ast.Constant]:
+    """Whether a constant is a text, or a number that Python writes as one without a word."""
+    if not isinstance(value, ast.Constant):
+        return False
+    is_small = isinstance(value.value, int) and value.value.bit_length() <= DIGITS_MAX
+    return is_small or isinstance(value.value, str | float)
 
 
 def _sorted(members: list[ast.expr]) -> list[ast.expr]:

@@ -19,6 +19,7 @@ _HOLDING = (
     ast.AugAssign,
     ast.Delete,
     ast.For,
+    ast.Return,
     ast.Yield,
 )
 

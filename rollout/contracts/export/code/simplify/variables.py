@@ -140,6 +140,8 @@ class Variables:
         if not block or not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
             return False
         name, value = _assigned(block[-1])
+        if name not in self._local or name in self._shared:
+            return False
         target = statement.targets[0]
         if not isinstance(target, ast.Subscript) or not isinstance(target.slice, ast.Constant):
             return False
