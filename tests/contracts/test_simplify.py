@@ -190,6 +190,7 @@ def test_what_is_set_at_the_end_of_branches_stays_set_and_in_order(source):
             ),
             module,
         )
+    module.TOTAL = 0
     assert [outcome(module, given_state) for given_state in INPUTS] == before
 
 

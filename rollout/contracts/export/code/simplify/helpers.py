@@ -103,13 +103,13 @@ class Helpers:
             return [*before, *body, ast.Return(None)]  # where the body ends without one
         if isinstance(statement, ast.Expr) and statement.value is node and not _returns(body):
             return [*before, *body]
-        value = _value_of(body, self._fresh("end"))
+        value = _value_of(body, self._fresh("1"))
         if value is None or (value[0] and has_looked):
             return None
         if not value[0]:
             _put(statement, node, value[1])
             return [*before, *self._statement(statement)]
-        stored = ast.Name(self._fresh("value"), ast.Store())
+        stored = ast.Name(self._fresh("0"), ast.Store())
         _put(statement, node, ast.Name(stored.id, ast.Load()))
         kept = ast.Assign(targets=[stored], value=value[1], lineno=0)
         return [*before, *value[0], kept, *self._statement(statement)]

@@ -23,6 +23,14 @@ from rollout.contracts.export.code.simplify.purity import (
     looks_inside,
     only_reads,
 )
+from rollout.contracts.export.code.simplify.rewriting import (
+    Written,
+    assigned,
+    assignments,
+    mentions,
+    remove,
+    replace,
+)
 from rollout.contracts.export.code.simplify.stripped import BODIES
 
 _INLINED_MAX = 400
@@ -107,19 +115,19 @@ class Variables:
         stored = ast.Assign(targets=[copy.copy(node.target)], value=node.value, lineno=0)
         loaded = copy.copy(node.target)
         loaded.ctx = ast.Load()
-        _replace(statement, node, loaded)
+        replace(statement, node, loaded)
         self._loads[node.target.id] += 1
         return [*self._without_walrus(stored), *self._without_walrus(statement)]
 
     def _is_taken_in(self, before: ast.stmt, statement: ast.stmt) -> bool:
         """Whether what the statement before assigns was put where this one uses it, once and before all that acts."""
-        name, value = _assigned(before)
+        name, value = assigned(before)
         if name is None or value is None or not self._is_single(name) or self._loads[name] != 1:
             return False
         first, changes = evaluated_first(statement), acts(value)
         for node in in_turn(first) if first is not None else ():
             if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
-                _replace(statement, node, value)
+                replace(statement, node, value)
                 self._loads[name] -= 1
                 return True
             if acts(node) or (changes and self._may_differ(node)):
@@ -139,14 +147,14 @@ class Variables:
         """Whether an assignment to a key of an object that was just written was put into that."""
         if not block or not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
             return False
-        name, value = _assigned(block[-1])
+        name, value = assigned(block[-1])
         if name not in self._local or name in self._shared:
             return False
         target = statement.targets[0]
         if not isinstance(target, ast.Subscript) or not isinstance(target.slice, ast.Constant):
             return False
         is_same = isinstance(target.value, ast.Name) and target.value.id == name
-        if not is_same or not isinstance(value, ast.Dict) or _mentions(statement.value, {str(name)}):
+        if not is_same or not isinstance(value, ast.Dict) or mentions(statement.value, {str(name)}):
             return False
         known = [key.value for key in value.keys if isinstance(key, ast.Constant)]
         if len(known) != len(value.keys) or target.slice.value in known:
@@ -160,18 +168,18 @@ class Variables:
 
     def _stable(self) -> None:
         for _ in range(min(len(self._local) + 1, _VARIABLES_MAX)):
-            pairs = ((at, self._writable(at)) for at in _statements(self._function))
+            pairs = ((at, self._writable(at)) for at in assignments(self._function))
             at, variable = next((pair for pair in pairs if pair[1] is not None), (None, None))
             if at is None or variable is None:
                 return
             name, value = variable
-            _Written(name, value).visit(self._function)
-            _remove(self._function, at)
+            Written(name, value).visit(self._function)
+            remove(self._function, at)
             self._count()
 
     def _writable(self, statement: ast.stmt) -> tuple[str, ast.expr] | None:
         """Return a variable, and what it stands for everywhere."""
-        name, value = _assigned(statement)
+        name, value = assigned(statement)
         if name is None or value is None or not self._is_single(name) or name in self._parameters:
             return None
         if not is_steady(value) or any(isinstance(node, ast.Lambda | ast.comprehension) for node in ast.walk(value)):
@@ -239,7 +247,7 @@ class Variables:
     def _without_unread(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         block: list[ast.stmt] = []
         for statement in statements:
-            name, value = _assigned(statement)
+            name, value = assigned(statement)
             if name is not None and value is not None and self._is_single(name) and not self._loads[name]:
                 if cannot_fail(value) or _is_clock(value):
                     continue
@@ -254,48 +262,3 @@ def _is_clock(value: ast.expr) -> bool:
     if called_name(value) in ("getLogger", "get_logger"):
         return True
     return isinstance(value, ast.Call) and only_reads(value) and not is_steady(value) and not value.args
-
-
-def _assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
-    """Return the one variable that a statement assigns, and its value."""
-    match statement:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value):
-            return name, value
-    return None, None
-
-
-def _mentions(node: ast.AST, names: set[str]) -> bool:
-    return any(isinstance(inner, ast.Name) and inner.id in names for inner in ast.walk(node))
-
-
-def _statements(function: ast.AST) -> Iterable[ast.stmt]:
-    return (node for node in ast.walk(function) if isinstance(node, ast.Assign))
-
-
-class _Written(ast.NodeTransformer):
-    def __init__(self, name: str, value: ast.expr) -> None:
-        self._name, self._value = name, value
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        is_use = node.id == self._name and isinstance(node.ctx, ast.Load)
-        return copy.deepcopy(self._value) if is_use else node
-
-
-def _remove(function: ast.AST, gone: ast.stmt) -> None:
-    for node in ast.walk(function):
-        for _, inner in ast.iter_fields(node):
-            if isinstance(inner, list) and any(part is gone for part in inner):
-                inner[:] = [part for part in inner if part is not gone]
-
-
-def _replace(within: ast.AST, old: ast.AST, new: ast.AST) -> None:
-    for node in ast.walk(within):
-        for name, inner in ast.iter_fields(node):
-            if inner is old:
-                setattr(node, name, new)
-                return
-            if isinstance(inner, list):
-                for position, part in enumerate(inner):
-                    if part is old:
-                        inner[position] = new
-                        return

@@ -1,0 +1,58 @@
+"""Small changes of a syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterable
+
+
+def assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
+    """Return the one variable that a statement assigns, and its value."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            return name, value
+    return None, None
+
+
+def mentions(node: ast.AST, names: set[str]) -> bool:
+    """Whether an expression has one of some names in it."""
+    return any(isinstance(inner, ast.Name) and inner.id in names for inner in ast.walk(node))
+
+
+def assignments(function: ast.AST) -> Iterable[ast.stmt]:
+    """Return the assignments in a function, inner ones too."""
+    return (node for node in ast.walk(function) if isinstance(node, ast.Assign))
+
+
+class Written(ast.NodeTransformer):
+    """Writes an expression wherever a variable is read."""
+
+    def __init__(self, name: str, value: ast.expr) -> None:
+        self._name, self._value = name, value
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        is_use = node.id == self._name and isinstance(node.ctx, ast.Load)
+        return copy.deepcopy(self._value) if is_use else node
+
+
+def remove(function: ast.AST, gone: ast.stmt) -> None:
+    """Take a statement out of a function."""
+    for node in ast.walk(function):
+        for _, inner in ast.iter_fields(node):
+            if isinstance(inner, list) and any(part is gone for part in inner):
+                inner[:] = [part for part in inner if part is not gone]
+
+
+def replace(within: ast.AST, old: ast.AST, new: ast.AST) -> None:
+    """Put a part of a statement in place of another one."""
+    for node in ast.walk(within):
+        for name, inner in ast.iter_fields(node):
+            if inner is old:
+                setattr(node, name, new)
+                return
+            if isinstance(inner, list):
+                for position, part in enumerate(inner):
+                    if part is old:
+                        inner[position] = new
+                        return
