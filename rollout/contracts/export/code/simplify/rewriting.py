@@ -25,7 +25,7 @@ def assignments(function: ast.AST) -> Iterable[ast.stmt]:
     return (node for node in ast.walk(function) if isinstance(node, ast.Assign))
 
 
-class Written(ast.NodeTransformer):
+class WrittenOut(ast.NodeTransformer):
     """Writes an expression wherever a variable is read."""
 
     def __init__(self, name: str, value: ast.expr) -> None:

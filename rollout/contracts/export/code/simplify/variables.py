@@ -24,7 +24,7 @@ from rollout.contracts.export.code.simplify.purity import (
     only_reads,
 )
 from rollout.contracts.export.code.simplify.rewriting import (
-    Written,
+    WrittenOut,
     assigned,
     assignments,
     mentions,
@@ -173,7 +173,7 @@ class Variables:
             if at is None or variable is None:
                 return
             name, value = variable
-            Written(name, value).visit(self._function)
+            WrittenOut(name, value).visit(self._function)
             remove(self._function, at)
             self._count()
 
