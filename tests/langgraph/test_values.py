@@ -85,6 +85,26 @@ RULES = json.loads((Path(__file__).parent / "rules.json").read_text())
 """
 SET_ELSEWHERE = "import settings\nimport prepare\n"
 
+BUILT_AT_ONCE = """import os
+class Settings:
+    def __init__(self, folder, words):
+        self.folder, self.words = folder, words
+    def topic(self):
+        return self.words + self.folder[:0]
+def build():
+    settings = Settings(os.path.dirname(__file__), "{}")
+    def plan(state):
+        return {"topic": settings.topic()}
+    def approve(state):
+        return {"answer": interrupt("ok?")}
+    built = StateGraph(State)
+    for node in (plan, approve, act):
+        built.add_node(node)
+    built.add_edge(START, "plan")
+    built.add_edge("plan", "approve")
+    built.add_edge("approve", "act")
+    return built.compile()
+graph = build()"""
 ONE_PROCESS = {
     "an object": built(AGENT, "Agent(1).approve"),
     "an object with a name": built(AGENT + "AGENT = Agent(1)\n", "AGENT.approve"),
@@ -180,6 +200,17 @@ def test_where_a_file_lies_on_a_machine_means_nothing(stage, what):
     source, file, text = ELSEWHERE[what]
     one, two = (contract_of(stage, placed(stage, source, file, text)) for _ in range(2))
     assert one.digest == two.digest
+
+
+def test_a_question_beside_an_object_is_not_one_of_whoever_uses_the_object(stage):
+    one, two = (
+        contract_of(stage, stage.version("beside", changed(BASE, (LINED, BUILT_AT_ONCE.replace("{}", words)))))
+        for words in ("a", "b")
+    )
+    verdict = check(one, two)
+    assert one.nodes["plan"].digest != two.nodes["plan"].digest, "it says something else now"
+    assert (one.nodes["plan"].interrupt_calls, one.nodes["plan"].may_ask) == ((), False), "but asks nobody"
+    assert (verdict.backward, verdict.forward, verdict.hop) == ("ok", "ok", "ok"), verdict.findings
 
 
 @pytest.mark.parametrize("what", WRITTEN)

@@ -12,12 +12,16 @@ from rollout.contracts.export.code.names.definitions import module_tree
 from rollout.contracts.export.code.names.ownership import own_modules
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.names.slices import slice_of
 
 SITES_MAX = 50
 
 
 def sites_of(target: Any) -> list[tuple[str, ast.stmt]]:
-    """Return the statements that may make objects of a class, or call a function, each with its module."""
+    """Return the statements that may make objects of a class, or call a function, each with its module.
+
+    Of a function that does so only what leads to the call.
+    """
     sites = (site for module in own_modules() for site in _in_module(module.__name__, target))
     return [site for site, _ in zip(sites, range(SITES_MAX), strict=False)]
 
@@ -35,8 +39,9 @@ def _in_module(name: str, target: Any) -> Iterator[tuple[str, ast.stmt]]:
     for statement in module_tree(name).body:
         if isinstance(statement, ast.ClassDef) and resolved(ast.Name(statement.name), scope) is target:
             continue
-        if any(_names(node, target, scope) for node in ast.walk(statement)):
-            yield name, statement
+        calls = frozenset(node for node in ast.walk(statement) if _names(node, target, scope))
+        if calls:
+            yield name, slice_of(statement, calls)
 
 
 def _names(node: ast.AST, target: Any, scope: Scope) -> bool:
