@@ -19,9 +19,14 @@ from rollout.contracts.export.code.simplify import simplified
 
 NUMBERS = itertools.count()
 PRELUDE = """
+import enum
 TRACE = []
-LIMIT = 2
+LIMIT = 2 * 3 - 4
 NAMES = ("a", "b")
+FEW = frozenset({0, 1})
+TABLE = {"a": 1, "b": None}
+class Kind(int, enum.Enum):
+    ONE = 1
 def act(value):
     TRACE.append(repr(value))
     return len(TRACE) % 3
@@ -46,6 +51,11 @@ def expressions(depth: int, helpers: tuple[str, ...]) -> st.SearchStrategy[str]:
         inner.map("(not {})".format),
         inner.map("({} in (2, 1, 0))".format),
         inner.map("(str({}) in NAMES)".format),
+        inner.map("({} == Kind.ONE)".format),
+        st.sampled_from(VARIABLES).map("({0} == 1 or {0} == 2 or {0} == None)".format),
+        st.sampled_from(VARIABLES).map("({0} != 1 and {0} not in (2, 3))".format),
+        st.sampled_from(VARIABLES).map("(k in FEW and isinstance({}, (int, list)))".format),
+        st.sampled_from(['TABLE["a"]', 'TABLE.get("b", 3)', 'TABLE.get("c", 3)']),
         st.tuples(inner, inner, inner).map(lambda p: "({} if {} else {})".format(*p)),
         st.tuples(inner, inner).map(lambda p: "[{}, {}]".format(*p)),
         st.tuples(inner, inner).map(lambda p: "dict(a={}, b={})".format(*p)),
@@ -73,6 +83,21 @@ def statements(depth: int, helpers: tuple[str, ...], *, in_loop: bool = False) -
         value.map(lambda text: ["x = {}", f'x["k"] = {text}']),
         st.just(["x = s", 'x["a"] = 5']),
         st.just(["print(k)"]),
+        st.tuples(value, value, value).map(
+            lambda p: ["z = []", f"for w in (1, {p[0]}):", f"    if {p[1]}:", f"        z.append([w, {p[2]}])"]
+        ),
+        st.tuples(value, value).map(
+            lambda p: [
+                "z = {}",
+                f"for w in (1, {p[0]}):",
+                f"    if {p[1]}:",
+                "        continue",
+                f"    z[{p[1]}] = {p[0]}",
+            ]
+        ),
+        st.tuples(st.booleans(), value, value).map(
+            lambda p: [f"for w in (0, {p[1]}):", f"    if w == {p[2]}:", f"        return {p[0]}", f"return {not p[0]}"]
+        ),
         st.just(["x += 1"]),
         st.just(["return"]),
     ]
@@ -86,8 +111,34 @@ def statements(depth: int, helpers: tuple[str, ...], *, in_loop: bool = False) -
             st.tuples(value, inner, inner).map(lambda p: [f"if {p[0]}:", *indented(p[1]), "else:", *indented(p[2])]),
             st.tuples(value, within).map(lambda p: [f"for y in (1, {p[0]}):", *indented(p[1])]),
             inner.map(lambda body: ["try:", *indented(body), "finally:", "    print(s)"]),
+            st.tuples(value, inner, inner, value).map(
+                lambda p: [
+                    f"match {p[0]}:",
+                    "    case 1 | 2:",
+                    *indented(indented(p[1])),
+                    "    case None:",
+                    *indented(indented(p[2])),
+                    f"    case _ if {p[3]}:",
+                    "        x = 7",
+                ]
+            ),
+            st.tuples(st.sampled_from(("f", "g")), blocks(0, helpers), value, value).map(
+                lambda p: [
+                    f"def {p[0]}(v):",
+                    *indented([*_within(p[1]), f"return [x, v, {p[2]}]"]),
+                    f"z = {p[0]}({p[3]})",
+                ]
+            ),
         ]
     return st.one_of(forms)
+
+
+def _within(lines: list[str]) -> list[str]:
+    """Statements of a function within: it looks at the variables around it, and has its own."""
+    return [
+        "y = v",
+        *(line.replace("x = ", "y = ").replace("x += ", "y += ").replace("(x :=", "(y :=") for line in lines),
+    ]
 
 
 @functools.cache
@@ -124,7 +175,7 @@ def run(source: str, module: ModuleType, file: str = "<simple>") -> None:
 
 def filled(tree: ast.AST) -> ast.AST:
     for node in ast.walk(tree):
-        if isinstance(node, ast.If | ast.For | ast.FunctionDef | ast.Try) and not node.body:
+        if isinstance(node, ast.If | ast.For | ast.FunctionDef | ast.Try | ast.match_case) and not node.body:
             node.body = [ast.Pass()]
     return tree
 

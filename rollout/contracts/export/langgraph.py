@@ -27,6 +27,8 @@ LIBRARIES = (
 )  # fmt: skip
 _INTERNAL = ("__", "branch:", "join:")
 ROOT = "__root__"
+_POLICIES = ("retry_policy", "cache_policy")
+"""What decides whether a node runs, or runs again."""
 
 
 def graph_contract(compiled: Any) -> dict[str, Any]:
@@ -125,7 +127,10 @@ def _reading(name: str, node: Any, compiled: Any) -> SourceReading:
     routes = [branch.path for branch in compiled.builder.branches.get(name, {}).values()]
     states = {getattr(node, "input_schema", None), compiled.builder.state_schema}
     own = [state for state in states if inspect.isclass(state) and has_methods(state)]
-    return reading_of(node.runnable, *routes, *sorted(own, key=path_of), settings=_configurable(compiled))
+    policies = {name: policy for name in _POLICIES if (policy := getattr(node, name, None))}
+    settings = {**_configurable(compiled), **policies}
+    keyed = getattr(policies.get("cache_policy"), "key_func", None)
+    return reading_of(node.runnable, *routes, *sorted(own, key=path_of), keyed, settings=settings)
 
 
 def _configurable(compiled: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rollout.contracts.export.code.libraries import is_asking
 from rollout.contracts.export.code.names.changes import changes_of
-from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of
+from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of, value_of
 from rollout.contracts.export.code.names.literals import literal_of
 from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
@@ -21,9 +21,10 @@ from rollout.contracts.export.code.names.sites import sites_of
 from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.normal_form import normal_form
 from rollout.contracts.export.code.questions import is_plain
-from rollout.contracts.export.code.reading import SourceReading, literals_in
+from rollout.contracts.export.code.reading import SourceReading, literals_in, reads_files
 from rollout.contracts.export.code.simplify.expressions import Expressions
 from rollout.contracts.export.code.simplify.stripped import Stripped, tells_only
+from rollout.contracts.export.code.simplify.wrappers import handed_on_to
 from rollout.contracts.export.code.values import ValueText, path_of
 
 CONTAINERS = (dict, list, tuple, set, frozenset)
@@ -86,6 +87,7 @@ class Constants:
         for inner, _ in in_order(statement if value is None else value):
             self._inside(inner, scope)
         self._reading.literals |= literals_in(statement)
+        self._reading.reads_files |= reads_files(statement)
         written = Expressions(scope).visit(Stripped(scope).visit(copy.deepcopy(statement)))
         self._reading.texts.append(normal_form(written, scope, self.stands_for))
 
@@ -134,6 +136,7 @@ class Constants:
 
     def _look_at(self, text: ValueText) -> None:
         """Read the classes of objects that a value is made of: what they do is only known while it runs."""
+        self._reading.literals |= text.literals
         for class_ in text.classes:
             self._visit(class_)
 
@@ -175,7 +178,7 @@ def _is_plain_definition(statements: list[ast.stmt], known: Any) -> bool:
     if value is None or not is_literal(value):
         return True
     try:
-        return bool(ast.literal_eval(value) == known)
+        return bool(value_of(value) == known)
     except Exception:  # noqa: BLE001  the agent's own comparison
         return False
 
@@ -184,4 +187,4 @@ def key_of(target: Any) -> Any:
     """Return what something is known by: a bound method is made anew each time that it is looked up."""
     if inspect.ismethod(target):
         return id(target.__self__), id(target.__func__)
-    return id(target)
+    return id(handed_on_to(target))

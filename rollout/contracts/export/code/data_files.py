@@ -16,24 +16,65 @@ DEPTH_MAX = 4
 BYTES_MAX = 1 << 20
 """Of a larger file only the beginning is read."""
 
-_FILE = re.compile(r"(.*[/\\])?(?P<name>[\w.*-]{0,100}\.\w{1,10})")
-_CODE = frozenset({".py", ".pyc", ".pyi", ".so"})
-_ELSEWHERE = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages", "venv"})
+_FILE = re.compile(r"(.*[/\\])?(?P<name>[^/\\\n]{0,100}\.\w{1,10})")
+_NAME = re.compile(r"(.*[/\\])?(?P<name>[^/\\\n]{1,100})")
+_COMPILED = frozenset({".pyc", ".so"})
+_CODE = frozenset({".py", ".pyi"})
+_DATA = frozenset(
+    {
+        ".json",
+        ".jsonl",
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".ini",
+        ".cfg",
+        ".csv",
+        ".txt",
+        ".md",
+        ".xml",
+        ".j2",
+        ".jinja",
+        ".prompt",
+        "",
+    }
+)
+"""Files whose names may be put together: of those without the suffix that code writes only these count."""
+_ELSEWHERE = frozenset(
+    {
+        "__pycache__",
+        "node_modules",
+        "site-packages",
+        "dist-packages",
+        "venv",
+        ".venv",
+        ".git",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".hypothesis",
+        ".tox",
+        ".idea",
+        ".vscode",
+        ".langgraph_api",
+    }
+)
 
 
-def texts_of_files(literals: Iterable[str]) -> list[str]:
+def texts_of_files(literals: Iterable[str], *, reads: bool = False) -> list[str]:
     """Return a digest of each file beside the agent's modules that texts of its code name.
 
     Args:
-        literals: the texts; one that is a pattern stands for every file that it matches.
+        literals: the texts; one that is a pattern stands for every file that it matches, the end of a name for every
+            file that ends so.
+        reads: whether the code reads files at all: a name may then be put together of texts.
     """
-    names = {match["name"] for literal in literals if (match := _FILE.fullmatch(literal))}
-    if not names:
-        return []
-    patterns = {name for name in names if "*" in name}
+    known = frozenset(literals)
+    names = {match["name"] for literal in known if (match := _FILE.fullmatch(literal))}
+    stems = {match["name"] for literal in known if reads and (match := _NAME.fullmatch(literal))}
     texts = []
-    for path, within in _files(_folders()):
-        if path.name in names or any(path.match(pattern) for pattern in patterns):
+    for path, within in _files(_folders()) if names or stems else ():
+        if _is_named(path, names, stems) and _is_shown(within, known):
             try:
                 with path.open("rb") as file:
                     content = file.read(BYTES_MAX)
@@ -41,6 +82,22 @@ def texts_of_files(literals: Iterable[str]) -> list[str]:
                 continue
             texts.append(f"file {within} {hashlib.sha256(content).hexdigest()}")
     return sorted(texts)
+
+
+def _is_named(path: Path, names: set[str], stems: set[str]) -> bool:
+    if path.name in names or path.name in stems:
+        return True
+    if path.suffix in _CODE:
+        return False
+    if any(path.match(name) if "*" in name else path.name.endswith(name) for name in names):
+        return True
+    return path.suffix in _DATA and path.stem in stems
+
+
+def _is_shown(within: str, known: frozenset[str]) -> bool:
+    """Whether a file is in no hidden folder, or in one that code names."""
+    hidden = [part for part in Path(within).parts[:-1] if part.startswith(".")]
+    return all(any(part in literal for literal in known) for part in hidden)
 
 
 def _folders() -> tuple[str, ...]:
@@ -60,8 +117,6 @@ def _walked(folders: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     for folder in folders:
         for place, inner, files in os.walk(folder):
             depth = len(Path(place).relative_to(folder).parts)
-            inner[:] = sorted(
-                name for name in inner if not name.startswith(".") and name not in _ELSEWHERE and depth < DEPTH_MAX
-            )
-            paths = (Path(place, name) for name in sorted(files) if Path(name).suffix not in _CODE)
+            inner[:] = sorted(name for name in inner if name not in _ELSEWHERE and depth < DEPTH_MAX)
+            paths = (Path(place, name) for name in sorted(files) if Path(name).suffix not in _COMPILED)
             yield from ((path, path.relative_to(folder).as_posix()) for path in paths)

@@ -19,7 +19,7 @@ from rollout.contracts.export.code.names.sites import around
 from rollout.contracts.export.code.names.trees import tree_of
 from rollout.contracts.export.code.normal_form import normal_form
 from rollout.contracts.export.code.questions import Renamed, flow_of, is_dynamic, is_plain, is_task, tasks_handed
-from rollout.contracts.export.code.reading import SourceReading, literals_in
+from rollout.contracts.export.code.reading import SourceReading, literals_in, reads_files
 from rollout.contracts.export.code.simplify import simplified
 from rollout.contracts.export.code.simplify.stripped import tells_only
 from rollout.contracts.export.code.unread import all_sources_text, compiled_text
@@ -66,12 +66,16 @@ class Functions:
         scope = Scope.of_function(function, tree, self._owner)
         tree = simplified(tree, scope, plain)
         self.reading.literals |= literals_in(tree)
+        self.reading.reads_files |= reads_files(tree)
         renamed = Renamed(scope)
         self.reading.modules |= {str(plain.__module__), *_modules_in(tree, scope)}
         place = len(self.reading.texts)
         self.reading.texts.append("")
         if inspect.ismethod(function) and is_ours(type(function.__self__)) and _uses(tree, scope.receiver):
             self._object(function.__self__)
+        if scope.receiver and _hands_on(tree, scope.receiver):  # `in`, `[]` and others call its methods
+            receiver = scope.names.get(scope.receiver)
+            self._visit(receiver if inspect.isclass(receiver) else type(receiver))
         for known in scope.imported:
             if callable(known) and is_ours(known):
                 self._visit(known)
@@ -91,6 +95,7 @@ class Functions:
         """Read what stands behind an attribute that is worked out."""
         if not isinstance(node, ast.Attribute):
             return
+        self.names_count |= node.attr in ("__name__", "__qualname__")
         owner = resolved(node.value, scope)
         held = inspect.getattr_static(owner if inspect.isclass(owner) else type(owner), node.attr, None)
         function = getattr(held, "fget", getattr(held, "func", None))
@@ -170,6 +175,13 @@ def _modules_in(tree: ast.AST, scope: Scope) -> set[str]:
 
 def _uses(tree: ast.AST, name: str) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
+
+
+def _hands_on(tree: ast.AST, receiver: str) -> bool:
+    """Whether a method uses its object for more than what is in it."""
+    within = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    uses = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == receiver)
+    return any(isinstance(node.ctx, ast.Load) and id(node) not in within for node in uses)
 
 
 def _is_of_import(name: str) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
+from rollout.contracts.export.code.names.trees import Function
 
 StandsFor = Callable[[ast.AST, Any, Scope], str | None]
 """What to write for a name, what it is known to be, and the scope it is of; None to leave the name."""
@@ -21,17 +22,41 @@ def normal_form(tree: ast.AST, scope: Scope, stands_for: StandsFor) -> str:
     Args:
         scope: of names that are not marked with one of their own.
     """
-    return ast.dump(_Normal(scope, stands_for).visit(copy.deepcopy(tree)))
+    return ast.dump(_Normal(scope, stands_for).of(copy.deepcopy(tree)))
+
+
+def _leave_out_unread(function: Function) -> None:
+    """Take away parameters that nothing reads: the last ones, and those that are handed over by name."""
+    read = {node.id for part in function.body for node in ast.walk(part) if isinstance(node, ast.Name)}
+    arguments = function.args
+    while len(arguments.args) > 1 and arguments.args[-1].arg not in read and not arguments.vararg:
+        arguments.args.pop()
+        if arguments.defaults:
+            arguments.defaults.pop()
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    kept = [(one, default) for one, default in pairs if one.arg in read]
+    arguments.kwonlyargs, arguments.kw_defaults = [one for one, _ in kept], [default for _, default in kept]
 
 
 def _module_of(known: Any) -> str:
     return str(getattr(known, "__module__", None) or "")
 
 
+def _within(tree: ast.AST) -> Iterator[ast.AST]:
+    return (node for node in ast.walk(tree) if node is not tree)
+
+
 class _Normal(ast.NodeTransformer):
     def __init__(self, scope: Scope, stands_for: StandsFor) -> None:
         self._scope, self._stands_for = scope, stands_for
         self._numbers: dict[str, str] = {}
+        self._keywords = set[str | None]()
+
+    def of(self, tree: ast.AST) -> ast.AST:
+        """Return a tree in its normal form."""
+        if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) for node in _within(tree)):
+            self._keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+        return self.visit(tree)  # type: ignore[no-any-return]
 
     def _number(self, name: str | None) -> str | None:
         if name is None or name not in self._scope.local:
@@ -42,6 +67,8 @@ class _Normal(ast.NodeTransformer):
         first = [*node.args.posonlyargs, *node.args.args][:1]
         if first and first[0].arg == self._scope.receiver:  # it stands for what is known
             del (node.args.posonlyargs or node.args.args)[0]
+        if node.name not in self._scope.local:
+            _leave_out_unread(node)
         # What the first one is called means nothing; others may be handed over by their names.
         names = ", ".join(one.arg for one in [*node.args.posonlyargs, *node.args.args][1:] + node.args.kwonlyargs)
         node.name = self._number(node.name) or "" if node.name in self._scope.local else f"function({names})"
@@ -50,7 +77,9 @@ class _Normal(ast.NodeTransformer):
     visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # noqa: N815  ast's own name
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.annotation, node.arg = None, self._number(node.arg) or ""
+        # Of a function within, parameters may be handed over by their names.
+        node.annotation = ast.Constant(node.arg) if node.arg in self._keywords else None
+        node.arg = self._number(node.arg) or ""
         return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:

@@ -13,6 +13,30 @@ def literals_in(tree: ast.AST) -> set[str]:
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
+_READING = frozenset(
+    {
+        "open",
+        "read_text",
+        "read_bytes",
+        "read",
+        "load",
+        "safe_load",
+        "files",
+        "get_data",
+        "read_csv",
+        "iterdir",
+        "glob",
+        "rglob",
+    }
+)
+
+
+def reads_files(tree: ast.AST) -> bool:
+    """Whether a piece of code may read files, by the names of what it calls."""
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return any(getattr(one, "attr", getattr(one, "id", "")) in _READING for one in calls)
+
+
 @dataclass
 class SourceReading:
     """What was read.
@@ -26,6 +50,7 @@ class SourceReading:
         modules: of the agent's, that were read.
         is_dynamic: whether something is called that is only known while it runs.
         literals: the texts that stand in what was read.
+        reads_files: whether it may read files.
         texts: everything that was read, in a form of its own.
         is_whole: whether everything could be read.
         may_ask: whether something may be asked that is not in `calls`.
@@ -39,6 +64,7 @@ class SourceReading:
     modules: set[str] = field(default_factory=set)
     classes: list[type] = field(default_factory=list)
     literals: set[str] = field(default_factory=set)
+    reads_files: bool = False
     is_dynamic: bool = False
     texts: list[str] = field(default_factory=list)
     is_whole: bool = True

@@ -18,8 +18,9 @@ from rollout.contracts.export.code.functions import Functions
 from rollout.contracts.export.code.libraries import approvals_of, asks, held_by, is_asking, is_tool
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
+from rollout.contracts.export.code.simplify.wrappers import handed_on_to
 from rollout.contracts.export.code.unread import all_sources_text
-from rollout.contracts.export.code.values import text_of
+from rollout.contracts.export.code.values import path_of, text_of
 
 FUNCTIONS_MAX = 300
 
@@ -54,6 +55,7 @@ class _Walker:
 
     def visit(self, target: Any) -> None:
         """Read whatever can be called."""
+        target = handed_on_to(target)
         if target is None or key_of(target) in self._order:
             return
         if len(self._order) > FUNCTIONS_MAX:
@@ -74,6 +76,8 @@ class _Walker:
             self.visit(inner)
         if bound := _settings(target):
             self._constants.note(bound)
+        if isinstance(by_type := _held(target, "registry"), MappingProxyType):  # of a singledispatch
+            self.reading.texts.append(f"by {', '.join(map(path_of, by_type))}")
         if isinstance(target, functools.partial):
             self._constants.note((target.args, sorted(target.keywords.items())), target.func)
         elif inspect.isfunction(target) or inspect.ismethod(target):
@@ -93,7 +97,7 @@ class _Walker:
 
     def end(self) -> None:
         """Take down the names of functions where they count, and what stands in files that are named."""
-        self.reading.texts += texts_of_files(self.reading.literals)
+        self.reading.texts += texts_of_files(self.reading.literals, reads=self.reading.reads_files)
         if self._functions.names_count:
             self.reading.texts += [str(getattr(target, "__name__", "")) for target in self._kept]
 
@@ -116,7 +120,7 @@ class _Walker:
         """Read the methods of a class of the agent's, and what it holds."""
         self.reading.classes.append(target)
         self.reading.modules.add(target.__module__)
-        for base in target.__mro__:
+        for base in (*target.__mro__, *inspect.getmro(type(target))):
             if not is_ours(base):
                 continue
             held = {name: value for name, value in vars(base).items() if not name.startswith("__")}

@@ -17,8 +17,8 @@ from typing import Any
 from rollout.contracts.export.code.names.ownership import is_ours
 
 DEPTH_MAX = 8
-ITEMS_MAX = 500
-PARTS_MAX = 5000
+ITEMS_MAX = 50_000
+PARTS_MAX = 200_000
 """So many parts of one value, all in all, are told."""
 
 _PLAIN = (
@@ -38,6 +38,7 @@ class ValueText:
     Attributes:
         is_whole: whether everything was told so far, and nothing left out.
         classes: of the agent's objects that were told.
+        literals: the texts among them, and the names of files.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ValueText:
         self._is_told, self._named, self._left = is_told, named, PARTS_MAX
         self.is_whole = True
         self.classes: list[type] = []
+        self.literals = set[str]()
 
     def of(self, value: Any, depth: int = DEPTH_MAX) -> str:
         """Return a value as a text."""
@@ -75,6 +77,8 @@ class ValueText:
         return f"object{self.of(dict(sorted(held.items(), key=lambda item: str(item[0]))))}"
 
     def _plain(self, value: Any) -> str:
+        if isinstance(value, str | pathlib.PurePath):
+            self.literals.add(value if isinstance(value, str) else value.name)
         if self._is_told(value):
             return f"{type(value).__name__}({value!r})"
         self.is_whole = False

@@ -19,6 +19,8 @@ Place = tuple[str, str]
 
 _READING = frozenset({"get", "keys", "values", "items", "copy", "index", "count"})
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SETTING = frozenset({"setattr", "__setattr__", "__dict__", "vars", "object_setattr"})
+_CONSTRUCTORS = frozenset({"__init__", "__post_init__", "model_post_init", "__new__"})
 _CHANGED = (dict, list, set)
 
 
@@ -44,6 +46,41 @@ def _changes(modules: tuple[ModuleType, ...]) -> dict[Place, list[tuple[str, ast
                 sites.append((module, statement))
                 sites += _calls_of(module, statement)
     return known
+
+
+def attributes_set() -> frozenset[str]:
+    """Return the names of attributes that the agent's modules set on objects, elsewhere than in their constructors."""
+    return _attributes_set(own_modules())
+
+
+class _Everything(frozenset[str]):
+    """Stands for all names: some are worked out."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+@functools.lru_cache(maxsize=4)
+def _attributes_set(modules: tuple[ModuleType, ...]) -> frozenset[str]:
+    names = set[str]()
+    for tree in (module_tree(module.__name__) for module in modules):
+        own = {id(node) for function in ast.walk(tree) for node in _set_by_constructor(function)}
+        for node in ast.walk(tree):
+            if _SETTING & {getattr(node, "id", ""), getattr(node, "attr", "")}:
+                return _Everything()
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load) and id(node) not in own:
+                names.add(node.attr)
+    return frozenset(names)
+
+
+def _set_by_constructor(function: ast.AST) -> Iterator[ast.Attribute]:
+    """Return what a constructor sets on the object that it makes."""
+    if not isinstance(function, ast.FunctionDef) or function.name not in _CONSTRUCTORS or not function.args.args:
+        return
+    receiver = function.args.args[0].arg
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == receiver:
+            yield node
 
 
 def _homes(modules: tuple[ModuleType, ...]) -> dict[int, Place]:

@@ -49,7 +49,32 @@ def is_literal(node: ast.AST) -> bool:
         return all(part is not None and is_literal(part) for part in (*node.keys, *node.values))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return is_literal(node.operand)
+    if isinstance(node, ast.BinOp):
+        sides = (node.left, node.right)
+        is_number = all(isinstance(side, ast.BinOp) or _is_number(side) for side in sides)
+        return isinstance(node.op, ast.Add | ast.Sub | ast.Mult) and is_number and all(map(is_literal, sides))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "frozenset":
+        return len(node.args) == 1 and not node.keywords and is_literal(node.args[0])
     return isinstance(node, ast.Constant)
+
+
+def value_of(node: ast.AST) -> Any:
+    """Return the value of a literal. Raises ValueError, TypeError or SyntaxError where it has none."""
+    if isinstance(node, ast.BinOp):
+        one, two = value_of(node.left), value_of(node.right)
+        return one + two if isinstance(node.op, ast.Add) else one - two if isinstance(node.op, ast.Sub) else one * two
+    if isinstance(node, ast.Call):
+        return frozenset(value_of(node.args[0]))
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        values = [value_of(part) for part in node.elts]
+        return values if isinstance(node, ast.List) else tuple(values) if isinstance(node, ast.Tuple) else set(values)
+    if isinstance(node, ast.Dict):
+        return {value_of(key): value_of(part) for key, part in zip(node.keys, node.values, strict=True) if key}
+    return ast.literal_eval(node)
+
+
+def _is_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
 def module_of(imported: ast.ImportFrom, within: str) -> str:
@@ -69,6 +94,16 @@ def functions_of(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(module_tree(module)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
+
+
+def is_defined(name: str) -> bool:
+    """Whether any function or method of the agent's has a name."""
+    return name in _functions_named(own_modules())
+
+
+@functools.lru_cache(maxsize=8)
+def _functions_named(modules: tuple[ModuleType, ...]) -> frozenset[str]:
+    return frozenset(function.name for module in modules for function in functions_of(module.__name__))
 
 
 def errors_are_read() -> bool:

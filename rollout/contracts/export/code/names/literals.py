@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import enum
+import inspect
 import sys
-from types import ModuleType
+from types import MemberDescriptorType, ModuleType
 
-from rollout.contracts.export.code.names.changes import changes_of
-from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of
+from rollout.contracts.export.code.names.changes import attributes_set, changes_of
+from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of, value_of
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.written import is_written
 
+_PLAIN = (str, int, float, bool, type(None), MemberDescriptorType)
 PARTS_MAX = 60
 """A longer table is told by its own statement."""
 
@@ -42,7 +44,7 @@ def literal_within(owner: object, name: str) -> ast.expr | None:
         given = [one for base in owner.__mro__ if is_ours(base) for one in statements_of(base) if _gives(one, name)]
         value = getattr(given[0], "value", None) if len(given) == 1 else None
         return value if isinstance(value, ast.expr) and _is_constant(value, getattr(owner, name, None)) else None
-    held = vars(owner).get(name) if _is_frozen(owner) else None
+    held = getattr(owner, "__dict__", {}).get(name) if _is_frozen(owner) or _is_left_alone(owner, name) else None
     if isinstance(held, str | int | float | bool) and not isinstance(held, enum.Enum) and is_written(held):
         return ast.Constant(held)
     return None
@@ -57,7 +59,7 @@ def _gives(statement: ast.stmt, name: str) -> bool:
 
 def _is_constant(value: ast.expr, held: object) -> bool:
     try:
-        return is_literal(value) and _is_short(value) and bool(ast.literal_eval(value) == held)
+        return is_literal(value) and _is_short(value) and bool(value_of(value) == held)
     except Exception:  # noqa: BLE001  the agent's own comparison
         return False
 
@@ -70,6 +72,17 @@ def _is_frozen(target: object) -> bool:
     return bool(frozen) and not hasattr(class_, "__post_init__") and hasattr(target, "__dict__")
 
 
+def _is_left_alone(target: object, name: str) -> bool:
+    """Whether nothing in the agent's modules sets an attribute of such a name, but constructors of their own objects.
+
+    Settings that are read from the environment are another matter: they are told by how they are made.
+    """
+    class_ = type(target)
+    if any(base.__name__ == "BaseSettings" for base in class_.__mro__) or "__getattribute__" in vars(class_):
+        return False
+    return isinstance(inspect.getattr_static(class_, name, None), _PLAIN) and name not in attributes_set()
+
+
 def _is_short(value: ast.expr) -> bool:
     return all(number < PARTS_MAX for number, _ in enumerate(ast.walk(value)))
 
@@ -78,6 +91,6 @@ def _still_holds(value: ast.expr, module: str, name: str) -> bool:
     """Whether the name stands for what is written: it may have been set in ways that cannot be read."""
     held = getattr(sys.modules.get(module), name, None)
     try:
-        return bool(ast.literal_eval(value) == held)
+        return bool(value_of(value) == held)
     except Exception:  # noqa: BLE001  the agent's own comparison
         return False

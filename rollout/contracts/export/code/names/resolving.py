@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from rollout.contracts.export.code.names.ownership import is_own_module
-from rollout.contracts.export.code.names.scope import OWNER, Scope, imported, scope_of
+from rollout.contracts.export.code.names.scope import Scope, imported, scope_of
 
 _IMPORTS = frozenset({"importlib.import_module", "import_module", "__import__"})
 
@@ -70,8 +70,8 @@ def _looked_up(call: ast.Call, scope: Scope) -> Any:
     """Return what `getattr(owner, "name")`, `import_module("name")` and `super()` give, where it can be told."""
     function = ast.unparse(call.func)
     names = scope_of(call.func, scope).names
-    if function == "super" and not call.args and inspect.isclass(names.get(OWNER)):
-        return names[OWNER].__mro__[1]
+    if function == "super" and not call.args:
+        return scope_of(call.func, scope).above()
     if function == "getattr" and len(call.args) > 1:
         name = _text(call.args[1], scope)
         return getattr(resolved(call.args[0], scope), name, None) if name else None

@@ -42,6 +42,7 @@ class Scope:
         self.function: Any = None
         self.imported: list[Any] = []
         self._of_module, self._around = names, frozenset[str]()
+        self._defined_by: Any = None
 
     @classmethod
     def of_function(cls, function: Any, tree: ast.AST, owner: type | None = None) -> Scope:
@@ -53,10 +54,10 @@ class Scope:
         plain = getattr(function, "__func__", function)
         scope = cls(str(plain.__globals__.get("__name__", "")), plain.__globals__)
         imported = _imported_in(tree)
-        own = _stored_in(tree, inner=False)
+        own = stored_in(tree, inner=False)
         # A variable of an inner function alone may hide a name of the module that is used outside of it.
         within = {
-            name for name in _stored_in(tree) - own if name not in plain.__globals__ and not hasattr(builtins, name)
+            name for name in stored_in(tree) - own if name not in plain.__globals__ and not hasattr(builtins, name)
         }
         scope.local, scope.function = (own | within) - imported, plain
         scope._around = frozenset(plain.__code__.co_freevars)
@@ -75,6 +76,14 @@ class Scope:
         """Whether a name is one of the module."""
         return name in self._of_module and name not in self._around and name not in self.local
 
+    def above(self) -> Any:
+        """Return what `super()` stands for in a method; None where that cannot be told."""
+        below = self.names.get(self.receiver, self.names.get(OWNER))
+        try:
+            return super(self._defined_by, below)
+        except TypeError:  # not within a method, or what it is called on is not known
+            return None
+
     def mark(self, tree: ast.AST) -> None:
         """Note on every name of a tree that it is of this scope, wherever it is moved to."""
         for node in ast.walk(tree):
@@ -87,7 +96,7 @@ class Scope:
                 self.names[name] = cell.cell_contents
             except ValueError:  # not filled yet
                 continue
-        owner = _owner_of(plain)
+        owner = self._defined_by = _owner_of(plain)
         if owner is not None and below is not None and issubclass(below, owner):
             owner = below
         if owner is not None:
@@ -146,7 +155,7 @@ def _walked(tree: ast.AST) -> Iterator[ast.AST]:
             yield from _walked(child)
 
 
-def _stored_in(tree: ast.AST, *, inner: bool = True) -> frozenset[str]:
+def stored_in(tree: ast.AST, *, inner: bool = True) -> frozenset[str]:
     """Return the names of variables of a function, and of those within."""
     stored, elsewhere = set[str](), set[str]()
     for node in ast.walk(tree) if inner else _walked(tree):

@@ -94,7 +94,7 @@ def _pruned(statement: ast.AST, kept: set[ast.AST]) -> ast.stmt:
                 if inner in kept or any(deeper in kept for deeper in _statements(inner))
             ]
     copy = type(statement)(**fields)
-    return ast.copy_location(copy, statement)  # type: ignore[return-value, type-var]
+    return ast.copy_location(copy, statement)  # type: ignore[return-value]
 
 
 def _has_blocks(statement: ast.AST) -> bool:

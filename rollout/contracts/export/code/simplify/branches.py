@@ -7,7 +7,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable
 
-from rollout.contracts.export.code.simplify.expressions import condition, is_negative, negated
+from rollout.contracts.export.code.simplify.comparisons import condition, is_negative, negated
 from rollout.contracts.export.code.simplify.purity import acts, cannot_fail, evaluated_first, in_turn, looks_inside
 from rollout.contracts.export.code.simplify.stripped import BODIES
 

@@ -8,72 +8,24 @@ import inspect
 import typing
 from typing import TypeGuard
 
+from rollout.contracts.export.code.names.definitions import is_defined, is_literal
 from rollout.contracts.export.code.names.literals import literal_of, literal_within
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import is_builtin, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.simplify.comparisons import Comparisons, in_one_order, negated
 from rollout.contracts.export.code.simplify.purity import acts, called_name, cannot_fail
 
-_OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq,
-    ast.In: ast.NotIn,
-    ast.Is: ast.IsNot,
-    ast.Lt: ast.GtE,
-    ast.Gt: ast.LtE,
-}
-_OPPOSITE |= {two: one for one, two in _OPPOSITE.items()}
-_MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.Eq,
-    ast.NotEq: ast.NotEq,
-    ast.Lt: ast.Gt,
-    ast.Gt: ast.Lt,
-    ast.LtE: ast.GtE,
-    ast.GtE: ast.LtE,
-}
 DIGITS_MAX = 128
 """A number of more binary digits is not written out."""
-_NEGATIVE = (ast.Not, ast.NotEq, ast.NotIn, ast.IsNot, ast.GtE, ast.LtE)
 
 
-def negated(test: ast.expr) -> ast.expr:
-    """Return a condition that holds where another one does not; twice negated it is as it was."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return test.operand
-    if isinstance(test, ast.Constant) and isinstance(test.value, bool):
-        return ast.Constant(not test.value)
-    if isinstance(test, ast.BoolOp):
-        other = ast.Or() if isinstance(test.op, ast.And) else ast.And()
-        return ast.BoolOp(other, [negated(value) for value in test.values])
-    if isinstance(test, ast.Compare) and len(test.ops) == 1:
-        # An order is turned around only against a number: sets and others have values that are neither.
-        is_ordered = isinstance(test.ops[0], ast.Lt | ast.Gt | ast.LtE | ast.GtE)
-        if not is_ordered or _is_number(test.comparators[0]):
-            return ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators)
-    return ast.UnaryOp(ast.Not(), test)
-
-
-def is_negative(test: ast.expr) -> bool:
-    """Whether a condition is better said the other way round: of both ways exactly one is, or they are the same."""
-    here, there = _weight(test), _weight(negated(test))
-    return here > there
-
-
-def _weight(test: ast.expr) -> tuple[int, int, str]:
-    negatives = sum(isinstance(node, _NEGATIVE) for node in ast.walk(test))
-    return negatives, len(ast.dump(test)), ast.dump(test)
-
-
-def _is_number(node: ast.expr) -> bool:
-    plain = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
-    return isinstance(plain, ast.Constant) and isinstance(plain.value, int | float)
-
-
-class Expressions(ast.NodeTransformer):
+class Expressions(Comparisons, ast.NodeTransformer):
     """Writes expressions in one way of several."""
 
     def __init__(self, scope: Scope) -> None:
         """Rewrite code that is written in a scope."""
-        self._scope = scope
+        super().__init__(scope)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """Write a constant whose value is written in the source as that value."""
@@ -114,8 +66,14 @@ class Expressions(ast.NodeTransformer):
         if is_builtin(node.func, self._scope, "dict") and not node.args and all(one.arg for one in node.keywords):
             return ast.Dict([ast.Constant(one.arg) for one in node.keywords], [one.value for one in node.keywords])
         name = called_name(node)
-        if name == "get" and len(node.args) == 2 and _is_none(node.args[1]):
+        if name == "isinstance":
+            return self.split(node)
+        if name == "get" and len(node.args) == 2 and _is_none(node.args[1]) and not is_defined("get"):
             node.args.pop()
+        if name == "get" and isinstance(node.func, ast.Attribute) and len(node.args) in (1, 2) and not node.keywords:
+            written = _entry(node.func.value, node.args[0])
+            if written is not None and all(map(is_literal, node.args)):
+                return written
         if name == "cast" and len(node.args) == 2 and resolved(node.func, self._scope) is typing.cast:
             return node.args[1]
         if name == "interrupt":
@@ -132,7 +90,7 @@ class Expressions(ast.NodeTransformer):
     def visit_Set(self, node: ast.Set) -> ast.AST:
         """Write the members of a set in one order."""
         self.generic_visit(node)
-        return ast.Set(_sorted(node.elts)) if not any(map(acts, node.elts)) else node
+        return ast.Set(in_one_order(node.elts)) if not any(map(acts, node.elts)) else node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         """Write a formatted text that has nothing to format, but constants, as a plain one."""
@@ -149,32 +107,21 @@ class Expressions(ast.NodeTransformer):
             return negated(node.operand)
         return node
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        """Write `a and (b and c)` without parentheses."""
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """Write what a table that is written in the source has under a key."""
         self.generic_visit(node)
-        flat: list[ast.expr] = []
-        for value in node.values:
-            is_same = isinstance(value, ast.BoolOp) and type(value.op) is type(node.op)
-            flat += value.values if is_same and isinstance(value, ast.BoolOp) else [value]
-        node.values = flat
-        return node
+        written = _entry(node.value, node.slice) if isinstance(node.ctx, ast.Load) else None
+        return node if written is None else written
 
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """Write a constant on the right, and what is looked for among constants in one order."""
-        self.generic_visit(node)
-        if len(node.ops) != 1:
-            return node
-        other = node.comparators[0]
-        if isinstance(node.ops[0], ast.In | ast.NotIn):
-            members = other.elts if isinstance(other, ast.List | ast.Tuple | ast.Set) else []
-            if members and all(isinstance(part, ast.Constant) for part in members):
-                node.comparators = [ast.Tuple(_sorted(members), ast.Load())]
-            return node
-        if isinstance(node.left, ast.Constant) and not isinstance(other, ast.Constant):
-            mirrored = _MIRRORED.get(type(node.ops[0]))
-            if mirrored is not None:
-                return ast.Compare(other, [mirrored()], [node.left])
-        return node
+
+def _entry(table: ast.expr, key: ast.expr) -> ast.expr | None:
+    """Return what a table has under a key, where both are written and nothing in the table acts."""
+    if not isinstance(table, ast.Dict) or not isinstance(key, ast.Constant) or not is_literal(table):
+        return None
+    entries = {
+        one.value: value for one, value in zip(table.keys, table.values, strict=True) if isinstance(one, ast.Constant)
+    }
+    return entries.get(key.value) if len(entries) == len(table.keys) else None
 
 
 def _in_order(question: ast.expr) -> ast.expr:
@@ -202,25 +149,5 @@ def _is_short_text(value: ast.expr) -> TypeGuard[ast.Constant]:
     return is_small or isinstance(value.value, str | float)
 
 
-def _sorted(members: list[ast.expr]) -> list[ast.expr]:
-    """Return the members of a set, each once, in one order."""
-    known = {ast.dump(part): part for part in members}
-    return [known[text] for text in sorted(known)]
-
-
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
-
-
-def condition(test: ast.expr) -> ast.expr:
-    """Return a condition in one way of several, where only whether it holds counts."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return negated(condition(copy.copy(test.operand)))
-    if isinstance(test, ast.BoolOp):
-        return ast.BoolOp(test.op, [condition(value) for value in test.values])
-    if isinstance(test, ast.IfExp) and isinstance(test.body, ast.Constant) and isinstance(test.orelse, ast.Constant):
-        if (bool(test.body.value), bool(test.orelse.value)) == (True, False):
-            return condition(test.test)
-        if (bool(test.body.value), bool(test.orelse.value)) == (False, True):
-            return condition(negated(test.test))
-    return test

@@ -12,8 +12,10 @@ from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import OWNER, Scope, scope_of
 from rollout.contracts.export.code.names.trees import Function, tree_of
-from rollout.contracts.export.code.simplify.purity import acts, evaluated_first, in_turn, looks_inside
+from rollout.contracts.export.code.simplify.inner import scope_within
+from rollout.contracts.export.code.simplify.purity import acts, called_name, evaluated_first, in_turn, looks_inside
 from rollout.contracts.export.code.simplify.stripped import BODIES
+from rollout.contracts.export.code.simplify.wrappers import handed_on_to, leave_out_wrappers
 
 DEPTH_MAX = 4
 NODES_MAX = 400
@@ -28,7 +30,12 @@ Simplify = Callable[[Function, Scope, tuple[Any, ...]], Function]
 
 
 class Helpers:
-    """Writes the bodies of helpers into the function that calls them."""
+    """Writes the bodies of helpers into the function that calls them.
+
+    Attributes:
+        local: the variables that came with them.
+        within: the helpers that are defined in the function itself, by name.
+    """
 
     def __init__(self, scope: Scope, simplify: Simplify, within: tuple[Any, ...], numbers: Iterator[int]) -> None:
         """Write into a function of a scope.
@@ -41,6 +48,7 @@ class Helpers:
         self._scope, self._simplify, self._within = scope, simplify, within
         self._numbers, self._number, self._parts = numbers, 0, 0
         self.local: set[str] = set()
+        self.within: dict[str, ast.FunctionDef] = {}
 
     def write_into(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         """Return statements with helpers written out."""
@@ -63,18 +71,29 @@ class Helpers:
         first = evaluated_first(statement)
         if first is None:
             return [statement]
-        has_looked = False
-        for node in in_turn(first):
+        turns = list(in_turn(first))
+        for place, node in enumerate(turns):
             if isinstance(node, ast.Call | ast.Await):
                 if isinstance(node, ast.Call) and _is_awaited(first, node):
                     continue
-                written = self._written(statement, node, has_looked=has_looked)
+                written = self._written(statement, node, has_looked=any(map(looks_inside, turns[:place])))
                 if written is not None:
                     return written
             if acts(node):
-                break
-            has_looked |= looks_inside(node)
+                return self._around(statement, turns, node) or [statement]
         return [statement]
+
+    def _around(self, statement: ast.stmt, turns: list[ast.AST], acting: ast.AST) -> list[ast.stmt] | None:
+        """Return a statement with a call written out that is handed what acts first: its arguments come before it."""
+        for node in turns:
+            inner = {id(part) for part in ast.walk(node)}
+            if not isinstance(node, ast.Call) or node is acting or id(acting) not in inner:
+                continue
+            before = [part for part in turns[: turns.index(acting)] if id(part) not in inner]
+            written = self._written(statement, node, has_looked=any(map(looks_inside, before)))
+            if written is not None:
+                return written
+        return None
 
     def _written(self, statement: ast.stmt, node: ast.Call | ast.Await, *, has_looked: bool) -> list[ast.stmt] | None:
         """Return a statement with one call in it written out; None where that cannot be done.
@@ -116,7 +135,10 @@ class Helpers:
 
     def _helper(self, call: ast.Call, *, is_awaited: bool) -> tuple[Function, Scope] | None:
         """Return a function of the agent's that can be written where it is called, simplified."""
-        known = resolved(call.func, self._scope)
+        if isinstance(call.func, ast.Name) and (inner := self.within.get(call.func.id)) is not None:
+            is_left = not is_awaited and _is_simple(inner) and not _calls(inner, inner.name)
+            return (inner, scope_within(inner, self._scope)) if is_left else None
+        known = handed_on_to(resolved(call.func, self._scope))
         plain = getattr(known, "__func__", known)
         if not inspect.isfunction(plain) or not is_ours(plain) or hasattr(plain, "__wrapped__"):
             return None
@@ -131,9 +153,10 @@ class Helpers:
             tree = tree_of(plain)
         except (OSError, TypeError, SyntaxError, ValueError):
             return None
+        scope = Scope.of_function(known, tree, self._owner_at(call))
+        leave_out_wrappers(tree, scope)
         if not _is_simple(tree) or isinstance(tree, ast.AsyncFunctionDef) != is_awaited:
             return None
-        scope = Scope.of_function(known, tree, self._owner_at(call))
         simple = self._simplify(tree, scope, (*self._within, plain))
         return (simple, scope) if sum(1 for _ in ast.walk(simple)) <= NODES_MAX else None
 
@@ -182,13 +205,21 @@ class Helpers:
         return body
 
 
+def _calls(function: ast.AST, name: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(function))
+
+
 def _is_awaited(within: ast.AST, call: ast.Call) -> bool:
     return any(isinstance(node, ast.Await) and node.value is call for node in ast.walk(within))
 
 
 def _is_simple(tree: Function) -> bool:
     """Whether a function does the same where it is called, as far as its form tells."""
-    if tree.decorator_list or tree.args.vararg or tree.args.kwarg:
+    if (
+        [one for one in tree.decorator_list if called_name(one) != "staticmethod"]
+        or tree.args.vararg
+        or tree.args.kwarg
+    ):
         return False
     nodes = list(ast.walk(tree))
     if len(nodes) > NODES_MAX or any(isinstance(node, _KEPT_APART) for node in nodes):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rollout.contracts.export.code.names.definitions import is_defined
+
 _ACTING = (ast.Call, ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
 _READING = frozenset(
     {
@@ -75,6 +77,19 @@ def acts(node: ast.AST) -> bool:
 def looks_inside(node: ast.AST) -> bool:
     """Whether an expression depends on more than what names stand for: on what is in an object."""
     return any(isinstance(inner, ast.Subscript | ast.Attribute | ast.Call | ast.JoinedStr) for inner in ast.walk(node))
+
+
+def is_clock(value: ast.expr) -> bool:
+    """Whether a value that nobody reads may be left out: a clock that was asked, a logger that was made."""
+    if called_name(value) in ("getLogger", "get_logger"):
+        return True
+    return isinstance(value, ast.Call) and only_reads(value) and not is_steady(value) and not value.args
+
+
+def looks_up(call: ast.Call) -> bool:
+    """Whether a call hands out what is under a key, as it is: `state.get("amount", 0)`."""
+    is_get = isinstance(call.func, ast.Attribute) and call.func.attr == "get" and not is_defined("get")
+    return is_get and not call.keywords and all(isinstance(argument, ast.Constant) for argument in call.args)
 
 
 _UNSURE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

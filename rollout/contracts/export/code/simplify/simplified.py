@@ -12,8 +12,12 @@ from rollout.contracts.export.code.names.trees import Function
 from rollout.contracts.export.code.simplify.branches import branched
 from rollout.contracts.export.code.simplify.expressions import Expressions
 from rollout.contracts.export.code.simplify.helpers import Helpers, Simplify
+from rollout.contracts.export.code.simplify.inner import functions_within, without_unread
+from rollout.contracts.export.code.simplify.loops import Loops
+from rollout.contracts.export.code.simplify.matches import Matches
 from rollout.contracts.export.code.simplify.stripped import Stripped
 from rollout.contracts.export.code.simplify.variables import Variables
+from rollout.contracts.export.code.simplify.wrappers import leave_out_wrappers
 
 ROUNDS_MAX = 4
 
@@ -39,14 +43,19 @@ def _simplified(
     function: Function, scope: Scope, within: tuple[Any, ...], simplify: Simplify, numbers: Iterator[int]
 ) -> Function:
     scope.mark(function)
+    leave_out_wrappers(function, scope)
     Stripped(scope).visit(function)
+    function.body = Matches(scope, numbers).written_out(function.body)
     Expressions(scope).visit(function)
     before = ""
     helpers = Helpers(scope, simplify, within, numbers)
     for _ in range(ROUNDS_MAX):
+        function.body = Loops(function, scope).written_out(function.body)
+        helpers.within = functions_within(function)
         Variables(function, scope.local, scope).write_out()
         function.body = helpers.write_into(function.body)
         scope.local |= helpers.local
+        function.body = without_unread(function, function.body)
         Variables(function, scope.local, scope).write_out()
         Expressions(scope).visit(function)
         function.body = branched(function.body)

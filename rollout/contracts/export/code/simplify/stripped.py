@@ -67,6 +67,13 @@ class Stripped(ast.NodeTransformer):
 
     visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # noqa: N815  ast's own name
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Keep what a class declares, also where it has no value: its objects are made of that."""
+        node.decorator_list += [
+            ast.Constant(ast.unparse(part)) for part in node.body if isinstance(part, ast.AnnAssign)
+        ]
+        return self.generic_visit(node)
+
     def visit_arg(self, node: ast.arg) -> ast.AST:
         """Take away the annotation."""
         node.annotation = None
@@ -130,8 +137,18 @@ class Stripped(ast.NodeTransformer):
         if isinstance(statement, ast.Expr) and not isinstance(statement.value, ast.Call | ast.Await):
             return cannot_fail(statement.value)
         if isinstance(statement, ast.If) and not (statement.body or statement.orelse):
-            return cannot_fail(statement.test)
+            return cannot_fail(statement.test) or self._asks_for_level(statement.test)
         return self._is_logging(statement)
+
+    def _asks_for_level(self, test: ast.expr) -> bool:
+        """Whether a condition is whether something would be logged."""
+        if not isinstance(test, ast.Call) or called_name(test) != "isEnabledFor" or not only_reads(test):
+            return False
+        function = test.func
+        return isinstance(function, ast.Attribute) and self._tells(function.value)
+
+    def _tells(self, node: ast.expr) -> bool:
+        return tells_only(resolved(node, self._scope)) or self._is_logger(node)
 
     def _is_logging(self, statement: ast.stmt) -> bool:
         """Whether a statement does nothing but tell somebody what is going on, and takes nothing away to tell it."""
@@ -145,7 +162,7 @@ class Stripped(ast.NodeTransformer):
             return function.id == "print" and resolved(function, self._scope) in (None, print)
         if not isinstance(function, ast.Attribute):
             return False
-        return tells_only(resolved(function.value, self._scope)) or self._is_logger(function.value)
+        return self._tells(function.value)
 
     def _is_logger(self, node: ast.expr) -> bool:
         """Whether an expression makes a logger, or is a variable named as loggers are."""

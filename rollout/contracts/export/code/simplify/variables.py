@@ -15,13 +15,13 @@ from rollout.contracts.export.code.names.trees import tree_of
 from rollout.contracts.export.code.simplify.mutation import may_change
 from rollout.contracts.export.code.simplify.purity import (
     acts,
-    called_name,
     cannot_fail,
     evaluated_first,
     in_turn,
+    is_clock,
     is_steady,
     looks_inside,
-    only_reads,
+    looks_up,
 )
 from rollout.contracts.export.code.simplify.rewriting import (
     WrittenOut,
@@ -191,10 +191,10 @@ class Variables:
             return None
         if not self._is_always_set(statement, name) or (not cannot_fail(value) and self._is_tried(statement, name)):
             return None
-        called = {id(node.func) for node in ast.walk(value) if isinstance(node, ast.Call)}
+        called = {id(node.func) for node in ast.walk(value) if isinstance(node, ast.Call) and not looks_up(node)}
         names = [node for node in ast.walk(value) if isinstance(node, ast.Name)]
         roots = {node.id for node in names if id(node) not in called}
-        if name in roots or not all(self._is_fixed(root) for root in roots):
+        if name in roots or not all(self._is_fixed(root) or self._is_kept(root, statement) for root in roots):
             return None
         if not all(node.id in self._local or is_builtin(node, self._scope, node.id) for node in names):
             return None  # what is not of this turn may change under way
@@ -207,13 +207,8 @@ class Variables:
 
     def _is_always_set(self, statement: ast.stmt, name: str) -> bool:
         """Whether a variable is set wherever it is used: all uses come after it, in the same block."""
-        for node in ast.walk(self._function):
-            for _, block in ast.iter_fields(node):
-                if isinstance(block, list) and any(part is statement for part in block):
-                    after = block[block.index(statement) + 1 :]
-                    uses = [inner for part in after for inner in ast.walk(part) if isinstance(inner, ast.Name)]
-                    return sum(inner.id == name for inner in uses) == self._loads[name]
-        return False
+        uses = (inner for part in self._after(statement) for inner in ast.walk(part) if isinstance(inner, ast.Name))
+        return sum(inner.id == name for inner in uses) == self._loads[name]
 
     def _is_tried(self, statement: ast.stmt, name: str) -> bool:
         """Whether a failure is told apart by where a variable is set, or used."""
@@ -224,6 +219,21 @@ class Variables:
     def _is_fixed(self, name: str) -> bool:
         """Whether a name of this function stands for the same all the time: a parameter that is not set."""
         return self._stores[name] == 1 and name in self._parameters and name not in self._shared
+
+    def _is_kept(self, name: str, since: ast.stmt) -> bool:
+        """Whether a variable that is set once is not set by what follows a statement."""
+        if not self._is_single(name) or name in self._parameters:
+            return False
+        sets = (node for node in ast.walk(ast.Module(self._after(since), [])) if isinstance(node, ast.Name))
+        return not any(node.id == name and not isinstance(node.ctx, ast.Load) for node in sets)
+
+    def _after(self, statement: ast.stmt) -> list[ast.stmt]:
+        """Return what follows a statement in its block."""
+        for node in ast.walk(self._function):
+            for _, block in ast.iter_fields(node):
+                if isinstance(block, list) and any(part is statement for part in block):
+                    return block[block.index(statement) + 1 :]
+        return []
 
     def _may_change(self, name: str, *, within: bool = False) -> bool:
         return may_change(self._function, name, self._keeps, within=within)
@@ -249,16 +259,9 @@ class Variables:
         for statement in statements:
             name, value = assigned(statement)
             if name is not None and value is not None and self._is_single(name) and not self._loads[name]:
-                if cannot_fail(value) or _is_clock(value):
+                if cannot_fail(value) or is_clock(value):
                     continue
                 statement = ast.Expr(value)  # noqa: PLW2901  the value is still worked out
             self._descend(statement, self._without_unread)
             block.append(statement)
         return block
-
-
-def _is_clock(value: ast.expr) -> bool:
-    """Whether a value that nobody reads may be left out: a clock that was asked, a logger that was made."""
-    if called_name(value) in ("getLogger", "get_logger"):
-        return True
-    return isinstance(value, ast.Call) and only_reads(value) and not is_steady(value) and not value.args

@@ -1,0 +1,126 @@
+"""Loops that only fill in a list, or look for something, written as the expressions that they stand for."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+
+from rollout.contracts.export.code.names.resolving import is_builtin
+from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.simplify.comparisons import negated
+from rollout.contracts.export.code.simplify.purity import acts
+from rollout.contracts.export.code.simplify.rewriting import mentions
+from rollout.contracts.export.code.simplify.stripped import BODIES
+
+_APART = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
+
+
+class Loops:
+    """Writes loops of one function as comprehensions, `any` and `all`."""
+
+    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
+        """Look at what a function reads, to know what is not read after a loop."""
+        names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+        self._loads = Counter(node.id for node in names if isinstance(node.ctx, ast.Load))
+        self._scope = scope
+        # Where it fails in the midst, a list is half full: that shows only where failures are caught.
+        self._is_tried = any(
+            isinstance(node, ast.Try | ast.TryStar | ast.Global | ast.Nonlocal) for node in ast.walk(function)
+        )
+
+    def written_out(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """Return statements without the loops that can be written otherwise."""
+        block: list[ast.stmt] = []
+        for statement in statements:
+            for part in BODIES:
+                inner = getattr(statement, part, None)
+                if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
+                    setattr(statement, part, self.written_out(inner))
+            for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+                other.body = self.written_out(other.body)
+            before = block[-1] if block else None
+            if before is not None and (written := self._filled(before, statement) or self._sought(before, statement)):
+                block[-1] = written
+            else:
+                block.append(statement)
+        return block
+
+    def _filled(self, before: ast.stmt, loop: ast.stmt) -> ast.stmt | None:
+        """Return `x = []` and a loop that appends to it as one assignment."""
+        match before, loop:
+            case (
+                ast.Assign(targets=[ast.Name(id=name) as target], value=empty),
+                ast.For(body=[inner], orelse=[]),
+            ) if self._is_plain(loop):
+                tests, last = _within(inner)
+                value = _added(name, empty, last, [ast.comprehension(loop.target, loop.iter, tests, 0)])
+                parts = [loop.iter, *tests, last] if value is not None else []
+                if value is None or sum(_mentions(part, name) for part in parts) > 1:
+                    return None
+                return ast.Assign(targets=[target], value=value, lineno=0)
+        return None
+
+    def _sought(self, loop: ast.stmt, after: ast.stmt) -> ast.stmt | None:
+        """Return a loop that returns at the first that it finds, and what is returned otherwise, as `any` or `all`."""
+        match loop, after:
+            case (
+                ast.For(body=[inner], orelse=[]),
+                ast.Return(value=ast.Constant(value=bool() as otherwise)),
+            ) if self._is_plain(loop):
+                tests, last = _within(inner)
+                match last:
+                    case ast.Return(value=ast.Constant(value=bool() as value)) if tests and value is not otherwise:
+                        name = ast.Name("any" if value else "all", ast.Load())
+                        if not is_builtin(name, self._scope, name.id):
+                            return None
+                        *ifs, test = tests
+                        sought = test if value else negated(test)
+                        each = ast.GeneratorExp(sought, [ast.comprehension(loop.target, loop.iter, ifs, 0)])
+                        return ast.Return(ast.Call(name, [each], []))
+        return None
+
+    def _is_plain(self, loop: ast.For) -> bool:
+        """Whether a loop only counts for what is done in it: its variables are not read elsewhere."""
+        if self._is_tried or any(isinstance(node, _APART) for node in ast.walk(loop)):
+            return False
+        targets = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+        inside = Counter(node.id for part in loop.body for node in ast.walk(part) if isinstance(node, ast.Name))
+        return not mentions(loop.iter, targets) and all(self._loads[name] == inside[name] for name in targets)
+
+
+def _within(statement: ast.stmt) -> tuple[list[ast.expr], ast.stmt]:
+    """Return the conditions around the one statement of a loop, and that."""
+    tests: list[ast.expr] = []
+    while isinstance(statement, ast.If):
+        is_skipping = len(statement.body) == 1 and isinstance(statement.body[0], ast.Continue)
+        inner = statement.orelse if is_skipping else statement.body
+        is_plain = is_skipping or not statement.orelse or isinstance(statement.orelse[0], ast.Continue)
+        if len(inner) != 1 or not is_plain:
+            break
+        tests.append(negated(statement.test) if is_skipping else statement.test)
+        statement = inner[0]
+    flat = [part for test in tests for part in _all_of(test)]
+    return flat, statement
+
+
+def _all_of(test: ast.expr) -> list[ast.expr]:
+    is_and = isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)
+    return test.values if is_and and isinstance(test, ast.BoolOp) else [test]
+
+
+def _added(name: str, empty: ast.expr, last: ast.stmt, loop: list[ast.comprehension]) -> ast.expr | None:
+    """Return the comprehension that a list, a set or an object is filled in by."""
+    match empty, last:
+        case ast.List(elts=[]), ast.Expr(
+            value=ast.Call(func=ast.Attribute(value=ast.Name(id=known), attr="append"), args=[element], keywords=[])
+        ) if known == name:
+            return ast.ListComp(element, loop)
+        case ast.Dict(keys=[]), ast.Assign(
+            targets=[ast.Subscript(value=ast.Name(id=known), slice=key)], value=element
+        ) if known == name and not acts(key):
+            return ast.DictComp(key, element, loop)
+    return None
+
+
+def _mentions(part: ast.AST, name: str) -> int:
+    return sum(isinstance(node, ast.Name) and node.id == name for node in ast.walk(part))

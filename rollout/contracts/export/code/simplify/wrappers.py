@@ -1,0 +1,120 @@
+"""Wrappers that only hand on what they are called with, and tell somebody: what they wrap stands for them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from typing import Any
+
+from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.resolving import resolved
+from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.names.trees import Function, tree_of
+from rollout.contracts.export.code.simplify.purity import is_clock
+from rollout.contracts.export.code.simplify.rewriting import assigned, mentions
+from rollout.contracts.export.code.simplify.stripped import Stripped
+
+DEPTH_MAX = 10
+
+
+def handed_on_to(target: Any) -> Any:
+    """Return what a wrapper hands everything on to; anything else as it is."""
+    for _ in range(DEPTH_MAX):
+        if not inspect.isfunction(target) or not target.__closure__ or not is_ours(target):
+            return target
+        inner = _wrapped(target)
+        if inner is None:
+            return target
+        target = inner
+    return target
+
+
+@functools.lru_cache(maxsize=2048)
+def _wrapped(wrapper: Any) -> Any:
+    """Return the function that a wrapper calls with all that it is given, and no more; None where it does more."""
+    try:
+        tree = tree_of(wrapper)
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    scope = Scope.of_function(wrapper, tree)
+    scope.mark(tree)
+    call = _handing_on(tree, scope)
+    known = None if call is None or call.func.id in scope.local else resolved(call.func, scope)
+    return known if inspect.isfunction(known) and is_ours(known) and _is_awaited_as(known, call, tree) else None
+
+
+def leave_out_wrappers(tree: Function, scope: Scope) -> None:
+    """Take away decorators of the agent's that only wrap a function in what hands everything on to it."""
+    tree.decorator_list = [one for one in tree.decorator_list if not _only_wraps(resolved(one, scope))]
+
+
+@functools.lru_cache(maxsize=2048)
+def _only_wraps(decorator: Any) -> bool:
+    if not inspect.isfunction(decorator) or not is_ours(decorator):
+        return False
+    try:
+        tree = tree_of(decorator)
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return False
+    scope = Scope.of_function(decorator, tree)
+    scope.mark(tree)
+    Stripped(scope).visit(tree)
+    match tree.args.args, tree.body:
+        case [first], [
+            ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) as inner,
+            ast.Return(value=ast.Name(id=given)),
+        ] if name == given:
+            call = _handing_on(inner, scope)
+            return call is not None and call.func.id == first.arg
+    return False
+
+
+class _HandingOn(ast.Call):
+    func: ast.Name
+
+
+def _handing_on(tree: Function, scope: Scope) -> _HandingOn | None:
+    """Return the call in which a function hands on all that it is given, and no more; None where it does more."""
+    every, named = tree.args.vararg, tree.args.kwarg
+    if every is None or named is None or tree.args.args or tree.args.posonlyargs or tree.args.kwonlyargs:
+        return None
+    Stripped(scope).visit(tree)
+    match _without_clocks(tree):
+        case [ast.Return(value=ast.expr() as value)]:
+            pass
+        case [ast.Assign(targets=[ast.Name(id=name)], value=value), ast.Return(value=ast.Name(id=given))] if (
+            name == given
+        ):
+            pass
+        case _:
+            return None
+    match value.value if isinstance(value, ast.Await) else value:
+        case (
+            ast.Call(
+                func=ast.Name(),
+                args=[ast.Starred(value=ast.Name(id=positional))],
+                keywords=[ast.keyword(arg=None, value=ast.Name(id=by_name))],
+            ) as call
+        ) if (positional, by_name) == (every.arg, named.arg):
+            return call  # type: ignore[return-value]
+    return None
+
+
+def _is_awaited_as(known: Any, call: Any, tree: Function) -> bool:
+    """Whether what a wrapper returns is awaited as often as without it."""
+    is_awaited = any(isinstance(node, ast.Await) and node.value is call for node in ast.walk(tree))
+    if inspect.iscoroutinefunction(known):
+        return is_awaited or isinstance(tree, ast.FunctionDef)
+    return not is_awaited and isinstance(tree, ast.FunctionDef)
+
+
+def _without_clocks(tree: Function) -> list[ast.stmt]:
+    """Return the body of a function without variables that nobody reads, and that only say what time it is."""
+    block: list[ast.stmt] = []
+    for statement in tree.body:
+        name, value = assigned(statement)
+        others = [other for other in tree.body if other is not statement]
+        if name is None or value is None or not is_clock(value) or any(mentions(other, {name}) for other in others):
+            block.append(statement)
+    return block
