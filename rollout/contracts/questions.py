@@ -8,7 +8,7 @@ from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Approval, Graph, Node, Tool
 from rollout.contracts.schema.document import SchemaDocument
 from rollout.contracts.schema.relation import compare
-from rollout.contracts.waiting import asks, listed, reached, stops, ways_out
+from rollout.contracts.waiting import asks, asks_anywhere, listed, reached, stops, ways_out
 from rollout.model.agent_state import Severity
 
 
@@ -35,9 +35,18 @@ def _calls(side: Side, where: str, name: str, one: Node | Tool, two: Node | Tool
         severity = Severity.RISK if _is_reworded(asked, asking) else Severity.BREAK
         code = "TASK_ORDER" if any(call.startswith("task ") for call in asked) else "INTERRUPT_ORDER"
         side.find(code, severity, where, listed(asked), listed(asking), nodes=(name,))
-    elif ((asked or _approves(one)) and None not in (one.digest, two.digest)) or one.may_ask or two.may_ask:
+    elif (
+        ((asked or _approves(one) or _asks_within(side.writer, name, one)) and None not in (one.digest, two.digest))
+        or one.may_ask
+        or two.may_ask
+    ):
         # Whoever waits there runs the other code from its start, and only that decides what becomes of the answer.
         side.find("QUESTION_CHANGED", Severity.UNKNOWN, where, "one source", "another", clearable=True, nodes=(name,))
+
+
+def _asks_within(graph: Graph, name: str, one: Node | Tool) -> bool:
+    """Whether a node calls a graph that asks: what it hands to that is worked out anew."""
+    return isinstance(one, Node) and any(map(asks_anywhere, graph.inside(name)))
 
 
 def _approves(one: Node | Tool) -> bool:

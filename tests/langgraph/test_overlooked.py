@@ -23,7 +23,83 @@ def asked(question: str, limit: int, before: str = "") -> str:
     return asking(f'    if {SIZE} < {limit}:\n{AUTO}    return {{"answer": {question}}}', before)
 
 
+CALLED = """class Base:
+    def allows(self, state):
+        return len(state["topic"]) < {}
+class Mixin:
+    def allows(self, state):
+        return super().allows(state)
+class Agent(Mixin, Base):
+    def approve(self, state):
+        if self.allows(state):
+            return {{"answer": "auto"}}
+        return {{"answer": interrupt("ok?")}}
+approve = Agent().approve
+"""
+CONTAINING = """class Agent:
+    def __contains__(self, topic):
+        return len(topic) < {}
+    def approve(self, state):
+        if state["topic"] in self:
+            return {{"answer": "auto"}}
+        return {{"answer": interrupt("ok?")}}
+approve = Agent().approve
+"""
+META = """class Kind(type):
+    def __contains__(cls, topic):
+        return len(topic) < {}
+class Free(metaclass=Kind):
+    pass
+"""
+BY_TYPE = """import functools
+@functools.singledispatch
+def is_free(topic):
+    return False
+@is_free.register
+def _(topic: {}):
+    return True
+"""
+GET = "class Box:\n    def get(self, key, default=3):\n        return default\nBOX = Box()\n"
+CALLS = """class State(TypedDict, total=False):
+    topic: str
+    answer: str
+def inner(state):
+    return {{"answer": interrupt("ok?")}}
+INNER = StateGraph(State)
+INNER.add_node(inner)
+INNER.add_edge(START, "inner")
+INNER = INNER.compile()
+def approve(state):
+    if len(state["topic"]) < {}:
+        return {{"answer": "auto"}}
+    return {{"answer": INNER.invoke({{"topic": state["topic"]}})["answer"]}}
+"""
+NODE = f"def approve(state):\n{ASK}\n"
+
 PAIRS = {
+    "what super reaches through a mixin": tuple(changed(BASE, (NODE, CALLED.format(least))) for least in (1, 99)),
+    "what `in` does": tuple(changed(BASE, (NODE, CONTAINING.format(least))) for least in (1, 99)),
+    "what `in` does on a class": tuple(if_('state["topic"] in Free', META.format(least)) for least in (1, 99)),
+    "the type that a handler is for": tuple(if_('is_free(state["topic"])', BY_TYPE.format(kind)) for kind in ("int", "str")),
+    "a default that a `get` has of its own": (
+        if_(f'BOX.get("x", None) == {SIZE} + 2', GET), if_(f'BOX.get("x") == {SIZE} + 2', GET),
+    ),
+    "when a graph is called that asks": tuple(changed(BASE, (NODE, CALLS.format(least))) for least in (1, 99)),
+    "a value of a class that changes under way": (
+        asking(f"    before = Box.n\n    bump()\n    if before > 0:\n{AUTO}{ASK}", "class Box:\n    n = 0\ndef bump():\n    Box.n += 1\n"),
+        asking(f"    bump()\n    before = Box.n\n    if before > 0:\n{AUTO}{ASK}", "class Box:\n    n = 0\ndef bump():\n    Box.n += 1\n"),
+    ),
+    "the order of definitions": (
+        if_(f"{SIZE} < LIMIT + 0", "BASE_ = int('1')\nLIMIT = BASE_\nBASE_ = int('99')\n"),
+        if_(f"{SIZE} < LIMIT + 0", "BASE_ = int('1')\nBASE_ = int('99')\nLIMIT = BASE_\n"),
+    ),
+    "what makes a default of an object in a turn": tuple(
+        asking(
+            f'    policy = Policy()\n    if state["topic"] in policy.free:\n{AUTO}{ASK}',
+            f"from dataclasses import dataclass, field\n@dataclass\nclass Policy:\n    free: list = field(default_factory=lambda: [{free}])\n",
+        )
+        for free in ('"x"', '"a"')
+    ),
     "a class of a library": (
         if_('isinstance(HumanMessage("x"), Kind)', "from langchain_core.messages import AIMessage as Kind\n"),
         if_('isinstance(HumanMessage("x"), Kind)', "from langchain_core.messages import BaseMessage as Kind\n"),

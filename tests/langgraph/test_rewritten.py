@@ -57,6 +57,32 @@ WITHIN = {
         ASK, f'    import time\n    began = time.time()\n    print("asks", time.time() - began)\n{ASK}',
     ),
     "a try that only prints": (ASK, f'    try:\n    {ASK}\n    finally:\n        print("asked")'),
+    "a comprehension": (
+        f'    words = []\n    for word in {TOPIC}.split():\n        if word:\n            words.append(word.lower())\n    return {{"answer": interrupt(words)}}',
+        f'    return {{"answer": interrupt([word.lower() for word in {TOPIC}.split() if word])}}',
+    ),
+    "any of several": (
+        f'    for word in ("a", "b"):\n        if word == {TOPIC}:\n            return {{"answer": interrupt("ok?")}}\n    return {{"answer": "auto"}}',
+        f'    for word in ("a", "b"):\n        if not word == {TOPIC}:\n            continue\n        return {{"answer": interrupt("ok?")}}\n    return {{"answer": "auto"}}',
+    ),
+    "a match": (
+        f'    if {TOPIC} == "x":\n{AUTO}    elif {TOPIC} == "y" or {TOPIC} == "z":\n        return {{"answer": "other"}}\n{ASK}',
+        f'    match {TOPIC}:\n        case "x":\n        {AUTO}        case "z" | "y":\n            return {{"answer": "other"}}\n        case _:\n        {ASK}',
+    ),
+    "one of several": (
+        f'    topic = {TOPIC}\n    if topic == "x" or topic == "y":\n{AUTO}{ASK}', f'    if {TOPIC} in ("y", "x"):\n{AUTO}{ASK}',
+    ),
+    "a helper within": (
+        f"    if len({TOPIC}) < 2:\n{AUTO}{ASK}",
+        f"    def is_short():\n        return len({TOPIC}) < 2\n    if is_short():\n{AUTO}{ASK}",
+    ),
+    "kinds one by one": (
+        f"    topic = {TOPIC}\n    if isinstance(topic, (int, float)):\n{AUTO}{ASK}",
+        f"    topic = {TOPIC}\n    if isinstance(topic, int) or isinstance(topic, float):\n{AUTO}{ASK}",
+    ),
+    "a log line where it is wanted": (
+        ASK, f'    import logging\n    log = logging.getLogger("a")\n    if log.isEnabledFor(10):\n        log.debug("asks")\n{ASK}',
+    ),
     "a pass": (ASK, f"    pass\n{ASK}"),
 }  # fmt: skip
 """The body of the node that asks, before and after."""
@@ -85,6 +111,60 @@ AROUND = {
             (NODE, f'class Approve:\n    __name__ = "approve"\n    def __call__(self, state):\n    {ASK}\napprove = Approve()\n'),
         ),
     ),
+    "a helper for what is answered": (
+        asking('    said = interrupt("ok?")\n    if isinstance(said, dict):\n        answer = said["a"]\n    else:\n        answer = str(said)\n    return {"answer": answer}'),
+        asking(
+            '    answer = parsed(interrupt("ok?"))\n    return {"answer": answer}',
+            'def parsed(said):\n    if isinstance(said, dict):\n        return said["a"]\n    return str(said)\n',
+        ),
+    ),
+    "a helper that stands in a class": (
+        if_("is_short(state)", f"def is_short(state):\n    return len({TOPIC}) < 2\n"),
+        if_("Rules.is_short(state)", f"class Rules:\n    @staticmethod\n    def is_short(state):\n        return len({TOPIC}) < 2\n"),
+    ),
+    "any, in a helper": (
+        if_("is_free(state)", f'def is_free(state):\n    for word in FREE:\n        if word in {TOPIC}:\n            return True\n    return False\nFREE = ["x", "y"]\n'),
+        if_("is_free(state)", f'def is_free(state):\n    return any(word in {TOPIC} for word in FREE)\nFREE = ["x", "y"]\n'),
+    ),
+    "a decorator that logs": (
+        BASE,
+        changed(
+            BASE,
+            (
+                NODE,
+                f"""import functools, logging, time
+log = logging.getLogger(__name__)
+def logged(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        began = time.time()
+        result = function(*args, **kwargs)
+        log.info("took %s", time.time() - began)
+        return result
+    return wrapper
+@logged
+{NODE}""",
+            ),
+        ),
+    ),
+    "a parameter that nothing reads": (BASE, changed(BASE, ("def approve(state):\n", "def approve(state, config):\n"))),
+    "a member of an enum": (
+        if_(f'{TOPIC} == "x"'), if_(f"{TOPIC} == Topic.X", 'class Topic(str, Enum):\n    X = "x"\n'),
+    ),
+    "an entry of a table that nothing reads": tuple(
+        if_(f'len({TOPIC}) < LIMITS["least"]', f'LIMITS = {{"least": 2, "model": "{model}"}}\n') for model in ("a", "b")
+    ),
+    "a field of settings that nothing reads": tuple(
+        if_(
+            f"len({TOPIC}) < SETTINGS.least",
+            f'class Settings:\n    def __init__(self, least, model):\n        self.least, self.model = least, model\nSETTINGS = Settings(2, "{model}")\n',
+        )
+        for model in ("a", "b")
+    ),
+    "a set that is frozen": (
+        if_(f"{TOPIC} in FREE", 'FREE = {"x", "y"}\n'), if_(f"{TOPIC} in FREE", 'FREE = frozenset({"y", "x"})\n'),
+    ),
+    "a number that is worked out": (LIMITED, if_(f"len({TOPIC}) < LIMIT", "LIMIT = 1 * 4 - 2\n")),
     "members of a set": (if_(f"{TOPIC} in FREE", 'FREE = {"x", "y"}\n'), if_(f"{TOPIC} in FREE", 'FREE = {"y", "x"}\n')),
     "a tuple for a list": (if_(f"{TOPIC} in FREE", 'FREE = ["x", "y"]\n'), if_(f"{TOPIC} in FREE", 'FREE = ("x", "y")\n')),
     "a helper of another node": (changed(BASE, ("def plan", "def other():\n    return 1\ndef plan")), BASE),

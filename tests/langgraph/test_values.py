@@ -166,6 +166,28 @@ ELSEWHERE = {
     "a file that is read in a turn": (
         if_('len(state["topic"]) < rules()["least"]', RULES.replace("RULES = ", "def rules():\n    return ")), "rules.json", '{"least": 1}',
     ),
+    "a file whose name is put together": (
+        if_('len(state["topic"]) < RULES["least"]', RULES.replace('"rules.json"', 'f"{KIND}.json"').replace("RULES =", 'KIND = "rules"\nRULES =')),
+        "rules.json", '{"least": 1}',
+    ),
+    "a file that is named after the module": (
+        if_('len(state["topic"]) < RULES["least"]', RULES.replace('.parent / "rules.json"', '.with_suffix(".json")')), "agent.json", '{"least": 1}',
+    ),
+    "a file without a suffix": (
+        if_('len(state["topic"]) < RULES["least"]', RULES.replace("rules.json", "my rules")), "my rules", '{"least": 1}',
+    ),
+    "a file that is code": (
+        if_('len(state["topic"]) < RULES["least"]', RULES.replace("rules.json", "rules.py")), "rules.py", '{"least": 1}',
+    ),
+    "a file that an argument names": (
+        built(
+            RULES.replace("RULES =", "def rules(name):\n    return").replace('"rules.json"', "name")
+            + 'def make(name):\n    def approve(state):\n        if len(state["topic"]) < rules(name)["least"]:\n            return {"answer": "auto"}\n'
+            + '        return {"answer": interrupt("ok?")}\n    return approve\n',
+            'make("rules.json")',
+        ),
+        "rules.json", '{"least": 1}',
+    ),
     "a module that sets another's constant": (
         if_('len(state["topic"]) < settings.LEAST', SET_ELSEWHERE), "prepare.py", "import settings\nsettings.LEAST = 1\n",
     ),

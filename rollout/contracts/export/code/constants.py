@@ -6,6 +6,7 @@ import ast
 import copy
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -18,11 +19,13 @@ from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.sites import sites_of
+from rollout.contracts.export.code.names.slices import changed_by
 from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.normal_form import normal_form
 from rollout.contracts.export.code.questions import is_plain
 from rollout.contracts.export.code.reading import SourceReading, literals_in, reads_files
 from rollout.contracts.export.code.simplify.expressions import Expressions
+from rollout.contracts.export.code.simplify.rewriting import mentions
 from rollout.contracts.export.code.simplify.stripped import Stripped, tells_only
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
 from rollout.contracts.export.code.values import ValueText, path_of
@@ -90,6 +93,18 @@ class Constants:
         self._reading.reads_files |= reads_files(statement)
         written = Expressions(scope).visit(Stripped(scope).visit(copy.deepcopy(statement)))
         self._reading.texts.append(normal_form(written, scope, self.stands_for))
+
+    def order(self) -> list[str]:
+        """Return in which order the statements stand that name what is given a value more than once."""
+        texts = []
+        for module in sorted({module for module, _ in self._stated}):
+            numbered = [(number, one) for number, ((at, _), one) in enumerate(self._stated.items()) if at == module]
+            in_file = sorted(numbered, key=lambda pair: getattr(pair[1], "lineno", 0))
+            texts += [
+                f"in order {[number for number, one in in_file if mentions(one, {name})]}"
+                for name in _changed_more_than_once([one for _, one in numbered])
+            ]
+        return sorted(texts)
 
     def note(self, known: Any, of: Any = None) -> None:
         """Take down a value.
@@ -168,6 +183,12 @@ class Constants:
                 self._visit(part)
             else:
                 self._functions_in(part, depth - 1)
+
+
+def _changed_more_than_once(statements: list[ast.stmt]) -> set[str]:
+    """Return the names of which several statements at the top of a module change what they stand for."""
+    changed = Counter(name for statement in statements for name in set(changed_by(statement)))
+    return {name for name, count in changed.items() if count > 1}
 
 
 def _is_plain_definition(statements: list[ast.stmt], known: Any) -> bool:

@@ -16,14 +16,15 @@ from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
 from rollout.contracts.export.code.names.sites import around
-from rollout.contracts.export.code.names.trees import tree_of
-from rollout.contracts.export.code.normal_form import normal_form
+from rollout.contracts.export.code.names.trees import Function, tree_of
+from rollout.contracts.export.code.normal_form import HANDED, normal_form
 from rollout.contracts.export.code.questions import Renamed, flow_of, is_dynamic, is_plain, is_task, tasks_handed
 from rollout.contracts.export.code.reading import SourceReading, literals_in, reads_files
 from rollout.contracts.export.code.simplify import simplified
 from rollout.contracts.export.code.simplify.stripped import tells_only
 from rollout.contracts.export.code.unread import all_sources_text, compiled_text
 
+_HANDED = ("RunnableConfig", "Runtime", "StreamWriter", "BaseStore", "InjectedState", "InjectedStore")
 _NAMING = frozenset({"add_node", "add_sequence"})
 
 
@@ -64,6 +65,7 @@ class Functions:
             self._compiled(plain)
             return
         scope = Scope.of_function(function, tree, self._owner)
+        self.reading.texts += _wanted(tree)
         tree = simplified(tree, scope, plain)
         self.reading.literals |= literals_in(tree)
         self.reading.reads_files |= reads_files(tree)
@@ -171,6 +173,12 @@ class Functions:
 def _modules_in(tree: ast.AST, scope: Scope) -> set[str]:
     """Return the modules that the names of a function are of: helpers of others may be written into it."""
     return {scope_of(node, scope).module for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _wanted(tree: Function) -> list[str]:
+    """Return the parameters that LangGraph fills in by their annotation."""
+    annotated = [one for one in (*tree.args.args, *tree.args.kwonlyargs) if one.annotation and one.arg not in HANDED]
+    return [text for one in annotated if any(kind in (text := ast.unparse(one.annotation or one)) for kind in _HANDED)]
 
 
 def _uses(tree: ast.AST, name: str) -> bool:

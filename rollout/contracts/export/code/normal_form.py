@@ -12,6 +12,9 @@ from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
 from rollout.contracts.export.code.names.trees import Function
 
+HANDED = frozenset({"config", "writer", "store", "runtime", "previous"})
+"""Parameters that LangGraph fills in by their names, whatever the annotation."""
+
 StandsFor = Callable[[ast.AST, Any, Scope], str | None]
 """What to write for a name, what it is known to be, and the scope it is of; None to leave the name."""
 
@@ -29,7 +32,10 @@ def _leave_out_unread(function: Function) -> None:
     """Take away parameters that nothing reads: the last ones, and those that are handed over by name."""
     read = {node.id for part in function.body for node in ast.walk(part) if isinstance(node, ast.Name)}
     arguments = function.args
-    while len(arguments.args) > 1 and arguments.args[-1].arg not in read and not arguments.vararg:
+    while len(arguments.args) > 1 and not arguments.vararg:
+        last = arguments.args[-1].arg
+        if last in read or not (arguments.defaults or last in HANDED):
+            break
         arguments.args.pop()
         if arguments.defaults:
             arguments.defaults.pop()

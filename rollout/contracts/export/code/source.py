@@ -98,6 +98,7 @@ class _Walker:
     def end(self) -> None:
         """Take down the names of functions where they count, and what stands in files that are named."""
         self.reading.texts += texts_of_files(self.reading.literals, reads=self.reading.reads_files)
+        self.reading.texts += self._constants.order()
         if self._functions.names_count:
             self.reading.texts += [str(getattr(target, "__name__", "")) for target in self._kept]
 
@@ -123,12 +124,18 @@ class _Walker:
         for base in (*target.__mro__, *inspect.getmro(type(target))):
             if not is_ours(base):
                 continue
-            held = {name: value for name, value in vars(base).items() if not name.startswith("__")}
+            held = {
+                name: value
+                for name, value in vars(base).items()
+                if not name.startswith("__") or name == "__match_args__"
+            }
             held |= {name: getattr(known, "default", None) for name, known in held.pop("model_fields", {}).items()}
             held |= {name: known.default for name, known in vars(base).get("__pydantic_fields__", {}).items()}
             values = {name: value for name, value in held.items() if not callable(value) and not _is_wrapped(value)}
             self._constants.note_class(base, values)
             self.reading.texts.append(f"class {_shape_of(base)}")
+            for factory in _factories(base):
+                self.visit(factory)
             for function in _functions_of(base):
                 if inspect.isfunction(function) and is_ours(function) and not self._functions.has_read(function):
                     self.visit(function)
@@ -180,6 +187,16 @@ def _inner(value: Any) -> list[Any]:
 
 def _functions_of(class_: type) -> list[Any]:
     return [function for value in vars(class_).values() for function in _inner(value)]
+
+
+def _factories(class_: type) -> list[Any]:
+    """Return the agent's functions that make the defaults of a class's fields."""
+    fields = [
+        *vars(class_).get("__dataclass_fields__", {}).values(),
+        *vars(class_).get("__pydantic_fields__", {}).values(),
+    ]
+    factories = (getattr(one, "default_factory", None) for one in fields)
+    return [factory for factory in factories if inspect.isfunction(factory) and is_ours(factory)]
 
 
 def has_methods(class_: type) -> bool:

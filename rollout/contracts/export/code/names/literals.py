@@ -39,7 +39,7 @@ def literal_within(owner: object, name: str) -> ast.expr | None:
     if owner is None or isinstance(owner, ModuleType) or not is_ours(owner if isinstance(owner, type) else type(owner)):
         return None
     if isinstance(owner, type):
-        if issubclass(owner, enum.Enum):
+        if issubclass(owner, enum.Enum) or name in attributes_set():
             return None
         given = [one for base in owner.__mro__ if is_ours(base) for one in statements_of(base) if _gives(one, name)]
         value = getattr(given[0], "value", None) if len(given) == 1 else None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
+import sysconfig
 from types import ModuleType
 from typing import Any
 
 LIBRARIES = frozenset(
     {"langgraph", "langchain", "langchain_core", "deepagents", "pydantic", "pydantic_core", "typing_extensions"}
 )
+_PYTHON = tuple(sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "platstdlib"))
 _INSTALLED = ("/site-packages/", "/dist-packages/", "\\site-packages\\")
 
 
@@ -40,7 +43,7 @@ def is_own_module(name: str) -> bool:
     module = sys.modules.get(name)
     file = str(getattr(module, "__file__", None) or "")
     if not any(place in file for place in _INSTALLED):
-        return True
+        return not file.startswith(_PYTHON)
     try:
         return "langgraph" in inspect.getsource(module) if module is not None else False
     except (OSError, TypeError):

@@ -57,10 +57,10 @@ def _counts(statement: ast.AST, parts: frozenset[ast.AST], needed: set[str]) -> 
     """Whether a statement holds one of the parts, or gives a value to a name that is needed, or may change it."""
     if isinstance(statement, _INNER):
         return statement.name in needed
-    return any(part in parts for part in _own(statement)) or bool(needed & _changed(statement))
+    return any(part in parts for part in _own(statement)) or bool(needed & changed_by(statement))
 
 
-def _changed(statement: ast.AST) -> set[str]:
+def changed_by(statement: ast.AST) -> set[str]:
     """Return the names that a statement gives a value, or may change."""
     changed: set[str] = set()
     for node in _own(statement):

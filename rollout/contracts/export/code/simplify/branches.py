@@ -27,7 +27,7 @@ def branched(statements: list[ast.stmt]) -> list[ast.stmt]:
     nodes = (node for statement in statements for node in ast.walk(statement))
     for shared in [node for node in nodes if isinstance(node, ast.Global | ast.Nonlocal)]:
         loads.update(shared.names * 2)  # they are read elsewhere too
-    return _without_empty_return(_Branches(loads).block(statements))
+    return _without_end(_Branches(loads).block(statements), _returns_nothing)
 
 
 class _Branches:
@@ -66,7 +66,9 @@ class _Branches:
             inner = getattr(statement, part, None)
             if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
                 is_function = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
-                setattr(statement, part, branched(inner) if is_function else self.block(inner))
+                block = branched(inner) if is_function else self.block(inner)
+                is_loop = isinstance(statement, ast.For | ast.AsyncFor | ast.While) and part == "body"
+                setattr(statement, part, _without_end(block, _goes_on) if is_loop else block)
         for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
             other.body = self.block(other.body)
 
@@ -179,17 +181,25 @@ def _with(statement: ast.stmt, old: ast.expr, new: ast.expr) -> ast.stmt:
     return copy.deepcopy(statement, {id(old): copy.deepcopy(new)})
 
 
-def _without_empty_return(statements: list[ast.stmt]) -> list[ast.stmt]:
-    """Return the end of a function without a `return` that returns nothing."""
+def _without_end(statements: list[ast.stmt], is_idle: Callable[[ast.stmt], bool]) -> list[ast.stmt]:
+    """Return the end of a function, or a loop, without a statement that does there what happens anyhow."""
     if not statements:
         return []
     last = statements[-1]
-    if isinstance(last, ast.Return) and _is_nothing(last.value):
-        return _without_empty_return(statements[:-1])
+    if is_idle(last):
+        return _without_end(statements[:-1], is_idle)
     if isinstance(last, ast.If):
-        body, orelse = _without_empty_return(last.body), _without_empty_return(last.orelse)
+        body, orelse = _without_end(last.body, is_idle), _without_end(last.orelse, is_idle)
         return [*statements[:-1], *_if(last.test, body, orelse)]
     return statements
+
+
+def _returns_nothing(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Return) and _is_nothing(statement.value)
+
+
+def _goes_on(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Continue)
 
 
 def _is_nothing(value: ast.expr | None) -> bool:

@@ -9,6 +9,7 @@ import enum
 from rollout.contracts.export.code.names.definitions import is_literal
 from rollout.contracts.export.code.names.resolving import is_builtin, resolved
 from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.simplify.purity import is_steady
 
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
@@ -131,33 +132,33 @@ def _members(node: ast.expr) -> list[ast.expr]:
 
 
 def _of_members(values: list[ast.expr], op: ast.boolop) -> list[ast.expr]:
-    """Return conditions in which neighbours that compare one variable with constants are one."""
+    """Return conditions in which neighbours that compare one thing with constants are one."""
     kinds = (ast.Eq, ast.In, ast.In()) if isinstance(op, ast.Or) else (ast.NotEq, ast.NotIn, ast.NotIn())
     block: list[ast.expr] = []
     for value in values:
         members = _compared(value, *kinds[:2])
         before = _compared(block[-1], *kinds[:2]) if block else None
-        if members is None or before is None or members[0] != before[0]:
+        if members is None or before is None or ast.dump(members[0]) != ast.dump(before[0]):
             block.append(value)
             continue
         constants = in_one_order([*before[1], *members[1]])
-        block[-1] = ast.Compare(ast.Name(members[0], ast.Load()), [kinds[2]], [ast.Tuple(constants, ast.Load())])
-        block[-1].left.scope = getattr(value.left, "scope", None)  # type: ignore[attr-defined]
+        block[-1] = ast.Compare(members[0], [kinds[2]], [ast.Tuple(constants, ast.Load())])
     return block
 
 
-def _compared(test: ast.expr, single: type[ast.cmpop], several: type[ast.cmpop]) -> tuple[str, list[ast.expr]] | None:
-    """Return the variable, and the constants, of a condition that it is one of them."""
+def _compared(
+    test: ast.expr, single: type[ast.cmpop], several: type[ast.cmpop]
+) -> tuple[ast.expr, list[ast.expr]] | None:
+    """Return what a condition looks at, and the constants that it is one of."""
     match test:
-        case ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[ast.Constant() as constant]) if isinstance(
-            op, single
-        ):
-            return name, [constant]
-        case ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[ast.Tuple(elts=members)]) if isinstance(
-            op, several
-        ):
-            return (name, members) if all(isinstance(member, ast.Constant) for member in members) else None
-    return None
+        case ast.Compare(left=left, ops=[op], comparators=[ast.Constant() as constant]) if isinstance(op, single):
+            members: list[ast.expr] = [constant]
+        case ast.Compare(left=left, ops=[op], comparators=[ast.Tuple(elts=members)]) if isinstance(op, several):
+            pass
+        case _:
+            return None
+    is_plain = is_steady(left) and all(isinstance(member, ast.Constant) for member in members)
+    return (left, members) if is_plain else None
 
 
 def in_one_order(members: list[ast.expr]) -> list[ast.expr]:

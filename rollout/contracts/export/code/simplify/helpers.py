@@ -12,6 +12,7 @@ from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import OWNER, Scope, scope_of
 from rollout.contracts.export.code.names.trees import Function, tree_of
+from rollout.contracts.export.code.simplify.bodies import bound, put, returns, value_of
 from rollout.contracts.export.code.simplify.inner import scope_within
 from rollout.contracts.export.code.simplify.purity import acts, called_name, evaluated_first, in_turn, looks_inside
 from rollout.contracts.export.code.simplify.stripped import BODIES
@@ -108,7 +109,7 @@ class Helpers:
         if helper is None:
             return None
         function, scope = helper
-        given = _bound(call, function, scope)
+        given = bound(call, function, scope)
         self._parts += sum(1 for _ in ast.walk(function))
         if given is None or self._parts > PARTS_MAX:
             return None
@@ -120,16 +121,16 @@ class Helpers:
         ]
         if isinstance(statement, ast.Return) and statement.value is node:
             return [*before, *body, ast.Return(None)]  # where the body ends without one
-        if isinstance(statement, ast.Expr) and statement.value is node and not _returns(body):
+        if isinstance(statement, ast.Expr) and statement.value is node and not returns(body):
             return [*before, *body]
-        value = _value_of(body, self._fresh("1"))
+        value = value_of(body, self._fresh("1"))
         if value is None or (value[0] and has_looked):
             return None
         if not value[0]:
-            _put(statement, node, value[1])
+            put(statement, node, value[1])
             return [*before, *self._statement(statement)]
         stored = ast.Name(self._fresh("0"), ast.Store())
-        _put(statement, node, ast.Name(stored.id, ast.Load()))
+        put(statement, node, ast.Name(stored.id, ast.Load()))
         kept = ast.Assign(targets=[stored], value=value[1], lineno=0)
         return [*before, *value[0], kept, *self._statement(statement)]
 
@@ -225,81 +226,3 @@ def _is_simple(tree: Function) -> bool:
     if len(nodes) > NODES_MAX or any(isinstance(node, _KEPT_APART) for node in nodes):
         return False
     return not any(isinstance(node, ast.Name) and node.id in ("super", "__class__", "locals") for node in nodes)
-
-
-def _bound(call: ast.Call, function: Function, scope: Scope) -> list[tuple[str, ast.expr]] | None:
-    """Return what each parameter stands for, in the order in which it is worked out."""
-    if any(isinstance(argument, ast.Starred) for argument in call.args) or not all(one.arg for one in call.keywords):
-        return None
-    given = list(call.args)
-    parameters = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
-    if scope.receiver and isinstance(call.func, ast.Attribute):
-        given.insert(0, call.func.value)
-    if len(given) > len(parameters):
-        return None
-    bound = dict(zip(parameters, given, strict=False))
-    for keyword in call.keywords:
-        if keyword.arg in bound or keyword.arg not in (*parameters, *(one.arg for one in function.args.kwonlyargs)):
-            return None
-        bound[str(keyword.arg)] = keyword.value
-    defaults = dict(zip(reversed(parameters), reversed(function.args.defaults), strict=False))
-    named = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
-    defaults |= {one.arg: default for one, default in named if default is not None}
-    for name in (*parameters, *(one.arg for one in function.args.kwonlyargs)):
-        if name in bound:
-            continue
-        if not isinstance(defaults.get(name), ast.Constant):
-            return None
-        bound[name] = defaults[name]
-    return list(bound.items())
-
-
-def _returns(statements: list[ast.stmt]) -> bool:
-    return any(isinstance(node, ast.Return) for statement in statements for node in ast.walk(statement))
-
-
-def _value_of(body: list[ast.stmt], name: str) -> tuple[list[ast.stmt], ast.expr] | None:
-    """Return a body as statements, and an expression for what it returns at its end; None where it cannot be so."""
-    if (chosen := _as_expression(body)) is not None:
-        return [], chosen
-    if body and isinstance(body[-1], ast.Return) and not _returns(body[:-1]):
-        return body[:-1], body[-1].value or ast.Constant(None)
-    if not _returns(body):
-        return body, ast.Constant(None)
-    stored = _with_value_at_ends(body, name)
-    return None if stored is None else (stored, ast.Name(name, ast.Load()))
-
-
-def _with_value_at_ends(body: list[ast.stmt], name: str) -> list[ast.stmt] | None:
-    """Return a body that keeps under a name what it returns at its ends; None where it returns in its midst."""
-    if not body or _returns(body[:-1]):
-        return None if body else [ast.Assign(targets=[ast.Name(name, ast.Store())], value=ast.Constant(None), lineno=0)]
-    last = body[-1]
-    if isinstance(last, ast.Return):
-        value = last.value or ast.Constant(None)
-        return [*body[:-1], ast.Assign(targets=[ast.Name(name, ast.Store())], value=value, lineno=0)]
-    if not isinstance(last, ast.If):
-        return None if _returns([last]) else [*body, *(_with_value_at_ends([], name) or ())]
-    ends = [_with_value_at_ends(part, name) for part in (last.body, last.orelse)]
-    return None if ends[0] is None or ends[1] is None else [*body[:-1], ast.If(last.test, ends[0], ends[1])]
-
-
-def _as_expression(body: list[ast.stmt]) -> ast.expr | None:
-    """Return a body that only chooses what to return as an expression."""
-    if len(body) != 1:
-        return None
-    only = body[0]
-    if isinstance(only, ast.Return):
-        return only.value or ast.Constant(None)
-    if isinstance(only, ast.If):
-        chosen, other = _as_expression(only.body), _as_expression(only.orelse)
-        return ast.IfExp(only.test, chosen, other) if chosen is not None and other is not None else None
-    return None
-
-
-def _put(statement: ast.stmt, old: ast.AST, new: ast.AST) -> None:
-    class Putting(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            return new if node is old else self.generic_visit(node)
-
-    Putting().visit(statement)

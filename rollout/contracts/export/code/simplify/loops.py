@@ -75,8 +75,8 @@ class Loops:
                             return None
                         *ifs, test = tests
                         sought = test if value else negated(test)
-                        each = ast.GeneratorExp(sought, [ast.comprehension(loop.target, loop.iter, ifs, 0)])
-                        return ast.Return(ast.Call(name, [each], []))
+                        members = ast.GeneratorExp(sought, [ast.comprehension(loop.target, loop.iter, ifs, 0)])
+                        return ast.Return(ast.Call(name, [members], []))
         return None
 
     def _is_plain(self, loop: ast.For) -> bool:

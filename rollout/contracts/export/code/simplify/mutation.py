@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rollout.contracts.export.code.simplify.purity import called_name, only_reads
 
 _READING_METHODS = frozenset({"get", "keys", "values", "items", "copy", "strip", "lower", "upper", "format", "join"})
+_HANDING_OUT = frozenset({"get", "values", "items"})
 _ASKING = frozenset({"interrupt"})
 _HOLDING = (
     ast.Assign,
@@ -54,6 +55,9 @@ def _may_change_at(node: ast.AST, parents: dict[int, ast.AST], keeps: Keeps, *, 
                 return True
             above = parents.get(id(parent))
             if isinstance(above, ast.Call) and above.func is parent and isinstance(parent, ast.Attribute):
+                if parent.attr in _HANDING_OUT:
+                    node, parent, is_part = above, parents.get(id(above)), True
+                    continue
                 return parent.attr not in _READING_METHODS
             node, parent, is_part = parent, above, True
             continue

@@ -199,7 +199,7 @@ class Variables:
         if not all(node.id in self._local or is_builtin(node, self._scope, node.id) for node in names):
             return None  # what is not of this turn may change under way
         makes = bool(called) or any(
-            isinstance(node, ast.JoinedStr | ast.Compare | ast.BinOp) for node in ast.walk(value)
+            isinstance(node, ast.JoinedStr | ast.Compare | ast.BinOp) or _is_deep(node) for node in ast.walk(value)
         )
         if looks_inside(value) and any(self._may_change(root, within=makes) for root in roots):
             return None
@@ -265,3 +265,12 @@ class Variables:
             self._descend(statement, self._without_unread)
             block.append(statement)
         return block
+
+
+def _is_deep(node: ast.AST) -> bool:
+    """Whether an expression looks into what it has looked up: others may have it too, and change it."""
+    return (
+        isinstance(node, ast.Subscript | ast.Attribute)
+        and not isinstance(node.value, ast.Name)
+        and not (isinstance(node.value, ast.Constant))
+    )
