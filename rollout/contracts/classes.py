@@ -6,13 +6,17 @@ from typing import Any
 
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Class
-from rollout.contracts.counterparts import counterparts
+from rollout.contracts.counterparts import Place, places
 from rollout.contracts.dropped_fields import lost
 from rollout.contracts.reading_problems import new_problems, place_of, renamed
 from rollout.contracts.schema.document import SchemaDocument
+from rollout.contracts.schema.relation import compare
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 from rollout.contracts.unseen import unseen
 from rollout.model.agent_state import Axis, Severity
+
+_NO_CLASS = Class()
+"""What stands for a place without a class: nothing was checked there."""
 
 
 def classes(side: Side) -> None:
@@ -60,14 +64,41 @@ def _namesake(side: Side, path: str) -> Class | None:
 def _renamed(side: Side) -> None:
     """Compare classes of other names that stand in the same place: where paths are not stored, names mean nothing."""
     written, read = side.writer.state.writer, side.reader.state.reader
-    for old, new in sorted(set(counterparts(written, read))):
-        pairs = [
-            [(path, class_) for path, class_ in known.items() if path.rpartition(".")[2] == name]
-            for known, name in ((side.writes.classes, old), (side.reads.classes, new))
-        ]
-        if all(len(pair) == 1 for pair in pairs):
-            (path, before), (_, after) = pairs[0][0], pairs[1][0]
-            _remade(side, path, before, after, Severity.BREAK)
+    for place in places(written, read):
+        new = _found(side.reads.classes, place.new)
+        if new is None:
+            continue
+        path, before = _found(side.writes.classes, place.old) or ("", _NO_CLASS)
+        if path != new[0]:
+            _remade(side, path or new[0], before, new[1], Severity.BREAK)
+            if not path and new[1].extra == "ignore" and place.before.get("additionalProperties", False) is not False:
+                change = ("keeps any key", "drops what it does not declare")
+                code = "KEY_REMOVED" if side.is_backward else "KEY_ADDED"
+                side.find(code, Severity.RISK, f"/classes/{new[0]}", *change)
+        elif place.is_choice:
+            _same_variant(side, place)
+
+
+def _found(known: dict[str, Class], name: str) -> tuple[str, Class] | None:
+    """Return a class by its path, or by its name alone where only one has it."""
+    if name in known:
+        return name, known[name]
+    same = [(path, class_) for path, class_ in known.items() if path.rpartition(".")[2] == name]
+    return same[0] if len(same) == 1 else None
+
+
+def _same_variant(side: Side, place: Place) -> None:
+    """Note that what was one of several alternatives may be read as another one: its tag has moved."""
+    if any(finding.severity is Severity.BREAK for finding in side.findings):
+        return
+    written, read = (
+        SchemaDocument({**form, "$defs": root.get("$defs", {}) if isinstance(root, dict) else {}}).node
+        for form, root in ((place.before, side.writer.state.writer), (place.after, side.reader.state.reader))
+    )
+    if compare(written, read, side.options, side.budget):
+        side.find(
+            "UNION_CHANGED", Severity.UNKNOWN, f"/classes/{place.new}", "was one of several", "may be another one now"
+        )
 
 
 def _annotated(side: Side, name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
 from rollout.contracts.comparison import Side
@@ -16,7 +17,14 @@ from rollout.model.agent_state import Severity
 
 _LOWER = frozenset({"gt", "ge"})
 _UPPER = frozenset({"lt", "le", "max_digits", "decimal_places"})
+_TIMES: dict[str, Callable[..., dt.date | dt.timedelta]] = {
+    "date": dt.date, "datetime": dt.datetime, "timedelta": dt.timedelta,
+}  # fmt: skip
+_MADE = re.compile(r"datetime\.\w+\((?P<arguments>[\w=, ]*)\)")
+_STRICT = re.compile(r"(items: |values: )*(strict=bool\(True\)|multiple_of=.*)")
 _FEATURE = re.compile(r"(?P<at>(items: |values: )*)(?P<name>[a-z_]+)=(?P<type>[A-Za-z]+)\((?P<value>.*)\)", re.DOTALL)
+
+_NAMED = re.compile(r"named (?P<name>\w+)(; |$)")
 
 
 def unseen(side: Side, where: str, one: Class | State, two: Class | State) -> None:
@@ -24,10 +32,20 @@ def unseen(side: Side, where: str, one: Class | State, two: Class | State) -> No
     if one.extra == "allow" and two.extra == "ignore":
         change = ("keeps what it does not declare", "drops it")
         side.find("KEY_REMOVED" if side.is_backward else "KEY_ADDED", Severity.RISK, f"{where}/extra", *change)
-    for name in sorted(one.unseen.keys() & two.unseen.keys()):
-        if one.unseen[name] != two.unseen[name] and not reads_more(one.unseen[name], two.unseen[name]):
-            change = (one.unseen[name] or "nothing more", two.unseen[name] or "nothing more")
+    # Of what was no class, nothing was checked.
+    known = one.unseen or dict.fromkeys(two.unseen, "")
+    before, after = _names(known), _names(two.unseen)
+    for name in sorted(known.keys() & two.unseen.keys()):
+        is_swapped = before.get(name) != after.get(name) and after.get(name) in before.values()
+        features = [_NAMED.sub("", texts[name]) for texts in (known, two.unseen)]
+        if is_swapped or (features[0] != features[1] and not reads_more(*features)):
+            change = (known[name] or "nothing more", two.unseen[name] or "nothing more")
             side.find("CHECKS_CHANGED", Severity.UNKNOWN, f"{where}/unseen/{name}", *change)
+
+
+def _names(unseen: dict[str, str]) -> dict[str, str]:
+    """Return what fields are called in code, by the names that they are kept under."""
+    return {name: match["name"] for name, text in unseen.items() if (match := _NAMED.match(text))}
 
 
 def reads_more(wrote: str, reads: str) -> bool:
@@ -37,14 +55,14 @@ def reads_more(wrote: str, reads: str) -> bool:
     new = [feature for feature in after if feature not in before]
     if [feature for feature in before if feature in after] != [feature for feature in after if feature in before]:
         return False
-    bounds = {match["at"] + match["name"]: match for feature in left if (match := _FEATURE.fullmatch(feature))}
+    bounds = {_place(match): match for feature in left if (match := _FEATURE.fullmatch(feature))}
     if any("decimal_places" in feature for feature in new) and any("max_digits" in feature for feature in after):
         return False  # more places leave fewer digits before the point
-    if not all(re.fullmatch(r"(items: |values: )*strict=bool\(True\)", feature) or _bound(feature) for feature in left):
+    if not all(_STRICT.fullmatch(feature) or _bound(feature) for feature in left):
         return False
-    return all(
-        _is_within(bounds.get(match["at"] + match["name"]), match) for feature in new if (match := _bound(feature))
-    ) and all(_bound(feature) for feature in new)
+    return all(_is_within(bounds.get(_place(match)), match) for feature in new if (match := _bound(feature))) and all(
+        _bound(feature) for feature in new
+    )
 
 
 def _bound(feature: str) -> re.Match[str] | None:
@@ -54,24 +72,34 @@ def _bound(feature: str) -> re.Match[str] | None:
 
 def _is_within(before: re.Match[str] | None, after: re.Match[str]) -> bool:
     """Whether what one bound lets through, another one of the same name does too."""
-    if before is None or before["type"] != after["type"]:
+    if before is None:
         return False
     one, two = _value(before), _value(after)
     if one is None or two is None or type(one) is not type(two):
         return False
-    return bool(two <= one if after["name"] in _LOWER else two >= one)  # type: ignore[operator]
+    if one == two:
+        return after["name"] in ("ge", "le") or after["name"] == before["name"]
+    return bool(two < one if after["name"] in _LOWER else two > one)  # type: ignore[operator]
 
 
-def _value(bound: re.Match[str]) -> Decimal | dt.date | None:
+def _place(bound: re.Match[str]) -> str:
+    """Return what is bounded, and on which side."""
+    side = {"gt": "least", "ge": "least", "lt": "most", "le": "most"}
+    return bound["at"] + side.get(bound["name"], bound["name"])
+
+
+def _value(bound: re.Match[str]) -> Decimal | dt.date | dt.timedelta | None:
     """Return the value of a bound, as `repr` has written it; None where that is not told."""
     try:
+        if bound["type"] in _TIMES and (match := _MADE.fullmatch(bound["value"])) is not None:
+            words = [word.partition("=") for word in match["arguments"].split(", ")]
+            numbers = [int(word) for word, is_named, _ in words if not is_named]
+            named = {word: int(number) for word, is_named, number in words if is_named}
+            return _TIMES[bound["type"]](*numbers, **named)
         if bound["type"] in ("int", "float"):
             return Decimal(bound["value"])
         if bound["type"] == "Decimal":
             return Decimal(bound["value"].removeprefix("Decimal('").removesuffix("')"))
-        if bound["type"] == "date":
-            numbers = bound["value"].removeprefix("datetime.date(").removesuffix(")")
-            return dt.date(*(int(number) for number in numbers.split(", ")))
     except (InvalidOperation, ValueError, TypeError):
         return None
     return None

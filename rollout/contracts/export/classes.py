@@ -13,18 +13,22 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import rebuild_dataclass
+from typing_extensions import is_typeddict
 
 from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.code.source import reading_of
-from rollout.contracts.export.hints import classes_within, hints_of, is_named_tuple, kind_of
+from rollout.contracts.export.hints import classes_within, hints_of, is_named_tuple, kind_of, modern
 from rollout.contracts.export.models import LIBRARIES, schema_of
 from rollout.contracts.export.unseen import WHOLE, extra_of, unseen_of
 
 MODULES_MAX = 500
 CLASSES_MAX = 300
 
-_HOOKS = ("__post_init__", "model_post_init", "__init__", "__new__", "_missing_", "model_dump", "dict", "_asdict")
+_HOOKS = (
+    "__post_init__", "model_post_init", "__init__", "__new__", "_missing_", "model_dump", "dict", "_asdict",
+    "model_dump_json", "model_validate", "model_validate_json",
+)  # fmt: skip
 """What is run when an object is made of what was stored, or is taken apart to be stored."""
 
 
@@ -53,7 +57,7 @@ def features_of(class_: Any, *, for_store: bool = True) -> dict[str, Any]:
     core = _built(class_)
     if is_named_tuple(class_) and not for_store:
         return {"unseen": {WHOLE: f"in order: {', '.join(class_._fields)}"}}
-    if not isinstance(core, dict) and dataclasses.is_dataclass(class_) and not for_store:
+    if not isinstance(core, dict) and (dataclasses.is_dataclass(class_) or is_typeddict(class_)) and not for_store:
         core = _core_of(class_)
     if not isinstance(core, dict):
         return {}
@@ -72,7 +76,7 @@ def _built(class_: Any) -> Any:
 
 def _core_of(class_: Any) -> Any:
     try:
-        return TypeAdapter(class_).core_schema
+        return TypeAdapter(modern(class_)).core_schema
     except Exception:  # noqa: BLE001  whatever a type of the agent's does when it is looked at
         return None
 

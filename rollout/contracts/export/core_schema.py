@@ -36,9 +36,16 @@ def is_said_by_hand(schema: dict[str, Any]) -> bool:
     metadata = schema.get("metadata") or {}
     functions = (function for key in _SAID_BY_HAND for function in metadata.get(key, ()))
     owners = (getattr(function, "__self__", function) for function in functions)
-    by_hand = any(getattr(owner, "__name__", type(owner).__name__) in _HIDING or is_ours(owner) for owner in owners)
-    extra = metadata.get("pydantic_js_extra")
+    by_hand = any(map(_says_by_hand, owners))
+    extra = metadata.get("pydantic_js_extra") or getattr(schema.get("cls"), "model_config", {}).get("json_schema_extra")
     return by_hand or callable(extra) or (isinstance(extra, dict) and not extra.keys() <= _WORDS)
+
+
+def _says_by_hand(owner: Any) -> bool:
+    """Whether what changes a JSON Schema is the agent's; a model hands in its own, which says nothing of itself."""
+    if inspect.isclass(owner) and hasattr(owner, "__pydantic_core_schema__"):
+        return any("__get_pydantic_json_schema__" in vars(base) for base in owner.__mro__ if is_ours(base))
+    return getattr(owner, "__name__", type(owner).__name__) in _HIDING or is_ours(owner)
 
 
 def has_aliases(schema: Any) -> bool:
@@ -134,7 +141,10 @@ def forms_of(choices: list[Any]) -> list[str]:
 
 
 def texts_of_validators(schema: Any) -> set[str]:
-    """Return the texts in the source of a field's validators that are told of the fields before it."""
+    """Return the texts in the source of a field's validators, and of what makes its default, of the fields before it.
+
+    An empty one stands for a function that is told of those fields, whatever texts it has.
+    """
     if isinstance(schema, list | tuple):
         return {text for part in schema for text in texts_of_validators(part)}
     if not isinstance(schema, dict) or str(schema.get("type")) in NESTED:
@@ -142,7 +152,9 @@ def texts_of_validators(schema: Any) -> set[str]:
     function = schema.get("function")
     own = set[str]()
     if isinstance(function, dict) and function.get("type") == "with-info":
-        own = reading_of(function["function"]).literals
+        own = {"", *reading_of(function["function"]).literals}
+    if schema.get("default_factory_takes_data"):
+        own |= {"", *reading_of(schema["default_factory"]).literals}
     return own | {text for key, part in schema.items() if key != "function" for text in texts_of_validators(part)}
 
 

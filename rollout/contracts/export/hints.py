@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_ar
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue
-from typing_extensions import ReadOnly, TypedDict, is_typeddict
+from typing_extensions import NoExtraItems, ReadOnly, TypedDict, is_typeddict
 
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 
@@ -90,7 +90,9 @@ def modern(type_: Any, inside: tuple[Any, ...] = ()) -> Any:
             for name, hint in hints_of(type_).items()
         }
         make: Any = TypedDict
-        again = make(type_.__name__, fields)
+        others = getattr(type_, "__extra_items__", NoExtraItems)
+        options: dict[str, Any] = {} if others is NoExtraItems or type_.__closed__ else {"extra_items": modern(others)}
+        again = make(type_.__name__, fields, **({"closed": True} if getattr(type_, "__closed__", None) else options))
         if hasattr(type_, "__pydantic_config__"):
             again.__pydantic_config__ = type_.__pydantic_config__
         return again

@@ -23,6 +23,7 @@ from rollout.contracts.export.hints import (
     named_tuples,
     required_of,
 )
+from rollout.contracts.schema.document import PYTHON_CLASS
 from rollout.contracts.schema.scalars import PYTHON_TYPE
 
 Mode = Literal["validation", "serialization"]
@@ -54,7 +55,14 @@ class Generator(GenerateJsonSchema):
         return {PYTHON_TYPE: ".".join((*module.split(".")[:2], class_.__name__))}
 
     def _note(self, model: Any, kind: str) -> None:
-        self.classes[f"{model.__module__}.{model.__name__}"] = (kind, model)  # as stores write it
+        self.classes[self._path(model)] = (kind, model)
+
+    def _path(self, class_: Any) -> str:
+        """Return what a class is known by: stores write its name, two of the same name or not."""
+        return f"{class_.__module__}.{class_.__name__ if self.keeps_objects else class_.__qualname__}"
+
+    def _marked_as(self, json_schema: JsonSchemaValue, class_: Any) -> JsonSchemaValue:
+        return json_schema if self.keeps_objects else {**json_schema, PYTHON_CLASS: self._path(class_)}
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         if (opaque := self._library(schema["cls"])) is not None:
@@ -82,7 +90,7 @@ class Generator(GenerateJsonSchema):
                 name: property_schema for name, property_schema in json_schema["properties"].items() if name not in left
             }
             json_schema["required"] = sorted(json_schema["properties"])
-        return {**json_schema, PYTHON_TYPE: kind}
+        return self._marked_as({**json_schema, PYTHON_TYPE: kind}, type_)
 
     def field_is_required(self, field: Any, total: bool) -> bool:
         """Whether a field is always there: a tag with a default is written, and alternatives are told by it."""
@@ -92,7 +100,7 @@ class Generator(GenerateJsonSchema):
 
     def enum_schema(self, schema: Any) -> JsonSchemaValue:
         self._note(schema["cls"], "enum")
-        return {**super().enum_schema(schema), PYTHON_TYPE: "enum"}
+        return self._marked_as({**super().enum_schema(schema), PYTHON_TYPE: "enum"}, schema["cls"])
 
     def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
         return _one_library(super().tagged_union_schema(schema), self.definitions)

@@ -14,13 +14,14 @@ from rollout.causes import why
 from rollout.contracts.contract import VERSION, Contract
 from rollout.contracts.contract_text import load, read
 from rollout.contracts.export.classes import checks_of, class_contract
+from rollout.contracts.export.code.values import text_of
 from rollout.contracts.export.graph_of import graph_of, is_graph
 from rollout.contracts.export.hints import kind_of, modern
 from rollout.contracts.export.import_faults import summary_of
 from rollout.contracts.export.langgraph import graph_contract
 from rollout.contracts.export.locate import LANGGRAPH, located
 from rollout.contracts.export.models import schema_of
-from rollout.contracts.export.unseen import extra_of, unseen_of
+from rollout.contracts.export.unseen import WHOLE, extra_of, unseen_of
 from rollout.errors import Fault, InvalidInput
 
 
@@ -89,9 +90,12 @@ def _type_contract(target: Any) -> dict[str, Any]:
     type_ = target._type if isinstance(target, TypeAdapter) else target  # noqa: SLF001  it has no public name
     writer, classes = schema_of(type_, "serialization")
     reader, _ = schema_of(type_, "validation")
-    others = {path: class_ for path, class_ in classes.items() if class_[1] is not type_}
+    others = {path: class_ for path, class_ in classes.items() if class_[1] is not type_ or class_[0] == "enum"}
     adapter: TypeAdapter[Any] = target if isinstance(target, TypeAdapter) else TypeAdapter(modern(type_))
-    state = {"writer": writer, "reader": reader, "checks": checks_of(type_), "unseen": unseen_of(adapter.core_schema)}
+    unseen = unseen_of(adapter.core_schema)
+    if settings := getattr(adapter, "_config", None):
+        unseen[WHOLE] += f"; config {text_of(dict(sorted(settings.items())))}"
+    state = {"writer": writer, "reader": reader, "checks": checks_of(type_), "unseen": unseen}
     state["extra"] = extra_of(adapter.core_schema)
     return {
         "state": {"kind": kind_of(type_), **state},

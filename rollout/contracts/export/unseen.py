@@ -29,6 +29,8 @@ from rollout.contracts.export.core_schema import (
     texts_of_validators,
 )
 
+NAMED = "named "
+"""How a field is called in code, where it is kept under an alias."""
 WHOLE = ""
 """The name under which the features of a class itself stand."""
 
@@ -36,7 +38,7 @@ _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 _OPTIONS = (
     "strict", "tz_constraint", "now_op", "now_utc_offset", "microseconds_precision", "strip_whitespace", "to_lower",
     "to_upper", "max_digits", "decimal_places",
-    "serialization_exclude", "discriminator", "extras_schema", "custom_init", "allowed_schemes",
+    "serialization_exclude", "discriminator", "custom_init", "allowed_schemes",
     "default_host", "default_path", "preserve_empty_path", "default_port", "host_required",
 )  # fmt: skip
 _DEFAULTS = {"microseconds_precision": "truncate", "custom_init": False, "strict": False}
@@ -133,9 +135,19 @@ class _Features:
             own = {
                 key: value for key, value in field.items() if key not in ALIASES or value != name
             }  # an alias that is the field's own name says nothing
-            looked_at = sorted(set(before) & texts_of_validators(field))
-            yield name, [*self._features(own), *(f"after {other}" for other in looked_at)]
+            texts = texts_of_validators(field)
+            looked_at = sorted(set(before) & texts) or (list(before) if texts else [])
+            key = self._key(name, field)
+            named = [f"{NAMED}{name}"] if key != name else []
+            yield key, [*named, *self._features(own), *(f"after {other}" for other in looked_at)]
             before.append(name)
+        for computed in outer.get("computed_fields", ()):
+            yield str(computed.get("alias") or computed.get("property_name")), ["computed"]
+
+    def _key(self, name: str, field: dict[str, Any]) -> str:
+        """Return the name under which a field is kept."""
+        alias = None if self._for_store else field.get("validation_alias")
+        return alias if isinstance(alias, str) else name
 
     def _features(self, schema: Any) -> Iterator[str]:
         """Return what is told of a schema and of what is in it, down to other classes."""
@@ -209,6 +221,12 @@ class _Features:
             yield "is not made by the names of its fields"  # so it is put together unchecked
         elif not self._for_store:
             yield from (f"{alias}={text_of(schema[alias])}" for alias in aliases)
+        if isinstance(others := schema.get("extras_schema"), dict):
+            yield f"others {kind_text(others)}"
+        if schema.get("default_factory_takes_data"):
+            yield f"made by {self._function(schema['default_factory'])}"
+        if kind in ("complex", "bytes"):
+            yield f"as {kind}"
         for option in _OPTIONS:
             if option in schema and schema[option] not in (None, _DEFAULTS.get(option)):
                 yield f"{option}={text_of(schema[option])}"
@@ -232,8 +250,8 @@ class _Features:
             yield f"left out if {self._function(schema['serialization_exclude_if'])}"
         if kind == "json":
             yield f"a text of JSON of {kind_text(schema.get('schema'))}"
-        if kind not in NESTED and is_said_by_hand(schema):
-            yield f"in fact {kind_text(schema)}"
+        if is_said_by_hand(schema):
+            yield f"in fact {self._in_fact(schema)}"
         if isinstance(read := schema.get("json_schema_input_schema"), dict):
             yield f"said to read {kind_text(read)}, in fact {kind_text(schema.get('schema'))}"
         if isinstance(pattern := schema.get("pattern"), re.Pattern) and pattern.flags & ~re.UNICODE:
@@ -242,6 +260,15 @@ class _Features:
             yield f"extra {schema['extra_behavior']}"
         if config := self._config(schema.get("config") or {}):
             yield f"config {text_of(config)}"
+
+    def _in_fact(self, schema: dict[str, Any]) -> str:
+        """Return what a type reads whose JSON Schema may say anything."""
+        known = self._definitions.get(schema.get("schema_ref"), schema)
+        while isinstance(known, dict) and known.get("type") not in WITH_FIELDS and "schema" in known:
+            known = known["schema"]
+        if known.get("type") in WITH_FIELDS:
+            return ", ".join(f"{name}: {kind_text(field.get('schema'))}" for name, field in fields_of(known))
+        return kind_text(schema)
 
     def _function(self, function: Any) -> str:
         return text_of_function(function, self._owner)

@@ -224,9 +224,12 @@ def plain(value: Any) -> Any:
     return value
 
 
+PYTHON_CLASS = "x-python-class"
+"""The class that a schema is of. It refuses nothing: what is kept as JSON has no classes."""
+
 ANNOTATIONS = frozenset({
     "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "discriminator",
-    "$defs", "definitions", "$schema",
+    "$defs", "definitions", "$schema", PYTHON_CLASS,
 })  # fmt: skip
 """What refuses nothing."""
 
