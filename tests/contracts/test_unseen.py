@@ -72,6 +72,12 @@ PREDICATE = "from annotated_types import Predicate\n"
 CHECKED = "class {0}(BaseModel):\n    x: int\n    @field_validator('x')\n    @classmethod\n    def least(cls, value):\n        assert value < {1}\n        return value\n"
 LOOKS = "    @field_validator('b')\n    @classmethod\n    def least(cls, value, info):\n        assert value <= info.data.get('a', 0)\n        return value\n"
 
+AROUND = "class Least(RootModel[Annotated[int, AfterValidator(positive)]]):\n    pass\n"
+BOX = "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass {0}(BaseModel, Generic[T]):\n    x: T\n    @field_validator('x')\n    @classmethod\n    def least(cls, value):\n        assert value < {1}\n        return value\n"
+INNER = "class {0}(BaseModel):\n    class Item(BaseModel):\n        x: int\n        @field_validator('x')\n        @classmethod\n        def least(cls, value):\n            assert value < {1}\n            return value\n    i: Item\n"
+WITHIN = INNER.replace("{0}", "A").replace("{1}", "{0}") + INNER.replace("{0}", "B")
+KINDS = "class X(BaseModel):\n    kind: Literal[{0}]\nclass Y(BaseModel):\n    kind: Literal[{1}]\n"
+
 CHANGES = {
     "a validator in an annotation": (model("a: int"), model("a: Annotated[int, AfterValidator(positive)]"), {"a": 0}),
     "a constant of a validator": (
@@ -203,6 +209,43 @@ CHANGES = {
     "a class in the same place with other validators": (
         model("inner: Inner", before=CHECKED.format("Inner", 9)), model("inner: Other", before=CHECKED.format("Other", 5)), {"inner": {"x": 7}},
     ),
+    "a class where there was none": (
+        model("a: dict[str, int]"), model("a: Inner", before=CHECKED.format("Inner", 3)), {"a": {"x": 5}},
+    ),
+    "a class around a number": (model("a: int"), model("a: Least", before=AROUND), {"a": 0}),
+    "a renamed class that may be left out": (
+        model("a: Inner", before=CHECKED.format("Inner", 9)), model("a: Optional[Other] = None", before=CHECKED.format("Other", 3)), {"a": {"x": 5}},
+    ),
+    "a renamed class under names of a pattern": (
+        model("a: dict[Annotated[str, Field(pattern='^a')], Inner]", before=CHECKED.format("Inner", 9)),
+        model("a: dict[Annotated[str, Field(pattern='^a')], Other]", before=CHECKED.format("Other", 3)), {"a": {"a": {"x": 5}}},
+    ),
+    "a class of any type": (
+        model("a: Box[int]", before=BOX.format("Box", 9)), model("a: Case[int]", before=BOX.format("Case", 3)), {"a": {"x": 5}},
+    ),
+    "a class within another one": (
+        model("a: A; b: B", before=WITHIN.format(9, 3)), model("a: A; b: B", before=WITHIN.format(3, 9)), {"a": {"i": {"x": 5}}, "b": {"i": {"x": 1}}},
+    ),
+    "a tag that moves to another variant": (
+        model("a: Union[X, Y]", before=KINDS.format("'a', 'c'", "'b'")), model("a: Union[X, Y]", before=KINDS.format("'a'", "'b', 'c'")), {"a": {"kind": "c"}},
+    ),
+    "aliases that change places": (
+        model("a: int = Field(alias='x'); b: int = Field(alias='y')", "serialize_by_alias=True"),
+        model("a: int = Field(alias='y'); b: int = Field(alias='x')", "serialize_by_alias=True"), {"x": 5, "y": 6},
+    ),
+    "a validator of a field that has another name in code": (
+        model("a: int = Field(alias='x')", "serialize_by_alias=True"),
+        model("b: Annotated[int, AfterValidator(positive)] = Field(alias='x')", "serialize_by_alias=True"), {"x": 0},
+    ),
+    "a value that was worked out": (
+        model("a: int", more="    @computed_field\n    def b(self) -> int:\n        return self.a\n"),
+        model("a: int; b: Annotated[int, AfterValidator(positive)] = 1"), {"a": 0},
+    ),
+    "keys that a class does not declare": (model("a: dict[str, int]"), model("a: Cell", before="class Cell(BaseModel):\n    x: int = 0\n"), {"a": {"x": 1, "y": 2}}),
+    "a schema that says nothing": (
+        model("a: str", "json_schema_extra={'properties': {}, 'required': []}"), model("a: int", "json_schema_extra={'properties': {}, 'required': []}"), {"a": "x"},
+    ),
+    "a text that is a number": (model("a: str"), model("a: complex"), {"a": "abc"}),
     "a field that a validator looks at, moved behind": (
         model("a: int = 1; b: int = 1", more=LOOKS), model("b: int = 1; a: int = 1", more=LOOKS), {"a": 5, "b": 3},
     ),
@@ -253,6 +296,14 @@ HARMLESS = {
     "a looser bound": (model("a: Decimal = Field(ge=5, max_digits=5)"), model("a: Decimal = Field(ge=0, max_digits=8)")),
     "no bound any more": (model("a: dt.date = Field(ge=dt.date(2020, 1, 1))"), model("a: dt.date")),
     "no strictness any more": (model("a: int = Field(strict=True)"), model("a: int")),
+    "a bound that is let in": (model("a: Decimal = Field(gt=5)"), model("a: Decimal = Field(ge=Decimal('5.0'))")),
+    "a looser bound of a duration": (
+        model("a: dt.timedelta = Field(le=dt.timedelta(days=1))"), model("a: dt.timedelta = Field(le=dt.timedelta(days=1, seconds=5))"),
+    ),
+    "the name in code of a field with an alias": (model("a: int = Field(alias='x')"), model("b: int = Field(alias='x')")),
+    "a new part that checks": (
+        model("a: int"), model("a: int; part: Optional[Inner] = None", before=CHECKED.format("Inner", 3)),
+    ),
     "the name of a variant": (model("a: Union[Inner, Dog]", before=CHECKED.format("Inner", 9)), model("a: Union[Other, Dog]", before=CHECKED.format("Other", 9))),
 }  # fmt: skip
 

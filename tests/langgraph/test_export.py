@@ -57,6 +57,17 @@ BROKEN = {
     "a module that is not installed": ("import no_such_library", "no_such_library is not installed"),
     "a part of a library that is not there": ("import pydantic.no_such_part", "is not in the pydantic that is installed"),
     "other syntax": ("def broken(:\n    pass", r"SyntaxError in .*broken\.py"),
+    "a name that a module has not": ("from os import nope", "there is no nope in os"),
+    "modules that import each other": ("from broken import later", "broken is imported in a circle: later is not there yet"),
+    "an exit that says what is missing": ("raise SystemExit('set BILLING_API_KEY first')", "BILLING_API_KEY=dummy"),
+    "a type that is not defined": (
+        "from pydantic import BaseModel\nclass graph(BaseModel):\n    a: 'Nope'", "names a type that is not defined: Nope",
+    ),
+    "a number that no JSON has": (
+        "from typing import Annotated\nfrom pydantic import BaseModel, Field\nclass graph(BaseModel):\n    a: Annotated[int, Field(le=10**400)]",
+        "cannot be told in a contract: .*401 digits",
+    ),
+    "a function that fails": ("def graph():\n    raise RuntimeError('no database')", "cannot be made: RuntimeError in"),
     "an exit": ("raise SystemExit(7)", "ends the process while it is imported"),
     "an exit of the process": ("import os\nos._exit(7)", r"ended the process while it was imported \(exit code 7\)"),
     "an interrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt in"),
@@ -94,7 +105,7 @@ def test_a_graph_is_exported_however_it_is_made(folder, what):
 def test_what_keeps_an_agent_from_being_imported_is_told_in_one_message(folder, what):
     more, message = BROKEN[what]
     folder("broken.py", more + "\n")
-    target = "broken:graph" if "def graph" in more else "broken"
+    target = "broken:graph" if "def graph" in more or "class graph" in more else "broken"
     with pytest.raises(InvalidInput, match=message) as raised:
         exported(target)
     assert len(raised.value.faults) == 1
@@ -196,6 +207,17 @@ def test_an_agent_that_never_ends_is_given_up_and_nothing_of_it_stays(folder, tm
         export_apart("agent", 3.0)
     assert time.monotonic() - began < TIMEOUT_S
     assert not processes_with(str(tmp_path / "agent.py"))
+
+
+def test_the_exporters_own_code_means_nothing_to_an_agent(folder):
+    """Its own `except ... as error` once made the words of every agent's errors count."""
+    checked = "from pydantic import BaseModel, field_validator\nclass Model(BaseModel):\n    a: int\n    @field_validator('a')\n"
+    checked += "    @classmethod\n    def least(cls, value):\n        if value < 1:\n            raise ValueError('{}')\n        return value\n"
+    digests = set()
+    for words in ("too small", "must be one, or more"):
+        folder("agent.py", checked.format(words))
+        digests.add(exported("agent:Model").contract.digest)
+    assert len(digests) == 1
 
 
 def test_an_agent_that_forks_has_one_contract(folder):

@@ -139,7 +139,7 @@ def _run(make: Any, name: str) -> Any:
     except InvalidInput:
         raise
     except BaseException as error:
-        raise InvalidInput([import_fault(name, error)]) from error
+        raise InvalidInput([import_fault(name, error, doing="made")]) from error
 
 
 def _awaited(value: Any) -> Any:

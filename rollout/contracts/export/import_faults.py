@@ -10,6 +10,7 @@ import re
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from rollout.errors import Fault
 
@@ -17,19 +18,24 @@ _HERE = "run this where the agent's code and all it needs is installed"
 _VARIABLE = re.compile(
     r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN|SECRET|PASSWORD|URL|URI|ENDPOINT|HOST|ID|NAME|REGION)\b"
 )
+_NAME_OF = re.compile(
+    r"cannot import name '(?P<name>\w+)' from (?P<partially>partially initialized module )?'(?P<module>[\w.]+)'"
+)
 NAMES_MAX = 5
 
 
-def import_fault(target: str, error: BaseException, module: str = "") -> Fault:
+def import_fault(target: str, error: BaseException, module: str = "", *, doing: str = "imported") -> Fault:
     """Return what an error of the agent's own code means, and what to do.
 
     Args:
         module: that the target names.
+        doing: what was done with it: imported, or made.
     """
-    if isinstance(error, SystemExit):
+    missing = _missing(error)
+    if isinstance(error, SystemExit) and not missing:
         return Fault(
             target,
-            f"ends the process while it is imported{_at(error)}",
+            f"ends the process while it is {doing}{_at(error)}",
             "guard what it runs: if __name__ == '__main__'",
         )
     if isinstance(error, SyntaxError):
@@ -40,15 +46,40 @@ def import_fault(target: str, error: BaseException, module: str = "") -> Fault:
         )
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _not_installed(target, error.name, module or target.partition(":")[0])
-    if missing := _missing(error):
+    if missing:
         example = " ".join(f"{name}=dummy" for name in missing)
         remedy = f"a dummy value is enough, nothing is called: {example} rollout contract export {target}"
         verb = "is" if len(missing) == 1 else "are"
-        return Fault(target, f"cannot be imported: {', '.join(missing)} {verb} not set", remedy)
+        return Fault(target, f"cannot be {doing}: {', '.join(missing)} {verb} not set", remedy)
     if isinstance(error, ImportError | AttributeError) and error.name:
-        problem = f"{type(error).__name__}: there is no {error.name}"
-        return Fault(target, f"cannot be imported: {problem}{_at(error)}", "check the versions of what is installed")
-    return Fault(target, f"cannot be imported: {summary_of(error)}", _HERE)
+        return _not_there(target, error, doing)
+    return Fault(target, f"cannot be {doing}: {summary_of(error)}", _HERE)
+
+
+def _not_there(target: str, error: ImportError | AttributeError, doing: str) -> Fault:
+    """Return the fault of a name that a module, or an object, has not."""
+    match = _NAME_OF.match(str(error)) if isinstance(error, ImportError) else None
+    if match is None:
+        problem, remedy = f"{type(error).__name__}: there is no {error.name}", "check the versions of what is installed"
+    elif match["partially"]:
+        problem = f"{match['module']} is imported in a circle: {match['name']} is not there yet"
+        remedy = "import it within the function that needs it, or name the module that comes first"
+    else:
+        problem, remedy = f"there is no {match['name']} in {match['module']}", "check the versions of what is installed"
+    return Fault(target, f"cannot be {doing}: {problem}{_at(error)}", remedy)
+
+
+def undefined_fault(target: str, model: Any, error: Exception) -> Fault | None:
+    """Return the fault of a model whose annotations name what is not defined; None for any other error."""
+    if getattr(error, "code", "") not in ("class-not-fully-defined", "undefined-annotation"):
+        return None
+    name = ""
+    try:
+        model.model_rebuild(force=True)
+    except Exception as deeper:  # noqa: BLE001  pydantic's, which tells the name, or whatever the model does
+        name = str(getattr(deeper, "name", "") or "")
+    problem = f"names a type that is not defined{f': {name}' if name.isidentifier() else ''}"
+    return Fault(target, problem, "define or import it in the module, and call model_rebuild() after it")
 
 
 def summary_of(error: BaseException) -> str:

@@ -116,7 +116,9 @@ def _put_first(place: str) -> None:
 def _module(path: str) -> ModuleType:
     if not path.endswith(".py"):
         if not all(step.isidentifier() for step in path.split(".")):
-            raise InvalidInput([Fault(path, "is no module", _FORMS)])
+            is_script = path.endswith((".ts", ".js", ".mts", ".mjs", ".tsx"))
+            problem = "is no Python: only agents in Python are exported" if is_script else "is no module"
+            raise InvalidInput([Fault(path, problem, _FORMS)])
         return importlib.import_module(path)
     file = Path(path).resolve()
     if not file.is_file():

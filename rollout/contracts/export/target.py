@@ -17,7 +17,7 @@ from rollout.contracts.export.classes import checks_of, class_contract
 from rollout.contracts.export.code.values import text_of
 from rollout.contracts.export.graph_of import graph_of, is_graph
 from rollout.contracts.export.hints import kind_of, modern
-from rollout.contracts.export.import_faults import summary_of
+from rollout.contracts.export.import_faults import summary_of, undefined_fault
 from rollout.contracts.export.langgraph import graph_contract
 from rollout.contracts.export.locate import LANGGRAPH, located
 from rollout.contracts.export.models import schema_of
@@ -70,7 +70,11 @@ def export(
         contract |= _described(graph_contract, target, name)
     if store:
         contract["store"] = {**contract.get("store", {}), "kind": store}
-    return read(json.dumps(contract, default=float), "the export")
+    try:
+        return read(json.dumps(contract, default=float), "the export")
+    except InvalidInput as error:
+        problem = "; ".join(fault.message for fault in error.faults)
+        raise InvalidInput([Fault(name, f"cannot be told in a contract: {problem}", "leave that out")]) from error
 
 
 def _described(tell: Callable[[Any], dict[str, Any]], target: Any, name: str) -> dict[str, Any]:
@@ -78,6 +82,8 @@ def _described(tell: Callable[[Any], dict[str, Any]], target: Any, name: str) ->
     try:
         return tell(target)
     except Exception as error:
+        if (fault := undefined_fault(name, target, error)) is not None:
+            raise InvalidInput([fault]) from error
         remedy = "if it runs, please report it: a contract can be written by hand meanwhile (docs/state-reference.md)"
         raise InvalidInput([Fault(name, f"cannot be exported: {summary_of(error)}", remedy)]) from error
 

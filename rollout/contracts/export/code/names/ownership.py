@@ -35,6 +35,8 @@ def _is_loaded(name: str) -> bool:
 @functools.lru_cache(maxsize=4096)
 def is_own_module(name: str) -> bool:
     """Whether a module is the agent's: its own files, or an installed package that knows LangGraph, as agents do."""
+    if name == "__main__":  # started by `-m`: the exporter's own process is no code of the agent's
+        name = str(getattr(getattr(sys.modules.get(name), "__spec__", None), "name", name))
     top = name.partition(".")[0]
     if top == "rollout":
         return name.startswith("rollout.demo.")
