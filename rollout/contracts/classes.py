@@ -6,7 +6,7 @@ from typing import Any
 
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Class
-from rollout.contracts.counterparts import Place, places
+from rollout.contracts.counterparts import Counterpart, counterparts
 from rollout.contracts.dropped_fields import lost
 from rollout.contracts.reading_problems import new_problems, place_of, renamed
 from rollout.contracts.schema.document import SchemaDocument
@@ -64,11 +64,11 @@ def _namesake(side: Side, path: str) -> Class | None:
 def _renamed(side: Side) -> None:
     """Compare classes of other names that stand in the same place: where paths are not stored, names mean nothing."""
     written, read = side.writer.state.writer, side.reader.state.reader
-    for place in places(written, read):
-        new = _found(side.reads.classes, place.new)
+    for place in counterparts(written, read):
+        new = _by_name(side.reads.classes, place.new)
         if new is None:
             continue
-        path, before = _found(side.writes.classes, place.old) or ("", _NO_CLASS)
+        path, before = _by_name(side.writes.classes, place.old) or ("", _NO_CLASS)
         if path != new[0]:
             _remade(side, path or new[0], before, new[1], Severity.BREAK)
             if not path and new[1].extra == "ignore" and place.before.get("additionalProperties", False) is not False:
@@ -79,7 +79,7 @@ def _renamed(side: Side) -> None:
             _same_variant(side, place)
 
 
-def _found(known: dict[str, Class], name: str) -> tuple[str, Class] | None:
+def _by_name(known: dict[str, Class], name: str) -> tuple[str, Class] | None:
     """Return a class by its path, or by its name alone where only one has it."""
     if name in known:
         return name, known[name]
@@ -87,7 +87,7 @@ def _found(known: dict[str, Class], name: str) -> tuple[str, Class] | None:
     return same[0] if len(same) == 1 else None
 
 
-def _same_variant(side: Side, place: Place) -> None:
+def _same_variant(side: Side, place: Counterpart) -> None:
     """Note that what was one of several alternatives may be read as another one: its tag has moved."""
     if any(finding.severity is Severity.BREAK for finding in side.findings):
         return

@@ -9,12 +9,15 @@ from typing import Any
 
 from rollout.contracts.schema.document import PYTHON_CLASS
 
+_Form = tuple[str, dict[str, Any]]
+"""A class, or nothing, and the form of what stands there."""
+
 _CHOICES = ("anyOf", "oneOf")
 _FOLLOWED_MAX = 20
 
 
 @dataclass(frozen=True)
-class Place:
+class Counterpart:
     """A place in which both versions have something.
 
     Attributes:
@@ -30,7 +33,7 @@ class Place:
     is_choice: bool = False
 
 
-def places(one: Any, two: Any) -> Iterator[Place]:
+def counterparts(one: Any, two: Any) -> Iterator[Counterpart]:
     """Return the places in which a class stands in the second schema, and something in the first one."""
     seen = set[tuple[str, str]]()
     pending = [(one, two)]
@@ -45,7 +48,7 @@ def places(one: Any, two: Any) -> Iterator[Place]:
             pending += _within(place.before, place.after)
 
 
-def _alternatives(schema: Any, root: Any) -> list[tuple[str, dict[str, Any]]]:
+def _alternatives(schema: Any, root: Any) -> list[_Form]:
     """Return what may stand somewhere, each with the class that it is; references are followed."""
     for _ in range(_FOLLOWED_MAX):
         if not isinstance(schema, dict):
@@ -63,21 +66,23 @@ def _alternatives(schema: Any, root: Any) -> list[tuple[str, dict[str, Any]]]:
     return [alternative for choice in choices for alternative in _alternatives(choice, root)]
 
 
-def _together(before: list[tuple[str, dict[str, Any]]], after: list[tuple[str, dict[str, Any]]]) -> Iterator[Place]:
+def _together(
+    before: list[tuple[str, dict[str, Any]]], after: list[tuple[str, dict[str, Any]]]
+) -> Iterator[Counterpart]:
     """Return the places at which the alternatives of two versions meet: by class, else each with each."""
     olds, news = ({name: schema for name, schema in known if name} for known in (before, after))
     common = olds.keys() & news.keys()
     for name in sorted(common):
-        yield Place(name, name, olds[name], news[name], is_choice=len(common) > 1)
+        yield Counterpart(name, name, olds[name], news[name], is_choice=len(common) > 1)
     left, right = sorted(olds.keys() - common), sorted(news.keys() - common)
     for old, new in itertools.product(left, right):
-        yield Place(old, new, olds[old], news[new])
+        yield Counterpart(old, new, olds[old], news[new])
     plain, others = ([schema for name, schema in known if not name] for known in (before, after))
     kinds = {str(schema.get("type")) for schema in others}
     for schema in plain:
         if str(schema.get("type")) not in kinds and not left:
-            yield from (Place("", new, schema, news[new]) for new in right)
-        yield from (Place("", "", schema, other) for other in others if other.get("type") == schema.get("type"))
+            yield from (Counterpart("", new, schema, news[new]) for new in right)
+        yield from (Counterpart("", "", schema, other) for other in others if other.get("type") == schema.get("type"))
 
 
 def _within(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[Any, Any]]:

@@ -92,9 +92,9 @@ def _value(bound: re.Match[str]) -> Decimal | dt.date | dt.timedelta | None:
     """Return the value of a bound, as `repr` has written it; None where that is not told."""
     try:
         if bound["type"] in _TIMES and (match := _MADE.fullmatch(bound["value"])) is not None:
-            words = [word.partition("=") for word in match["arguments"].split(", ")]
-            numbers = [int(word) for word, is_named, _ in words if not is_named]
-            named = {word: int(number) for word, is_named, number in words if is_named}
+            parts = [word.partition("=") for word in match["arguments"].split(", ")]
+            numbers = [int(word) for word, is_named, _ in parts if not is_named]
+            named = {word: int(number) for word, is_named, number in parts if is_named}
             return _TIMES[bound["type"]](*numbers, **named)
         if bound["type"] in ("int", "float"):
             return Decimal(bound["value"])

@@ -11,6 +11,7 @@ from rollout.adapters.conversations.threads import from_threads
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.metrics import gauges
+from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
 from rollout.adapters.workloads.service_urls import endpoint_urls
 from rollout.contracts.samples.snapshot import Limits
@@ -78,4 +79,4 @@ class ConversationCounters:
 
 def _filled(naming: Naming, selector: str, version: str) -> str:
     names = {"name": naming.name, "version": version, "namespace": naming.namespace}
-    return expand(selector, service=naming.service(version), **names)
+    return expand(selector, **names, **backend_names(naming)(version))

@@ -17,6 +17,7 @@ from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.kubernetes.pods import Pods
+from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.presets import STARTED
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
@@ -255,7 +256,7 @@ def _built(shared: Shared, naming: Naming, spec: RolloutSpec, pods_of: Callable[
         client,
         naming.name,
         naming.services_in,
-        naming.service,
+        backend_names(naming),
         requests=declared.requests,
         stale_after_s=declared.stale_after_s,
         now=time.time,

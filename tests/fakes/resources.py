@@ -21,6 +21,8 @@ USUAL = (
     Resource("GRPCRoute", "grpcroutes", "gateway.networking.k8s.io", schemas.HTTP_ROUTE),
     Resource("ReferenceGrant", "referencegrants", "gateway.networking.k8s.io", versions=("v1beta1", "v1")),
     Resource("VirtualService", "virtualservices", "networking.istio.io"),
+    Resource("DestinationRule", "destinationrules", "networking.istio.io"),
+    Resource("Pod", "pods", "", custom=False),
     Resource("Service", "services", "", custom=False),
     Resource("Secret", "secrets", "", custom=False, status=False),
     Resource("ConfigMap", "configmaps", "", custom=False, status=False),

@@ -17,6 +17,7 @@ from rollout.adapters.conversations.counter import ConversationCounter
 from rollout.adapters.conversations.pages import from_pages
 from rollout.adapters.http import Pages, Services
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
+from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.scrape import ScrapeSource
@@ -240,7 +241,7 @@ def from_prometheus(_: Path, close: ExitStack) -> Tried:
         PrometheusClient(Access(url, timeout_s=5.0)),
         "agent",
         "default",
-        lambda version: f"agent-{version}",
+        backend_names(Naming("agent", "default", Backends(service="$name-$version"))),
         requests=None,
         stale_after_s=120.0,
         now=time.time,

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from rollout.adapters.kubernetes.resources import SECRET
+from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.presets import PRESETS
 from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
@@ -20,6 +21,8 @@ from rollout.engine.analysis.counters import take
 from rollout.errors import PageUnavailable
 from rollout.model.api.kpi import Kpi
 from rollout.model.api.metrics import Prometheus
+from rollout.model.api.naming import Naming
+from rollout.model.api.rollout import Backends
 from rollout.model.status.evidence import Ledger
 from tests.fakes import prometheus as fakes
 from tests.fakes.cluster import FakeCluster
@@ -45,7 +48,7 @@ def source(server, *, stale_after_s=120.0, requests=None, timeout_s=2.0, pinned=
         client,
         "agent",
         "agents",
-        lambda version: f"agent-{version}",
+        backend_names(Naming("agent", "agents", Backends(service="$name-$version"))),
         requests=requests,
         stale_after_s=stale_after_s,
         now=time.time,
@@ -264,7 +267,7 @@ def test_every_preset_can_be_read_and_tells_the_versions_apart(name):
     )
     assert not faults
     for text in filter(None, (query.counted, query.total, query.among)):
-        assert "$version" in text or "$service" in text
+        assert any(name in text for name in ("$version", "$service", "$cluster"))
         assert not {"$requests", "$failed", "$histogram", "$versionLabel", "$label"} & set(
             text.replace("{", " ").replace("_b", " ").split()
         )

@@ -33,8 +33,8 @@ class Preset:
 ENVOY_BOUNDS_MS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1e3, 2.5e3, 5e3, 1e4, 3e4, 6e4, 3e5, 6e5, 1.8e6, 3.6e6)
 """Envoy's histogram buckets, which are fixed; Istio's are the same."""
 
-_ISTIO = 'reporter="source",destination_service_name="$service",destination_service_namespace="$namespace"'
-_GATEWAY = '$label=~"(.*[|/_])?$service([|/_:.].*)?"'
+_ISTIO = 'reporter="source",destination_service_name="$service",destination_service_namespace="$namespace"$ofSubset'
+_GATEWAY = '$label=~"(.*[|/_])?$cluster([|/_:.].*)?"'
 _GATEWAY_NAMES = {"label": "envoy_cluster_name"}
 _OTEL = {"versionLabel": "service_version"}
 _AGENT = {"versionLabel": "version"}

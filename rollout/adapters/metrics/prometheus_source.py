@@ -6,7 +6,7 @@ raw, series by series: what happened between two samples is counted by the engin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from rollout.adapters.kubernetes.pods import Pods
@@ -28,7 +28,7 @@ class PrometheusSource:
 
     Args:
         requests: the selector that the split is measured by, with `$version` open; None: the KPIs' own.
-        service_of: a version's Service.
+        names_of: what a version's backend is called, by the names that selectors use.
         now: unix seconds.
         clock: the engine's.
         pods_of: what is behind a version's Service.
@@ -40,7 +40,7 @@ class PrometheusSource:
         client: PrometheusClient,
         name: str,
         namespace: str,
-        service_of: Callable[[str], str],
+        names_of: Callable[[str], Mapping[str, str]],
         *,
         requests: str | None,
         stale_after_s: float,
@@ -50,7 +50,7 @@ class PrometheusSource:
         pinned: bool = False,
     ) -> None:
         self._client, self._name, self._namespace = client, name, namespace
-        self._service_of, self._requests, self._stale_after_s, self._now = service_of, requests, stale_after_s, now
+        self._names_of, self._requests, self._stale_after_s, self._now = names_of, requests, stale_after_s, now
         self._clock, self._pods_of, self._pinned = clock, pods_of, pinned
 
     def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
@@ -90,8 +90,8 @@ class PrometheusSource:
         )
 
     def _selector(self, text: str, version: str) -> str:
-        service = self._service_of(version)
-        filled = expand(text, name=self._name, version=version, namespace=self._namespace, service=service)
+        names = {"name": self._name, "version": version, "namespace": self._namespace, **self._names_of(version)}
+        filled = expand(text, **names)
         return _BOUND.sub(lambda match: any_spelling(match.group(1)), filled.strip())
 
     def _answer(self, terms: Iterable[Term]) -> QueryResult:

@@ -71,16 +71,25 @@ def unreadable(policy: PolicySpec, place: Literal["machine", "cluster", ""] = ""
     return faults
 
 
+_TELLING = frozenset({"version", "service", "subset", "cluster"})
+"""What tells versions apart in a selector."""
+_EXAMPLE = {
+    "name": "name", "version": "v1", "namespace": "default", "service": "name-v1", "subset": "v1",
+    "ofSubset": "", "cluster": "name-v1",
+}  # fmt: skip
+"""What selectors are filled in with to see whether they can be read."""
+
+
 def unreadable_split(requests: str | None) -> list[Fault]:
     """Return what is wrong with the counter that the split is measured by; nothing where none is declared."""
     if requests is None:
         return []
     path = "metrics.prometheus.requests"
     try:
-        selector.parse(expand(requests, name="name", version="v1", namespace="default", service="name-v1"))
+        selector.parse(expand(requests, **_EXAMPLE))
     except ValueError as error:
         return [Fault(path, str(error), "see docs/kpis.md", requests)]
-    if not {"version", "service"} & template_names(requests):
+    if not _TELLING & template_names(requests):
         return [Fault(path, "counts both versions together", "add a label with $version or $service", requests)]
     return []
 
@@ -160,11 +169,11 @@ def _unreadable(query: Query, path: str) -> list[Fault]:
     texts = [("good" if query.good else "bad", query.counted), ("total", query.total)]
     for key, text in [*texts, ("among", query.among)] if query.among else texts:
         try:
-            parsed = selector.parse(expand(text, name="name", version="v1", namespace="default", service="name-v1"))
+            parsed = selector.parse(expand(text, **_EXAMPLE))
         except ValueError as error:
             faults.append(Fault(f"{path}.{key}", str(error), "see docs/kpis.md", text))
             continue
-        if parsed.name.startswith(ROUTER_PREFIX) and not {"version", "service"} & template_names(text):
+        if parsed.name.startswith(ROUTER_PREFIX) and not _TELLING & template_names(text):
             remedy = 'add a label with $version, such as envoy_cluster_name="$name/$version"'
             faults.append(Fault(f"{path}.{key}", "counts both versions together on the router's page", remedy, text))
     return faults

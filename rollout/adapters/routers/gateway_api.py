@@ -17,9 +17,9 @@ CORE = ("", "core", None)
 """How the group of Services is written: the API says "", some controllers write "core"."""
 
 
-def _service_of(backend: Object, naming: Naming) -> str | None:
-    """Return the Service of a backendRef; None for what is none of ours: group, kind and port tell it too."""
-    return None if _why_not(backend, naming) else str(backend.get("name", ""))
+def _version_of(backend: Object, naming: Naming) -> str | None:
+    """Return the version of a backendRef; None for what is none of ours: group, kind and port tell it too."""
+    return None if _why_not(backend, naming) else naming.version_of(str(backend.get("name", "")))
 
 
 def _why_not(backend: Object, naming: Naming) -> str:
@@ -69,7 +69,7 @@ GATEWAY = RouteDialect(
     target=lambda backend: backend,
     target_path="",
     name_key="name",
-    service_of=_service_of,
+    version_of=_version_of,
     why_not=_why_not,
     cautions=_cautions,
     repeats=_repeats,

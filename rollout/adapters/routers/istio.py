@@ -1,6 +1,6 @@
 """VirtualService of Istio: its words. It tells no dependable status, so only the requests show what is effective.
 
-Versions are told apart by host. Subsets of one host are refused: what a subset selects stands in another object.
+Versions are told apart by host, or by subset of one host: what a subset selects stands in a DestinationRule.
 """
 
 from __future__ import annotations
@@ -21,15 +21,23 @@ def _destination(backend: Object) -> Object:
     return destination if isinstance(destination, dict) else {}
 
 
-def _service_of(backend: Object, naming: Naming) -> str | None:
-    return None if _why_not(backend, naming) else str(_destination(backend).get("host", "")).partition(".")[0]
+def _version_of(backend: Object, naming: Naming) -> str | None:
+    return None if _why_not(backend, naming) else naming.version_of(*_named(backend))
+
+
+def _named(backend: Object) -> tuple[str, str]:
+    """Return the Service that a backend names, and the subset."""
+    destination = _destination(backend)
+    return str(destination.get("host", "")).partition(".")[0], str(destination.get("subset") or "")
 
 
 def _why_not(backend: Object, naming: Naming) -> str:
     destination = _destination(backend)
     host = str(destination.get("host", ""))
-    if destination.get("subset"):
-        return f"splits {host} by subset {destination['subset']}: give each version a host of its own"
+    subset = destination.get("subset")
+    if subset and naming.backends.subset is None:
+        remedy = f"declare it, such as backends: {{service: {host.partition('.')[0]}, subset: $version}}"
+        return f"splits {host} by subset {subset}: {remedy}"
     service, _, rest = host.partition(".")
     namespace = rest.partition(".")[0] or naming.namespace
     if namespace != naming.services_in or (rest.count(".") and not rest.partition(".")[2].startswith("svc")):
@@ -38,7 +46,11 @@ def _why_not(backend: Object, naming: Naming) -> str:
     number = port.get("number") if isinstance(port, dict) else None
     if naming.backends.port is not None and number not in (None, naming.backends.port):
         return f"host {host} is on port {number}, and spec.backends.port is {naming.backends.port}: correct one of them"
-    if naming.version_of(service) is None:
+    if naming.backends.subset is not None and service == naming.service("") and not subset:
+        return f"host {host} has no subset, and {naming.written} tells versions apart: add it"
+    if naming.backends.subset is not None and naming.version_of(*_named(backend)) is None:
+        return f"subset {subset} of {host} is not named by {naming.written}, of the Service {naming.service('')}"
+    if naming.version_of(*_named(backend)) is None:
         return f"host {host} is not named by {naming.written}"
     return ""
 
@@ -48,6 +60,8 @@ def _new_backend(version: str, naming: Naming) -> Object:
     if naming.services_in != naming.namespace:
         host = f"{host}.{naming.services_in}.svc.cluster.local"
     destination: Object = {"host": host}
+    if subset := naming.subset(version):
+        destination["subset"] = subset
     if naming.backends.port is not None:
         destination["port"] = {"number": naming.backends.port}
     return {"destination": destination}
@@ -89,7 +103,7 @@ ISTIO = RouteDialect(
     target=_destination,
     target_path="/destination",
     name_key="host",
-    service_of=_service_of,
+    version_of=_version_of,
     why_not=_why_not,
     cautions=lambda _: (),
     repeats=_repeats,

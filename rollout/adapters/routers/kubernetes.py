@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import VIRTUAL_SERVICE, Object, version_of
 from rollout.adapters.routers.gateway_api import Acceptance
+from rollout.adapters.routers.other_rules import elsewhere, notes
 from rollout.adapters.routers.pin_route import PinPlan
 from rollout.adapters.routers.route_kinds import RouteKind, route_name
 from rollout.adapters.routers.route_patch import release_patch, removal_patch, weight_patch
@@ -17,10 +18,8 @@ from rollout.adapters.routers.rule import (
     Rule,
     RuleRefused,
     addition,
-    elsewhere,
     identity_of,
     missing,
-    notes,
     others_in,
     ports_of,
 )
@@ -271,8 +270,8 @@ class KubernetesRouter:
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:
             kept = {backend.index for backend in rule.ours.values()}
-            named = others_in(rule, self.route_kind.dialect, kept)
-            remedy = "give it weight 0, or a rule of its own"
+            named, cause = others_in(rule, self.route_kind.dialect, self.naming, kept)
+            remedy = f"give it weight 0, or a rule of its own{f' ({cause})' if cause else ''}"
             message = f"rule {rule.label} also sends traffic to {named}, no version of this rollout: {remedy}"
             return message, Reason.ROUTE_REFUSED
         absent = missing(rule, self.route_kind.dialect, self.naming, self.versions)

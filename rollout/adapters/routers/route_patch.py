@@ -113,8 +113,10 @@ def _root(rule: Rule, dialect: RouteDialect) -> str:
 
 
 def _identity_test(at: str, raw: Object, dialect: RouteDialect) -> Object:
-    key = dialect.name_key
-    return {"op": "test", "path": f"{at}{dialect.target_path}/{key}", "value": dialect.target(raw)[key]}
+    """Return the test that a backend is still the one that was read."""
+    target = dialect.target(raw)
+    key = "subset" if target.get("subset") else dialect.name_key
+    return {"op": "test", "path": f"{at}{dialect.target_path}/{key}", "value": target[key]}
 
 
 def _whole(

@@ -31,6 +31,7 @@ class RouteDialect:
     Attributes:
         rules, backends, matches: the keys of the lists.
         target: from a backend to what says which Service it is.
+        version_of: from a backend to the version that it is of.
         usual_base: what weights are written on.
         default_weight: of a backend that names none.
         alone_gets_all: whether a backend that is the only one gets everything, also at weight 0.
@@ -46,7 +47,7 @@ class RouteDialect:
     target: Callable[[Object], Object]
     target_path: str
     name_key: str
-    service_of: Callable[[Object, Naming], str | None]
+    version_of: Callable[[Object, Naming], str | None]
     why_not: Callable[[Object, Naming], str]
     cautions: Callable[[Object], Iterable[str]]
     repeats: Callable[[Object], Iterable[str]]
@@ -179,8 +180,7 @@ def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *,
             continue
         given = backend.get("weight")
         weight = given if isinstance(given, int) and not isinstance(given, bool) else dialect.default_weight
-        service = dialect.service_of(backend, naming)
-        version = naming.version_of(service) if service else None
+        version = dialect.version_of(backend, naming)
         if version is None:
             others += weight
         elif version in ours and twice:
@@ -188,7 +188,7 @@ def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *,
             ours[version] = replace(first, weight=first.weight + weight, again=(*first.again, position))
         elif version in ours:
             raise RuleRefused(
-                f"names {service} twice in one rule, so its share cannot be set: merge them into one backend"
+                f"names {naming.backend(version)} twice in one rule, so its share cannot be set: merge the two"
             )
         else:
             ours[version] = Backend(position, weight, is_named=given is not None)
@@ -198,18 +198,20 @@ def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *,
     return Rule(index, raw, ours, others)
 
 
-def others_in(rule: Rule, dialect: RouteDialect, ours: Collection[int]) -> str:
-    """Return the names of the backends that get traffic and are none of ours.
+def others_in(rule: Rule, dialect: RouteDialect, naming: Naming, ours: Collection[int]) -> tuple[str, str]:
+    """Return the names of the backends that get traffic and are none of ours, and why the first one is not.
 
     Args:
         ours: the places of those that are.
     """
-    names = [
-        str(dialect.target(entry).get(dialect.name_key))
+    others = [
+        entry
         for index, entry in enumerate(rule.raw.get(dialect.backends) or ())
         if index not in ours and isinstance(entry, dict) and entry.get("weight", dialect.default_weight)
     ]
-    return ", ".join(names[:CAUSES_MAX])
+    names = [str(dialect.target(entry).get(dialect.name_key)) for entry in others]
+    cause = next((cause for entry in others if (cause := dialect.why_not(entry, naming))), "")
+    return ", ".join(names[:CAUSES_MAX]), cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ def missing(rule: Rule, dialect: RouteDialect, naming: Naming, versions: tuple[s
         service = naming.service(version)
         if not service:
             return Missing(f"has no backend for {version}: it is not in {naming.written}; add it")
-        alike = [entry for entry in backends_in(rule.raw, dialect) if service in str(dialect.target(entry))]
+        alike = [entry for entry in backends_in(rule.raw, dialect) if _is_alike(dialect.target(entry), naming, version)]
         causes = [cause for entry in alike if (cause := dialect.why_not(entry, naming))]
         if causes:
             return Missing(f"has no backend for {version}: {causes[0]}")
@@ -247,6 +249,12 @@ def missing(rule: Rule, dialect: RouteDialect, naming: Naming, versions: tuple[s
         remedy = f"add it at weight 0 with kubectl patch --type=json -p '{patch}', or set manageBackends: true"
         return Missing(f"has no backend for {version}: {remedy}", addable=True)
     return None
+
+
+def _is_alike(target: Object, naming: Naming, version: str) -> bool:
+    """Whether a backend may have been meant for a version: it has its Service, or subset, in it."""
+    subset = naming.subset(version)
+    return (subset if subset and target.get("subset") else naming.service(version)) in str(target)
 
 
 def addition(rule: Rule, dialect: RouteDialect, naming: Naming, version: str) -> Object:
@@ -269,28 +277,3 @@ def ports_of(rule: Rule, dialect: RouteDialect) -> dict[str, int]:
         if isinstance(port, int):
             ports[version] = port
     return ports
-
-
-def elsewhere(route: Object, rule: Rule, dialect: RouteDialect, naming: Naming) -> tuple[str, ...]:
-    """Return the versions that other rules of a route send requests to."""
-    others = [other for index, other in enumerate(rules_in(route, dialect)) if index != rule.index]
-    backends = [entry for other in others if not is_pin_entry(other) for entry in backends_in(other, dialect)]
-    services = {service for entry in backends if (service := dialect.service_of(entry, naming))}
-    return tuple(sorted(version for service in services if (version := naming.version_of(service)) is not None))
-
-
-def notes(route: Object, rule: Rule, dialect: RouteDialect, naming: Naming, versions: Iterable[str]) -> tuple[str, ...]:
-    """Return what users should know of a rule before traffic moves: what else it does, and who else sends traffic."""
-    cautions = [f"rule {rule.label} {caution}" for caution in dialect.cautions(rule.raw)]
-    services = {naming.service(version): version for version in versions}
-    for index, other in enumerate(rules_in(route, dialect)):
-        if index == rule.index or is_pin_entry(other):
-            continue
-        named = {dialect.service_of(backend, naming) for backend in backends_in(other, dialect)}
-        for service in sorted(map(str, named & services.keys())):
-            label = other.get("name") or f"number {index + 1}"
-            cautions.append(
-                f"rule {label} sends other requests to {service}: they are in its counters too, so measure the split "
-                "by a counter of this rule alone (spec.metrics.prometheus.requests); they stay there afterwards"
-            )
-    return tuple(cautions)

@@ -7,9 +7,10 @@ import ipaddress
 from collections.abc import Callable, Iterator
 
 from rollout.adapters.kubernetes.api import Api
-from rollout.adapters.kubernetes.resources import ENDPOINT_SLICE, SERVICE, Object
+from rollout.adapters.kubernetes.resources import SERVICE, Object
 from rollout.adapters.workloads.grants import not_granted
 from rollout.adapters.workloads.ports import is_ready, not_served, ports_of
+from rollout.adapters.workloads.subsets import slices_of
 from rollout.errors import ClusterUnavailable, NotFound, PageUnavailable
 from rollout.model.api.naming import Naming
 
@@ -59,7 +60,9 @@ def endpoint_urls(
         if problem := not_served(service, () if declared is None else (declared,), where):
             raise PageUnavailable(problem)
         port = next((port for port in ports_of(service) if port["port"] == declared), ports_of(service)[0])
-        slices, _ = api.list_all(ENDPOINT_SLICE, namespace, labelSelector=f"kubernetes.io/service-name={name}")
+        slices, problem = slices_of(api, naming, version)
+        if problem:
+            raise PageUnavailable(problem)
         addresses = [address for piece in slices for address in _addresses(piece, port.get("name") or "", every)]
         if not addresses:
             raise PageUnavailable(f"{where} has no ready endpoint to ask: check its pods and the Service's selector")

@@ -14,7 +14,6 @@ from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.kubernetes.resources import (
     AUTOSCALER,
     DEPLOYMENT,
-    ENDPOINT_SLICE,
     SERVICE,
     Object,
     version_of,
@@ -22,6 +21,7 @@ from rollout.adapters.kubernetes.resources import (
 from rollout.adapters.workloads.grants import not_granted
 from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.ports import is_ready, not_listening, not_served
+from rollout.adapters.workloads.subsets import labels_of, slices_of
 from rollout.adapters.workloads.workers import workers_of
 from rollout.errors import ClusterUnavailable, Forbidden, NotFound
 from rollout.model.api.naming import Naming
@@ -44,6 +44,8 @@ class ServiceWorkloads:
     @property
     def no_backend(self) -> str:
         where = self._naming.services_in
+        if self._naming.backends.subset:
+            return f"has no subset in {where}: declare it in a DestinationRule, or correct {self._naming.written}"
         if self._naming.backends.versions:
             return f"has no Service in {where}: create it, and add the version to {self._naming.written}"
         return f"has no Service in {where}: create it, or correct {self._naming.written}"
@@ -56,6 +58,9 @@ class ServiceWorkloads:
         """Return those that have a Service. Of another namespace nothing is told before it grants it; see `ready`."""
         if self._is_elsewhere and not_granted(self._api, self._naming, self._route_kinds, versions):
             return versions
+        if self._naming.backends.subset:
+            subsets = ((version, self._naming.subset(version)) for version in versions)
+            return tuple(version for version, name in subsets if not labels_of(self._api, self._naming, name)[1])
         named = [(version, self._naming.service(version)) for version in versions]
         return tuple(version for version, service in named if service and self._get(SERVICE, service) is not None)
 
@@ -79,11 +84,12 @@ class ServiceWorkloads:
 
     def _not_told_apart(self, version: str) -> str:
         """Say which other version has the same Service: 1.4.2 and 1-4-2 do."""
-        service = self._naming.service(version)
+        backend = self._naming.backend(version)
         others = [
-            other for other in self._naming.versions if other != version and self._naming.service(other) == service
+            other for other in self._naming.versions if other != version and self._naming.backend(other) == backend
         ]
-        return f"{version} and {others[0]} have one Service, {service}: give one of them another name" if others else ""
+        what = "backend, the" if self._naming.backends.subset else "Service,"
+        return f"{version} and {others[0]} have one {what} {backend}: give one of them another name" if others else ""
 
     def _problem(self, version: str, ports: tuple[int, ...]) -> str:
         """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
@@ -94,9 +100,7 @@ class ServiceWorkloads:
             return f"there is no Service {where}: create it"
         if problem := not_served(obj, self._wanted(ports), where):
             return problem
-        slices, _ = self._api.list_all(
-            ENDPOINT_SLICE, self._naming.services_in, labelSelector=f"kubernetes.io/service-name={service}"
-        )
+        slices, unselected = slices_of(self._api, self._naming, version)
         endpoints = [
             endpoint
             for endpoint_slice in slices
@@ -106,10 +110,13 @@ class ServiceWorkloads:
         if endpoints:
             return not_listening(obj, slices, self._wanted(ports), where)
         deployment = self._deployment(version)
+        of = f" of subset {subset}" if (subset := self._naming.subset(version)) else ""
         if deployment is not None and _replicas(deployment) == 0:
             owner = self._autoscaler(deployment) or "whoever scales it"
-            return f"{where} has no ready endpoint: its Deployment is at 0 replicas, which {owner} owns; scale it up"
-        return f"{where} has no ready endpoint: check its pods and the selector of the Service"
+            return (
+                f"{where} has no ready endpoint{of}: its Deployment is at 0 replicas, which {owner} owns; scale it up"
+            )
+        return unselected or f"{where} has no ready endpoint{of}: check its pods and the selector of the Service"
 
     def _wanted(self, ports: tuple[int, ...]) -> tuple[int, ...]:
         """Return the ports that requests come to: those that the routes name, else the one that is declared."""
@@ -175,9 +182,9 @@ class ServiceWorkloads:
         """Return what is behind a version's Service, ready or not. Never raises: what cannot be asked is a problem."""
         service, namespace = self._naming.service(version), self._naming.services_in
         try:
-            slices, _ = self._api.list_all(
-                ENDPOINT_SLICE, namespace, labelSelector=f"kubernetes.io/service-name={service}"
-            )
+            slices, problem = slices_of(self._api, self._naming, version)
+            if problem and self._naming.backends.subset:
+                return Pods(service, namespace, problem=problem)
             endpoints = [endpoint for piece in slices for endpoint in piece.get("endpoints") or ()]
             names = frozenset(str((endpoint.get("targetRef") or {}).get("name", "")) for endpoint in endpoints) - {""}
             addresses = frozenset(str(address) for endpoint in endpoints for address in endpoint.get("addresses") or ())

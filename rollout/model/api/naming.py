@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollout.model.api.rollout import Backends
@@ -37,6 +38,16 @@ class Naming:
             self.backends.service or "", name=self.name, version=object_form(version), namespace=self.namespace
         )
 
+    def subset(self, version: str) -> str:
+        """Return the name of a version's subset; nothing where each version has a Service of its own."""
+        template = self.backends.subset or ""
+        return expand(template, name=self.name, version=object_form(version), namespace=self.namespace)
+
+    def backend(self, version: str) -> str:
+        """Return what a version's backend is called, for messages."""
+        subset = self.subset(version)
+        return f"subset {subset} of {self.service(version)}" if subset else self.service(version)
+
     def deployment(self, version: str) -> str | None:
         if self.backends.deployment is None:
             return None
@@ -50,16 +61,25 @@ class Naming:
         if self.backends.versions:
             named = ", ".join(f"{version}: {service}" for version, service in sorted(self.backends.versions.items()))
             return f"spec.backends.versions ({named})"
+        if self.backends.subset:
+            return f"spec.backends.subset ({self.backends.subset})"
         return f"spec.backends.service ({self.backends.service})"
 
-    def version_of(self, service: str) -> str | None:
-        """Return the version whose Service this is; None for somebody else's."""
+    def version_of(self, service: str, subset: str = "") -> str | None:
+        """Return the version whose Service this is, or whose subset of the Service; None for somebody else's."""
         if self.backends.versions:
-            return next((version for version, name in self.backends.versions.items() if name == service), None)
-        if known := next((version for version in self.versions if self.service(version) == service), None):
+            named = (version for version, name in self.backends.versions.items() if name == service)
+            return None if subset else next(named, None)
+        if self.backends.subset is None:
+            return None if subset else self._version_in(self.backends.service or "", service, self.service)
+        return self._version_in(self.backends.subset, subset, self.subset) if service == self.service("") else None
+
+    def _version_in(self, template: str, name: str, of: Callable[[str], str]) -> str | None:
+        """Return the version that a name is made of; one that is known where it may be several."""
+        if known := next((version for version in self.versions if of(version) == name), None):
             return known
-        marked = expand(self.backends.service or "", name=self.name, version="\0", namespace=self.namespace)
+        marked = expand(template, name=self.name, version="\0", namespace=self.namespace)
         first, _, rest = marked.partition("\0")
         pattern = f"^{re.escape(first)}(?P<version>{_FORM}){re.escape(rest)}$".replace("\0", "(?P=version)")
-        match = re.match(pattern, service)
+        match = re.match(pattern, name)
         return match.group("version") if match else None

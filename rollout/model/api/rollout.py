@@ -50,7 +50,13 @@ class Backends(Document):
     """How a version becomes a backend: a Service, by a template or by its name, or addresses on one machine."""
 
     service: ServiceTemplate | None = Field(
-        default=None, description="Template of the Service's name. It must have $version in it."
+        default=None,
+        description="Template of the Service's name. It must have $version in it, unless there are subsets.",
+    )
+    subset: ServiceTemplate | None = Field(
+        default=None,
+        description="Template of the name of a version's subset in Istio's DestinationRule, where all versions share "
+        "one Service. It must have $version in it, and service must not.",
     )
     versions: dict[Version, ServiceName] | None = Field(
         default=None,

@@ -70,9 +70,24 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         ("!has(self.staleAfter) || duration(self.staleAfter) > duration('0s')", "staleAfter 0s lets no sample count"),
     ),
+    "RolloutSpec": (
+        (
+            "!has(self.backends.subset) || self.routes.all(r, has(r.virtualService))",
+            "only a virtualService knows subsets",
+        ),
+    ),
     "ConfigMapContract": ((_NAMES_VERSION.format("self.name"), "name must have $version in it"),),
     "Backends": (
-        (f"!has(self.service) || {_NAMES_VERSION.format('self.service')}", "service must have $version in it"),
+        (
+            f"!has(self.service) || has(self.subset) || {_NAMES_VERSION.format('self.service')}",
+            "service must have $version in it",
+        ),
+        (
+            f"!has(self.subset) || !has(self.service) || !{_NAMES_VERSION.format('self.service')}",
+            "service names the one Service that subsets are of: take $version out of it",
+        ),
+        (f"!has(self.subset) || {_NAMES_VERSION.format('self.subset')}", "subset must have $version in it"),
+        ("!has(self.subset) || has(self.service)", "subset is of a Service: name it in service"),
         (
             f"!has(self.deployment) || {_NAMES_EACH.format('self.deployment')}",
             "deployment must have $version or $service in it",

@@ -8,7 +8,7 @@ from rollout.errors import Fault
 from rollout.model.validation.rules import mapping
 
 _ROLLOUT: dict[str, str] = {}
-_BACKENDS = {"subset": "subsets of one Istio host"}
+_BACKENDS: dict[str, str] = {}
 _GATES: dict[str, str] = {}
 
 

@@ -121,18 +121,40 @@ def _unions(raw: Raw) -> Iterator[Fault]:
 def templates(raw: Raw) -> Iterator[Fault]:
     """A template names the version, so that two versions are two Services."""
     backends = mapping(raw.get("backends"))
-    for key, telling in (("service", ("version",)), ("deployment", ("version", "service"))):
+    yield from _subsets(raw, backends)
+    for key, telling in (("service", ("version",)), ("subset", ("version",)), ("deployment", ("version", "service"))):
         text = backends.get(key)
+        if key == "service" and "subset" in backends:
+            yield from template(text, "backends.service")
+            continue
         yield from template(text, f"backends.{key}", (*TEMPLATE_NAMES, *telling[1:]))
         if isinstance(text, str) and not template_names(text) & set(telling):
             remedy = "put $version into it, such as $name-$version"
             yield Fault(f"backends.{key}", "has no $version, so all versions have the same name", remedy, text)
     yield from _one_service_each(mapping(backends.get("versions")))
-    for key in ("deployment", "port", "namespace"):
+    for key in ("subset", "deployment", "port", "namespace"):
         if key in backends and "endpoints" in backends:
             yield Fault(f"backends.{key}", "belongs to a Service, and there are endpoints", "remove it", backends[key])
     requests = mapping(mapping(raw.get("metrics")).get("prometheus")).get("requests")
-    yield from template(requests, "metrics.prometheus.requests", (*TEMPLATE_NAMES, "service"))
+    yield from template(requests, "metrics.prometheus.requests", (*TEMPLATE_NAMES, "service", "subset"))
+
+
+def _subsets(raw: Raw, backends: Raw) -> Iterator[Fault]:
+    """Subsets are of one Service that all versions share, and only Istio's routes know them."""
+    if "subset" not in backends or "endpoints" in backends:
+        return
+    service = backends.get("service")
+    if "versions" in backends:
+        remedy = "remove versions, and name the Service that they share in service; or remove subset"
+        yield Fault("backends.subset", "tells versions of one Service apart, and each has its own", remedy)
+    elif isinstance(service, str) and "version" in template_names(service):
+        remedy = "name the one Service that all versions share; or remove subset"
+        yield Fault("backends.service", "has $version, and subset tells versions apart already", remedy, service)
+    for index, route in enumerate(items(raw.get("routes"))):
+        kinds = [kind for kind in ("httpRoute", "grpcRoute", "envoy") if kind in mapping(route)]
+        if kinds:
+            remedy = "give each version a Service of its own, or split a virtualService"
+            yield Fault(f"routes[{index}].{kinds[0]}", "knows no subsets: those are Istio's", remedy)
 
 
 def _one_service_each(services: Raw) -> Iterator[Fault]:
