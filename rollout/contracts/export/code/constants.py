@@ -37,16 +37,26 @@ TABLE_DEPTH = 4
 class Constants:
     """Writes down what names of modules stand for, each once."""
 
-    def __init__(self, reading: SourceReading, order: dict[Any, int], visit: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        reading: SourceReading,
+        order: dict[Any, int],
+        visit: Callable[[Any], None],
+        digest_of: Callable[[Any], str],
+    ) -> None:
         """Write into `reading`.
 
         Args:
             order: the callables that were read, by `key_of`, with their numbers.
             visit: reads another one.
+            digest_of: reads one by itself.
         """
+        self._digest_of = digest_of
         self._reading, self._order, self._visit = reading, order, visit
         self._numbers: dict[tuple[str, str], int] = {}
         self._stated: dict[tuple[str, int], ast.stmt] = {}
+        self._sited: dict[Any, Any] = {}
+        self._makers: dict[int, Any] = {}
 
     def stands_for(self, node: ast.AST, known: Any, scope: Scope) -> str | None:
         """Return what is written for the agent's own code and constants: their names mean nothing."""
@@ -143,8 +153,17 @@ class Constants:
 
     def note_sites(self, target: Any) -> None:
         """Take down the statements that make objects of a class, or call a function."""
-        for module, statement in sites_of(target) if target is not None else ():
+        if target is None or key_of(target) in self._sited:
+            return
+        self._sited[key_of(target)] = target
+        if inspect.isroutine(target):  # what is around: whom it asks is not asked by what it has made
+            self._makers[id(target)] = target
+            self._reading.texts.append(f"made in {self._digest_of(target)}")
+        for module, statement in sites_of(target):
             self.state(module, statement)
+            maker = getattr(sys.modules.get(module), getattr(statement, "name", ""), None)
+            if inspect.isfunction(maker) and _takes_part(statement):
+                self.note_sites(maker)
 
     def _text(self) -> ValueText:
         return ValueText(is_written, self._named)
@@ -167,7 +186,7 @@ class Constants:
         if known is None or isinstance(known, ModuleType) or tells_only(known):
             return
         if callable(known):
-            if is_ours(known):
+            if is_ours(known) and id(known) not in self._makers:
                 self._visit(known)
         elif (at := place_of(node, scope)) is not None:
             self.define(*at, known)
@@ -183,6 +202,14 @@ class Constants:
                 self._visit(part)
             else:
                 self._functions_in(part, depth - 1)
+
+
+def _takes_part(statement: ast.stmt) -> bool:
+    """Whether what a function is called with counts in its statements."""
+    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    parameters = {one.arg for one in ast.walk(statement.args) if isinstance(one, ast.arg)}
+    return any(mentions(inner, parameters) for inner in statement.body)
 
 
 def _changed_more_than_once(statements: list[ast.stmt]) -> set[str]:

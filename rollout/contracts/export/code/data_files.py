@@ -13,11 +13,14 @@ from rollout.contracts.export.code.names.ownership import own_modules
 
 FILES_MAX = 2000
 DEPTH_MAX = 4
+INDEXES_MAX = 3
+"""So often what files name is looked for: one may name others."""
 BYTES_MAX = 1 << 20
 """Of a larger file only the beginning is read."""
 
 _FILE = re.compile(r"(.*[/\\])?(?P<name>[^/\\\n]{0,100}\.\w{1,10})")
 _NAME = re.compile(r"(.*[/\\])?(?P<name>[^/\\\n]{1,100})")
+_MENTIONED = re.compile(rb"[\w-]{1,80}\.[A-Za-z]\w{0,9}")
 _COMPILED = frozenset({".pyc", ".so"})
 _CODE = frozenset({".py", ".pyi"})
 _DATA = frozenset(
@@ -72,26 +75,44 @@ def texts_of_files(literals: Iterable[str], *, reads: bool = False) -> list[str]
     known = frozenset(literals)
     names = {match["name"] for literal in known if (match := _FILE.fullmatch(literal))}
     stems = {match["name"] for literal in known if reads and (match := _NAME.fullmatch(literal))}
-    texts = []
-    for path, within in _files(_folders()) if names or stems else ():
-        if _is_named(path, names, stems) and _is_shown(within, known):
-            try:
-                with path.open("rb") as file:
-                    content = file.read(BYTES_MAX)
-            except OSError:
+    texts: dict[str, str] = {}
+    for _ in range(INDEXES_MAX):
+        size = len(texts)
+        for path, within in _files(_folders()) if names or stems else ():
+            if within in texts or not _is_named(path, within, names, stems) or not _is_shown(within, known):
                 continue
-            texts.append(f"file {within} {hashlib.sha256(content).hexdigest()}")
-    return sorted(texts)
+            content = _read(path)
+            if content is not None:
+                texts[within] = f"file {within} {hashlib.sha256(content).hexdigest()}"
+                names |= _named_in(path, content)  # one may name others
+        if len(texts) == size:
+            break
+    return sorted(texts.values())
 
 
-def _is_named(path: Path, names: set[str], stems: set[str]) -> bool:
+def _read(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(BYTES_MAX)
+    except OSError:
+        return None
+
+
+def _named_in(path: Path, content: bytes) -> set[str]:
+    """Return the names of files that stand in a file of data."""
+    if path.suffix not in _DATA:
+        return set()
+    return {match.decode(errors="replace") for match in _MENTIONED.findall(content)}
+
+
+def _is_named(path: Path, within: str, names: set[str], stems: set[str]) -> bool:
     if path.name in names or path.name in stems:
         return True
     if path.suffix in _CODE:
         return False
     if any(path.match(name) if "*" in name else path.name.endswith(name) for name in names):
         return True
-    return path.suffix in _DATA and path.stem in stems
+    return path.suffix in _DATA and (path.stem in stems or bool(stems & set(Path(within).parts[:-1])))
 
 
 def _is_shown(within: str, known: frozenset[str]) -> bool:

@@ -143,7 +143,7 @@ class Functions:
             return
         elif (at := place_of(node, scope)) is not None:
             self._constants.define(*at, known)
-        elif isinstance(known, CONTAINERS) or is_plain(known):
+        elif not inspect.isclass(known):
             self._constants.note(known, around(scope.function))
 
     def _call(self, call: ast.Call, known: Any, above: tuple[ast.AST, ...], scope: Scope, renamed: Renamed) -> None:
@@ -177,8 +177,13 @@ def _modules_in(tree: ast.AST, scope: Scope) -> set[str]:
 
 def _wanted(tree: Function) -> list[str]:
     """Return the parameters that LangGraph fills in by their annotation."""
-    annotated = [one for one in (*tree.args.args, *tree.args.kwonlyargs) if one.annotation and one.arg not in HANDED]
-    return [text for one in annotated if any(kind in (text := ast.unparse(one.annotation or one)) for kind in _HANDED)]
+    texts = []
+    for one in [*tree.args.args, *tree.args.kwonlyargs]:
+        text = ast.unparse(one.annotation) if one.annotation is not None else ""
+        is_known = any(kind in text for kind in _HANDED)
+        if (is_known and one.arg not in HANDED) or (text and not is_known and one.arg in HANDED):
+            texts.append(f"{one.arg}: {text}")  # what is annotated otherwise is not filled in
+    return texts
 
 
 def _uses(tree: ast.AST, name: str) -> bool:

@@ -67,6 +67,27 @@ def held_by(function: Any) -> list[Any]:
     return held
 
 
+def parts_of(target: Any) -> list[Any]:
+    """Return what a runnable that is composed of others is made of, in order: branches, fallbacks, parallel steps."""
+    module = str(getattr(type(target), "__module__", ""))
+    held = getattr(target, "__dict__", {})
+    is_single = "func" in held or "afunc" in held or inspect.getattr_static(target, "steps", None) is not None
+    if not module.startswith("langchain_core.runnables") or is_single:
+        return []
+    parts: list[Any] = []
+    for value in held.values():
+        _parts_in(value, parts, HELD_DEPTH)
+    return parts
+
+
+def _parts_in(value: Any, parts: list[Any], depth: int) -> None:
+    if isinstance(value, dict | list | tuple) and depth:
+        for part in value.values() if isinstance(value, dict) else value:
+            _parts_in(part, parts, depth - 1)
+    elif callable(value) or callable(getattr(value, "invoke", None)):
+        parts.append(value)
+
+
 def _look_into(value: Any, held: list[Any], depth: int) -> None:
     if isinstance(value, dict | list | tuple) and depth:
         for part in value.values() if isinstance(value, dict) else value:

@@ -29,18 +29,18 @@ def normal_form(tree: ast.AST, scope: Scope, stands_for: StandsFor) -> str:
 
 
 def _leave_out_unread(function: Function) -> None:
-    """Take away parameters that nothing reads: the last ones, and those that are handed over by name."""
+    """Take away parameters that LangGraph would fill in, and nothing reads: the last ones, and those by name."""
     read = {node.id for part in function.body for node in ast.walk(part) if isinstance(node, ast.Name)}
     arguments = function.args
     while len(arguments.args) > 1 and not arguments.vararg:
         last = arguments.args[-1].arg
-        if last in read or not (arguments.defaults or last in HANDED):
+        if last in read or last not in HANDED:
             break
         arguments.args.pop()
         if arguments.defaults:
             arguments.defaults.pop()
     pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    kept = [(one, default) for one, default in pairs if one.arg in read]
+    kept = [(one, default) for one, default in pairs if one.arg in read or one.arg not in HANDED]
     arguments.kwonlyargs, arguments.kw_defaults = [one for one, _ in kept], [default for _, default in kept]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from rollout.contracts.export.code.constants import Constants, key_of
 from rollout.contracts.export.code.data_files import texts_of_files
 from rollout.contracts.export.code.functions import Functions
-from rollout.contracts.export.code.libraries import approvals_of, asks, held_by, is_asking, is_tool
+from rollout.contracts.export.code.libraries import approvals_of, asks, held_by, is_asking, is_tool, parts_of
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
@@ -42,7 +42,25 @@ def reading_of(*targets: Any, settings: Any = None, owner: type | None = None) -
 
 
 def _code_of(function: Any) -> str:
-    return reading_of(function).digest
+    """Return a digest of a function that is read by itself; of one that is within what it has made, a mark."""
+    if id(function) in _DIGESTS:
+        return _DIGESTS[id(function)][1]
+    if id(function) in _READ_NOW:
+        return "itself"
+    is_first = not _READ_NOW
+    _READ_NOW.add(id(function))
+    try:
+        digest = reading_of(function).digest
+    finally:
+        _READ_NOW.discard(id(function))
+    if is_first and len(_DIGESTS) < FUNCTIONS_MAX:  # else it depends on what is being read around it
+        _DIGESTS[id(function)] = function, digest
+    return digest
+
+
+_READ_NOW: set[int] = set()
+_DIGESTS: dict[int, tuple[Any, str]] = {}
+"""Functions, each with its digest: an id is one object's only while that lives."""
 
 
 class _Walker:
@@ -50,7 +68,7 @@ class _Walker:
         self.reading = SourceReading()
         self._order: dict[Any, int] = {}
         self._kept: list[Any] = []
-        self._constants = Constants(self.reading, self._order, self.visit)
+        self._constants = Constants(self.reading, self._order, self.visit, _code_of)
         self._functions = Functions(self.reading, self._constants, self.visit, owner)
 
     def visit(self, target: Any) -> None:
@@ -74,8 +92,14 @@ class _Walker:
             return
         for inner in _inside(target):
             self.visit(inner)
+        if parts := parts_of(target):
+            for inner in parts:
+                self.visit(inner)
+            self.note(parts)
         if bound := _settings(target):
             self._constants.note(bound)
+        if callable(how := _held(target, "cache_parameters")):
+            self.reading.texts.append(f"cached {how()}")
         if isinstance(by_type := _held(target, "registry"), MappingProxyType):  # of a singledispatch
             self.reading.texts.append(f"by {', '.join(map(path_of, by_type))}")
         if isinstance(target, functools.partial):
@@ -232,5 +256,5 @@ def _inside(target: Any) -> list[Any]:
     return [
         function
         for function in functions
-        if callable(function) or hasattr(function, "func") or hasattr(function, "steps")
+        if callable(function) or any(hasattr(function, name) for name in ("func", "steps", "invoke"))
     ]

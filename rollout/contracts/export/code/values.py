@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
 import decimal
 import enum
 import functools
 import itertools
+import operator
 import pathlib
 import re
+import string
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,6 +24,7 @@ ITEMS_MAX = 50_000
 PARTS_MAX = 200_000
 """So many parts of one value, all in all, are told."""
 
+_GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 _PLAIN = (
     int, float, complex, str, bytes, type(None), decimal.Decimal, dt.date, dt.time, dt.timedelta,
     dt.tzinfo, uuid.UUID, pathlib.PurePath, range, slice,
@@ -61,6 +65,8 @@ class ValueText:
             return f"{path_of(type(value))}.{value.name}"
         if isinstance(value, _PLAIN):
             return self._plain(value)
+        if isinstance(value, _GETTERS):
+            return repr(value)
         if isinstance(value, re.Pattern):
             return f"pattern({self._plain(value.pattern)}, {value.flags})"
         if depth == 0 or self._left < 0:
@@ -93,7 +99,7 @@ class ValueText:
             return f"{kind}({', '.join(f'{self.of(key, depth)}: {self.of(part, depth)}' for key, part in pairs)})"
         if isinstance(value, set | frozenset):
             return f"{kind}({', '.join(sorted(self.of(part, depth) for part in _some(value)))})"
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple | collections.deque):
             return f"{kind}({', '.join(self.of(part, depth) for part in _some(value))})"
         if isinstance(value, functools.partial):
             return f"partial({self.of((value.func, value.args, value.keywords), depth)})"
@@ -102,7 +108,7 @@ class ValueText:
             fields = [field.name for field in dataclasses.fields(value)]
         elif hasattr(type(value), "model_fields"):
             fields = type(value).model_fields
-        elif is_ours(type(value)) and hasattr(value, "__dict__"):
+        elif (is_ours(type(value)) or isinstance(value, string.Template)) and hasattr(value, "__dict__"):
             fields = sorted(map(str, vars(value)))
         if is_ours(type(value)):
             self.classes.append(type(value))

@@ -10,6 +10,7 @@ from types import MemberDescriptorType, ModuleType
 
 from rollout.contracts.export.code.names.changes import attributes_set, changes_of
 from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of, value_of
+from rollout.contracts.export.code.names.handed_on import is_handed_on
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.written import is_written
 
@@ -27,7 +28,8 @@ def literal_of(module: str, name: str) -> ast.expr | None:
         case (
             ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(target=ast.Name(), value=ast.expr() as value)
         ):
-            return value if is_literal(value) and _is_short(value) and _still_holds(value, at, its_name) else None
+            is_told = is_literal(value) and _is_short(value) and _is_left_as_it_is(value, its_name, name)
+            return value if is_told and _still_holds(value, at, its_name) else None
     return None
 
 
@@ -43,11 +45,19 @@ def literal_within(owner: object, name: str) -> ast.expr | None:
             return None
         given = [one for base in owner.__mro__ if is_ours(base) for one in statements_of(base) if _gives(one, name)]
         value = getattr(given[0], "value", None) if len(given) == 1 else None
-        return value if isinstance(value, ast.expr) and _is_constant(value, getattr(owner, name, None)) else None
+        if not isinstance(value, ast.expr) or not _is_left_as_it_is(value, name):
+            return None
+        return value if _is_constant(value, getattr(owner, name, None)) else None
     held = getattr(owner, "__dict__", {}).get(name) if _is_frozen(owner) or _is_left_alone(owner, name) else None
     if isinstance(held, str | int | float | bool) and not isinstance(held, enum.Enum) and is_written(held):
         return ast.Constant(held)
     return None
+
+
+def _is_left_as_it_is(value: ast.expr, *names: str) -> bool:
+    """Whether a value stays what is written: one that can be changed must only be looked into, under all its names."""
+    is_fixed = not any(isinstance(node, ast.List | ast.Dict | ast.Set) for node in ast.walk(value))
+    return is_fixed or not any(map(is_handed_on, names))
 
 
 def _gives(statement: ast.stmt, name: str) -> bool:

@@ -27,19 +27,23 @@ def slice_of(statement: ast.stmt, parts: frozenset[ast.AST]) -> ast.stmt:
     size = -1
     while len(kept) + len(needed) != size:
         size = len(kept) + len(needed)
-        for inner in _statements(statement):
+        for inner, above in _statements(statement):
             if inner not in kept and _counts(inner, parts, needed):
                 kept.add(inner)
-                needed |= {node.id for node in _own(inner) if isinstance(node, ast.Name)}
+                for one in (inner, *above):  # what decides whether it happens
+                    needed |= {node.id for node in _own(one) if isinstance(node, ast.Name)}
     return _pruned(statement, kept)
 
 
-def _statements(above: ast.AST) -> Iterator[ast.AST]:
-    """Return the statements in a function, also those within loops, branches and inner functions."""
+def _statements(above: ast.AST, around: tuple[ast.AST, ...] = ()) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:
+    """Return the statements in a function, also those within loops, branches and inner functions, and what is around.
+
+    What is around are loops and branches, up to the function.
+    """
     for part in _BLOCKS:
         for inner in getattr(above, part, ()):
-            yield inner
-            yield from _statements(inner)
+            yield inner, around
+            yield from _statements(inner, () if isinstance(inner, _INNER) else (*around, inner))
 
 
 def _own(statement: ast.AST) -> Iterator[ast.AST]:
@@ -91,7 +95,7 @@ def _pruned(statement: ast.AST, kept: set[ast.AST]) -> ast.stmt:
             fields[part] = [
                 inner if inner in kept and not _has_blocks(inner) else _pruned(inner, kept)
                 for inner in fields[part]
-                if inner in kept or any(deeper in kept for deeper in _statements(inner))
+                if inner in kept or any(deeper in kept for deeper, _ in _statements(inner))
             ]
     copy = type(statement)(**fields)
     return ast.copy_location(copy, statement)  # type: ignore[return-value]

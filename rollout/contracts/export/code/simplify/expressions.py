@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import collections
 import copy
 import inspect
 import typing
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from rollout.contracts.export.code.names.definitions import is_defined, is_literal
 from rollout.contracts.export.code.names.literals import literal_of, literal_within
@@ -82,8 +83,8 @@ class Expressions(Comparisons, ast.NodeTransformer):
                 keyword.value = _in_order(keyword.value)
         if name == "interrupt" and not node.args and [one.arg for one in node.keywords] == ["value"]:
             node.args, node.keywords = [node.keywords[0].value], []
-        is_own = inspect.isfunction(known := resolved(node.func, self._scope)) and is_ours(known)
-        if all(one.arg and cannot_fail(one.value) for one in node.keywords) and not is_own:
+        known = resolved(node.func, self._scope)
+        if all(one.arg and cannot_fail(one.value) for one in node.keywords) and not _takes_in_order(known):
             node.keywords.sort(key=lambda one: str(one.arg))
         return node
 
@@ -122,6 +123,17 @@ def _entry(table: ast.expr, key: ast.expr) -> ast.expr | None:
         one.value: value for one, value in zip(table.keys, table.values, strict=True) if isinstance(one, ast.Constant)
     }
     return entries.get(key.value) if len(entries) == len(table.keys) else None
+
+
+def _takes_in_order(known: Any) -> bool:
+    """Whether the order of keywords may count for what is called: it takes any, or is not known."""
+    if known is None or known is collections.OrderedDict:
+        return True
+    try:
+        parameters = inspect.signature(known).parameters.values()
+    except (TypeError, ValueError):
+        return is_ours(known)
+    return is_ours(known) and any(one.kind is one.VAR_KEYWORD for one in parameters)
 
 
 def _in_order(question: ast.expr) -> ast.expr:

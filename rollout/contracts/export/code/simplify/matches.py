@@ -40,6 +40,7 @@ class Matches:
             name = f"_m{next(self._numbers)}"
             before = [ast.Assign(targets=[ast.Name(name, ast.Store())], value=subject, lineno=0)]
             subject = ast.Name(name, ast.Load())
+            self._scope.local |= {name}
         orelse: list[ast.stmt] = []
         for case in reversed(statement.cases):
             test = _test(case.pattern, subject)
@@ -48,7 +49,6 @@ class Matches:
             if case.guard is not None:
                 test = ast.BoolOp(ast.And(), [test, case.guard])
             orelse = [ast.If(test, case.body, orelse)]
-        self._scope.local |= {subject.id}
         return [*before, *orelse]
 
 

@@ -9,6 +9,8 @@ from rollout.contracts.export.code.simplify.purity import called_name, only_read
 
 _READING_METHODS = frozenset({"get", "keys", "values", "items", "copy", "strip", "lower", "upper", "format", "join"})
 _HANDING_OUT = frozenset({"get", "values", "items"})
+_COPYING = frozenset({"dict", "list", "tuple", "sorted", "set", "copy", "reversed", "enumerate", "zip", "iter", "next"})
+"""What a copy is made of is the same as before."""
 _ASKING = frozenset({"interrupt"})
 _HOLDING = (
     ast.Assign,
@@ -21,6 +23,10 @@ _HOLDING = (
     ast.Delete,
     ast.For,
     ast.Return,
+    ast.BoolOp,
+    ast.IfExp,
+    ast.Match,
+    ast.Await,
     ast.Yield,
 )
 
@@ -39,6 +45,8 @@ def may_change(function: ast.AST, name: str, keeps: Keeps, *, within: bool = Fal
     parents = {id(child): node for node in ast.walk(function) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(function):
         is_use = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
+            return True  # a list grows in place
         if is_use and _may_change_at(node, parents, keeps, within=within):
             return True
     return False
@@ -60,6 +68,9 @@ def _may_change_at(node: ast.AST, parents: dict[int, ast.AST], keeps: Keeps, *, 
                     continue
                 return parent.attr not in _READING_METHODS
             node, parent, is_part = parent, above, True
+            continue
+        if isinstance(parent, ast.Call) and node is not parent.func and called_name(parent) in _COPYING:
+            node, parent, is_part = parent, parents.get(id(parent)), True
             continue
         if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
             call = parent if isinstance(parent, ast.Call) else parents.get(id(parent))

@@ -34,7 +34,6 @@ _READING = frozenset(
         "upper",
         "isinstance",
         "isEnabledFor",
-        "dumps",
         "getLogger",
         "get_logger",
     }
@@ -54,7 +53,51 @@ def called_name(node: ast.AST) -> str:
 def only_reads(node: ast.AST) -> bool:
     """Whether an expression changes nothing: it calls, at most, what reads."""
     acting = [inner for inner in ast.walk(node) if isinstance(inner, _ACTING)]
-    return all(isinstance(inner, ast.Call) and called_name(inner) in _READING | _CLOCKS for inner in acting)
+    return all(isinstance(inner, ast.Call) and _is_reading(inner) for inner in acting)
+
+
+def _is_reading(call: ast.Call) -> bool:
+    name = called_name(call)
+    if name == "dumps":  # it fails on what it does not know, unless it is told what to do then
+        return any(keyword.arg == "default" for keyword in call.keywords)
+    # `get` without a key takes something out of a queue.
+    return name in _READING | _CLOCKS and (name != "get" or bool(call.args))
+
+
+_MAKING_LISTS = frozenset(
+    {"list", "tuple", "sorted", "set", "dict", "split", "splitlines", "copy", "get", "str", "len"}
+)
+
+
+def iterators_in(function: ast.AST) -> set[str]:
+    """Return the variables of a function that may be read once only: generators, and what calls return."""
+    names = set[str]()
+    for node in ast.walk(function):
+        value = getattr(node, "value", None)
+        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) or value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        is_call = isinstance(value, ast.Call) and called_name(value) not in _MAKING_LISTS
+        if is_call or any(isinstance(inner, ast.GeneratorExp | ast.Await) for inner in ast.walk(value)):
+            names |= {inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)}
+    return names
+
+
+_USING_UP = frozenset({"join", "list", "sorted", "tuple", "dict", "sum", "set"})
+
+
+def uses_up(node: ast.AST, iterators: set[str]) -> bool:
+    """Whether an expression reads something to its end that may be read once only."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Starred):
+            parts: list[ast.expr] = [inner.value]
+        elif isinstance(inner, ast.Call) and called_name(inner) in _USING_UP:
+            parts = list(inner.args)
+        else:
+            continue
+        if any(isinstance(part, ast.Name) and part.id in iterators for part in parts):
+            return True
+    return False
 
 
 def is_steady(node: ast.AST) -> bool:
@@ -65,8 +108,13 @@ def is_steady(node: ast.AST) -> bool:
 
 def cannot_fail(node: ast.AST) -> bool:
     """Whether an expression does nothing at all, and raises nothing: it names, compares, or says something."""
-    plain = (ast.Name, ast.Constant, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.expr_context, ast.boolop, ast.unaryop)
-    return all(isinstance(inner, (*plain, ast.cmpop)) for inner in ast.walk(node))
+    plain = (ast.Name, ast.Constant, ast.BoolOp, ast.Compare, ast.expr_context, ast.boolop, ast.unaryop)
+    same = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot)  # an order is not of everything
+    is_negated = (inner for inner in ast.walk(node) if isinstance(inner, ast.UnaryOp))
+    others = (inner for inner in ast.walk(node) if not isinstance(inner, ast.UnaryOp))
+    return all(isinstance(inner, (*plain, *same)) for inner in others) and all(
+        isinstance(inner.op, ast.Not) or isinstance(inner.operand, ast.Constant) for inner in is_negated
+    )
 
 
 def acts(node: ast.AST) -> bool:

@@ -8,9 +8,10 @@ import logging
 from typing import Any
 
 from rollout.contracts.export.code.names.definitions import errors_are_read
+from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope
-from rollout.contracts.export.code.simplify.purity import called_name, cannot_fail, only_reads
+from rollout.contracts.export.code.simplify.purity import called_name, cannot_fail, iterators_in, only_reads, uses_up
 
 BODIES = ("body", "orelse", "finalbody")
 
@@ -41,6 +42,7 @@ class Stripped(ast.NodeTransformer):
         """Strip code that is written in a scope."""
         self._scope = scope
         self._loggers = set[str]()
+        self._iterators = set[str]()
         self._tries = 0
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
@@ -62,6 +64,7 @@ class Stripped(ast.NodeTransformer):
             for target in inner.targets
             if isinstance(target, ast.Name)
         }
+        self._iterators |= iterators_in(node)
         node.decorator_list = [one for one in node.decorator_list if called_name(one) not in _MARKING]
         return self.generic_visit(node)
 
@@ -122,7 +125,7 @@ class Stripped(ast.NodeTransformer):
             if (single := _one_by_one(statement)) is not None:
                 kept += single
                 continue
-            if isinstance(statement, ast.Try) and not (statement.handlers or statement.finalbody or statement.orelse):
+            if isinstance(statement, ast.Try) and _only_tries(statement):
                 kept += statement.body
             else:
                 kept.append(statement)
@@ -156,7 +159,7 @@ class Stripped(ast.NodeTransformer):
             return False
         function = statement.value.func
         arguments = [*statement.value.args, *statement.value.keywords]
-        if not all(map(only_reads, arguments)):
+        if not all(only_reads(one) and not uses_up(one, self._iterators) for one in arguments):
             return False
         if isinstance(function, ast.Name):
             return function.id == "print" and resolved(function, self._scope) in (None, print)
@@ -168,7 +171,17 @@ class Stripped(ast.NodeTransformer):
         """Whether an expression makes a logger, or is a variable named as loggers are."""
         if isinstance(node, ast.Name):
             return node.id in self._loggers
-        return isinstance(node, ast.Call) and called_name(node) in ("getLogger", "get_logger")
+        if not isinstance(node, ast.Call) or called_name(node) not in ("getLogger", "get_logger"):
+            return False
+        known = resolved(node.func, self._scope)
+        return known is None or not is_ours(known)
+
+
+def _only_tries(statement: ast.Try) -> bool:
+    """Whether a `try` does nothing with what fails: it raises it again."""
+    again = (handler.body for handler in statement.handlers)
+    is_plain = all(len(body) == 1 and isinstance(body[0], ast.Raise) and body[0].exc is None for body in again)
+    return is_plain and not (statement.finalbody or statement.orelse)
 
 
 def _one_by_one(statement: ast.stmt) -> list[ast.stmt] | None:

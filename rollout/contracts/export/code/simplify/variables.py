@@ -203,7 +203,15 @@ class Variables:
         )
         if looks_inside(value) and any(self._may_change(root, within=makes) for root in roots):
             return None
-        return None if called and self._may_change(name, within=True) else (name, value)
+        parts_made = any(isinstance(node, _MADE) for node in ast.walk(value))
+        if parts_made and self._loads[name] > 1:
+            return None  # each use would have one of its own
+        is_new = (
+            bool(called)
+            or parts_made
+            or any(isinstance(node, ast.BinOp | ast.BoolOp | ast.IfExp) for node in ast.walk(value))
+        )
+        return None if is_new and self._may_change(name, within=True) else (name, value)
 
     def _is_always_set(self, statement: ast.stmt, name: str) -> bool:
         """Whether a variable is set wherever it is used: all uses come after it, in the same block."""
@@ -212,7 +220,7 @@ class Variables:
 
     def _is_tried(self, statement: ast.stmt, name: str) -> bool:
         """Whether a failure is told apart by where a variable is set, or used."""
-        tried = [node for node in ast.walk(self._function) if isinstance(node, ast.Try | ast.TryStar) and node.handlers]
+        tried = [node for node in ast.walk(self._function) if _may_catch(node)]
         inner = (part for node in tried for part in ast.walk(node))
         return any(part is statement or (isinstance(part, ast.Name) and part.id == name) for part in inner)
 
@@ -265,6 +273,16 @@ class Variables:
             self._descend(statement, self._without_unread)
             block.append(statement)
         return block
+
+
+_MADE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+
+
+def _may_catch(node: ast.AST) -> bool:
+    """Whether a statement may catch what fails within: a `with` decides that itself."""
+    return isinstance(node, ast.With | ast.AsyncWith) or (
+        isinstance(node, ast.Try | ast.TryStar) and bool(node.handlers)
+    )
 
 
 def _is_deep(node: ast.AST) -> bool:

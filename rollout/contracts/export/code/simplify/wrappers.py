@@ -11,7 +11,7 @@ from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.trees import Function, tree_of
-from rollout.contracts.export.code.simplify.purity import is_clock
+from rollout.contracts.export.code.simplify.purity import called_name, is_clock
 from rollout.contracts.export.code.simplify.rewriting import assigned, mentions
 from rollout.contracts.export.code.simplify.stripped import Stripped
 
@@ -66,7 +66,8 @@ def _only_wraps(decorator: Any) -> bool:
             ast.Return(value=ast.Name(id=given)),
         ] if name == given:
             call = _handing_on(inner, scope)
-            return call is not None and call.func.id == first.arg
+            plain = all(called_name(one) == "wraps" for one in inner.decorator_list)
+            return plain and call is not None and call.func.id == first.arg
     return False
 
 
