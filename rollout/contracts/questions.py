@@ -61,17 +61,23 @@ def _is_reworded(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:
 
 
 def _wording(question: str) -> str:
-    """Return the form of a question: a text, formatted or not, or an object of texts; nothing for any other."""
+    """Return the form of a question: a text, formatted or not, an object, or a list; nothing for any other."""
     try:
-        asked = ast.parse(question, mode="eval").body
+        return _form_of(ast.parse(question, mode="eval").body)
     except SyntaxError:  # it depends on something
         return ""
-    if isinstance(asked, ast.Dict):
+
+
+def _form_of(asked: ast.expr) -> str:
+    called = getattr(asked.func, "attr", getattr(asked.func, "id", "")) if isinstance(asked, ast.Call) else ""
+    if isinstance(asked, ast.Dict | ast.DictComp) or called == "dict":
         return "object"
-    if isinstance(asked, ast.Call) and isinstance(asked.func, ast.Attribute) and asked.func.attr == "format":
-        return "text"
+    if isinstance(asked, ast.List | ast.ListComp) or called in ("list", "sorted"):
+        return "list"
+    if isinstance(asked, ast.BinOp) and isinstance(asked.op, ast.Add | ast.Mod):
+        return "text" if "text" in (_form_of(asked.left), _form_of(asked.right)) else ""
     is_text = isinstance(asked, ast.JoinedStr) or (isinstance(asked, ast.Constant) and isinstance(asked.value, str))
-    return "text" if is_text else ""
+    return "text" if is_text or called in ("format", "join", "str") else ""
 
 
 def _tools(side: Side, name: str, one: Node, two: Node) -> None:

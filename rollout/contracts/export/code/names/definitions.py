@@ -96,6 +96,17 @@ def functions_of(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
             yield node
 
 
+def is_rebound(name: str) -> bool:
+    """Whether any function of the agent's gives a variable around it another value."""
+    return name in _rebound(own_modules())
+
+
+@functools.lru_cache(maxsize=8)
+def _rebound(modules: tuple[ModuleType, ...]) -> frozenset[str]:
+    nodes = (node for module in modules for node in ast.walk(module_tree(module.__name__)))
+    return frozenset(name for node in nodes if isinstance(node, ast.Nonlocal) for name in node.names)
+
+
 def is_defined(name: str) -> bool:
     """Whether any function or method of the agent's has a name."""
     return name in _functions_named(own_modules())

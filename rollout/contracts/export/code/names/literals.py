@@ -9,9 +9,16 @@ import sys
 from types import MemberDescriptorType, ModuleType
 
 from rollout.contracts.export.code.names.changes import attributes_set, changes_of
-from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of, value_of
+from rollout.contracts.export.code.names.definitions import (
+    definition_of,
+    is_literal,
+    is_rebound,
+    statements_of,
+    value_of,
+)
 from rollout.contracts.export.code.names.handed_on import is_handed_on
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.written import is_written
 
 _PLAIN = (str, int, float, bool, type(None), MemberDescriptorType)
@@ -31,6 +38,14 @@ def literal_of(module: str, name: str) -> ast.expr | None:
             is_told = is_literal(value) and _is_short(value) and _is_left_as_it_is(value, its_name, name)
             return value if is_told and _still_holds(value, at, its_name) else None
     return None
+
+
+def literal_around(scope: Scope, name: str) -> ast.expr | None:
+    """Return the value of a variable around a function, where it is written, and no function gives it another one."""
+    held = scope.held_around(name)
+    if not isinstance(held, str | int | float | bool) or isinstance(held, enum.Enum) or is_rebound(name):
+        return None
+    return ast.Constant(held) if is_written(held) else None
 
 
 def literal_within(owner: object, name: str) -> ast.expr | None:

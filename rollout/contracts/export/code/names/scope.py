@@ -76,6 +76,10 @@ class Scope:
         """Whether a name is one of the module."""
         return name in self._of_module and name not in self._around and name not in self.local
 
+    def held_around(self, name: str) -> Any:
+        """Return what a variable around a function stands for; None where it is none."""
+        return self.names.get(name) if name in self._around and name not in self.local else None
+
     def above(self) -> Any:
         """Return what `super()` stands for in a method; None where that cannot be told."""
         below = self.names.get(self.receiver, self.names.get(OWNER))

@@ -46,6 +46,8 @@ class _Branches:
                 if not rest or leaves(statement.body) or leaves(statement.orelse):
                     return block
                 continue
+            if _name_set(statement) == getattr(getattr(statement, "value", None), "id", 0):
+                continue  # it is set to what it is
             self._inside(statement)
             block.append(statement)
             if isinstance(statement, _LEAVING):

@@ -84,7 +84,7 @@ class Comparisons(ast.NodeTransformer):
         """Write a constant on the right, and what is looked for among constants in one order."""
         self.generic_visit(node)
         if len(node.ops) != 1:
-            return node
+            return self._one_by_one(node)
         other = node.comparators[0]
         if isinstance(node.ops[0], ast.In | ast.NotIn):
             node.left = self._plain(node.left)
@@ -100,6 +100,15 @@ class Comparisons(ast.NodeTransformer):
             if mirrored is not None:
                 return ast.Compare(other, [mirrored()], [node.left])
         return node
+
+    def _one_by_one(self, node: ast.Compare) -> ast.expr:
+        """Return `1 < n < 9` as two comparisons, where what stands in the midst may be looked at twice."""
+        if not all(map(is_steady, node.comparators[:-1])):
+            return node
+        sides = [node.left, *node.comparators]
+        pairs = zip(sides, node.ops, sides[1:], strict=False)
+        tests = [ast.Compare(copy.copy(left), [op], [copy.copy(right)]) for left, op, right in pairs]
+        return ast.BoolOp(ast.And(), [self.visit_Compare(test) for test in tests])  # type: ignore[misc]
 
     def _plain(self, node: ast.expr) -> ast.expr:
         """Return a member of an enum that is a text, or a number, as that: it compares as that does."""

@@ -6,14 +6,18 @@ import ast
 import collections
 import copy
 import inspect
+import re
 import typing
 from typing import Any, TypeGuard
 
+from typing_extensions import is_typeddict
+
 from rollout.contracts.export.code.names.definitions import is_defined, is_literal
-from rollout.contracts.export.code.names.literals import literal_of, literal_within
+from rollout.contracts.export.code.names.literals import literal_around, literal_of, literal_within
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import is_builtin, place_of, resolved
-from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.names.scope import Scope, scope_of
+from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.simplify.comparisons import Comparisons, in_one_order, negated
 from rollout.contracts.export.code.simplify.purity import acts, called_name, cannot_fail
 
@@ -30,8 +34,10 @@ class Expressions(Comparisons, ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """Write a constant whose value is written in the source as that value."""
-        at = place_of(node, self._scope) if isinstance(node.ctx, ast.Load) else None
-        written = None if at is None else literal_of(*at)
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        at = place_of(node, self._scope)
+        written = literal_around(scope_of(node, self._scope), node.id) if at is None else literal_of(*at)
         return node if written is None else self.visit(copy.deepcopy(written))
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -40,9 +46,12 @@ class Expressions(Comparisons, ast.NodeTransformer):
             return self.generic_visit(node)
         at = place_of(node, self._scope)
         is_receiver = isinstance(node.value, ast.Name) and node.value.id == self._scope.receiver
-        if at is None and is_receiver:  # a class below may say otherwise
+        owner = resolved(node.value, self._scope)
+        if at is None and is_receiver and inspect.isclass(owner):  # a class below may say otherwise
             return self.generic_visit(node)
-        written = literal_within(resolved(node.value, self._scope), node.attr) if at is None else literal_of(*at)
+        written = literal_within(owner, node.attr) if at is None else literal_of(*at)
+        if written is None and is_receiver and node.attr not in getattr(owner, "__dict__", {node.attr}):
+            written = literal_within(type(owner), node.attr)
         return self.generic_visit(node) if written is None else self.visit(copy.deepcopy(written))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
@@ -66,9 +75,20 @@ class Expressions(Comparisons, ast.NodeTransformer):
         self.generic_visit(node)
         if is_builtin(node.func, self._scope, "dict") and not node.args and all(one.arg for one in node.keywords):
             return ast.Dict([ast.Constant(one.arg) for one in node.keywords], [one.value for one in node.keywords])
+        if _is_typed_dict(resolved(node.func, self._scope)) and not node.args and all(one.arg for one in node.keywords):
+            return ast.Dict([ast.Constant(one.arg) for one in node.keywords], [one.value for one in node.keywords])
+        if (pattern := self._pattern_of(node)) is not None:
+            return pattern
         name = called_name(node)
         if name == "isinstance":
             return self.split(node)
+        if (
+            is_builtin(node.func, self._scope, "any", "all", "sum", "min", "max", "set", "tuple")
+            and len(node.args) == 1
+        ):
+            only = node.args[0]
+            if isinstance(only, ast.ListComp) and not acts(only.elt):
+                node.args = [ast.GeneratorExp(only.elt, only.generators)]
         if name == "get" and len(node.args) == 2 and _is_none(node.args[1]) and not is_defined("get"):
             node.args.pop()
         if name == "get" and isinstance(node.func, ast.Attribute) and len(node.args) in (1, 2) and not node.keywords:
@@ -86,6 +106,37 @@ class Expressions(Comparisons, ast.NodeTransformer):
         known = resolved(node.func, self._scope)
         if all(one.arg and cannot_fail(one.value) for one in node.keywords) and not _takes_in_order(known):
             node.keywords.sort(key=lambda one: str(one.arg))
+        return node
+
+    def _pattern_of(self, call: ast.Call) -> ast.Call | None:
+        """Return a call of a constant pattern's method as one of `re`, which takes the pattern as it is written."""
+        function = call.func
+        if not isinstance(function, ast.Attribute) or place_of(function.value, self._scope) is None:
+            return None
+        pattern = resolved(function.value, self._scope)
+        if not isinstance(pattern, re.Pattern) or pattern.flags != re.UNICODE or function.attr not in _OF_PATTERNS:
+            return None
+        if not is_written(pattern.pattern) or len(call.args) != 1 or call.keywords:
+            return None
+        return ast.Call(ast.Constant(f"re.{function.attr}"), [ast.Constant(pattern.pattern), *call.args], [])
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        """Write `[x for x in xs]` as `list(xs)`, and `[f(x) for x in xs]` as `list(map(f, xs))`."""
+        self.generic_visit(node)
+        of_list, of_map = ast.Name("list", ast.Load()), ast.Name("map", ast.Load())
+        if not is_builtin(of_list, self._scope, "list") or not is_builtin(of_map, self._scope, "map"):
+            return node
+        match node:
+            case ast.ListComp(
+                elt=ast.Name(id=name),
+                generators=[ast.comprehension(target=ast.Name(id=given), iter=source, ifs=[], is_async=0)],
+            ) if name == given:
+                return ast.Call(of_list, [source], [])
+            case ast.ListComp(
+                elt=ast.Call(func=ast.Name(id=function) as called, args=[ast.Name(id=name)], keywords=[]),
+                generators=[ast.comprehension(target=ast.Name(id=given), iter=source, ifs=[], is_async=0)],
+            ) if name == given and function != given:
+                return ast.Call(of_list, [ast.Call(of_map, [called, source], [])], [])
         return node
 
     def visit_Set(self, node: ast.Set) -> ast.AST:
@@ -123,6 +174,13 @@ def _entry(table: ast.expr, key: ast.expr) -> ast.expr | None:
         one.value: value for one, value in zip(table.keys, table.values, strict=True) if isinstance(one, ast.Constant)
     }
     return entries.get(key.value) if len(entries) == len(table.keys) else None
+
+
+_OF_PATTERNS = frozenset({"match", "search", "fullmatch", "findall", "split"})
+
+
+def _is_typed_dict(known: Any) -> bool:
+    return inspect.isclass(known) and is_typeddict(known)
 
 
 def _takes_in_order(known: Any) -> bool:

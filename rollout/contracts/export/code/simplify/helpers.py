@@ -14,7 +14,14 @@ from rollout.contracts.export.code.names.scope import OWNER, Scope, scope_of
 from rollout.contracts.export.code.names.trees import Function, tree_of
 from rollout.contracts.export.code.simplify.bodies import bound, put, returns, value_of
 from rollout.contracts.export.code.simplify.inner import scope_within
-from rollout.contracts.export.code.simplify.purity import acts, called_name, evaluated_first, in_turn, looks_inside
+from rollout.contracts.export.code.simplify.purity import (
+    acts,
+    called_name,
+    evaluated_first,
+    in_turn,
+    looks_inside,
+    only_reads,
+)
 from rollout.contracts.export.code.simplify.stripped import BODIES
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to, leave_out_wrappers
 
@@ -105,6 +112,8 @@ class Helpers:
         call = node.value if isinstance(node, ast.Await) else node
         if not isinstance(call, ast.Call):
             return None
+        if isinstance(statement, ast.Expr) and statement.value is node and self._only_tells(call):
+            return []
         helper = self._helper(call, is_awaited=isinstance(node, ast.Await))
         if helper is None:
             return None
@@ -160,6 +169,22 @@ class Helpers:
             return None
         simple = self._simplify(tree, scope, (*self._within, plain))
         return (simple, scope) if sum(1 for _ in ast.walk(simple)) <= NODES_MAX else None
+
+    def _only_tells(self, call: ast.Call) -> bool:
+        """Whether a function of the agent's that is called does nothing, once what tells people is taken away."""
+        known = resolved(call.func, self._scope)
+        if not inspect.isfunction(known) or not is_ours(known) or hasattr(known, "__wrapped__"):
+            return False
+        arguments = [*call.args, *call.keywords]
+        if not all(map(only_reads, arguments)) or any(isinstance(one, ast.Starred) for one in arguments):
+            return False
+        try:
+            tree = tree_of(known)
+        except (OSError, TypeError, SyntaxError, ValueError):
+            return False
+        if tree.decorator_list or known in self._within or len(self._within) > DEPTH_MAX:
+            return False
+        return not self._simplify(tree, Scope.of_function(known, tree), (*self._within, known)).body
 
     def _is_static(self, call: ast.Call) -> bool:
         """Whether what is called is a function that only stands in a class."""

@@ -115,6 +115,10 @@ def _added(name: str, empty: ast.expr, last: ast.stmt, loop: list[ast.comprehens
             value=ast.Call(func=ast.Attribute(value=ast.Name(id=known), attr="append"), args=[element], keywords=[])
         ) if known == name:
             return ast.ListComp(element, loop)
+        case ast.Call(func=ast.Name(id="set"), args=[], keywords=[]), ast.Expr(
+            value=ast.Call(func=ast.Attribute(value=ast.Name(id=known), attr="add"), args=[element], keywords=[])
+        ) if known == name:
+            return ast.SetComp(element, loop)
         case ast.Dict(keys=[]), ast.Assign(
             targets=[ast.Subscript(value=ast.Name(id=known), slice=key)], value=element
         ) if known == name and not acts(key):

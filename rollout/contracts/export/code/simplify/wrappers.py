@@ -41,16 +41,26 @@ def _wrapped(wrapper: Any) -> Any:
     scope.mark(tree)
     call = _handing_on(tree, scope)
     known = None if call is None or call.func.id in scope.local else resolved(call.func, scope)
-    return known if inspect.isfunction(known) and is_ours(known) and _is_awaited_as(known, call, tree) else None
+    if not inspect.isfunction(known) or not is_ours(known) or not _is_awaited_as(known, call, tree):
+        return None
+    takes_any = tree.args.vararg is not None and tree.args.kwarg is not None
+    return known if takes_any or known.__code__.co_argcount == len(tree.args.args) else None
 
 
 def leave_out_wrappers(tree: Function, scope: Scope) -> None:
     """Take away decorators of the agent's that only wrap a function in what hands everything on to it."""
-    tree.decorator_list = [one for one in tree.decorator_list if not _only_wraps(resolved(one, scope))]
+    tree.decorator_list = [one for one in tree.decorator_list if not _is_wrapping(one, scope)]
+
+
+def _is_wrapping(decorator: ast.expr, scope: Scope) -> bool:
+    is_made = isinstance(decorator, ast.Call)  # by its arguments: `@logged("approve")`
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return _only_wraps(resolved(function, scope), is_made)
 
 
 @functools.lru_cache(maxsize=2048)
-def _only_wraps(decorator: Any) -> bool:
+def _only_wraps(decorator: Any, is_made: bool) -> bool:
+    """Whether a decorator only wraps; or what makes one."""
     if not inspect.isfunction(decorator) or not is_ours(decorator):
         return False
     try:
@@ -60,15 +70,30 @@ def _only_wraps(decorator: Any) -> bool:
     scope = Scope.of_function(decorator, tree)
     scope.mark(tree)
     Stripped(scope).visit(tree)
-    match tree.args.args, tree.body:
-        case [first], [
+    inner = _returned_function(tree)
+    if is_made and inner is not None:
+        return not inner.decorator_list and _wraps(inner, scope)
+    return not is_made and _wraps(tree, scope)
+
+
+def _wraps(tree: Function, scope: Scope) -> bool:
+    """Whether a function returns a wrapper of its one argument that hands everything on."""
+    inner = _returned_function(tree)
+    if inner is None or len(tree.args.args) != 1 or any(called_name(one) != "wraps" for one in inner.decorator_list):
+        return False
+    call = _handing_on(inner, scope)
+    return call is not None and call.func.id == tree.args.args[0].arg
+
+
+def _returned_function(tree: Function) -> Function | None:
+    """Return the function that another one defines and returns, and does nothing else."""
+    match tree.body:
+        case [
             ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) as inner,
             ast.Return(value=ast.Name(id=given)),
         ] if name == given:
-            call = _handing_on(inner, scope)
-            plain = all(called_name(one) == "wraps" for one in inner.decorator_list)
-            return plain and call is not None and call.func.id == first.arg
-    return False
+            return inner
+    return None
 
 
 class _HandingOn(ast.Call):
@@ -77,8 +102,7 @@ class _HandingOn(ast.Call):
 
 def _handing_on(tree: Function, scope: Scope) -> _HandingOn | None:
     """Return the call in which a function hands on all that it is given, and no more; None where it does more."""
-    every, named = tree.args.vararg, tree.args.kwarg
-    if every is None or named is None or tree.args.args or tree.args.posonlyargs or tree.args.kwonlyargs:
+    if tree.args.posonlyargs or tree.args.kwonlyargs or tree.args.defaults:
         return None
     Stripped(scope).visit(tree)
     match _without_clocks(tree):
@@ -90,16 +114,23 @@ def _handing_on(tree: Function, scope: Scope) -> _HandingOn | None:
             pass
         case _:
             return None
-    match value.value if isinstance(value, ast.Await) else value:
-        case (
-            ast.Call(
-                func=ast.Name(),
-                args=[ast.Starred(value=ast.Name(id=positional))],
-                keywords=[ast.keyword(arg=None, value=ast.Name(id=by_name))],
-            ) as call
-        ) if (positional, by_name) == (every.arg, named.arg):
-            return call  # type: ignore[return-value]
-    return None
+    call = value.value if isinstance(value, ast.Await) else value
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return None
+    return call if _given(call) == _taken(tree) else None  # type: ignore[return-value]
+
+
+def _taken(tree: Function) -> list[str]:
+    """Return what a function takes, in order, as it would be handed on."""
+    every = [f"*{tree.args.vararg.arg}"] if tree.args.vararg is not None else []
+    named = [f"**{tree.args.kwarg.arg}"] if tree.args.kwarg is not None else []
+    return [*(one.arg for one in tree.args.args), *every, *named]
+
+
+def _given(call: ast.Call) -> list[str]:
+    """Return what is handed on, by the names of the variables."""
+    named = [f"**{ast.unparse(keyword.value)}" if keyword.arg is None else "?" for keyword in call.keywords]
+    return [*map(ast.unparse, call.args), *named]
 
 
 def _is_awaited_as(known: Any, call: Any, tree: Function) -> bool:
