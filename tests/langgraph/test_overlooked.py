@@ -6,6 +6,7 @@ import pytest
 
 from tests.langgraph.rows import BASE, MODEL, changed
 from tests.langgraph.test_questions import ASK, AUTO, asking, assert_foretold, contract_of, if_
+from tests.langgraph.test_values import built
 
 SIZE = 'len(state["topic"])'
 BUMP = "X = 0\ndef bump():\n    global X\n    X += 2000\n"
@@ -76,7 +77,104 @@ def approve(state):
 """
 NODE = f"def approve(state):\n{ASK}\n"
 
+MADE = """from decimal import Decimal
+import re
+def make(limit):
+    def approve(state):
+        if {}:
+            return {{"answer": "auto"}}
+        return {{"answer": interrupt("ok?")}}
+    return approve
+"""
+COMPOSED = """from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel, RunnablePassthrough
+def ask(state):
+    return "auto" if len(state["topic"]) < {} else interrupt("ok?")
+def auto(state):
+    return "auto"
+"""
+MODES = """class Mode(str, Enum):
+    ASKS = "a"
+    FREE = "f"
+MODE = Mode.{}
+"""
+BY_MODE = '    match MODE:\n        case Mode.FREE:\n            return {"answer": "auto"}\n        case _:\n        ' + ASK
+SHARED = "TAGS = []\ndef is_free(topic, *rest):\n    tags = {}\n    tags.append(topic)\n    return len(tags) > 1\n"
+CAUGHT = (
+    '    from contextlib import suppress\nBEFORE    with suppress(ValueError):\nWITHIN        if n > 3:\n            return {"answer": "auto"}\n'
+    + ASK
+)
+
 PAIRS = {
+    **{
+        f"a {what} in a closure": tuple(changed(BASE, (NODE, MADE.format(test) + f"approve = make({value})\n")) for value in values)
+        for what, test, values in (
+            ("decimal", f"{SIZE} < limit", ("Decimal('1')", "Decimal('99')")),
+            ("pattern", 'limit.search(state["topic"])', ("re.compile('x')", "re.compile('a')")),
+            ("range", f"{SIZE} in limit", ("range(0)", "range(99)")),
+        )
+    },
+    **{
+        f"what asks within {what}": tuple(built(COMPOSED.format(least), made) for least in (1, 99))
+        for what, made in (
+            ("parallel steps", "RunnableParallel(answer=ask)"),
+            ("an assignment", "RunnablePassthrough.assign(answer=ask)"),
+            ("a branch", "RunnableBranch((lambda s: False, auto), ask) | (lambda a: {'answer': a})"),
+            ("a fallback", "RunnableLambda(ask).with_fallbacks([RunnableLambda(auto)], exceptions_to_handle=(ValueError,)) | (lambda a: {'answer': a})"),
+        )
+    },
+    "a log line that uses up an iterator": tuple(
+        asking(
+            f'    words = (w for w in [state["topic"]] if w)\n{line}    if not any(words):\n{AUTO}{ASK}',
+            "import logging\nlog = logging.getLogger(__name__)\n",
+        )
+        for line in ("", '    log.info("%s", ", ".join(words))\n')
+    ),
+    "a condition of a log line that fails": tuple(
+        asking(f'    size = state.get("done")\n{line}{ASK}', "import logging\nlog = logging.getLogger(__name__)\n")
+        for line in ("", '    if size > 3:\n        log.info("large")\n')
+    ),
+    "a list that calls share": tuple(
+        asking(f'    if is_free("x") or is_free(state["topic"]):\n{AUTO}{ASK}', SHARED.format(tags)) for tags in ("[]", "TAGS")
+    ),
+    "a reading past what changes it": (
+        asking(f'    words = [state["topic"]]\n    before = len(words)\n    same = words or []\n    same.append("x")\n    if before > 1:\n{AUTO}{ASK}'),
+        asking(f'    words = [state["topic"]]\n    same = words or []\n    same.append("x")\n    before = len(words)\n    if before > 1:\n{AUTO}{ASK}'),
+    ),
+    "an object that has two names": (
+        asking(f'    one = [state["topic"]] + ["y"]\n    two = [state["topic"]] + ["y"]\n    one.append("x")\n    if len(two) > 2:\n{AUTO}{ASK}'),
+        asking(f'    one = [state["topic"]] + ["y"]\n    two = one\n    one.append("x")\n    if len(two) > 2:\n{AUTO}{ASK}'),
+    ),
+    "a constant that a match looks at": tuple(asking(BY_MODE, MODES.format(mode)) for mode in ("ASKS", "FREE")),
+    "a cache around a wrapper": tuple(
+        asking(
+            f"    if is_free(state):\n{AUTO}{ASK}",
+            "import functools\ndef logged(function):\n    @functools."
+            + wraps
+            + "\n    def wrapper(*args, **kwargs):\n        return function(*args, **kwargs)\n    return wrapper\n"
+            + "@logged\ndef is_free(state):\n    for word in [state]:\n        print(word)\n    return False\n",
+        )
+        for wraps in ("wraps(function)", "lru_cache(maxsize=None)")
+    ),
+    "a parameter that is gone": tuple(
+        asking(f"    if is_free(state, 5):\n{AUTO}{ASK}", f"def is_free(state{more}):\n    for word in [state]:\n        print(word)\n    return False\n")
+        for more in (", limit=3", "")
+    ),
+    "a config that is not filled in": tuple(
+        changed(BASE, ("def approve(state):", f"from langchain_core.runnables import RunnableConfig\ndef approve(state, config: {kind}):"))
+        for kind in ("RunnableConfig", "dict")
+    ),
+    "what is caught by a `with`": (
+        asking(CAUGHT.replace("BEFORE", "").replace("WITHIN", '        n = int(state["topic"])\n')), asking(CAUGHT.replace("WITHIN", "").replace("BEFORE", '    n = int(state["topic"])\n')),
+    ),
+    "what decides about a value of an object": tuple(
+        built(
+            "import os\nclass Agent:\n    def __init__(self, limit):\n        self.limit = limit\n    def approve(self, state):\n"
+             '        if len(state["topic"]) < self.limit:\n            return {"answer": "auto"}\n        return {"answer": interrupt("ok?")}\n'
+             f'def build(kind):\n    limit = -int(os.environ.get("NO_SUCH", "7"))\n    if kind == "free":\n        limit = int(os.environ.get("NO_SUCH", "77"))\n    return Agent(limit)\nAGENT = [build("{kind}")]\n',
+            "AGENT[0].approve",
+        )
+        for kind in ("asks", "free")
+    ),
     "what super reaches through a mixin": tuple(changed(BASE, (NODE, CALLED.format(least))) for least in (1, 99)),
     "what `in` does": tuple(changed(BASE, (NODE, CONTAINING.format(least))) for least in (1, 99)),
     "what `in` does on a class": tuple(if_('state["topic"] in Free', META.format(least)) for least in (1, 99)),

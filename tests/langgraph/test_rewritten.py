@@ -147,6 +147,48 @@ def logged(function):
             ),
         ),
     ),
+    "a decorator with an argument that logs": (
+        BASE,
+        changed(
+            BASE,
+            (
+                NODE,
+                f"""import logging
+log = logging.getLogger(__name__)
+def logged(name):
+    def decorated(function):
+        def wrapper(state):
+            log.info("runs %s", name)
+            return function(state)
+        return wrapper
+    return decorated
+@logged("approve")
+{NODE}approve.__name__ = "approve"
+""",
+            ),
+        ),
+    ),
+    "a helper that only logs": (BASE, asking(f'    audit("asks", state.get("topic"))\n{ASK}', "def audit(what, topic):\n    print(what, topic)\n")),
+    "a failure that is logged and raised again": (
+        BASE, asking(f"    try:\n    {ASK}\n    except Exception:\n        print('failed')\n        raise"),
+    ),
+    "a value of a closure": (
+        SHORT,
+        changed(
+            BASE,
+            (NODE, f'def make(least):\n    def approve(state):\n        if len({TOPIC}) < least:\n            return {{"answer": "auto"}}\n        return {{"answer": interrupt("ok?")}}\n    return approve\napprove = make(2)\n'),
+        ),
+    ),
+    "an attribute of another name": tuple(
+        changed(
+            BASE,
+            (NODE, f'class Agent:\n    def __init__(self):\n        self.{name} = 2\n    def approve(self, state):\n        if len({TOPIC}) < self.{name}:\n            return {{"answer": "auto"}}\n        return {{"answer": interrupt("ok?")}}\napprove = Agent().approve\n'),
+        )
+        for name in ("n", "least")
+    ),
+    "a pattern that is compiled": (
+        if_(f're.match("x", {TOPIC})', "import re\n"), if_(f"PATTERN.match({TOPIC})", 'import re\nPATTERN = re.compile("x")\n'),
+    ),
     "a parameter that nothing reads": (BASE, changed(BASE, ("def approve(state):\n", "def approve(state, config):\n"))),
     "a member of an enum": (
         if_(f'{TOPIC} == "x"'), if_(f"{TOPIC} == Topic.X", 'class Topic(str, Enum):\n    X = "x"\n'),

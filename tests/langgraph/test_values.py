@@ -173,6 +173,13 @@ ELSEWHERE = {
     "a file that is named after the module": (
         if_('len(state["topic"]) < RULES["least"]', RULES.replace('.parent / "rules.json"', '.with_suffix(".json")')), "agent.json", '{"least": 1}',
     ),
+    "a file in a folder that is listed": (
+        if_(
+            'len(state["topic"]) < RULES["least"]',
+            RULES.replace('RULES = json.loads((Path(__file__).parent / "rules.json").read_text())', 'RULES = {}\nfor file in (Path(__file__).parent / "rules").iterdir():\n    RULES |= json.loads(file.read_text())'),
+        ),
+        "rules/a.json", '{"least": 1}',
+    ),
     "a file without a suffix": (
         if_('len(state["topic"]) < RULES["least"]', RULES.replace("rules.json", "my rules")), "my rules", '{"least": 1}',
     ),
@@ -205,6 +212,7 @@ ELSEWHERE = {
 
 def placed(stage, source, file, text):
     place = stage.version("values", source, settings="LEAST = 1\nLIMITS = {}\n")
+    Path(place, file).parent.mkdir(exist_ok=True)
     Path(place, file).write_text(text)
     return place
 
