@@ -88,3 +88,19 @@ def test_services_may_be_named_one_by_one_and_no_two_versions_have_one(server, n
     ):
         with pytest.raises(Rejected, match=words.replace("$", "[$]")):
             server.api.create(ROLLOUT, namespace, agents.rollout("http://p:9090", name="other", backends=backends))
+
+
+def test_subsets_are_of_one_service_and_only_a_virtual_service_knows_them(server, namespace):
+    subsets = {"service": "web", "subset": "$version", "deployment": "web-$version"}
+    document = agents.rollout("http://prometheus:9090", kind="virtualService", backends=subsets)
+    server.api.create(ROLLOUT, namespace, document)
+    for kind, backends, told in (
+        ("httpRoute", subsets, "only a virtualService knows subsets"),
+        ("virtualService", {**subsets, "service": "web-$version"}, "take $version out of it"),
+        ("virtualService", {**subsets, "subset": "stable"}, "subset must have $version in it"),
+        ("virtualService", {"subset": "$version", "versions": {"v1": "web"}}, "name it in service"),
+    ):
+        with pytest.raises(Rejected, match=told.replace("$", "[$]")):
+            server.api.create(
+                ROLLOUT, namespace, agents.rollout("http://p:9090", name="other", kind=kind, backends=backends)
+            )

@@ -97,7 +97,9 @@ MODES = """class Mode(str, Enum):
     FREE = "f"
 MODE = Mode.{}
 """
-BY_MODE = '    match MODE:\n        case Mode.FREE:\n            return {"answer": "auto"}\n        case _:\n        ' + ASK
+BY_MODE = (
+    '    match MODE:\n        case Mode.FREE:\n            return {"answer": "auto"}\n        case _:\n        ' + ASK
+)
 SHARED = "TAGS = []\ndef is_free(topic, *rest):\n    tags = {}\n    tags.append(topic)\n    return len(tags) > 1\n"
 CAUGHT = (
     '    from contextlib import suppress\nBEFORE    with suppress(ValueError):\nWITHIN        if n > 3:\n            return {"answer": "auto"}\n'

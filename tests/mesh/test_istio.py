@@ -9,7 +9,15 @@ from contextlib import ExitStack
 
 import pytest
 
-from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT, VIRTUAL_SERVICE
+from rollout.adapters.kubernetes.resources import (
+    DESTINATION_RULE,
+    ENDPOINT_SLICE,
+    HTTP_ROUTE,
+    POLICY,
+    ROLLOUT,
+    SERVICE,
+    VIRTUAL_SERVICE,
+)
 from tests.fakes import agents
 from tests.integration.agents import PIN, Agent, Users, ask
 from tests.integration.prometheus import Prometheus
@@ -39,7 +47,8 @@ class Mesh:
         for number, version in enumerate(("v1", "v2"), 11):
             self.agents[version] = agent = Agent(version, host=f"198.18.0.{number}", pins=True)
             self.close.callback(agent.close)
-            running_pod(self.api, namespace, f"agent-{version}", agent.host, {"app": f"agent-{version}"})
+            labels = {"app": f"agent-{version}", "version": version}
+            running_pod(self.api, namespace, f"agent-{version}", agent.host, labels)
             agents.version(self.api, version, namespace=namespace, address=agent.host, port=agent.port)
         targets = {
             "agents": ("/metrics", [f"{each.host}:{each.port}" for each in self.agents.values()]),
@@ -50,7 +59,7 @@ class Mesh:
         policy = {"apiVersion": POLICY.api_version, "kind": "RolloutPolicy", "metadata": {"name": "quick"}}
         self.api.create(POLICY, namespace, {**policy, "spec": POLICY_SPEC})
 
-    def route(self, kind, **spec_of_rollout):
+    def route(self, kind, *, subsets=False, **spec_of_rollout):
         """Create the route, the gateway as users of either API write it, and the Rollout."""
         made, spec = agents.route(kind=kind), {"gatewayClassName": "istio", "listeners": [LISTENER]}
         if kind == "httpRoute":
@@ -59,11 +68,37 @@ class Mesh:
             self._create(GATEWAY, "gateway", spec)
         else:
             made["spec"] |= {"hosts": ["*"], "gateways": ["gateway"]}
+            for backend, subset in zip(made["spec"]["http"][1]["route"] if subsets else (), self.agents, strict=False):
+                backend["destination"] |= {"host": "web", "subset": subset}
             made["spec"]["http"][0]["match"] = [{"uri": {"prefix": "/health"}}]
             server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
             self._create(ISTIO_GATEWAY, "gateway", {"selector": {"app": "edge"}, "servers": [server]})
         self.api.create(HTTP_ROUTE if kind == "httpRoute" else VIRTUAL_SERVICE, self.namespace, made)
         self.api.create(ROLLOUT, self.namespace, agents.rollout(self.prometheus.url, kind=kind, **spec_of_rollout))
+
+    def subsets(self):
+        """Put both versions behind one Service, told apart by the subsets of a DestinationRule."""
+        service = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "web"},
+            "spec": {"ports": [{"port": 8000}]},
+        }
+        self.api.create(SERVICE, self.namespace, service)
+        for version, agent in self.agents.items():
+            pod = {"kind": "Pod", "name": f"agent-{version}", "namespace": self.namespace}
+            endpoint = {"addresses": [agent.host], "conditions": {"ready": True}, "targetRef": pod}
+            metadata = {"name": f"web-{version}", "labels": {"kubernetes.io/service-name": "web"}}
+            body = {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "addressType": "IPv4",
+                "metadata": metadata,
+            }
+            ports = [{"port": agent.port}]
+            self.api.create(ENDPOINT_SLICE, self.namespace, {**body, "endpoints": [endpoint], "ports": ports})
+        listed = [{"name": version, "labels": {"version": version}} for version in self.agents]
+        self._create(DESTINATION_RULE, "web", {"host": "web", "subsets": listed})
 
     def _create(self, kind, name, spec):
         made = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": spec}
@@ -117,6 +152,20 @@ def test_a_good_version_is_promoted_and_a_bad_one_sent_back_through_istio(mesh, 
         mesh.api.merge(ROLLOUT, mesh.namespace, "agent", {"spec": {"version": "v1"}})
         mesh.until(lambda status: status.get("phase") == "RolledBack")
         assert "task-success" in mesh.status()["message"]
+    assert users.lost == [] and users.by_version["v1"] > 100 and users.by_version["v2"] > 100
+
+
+def test_versions_of_one_service_are_released_by_subset_through_istio(mesh):
+    mesh.subsets()
+    backends = {"service": "web", "subset": "$version", "deployment": "agent-$version", "port": 8000}
+    mesh.route("virtualService", subsets=True, backends=backends)
+    eventually(lambda: mesh.plane.is_programmed() and ask(f"{HOST}:{PORT}")[0] == 200, 120)
+    with Users(f"{HOST}:{PORT}", rate=100) as users:
+        mesh.daemon()
+        mesh.until(settled("v1"))
+        mesh.api.merge(ROLLOUT, mesh.namespace, "agent", {"spec": {"version": "v2"}})
+        mesh.until(settled("v2"))
+        assert mesh.status()["result"] == "promoted"
     assert users.lost == [] and users.by_version["v1"] > 100 and users.by_version["v2"] > 100
 
 
