@@ -95,6 +95,15 @@ def statements(depth: int, helpers: tuple[str, ...], *, in_loop: bool = False) -
                 f"    z[{p[1]}] = {p[0]}",
             ]
         ),
+        st.tuples(value, value).map(
+            lambda p: [
+                "x = False",
+                f"for w in (0, {p[0]}):",
+                f"    if w == {p[1]}:",
+                "        x = True",
+                "        break",
+            ]
+        ),
         st.tuples(st.booleans(), value, value).map(
             lambda p: [f"for w in (0, {p[1]}):", f"    if w == {p[2]}:", f"        return {p[0]}", f"return {not p[0]}"]
         ),

@@ -169,6 +169,16 @@ def logged(name):
         ),
     ),
     "a helper that only logs": (BASE, asking(f'    audit("asks", state.get("topic"))\n{ASK}', "def audit(what, topic):\n    print(what, topic)\n")),
+    "a metric": (
+        BASE,
+        asking(
+            f'    ASKED.labels("approve").inc()\n    with TOOK.time():\n    {ASK}',
+            'from prometheus_client import Counter, Histogram\nASKED = Counter("asked", "Asked.", ["node"], registry=None)\nTOOK = Histogram("took", "Took.", registry=None)\n',
+        ),
+    ),
+    "ends of a text": (
+        if_(f'{TOPIC}.startswith("x") or {TOPIC}.startswith("y")'), if_(f'{TOPIC}.startswith(("x", "y"))'),
+    ),
     "a failure that is logged and raised again": (
         BASE, asking(f"    try:\n    {ASK}\n    except Exception:\n        print('failed')\n        raise"),
     ),

@@ -124,8 +124,15 @@ class Comparisons(ast.NodeTransformer):
         return ast.Constant(known.value) if is_plain and isinstance(known.value, str | int) else node
 
     def split(self, call: ast.Call) -> ast.expr:
-        """Return `isinstance(a, (B, C))` as two calls; any other one as it is."""
+        """Return `isinstance(a, (B, C))`, or `a.startswith(("b", "c"))`, as two calls; any other one as it is."""
         match call:
+            case ast.Call(
+                func=ast.Attribute(value=receiver, attr="startswith" | "endswith") as function,
+                args=[ast.Tuple(elts=texts)],
+                keywords=[],
+            ) if texts and is_steady(receiver) and all(isinstance(text, ast.Constant) for text in texts):
+                calls = [ast.Call(copy.deepcopy(function), [text], []) for text in texts]
+                return ast.BoolOp(ast.Or(), list(calls)) if len(calls) > 1 else calls[0]
             case ast.Call(func=function, args=[ast.Name() as value, ast.Tuple(elts=kinds)], keywords=[]) if kinds:
                 if is_builtin(function, self._scope, "isinstance"):
                     calls = [ast.Call(copy.copy(function), [copy.copy(value), kind], []) for kind in kinds]

@@ -19,7 +19,7 @@ from rollout.contracts.export.code.names.resolving import is_builtin, place_of, 
 from rollout.contracts.export.code.names.scope import Scope, scope_of
 from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.simplify.comparisons import Comparisons, in_one_order, negated
-from rollout.contracts.export.code.simplify.purity import acts, called_name, cannot_fail
+from rollout.contracts.export.code.simplify.purity import acts, called_name, cannot_fail, is_steady
 
 DIGITS_MAX = 128
 """A number of more binary digits is not written out."""
@@ -80,7 +80,7 @@ class Expressions(Comparisons, ast.NodeTransformer):
         if (pattern := self._pattern_of(node)) is not None:
             return pattern
         name = called_name(node)
-        if name == "isinstance":
+        if name in ("isinstance", "startswith", "endswith"):
             return self.split(node)
         if (
             is_builtin(node.func, self._scope, "any", "all", "sum", "min", "max", "set", "tuple")
@@ -158,6 +158,12 @@ class Expressions(Comparisons, ast.NodeTransformer):
         if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Compare):
             return negated(node.operand)
         return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        """Write `x if x else y` as `x or y`."""
+        self.generic_visit(node)
+        is_same = is_steady(node.test) and ast.dump(node.test) == ast.dump(node.body)
+        return ast.BoolOp(ast.Or(), [node.test, node.orelse]) if is_same else node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """Write what a table that is written in the source has under a key."""

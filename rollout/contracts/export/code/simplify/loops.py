@@ -9,7 +9,7 @@ from rollout.contracts.export.code.names.resolving import is_builtin
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.simplify.comparisons import negated
 from rollout.contracts.export.code.simplify.purity import acts
-from rollout.contracts.export.code.simplify.rewriting import mentions
+from rollout.contracts.export.code.simplify.rewriting import assigned, mentions
 from rollout.contracts.export.code.simplify.stripped import BODIES
 
 _APART = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
@@ -39,7 +39,9 @@ class Loops:
             for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
                 other.body = self.written_out(other.body)
             before = block[-1] if block else None
-            if before is not None and (written := self._filled(before, statement) or self._sought(before, statement)):
+            forms = (self._filled, self._flagged, self._sought)
+            written = next((form for one in forms if before is not None and (form := one(before, statement))), None)
+            if written is not None:
                 block[-1] = written
             else:
                 block.append(statement)
@@ -58,6 +60,20 @@ class Loops:
                 if value is None or sum(_mentions(part, name) for part in parts) > 1:
                     return None
                 return ast.Assign(targets=[target], value=value, lineno=0)
+        return None
+
+    def _flagged(self, before: ast.stmt, loop: ast.stmt) -> ast.stmt | None:
+        """Return `found = False` and a loop that sets it, and ends, at the first that it finds as `any`."""
+        match before, loop:
+            case (
+                ast.Assign(targets=[ast.Name(id=name) as target], value=ast.Constant(value=False)),
+                ast.For(body=[ast.If(test=test, body=[given, ast.Break()], orelse=[])], orelse=[]) as over,
+            ) if _sets_true(given, name) and self._is_plain(over) and not _mentions(test, name):
+                function = ast.Name("any", ast.Load())
+                if not is_builtin(function, self._scope, "any"):
+                    return None
+                members = ast.GeneratorExp(test, [ast.comprehension(over.target, over.iter, [], 0)])
+                return ast.Assign(targets=[target], value=ast.Call(function, [members], []), lineno=0)
         return None
 
     def _sought(self, loop: ast.stmt, after: ast.stmt) -> ast.stmt | None:
@@ -86,6 +102,11 @@ class Loops:
         targets = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
         inside = Counter(node.id for part in loop.body for node in ast.walk(part) if isinstance(node, ast.Name))
         return not mentions(loop.iter, targets) and all(self._loads[name] == inside[name] for name in targets)
+
+
+def _sets_true(statement: ast.stmt, name: str) -> bool:
+    given, value = assigned(statement)
+    return given == name and isinstance(value, ast.Constant) and value.value is True
 
 
 def _within(statement: ast.stmt) -> tuple[list[ast.expr], ast.stmt]:

@@ -30,9 +30,13 @@ _MARKING = frozenset(
 
 
 def tells_only(known: Any) -> bool:
-    """Whether something is a logger: what is told by it changes nothing."""
+    """Whether something is a logger, a metric or a tracer: what is told by it changes nothing."""
     module = str(getattr(type(known), "__module__", "")).partition(".")[0]
-    return isinstance(known, logging.Logger) or known is logging or module in ("structlog", "loguru")
+    return isinstance(known, logging.Logger) or known is logging or module in _TELLING
+
+
+_TELLING = frozenset({"structlog", "loguru", "prometheus_client", "opentelemetry"})
+"""Libraries whose objects only tell people something."""
 
 
 class Stripped(ast.NodeTransformer):
@@ -125,11 +129,23 @@ class Stripped(ast.NodeTransformer):
             if (single := _one_by_one(statement)) is not None:
                 kept += single
                 continue
-            if isinstance(statement, ast.Try) and _only_tries(statement):
-                kept += statement.body
+            if (isinstance(statement, ast.Try) and _only_tries(statement)) or self._only_measures(statement):
+                kept += statement.body  # type: ignore[attr-defined]
             else:
                 kept.append(statement)
         return kept
+
+    def _only_measures(self, statement: ast.stmt) -> bool:
+        """Whether a `with` only tells that, and how long, its body runs: a span, a timer."""
+        if not isinstance(statement, ast.With) or any(item.optional_vars is not None for item in statement.items):
+            return False
+        calls = [item.context_expr for item in statement.items if isinstance(item.context_expr, ast.Call)]
+        return len(calls) == len(statement.items) and all(
+            isinstance(call.func, ast.Attribute)
+            and self._tells(call.func.value)
+            and all(map(only_reads, [*call.args, *call.keywords]))
+            for call in calls
+        )
 
     def _does_nothing(self, statement: ast.stmt) -> bool:
         if isinstance(statement, ast.Import | ast.ImportFrom):  # names tell imports where they are used
@@ -151,6 +167,10 @@ class Stripped(ast.NodeTransformer):
         return isinstance(function, ast.Attribute) and self._tells(function.value)
 
     def _tells(self, node: ast.expr) -> bool:
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not self._is_logger(node):
+            if not all(map(only_reads, [*node.args, *node.keywords])):
+                return False
+            node = node.func.value  # a metric with labels
         return tells_only(resolved(node, self._scope)) or self._is_logger(node)
 
     def _is_logging(self, statement: ast.stmt) -> bool:
