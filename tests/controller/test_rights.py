@@ -87,6 +87,12 @@ def test_the_role_has_what_the_code_calls_and_nothing_more():
                     ]
                 )
             )
+    with ClusterWorld(kind="virtualService", start=False, policy=LONG, backends=agents.SUBSETS) as world:
+        world.cluster.allowed = allows
+        world.start()
+        settled(world)
+        world.want("v2")
+        world.phase("Observing")
     with ClusterWorld(
         start=False, backends={"service": "$name-$version", "port": 8000, "namespace": "elsewhere"}
     ) as world:

@@ -8,9 +8,11 @@ import threading
 
 from rollout.adapters.kubernetes.resources import (
     DEPLOYMENT,
+    DESTINATION_RULE,
     ENDPOINT_SLICE,
     GRPC_ROUTE,
     HTTP_ROUTE,
+    POD,
     POLICY,
     ROLLOUT,
     SERVICE,
@@ -151,6 +153,39 @@ def endpoints(api, which, *, name="agent", namespace="default", ready=1, port=80
             f"{full}-x",
             {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}, "endpoints": made},
         )
+
+
+SUBSETS = {"service": "web", "subset": "$version", "deployment": "agent-$version", "port": 8000}
+"""The backends of versions that share one Service of Istio's."""
+
+
+def subsets(api, versions=("v1", "v2"), *, namespace="default", labels=lambda which: {"version": which}):
+    """Put versions behind one Service, `web`, told apart by the subsets of a DestinationRule."""
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [{"port": 8000}]}}
+    api.create(SERVICE, namespace, service)
+    listed = [{"name": which, "labels": labels(which)} for which in versions]
+    body = {"apiVersion": DESTINATION_RULE.api_version, "kind": "DestinationRule", "metadata": {"name": "web"}}
+    api.create(DESTINATION_RULE, namespace, {**body, "spec": {"host": "web", "subsets": listed}})
+    for number, which in enumerate(versions, 1):
+        behind_web(api, which, f"10.0.0.{number}", namespace=namespace)
+
+
+def behind_web(api, which, address, *, namespace="default"):
+    """Create a ready pod of a version behind the shared Service."""
+    name = f"agent-{which}"
+    metadata = {"name": name, "labels": {"version": which}}
+    api.create(POD, namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata})
+    endpoint = {"addresses": [address], "conditions": {"ready": True}, "targetRef": {"kind": "Pod", "name": name}}
+    metadata = {"name": f"web-{which}", "labels": {"kubernetes.io/service-name": "web"}}
+    body = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4", "metadata": metadata}
+    api.create(ENDPOINT_SLICE, namespace, {**body, "endpoints": [endpoint], "ports": [{"name": "", "port": 8000}]})
+
+
+def by_subset(made, versions=("v1", "v2")):
+    """Return a VirtualService's route with its backends as subsets of one Service."""
+    for backend, which in zip(made["spec"]["http"][1]["route"], versions, strict=True):
+        backend["destination"] |= {"host": "web", "subset": which}
+    return made
 
 
 class Gateway:

@@ -56,7 +56,11 @@ class ClusterWorld:
             "grpcRoute": agents.GRPC_ROUTE,
             "virtualService": agents.VIRTUAL_SERVICE,
         }[kind]
-        self.api.create(self.route_kind, self.namespace, agents.route(kind=kind, weights=weights, versions=versions))
+        route = agents.route(kind=kind, weights=weights, versions=versions)
+        if "subset" in spec.get("backends", {}):
+            agents.subsets(self.api, namespace=self.namespace)
+            agents.by_subset(route)
+        self.api.create(self.route_kind, self.namespace, route)
         self.api.create(POLICY, self.namespace, policy or agents.policy())
         self.api.create(ROLLOUT, self.namespace, agents.rollout(self.url, kind=kind, **spec))
         self.gateway = self.close.enter_context(agents.Gateway(self.api, namespace=self.namespace))
@@ -93,7 +97,9 @@ class ClusterWorld:
         found = self.api.get(self.route_kind, self.namespace, "agent")["spec"]
         if self.kind == "virtualService":
             return {
-                each["destination"]["host"].removeprefix("agent-"): each.get("weight", 0)
+                each["destination"].get("subset", each["destination"]["host"].removeprefix("agent-")): each.get(
+                    "weight", 0
+                )
                 for each in next(rule for rule in found["http"] if rule.get("name") in ("chat", "talk"))["route"]
             }
         return {each["name"].removeprefix("agent-"): each["weight"] for each in found["rules"][1]["backendRefs"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.adapters.kubernetes.resources import DESTINATION_RULE, ENDPOINT_SLICE, POD, SERVICE
+from rollout.adapters.kubernetes.resources import DESTINATION_RULE, ENDPOINT_SLICE
 from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.presets import PRESETS
 from rollout.adapters.workloads.service_urls import endpoint_urls
@@ -17,17 +17,18 @@ from rollout.model.documents import rollout_spec
 from rollout.model.units import expand
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.clustered import ClusterWorld
 from tests.fakes.server import FakeApi
 from tests.unit.test_routes import router, weights
 
-BACKENDS = {"service": "web", "subset": "$version", "deployment": "web-$version", "port": 8000}
+BACKENDS = agents.SUBSETS
 NAMING = Naming("agent", "default", Backends(**BACKENDS))
 
 
-def route(subsets=("v1", "v2"), host="web", weights=(100, 0)):
-    made = agents.route(kind="virtualService", weights=weights)
-    for backend, subset in zip(made["spec"]["http"][1]["route"], subsets, strict=True):
-        backend["destination"] |= {"host": host, "subset": subset}
+def route(host="web"):
+    made = agents.by_subset(agents.route(kind="virtualService"))
+    for backend in made["spec"]["http"][1]["route"]:
+        backend["destination"]["host"] = host
     return made
 
 
@@ -40,37 +41,13 @@ def faults(kind="virtualService", **backends):
 def api():
     """A cluster in which the pods of v1 and v2 are behind one Service, and ready."""
     made = FakeApi(FakeCluster(), "test")
-    made.create(
-        SERVICE,
-        "default",
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [{"port": 8000}]}},
-    )
-    declare(made, {"v1": {"version": "v1"}, "v2": {"version": "v2"}})
-    for version, address in (("v1", "10.0.0.1"), ("v2", "10.0.0.2")):
-        pod(made, version, address)
+    agents.subsets(made)
     return made
 
 
-def declare(api, subsets, host="web.default.svc.cluster.local"):
-    listed = [{"name": name, "labels": labels} for name, labels in subsets.items()]
-    body = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": "web"}}
-    api.create(DESTINATION_RULE, "default", {**body, "spec": {"host": host, "subsets": listed}})
-
-
 def redeclare(api, subsets, host="web"):
-    api.delete(DESTINATION_RULE, "default", "web")
-    declare(api, subsets, host)
-
-
-def pod(api, version, address, *, ready=True):
-    name = f"web-{version}-0"
-    api.create(
-        POD, "default", {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"version": version}}}
-    )
-    endpoint = {"addresses": [address], "conditions": {"ready": ready}, "targetRef": {"kind": "Pod", "name": name}}
-    metadata = {"name": f"{name}-x", "labels": {"kubernetes.io/service-name": "web"}}
-    body = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4", "metadata": metadata}
-    api.create(ENDPOINT_SLICE, "default", {**body, "endpoints": [endpoint], "ports": [{"name": "", "port": 8000}]})
+    listed = [{"name": name, "labels": labels} for name, labels in subsets.items()]
+    api.merge(DESTINATION_RULE, "default", "web", {"spec": {"host": host, "subsets": listed}})
 
 
 def problem(api, version="v2"):
@@ -144,7 +121,7 @@ def test_a_destination_rule_of_another_host_does_not_count(api):
 
 
 def test_pods_of_the_other_version_make_none_ready(api):
-    api.delete(ENDPOINT_SLICE, "default", "web-v2-0-x")
+    api.delete(ENDPOINT_SLICE, "default", "web-v2")
     assert "subset v2 of default/web selects no pod of the Service" in problem(api) and problem(api, "v1") == ""
 
 
@@ -154,7 +131,7 @@ def test_pages_of_a_version_are_asked_for_at_its_own_pods_and_counted_by_them(ap
     with pytest.raises(PageUnavailable, match="has no subset v3"):
         addresses("v3")
     workloads = ServiceWorkloads(api, NAMING, ("VirtualService",))
-    assert workloads.pods("v2").names == {"web-v2-0"}
+    assert workloads.pods("v2").names == {"agent-v2"}
 
 
 @pytest.mark.parametrize("preset", ["istio/errors", "gateway/errors"])
@@ -172,3 +149,20 @@ def test_what_subsets_go_with_is_checked_before_anything_is_done():
     assert any("tells versions apart already" in fault for fault in faults(**{**BACKENDS, "service": "web-$version"}))
     assert any("all versions have the same name" in fault for fault in faults(**{**BACKENDS, "subset": "stable"}))
     assert any("each has its own" in fault for fault in faults(versions={"v1": "web"}, subset="$version"))
+
+
+def test_a_release_is_promoted_from_subset_to_subset():
+    with ClusterWorld(kind="virtualService", backends=BACKENDS) as world:
+        world.until(lambda status: status.get("phase") == "Stable" and status.get("stableVersion") == "v1")
+        world.want("v2")
+        status = world.until(lambda status: status.get("stableVersion") == "v2")
+        assert status["result"] == "promoted" and world.shares() == {"v1": 0, "v2": 100}
+
+
+def test_a_worse_version_is_sent_back_to_the_subset_it_came_from():
+    with ClusterWorld(kind="virtualService", backends=BACKENDS) as world:
+        world.fails["v2"] = 0.6
+        world.until(lambda status: status.get("phase") == "Stable")
+        world.want("v2")
+        world.until(lambda status: status.get("phase") == "RolledBack")
+        assert world.shares() == {"v1": 100, "v2": 0}

@@ -121,7 +121,7 @@ class Expressions(Comparisons, ast.NodeTransformer):
         return ast.Call(ast.Constant(f"re.{function.attr}"), [ast.Constant(pattern.pattern), *call.args], [])
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
-        """Write `[x for x in xs]` as `list(xs)`, and `[f(x) for x in xs]` as `list(map(f, xs))`."""
+        """Write `[x for x in xs]` as `list(xs)`, and `[str(x) for x in xs]` as `list(map(str, xs))`."""
         self.generic_visit(node)
         of_list, of_map = ast.Name("list", ast.Load()), ast.Name("map", ast.Load())
         if not is_builtin(of_list, self._scope, "list") or not is_builtin(of_map, self._scope, "map"):
@@ -133,9 +133,9 @@ class Expressions(Comparisons, ast.NodeTransformer):
             ) if name == given:
                 return ast.Call(of_list, [source], [])
             case ast.ListComp(
-                elt=ast.Call(func=ast.Name(id=function) as called, args=[ast.Name(id=name)], keywords=[]),
+                elt=ast.Call(func=ast.Name() as called, args=[ast.Name(id=name)], keywords=[]),
                 generators=[ast.comprehension(target=ast.Name(id=given), iter=source, ifs=[], is_async=0)],
-            ) if name == given and function != given:
+            ) if name == given and is_builtin(called, self._scope, "str", "int", "float", "repr", "len"):
                 return ast.Call(of_list, [ast.Call(of_map, [called, source], [])], [])
         return node
 
