@@ -97,6 +97,7 @@ def test_subsets_are_of_one_service_and_only_a_virtual_service_knows_them(server
     for kind, backends, told in (
         ("httpRoute", subsets, "only a virtualService knows subsets"),
         ("virtualService", {**subsets, "service": "web-$version"}, "take $version out of it"),
+        ("virtualService", {**subsets, "deployment": "$service"}, "deployment must have $version in it"),
         ("virtualService", {**subsets, "subset": "stable"}, "subset must have $version in it"),
         ("virtualService", {"subset": "$version", "versions": {"v1": "web"}}, "name it in service"),
     ):

@@ -7,7 +7,7 @@ import pytest
 from rollout.adapters.kubernetes.resources import DESTINATION_RULE, ENDPOINT_SLICE
 from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.presets import PRESETS
-from rollout.adapters.workloads.service_urls import endpoint_urls
+from rollout.adapters.workloads.service_urls import endpoint_urls, service_urls
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.errors import PageUnavailable
@@ -130,6 +130,7 @@ def test_pages_of_a_version_are_asked_for_at_its_own_pods_and_counted_by_them(ap
     assert [addresses(version) for version in ("v1", "v2")] == [["http://10.0.0.1:8000"], ["http://10.0.0.2:8000"]]
     with pytest.raises(PageUnavailable, match="has no subset v3"):
         addresses("v3")
+    assert service_urls(api, NAMING)("v2") == [], "the shared Service is nobody's own address"
     workloads = ServiceWorkloads(api, NAMING, ("VirtualService",))
     assert workloads.pods("v2").names == {"agent-v2"}
 
@@ -148,6 +149,8 @@ def test_what_subsets_go_with_is_checked_before_anything_is_done():
     assert any("knows no subsets" in fault for fault in faults("httpRoute", **BACKENDS))
     assert any("tells versions apart already" in fault for fault in faults(**{**BACKENDS, "service": "web-$version"}))
     assert any("all versions have the same name" in fault for fault in faults(**{**BACKENDS, "subset": "stable"}))
+    shared = {**BACKENDS, "deployment": "$service"}
+    assert any("backends.deployment" in fault for fault in faults(**shared)), "draining one would stop them all"
     assert any("each has its own" in fault for fault in faults(versions={"v1": "web"}, subset="$version"))
 
 

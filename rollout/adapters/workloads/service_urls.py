@@ -22,9 +22,14 @@ ADDRESSES_MAX = 3
 
 
 def service_urls(api: Api, naming: Naming) -> Callable[[str], list[str]]:
-    """Return where a version answers, for whoever is told of it: its Service, on the port declared, else the first."""
+    """Return where a version answers, for whoever is told of it: its Service, on the port declared, else the first.
+
+    None where versions share a Service: it answers for any of them.
+    """
 
     def urls(version: str) -> list[str]:
+        if naming.backends.subset is not None:
+            return []
         service, port = naming.service(version), naming.backends.port
         if port is None:
             with contextlib.suppress(ClusterUnavailable):

@@ -89,6 +89,10 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
         (f"!has(self.subset) || {_NAMES_VERSION.format('self.subset')}", "subset must have $version in it"),
         ("!has(self.subset) || has(self.service)", "subset is of a Service: name it in service"),
         (
+            f"!has(self.subset) || !has(self.deployment) || {_NAMES_VERSION.format('self.deployment')}",
+            "with subsets, deployment must have $version in it",
+        ),
+        (
             f"!has(self.deployment) || {_NAMES_EACH.format('self.deployment')}",
             "deployment must have $version or $service in it",
         ),

@@ -122,7 +122,9 @@ def templates(raw: Raw) -> Iterator[Fault]:
     """A template names the version, so that two versions are two Services."""
     backends = mapping(raw.get("backends"))
     yield from _subsets(raw, backends)
-    for key, telling in (("service", ("version",)), ("subset", ("version",)), ("deployment", ("version", "service"))):
+    # The Service that subsets share tells no version.
+    by_service = ("version",) if "subset" in backends else ("version", "service")
+    for key, telling in (("service", ("version",)), ("subset", ("version",)), ("deployment", by_service)):
         text = backends.get(key)
         if key == "service" and "subset" in backends:
             yield from template(text, "backends.service")

@@ -19,7 +19,7 @@ Place = tuple[str, str]
 
 _READING = frozenset({"get", "keys", "values", "items", "copy", "index", "count"})
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_SETTING = frozenset({"setattr", "__setattr__", "__dict__", "vars", "object_setattr"})
+_SETTING = frozenset({"setattr", "__setattr__", "__dict__", "vars"})
 _CONSTRUCTORS = frozenset({"__init__", "__post_init__", "model_post_init", "__new__"})
 _CHANGED = (dict, list, set)
 
