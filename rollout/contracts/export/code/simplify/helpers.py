@@ -22,7 +22,7 @@ from rollout.contracts.export.code.simplify.purity import (
     looks_inside,
     only_reads,
 )
-from rollout.contracts.export.code.simplify.stripped import BODIES
+from rollout.contracts.export.code.simplify.rewriting import change_bodies
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to, leave_out_wrappers
 
 DEPTH_MAX = 4
@@ -62,17 +62,9 @@ class Helpers:
         """Return statements with helpers written out."""
         block: list[ast.stmt] = []
         for statement in statements:
-            self._descend(statement)
+            change_bodies(statement, self.write_into)
             block += self._statement(statement)
         return block
-
-    def _descend(self, statement: ast.stmt) -> None:
-        for part in BODIES:
-            inner = getattr(statement, part, None)
-            if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
-                setattr(statement, part, self.write_into(inner))
-        for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-            other.body = self.write_into(other.body)
 
     def _statement(self, statement: ast.stmt) -> list[ast.stmt]:
         """Return a statement with the first call in it written out, where that comes before all else that acts."""

@@ -9,8 +9,7 @@ from rollout.contracts.export.code.names.resolving import is_builtin
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.simplify.comparisons import negated
 from rollout.contracts.export.code.simplify.purity import acts
-from rollout.contracts.export.code.simplify.rewriting import assigned, mentions
-from rollout.contracts.export.code.simplify.stripped import BODIES
+from rollout.contracts.export.code.simplify.rewriting import assigned, change_bodies, mentions
 
 _APART = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
 
@@ -32,12 +31,7 @@ class Loops:
         """Return statements without the loops that can be written otherwise."""
         block: list[ast.stmt] = []
         for statement in statements:
-            for part in BODIES:
-                inner = getattr(statement, part, None)
-                if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
-                    setattr(statement, part, self.written_out(inner))
-            for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-                other.body = self.written_out(other.body)
+            change_bodies(statement, self.written_out)
             before = block[-1] if block else None
             forms = (self._filled, self._flagged, self._sought)
             written = next((form for one in forms if before is not None and (form := one(before, statement))), None)

@@ -7,7 +7,7 @@ import copy
 from collections.abc import Iterator
 
 from rollout.contracts.export.code.names.scope import Scope
-from rollout.contracts.export.code.simplify.stripped import BODIES
+from rollout.contracts.export.code.simplify.rewriting import change_bodies
 
 
 class Matches:
@@ -25,12 +25,7 @@ class Matches:
         """Return statements without the `match` that can be written otherwise."""
         block: list[ast.stmt] = []
         for statement in statements:
-            for part in BODIES:
-                inner = getattr(statement, part, None)
-                if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
-                    setattr(statement, part, self.written_out(inner))
-            for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-                other.body = self.written_out(other.body)
+            change_bodies(statement, self.written_out)
             block += self._branches(statement) if isinstance(statement, ast.Match) else [statement]
         return block
 

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from rollout.contracts.export.code.simplify.stripped import BODIES
+
+Change = Callable[[list[ast.stmt]], list[ast.stmt]]
+
+
+def change_bodies(statement: ast.stmt, change: Change) -> None:
+    """Change, in place, every body of a statement: of branches, loops, functions, handlers and cases."""
+    for part in BODIES:
+        inner = getattr(statement, part, None)
+        if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
+            setattr(statement, part, change(inner))
+    for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        other.body = change(other.body)
 
 
 def assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:

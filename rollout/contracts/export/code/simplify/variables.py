@@ -6,7 +6,7 @@ import ast
 import copy
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import is_builtin, resolved
@@ -27,11 +27,11 @@ from rollout.contracts.export.code.simplify.rewriting import (
     WrittenOut,
     assigned,
     assignments,
+    change_bodies,
     mentions,
     remove,
     replace,
 )
-from rollout.contracts.export.code.simplify.stripped import BODIES
 
 _INLINED_MAX = 400
 """So many parts of an expression are written, all in all; of more it is left where it is."""
@@ -39,8 +39,6 @@ FUNCTION_MAX = 5000
 """A function of more parts is compared as it is written."""
 _VARIABLES_MAX = 60
 """So many variables of one function are written out."""
-
-Change = Callable[[list[ast.stmt]], list[ast.stmt]]
 
 
 class Variables:
@@ -82,20 +80,12 @@ class Variables:
         block: list[ast.stmt] = []
         for given in statements:
             for statement in self._without_walrus(given):
-                self._descend(statement, self._adjacent)
+                change_bodies(statement, self._adjacent)
                 while block and self._is_taken_in(block[-1], statement):
                     block.pop()
                 if not self._is_grown(block, statement):
                     block.append(statement)
         return block
-
-    def _descend(self, statement: ast.stmt, change: Change) -> None:
-        for part in BODIES:
-            inner = getattr(statement, part, None)
-            if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
-                setattr(statement, part, change(inner))
-        for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-            other.body = change(other.body)
 
     def _without_walrus(self, statement: ast.stmt) -> Iterable[ast.stmt]:
         """Return a statement with what it assigns first before it."""
@@ -270,7 +260,7 @@ class Variables:
                 if cannot_fail(value) or is_clock(value):
                     continue
                 statement = ast.Expr(value)  # noqa: PLW2901  the value is still worked out
-            self._descend(statement, self._without_unread)
+            change_bodies(statement, self._without_unread)
             block.append(statement)
         return block
 
