@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import http.client
 import json
 import random
@@ -117,7 +118,7 @@ class Users:
         self._address, self._pause_s = address, threads / rate
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self.asked, self.lost, self.by_version = 0, [], {}
+        self.asked, self.lost, self.by_version = 0, [], collections.Counter[str]()
         self._threads = [threading.Thread(target=self._talk, args=(n,), daemon=True) for n in range(threads)]
 
     def __enter__(self) -> Users:
@@ -153,7 +154,7 @@ class Users:
                 if problem:
                     self.lost.append(problem)
                 else:
-                    self.by_version[version] = self.by_version.get(version, 0) + 1
+                    self.by_version[version] += 1
         connection.close()
 
 
