@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,11 +14,7 @@ from rollout.adapters.egress import Egress
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
-from rollout.adapters.kubernetes.pods import Pods
-from rollout.adapters.metrics.backend_names import backend_names
-from rollout.adapters.metrics.presets import STARTED
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
-from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.queries import unreadable
 from rollout.adapters.metrics.sampler import Sampler
 from rollout.adapters.routers.kubernetes import KubernetesRouter
@@ -32,18 +26,18 @@ from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.service_urls import endpoint_urls, service_urls
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.controller.conversation_counters import ConversationCounters
+from rollout.controller.metrics_source import metrics_source
+from rollout.controller.roles import with_roles
 from rollout.controller.secrets import Credentials
-from rollout.engine.facts import Calendar, CheckFact, ResourceFacts, Round
-from rollout.engine.ports import MetricsSource, Ports, Router, StatusStore
-from rollout.errors import Fault, Unavailable
+from rollout.engine.facts import Calendar, CheckFact, ResourceFacts
+from rollout.engine.ports import Ports, Router, StatusStore
+from rollout.errors import Fault
 from rollout.model.api.gates import Gates
-from rollout.model.api.kpi import Kpi
 from rollout.model.api.metrics import FromSecret, Prometheus
 from rollout.model.api.naming import Naming
 from rollout.model.api.policy import PolicySpec
-from rollout.model.api.rollout import Metadata, RolloutSpec
+from rollout.model.api.rollout import Metadata
 from rollout.model.api.state_sources import StateStore
-from rollout.model.api.wiring import cluster_spec
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
@@ -179,6 +173,7 @@ def reconciler(
     status = rollout.status
     known = (status.stable_version, status.candidate_version, status.previous_version, spec.version, *status.draining)
     naming = Naming(metadata.name, metadata.namespace, spec.backends, tuple(filter(None, dict.fromkeys(known))))
+    naming, roles = with_roles(shared.api, naming, status)
     versions = versions_of(status, spec.version)
     key = f"{metadata.namespace}/{metadata.name}"
     denials = shared.denials.setdefault(key, {})
@@ -207,13 +202,16 @@ def reconciler(
         )
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
         route_kinds.append(route_kind.kind.kind)
-    workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write)
+    workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write, roles)
     return Reconciler(
         policy_of=lambda _: policy,
         ports=Ports(
             status_store=status_store,
             routers=tuple(routers),
-            metrics=shared.sampler.of(key, _source(shared, naming, spec, workloads.pods)),
+            metrics=shared.sampler.of(
+                key,
+                metrics_source(partial(shared.prometheus, namespace=metadata.namespace), naming, spec, workloads.pods),
+            ),
             workloads=workloads,
             gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),
             clock=CLOCK,
@@ -225,66 +223,12 @@ def reconciler(
     )
 
 
-def _measured(spec: RolloutSpec) -> Prometheus:
-    """Return the Prometheus with the counter that the split is measured by: of new conversations, where others stay."""
-    declared = cluster_spec(spec).prometheus
-    if spec.conversations.pin is None or declared.requests is not None:
-        return declared
-    return declared.model_copy(update={"requests": STARTED})
-
-
 def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:
     """Return the versions that a rule must name: stable first, then the one that is released, or would be."""
     if status.phase is Phase.DRAINING:
         return tuple(version for version in (status.previous_version, status.stable_version) if version)
     candidate = status.candidate_version if status.is_active else wanted
     return tuple(dict.fromkeys(version for version in (status.stable_version, candidate) if version))
-
-
-def _source(shared: Shared, naming: Naming, spec: RolloutSpec, pods_of: Callable[[str], Pods]) -> MetricsSource:
-    """Return the metrics source; it is built where it is read: no Secret stands between an abort and its route."""
-    return _LazySource(lambda: _built(shared, naming, spec, pods_of))
-
-
-def _built(shared: Shared, naming: Naming, spec: RolloutSpec, pods_of: Callable[[str], Pods]) -> MetricsSource:
-    declared = _measured(spec)
-    try:
-        client = shared.prometheus(declared, naming.namespace)
-    except Unavailable as error:
-        return _UnreadableSource(str(error))
-    return PrometheusSource(
-        client,
-        naming.name,
-        naming.services_in,
-        backend_names(naming),
-        requests=declared.requests,
-        stale_after_s=declared.stale_after_s,
-        now=time.time,
-        clock=CLOCK.now,
-        pods_of=pods_of,
-        pinned=spec.conversations.pin is not None,
-    )
-
-
-@dataclass(frozen=True)
-class _LazySource:
-    """A metrics source that is built when it is read, on the thread that reads it."""
-
-    build: Callable[[], MetricsSource]
-
-    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round | None:
-        return self.build().read(stable, candidate, kpis, spend)
-
-
-@dataclass(frozen=True)
-class _UnreadableSource:
-    """A metrics source that cannot be asked."""
-
-    why: str
-
-    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
-        del stable, candidate
-        return Round.unreadable(kpis, spend, self.why)
 
 
 class _Idle:

@@ -86,12 +86,27 @@ def _answers(status: Status, wanted: str | None, trouble: Trouble | None) -> Ite
     drift = status.latest.identity_drift
     drifted = f"a version has changed since the preflight: {drift}" if drift else "the versions have not changed"
     yield from _draining(status)
+    yield from _roles(status)
     yield (
         ConditionType.IDENTITY_DRIFT,
         _truth(bool(drift)),
         Reason.IDENTITY_CHANGED if drift else Reason.SETTLED,
         drifted,
     )
+
+
+def _roles(status: Status) -> Iterable[Answer]:
+    """With roles: whether the stable version is served by the stable Service, as between releases."""
+    kind, versions, stable = ConditionType.ROLES_SETTLED, status.role_versions, status.stable_version
+    if versions is None or stable is None:
+        return
+    if versions.serving == "stable":
+        yield kind, _truth(not status.is_active), Reason.SETTLED, f"{stable} is served by the stable Service"
+        return
+    other = f" runs {versions.stable}" if versions.stable not in (None, stable) else " does not run it alone yet"
+    message = f"{stable} is served by the candidate's Service, and the stable one{other}"
+    remedy = f"once {stable} is rolled out behind the stable one, its traffic goes back there"
+    yield kind, "False", Reason.SERVED_BY_CANDIDATE, f"{message}: {remedy}"
 
 
 def _draining(status: Status) -> Iterable[Answer]:

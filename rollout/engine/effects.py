@@ -99,4 +99,14 @@ class ScaleUp:
         return f"scale {self.version} up to the replicas of {self.like}"
 
 
-Effect = SetWeight | SetPins | LeaveRoute | ScaleUp | ScaleDown
+@dataclass(frozen=True, slots=True)
+class PromoteImage:
+    """Let the stable Service's Deployment run the images that the candidate's runs, with the label of the version."""
+
+    version: str
+
+    def __str__(self) -> str:
+        return f"roll {self.version} out behind the stable Service"
+
+
+Effect = SetWeight | SetPins | LeaveRoute | ScaleUp | ScaleDown | PromoteImage

@@ -29,6 +29,7 @@ from rollout.engine.routes.adoption import note_routes
 from rollout.engine.routes.blocked import note_blocked
 from rollout.engine.routes.changes import changes_of
 from rollout.engine.routes.drift import follow_traffic
+from rollout.engine.routes.roles import note_roles, note_serving
 from rollout.engine.sampling import take_sample
 from rollout.engine.state.compatibility import note_state
 from rollout.engine.transitions import Event, allows
@@ -50,6 +51,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     carry_all(context)
     _follow_spec(context)
     note_routes(context)
+    note_roles(context)
     note_identities(context)
     note_workers(context)
     follow_traffic(context)
@@ -59,6 +61,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     take_sample(context)
     react(context)
     take_turn(context)
+    note_serving(context)
     note_pins(context)
     note_blocked(context)
     context.update(next=next_step(context))

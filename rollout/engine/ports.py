@@ -19,6 +19,7 @@ from rollout.model.agent_state import Census
 from rollout.model.api.gates import Gates
 from rollout.model.api.kpi import Kpi
 from rollout.model.rollout import Rollout
+from rollout.model.status.roles import RoleVersions
 
 
 class Clock(Protocol):
@@ -87,6 +88,10 @@ class Workloads(Protocol):
         """Return those at 0 replicas that nobody else scales."""
         ...
 
+    def roles(self) -> RoleVersions | None:
+        """Return which version is behind each role's Service; None where backends have no roles."""
+        ...
+
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
         """Return what versions are made of, by part, as fingerprints."""
         ...
@@ -97,6 +102,10 @@ class Workloads(Protocol):
 
     def scale_up(self, version: str, like: str) -> None:
         """Let a sleeping version run as many replicas as another. Idempotent. Raises Unavailable."""
+        ...
+
+    def promote_image(self, version: str) -> None:
+        """Roll a version out behind the stable role's Service, as it is behind the candidate's. Raises Unavailable."""
         ...
 
     def scale_down(self, version: str) -> None:

@@ -26,7 +26,7 @@ DRAIN_EVERY_S = 10.0
 """How often open conversations are counted where nothing else is under way."""
 
 WAITING_S = 15.0
-"""A release that is wanted and cannot begin, for want of something that no watch tells."""
+"""What waits for something that no watch tells: a release that cannot begin, a version that is not back in its role."""
 
 
 def is_sample_due(status: Status, now: datetime) -> bool:
@@ -55,7 +55,8 @@ def requeue_after_s(before: Status, context: PlanContext, effects: tuple[Effect,
         return soon_s
     if after.draining:
         return DRAIN_EVERY_S
-    waits = starts_by_itself(after, context.spec.version) or after.stable_version is None
+    away = after.role_versions is not None and after.role_versions.serving == "candidate"
+    waits = away or starts_by_itself(after, context.spec.version) or after.stable_version is None
     return WAITING_S if waits else None
 
 

@@ -85,6 +85,7 @@ class BorrowedRoute(AnyRoute):
         notes: what users should know before traffic moves.
         repeats: what lets an agent get one request twice.
         elsewhere: versions that other rules of the route send requests to.
+        strays: versions whose traffic goes, in part, to another Service than theirs: both roles run them.
     """
 
     shares: Mapping[str, int] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class BorrowedRoute(AnyRoute):
     notes: tuple[str, ...] = ()
     repeats: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
 
     @property
     def owner(self) -> str | None:

@@ -20,7 +20,8 @@ from rollout.engine.facts import (
 )
 from rollout.engine.ports import Ports, Router
 from rollout.engine.requeue import is_sample_due
-from rollout.engine.route_facts import BorrowedRoute, RouteFacts
+from rollout.engine.route_facts import BorrowedRoute, RouteFacts, borrowed
+from rollout.engine.routes.roles import may_change
 from rollout.errors import ClusterUnavailable, Unavailable
 from rollout.model.agent_state import Census
 from rollout.model.api.policy import PolicySpec
@@ -82,6 +83,7 @@ class Observation:
             census=self._census(rollout),
             conversations=self._open(rollout),
             unlisted=unlisted,
+            roles=self.ports.workloads.roles() if may_change(status) else None,
         )
 
     def _asked(self, what: str, ask: Callable[[], Answer], otherwise: Callable[[str], Answer]) -> Answer:
@@ -150,7 +152,8 @@ class Observation:
         both = tuple(version for version in (status.stable_version, status.candidate_version) if version)
         undo = status.previous_version if any(command.verb == "undo" for command in commands) else None
         drained = tuple(status.draining)
-        checked = tuple(dict.fromkeys((*(both if due else ()), *((undo,) if undo else ()), *drained)))
+        strays = tuple(version for route in borrowed(routes) for version in route.strays)
+        checked = tuple(dict.fromkeys((*(both if due else ()), *((undo,) if undo else ()), *drained, *strays)))
         others = (rollout.spec.version, status.previous_version, *drained, *(route.owner for route in routes))
         asked = tuple(dict.fromkeys((*both, *(version for version in others if version))))
         watched = status.is_active and status.phase not in (Phase.PREFLIGHT, Phase.DRAINING)

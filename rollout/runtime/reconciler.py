@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from rollout.engine.effects import Effect, LeaveRoute, ScaleDown, ScaleUp, SetPins, SetWeight
+from rollout.engine.effects import Effect, LeaveRoute, PromoteImage, ScaleDown, ScaleUp, SetPins, SetWeight
 from rollout.engine.facts import ResourceFacts
 from rollout.engine.plan import plan
 from rollout.engine.planned import Plan
@@ -90,6 +90,8 @@ class Reconciler:
                 return [partial(router.pin, effect) for router in self.ports.routers if router.name == effect.route]
             case ScaleDown():
                 return [partial(self.ports.workloads.scale_down, effect.version)]
+            case PromoteImage():
+                return [partial(self.ports.workloads.promote_image, effect.version)]
             case SetWeight():
                 return [partial(router.apply, effect) for router in self.ports.routers]
 

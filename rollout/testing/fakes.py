@@ -16,6 +16,7 @@ from rollout.model.api.gates import Gates
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
+from rollout.model.status.roles import RoleVersions
 from rollout.model.status.status import Status
 from rollout.model.units import FULL_BP
 
@@ -165,12 +166,18 @@ class FakeWorkloads:
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
         return {version: self.made_of[version] for version in versions if version in self.made_of}
 
+    def roles(self) -> RoleVersions | None:
+        return None
+
     def workers(self, version: str) -> tuple[str, ...]:
         return self.working.get(version, ())
 
     def scale_up(self, version: str, like: str) -> None:
         del like
         self.sleeping.discard(version)
+
+    def promote_image(self, version: str) -> None:
+        raise AssertionError(f"{version}: versions with addresses of their own have no roles")
 
     def scale_down(self, version: str) -> None:
         self.sleeping.add(version)

@@ -105,3 +105,18 @@ def test_subsets_are_of_one_service_and_only_a_virtual_service_knows_them(server
             server.api.create(
                 ROLLOUT, namespace, agents.rollout("http://p:9090", name="other", kind=kind, backends=backends)
             )
+
+
+def test_roles_are_two_services_and_one_thing_says_the_version(server, namespace):
+    roles = agents.ROLES["roles"]
+    server.api.create(ROLLOUT, namespace, agents.rollout("http://prometheus:9090", backends=agents.ROLES))
+    for backends, told in (
+        ({"roles": {**roles, "candidate": "web-stable"}}, "each role has a Service of its own"),
+        ({"roles": {**roles, "versionLabel": "a", "versionImage": "b"}}, "keep one of versionLabel and versionImage"),
+        ({"roles": roles, "deployment": "web-$version"}, "with roles, deployment must have $service in it"),
+        ({"roles": {**roles, "promotion": "swap"}}, "promotion: swap needs deployment"),
+        ({"roles": {**roles, "promotion": "other"}}, "Unsupported value"),
+        ({"roles": roles, "service": "web-$version"}, "needs exactly one of"),
+    ):
+        with pytest.raises(Rejected, match=told.replace("$", "[$]")):
+            server.api.create(ROLLOUT, namespace, agents.rollout("http://p:9090", name="other", backends=backends))

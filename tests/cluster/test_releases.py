@@ -57,6 +57,40 @@ def test_a_good_version_is_promoted_and_the_route_is_its_owners_again(server, na
         assert after == before, "two weights, and nothing else"
 
 
+def test_with_roles_the_stable_service_is_given_its_traffic_back_once_it_runs_what_was_promoted(server, namespace):
+    with RealWorld(server, namespace, backends=agents.ROLES) as world:
+        settled(world)
+        before = world.api.get(HTTP_ROUTE, namespace, "agent")["spec"]
+        world.want("v2")
+        settled(world, "v2")
+        assert world.shares() == {"web-stable": 0, "web-canary": 100}
+        world.run("web-stable", "v2")
+        server.kubectl("-n", namespace, "wait", "--for=condition=RolesSettled", "arl/agent", f"--timeout={WAIT_S}s")
+        assert world.api.get(HTTP_ROUTE, namespace, "agent")["spec"] == before, "as it was found, to the last field"
+
+
+def test_with_swap_the_controller_rolls_the_promoted_image_out_and_gives_the_traffic_back(server, namespace):
+    server.kubectl("-n", namespace, "apply", "-f", "-", text=_promoter(namespace))
+    swap = {**agents.ROLES, "roles": {**agents.ROLES["roles"], "promotion": "swap"}}
+    with RealWorld(server, namespace, backends=swap) as world:
+        settled(world)
+        world.want("v2")
+        settled(world, "v2")
+        server.kubectl("-n", namespace, "wait", "--for=condition=RolesSettled", "arl/agent", f"--timeout={WAIT_S}s")
+        assert world.shares() == {"web-stable": 100, "web-canary": 0}
+        template = world.api.get(DEPLOYMENT, namespace, "web-stable")["spec"]["template"]
+        assert template["spec"]["containers"][0]["image"] == "registry/agent:v2"
+
+
+def _promoter(namespace):
+    """The example's rights, in another namespace."""
+    return (
+        (ROOT / "manifests/examples/image-promoter.yaml")
+        .read_text()
+        .replace("namespace: agents", f"namespace: {namespace}")
+    )
+
+
 def test_an_owner_who_applies_its_route_from_the_server_side_meets_no_conflict_at_rest(server, namespace):
     with RealWorld(server, namespace) as world:
         observing(world)
@@ -227,4 +261,6 @@ def test_the_controller_asks_for_nothing_that_it_may_not(server, namespace):
         if "objectRef" in each
     }
     own = {("get", "leases"), ("create", "leases"), ("update", "leases")}
-    assert {each for each in used if each[:2] not in own} <= granted(), used - granted()
+    by_the_example = {("patch", "deployments", "apps")}  # image-promoter.yaml, for `promotion: swap`
+    asked_for = {each for each in used if each[:2] not in own}
+    assert asked_for <= granted() | by_the_example, asked_for - granted()

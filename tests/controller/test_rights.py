@@ -93,6 +93,12 @@ def test_the_role_has_what_the_code_calls_and_nothing_more():
         settled(world)
         world.want("v2")
         world.phase("Observing")
+    with ClusterWorld(start=False, policy=LONG, backends=agents.ROLES) as world:
+        world.cluster.allowed = allows
+        world.start()
+        settled(world)
+        world.want("v2")
+        world.phase("Observing")
     with ClusterWorld(
         start=False, backends={"service": "$name-$version", "port": 8000, "namespace": "elsewhere"}
     ) as world:
@@ -103,6 +109,32 @@ def test_the_role_has_what_the_code_calls_and_nothing_more():
         world.until(lambda status: status.get("reason") == "StableUnknown")
     assert used <= allowed, f"the role lacks {used - allowed}"
     assert allowed <= used, f"the role has more than is used: {allowed - used}"
+
+
+def test_promotion_of_images_needs_the_right_of_its_example_and_says_so_without_it():
+    swap = {**agents.ROLES, "roles": {**agents.ROLES["roles"], "promotion": "swap"}}
+    allowed = granted("manifests/access/controller-role.yaml", "ClusterRole")
+    example = granted("manifests/examples/image-promoter.yaml", "Role")
+    with ClusterWorld(start=False, backends=swap) as world:
+
+        def allows(verb, resource, place):
+            call = (verb, resource.plural + (f"/{place['sub']}" if place["sub"] else ""), resource.group)
+            return call in allowed or not threading.current_thread().name.startswith("worker")
+
+        world.cluster.allowed = allows
+        world.start()
+        settled(world)
+        world.want("v2")
+        world.until(lambda status: status.get("stableVersion") == "v2")
+        world.until(lambda _: world.condition("Stalled").get("reason") == "Forbidden")
+        assert "cannot patch" in world.condition("Stalled")["message"]
+        allowed |= example
+        world.until(lambda _: _image(world) == "registry/agent:v2")
+
+
+def _image(world):
+    template = world.api.get(DEPLOYMENT, "default", "web-stable")["spec"]["template"]
+    return template["spec"]["containers"][0]["image"]
 
 
 def test_rights_that_are_missing_are_told_and_stop_no_other():

@@ -18,7 +18,7 @@ from rollout.adapters.kubernetes.resources import (
     SERVICE,
     VIRTUAL_SERVICE,
 )
-from rollout.errors import ClusterUnavailable
+from rollout.errors import ClusterUnavailable, NotFound
 
 POLICY_SPEC = {
     "canary": {
@@ -179,6 +179,80 @@ def behind_web(api, which, address, *, namespace="default"):
     metadata = {"name": f"web-{which}", "labels": {"kubernetes.io/service-name": "web"}}
     body = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4", "metadata": metadata}
     api.create(ENDPOINT_SLICE, namespace, {**body, "endpoints": [endpoint], "ports": [{"name": "", "port": 8000}]})
+
+
+ROLES = {"roles": {"stable": "web-stable", "candidate": "web-canary"}, "deployment": "$service", "port": 8000}
+"""The backends of versions that change behind two Services."""
+
+
+def roles(api, versions=("v1", "v2"), *, namespace="default", pods=True):
+    """Create the two Services of roles, each with its Deployment, and, if nobody else does, a pod of a version."""
+    for service, which in zip(ROLES["roles"].values(), versions, strict=True):
+        selector = {"app": service}
+        spec = {"ports": [{"port": 8000}], "selector": selector}
+        body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": service}, "spec": spec}
+        api.create(SERVICE, namespace, body)
+        template = {
+            "metadata": {"labels": {**selector, "version": which}},
+            "spec": {"containers": [{"name": "agent", "image": f"registry/agent:{which}"}]},
+        }
+        spec = {"replicas": 1, "selector": {"matchLabels": selector}, "template": template}
+        body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": service}, "spec": spec}
+        api.create(DEPLOYMENT, namespace, body)
+        if not pods:
+            continue
+        run(api, service, which, namespace=namespace)
+
+
+def run(api, service, *versions, namespace="default", ready=True):
+    """Let a role's Service have one pod of each version, and no other."""
+    for pod in api.list_all(POD, namespace, labelSelector=f"app={service}")[0]:
+        api.delete(POD, namespace, pod["metadata"]["name"])
+    for which in versions:
+        name = f"{service}-{which}"
+        metadata = {"name": name, "labels": {"app": service, "version": which}}
+        spec = {"containers": [{"name": "agent", "image": f"registry/agent:{which}"}]}
+        api.create(POD, namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    expose(api, service, {f"{service}-{which}": "10.0.0.1" for which in versions}, namespace=namespace, ready=ready)
+    if versions:
+        roll_out(api, service, versions[-1], namespace=namespace)
+
+
+def expose(api, service, pods, *, namespace="default", ready=True):
+    """Let a Service have these pods as its endpoints, and no other. pods: their addresses, by name."""
+    endpoints = [
+        {
+            "addresses": [address],
+            "conditions": {"ready": ready},
+            "targetRef": {"kind": "Pod", "name": name, "namespace": namespace},
+        }
+        for name, address in pods.items()
+    ]
+    metadata = {"name": f"{service}-x", "labels": {"kubernetes.io/service-name": service}}
+    body = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4", "metadata": metadata}
+    try:
+        api.merge(ENDPOINT_SLICE, namespace, f"{service}-x", {"endpoints": endpoints})
+    except NotFound:
+        ports = [{"name": "", "port": 8000}]
+        api.create(ENDPOINT_SLICE, namespace, {**body, "endpoints": endpoints, "ports": ports})
+
+
+def roll_out(api, service, which, *, namespace="default"):
+    """Let the Deployment behind a role's Service make pods of a version."""
+    containers = [{"name": "agent", "image": f"registry/agent:{which}"}]
+    template = {"metadata": {"labels": {"version": which}}, "spec": {"containers": containers}}
+    api.merge(DEPLOYMENT, namespace, service, {"spec": {"template": template}})
+
+
+def by_role(made, kind="httpRoute"):
+    """Return a route with the Services of the two roles as its backends."""
+    rules = made["spec"]["http" if kind == "virtualService" else "rules"]
+    backends = rules[1]["route" if kind == "virtualService" else "backendRefs"]
+    for backend, service in zip(backends, ROLES["roles"].values(), strict=True):
+        (backend["destination"] if kind == "virtualService" else backend).update(
+            {"host" if kind == "virtualService" else "name": service}
+        )
+    return made
 
 
 def by_subset(made, versions=("v1", "v2")):

@@ -60,6 +60,11 @@ class ClusterWorld:
         if "subset" in spec.get("backends", {}):
             agents.subsets(self.api, namespace=self.namespace)
             agents.by_subset(route)
+        self.runs = None
+        if "roles" in spec.get("backends", {}):
+            self.roles()
+            agents.by_role(route, kind)
+            self.runs = {"web-stable": "v1", "web-canary": "v2"}
         self.api.create(self.route_kind, self.namespace, route)
         self.api.create(POLICY, self.namespace, policy or agents.policy())
         self.api.create(ROLLOUT, self.namespace, agents.rollout(self.url, kind=kind, **spec))
@@ -104,25 +109,39 @@ class ClusterWorld:
             }
         return {each["name"].removeprefix("agent-"): each["weight"] for each in found["rules"][1]["backendRefs"]}
 
+    def roles(self):
+        """Put v1 behind the stable Service of two with a role, and v2 behind the candidate's."""
+        agents.roles(self.api, namespace=self.namespace)
+
+    def run(self, service, which):
+        """Roll a version out behind a role's Service."""
+        self.runs[service] = which
+        agents.run(self.api, service, which, namespace=self.namespace)
+
+    def pod_behind(self, service, which):
+        """The name of a role's pod, as its metrics have it."""
+        return f"{service}-{which}"
+
     def _users(self):
         for each in ("v1",):
-            self._tasks(each, 50)
+            self._tasks(each, 50, "web-stable")
         shares = {}
         while not self._stop.wait(0.05):
             with contextlib.suppress(ClusterUnavailable, IndexError):  # a test may have deleted the route, or its rule
                 shares = self.shares()
             total = sum(shares.values()) or 1
             for each, weight in shares.items():
-                self._tasks(each, round(self.rate * 0.05 * weight / total))
+                self._tasks(self.runs[each] if self.runs else each, round(self.rate * 0.05 * weight / total), each)
 
-    def _tasks(self, which, count):
+    def _tasks(self, which, count, service=""):
+        pod = self.pod_behind(service, which) if self.runs else f"agent-{which}"
         failed = sum(self.random.random() < self.fails.get(which, 0.0) for _ in range(count))
         if count:
-            self.prometheus.add("agent_tasks_started_total", count, version=which, pod=f"agent-{which}")
-            self.prometheus.add("agent_conversations_started_total", count, version=which, pod=f"agent-{which}")
-            self.prometheus.add("agent_cost_dollars_total", count * 0.01, version=which, pod=f"agent-{which}")
+            self.prometheus.add("agent_tasks_started_total", count, version=which, pod=pod)
+            self.prometheus.add("agent_conversations_started_total", count, version=which, pod=pod)
+            self.prometheus.add("agent_cost_dollars_total", count * 0.01, version=which, pod=pod)
         if failed:
-            self.prometheus.add("agent_tasks_failed_total", failed, version=which, pod=f"agent-{which}")
+            self.prometheus.add("agent_tasks_failed_total", failed, version=which, pod=pod)
 
     def get(self, name="agent"):
         return self.api.get(ROLLOUT, self.namespace, name)

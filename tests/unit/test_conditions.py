@@ -10,6 +10,7 @@ from rollout.engine.conditions import conditions_of
 from rollout.engine.facts import Trouble
 from rollout.model.status.cluster_status import ClusterStatus
 from rollout.model.status.conditions import MESSAGE_MAX, ConditionType
+from rollout.model.status.roles import RoleVersions
 from rollout.model.status.status import Status
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase, Reason, Result
@@ -106,7 +107,7 @@ def test_whether_traffic_is_where_it_should_be_is_what_the_requests_show(effecti
 
 
 def test_every_condition_is_about_the_generation_that_was_seen_and_no_message_is_too_long():
-    shown, _ = told(status_with(BASE, message="x" * 5000))
+    shown, _ = told(status_with(BASE, message="x" * 5000, role_versions=RoleVersions(stable="v1", candidate="v2")))
     assert {each.observed_generation for each in shown.conditions} == {3} and shown.observed_generation == 3
     assert max(len(each.message) for each in shown.conditions) <= MESSAGE_MAX
     assert {each.type for each in shown.conditions} == set(ConditionType)

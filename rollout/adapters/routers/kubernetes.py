@@ -115,6 +115,7 @@ class KubernetesRouter:
             owned=bool(release_patch(obj, self.api.manager)),
             ports=self._ports(rule),
             notes=self._notes(obj, rule, accepted),
+            strays=rule.strays,
             elsewhere=elsewhere(obj, rule, self.route_kind.dialect, self.naming),
             repeats=tuple(f"rule {rule.label} {how}" for how in self.route_kind.dialect.repeats(rule.raw)),
             pins=pinned.pins,
@@ -269,7 +270,7 @@ class KubernetesRouter:
 
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:
-            kept = {backend.index for backend in rule.ours.values()}
+            kept = {place for backend in rule.ours.values() for place in (backend.index, *backend.again)}
             named, cause = others_in(rule, self.route_kind.dialect, self.naming, kept)
             remedy = f"give it weight 0, or a rule of its own{f' ({cause})' if cause else ''}"
             message = f"rule {rule.label} also sends traffic to {named}, no version of this rollout: {remedy}"

@@ -63,13 +63,15 @@ class Backend:
     """One of our backends in a rule: where it stands, its weight, and whether it names one.
 
     Attributes:
-        again: where else the same Service stands in the rule.
+        again: where else the same Service stands in the rule, or another one that runs the same version.
+        strays: the part of the weight that goes there.
     """
 
     index: int
     weight: int
     is_named: bool = True
     again: tuple[int, ...] = ()
+    strays: int = 0
 
 
 class RuleRefused(Exception):  # noqa: N818  a name that reads well where it is raised
@@ -119,6 +121,11 @@ class Rule:
     def label(self) -> str:
         """How people call the rule: by its name, or by its place."""
         return str(self.raw.get("name") or f"number {self.index + 1}")
+
+    @property
+    def strays(self) -> tuple[str, ...]:
+        """The versions that get traffic by another backend than theirs."""
+        return tuple(version for version, backend in self.ours.items() if backend.strays)
 
     def only(self, versions: Iterable[str]) -> Rule:
         """Return the rule as one rollout sees it: backends of other versions are others."""
@@ -183,9 +190,10 @@ def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *,
         version = dialect.version_of(backend, naming)
         if version is None:
             others += weight
-        elif version in ours and twice:
-            first = ours[version]
-            ours[version] = replace(first, weight=first.weight + weight, again=(*first.again, position))
+        elif version in ours and (twice or naming.backends.roles):
+            here = Backend(position, weight, is_named=given is not None)
+            is_home = _service_in(backend, dialect) == naming.service(version) and bool(naming.backends.roles)
+            ours[version] = _joined(here, ours[version]) if is_home else _joined(ours[version], here)
         elif version in ours:
             raise RuleRefused(
                 f"names {naming.backend(version)} twice in one rule, so its share cannot be set: merge the two"
@@ -196,6 +204,16 @@ def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *,
         # One backend alone gets everything, whatever its weight says.
         ours = {version: Backend(entry.index, dialect.usual_base, entry.is_named) for version, entry in ours.items()}
     return Rule(index, raw, ours, others)
+
+
+def _service_in(backend: Object, dialect: RouteDialect) -> str:
+    return str(dialect.target(backend).get(dialect.name_key, "")).partition(".")[0]
+
+
+def _joined(first: Backend, other: Backend) -> Backend:
+    """Return one backend for two: the weight of both is at the first one's place once it is written."""
+    again = (*first.again, *other.again, other.index)
+    return replace(first, weight=first.weight + other.weight, again=again, strays=first.strays + other.weight)
 
 
 def others_in(rule: Rule, dialect: RouteDialect, naming: Naming, ours: Collection[int]) -> tuple[str, str]:
@@ -238,7 +256,7 @@ def missing(rule: Rule, dialect: RouteDialect, naming: Naming, versions: tuple[s
             continue
         service = naming.service(version)
         if not service:
-            return Missing(f"has no backend for {version}: it is not in {naming.written}; add it")
+            return Missing(f"has no backend for {version}: {naming.lacking}")
         alike = [entry for entry in backends_in(rule.raw, dialect) if _is_alike(dialect.target(entry), naming, version)]
         causes = [cause for entry in alike if (cause := dialect.why_not(entry, naming))]
         if causes:

@@ -124,7 +124,7 @@ def _no_rule(
         label = rule.get("name") or f"number {index + 1}"
         reasons = (dialect.why_not(backend, naming) for backend in backends_in(rule, dialect))
         causes += [f"rule {label}: {reason}" for reason in reasons if reason]
-    example = naming.service(min(versions, default="v1")) or next(iter((naming.backends.versions or {}).values()), "")
+    example = naming.service(min(versions, default="v1")) or naming.example
     cause = f"has no rule with a backend such as {example}"
     if not causes:
         return f"{cause}: add one, or correct {naming.written}"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from rollout.causes import why
 from rollout.model.api.rollout import Backends
+from rollout.model.status.roles import RoleVersions
 
 CONNECT_TIMEOUT_S = 1.0
 
@@ -50,6 +51,10 @@ class EndpointWorkloads:
         """Return none: an address that does not answer is down."""
         return frozenset()
 
+    def roles(self) -> RoleVersions | None:
+        """Return none: an address serves one version."""
+        return None
+
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:  # noqa: ARG002
         """Return none: an address does not say what is behind it."""
         return {}
@@ -57,6 +62,9 @@ class EndpointWorkloads:
     def workers(self, version: str) -> tuple[str, ...]:  # noqa: ARG002
         """Return none, likewise."""
         return ()
+
+    def promote_image(self, version: str) -> None:
+        """Do nothing: there are no roles here."""
 
     def scale_down(self, version: str) -> None:
         """Do nothing, likewise."""

@@ -21,10 +21,13 @@ from rollout.adapters.kubernetes.resources import (
 from rollout.adapters.workloads.grants import not_granted
 from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.ports import is_ready, not_listening, not_served
+from rollout.adapters.workloads.role_promotion import RolePromotion
+from rollout.adapters.workloads.roles import RoleReader
 from rollout.adapters.workloads.subsets import labels_of, slices_of
 from rollout.adapters.workloads.workers import workers_of
 from rollout.errors import ClusterUnavailable, Forbidden, NotFound
 from rollout.model.api.naming import Naming
+from rollout.model.status.roles import RoleVersions
 
 NO_PORTS: Mapping[str, tuple[int, ...]] = {}
 
@@ -34,18 +37,28 @@ class ServiceWorkloads:
 
     Args:
         route_kinds: the kinds of routes that refer to them.
+        roles: who reads what is behind the Services of roles, where there are some.
     """
 
     def __init__(
-        self, api: Api, naming: Naming, route_kinds: tuple[str, ...], may_write: Callable[[], bool] = lambda: True
+        self,
+        api: Api,
+        naming: Naming,
+        route_kinds: tuple[str, ...],
+        may_write: Callable[[], bool] = lambda: True,
+        roles: RoleReader | None = None,
     ) -> None:
         self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
+        self._roles = roles
+        self._promotion = RolePromotion(api, naming, may_write)
 
     @property
     def no_backend(self) -> str:
         where = self._naming.services_in
         if self._naming.backends.subset:
             return f"has no subset in {where}: declare it in a DestinationRule, or correct {self._naming.written}"
+        if self._roles:
+            return f"has no Service: {self._lacking}"
         if self._naming.backends.versions:
             return f"has no Service in {where}: create it, and add the version to {self._naming.written}"
         return f"has no Service in {where}: create it, or correct {self._naming.written}"
@@ -72,15 +85,30 @@ class ServiceWorkloads:
         """
         return {
             version: self._not_named(version)
+            or (self._roles.problem(self._naming.service(version), version) if self._roles else "")
             or self._not_told_apart(version)
             or not_granted(self._api, self._naming, self._route_kinds, (version,))
             or self._problem(version, ports.get(version, ()))
+            or self._promotion.problem(version)
             for version in versions
         }
 
     def _not_named(self, version: str) -> str:
         """Say that Services are named one by one, and that this version's is not."""
-        return "" if self._naming.service(version) else f"{version} is not in {self._naming.written}: add it"
+        if self._naming.service(version):
+            return ""
+        if self._roles:
+            return f"{version} has no Service: {self._lacking}"
+        return f"{version} is not in {self._naming.written}: add it"
+
+    @property
+    def _lacking(self) -> str:
+        """Say that a version is behind no role's Service, and what stands in the way, as far as it is known."""
+        return "; ".join((self._naming.lacking, *(self._roles.problems if self._roles else ())))
+
+    def roles(self) -> RoleVersions | None:
+        """Return which version is behind each role's Service; None where there are no roles."""
+        return self._roles.versions if self._roles else None
 
     def _not_told_apart(self, version: str) -> str:
         """Say which other version has the same Service: 1.4.2 and 1-4-2 do."""
@@ -143,6 +171,11 @@ class ServiceWorkloads:
         if deployment is None or _replicas(deployment) > 0:
             return
         self._scale(deployment, max(1, _replicas(model) if model is not None else 1))
+
+    def promote_image(self, version: str) -> None:
+        """Roll a version out behind the stable role's Service, where it is ours to change."""
+        if not self._is_elsewhere:
+            self._promotion.carry_out(version)
 
     def scale_down(self, version: str) -> None:
         """Scale a version to 0 that nothing refers to, where nobody else scales it."""

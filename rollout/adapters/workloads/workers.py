@@ -7,9 +7,9 @@ from typing import Any
 
 from rollout.adapters.kubernetes.resources import Object
 from rollout.model.api.naming import Naming
+from rollout.model.api.roles import VERSION_LABELS
 from rollout.model.units import object_form
 
-VERSION_LABELS = ("version", "app.kubernetes.io/version")
 APP_LABELS = ("app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/part-of")
 
 

@@ -6,6 +6,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.conversations.drain import scale_down
 from rollout.engine.effects import Effect, SetPins, SetWeight
 from rollout.engine.routes.adoption import add_backends, leave, scale_up
+from rollout.engine.routes.roles import hand_back
 from rollout.engine.routes.wanted import has_pins, is_as_wanted, is_effective, is_restored, wanted_weight
 from rollout.model.status.conversations import NO_PINS
 from rollout.model.status.vocabulary import Phase
@@ -16,11 +17,16 @@ def changes_of(context: PlanContext) -> tuple[Effect, ...]:
     woken = scale_up(context)
     wanted, pins = wanted_weight(context.status), _pin_effects(context)
     if context.borrowed and not context.status.is_active:
-        return (*leave(context, wanted), *pins, *scale_down(context))  # at rest a route belongs to those whose it is
+        return (
+            *hand_back(context),
+            *leave(context, wanted),
+            *pins,
+            *scale_down(context),
+        )  # at rest a route belongs to those whose it is
     weights = _route_effects(context, wanted)
     if context.status.goes_back:
         return (*weights, *pins)  # nothing stands before the way back
-    return (*woken, *pins, *weights, *scale_down(context))
+    return (*hand_back(context), *woken, *pins, *weights, *scale_down(context))
 
 
 def _pin_effects(context: PlanContext) -> tuple[Effect, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from rollout.model.api.rollout import Backends
 from rollout.model.units import FORM_MAX, expand, object_form
@@ -18,12 +18,14 @@ class Naming:
 
     Attributes:
         versions: those that are known: a name of a Service tells only the form that a version has in names.
+        running: with roles, which version each Service runs, the stable one first.
     """
 
     name: str
     namespace: str
     backends: Backends
     versions: tuple[str, ...] = ()
+    running: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def services_in(self) -> str:
@@ -31,7 +33,12 @@ class Naming:
         return self.backends.namespace or self.namespace
 
     def service(self, version: str) -> str:
-        """Return the name of a version's Service; nothing where versions are named one by one, and this one is not."""
+        """Return the name of a version's Service; nothing where it has none: it is not named, or behind no role.
+
+        Where both roles run it, it is the stable one's.
+        """
+        if self.backends.roles:
+            return next((service for service, behind in self.running.items() if behind == version), "")
         if self.backends.versions:
             return self.backends.versions.get(version, "")
         return expand(
@@ -48,16 +55,37 @@ class Naming:
         subset = self.subset(version)
         return f"subset {subset} of {self.service(version)}" if subset else self.service(version)
 
+    @property
+    def lacking(self) -> str:
+        """Say why a version may have no Service, and what to do; it is read after "has no backend for v2: "."""
+        if roles := self.backends.roles:
+            behind = ", ".join(f"{service} runs {running}" for service, running in self.running.items())
+            return f"{behind or 'neither of the two Services runs one'}: roll it out behind {roles.candidate}"
+        return f"it is not in {self.written}; add it"
+
     def deployment(self, version: str) -> str | None:
+        """Return the name of a version's Deployment; None where none is declared, or the version has no Service."""
+        return self.deployment_of(self.service(version), version)
+
+    def deployment_of(self, service: str, version: str = "") -> str | None:
+        """Return the name of the Deployment behind a Service."""
         if self.backends.deployment is None:
             return None
-        service, form = self.service(version), object_form(version)
+        form = object_form(version)
         names = {"name": self.name, "version": form, "namespace": self.namespace, "service": service}
         return expand(self.backends.deployment, **names) if service else None
 
     @property
+    def example(self) -> str:
+        """A Service that is named by itself, for messages."""
+        roles, named = self.backends.roles, self.backends.versions or {}
+        return roles.stable if roles else next(iter(named.values()), "")
+
+    @property
     def written(self) -> str:
         """How people have written the names of Services, for messages."""
+        if roles := self.backends.roles:
+            return f"spec.backends.roles ({roles.stable}, {roles.candidate})"
         if self.backends.versions:
             named = ", ".join(f"{version}: {service}" for version, service in sorted(self.backends.versions.items()))
             return f"spec.backends.versions ({named})"
@@ -67,6 +95,8 @@ class Naming:
 
     def version_of(self, service: str, subset: str = "") -> str | None:
         """Return the version whose Service this is, or whose subset of the Service; None for somebody else's."""
+        if self.backends.roles:
+            return None if subset else self.running.get(service)
         if self.backends.versions:
             named = (version for version, name in self.backends.versions.items() if name == service)
             return None if subset else next(named, None)

@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, StringConstraints
 from rollout.model.api.conversations import Conversations
 from rollout.model.api.metrics import Metrics
 from rollout.model.api.policy import PolicySpec
+from rollout.model.api.roles import Roles, ServiceName
 from rollout.model.api.routes import Route
 from rollout.model.api.state_sources import ContractSource, StateStore
 from rollout.model.base import Document
@@ -25,9 +26,6 @@ NameTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9.${}]+$", max
 
 ServiceTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9${}]+$", max_length=200)]
 """The same without dots, which Services cannot have in their names."""
-
-
-ServiceName = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)]
 
 
 class Metadata(Document):
@@ -63,6 +61,11 @@ class Backends(Document):
         min_length=1,
         max_length=64,
         description="The name of each version's Service, where names follow no template: {v1: web, v2: web-v2}.",
+    )
+    roles: Roles | None = Field(
+        default=None,
+        description="Services by their role, where versions change behind them: "
+        "{stable: web-stable, candidate: web-canary}.",
     )
     deployment: NameTemplate | None = Field(
         default=None,

@@ -34,6 +34,8 @@ _NAMES_VERSION = r"{0}.matches('(^|[^$])([$][$])*[$](version([^_a-z0-9]|$)|[{{]v
 
 _NAMES_EACH = _NAMES_VERSION.replace("version", "(version|service)", 1).replace("version[}}]", "(version|service)[}}]")
 
+_NAMES_SERVICE = _NAMES_VERSION.replace("version", "service")
+
 _EACH_ONCE = "self.versions.all(a, self.versions.exists_one(b, self.versions[a] == self.versions[b]))"
 
 _RULES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -100,6 +102,18 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
             f"!has(self.versions) || {_EACH_ONCE}",
             "no two versions may have one Service",
         ),
+        (
+            f"!has(self.roles) || !has(self.deployment) || {_NAMES_SERVICE.format('self.deployment')}",
+            "with roles, deployment must have $service in it",
+        ),
+        (
+            "!has(self.roles) || !has(self.roles.promotion) || self.roles.promotion != 'swap' || has(self.deployment)",
+            "promotion: swap needs deployment",
+        ),
+    ),
+    "Roles": (
+        ("self.stable != self.candidate", "each role has a Service of its own"),
+        ("!has(self.versionLabel) || !has(self.versionImage)", "keep one of versionLabel and versionImage"),
     ),
     "Evidence": tuple(
         (f"!has(self.{name}) || duration(self.{name}) > duration('0s')", f"{name} is above 0s")

@@ -13,6 +13,7 @@ from rollout.model.status.conversations import Draining, Pins
 from rollout.model.status.decision import CommandOutcome, Decision
 from rollout.model.status.evidence import KpiEvidence, Ledger, PinArrival, TrafficEvidence
 from rollout.model.status.release import CheckRun, Pinned, Release
+from rollout.model.status.roles import RoleVersions
 from rollout.model.status.traffic import Base, RouteBlock, RuleIdentity, Traffic
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 
@@ -90,6 +91,7 @@ class StatusChanges(PhaseChanges, total=False):
     message: str
     next: str
     pins: Pins | None
+    role_versions: RoleVersions | None
     bases: dict[str, Base]
     rules: dict[str, RuleIdentity]
     added: dict[str, tuple[str, ...]]

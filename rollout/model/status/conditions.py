@@ -27,6 +27,7 @@ class ConditionType(StrEnum):
     IDENTITY_DRIFT = "IdentityDrift"
     DRAINING = "Draining"
     DRAINED = "Drained"
+    ROLES_SETTLED = "RolesSettled"
 
 
 class Condition(Record):

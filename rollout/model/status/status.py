@@ -11,6 +11,7 @@ from rollout.model.base import Record
 from rollout.model.status.conversations import Draining, Pins
 from rollout.model.status.decision import CommandOutcome, Decision
 from rollout.model.status.release import NO_RELEASE, Pinned, Release
+from rollout.model.status.roles import RoleVersions
 from rollout.model.status.traffic import Base, RouteBlock, RuleIdentity
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 
@@ -65,6 +66,9 @@ class Status(Record):
     pins: Pins | None = Field(default=None, description="Which started conversations stay where.")
     draining: dict[str, Draining] = Field(
         default_factory=dict, description="The versions that keep their conversations until these end, by version."
+    )
+    role_versions: RoleVersions | None = Field(
+        default=None, description="With spec.backends.roles: which version is behind each role's Service."
     )
     bases: dict[str, Base] = Field(default_factory=dict)
     rules: dict[str, RuleIdentity] = Field(default_factory=dict)

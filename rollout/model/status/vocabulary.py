@@ -73,6 +73,7 @@ class Reason(StrEnum):
     PINS_REFUSED = "PinsRefused"
     PINS_LOST = "PinsLost"
     DRAINED = "Drained"
+    SERVED_BY_CANDIDATE = "ServedByCandidate"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
     FORBIDDEN = "Forbidden"
     WAKING_UP = "WakingUp"

@@ -123,16 +123,18 @@ def templates(raw: Raw) -> Iterator[Fault]:
     backends = mapping(raw.get("backends"))
     yield from _subsets(raw, backends)
     # The Service that subsets share tells no version.
-    by_service = ("version",) if "subset" in backends else ("version", "service")
+    by_service = ("version", "service") if "subset" not in backends else ("version",)
+    by_service = ("service",) if "roles" in backends else by_service
     for key, telling in (("service", ("version",)), ("subset", ("version",)), ("deployment", by_service)):
         text = backends.get(key)
         if key == "service" and "subset" in backends:
             yield from template(text, "backends.service")
             continue
-        yield from template(text, f"backends.{key}", (*TEMPLATE_NAMES, *telling[1:]))
+        known = (*TEMPLATE_NAMES, "service") if "service" in telling else TEMPLATE_NAMES
+        yield from template(text, f"backends.{key}", known)
         if isinstance(text, str) and not template_names(text) & set(telling):
-            remedy = "put $version into it, such as $name-$version"
-            yield Fault(f"backends.{key}", "has no $version, so all versions have the same name", remedy, text)
+            yield _not_telling(key, text, by_role="roles" in backends)
+    yield from _roles(backends)
     yield from _one_service_each(mapping(backends.get("versions")))
     for key in ("subset", "deployment", "port", "namespace"):
         if key in backends and "endpoints" in backends:
@@ -141,13 +143,36 @@ def templates(raw: Raw) -> Iterator[Fault]:
     yield from template(requests, "metrics.prometheus.requests", (*TEMPLATE_NAMES, "service", "subset"))
 
 
+def _not_telling(key: str, text: str, *, by_role: bool) -> Fault:
+    """Return the fault of a template that gives all versions the same name."""
+    if by_role:
+        message = "has no $service, so both roles have the same Deployment"
+        return Fault(f"backends.{key}", message, "put $service into it, such as $service", text)
+    remedy = "put $version into it, such as $name-$version"
+    return Fault(f"backends.{key}", "has no $version, so all versions have the same name", remedy, text)
+
+
+def _roles(backends: Raw) -> Iterator[Fault]:
+    """Two roles are two Services; one thing says the version; images are set where Deployments are known."""
+    roles = mapping(backends.get("roles"))
+    if "stable" in roles and roles.get("stable") == roles.get("candidate"):
+        remedy = "give each role a Service of its own"
+        yield Fault("backends.roles.candidate", "is the stable Service", remedy, roles["candidate"])
+    if "versionLabel" in roles and "versionImage" in roles:
+        remedy = "keep one of them"
+        yield Fault("backends.roles.versionImage", "says the version, and versionLabel does too", remedy)
+    if roles.get("promotion") == "swap" and "deployment" not in backends:
+        remedy = "name them, such as deployment: $service"
+        yield Fault("backends.roles.promotion", "sets images of Deployments, and none are named", remedy, "swap")
+
+
 def _subsets(raw: Raw, backends: Raw) -> Iterator[Fault]:
     """Subsets are of one Service that all versions share, and only Istio's routes know them."""
     if "subset" not in backends or "endpoints" in backends:
         return
     service = backends.get("service")
-    if "versions" in backends:
-        remedy = "remove versions, and name the Service that they share in service; or remove subset"
+    if named := [key for key in ("versions", "roles") if key in backends]:
+        remedy = f"remove {named[0]}, and name the Service that they share in service; or remove subset"
         yield Fault("backends.subset", "tells versions of one Service apart, and each has its own", remedy)
     elif isinstance(service, str) and "version" in template_names(service):
         remedy = "name the one Service that all versions share; or remove subset"

@@ -21,7 +21,7 @@ _UNIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rollout", ("policyRef", "policy")),
     ("metrics", ("prometheus", "scrape")),
     ("route", ("httpRoute", "grpcRoute", "virtualService", "envoy")),
-    ("backends", ("service", "versions", "endpoints")),
+    ("backends", ("service", "versions", "roles", "endpoints")),
     ("auth", ("bearer", "basic")),
     ("kpi", ("preset", "bad", "good", "sum")),
     ("envoy", ("listen", "admin")),
@@ -32,8 +32,8 @@ _UNIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("census", ("gauge", "http", "store")),
 )
 UNION = dict(_UNIONS)
-IN_A_CLUSTER = frozenset({"service", "versions"})
-"""What `backends` has in a cluster: Services by a template, or by their names."""
+IN_A_CLUSTER = frozenset({"service", "versions", "roles"})
+"""What `backends` has in a cluster: Services by a template, by their names, or by their roles."""
 
 
 def mapping(value: Any) -> Raw:
