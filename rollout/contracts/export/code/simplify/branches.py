@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from rollout.contracts.export.code.simplify.comparisons import condition, is_negative, negated
 from rollout.contracts.export.code.simplify.purity import acts, cannot_fail, evaluated_first, in_turn, looks_inside
-from rollout.contracts.export.code.simplify.stripped import BODIES
+from rollout.contracts.export.code.simplify.rewriting import BODIES
 
 SPREAD_MAX = 300
 """A statement of more parts is not written twice."""
@@ -130,18 +130,38 @@ def _if(test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[as
         return [] if cannot_fail(test) else [ast.Expr(test)]
     if not body or (orelse and is_negative(test)):
         test, body, orelse = condition(negated(test)), orelse, body
-    inner = body[0] if len(body) == 1 else None
-    if isinstance(inner, ast.If) and not inner.orelse and not orelse:
-        test, body = condition(ast.BoolOp(ast.And(), _both(test, inner.test))), inner.body
+    if (merged := _merged(test, body, orelse)) is not None:
+        return _if(*merged)
     return [ast.If(test, body, orelse)]
 
 
-def _both(one: ast.expr, two: ast.expr) -> list[ast.expr]:
-    return [
-        part
-        for test in (one, two)
-        for part in (test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test])
-    ]
+def _merged(
+    test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]
+) -> tuple[ast.expr, list[ast.stmt], list[ast.stmt]] | None:
+    """Return a branch within a branch as one with both conditions, where two of its three ways are the same."""
+    match body, orelse:
+        case [ast.If() as inner], _ if _is_same(inner.orelse, orelse):
+            return _both(ast.And(), test, inner.test), inner.body, orelse
+        case [ast.If() as inner], _ if _is_same(inner.body, orelse):
+            return _both(ast.And(), test, negated(inner.test)), inner.orelse, orelse
+    match orelse:
+        case [ast.If() as inner] if _is_same(inner.body, body):
+            return _both(ast.Or(), test, inner.test), body, inner.orelse
+        case [ast.If() as inner] if _is_same(inner.orelse, body):
+            return _both(ast.Or(), test, negated(inner.test)), body, inner.body
+    return None
+
+
+def _is_same(one: list[ast.stmt], two: list[ast.stmt]) -> bool:
+    return [ast.dump(statement) for statement in one] == [ast.dump(statement) for statement in two]
+
+
+def _both(op: ast.boolop, one: ast.expr, two: ast.expr) -> ast.expr:
+    """Return two conditions as one, without parentheses within."""
+    parts = (
+        test.values if isinstance(test, ast.BoolOp) and type(test.op) is type(op) else [test] for test in (one, two)
+    )
+    return condition(ast.BoolOp(op, [part for inner in parts for part in inner]))
 
 
 def leaves(statements: list[ast.stmt]) -> bool:
@@ -160,14 +180,20 @@ def _spread(statement: ast.stmt) -> ast.stmt:
     if first is None or not isinstance(statement, ast.Return | ast.Assign | ast.Expr):
         return statement
     inner = list(ast.walk(statement))
-    if len(inner) > SPREAD_MAX or sum(isinstance(node, ast.IfExp) for node in inner) > CHOICES_MAX:
+    chained = {id(node.orelse) for node in inner if isinstance(node, ast.IfExp)}
+    doubling = sum(isinstance(node, ast.IfExp) and id(node) not in chained for node in inner)
+    if len(inner) > SPREAD_MAX or doubling > CHOICES_MAX:
         return statement
-    for node in in_turn(first):
+    turns = list(in_turn(first))
+    for place, node in enumerate(turns):
         if isinstance(node, ast.IfExp):
+            its_own = {id(part) for part in ast.walk(node.test)}
+            before = [part for part in turns[:place] if id(part) not in its_own]
+            decides = any(acts(part) or isinstance(part, ast.BoolOp) for part in before)
+            if decides or (acts(node.test) and any(map(looks_inside, before))):
+                return statement
             both = [_with(statement, node, value) for value in (node.body, node.orelse)]
             return ast.If(node.test, [both[0]], [both[1]])
-        if acts(node) or isinstance(node, ast.BoolOp):
-            return statement
     return statement
 
 

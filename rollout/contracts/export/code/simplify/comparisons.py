@@ -92,6 +92,8 @@ class Comparisons(ast.NodeTransformer):
             if members and all(isinstance(part, ast.Constant) for part in members):
                 node.comparators = [ast.Tuple(in_one_order(members), ast.Load())]
             return node
+        if isinstance(node.ops[0], ast.Eq | ast.NotEq) and isinstance(other, ast.Constant) and other.value is None:
+            node.ops = [ast.Is() if isinstance(node.ops[0], ast.Eq) else ast.IsNot()]
         if isinstance(node.ops[0], ast.Eq | ast.NotEq):
             node.left, other = self._plain(node.left), self._plain(other)
             node.comparators = [other]

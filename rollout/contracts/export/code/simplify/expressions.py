@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import collections
 import copy
+import enum
 import inspect
 import re
 import typing
-from typing import Any, TypeGuard
+from typing import Any
 
 from typing_extensions import is_typeddict
 
@@ -20,9 +21,8 @@ from rollout.contracts.export.code.names.scope import Scope, scope_of
 from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.simplify.comparisons import Comparisons, in_one_order, negated
 from rollout.contracts.export.code.simplify.purity import acts, called_name, cannot_fail, is_steady
-
-DIGITS_MAX = 128
-"""A number of more binary digits is not written out."""
+from rollout.contracts.export.code.simplify.tables import as_choices, entry
+from rollout.contracts.export.code.simplify.texts import added, filled_in, formatted, joined
 
 
 class Expressions(Comparisons, ast.NodeTransformer):
@@ -44,6 +44,8 @@ class Expressions(Comparisons, ast.NodeTransformer):
         """Write a constant of another module likewise."""
         if not isinstance(node.ctx, ast.Load):
             return self.generic_visit(node)
+        if node.attr in ("value", "name") and (member := self._of_member(node)) is not None:
+            return member
         at = place_of(node, self._scope)
         is_receiver = isinstance(node.value, ast.Name) and node.value.id == self._scope.receiver
         owner = resolved(node.value, self._scope)
@@ -54,9 +56,22 @@ class Expressions(Comparisons, ast.NodeTransformer):
             written = literal_within(type(owner), node.attr)
         return self.generic_visit(node) if written is None else self.visit(copy.deepcopy(written))
 
+    def _of_member(self, node: ast.Attribute) -> ast.Constant | None:
+        """Return the value, or the name, of an enum's member, where that is a plain one and nothing works it out."""
+        member = resolved(node.value, self._scope) if isinstance(node.value, ast.Attribute) else None
+        if not isinstance(member, enum.Enum) or not is_ours(type(member)):
+            return None
+        worked_out = any(node.attr in vars(base) for base in type(member).__mro__ if is_ours(base))
+        held = member._value_ if node.attr == "value" else member.name
+        return ast.Constant(held) if type(held) in (str, int) and not worked_out else None
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        """Write a small number that is worked out of numbers as that number."""
+        """Write a small number that is worked out of numbers as that number, and a text that is put together as one."""
         self.generic_visit(node)
+        if isinstance(node.op, ast.Mod) and (text := filled_in(node)) is not None:
+            return text
+        if isinstance(node.op, ast.Add) and (text := added(node, self._scope)) is not None:
+            return text
         sides = (node.left, node.right)
         if not all(isinstance(side, ast.Constant) and type(side.value) in (int, float) for side in sides):
             return node
@@ -92,9 +107,14 @@ class Expressions(Comparisons, ast.NodeTransformer):
         if name == "get" and len(node.args) == 2 and _is_none(node.args[1]) and not is_defined("get"):
             node.args.pop()
         if name == "get" and isinstance(node.func, ast.Attribute) and len(node.args) in (1, 2) and not node.keywords:
-            written = _entry(node.func.value, node.args[0])
+            written = entry(node.func.value, node.args[0])
             if written is not None and all(map(is_literal, node.args)):
                 return written
+            otherwise = node.args[1] if len(node.args) == 2 else ast.Constant(None)
+            if (choices := as_choices(node.func.value, node.args[0], otherwise)) is not None:
+                return choices
+        if (text := formatted(node)) is not None:
+            return text
         if name == "cast" and len(node.args) == 2 and resolved(node.func, self._scope) is typing.cast:
             return node.args[1]
         if name == "interrupt":
@@ -147,10 +167,7 @@ class Expressions(Comparisons, ast.NodeTransformer):
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         """Write a formatted text that has nothing to format, but constants, as a plain one."""
         self.generic_visit(node)
-        node.values = [_formatted(part) for part in node.values]
-        if all(isinstance(part, ast.Constant) for part in node.values):
-            return ast.Constant("".join(str(part.value) for part in node.values if isinstance(part, ast.Constant)))
-        return node
+        return joined(node.values)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         """Write `not` where it is needed only."""
@@ -168,18 +185,8 @@ class Expressions(Comparisons, ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """Write what a table that is written in the source has under a key."""
         self.generic_visit(node)
-        written = _entry(node.value, node.slice) if isinstance(node.ctx, ast.Load) else None
+        written = entry(node.value, node.slice) if isinstance(node.ctx, ast.Load) else None
         return node if written is None else written
-
-
-def _entry(table: ast.expr, key: ast.expr) -> ast.expr | None:
-    """Return what a table has under a key, where both are written and nothing in the table acts."""
-    if not isinstance(table, ast.Dict) or not isinstance(key, ast.Constant) or not is_literal(table):
-        return None
-    entries = {
-        one.value: value for one, value in zip(table.keys, table.values, strict=True) if isinstance(one, ast.Constant)
-    }
-    return entries.get(key.value) if len(entries) == len(table.keys) else None
 
 
 _OF_PATTERNS = frozenset({"match", "search", "fullmatch", "findall", "split"})
@@ -208,21 +215,6 @@ def _in_order(question: ast.expr) -> ast.expr:
         return question
     pairs = sorted(zip(question.keys, question.values, strict=True), key=lambda pair: ast.dump(pair[0] or pair[1]))
     return ast.Dict([key for key, _ in pairs], [value for _, value in pairs])
-
-
-def _formatted(part: ast.expr) -> ast.expr:
-    is_plain = isinstance(part, ast.FormattedValue) and part.conversion == -1 and part.format_spec is None
-    if is_plain and isinstance(part, ast.FormattedValue) and _is_short_text(part.value):
-        return ast.Constant(format(part.value.value))
-    return part
-
-
-def _is_short_text(value: ast.expr) -> TypeGuard[ast.Constant]:
-    """Whether a constant is a text, or a number that Python writes as one without a word."""
-    if not isinstance(value, ast.Constant):
-        return False
-    is_small = isinstance(value.value, int) and value.value.bit_length() <= DIGITS_MAX
-    return is_small or isinstance(value.value, str | float)
 
 
 def _is_none(node: ast.expr) -> bool:

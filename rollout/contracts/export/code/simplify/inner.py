@@ -8,7 +8,7 @@ from collections import Counter
 
 from rollout.contracts.export.code.names.scope import Scope, stored_in
 from rollout.contracts.export.code.names.trees import Function
-from rollout.contracts.export.code.simplify.stripped import BODIES
+from rollout.contracts.export.code.simplify.rewriting import BODIES
 
 
 def functions_within(function: Function) -> dict[str, ast.FunctionDef]:

@@ -33,7 +33,7 @@ class Loops:
         for statement in statements:
             change_bodies(statement, self.written_out)
             before = block[-1] if block else None
-            forms = (self._filled, self._flagged, self._sought)
+            forms = (self._filled, self._summed, self._flagged, self._sought)
             written = next((form for one in forms if before is not None and (form := one(before, statement))), None)
             if written is not None:
                 block[-1] = written
@@ -54,6 +54,24 @@ class Loops:
                 if value is None or sum(_mentions(part, name) for part in parts) > 1:
                     return None
                 return ast.Assign(targets=[target], value=value, lineno=0)
+        return None
+
+    def _summed(self, before: ast.stmt, loop: ast.stmt) -> ast.stmt | None:
+        """Return `n = 0` and a loop that adds to it as `sum`."""
+        match before, loop:
+            case (
+                ast.Assign(targets=[ast.Name(id=name) as target], value=ast.Constant(value=0) as nothing),
+                ast.For(body=[inner], orelse=[]),
+            ) if type(nothing.value) is int and self._is_plain(loop):
+                tests, last = _within(inner)
+                member = _summand(name, last)
+                function = ast.Name("sum", ast.Load())
+                if member is None or not is_builtin(function, self._scope, "sum"):
+                    return None
+                if any(_mentions(part, name) for part in (loop.iter, *tests, member)):
+                    return None
+                members = ast.GeneratorExp(member, [ast.comprehension(loop.target, loop.iter, tests, 0)])
+                return ast.Assign(targets=[target], value=ast.Call(function, [members], []), lineno=0)
         return None
 
     def _flagged(self, before: ast.stmt, loop: ast.stmt) -> ast.stmt | None:
@@ -96,6 +114,18 @@ class Loops:
         targets = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
         inside = Counter(node.id for part in loop.body for node in ast.walk(part) if isinstance(node, ast.Name))
         return not mentions(loop.iter, targets) and all(self._loads[name] == inside[name] for name in targets)
+
+
+def _summand(name: str, statement: ast.stmt) -> ast.expr | None:
+    """Return what a statement adds to a variable; None where it does anything else."""
+    match statement:
+        case ast.AugAssign(target=ast.Name(id=known), op=ast.Add(), value=value) if known == name:
+            return value
+        case ast.Assign(
+            targets=[ast.Name(id=known)], value=ast.BinOp(left=ast.Name(id=given), op=ast.Add(), right=value)
+        ) if known == given == name:
+            return value
+    return None
 
 
 def _sets_true(statement: ast.stmt, name: str) -> bool:

@@ -6,7 +6,9 @@ import ast
 import copy
 from collections.abc import Callable, Iterable
 
-from rollout.contracts.export.code.simplify.stripped import BODIES
+from rollout.contracts.export.code.simplify.purity import is_clock
+
+BODIES = ("body", "orelse", "finalbody")
 
 Change = Callable[[list[ast.stmt]], list[ast.stmt]]
 
@@ -32,6 +34,17 @@ def assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
 def mentions(node: ast.AST, names: set[str]) -> bool:
     """Whether an expression has one of some names in it."""
     return any(isinstance(inner, ast.Name) and inner.id in names for inner in ast.walk(node))
+
+
+def without_clocks(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Return statements without variables that nobody reads, and that only say what time it is."""
+    block: list[ast.stmt] = []
+    for statement in statements:
+        name, value = assigned(statement)
+        others = [other for other in statements if other is not statement]
+        if name is None or value is None or not is_clock(value) or any(mentions(other, {name}) for other in others):
+            block.append(statement)
+    return block
 
 
 def assignments(function: ast.AST) -> Iterable[ast.stmt]:

@@ -11,9 +11,9 @@ from rollout.contracts.export.code.names.definitions import errors_are_read
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.simplify.contexts import only_tells_around
 from rollout.contracts.export.code.simplify.purity import called_name, cannot_fail, iterators_in, only_reads, uses_up
-
-BODIES = ("body", "orelse", "finalbody")
+from rollout.contracts.export.code.simplify.rewriting import BODIES
 
 _MARKING = frozenset(
     {
@@ -141,8 +141,10 @@ class Stripped(ast.NodeTransformer):
             return False
         calls = [item.context_expr for item in statement.items if isinstance(item.context_expr, ast.Call)]
         return len(calls) == len(statement.items) and all(
-            isinstance(call.func, ast.Attribute)
-            and self._tells(call.func.value)
+            (
+                (isinstance(call.func, ast.Attribute) and self._tells(call.func.value))
+                or only_tells_around(resolved(call.func, self._scope), Stripped)
+            )
             and all(map(only_reads, [*call.args, *call.keywords]))
             for call in calls
         )

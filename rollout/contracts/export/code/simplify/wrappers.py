@@ -11,8 +11,8 @@ from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.trees import Function, tree_of
-from rollout.contracts.export.code.simplify.purity import called_name, is_clock
-from rollout.contracts.export.code.simplify.rewriting import assigned, mentions
+from rollout.contracts.export.code.simplify.purity import called_name
+from rollout.contracts.export.code.simplify.rewriting import without_clocks
 from rollout.contracts.export.code.simplify.stripped import Stripped
 
 DEPTH_MAX = 10
@@ -105,7 +105,7 @@ def _handing_on(tree: Function, scope: Scope) -> _HandingOn | None:
     if tree.args.posonlyargs or tree.args.kwonlyargs or tree.args.defaults:
         return None
     Stripped(scope).visit(tree)
-    match _without_clocks(tree):
+    match without_clocks(tree.body):
         case [ast.Return(value=ast.expr() as value)]:
             pass
         case [ast.Assign(targets=[ast.Name(id=name)], value=value), ast.Return(value=ast.Name(id=given))] if (
@@ -139,14 +139,3 @@ def _is_awaited_as(known: Any, call: Any, tree: Function) -> bool:
     if inspect.iscoroutinefunction(known):
         return is_awaited or isinstance(tree, ast.FunctionDef)
     return not is_awaited and isinstance(tree, ast.FunctionDef)
-
-
-def _without_clocks(tree: Function) -> list[ast.stmt]:
-    """Return the body of a function without variables that nobody reads, and that only say what time it is."""
-    block: list[ast.stmt] = []
-    for statement in tree.body:
-        name, value = assigned(statement)
-        others = [other for other in tree.body if other is not statement]
-        if name is None or value is None or not is_clock(value) or any(mentions(other, {name}) for other in others):
-            block.append(statement)
-    return block
