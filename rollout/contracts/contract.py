@@ -66,6 +66,7 @@ class Tool(Loose):
     Attributes:
         arguments: the JSON Schema of what a model writes.
         unseen: what JSON Schema does not show of them.
+        return_direct: whether the run ends with what it returns.
     """
 
     arguments: dict[str, Any] | bool = True
@@ -73,6 +74,7 @@ class Tool(Loose):
     interrupt_calls: tuple[str, ...] | None = None
     may_ask: bool = False
     digest: str | None = None
+    return_direct: bool = False
 
 
 class Approval(Loose):
@@ -101,6 +103,7 @@ class Node(Loose):
         tools: those that are called here, by name.
         routes_anywhere: whether it does not declare where it may go on.
         triggers: the channels that start it, which are part of a task's identity.
+        jumps: a digest of what a middleware's hook goes by that may end the run there; None where none may.
         input: what it reads of the state, where that is less than all of it.
     """
 
@@ -112,6 +115,7 @@ class Node(Loose):
     routes_anywhere: bool = False
     triggers: tuple[str, ...] = ()
     defer: bool = False
+    jumps: str | None = None
     input: State | None = None
 
 

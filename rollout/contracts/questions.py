@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from rollout.contracts.comparison import Side
-from rollout.contracts.contract import Approval, Graph, Node, Tool
+from rollout.contracts.contract import Approval, Graph, Node, State, Tool
 from rollout.contracts.schema.document import SchemaDocument
 from rollout.contracts.schema.relation import compare
 from rollout.contracts.waiting import asks, asks_anywhere, listed, reached, stops, ways_out
@@ -20,6 +20,31 @@ def questions(side: Side) -> None:
             _calls(side, f"/nodes/{name}/interruptCalls", name, one, two)
         _tools(side, name, one, two)
         _approvals(side, name, one, two)
+        _sees(side, name, one, two)
+        _jumps(side, name, one, two)
+
+
+def _sees(side: Side, name: str, one: Node, two: Node) -> None:
+    """A node that asks goes by what it is handed of the state: a key that it is handed no more is missing to it."""
+    asks_here = any(node.interrupt_calls or node.may_ask for node in (one, two))
+    if not asks_here or (one.input is None and two.input is None):
+        return
+    kept = _keys(side.writer.state) & _keys(side.reader.state)
+    seen = [kept if node.input is None else kept & _keys(node.input) for node in (one, two)]
+    if seen[0] != seen[1]:
+        change = (f"reads {listed(sorted(keys))}" for keys in seen)
+        side.find("QUESTION_CHANGED", Severity.UNKNOWN, f"/nodes/{name}/input", *change, clearable=True, nodes=(name,))
+
+
+def _keys(state: State) -> set[str]:
+    return set(SchemaDocument(state.reader).node.named("properties"))
+
+
+def _jumps(side: Side, name: str, one: Node, two: Node) -> None:
+    """A middleware that may end the run decides what becomes of whoever goes on from a question."""
+    if one.jumps != two.jumps and asks_anywhere(side.writer):
+        where = f"/nodes/{name}/jumps"
+        side.find("WAY_CHANGED", Severity.UNKNOWN, where, "one setting", "another", clearable=True, nodes=(name,))
 
 
 def _calls(side: Side, where: str, name: str, one: Node | Tool, two: Node | Tool) -> None:
@@ -93,6 +118,10 @@ def _tools(side: Side, name: str, one: Node, two: Node) -> None:
         if tool not in two.tools:
             code = "TOOL_REMOVED" if side.is_backward else "TOOL_ADDED"
             side.find(code, severity, where, "can be called", "is not there", clearable=True, nodes=nodes)
+        elif one.tools[tool].return_direct != two.tools[tool].return_direct:
+            change = ("goes back to the model", "ends the run")
+            change = change if two.tools[tool].return_direct else change[::-1]
+            side.find("WAY_CHANGED", Severity.RISK, f"{where}/returnDirect", *change, clearable=True, nodes=nodes)
         elif _checks_otherwise(one.tools[tool], two.tools[tool]):
             change = ("checked its arguments", "checks them otherwise")
             side.find("TOOL_ARGUMENTS", Severity.UNKNOWN, f"{where}/unseen", *change, clearable=True, nodes=nodes)

@@ -154,6 +154,7 @@ def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[s
         "routesAnywhere": any(branch.ends is None for branch in compiled.builder.branches.get(name, {}).values()),
         "triggers": sorted(getattr(compiled.nodes.get(name), "triggers", ())),
         "defer": bool(getattr(node, "defer", False)),
+        "jumps": reading.digest if reading.can_jump else None,
         "input": _state(own, {}, compiled.builder.managed) if is_part else None,
     }
 

@@ -20,6 +20,7 @@ def tool_contract(tool: Any, reading: SourceReading) -> dict[str, Any]:
         "interruptCalls": reading.calls if reading.is_whole or reading.calls else None,
         "mayAsk": reading.may_ask,
         "digest": reading.digest,
+        "returnDirect": bool(getattr(tool, "return_direct", False)),
     }
 
 

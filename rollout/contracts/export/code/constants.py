@@ -26,6 +26,7 @@ from rollout.contracts.export.code.questions import is_plain
 from rollout.contracts.export.code.reading import SourceReading, literals_in, reads_files
 from rollout.contracts.export.code.simplify.expressions import Expressions
 from rollout.contracts.export.code.simplify.rewriting import mentions
+from rollout.contracts.export.code.simplify.simplified import simplified_value
 from rollout.contracts.export.code.simplify.stripped import Stripped, tells_only
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
 from rollout.contracts.export.code.values import ValueText, path_of
@@ -96,6 +97,7 @@ class Constants:
             return
         self._stated[module, id(statement)] = statement  # an id is one object's only while that lives
         scope = Scope(module, vars(sys.modules[module]) if module in sys.modules else {})
+        statement = _written_out(statement, scope)
         value = getattr(statement, "value", None)
         for inner, _ in in_order(statement if value is None else value):
             self._inside(inner, scope)
@@ -202,6 +204,15 @@ class Constants:
                 self._visit(part)
             else:
                 self._functions_in(part, depth - 1)
+
+
+def _written_out(statement: ast.stmt, scope: Scope) -> ast.stmt:
+    """Return an assignment with the helpers that it calls written out; any other statement as it is."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or not isinstance(statement.value, ast.Call):
+        return statement
+    written = copy.copy(statement)
+    written.value = simplified_value(statement.value, scope)
+    return written
 
 
 def _takes_part(statement: ast.stmt) -> bool:

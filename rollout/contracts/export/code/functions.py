@@ -139,11 +139,11 @@ class Functions:
             return
         if (callable(known) and is_ours(known)) or hasattr(type(known), "get_subgraphs"):
             self._visit(known)
-        elif isinstance(known, ModuleType) or tells_only(known) or inspect.isroutine(known):
+        elif isinstance(known, ModuleType) or tells_only(known) or inspect.isroutine(known) or inspect.isclass(known):
             return
         elif (at := place_of(node, scope)) is not None:
             self._constants.define(*at, known)
-        elif not inspect.isclass(known):
+        else:
             self._constants.note(known, around(scope.function))
 
     def _call(self, call: ast.Call, known: Any, above: tuple[ast.AST, ...], scope: Scope, renamed: Renamed) -> None:

@@ -47,9 +47,18 @@ def asks(target: Any) -> str | None:
             return None
     except (OSError, TypeError):
         return None
-    # By its digest: settings may be secrets, and calls are readable in the contract.
-    settings = f"{path_of(target)} {attributes_of(owner)}"
-    return f"{path_of(target)} {hashlib.sha256(settings.encode(errors='replace')).hexdigest()[:16]}"
+    return settings_of(target)
+
+
+def settings_of(method: Any) -> str:
+    """Return a text for a library's method, with a digest of the settings it goes by: they may be secrets."""
+    settings = f"{path_of(method)} {attributes_of(getattr(method, '__self__', None))}"
+    return f"{path_of(method)} {hashlib.sha256(settings.encode(errors='replace')).hexdigest()[:16]}"
+
+
+def can_jump(target: Any) -> bool:
+    """Whether a middleware's hook may send the run elsewhere, most often to its end: a limit, a filter."""
+    return bool(getattr(target, "__can_jump_to__", None))
 
 
 def held_by(function: Any) -> list[Any]:

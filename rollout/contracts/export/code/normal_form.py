@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
 from rollout.contracts.export.code.names.trees import Function
@@ -46,6 +48,12 @@ def _leave_out_unread(function: Function) -> None:
 
 def _module_of(known: Any) -> str:
     return str(getattr(known, "__module__", None) or "")
+
+
+def _is_known_by_its_path(known: Any) -> bool:
+    """Whether something is a function, or a library's class, that lies in a module."""
+    is_class = inspect.isclass(known) and not is_ours(known)
+    return bool(_module_of(known)) and (is_class or (inspect.isroutine(known) and not inspect.ismethod(known)))
 
 
 def _within(tree: ast.AST) -> Iterator[ast.AST]:
@@ -109,6 +117,17 @@ class _Normal(ast.NodeTransformer):
             return ast.Pass()
         return self.generic_visit(ast.Assign(targets=[node.target], value=node.value, lineno=0))
 
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Write the two ways to ask the environment as one."""
+        function = node.func
+        if (
+            isinstance(function, ast.Attribute)
+            and function.attr == "get"
+            and resolved(function.value, self._scope) is os.environ
+        ):
+            node.func = ast.Constant("os.getenv")
+        return self.generic_visit(node)
+
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id == self._scope.receiver and isinstance(node.ctx, ast.Load):
             return ast.Constant("the receiver")
@@ -123,13 +142,7 @@ class _Normal(ast.NodeTransformer):
         """Return what is written for a name that stands for something known; None to leave it."""
         known = resolved(node, self._scope)
         text = self._stands_for(node, known, self._at(node))
-        if (
-            text is None
-            and isinstance(node.ctx, ast.Load)
-            and inspect.isroutine(known)
-            and _module_of(known)
-            and not inspect.ismethod(known)
-        ):
+        if text is None and isinstance(node.ctx, ast.Load) and _is_known_by_its_path(known):
             text = f"{_module_of(known)}.{getattr(known, '__qualname__', '')}"  # however it was imported
         return None if text is None else ast.Constant(text)
 

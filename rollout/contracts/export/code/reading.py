@@ -54,6 +54,7 @@ class SourceReading:
         texts: everything that was read, in a form of its own.
         is_whole: whether everything could be read.
         may_ask: whether something may be asked that is not in `calls`.
+        can_jump: whether a middleware's hook may end the run there.
     """
 
     calls: list[str] = field(default_factory=list)
@@ -69,6 +70,7 @@ class SourceReading:
     texts: list[str] = field(default_factory=list)
     is_whole: bool = True
     may_ask: bool = False
+    can_jump: bool = False
 
     @property
     def digest(self) -> str:

@@ -15,12 +15,21 @@ from typing import Any
 from rollout.contracts.export.code.constants import Constants, key_of
 from rollout.contracts.export.code.data_files import texts_of_files
 from rollout.contracts.export.code.functions import Functions
-from rollout.contracts.export.code.libraries import approvals_of, asks, held_by, is_asking, is_tool, parts_of
+from rollout.contracts.export.code.libraries import (
+    approvals_of,
+    asks,
+    can_jump,
+    held_by,
+    is_asking,
+    is_tool,
+    parts_of,
+    settings_of,
+)
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
 from rollout.contracts.export.code.unread import all_sources_text
-from rollout.contracts.export.code.values import path_of, text_of
+from rollout.contracts.export.code.values import ValueText, path_of, text_of
 
 FUNCTIONS_MAX = 300
 
@@ -87,6 +96,7 @@ class _Walker:
         if hasattr(type(target), "get_subgraphs"):
             self.reading.graphs.append(target)
             return
+        self.reading.can_jump |= can_jump(target)
         if isinstance(by_name := _held(target, "tools_by_name"), dict):
             self._tool_node(target, by_name)
             return
@@ -128,8 +138,11 @@ class _Walker:
 
     def _tool_node(self, node: Any, by_name: dict[str, Any]) -> None:
         """Take down the tools of a node that only calls tools: each is a task of its own, and read by itself."""
+        errors = _held(node, "_handle_tool_errors")
         for name, tool in sorted(by_name.items()):
             self._tool(name, tool)
+            if not inspect.isroutine(errors) or is_ours(errors):
+                self.reading.tool_readings[name].texts.append(f"errors {ValueText().of(errors)}")
             self.reading.graphs += self.reading.tool_readings[name].graphs
         for wrapper in ("_wrap_tool_call", "_awrap_tool_call"):
             self.visit(getattr(node, wrapper, None))
@@ -166,6 +179,8 @@ class _Walker:
 
     def _library(self, target: Any) -> None:
         """Take down what a library's method asks, by its settings, and what it holds of the agent's."""
+        if can_jump(target):
+            self.reading.texts.append(settings_of(target))
         if (question := asks(target)) is not None:
             self.reading.calls.append(question)
             self.reading.texts.append(question)

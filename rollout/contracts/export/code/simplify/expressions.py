@@ -22,7 +22,7 @@ from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.simplify.comparisons import Comparisons, in_one_order, negated
 from rollout.contracts.export.code.simplify.purity import acts, called_name, cannot_fail, is_steady
 from rollout.contracts.export.code.simplify.tables import as_choices, entry
-from rollout.contracts.export.code.simplify.texts import added, filled_in, formatted, joined
+from rollout.contracts.export.code.simplify.texts import DIGITS_MAX, added, filled_in, formatted, joined
 
 
 class Expressions(Comparisons, ast.NodeTransformer):
@@ -113,6 +113,8 @@ class Expressions(Comparisons, ast.NodeTransformer):
             otherwise = node.args[1] if len(node.args) == 2 else ast.Constant(None)
             if (choices := as_choices(node.func.value, node.args[0], otherwise)) is not None:
                 return choices
+        if is_builtin(node.func, self._scope, "int", "float") and len(node.args) == 1 and not node.keywords:
+            _read_number(node.args[0])
         if (text := formatted(node)) is not None:
             return text
         if name == "cast" and len(node.args) == 2 and resolved(node.func, self._scope) is typing.cast:
@@ -190,6 +192,16 @@ class Expressions(Comparisons, ast.NodeTransformer):
 
 
 _OF_PATTERNS = frozenset({"match", "search", "fullmatch", "findall", "split"})
+
+
+def _read_number(argument: ast.expr) -> None:
+    """Write `get("LIMIT", "100")`, of which a number is read, as `get("LIMIT", 100)`."""
+    match argument:
+        case ast.Call(args=[_, ast.Constant(value=str() as text) as default], keywords=[]) if (
+            text.isdecimal() and text.isascii()
+        ):
+            is_lookup = called_name(argument) in ("get", "getenv") and len(text) < DIGITS_MAX
+            default.value = int(text) if is_lookup else text
 
 
 def _is_typed_dict(known: Any) -> bool:

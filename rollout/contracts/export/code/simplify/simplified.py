@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -37,6 +38,16 @@ def simplified(function: Function, scope: Scope, plain: Any) -> Function:
         return known[within[-1]]
 
     return simplify(function, scope, (plain,))
+
+
+def simplified_value(value: ast.expr, scope: Scope) -> ast.expr:
+    """Return an expression of a module's own in its simple form, with the helpers that it calls written out."""
+    arguments = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+    function = ast.FunctionDef("", arguments, [ast.Return(copy.deepcopy(value))], [])
+    match simplified(function, scope, object()).body:
+        case [ast.Return(value=ast.expr() as written)]:
+            return written
+    return copy.deepcopy(value)
 
 
 def _simplified(

@@ -142,17 +142,21 @@ def _is_text(node: ast.expr, scope: Scope) -> bool:
     match node:
         case ast.Call(func=ast.Attribute()) if called_name(node) in _OF_TEXTS:
             return True
-        case ast.Call(
-            func=ast.Attribute(value=ast.Name() as owner, attr="get"), args=[ast.Constant(), ast.Constant(value=str())]
-        ):
-            return _is_parameter(owner, scope)
-        case ast.Subscript(value=ast.Name() as owner, slice=ast.Constant(value=str())):
-            return _is_parameter(owner, scope)
+        case ast.Call(func=ast.Attribute(value=owner, attr="get"), args=[ast.Constant(), ast.Constant(value=str())]):
+            return _is_handed(owner, scope)
+        case ast.Subscript(value=owner, slice=ast.Constant(value=str())):
+            return _is_handed(owner, scope)
+        case ast.Attribute():
+            return _is_handed(node, scope)
     return False
 
 
-def _is_parameter(name: ast.Name, scope: Scope) -> bool:
-    """Whether a name is what the function that it is written in was handed."""
+def _is_handed(name: ast.expr, scope: Scope) -> bool:
+    """Whether a name is what the function that it is written in was handed, or an attribute of that."""
+    while isinstance(name, ast.Attribute):
+        name = name.value
+    if not isinstance(name, ast.Name):
+        return False
     function = getattr(scope_of(name, scope).function, "__code__", None)
     if function is None:
         return False
