@@ -61,6 +61,13 @@ def expressions(depth: int, helpers: tuple[str, ...]) -> st.SearchStrategy[str]:
         st.tuples(inner, inner).map(lambda p: "dict(a={}, b={})".format(*p)),
         st.sampled_from(VARIABLES).map('f"{{{}}}!"'.format),
         st.tuples(st.sampled_from(VARIABLES), inner).map(lambda p: "({} := {})".format(*p)),
+        inner.map('("n=" + str({}) + "!")'.format),
+        st.tuples(inner, inner).map(lambda p: '("%s-%s, 5%%" % ({}, {}))'.format(*p)),
+        st.tuples(inner, inner).map(lambda p: '"{{}}:{{b!r:>4}}".format({}, b={})'.format(*p)),
+        inner.map('{{"1": 5, "None": 7}}.get(str({}), 9)'.format),
+        st.sampled_from(['s["a"]', "k", *VARIABLES]).map('{{1: "one", 0: "none"}}.get({}, "other")'.format),
+        inner.map("({} != None)".format),
+        st.sampled_from(["Kind.ONE.value", "Kind.ONE.name", 'int(s.get("c", "12"))']),
     ]
     forms += [inner.map(lambda value, name=name: f"{name}(s, {value})") for name in helpers]
     forms += [inner.map(lambda value, name=name: f"{name}(s, k={value})") for name in helpers]
@@ -106,6 +113,12 @@ def statements(depth: int, helpers: tuple[str, ...], *, in_loop: bool = False) -
         ),
         st.tuples(st.booleans(), value, value).map(
             lambda p: [f"for w in (0, {p[1]}):", f"    if w == {p[2]}:", f"        return {p[0]}", f"return {not p[0]}"]
+        ),
+        st.tuples(value, value, st.sampled_from(("0", "1", "False"))).map(
+            lambda p: [f"x = {p[2]}", f"for w in (1, {p[0]}):", f"    if {p[1]}:", "        x += w"]
+        ),
+        st.tuples(value, value, value).map(
+            lambda p: [f"if {p[0]}:", f"    return {p[2]}", f"if {p[1]}:", f"    return {p[2]}"]
         ),
         st.just(["x += 1"]),
         st.just(["return"]),

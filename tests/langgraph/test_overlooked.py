@@ -14,6 +14,7 @@ ARGUMENTS = '    return {"answer": pick(a=interrupt("ok?"), b="auto")}'
 MATCHED = "def pick(pair):\n    match pair:\n        case [a, b]:\n            out = {}\n    return out\n"
 FIELDS = "from dataclasses import dataclass\n@dataclass\nclass Policy:\n    {}: int\n    {}: int\n"
 CACHED = "import functools\nclass Policy:\n    @functools.cached_property\n    def least(self):\n        return {}\n"
+QUIET = "import contextlib\n@contextlib.contextmanager\ndef span():\n    try:\n        yield\n    except TypeError:\n        {}\n"
 KEYS = 'class State(BaseModel):\n    topic: str = ""\n'
 METHOD = "    def is_free(self):\n        return len(self.topic) < {}\n"
 WORDS = '    try:\n        raise ValueError("{}")\n    except ValueError as error:\n        if "free" in str(error):\n            return {{"answer": "auto"}}\n'
@@ -244,6 +245,33 @@ PAIRS = {
         asked("call(interrupt)", limit, 'def call(how, *rest):\n    return how("ok?")\n') for limit in (1, 99)
     ),
     "interrupt in a table": tuple(asked('HOW["h"]("ok?")', limit, 'HOW = {"h": interrupt}\n') for limit in (1, 99)),
+    "a context manager that takes failures away": (
+        asking('    with span():\n        return {"answer": interrupt("ok?") + 1}\n    return {"answer": "auto"}', QUIET.format("raise")),
+        asking('    with span():\n        return {"answer": interrupt("ok?") + 1}\n    return {"answer": "auto"}', QUIET.format("return")),
+    ),
+    "what is added to an answer": (
+        asking('    return {"answer": "got " + interrupt("ok?")[:0]}'), asking('    return {"answer": f"got {interrupt(\'ok?\')[:1]}"}'),
+    ),
+    "what a node that asks is handed": tuple(
+        changed(
+            BASE,
+            ("class State(", f"class Handed(TypedDict, total=False):\n    {keys}\nclass State("),
+            (ASK, f'    if "topic" not in state:\n{AUTO}{ASK}'),
+            ("def approve(state):", "def approve(state: Handed):"),
+        )
+        for keys in ("topic: str\n    answer: str", "answer: str")
+    ),
+    "an entry of a table of choices": tuple(
+        if_(f'{{"x": 1, "b": 2}}.get(state["topic"], {default}) > 2') for default in (1, 3)
+    ),
+    "one of two guards": (
+        asking(f'    if {SIZE} > 9:\n{AUTO}    if state["topic"] == "z":\n{AUTO}{ASK}'),
+        asking(f'    if {SIZE} > 9:\n{AUTO}    if state["topic"] != "z":\n{AUTO}{ASK}'),
+    ),
+    "where a sum begins": tuple(
+        asking(f'    size = {first}\n    for word in state["topic"].split():\n        size += len(word)\n    if size < 9:\n{ASK}\n    return {{"answer": "auto"}}'.replace(ASK, "    " + ASK))
+        for first in (0, 9)
+    ),
     "the words of an error that is read": (asking(WORDS.format("paid") + ASK), asking(WORDS.format("free") + ASK)),
 }  # fmt: skip
 STARRED = if_(f"{SIZE} < LIMIT", "LIMIT = 1\nfrom elsewhere import *\n")

@@ -84,6 +84,31 @@ WITHIN = {
         ASK, f'    import logging\n    log = logging.getLogger("a")\n    if log.isEnabledFor(10):\n        log.debug("asks")\n{ASK}',
     ),
     "a pass": (ASK, f"    pass\n{ASK}"),
+    "a choice by the answer": (
+        '    answer = interrupt("ok?")\n    if answer == "yes":\n        return {"answer": "granted"}\n    return {"answer": "denied"}',
+        '    answer = interrupt("ok?")\n    return {"answer": "granted" if answer == "yes" else "denied"}',
+    ),
+    "a text that is added up": (
+        f'    return {{"answer": interrupt("Pay " + {TOPIC} + "?")}}', f"""    return {{"answer": interrupt(f'Pay {{{TOPIC}}}?')}}""",
+    ),
+    "a text that is filled in": (
+        f'    return {{"answer": interrupt("Pay %s, 100%% of it?" % {TOPIC})}}',
+        f'    return {{"answer": interrupt("Pay {{}}, 100% of it?".format(str({TOPIC})))}}',
+    ),
+    "a table of choices": (
+        f'    if {TOPIC} == "x":\n        question = "X?"\n    elif {TOPIC} == "y":\n        question = "Y?"\n    else:\n        question = "ok?"\n    return {{"answer": interrupt(question)}}',
+        f'    return {{"answer": interrupt({{"x": "X?", "y": "Y?"}}.get({TOPIC}, "ok?"))}}',
+    ),
+    "two guards for one": (
+        f'    if {TOPIC} == "x" or len({TOPIC}) < 2:\n{AUTO}{ASK}', f'    if {TOPIC} == "x":\n{AUTO}    if len({TOPIC}) < 2:\n{AUTO}{ASK}',
+    ),
+    "a sum": (
+        f"    size = 0\n    for word in {TOPIC}.split():\n        if word:\n            size += len(word)\n    if size < 2:\n{AUTO}{ASK}",
+        f"    if sum(len(word) for word in {TOPIC}.split() if word) < 2:\n{AUTO}{ASK}",
+    ),
+    "none, by what it is": (
+        f'    if state.get("answer") != None:\n{AUTO}{ASK}', f'    if state.get("answer") is not None:\n{AUTO}{ASK}',
+    ),
 }  # fmt: skip
 """The body of the node that asks, before and after."""
 
@@ -202,6 +227,24 @@ def logged(name):
     "a parameter that nothing reads": (BASE, changed(BASE, ("def approve(state):\n", "def approve(state, config):\n"))),
     "a member of an enum": (
         if_(f'{TOPIC} == "x"'), if_(f"{TOPIC} == Topic.X", 'class Topic(str, Enum):\n    X = "x"\n'),
+    ),
+    "the value of a member of an enum": (
+        if_(f'{TOPIC} == "x"'), if_(f"{TOPIC} == Topic.X.value", 'class Topic(Enum):\n    X = "x"\n'),
+    ),
+    "a number of the environment": (
+        if_(f"len({TOPIC}) < LEAST", 'import os\nLEAST = int(os.environ.get("NO_LEAST", "2"))\n'),
+        if_(f"len({TOPIC}) < LEAST", 'import os\ndef number(name, default):\n    return int(os.getenv(name, default))\nLEAST = number("NO_LEAST", 2)\n'),
+    ),
+    "a span of one's own": (
+        BASE,
+        asking(
+            f'    with span("approve"):\n    {ASK}',
+            "import contextlib, time\n@contextlib.contextmanager\ndef span(name):\n    began = time.time()\n    try:\n        yield\n    finally:\n        print(name, time.time() - began)\n",
+        ),
+    ),
+    "a class that is imported elsewhere": (
+        asking(f"    from decimal import Decimal\n    if Decimal(len({TOPIC})) < 2:\n{AUTO}{ASK}"),
+        asking(f"    if Decimal(len({TOPIC})) < 2:\n{AUTO}{ASK}", "from decimal import Decimal\n"),
     ),
     "an entry of a table that nothing reads": tuple(
         if_(f'len({TOPIC}) < LIMITS["least"]', f'LIMITS = {{"least": 2, "model": "{model}"}}\n') for model in ("a", "b")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(find_spec("langchain") is None, reason="langchai
 
 MODEL = """
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddleware, SummarizationMiddleware, wrap_tool_call
+from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddleware, ModelCallLimitMiddleware, SummarizationMiddleware, wrap_tool_call
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -100,6 +100,9 @@ class GateMiddleware(HumanInTheLoopMiddleware):
     def after_model(self, state, runtime):
         return super().after_model(state, runtime)
 """
+FAILING = PAY.replace(
+    'return f"paid {amount}"', 'if interrupt("sure?") != "yes":\n        raise ValueError("no")\n    return "paid"'
+)
 CHECKED = """
 from pydantic import field_validator
 class Payment(BaseModel):
@@ -152,6 +155,15 @@ BREAKS = {
         REJECT,
     ),
     "a check of a tool's arguments": (agent(code=CHECKED.format(99) + LOOK), agent(code=CHECKED.format(10) + LOOK), APPROVE),
+    "the run ends with what a tool returns": (
+        agent(), agent(code=PAY.replace("@tool", "@tool(return_direct=True)") + LOOK), APPROVE,
+    ),
+    "a limit of the model's calls": (
+        agent(more=", ModelCallLimitMiddleware(thread_limit=5)"), agent(more=", ModelCallLimitMiddleware(thread_limit=1)"), APPROVE,
+    ),
+    "what becomes of a tool's failure": (
+        by_hand("[pay, look], handle_tool_errors=True", FAILING + LOOK), by_hand("[pay, look], handle_tool_errors=False", FAILING + LOOK), "no",
+    ),
     "a tool behind a node that asks": (
         by_hand("[pay, look]", PAY + LOOK, node='interrupt("ok?")\n    return {}'),
         by_hand("[transfer, look]", RENAMED, node='interrupt("ok?")\n    return {}'),
