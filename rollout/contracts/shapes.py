@@ -7,6 +7,7 @@ not know), and the relation of JSON Schemas in `schema`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 
 from rollout.contracts.comparison import Side
@@ -168,12 +169,31 @@ _SOFT = frozenset({"typeddict", "dataclass"})
 
 def _note(side: Side, problem: Problem) -> None:
     """Turn a problem into a finding."""
+    if _only_says_more(side, problem):
+        return
     severity = Severity.BREAK if problem.is_break else Severity.UNKNOWN
     code = _code(side, problem)
     soft = side.reader.state.kind in _SOFT and side.is_langgraph
     if soft and severity is Severity.BREAK and code != "TYPE_CHANGED" and not _is_in_class(side, problem):
         severity = Severity.RISK
     side.find(code, severity, place_of(problem), problem.wrote, problem.expects)
+
+
+_MEMBERS = re.compile(r"/(items|additionalProperties)(?=/|$)")
+_UNCHECKED = frozenset({"dataclass", "typeddict", "enum"})
+
+
+def _only_says_more(side: Side, problem: Problem) -> bool:
+    """Whether a hint only says now what is in a list, or an object, where nothing was said and nothing is checked.
+
+    `list` became `list[str]`: what is read is the same, and so is the code that reads it.
+    """
+    if not side.is_langgraph or side.reader.state.kind not in _SOFT:
+        return False
+    if _is_in_class(side, problem) and not {known.kind for known in side.reads.classes.values()} <= _UNCHECKED:
+        return False
+    places = (problem.writer[: part.end()] for part in _MEMBERS.finditer(problem.writer))
+    return any(side.written.at(place) in ({}, True) for place in places)
 
 
 def _is_in_class(side: Side, problem: Problem) -> bool:

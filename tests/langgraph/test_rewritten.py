@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollout.contracts.check import check
-from tests.langgraph.rows import BASE, changed
+from tests.langgraph.rows import BASE, DOC, DOC_DC, adds, changed
 from tests.langgraph.test_questions import ASK, AUTO, asking, contract_of, if_
 
 TOPIC = 'state["topic"]'
@@ -262,6 +262,11 @@ def logged(name):
     "a number that is worked out": (LIMITED, if_(f"len({TOPIC}) < LIMIT", "LIMIT = 1 * 4 - 2\n")),
     "members of a set": (if_(f"{TOPIC} in FREE", 'FREE = {"x", "y"}\n'), if_(f"{TOPIC} in FREE", 'FREE = {"y", "x"}\n')),
     "a tuple for a list": (if_(f"{TOPIC} in FREE", 'FREE = ["x", "y"]\n'), if_(f"{TOPIC} in FREE", 'FREE = ("x", "y")\n')),
+    "a key that says what is in its list": (adds(BASE, "log: list"), adds(BASE, "log: list[str]")),
+    "a field that says what is in its list": tuple(
+        changed(DOC_DC, ("    text: str\n", f"    text: str\n    tags: {hint} = field(default_factory=list)\n"))
+        for hint in ("list", "list[str]")
+    ),
     "a helper of another node": (changed(BASE, ("def plan", "def other():\n    return 1\ndef plan")), BASE),
 }  # fmt: skip
 """The whole agent, before and after."""
@@ -297,3 +302,15 @@ def test_an_agent_in_other_words_is_ok(stage, what):
 def test_what_was_moved_to_another_module_is_ok(stage, what):
     before, after, elsewhere = MOVED[what]
     assert_ok(stage, stage.version("here", before), stage.version("moved", after, elsewhere=elsewhere))
+
+
+def test_a_list_that_is_checked_takes_less_once_it_says_what_is_in_it(stage):
+    old, new = (
+        stage.version("checked", changed(DOC, ("    text: str\n", f"    text: str\n    tags: {hint} = []\n")))
+        for hint in ("list", "list[str]")
+    )
+    verdict = check(contract_of(stage, old), contract_of(stage, new))
+    assert verdict.backward == "break" and {finding.code for finding in verdict.findings} <= {
+        "NARROWED",
+        "CHECKS_CHANGED",
+    }
