@@ -421,6 +421,17 @@ def test_a_version_is_ready_with_one_endpoint_that_is():
     assert over.known(("v1", "v2", "v3")) == ("v1", "v2")
 
 
+def test_a_pod_that_is_behind_two_versions_keeps_the_candidate_from_traffic_and_never_accuses_stable():
+    api = FakeApi(FakeCluster(), "test")
+    for version in ("v1", "v2"):
+        agents.version(api, version)
+    workloads = ServiceWorkloads(api, NAMING, ("HTTPRoute",))
+    assert workloads.ready(("v1", "v2")) == {"v1": "", "v2": ""}
+    agents.expose(api, "agent-v2", {"agent-v1": "10.0.0.1", "agent-v2": "10.0.0.2"})
+    told = ServiceWorkloads(api, NAMING, ("HTTPRoute",)).ready(("v1", "v2"))
+    assert told["v1"] == "" and "the pod agent-v1 is behind agent-v1 and agent-v2 both" in told["v2"]
+
+
 def test_a_sleeping_version_is_woken_to_as_many_replicas_as_the_other_and_never_scaled_down():
     over, api = workloads()
     agents.version(api, "v2", ready=0, replicas=0)

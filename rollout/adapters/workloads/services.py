@@ -7,6 +7,7 @@ there. Raises ClusterUnavailable where the API does not answer: that says nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from typing import Any
 
 from rollout.adapters.kubernetes.api import Api
@@ -50,6 +51,7 @@ class ServiceWorkloads:
     ) -> None:
         self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
         self._roles = roles
+        self._pods: dict[str, frozenset[str]] = {}
         self._promotion = RolePromotion(api, naming, may_write)
 
     @property
@@ -83,7 +85,7 @@ class ServiceWorkloads:
         Args:
             ports: by version, of the routes.
         """
-        return {
+        problems = {
             version: self._not_named(version)
             or (self._roles.problem(self._naming.service(version), version) if self._roles else "")
             or self._not_told_apart(version)
@@ -92,6 +94,17 @@ class ServiceWorkloads:
             or self._promotion.problem(version)
             for version in versions
         }
+        for stable, other in combinations(versions, 2):  # who comes later is told: the stable version comes first
+            problems[other] = problems[other] or self._shared(stable, other)
+        return problems
+
+    def _shared(self, one: str, other: str) -> str:
+        """Say that a pod is behind two versions: what users get there is counted for both, and weighed for neither."""
+        both = self._pods.get(one, frozenset()) & self._pods.get(other, frozenset())
+        if not both:
+            return ""
+        backends = f"{self._naming.backend(one)} and {self._naming.backend(other)}"
+        return f"the pod {min(both)} is behind {backends} both: let the selectors of the two differ by version"
 
     def _not_named(self, version: str) -> str:
         """Say that Services are named one by one, and that this version's is not."""
@@ -135,6 +148,7 @@ class ServiceWorkloads:
             for endpoint in endpoint_slice.get("endpoints") or ()
             if is_ready(endpoint)
         ]
+        self._pods[version] = frozenset(str((one.get("targetRef") or {}).get("name", "")) for one in endpoints) - {""}
         if endpoints:
             return not_listening(obj, slices, self._wanted(ports), where)
         deployment = self._deployment(version)
