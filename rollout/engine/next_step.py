@@ -47,9 +47,19 @@ def next_step(context: PlanContext) -> str:
         case Phase.STABLE if context.is_standby:
             until = f"{status.standby_until:%Y-%m-%d %H:%M}Z"
             return f"{status.previous_version} stays ready until {until}: rollout undo goes back at once"
+        case Phase.STABLE if status.role_versions is not None and status.role_versions.serving == "candidate":
+            return _back_in_its_role(context)
         case Phase.DRAINING:
             old = status.previous_version or ""
             active = sum(route.active.get(old, 0) for route in context.facts.routes)
             return f"{active} requests are still under way on {old}" if active else f"drain {old}"
         case _:
             return ""
+
+
+def _back_in_its_role(context: PlanContext) -> str:
+    """Say how the stable version comes back behind the stable Service."""
+    stable, roles = context.status.stable_version, context.spec.backends.roles
+    home = roles.stable if roles else "the stable Service"
+    who = f"the controller rolls {stable} out" if roles and roles.promotion == "swap" else f"roll {stable} out"
+    return f"{who} behind {home}: its traffic goes back there"

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from rollout.adapters.kubernetes.resources import DEPLOYMENT, POD, SERVICE
 from rollout.adapters.workloads.roles import RoleReader, version_of_image
 from rollout.adapters.workloads.services import ServiceWorkloads
+from rollout.cli.render.status import draw
 from rollout.engine.effects import SetWeight
 from rollout.errors import ClusterUnavailable, Rejected
 from rollout.model.api.naming import Naming
-from rollout.model.api.rollout import Backends
+from rollout.model.api.rollout import Backends, Metadata
 from rollout.model.documents import rollout_spec
+from rollout.model.rollout import Rollout
 from rollout.model.status.roles import RoleVersions
+from rollout.model.status.status import Status
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.server import FakeApi
+from tests.statuses import status_with
 from tests.unit.test_routes import router, weights
+from tests.world import policy, spec
 
 BACKENDS = agents.ROLES
 NAMING = Naming("agent", "default", Backends.model_validate(BACKENDS))
@@ -204,10 +210,22 @@ def test_a_release_is_promoted_and_goes_back_behind_the_stable_service_once_it_r
         status = world.until(lambda status: (status.get("roleVersions") or {}).get("serving") == "candidate")
         assert world.condition("Ready")["status"] == "True" and world.condition("RolesSettled")["status"] == "False"
         assert "once v2 is rolled out behind the stable one" in world.condition("RolesSettled")["message"]
+        assert status["next"] == "roll v2 out behind web-stable: its traffic goes back there"
         world.run("web-stable", "v2")
         world.until(is_home("v2"))
         assert world.shares() == {"web-stable": 100, "web-canary": 0}
         assert world.condition("RolesSettled")["status"] == "True"
+
+
+def test_the_status_says_what_is_behind_each_service_and_which_one_serves_after_a_promotion():
+    versions = RoleVersions(stable="v1", candidate="v2")
+    drawn = []
+    for serving in ("stable", "candidate"):
+        status = status_with(Status(stable_version="v2"), role_versions=versions.changed(serving=serving))
+        rollout = Rollout(Metadata(name="agent"), spec("v2", policy()), status)
+        drawn.append(" ".join(line.text.strip() for line in draw(rollout, datetime.now(UTC), 120)))
+    assert "v1 behind the stable Service, v2 behind the candidate's" in drawn[0] and "which serves" not in drawn[0]
+    assert "v2 behind the candidate's, which serves" in drawn[1]
 
 
 def test_a_worse_version_is_sent_back_to_the_stable_service():

@@ -50,6 +50,7 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
         lines += labelled("diff", _differences(status), width, "dim")
         lines += labelled("spend", _spend(status), width, "dim")
         lines += labelled("state", _state(status), width, "dim")
+    lines += labelled("roles", _roles(status), width, "dim")
     lines += labelled("pins", str(status.pins) if status.pins else "", width, "dim")
     for version, drain in status.draining.items():
         lines += labelled("drain", _drain(version, drain, now), width)
@@ -74,6 +75,15 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
             "note", "the policy has changed since this release started. The change counts for the next release", width
         )
     return lines
+
+
+def _roles(status: Status) -> str:
+    """Say what runs behind the Services of roles, and which of them serves the stable version."""
+    versions = status.role_versions
+    if versions is None:
+        return ""
+    both = f"{versions.stable or '?'} behind the stable Service, {versions.candidate or '?'} behind the candidate's"
+    return f"{both}, which serves" if versions.serving == "candidate" else both
 
 
 def _drain(version: str, drain: Draining, now: datetime) -> str:
