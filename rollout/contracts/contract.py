@@ -33,12 +33,14 @@ class State(Loose):
         checks: a digest of the code that is run when it is made.
         unseen: what JSON Schema does not show of each field.
         extra: what becomes of what it does not declare: allow, ignore, or forbid.
+        factories: by field, a digest of the function that makes its default.
     """
 
     kind: StateKind = "other"
     checks: str | None = None
     unseen: dict[str, str] = Field(default_factory=dict)
     extra: str = ""
+    factories: dict[str, str] = Field(default_factory=dict)
     writer: dict[str, Any] | bool = True
     reader: dict[str, Any] | bool = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from rollout.contracts.comparison import Side
 from rollout.contracts.contract import Approval, Graph, Node, State, Tool
@@ -57,6 +58,10 @@ def _calls(side: Side, where: str, name: str, one: Node | Tool, two: Node | Tool
         change = ("cannot be told" if calls is None else listed(calls) for calls in (asked, asking))
         side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, where, *change)
     elif asked and asking[: len(asked)] != asked:
+        if _in_other_loops(asked, asking):
+            loops = (listed(asked), listed(asking))
+            side.find("QUESTION_CHANGED", Severity.UNKNOWN, where, *loops, clearable=True, nodes=(name,))
+            return
         severity = Severity.RISK if _is_reworded(asked, asking) else Severity.BREAK
         code = "TASK_ORDER" if any(call.startswith("task ") for call in asked) else "INTERRUPT_ORDER"
         side.find(code, severity, where, listed(asked), listed(asking), nodes=(name,))
@@ -76,6 +81,36 @@ def _asks_within(graph: Graph, name: str, one: Node | Tool) -> bool:
 
 def _approves(one: Node | Tool) -> bool:
     return isinstance(one, Node) and bool(one.approvals)
+
+
+def _in_other_loops(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:
+    """Whether the same questions stand in the same order, and only what decides how often they are asked differs."""
+    one, two = ([_renumbered(_without_loops(question)) for question in calls] for calls in (asked, asking))
+    return one == two and asked != asking
+
+
+def _renumbered(question: str) -> str:
+    """Return a question with its variables numbered from the first on: loops number theirs too."""
+    known: dict[str, str] = {}
+    return re.sub(r"\b_\d+\b", lambda name: known.setdefault(name[0], f"_{len(known)}"), question)
+
+
+def _without_loops(question: str) -> str:
+    """Return what is asked, without the loops that it is asked in: `_0 < 3: 'ok?'` is `'ok?'`."""
+    while True:
+        ends = (place.start() for place in re.finditer(": ", question))
+        end = next((end for end in ends if _is_expression(question[:end])), None)
+        if end is None or question.startswith("task ") or _is_expression(question):
+            return question
+        question = question[end + 2 :]
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(text, mode="eval")
+    except SyntaxError:
+        return False
+    return True
 
 
 def _is_reworded(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:

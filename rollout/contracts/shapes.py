@@ -136,6 +136,10 @@ def _defaults(side: Side, writer: SchemaNode, reader: SchemaNode) -> None:
             node.keywords.get("default", _NOTHING) if isinstance(node.schema, dict) else _NOTHING
             for node in (before[name], after[name])
         ]
+        factories = [state.factories.get(name) for state in (side.writer.state, side.reader.state)]
+        if factories[0] != factories[1] and None not in factories and side.is_langgraph:
+            where = f"/state/factories/{name}"
+            side.find("DEFAULT_CHANGED", Severity.RISK, where, "is made by one function", "by another")
         flips = all(isinstance(value, bool) for value in values)
         if values[0] != values[1] and _NOTHING not in values and (flips or side.is_langgraph):
             change = (json.dumps(value, default=str) for value in values)

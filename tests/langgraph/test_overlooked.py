@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.langgraph.rows import BASE, MODEL, changed
+from tests.langgraph.rows import BASE, DATACLASS, MODEL, changed
 from tests.langgraph.test_questions import ASK, AUTO, asking, assert_foretold, contract_of, if_
 from tests.langgraph.test_values import built
 
@@ -260,6 +260,29 @@ PAIRS = {
             ("def approve(state):", "def approve(state: Handed):"),
         )
         for keys in ("topic: str\n    answer: str", "answer: str")
+    ),
+    "what an error of one's own is a kind of": tuple(
+        asking(
+            f'    try:\n        check(state)\n    except ValueError:\n    {ASK}\n    except LookupError:\n        return {{"answer": "auto"}}',
+            f"class Refused({base}):\n    pass\ndef check(state):\n    raise Refused()\n",
+        )
+        for base in ("ValueError", "LookupError")
+    ),
+    "a default that a function makes": tuple(
+        changed(DATACLASS, ('    topic: str = ""', f'    free: list = field(default_factory=lambda: ["{free}"])\n    topic: str = ""'),
+                (ASK, f"    if state.topic in state.free:\n{AUTO}{ASK}"))
+        for free in ("b", "a")
+    ),
+    "a field of settings that are frozen": tuple(
+        if_(f"{SIZE} < POLICY.least", f"@dataclass(frozen=True)\nclass Policy:\n    least: int = {least}\nPOLICY = Policy()\n")
+        for least in (1, 99)
+    ),
+    "a method of settings that are frozen": tuple(
+        if_(
+            'POLICY.allows(state["topic"])',
+            f"@dataclass(frozen=True)\nclass Policy:\n    least: int = 2\n    def allows(self, topic):\n        return len(topic) {sign} self.least\nPOLICY = Policy()\n",
+        )
+        for sign in (">", "<")
     ),
     "an entry of a table of choices": tuple(
         if_(f'{{"x": 1, "b": 2}}.get(state["topic"], {default}) > 2') for default in (1, 3)

@@ -18,6 +18,8 @@ ASKING = 'def ask():\n    return interrupt("ok?")\n'
 INTERRUPT = "from langgraph.types import interrupt\n"
 LIMITED = if_(f"len({TOPIC}) < LIMIT", "LIMIT = 2\n")
 
+POLICY = "@dataclass(frozen=True)\nclass Policy:\n    least: int = 2\n    free: tuple = ()\n{}POLICY = Policy({})\n"
+
 WITHIN = {
     "a condition is turned around": (EITHER, f'    if {TOPIC} != "x":\n    {ASK}\n    return {{"answer": "auto"}}'),
     "a condition is negated": (EITHER, f'    if not {TOPIC} == "x":\n    {ASK}\n    else:\n    {AUTO[4:]}'),
@@ -267,6 +269,26 @@ def logged(name):
         changed(DOC_DC, ("    text: str\n", f"    text: str\n    tags: {hint} = field(default_factory=list)\n"))
         for hint in ("list", "list[str]")
     ),
+    "settings with a field more": tuple(
+        if_(f"{TOPIC} in POLICY.free", POLICY.format(more, "free=('x',)")) for more in ("", "    currency: str = 'EUR'\n")
+    ),
+    "settings with a default that is given": tuple(
+        if_(f"len({TOPIC}) < POLICY.least", POLICY.format("", given)) for given in ("free=('x',)", "least=2, free=('x',)")
+    ),
+    "settings that are a named tuple": (
+        if_(f"len({TOPIC}) < POLICY.least", POLICY.format("", "free=('x',)")),
+        if_(
+            f"len({TOPIC}) < POLICY.least",
+            "from typing import NamedTuple\nclass Policy(NamedTuple):\n    least: int = 2\n    free: tuple = ()\nPOLICY = Policy(free=('x',))\n",
+        ),
+    ),
+    "a method of settings": (
+        if_(f"len({TOPIC}) < POLICY.least or {TOPIC} in POLICY.free", POLICY.format("", "free=('x',)")),
+        if_(
+            f"POLICY.allows({TOPIC})",
+            POLICY.format("    def allows(self, topic):\n        return len(topic) < self.least or topic in self.free\n", "free=('x',)"),
+        ),
+    ),
     "a helper of another node": (changed(BASE, ("def plan", "def other():\n    return 1\ndef plan")), BASE),
 }  # fmt: skip
 """The whole agent, before and after."""
@@ -314,3 +336,15 @@ def test_a_list_that_is_checked_takes_less_once_it_says_what_is_in_it(stage):
         "NARROWED",
         "CHECKS_CHANGED",
     }
+
+
+def test_a_question_in_another_loop_is_not_known_to_break_anything(stage):
+    bodies = (
+        "    tries = 0\n    while tries < 3:\n{}{}    return {{'answer': 'no'}}",
+        "    tries = 0\n    while True:\n        if tries >= 3:\n            break\n{}{}    return {{'answer': 'no'}}",
+    )
+    asked = '        if interrupt({"try": tries}) == "yes":\n            return {"answer": "yes"}\n'
+    old, new = (stage.version("loops", asking(body.format(asked, "        tries += 1\n"))) for body in bodies)
+    verdict = check(contract_of(stage, old), contract_of(stage, new))
+    assert verdict.backward == "unknown" and {finding.code for finding in verdict.findings} == {"QUESTION_CHANGED"}
+    assert all(finding.clearable for finding in verdict.findings)

@@ -232,6 +232,23 @@ def test_where_a_file_lies_on_a_machine_means_nothing(stage, what):
     assert one.digest == two.digest
 
 
+LAID_OUT = {
+    "rules.json": ('{"least": 1}', '{\n  "least": 1\n}\n'),
+    "rules.yaml": ("least: 1\n", "# of a text\nleast:   1  # letter\n"),
+    "rules.toml": ("least = 1\n", "# of a text\nleast=1\n"),
+    "rules.txt": ("1", "1"),
+}
+
+
+@pytest.mark.parametrize("file", LAID_OUT)
+def test_how_a_file_of_data_is_laid_out_means_nothing_and_what_it_says_does(stage, file):
+    source = if_('len(state["topic"]) < len(RULES)', RULES.replace("json.loads(", "(").replace("rules.json", file))
+    one, two = LAID_OUT[file]
+    contracts = [contract_of(stage, placed(stage, source, file, text)) for text in (one, two, one.replace("1", "2"))]
+    digests = [contract.nodes["approve"].digest for contract in contracts]
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_a_question_beside_an_object_is_not_one_of_whoever_uses_the_object(stage):
     one, two = (
         contract_of(stage, stage.version("beside", changed(BASE, (LINED, BUILT_AT_ONCE.replace("{}", words)))))

@@ -144,6 +144,13 @@ def required_of(type_: Any) -> set[str]:
     return set(getattr(type_, "__required_keys__", ()))
 
 
+def factories_of(type_: Any) -> dict[str, Any]:
+    """Return the functions that make the defaults of a state's fields, by field."""
+    declared = {**getattr(type_, "__dataclass_fields__", {}), **getattr(type_, "__pydantic_fields__", {})}
+    factories = {name: getattr(field, "default_factory", None) for name, field in declared.items()}
+    return {name: make for name, make in factories.items() if inspect.isroutine(make) or inspect.isclass(make)}
+
+
 def kind_of(type_: Any) -> str:
     """Return which kind of state a type is."""
     if inspect.isclass(type_) and issubclass(type_, BaseModel):

@@ -17,7 +17,7 @@ from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.code.source import has_methods, reading_of
 from rollout.contracts.export.code.values import path_of
-from rollout.contracts.export.hints import bare, hints_of, kind_of, required_of
+from rollout.contracts.export.hints import bare, factories_of, hints_of, kind_of, required_of
 from rollout.contracts.export.models import schema_of
 from rollout.contracts.export.tools import tool_contract
 
@@ -100,6 +100,7 @@ def _state(state: Any, private: dict[str, Any], managed: Collection[str]) -> dic
         managed: keys that LangGraph fills in anew each time.
     """
     described: dict[str, Any] = {"kind": kind_of(state), "checks": checks_of(state), **features_of(state)}
+    described["factories"] = {name: reading_of(make).digest for name, make in sorted(factories_of(state).items())}
     for role, mode in (("writer", "serialization"), ("reader", "validation")):
         schema, _ = schema_of(state, mode, for_store=True)  # type: ignore[arg-type]
         if role == "writer" and "properties" in schema:

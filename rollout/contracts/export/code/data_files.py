@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import yaml
 
 from rollout.contracts.export.code.names.ownership import own_modules
 
@@ -83,7 +87,7 @@ def texts_of_files(literals: Iterable[str], *, reads: bool = False) -> list[str]
                 continue
             content = _read(path)
             if content is not None:
-                texts[within] = f"file {within} {hashlib.sha256(content).hexdigest()}"
+                texts[within] = f"file {within} {hashlib.sha256(_meaning(path, content)).hexdigest()}"
                 names |= _named_in(path, content)  # one may name others
         if len(texts) == size:
             break
@@ -96,6 +100,20 @@ def _read(path: Path) -> bytes | None:
             return file.read(BYTES_MAX)
     except OSError:
         return None
+
+
+def _meaning(path: Path, content: bytes) -> bytes:
+    """Return what a file of data says: how it is laid out, and its comments, say nothing."""
+    read = _READERS.get(path.suffix)
+    try:
+        return content if read is None else json.dumps(read(content.decode()), default=str).encode()
+    except (ValueError, RecursionError, TypeError, yaml.YAMLError):
+        return content
+
+
+_READERS: dict[str, Callable[[str], object]] = {
+    ".json": json.loads, ".yaml": yaml.safe_load, ".yml": yaml.safe_load, ".toml": tomllib.loads,
+}  # fmt: skip
 
 
 def _named_in(path: Path, content: bytes) -> set[str]:

@@ -63,7 +63,23 @@ def literal_within(owner: object, name: str) -> ast.expr | None:
         if not isinstance(value, ast.expr) or not _is_left_as_it_is(value, name):
             return None
         return value if _is_constant(value, getattr(owner, name, None)) else None
-    held = getattr(owner, "__dict__", {}).get(name) if _is_frozen(owner) or _is_left_alone(owner, name) else None
+    return _written_out(_held(owner, name)) if is_frozen(owner) or _is_left_alone(owner, name) else None
+
+
+def _held(owner: object, name: str) -> object:
+    """Return what an object holds under the name of a field; None where it is no field."""
+    fields = getattr(type(owner), "__dataclass_fields__", getattr(type(owner), "_fields", ()))
+    if name in fields:  # also where it has slots, or is a tuple
+        return getattr(owner, name, None)
+    return getattr(owner, "__dict__", {}).get(name)
+
+
+def _written_out(held: object) -> ast.expr | None:
+    """Return a plain value, or a tuple of such, as it would be written; None where the source has none of it."""
+    if type(held) is tuple:
+        parts = [_written_out(part) for part in held]
+        known = [part for part in parts if part is not None]
+        return ast.Tuple(list(known), ast.Load()) if len(known) == len(parts) <= PARTS_MAX else None
     if isinstance(held, str | int | float | bool) and not isinstance(held, enum.Enum) and is_written(held):
         return ast.Constant(held)
     return None
@@ -89,12 +105,14 @@ def _is_constant(value: ast.expr, held: object) -> bool:
         return False
 
 
-def _is_frozen(target: object) -> bool:
-    """Whether an object cannot be changed: of a frozen dataclass, or a frozen model, that works nothing out."""
+def is_frozen(target: object) -> bool:
+    """Whether an object cannot be changed: a named tuple, or of a frozen dataclass or model that works nothing out."""
     class_ = type(target)
+    if isinstance(target, tuple) and hasattr(class_, "_fields"):
+        return True
     parameters, settings = getattr(class_, "__dataclass_params__", None), getattr(class_, "model_config", None)
     frozen = getattr(parameters, "frozen", False) or (isinstance(settings, dict) and settings.get("frozen"))
-    return bool(frozen) and not hasattr(class_, "__post_init__") and hasattr(target, "__dict__")
+    return bool(frozen) and not hasattr(class_, "__post_init__")
 
 
 def _is_left_alone(target: object, name: str) -> bool:

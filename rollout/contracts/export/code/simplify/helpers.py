@@ -8,8 +8,9 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rollout.contracts.export.code.names.literals import is_frozen
 from rollout.contracts.export.code.names.ownership import is_ours
-from rollout.contracts.export.code.names.resolving import resolved
+from rollout.contracts.export.code.names.resolving import place_of, resolved
 from rollout.contracts.export.code.names.scope import OWNER, Scope, scope_of
 from rollout.contracts.export.code.names.trees import Function, tree_of
 from rollout.contracts.export.code.simplify.bodies import bound, put, returns, value_of
@@ -148,7 +149,7 @@ class Helpers:
             return None
         is_bound = inspect.ismethod(known)
         if (is_bound or "." in plain.__qualname__.rpartition("<locals>.")[2]) and not (
-            self._is_own_method(call) or self._is_static(call)
+            self._is_own_method(call) or self._is_static(call) or self._is_on_known_object(call, known)
         ):
             return None
         try:
@@ -177,6 +178,14 @@ class Helpers:
         if tree.decorator_list or known in self._within or len(self._within) > DEPTH_MAX:
             return False
         return not self._simplify(tree, Scope.of_function(known, tree), (*self._within, known)).body
+
+    def _is_on_known_object(self, call: ast.Call, known: Any) -> bool:
+        """Whether a method is called on an object that a module holds, and that nothing changes."""
+        if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name | ast.Attribute):
+            return False
+        owner = resolved(call.func.value, self._scope)
+        is_held = owner is not None and getattr(known, "__self__", None) is owner and not inspect.isclass(owner)
+        return is_held and place_of(call.func.value, self._scope) is not None and is_frozen(owner)
 
     def _is_static(self, call: ast.Call) -> bool:
         """Whether what is called is a function that only stands in a class."""
