@@ -84,9 +84,14 @@ def _approves(one: Node | Tool) -> bool:
 
 
 def _in_other_loops(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:
-    """Whether the same questions stand in the same order, and only what decides how often they are asked differs."""
-    one, two = ([_renumbered(_without_loops(question)) for question in calls] for calls in (asked, asking))
-    return one == two and asked != asking
+    """Whether the same questions stand in the same order, and only what decides how often they are asked differs.
+
+    A loop over what is written, a list of questions, decides what is asked, too.
+    """
+    parts = [[_apart(question) for question in calls] for calls in (asked, asking)]
+    loops = [loop for calls in parts for _, around in calls for loop in around]
+    one, two = ([_renumbered(question) for question, _ in calls] for calls in parts)
+    return one == two and asked != asking and not any(map(_holds_texts, loops))
 
 
 def _renumbered(question: str) -> str:
@@ -95,22 +100,32 @@ def _renumbered(question: str) -> str:
     return re.sub(r"\b_\d+\b", lambda name: known.setdefault(name[0], f"_{len(known)}"), question)
 
 
-def _without_loops(question: str) -> str:
-    """Return what is asked, without the loops that it is asked in: `_0 < 3: 'ok?'` is `'ok?'`."""
-    while True:
+def _apart(question: str) -> tuple[str, list[str]]:
+    """Return what is asked, and the loops that it is asked in: `_0 < 3: 'ok?'` is `'ok?'` in `_0 < 3`."""
+    loops: list[str] = []
+    while not question.startswith("task ") and _expression(question) is None:
         ends = (place.start() for place in re.finditer(": ", question))
-        end = next((end for end in ends if _is_expression(question[:end])), None)
-        if end is None or question.startswith("task ") or _is_expression(question):
-            return question
+        end = next((end for end in ends if _expression(question[:end]) is not None), None)
+        if end is None:
+            break
+        loops.append(question[:end])
         question = question[end + 2 :]
+    return question, loops
 
 
-def _is_expression(text: str) -> bool:
+def _holds_texts(loop: str) -> bool:
+    """Whether a loop names what it goes through, text by text, or entry by entry."""
+    tree = _expression(loop)
+    nodes = ast.walk(tree) if tree is not None else ()
+    lists = (ast.List, ast.Tuple, ast.Set, ast.Dict)
+    return any(isinstance(node, lists) or isinstance(getattr(node, "value", None), str) for node in nodes)
+
+
+def _expression(text: str) -> ast.Expression | None:
     try:
-        ast.parse(text, mode="eval")
+        return ast.parse(text, mode="eval")
     except SyntaxError:
-        return False
-    return True
+        return None
 
 
 def _is_reworded(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:

@@ -228,6 +228,15 @@ def test_the_status_says_what_is_behind_each_service_and_which_one_serves_after_
     assert "v2 behind the candidate's, which serves" in drawn[1]
 
 
+def test_a_stable_service_that_is_rolled_out_anew_serves_all_the_same():
+    with ClusterWorld(backends=BACKENDS) as world:
+        world.until(settled("v1"))
+        agents.run(world.api, "web-stable", "v1", "v1.1")
+        world.want("v9")  # which makes it look again
+        world.until(lambda status: (status.get("roleVersions") or {}).get("stable", "") == "")
+        assert world.status()["roleVersions"]["serving"] == "stable"
+
+
 def test_a_worse_version_is_sent_back_to_the_stable_service():
     with ClusterWorld(backends=BACKENDS) as world:
         world.fails["v2"] = 0.6

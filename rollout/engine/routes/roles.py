@@ -35,7 +35,9 @@ def note_serving(context: PlanContext) -> None:
     versions, stable = context.status.role_versions, context.status.stable_version
     if versions is None or stable is None:
         return
-    away = versions.stable != stable or _strays(context)
+    away = _strays(context) or stable == versions.candidate != versions.stable
+    if not away and versions.stable != stable:
+        return  # it is behind neither of them now: one is being rolled out, and serves as it did
     serving: Literal["stable", "candidate"] = "candidate" if away else "stable"
     if serving == versions.serving:
         return
