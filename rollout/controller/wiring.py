@@ -171,9 +171,7 @@ def reconciler(
     """Return the loop's body for one turn of a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
     status = rollout.status
-    known = (status.stable_version, status.candidate_version, status.previous_version, spec.version, *status.draining)
-    naming = Naming(metadata.name, metadata.namespace, spec.backends, tuple(filter(None, dict.fromkeys(known))))
-    naming, roles = with_roles(shared.api, naming, status)
+    naming, roles = with_roles(shared.api, _naming(rollout), status)
     versions = versions_of(status, spec.version)
     key = f"{metadata.namespace}/{metadata.name}"
     denials = shared.denials.setdefault(key, {})
@@ -221,6 +219,14 @@ def reconciler(
         resource=resource,
         warned=warned,
     )
+
+
+def _naming(rollout: Rollout) -> Naming:
+    """Return how the versions of a rollout become Services, with those that its status knows."""
+    spec, status = rollout.spec, rollout.status
+    known = (status.stable_version, status.candidate_version, status.previous_version, spec.version, *status.draining)
+    versions = tuple(filter(None, dict.fromkeys(known)))
+    return Naming(rollout.metadata.name, rollout.metadata.namespace, spec.backends, versions)
 
 
 def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:

@@ -46,9 +46,8 @@ def weight_patch(
         raw = rule.raw[dialect.backends][backend.index]
         literal = raw.get("weight")
         literal = dialect.default_weight if literal is None else literal
-        alone = (
-            len(weights) == 1 and len(rule.ours) == 1 and not backend.again
-        )  # which gets everything, whatever its weight says
+        # One that is alone gets everything, whatever its weight says.
+        alone = len(weights) == 1 and len(rule.ours) == 1 and not backend.again
         if literal != weight and not alone:
             tests.append(_identity_test(at, raw, dialect))
             changes.append({"op": "add", "path": f"{at}/weight", "value": weight})

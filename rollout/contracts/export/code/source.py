@@ -206,8 +206,9 @@ def _shape_of(class_: type) -> list[str]:
     fields = [f"{name}: {hint}" for name, hint in vars(class_).get("__annotations__", {}).items()]
     members = [f"{name} {type(value).__name__}" for name, value in vars(class_).items() if _is_member(value)]
     decorated = [str(vars(class_)[name]) for name in ("__dataclass_params__",) if name in vars(class_)]
-    caught = [f"is a {path_of(base)}" for base in class_.__bases__ if issubclass(base, BaseException)]
-    return [*fields, *members, *decorated, *(text for text in caught if not text.endswith(".object"))]
+    kinds = [base for base in class_.__bases__ if issubclass(base, BaseException)]  # what it is caught by
+    caught = [f"is a {base.__qualname__ if is_ours(base) else path_of(base)}" for base in kinds]
+    return [*fields, *members, *decorated, *caught]
 
 
 def _is_member(value: Any) -> bool:
