@@ -85,7 +85,7 @@ def main() -> None:
         code = streams.INTERRUPTED
     if code == streams.INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would only spoil the end
-    sys.exit(streams.flushed(code))
+    streams.leave(streams.flushed(code))
 
 
 def _run() -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import os
 import sys
 import threading
 import traceback
-from typing import IO
+from typing import IO, NoReturn
 
 from rollout.causes import why
 from rollout.redaction import SECRETS
@@ -44,6 +45,17 @@ def flushed(code: int | None) -> int:
     """Write what is left, and return the exit code, or what says that the output is lost."""
     failed = [error for error in (_flush(sys.stdout), _flush(sys.stderr)) if error is not None]
     return code or (lost(failed[0]) if failed else 0)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, whatever its threads are waiting for.
+
+    Where a thread comes back while Python ends, Python may crash (python/cpython#87135): then it has no say in the end.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        atexit._run_exitfuncs()  # noqa: SLF001  nothing public runs them, and they may write files
+        os._exit(code)
+    sys.exit(code)
 
 
 def lost(error: OSError) -> int:

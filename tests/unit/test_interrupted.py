@@ -212,3 +212,38 @@ SPEC = {
     "metrics": {"scrape": {}},
     "policyRef": {"name": "p"},
 }
+
+
+WAITING_THREAD = """
+import atexit, os, sys, threading
+class AtTheEnd:
+    def __del__(self):
+        os.write(2, b"Python ends with a thread alive\\n")
+kept = AtTheEnd()
+atexit.register(os.write, 2, b"exit functions run\\n")
+if {daemon}:
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+sys.argv = ["rollout", *{arguments!r}]
+from rollout.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["lint", "/none.yaml"], 2)])
+def test_a_thread_that_still_waits_has_no_say_in_how_a_command_ends(arguments, code):
+    """Python's own end may crash then: python/cpython#87135."""
+    with_thread, without = (
+        subprocess.run(
+            [sys.executable, "-c", WAITING_THREAD.format(daemon=daemon, arguments=arguments)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        for daemon in (True, False)
+    )
+    assert with_thread.returncode == without.returncode == code
+    assert with_thread.stdout == without.stdout
+    assert "exit functions run" in with_thread.stderr
+    assert "Python ends" in without.stderr
+    assert "Python ends" not in with_thread.stderr
