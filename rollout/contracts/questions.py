@@ -22,7 +22,9 @@ def questions(side: Side) -> None:
         _tools(side, name, one, two)
         _approvals(side, name, one, two)
         _sees(side, name, one, two)
-        _jumps(side, name, one, two)
+        _jumps(side, name, one.jumps, two.jumps)
+    for name in sorted(side.reader.nodes.keys() - side.writer.nodes.keys()):
+        _jumps(side, name, None, side.reader.nodes[name].jumps)
 
 
 def _sees(side: Side, name: str, one: Node, two: Node) -> None:
@@ -41,11 +43,14 @@ def _keys(state: State) -> set[str]:
     return set(SchemaDocument(state.reader).node.named("properties"))
 
 
-def _jumps(side: Side, name: str, one: Node, two: Node) -> None:
+def _jumps(side: Side, name: str, one: str | None, two: str | None) -> None:
     """A middleware that may end the run decides what becomes of whoever goes on from a question."""
-    if one.jumps != two.jumps and asks_anywhere(side.writer):
-        where = f"/nodes/{name}/jumps"
-        side.find("WAY_CHANGED", Severity.UNKNOWN, where, "one setting", "another", clearable=True, nodes=(name,))
+    waiting = tuple(sorted(known for known in side.writer.nodes if asks(side.writer, known)))
+    if one != two and waiting:
+        where, change = f"/nodes/{name}/jumps", ("one setting", "another")
+        if one is None or two is None:
+            change = ("goes on", "may end the run") if one is None else ("may end the run", "goes on")
+        side.find("WAY_CHANGED", Severity.UNKNOWN, where, *change, clearable=True, nodes=waiting)
 
 
 def _calls(side: Side, where: str, name: str, one: Node | Tool, two: Node | Tool) -> None:

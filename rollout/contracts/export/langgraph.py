@@ -6,16 +6,16 @@ Source: langgraph 1.2, `CompiledStateGraph` (channels, nodes, builder, interrupt
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rollout.contracts.export.classes import Gathered, checks_of, class_contract, features_of, own_classes
+from rollout.contracts.export.code.members import classes_with_members
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
-from rollout.contracts.export.code.source import has_methods, reading_of
+from rollout.contracts.export.code.source import reading_of
 from rollout.contracts.export.code.values import path_of
 from rollout.contracts.export.hints import bare, factories_of, hints_of, kind_of, required_of
 from rollout.contracts.export.models import schema_of
@@ -127,11 +127,11 @@ def _reading(name: str, node: Any, compiled: Any) -> SourceReading:
     """Read what is behind a node, and what decides where it goes on."""
     routes = [branch.path for branch in compiled.builder.branches.get(name, {}).values()]
     states = {getattr(node, "input_schema", None), compiled.builder.state_schema}
-    own = [state for state in states if inspect.isclass(state) and has_methods(state)]
+    own = sorted(classes_with_members(states), key=path_of)
     policies = {name: policy for name in _POLICIES if (policy := getattr(node, name, None))}
     settings = {**_configurable(compiled), **policies}
     keyed = getattr(policies.get("cache_policy"), "key_func", None)
-    return reading_of(node.runnable, *routes, *sorted(own, key=path_of), keyed, settings=settings)
+    return reading_of(node.runnable, *routes, keyed, settings=settings, state=own)
 
 
 def _configurable(compiled: Any) -> dict[str, Any]:

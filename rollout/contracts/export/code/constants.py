@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import enum
 import inspect
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from rollout.contracts.export.code.libraries import is_asking
+from rollout.contracts.export.code.members import names_in
 from rollout.contracts.export.code.names.changes import changes_of
 from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of, value_of
 from rollout.contracts.export.code.names.literals import literal_of
@@ -104,6 +106,7 @@ class Constants:
         self._reading.literals |= literals_in(statement)
         self._reading.reads_files |= reads_files(statement)
         written = Expressions(scope).visit(Stripped(scope).visit(copy.deepcopy(statement)))
+        self._reading.named |= names_in(written)
         self._reading.texts.append(normal_form(written, scope, self.stands_for))
 
     def order(self) -> list[str]:
@@ -127,7 +130,8 @@ class Constants:
         """
         self._functions_in(known)
         text = self._text()
-        self._reading.texts.append(text.of(known))
+        if (told := text.of(known)) not in self._reading.texts or not isinstance(known, enum.Enum):
+            self._reading.texts.append(told)
         self._look_at(text)
         if not text.is_whole:
             self.note_sites(of)

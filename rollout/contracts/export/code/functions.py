@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import inspect
 from collections.abc import Callable
 from types import ModuleType
@@ -10,7 +11,9 @@ from typing import Any
 
 from rollout.contracts.export.code.asking import asking_names
 from rollout.contracts.export.code.constants import CONTAINERS, Constants
+from rollout.contracts.export.code.levels import texts_of_levels
 from rollout.contracts.export.code.libraries import is_asking
+from rollout.contracts.export.code.members import names_in
 from rollout.contracts.export.code.names.definitions import name_of
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
@@ -22,6 +25,7 @@ from rollout.contracts.export.code.questions import Renamed, flow_of, is_dynamic
 from rollout.contracts.export.code.reading import SourceReading, literals_in, reads_files
 from rollout.contracts.export.code.simplify import simplified
 from rollout.contracts.export.code.simplify.stripped import tells_only
+from rollout.contracts.export.code.simplify.ways import each_way
 from rollout.contracts.export.code.unread import all_sources_text, compiled_text
 
 _HANDED = ("RunnableConfig", "Runtime", "StreamWriter", "BaseStore", "InjectedState", "InjectedStore")
@@ -66,8 +70,10 @@ class Functions:
             return
         scope = Scope.of_function(function, tree, self._owner)
         self.reading.texts += _wanted(tree)
+        self.reading.texts += texts_of_levels(tree)
         tree = simplified(tree, scope, plain)
         self.reading.literals |= literals_in(tree)
+        self.reading.named |= names_in(tree)
         self.reading.reads_files |= reads_files(tree)
         renamed = Renamed(scope)
         self.reading.modules |= {str(plain.__module__), *_modules_in(tree, scope)}
@@ -81,17 +87,19 @@ class Functions:
         for known in scope.imported:
             if callable(known) and is_ours(known):
                 self._visit(known)
+        way = each_way(tree, scope)
+        written = {ast.dump(node) for node in ast.walk(way) if isinstance(node, ast.Name | ast.Attribute)}
         called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         for node, above in in_order(tree):
             known = resolved(node.func if isinstance(node, ast.Call) else node, scope)
             if isinstance(node, ast.Call):
                 self._call(node, known, above, scope, renamed)
-            else:
+            elif not isinstance(known, enum.Enum) or ast.dump(node) in written:
                 self._name(node, known, scope)
                 # One that is handed on asks wherever it is called in the end.
                 self.reading.may_ask |= is_asking(known) and (id(node) not in called or inspect.isclass(known))
                 self._property(node, scope)
-        self.reading.texts[place] = normal_form(tree, scope, self._constants.stands_for)
+        self.reading.texts[place] = normal_form(way, scope, self._constants.stands_for)
 
     def _property(self, node: Any, scope: Scope) -> None:
         """Read what stands behind an attribute that is worked out."""

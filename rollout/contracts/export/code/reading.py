@@ -50,6 +50,7 @@ class SourceReading:
         modules: of the agent's, that were read.
         is_dynamic: whether something is called that is only known while it runs.
         literals: the texts that stand in what was read.
+        named: the names by which it may reach into objects.
         reads_files: whether it may read files.
         texts: everything that was read, in a form of its own.
         is_whole: whether everything could be read.
@@ -65,6 +66,7 @@ class SourceReading:
     modules: set[str] = field(default_factory=set)
     classes: list[type] = field(default_factory=list)
     literals: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     reads_files: bool = False
     is_dynamic: bool = False
     texts: list[str] = field(default_factory=list)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,7 @@ from rollout.contracts.export.code.libraries import (
     parts_of,
     settings_of,
 )
+from rollout.contracts.export.code.members import is_called_by_name, is_reached, is_written, members_of
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
@@ -34,11 +36,14 @@ from rollout.contracts.export.code.values import ValueText, path_of, text_of
 FUNCTIONS_MAX = 300
 
 
-def reading_of(*targets: Any, settings: Any = None, owner: type | None = None) -> SourceReading:
+def reading_of(
+    *targets: Any, settings: Any = None, owner: type | None = None, state: Iterable[type] = ()
+) -> SourceReading:
     """Read everything that some callables lead to.
 
     Args:
         settings: values that are handed to them.
+        state: classes of what they are handed.
         owner: the class whose methods they are.
     """
     walker = _Walker(owner)
@@ -46,6 +51,8 @@ def reading_of(*targets: Any, settings: Any = None, owner: type | None = None) -
         walker.note(settings)
     for target in targets:
         walker.visit(target)
+    for class_ in state:
+        walker.hold(class_)
     walker.end()
     return walker.reading
 
@@ -77,6 +84,7 @@ class _Walker:
         self.reading = SourceReading()
         self._order: dict[Any, int] = {}
         self._kept: list[Any] = []
+        self._waiting: list[tuple[str, str, list[Any]]] = []
         self._constants = Constants(self.reading, self._order, self.visit, _code_of)
         self._functions = Functions(self.reading, self._constants, self.visit, owner)
 
@@ -131,6 +139,7 @@ class _Walker:
 
     def end(self) -> None:
         """Take down the names of functions where they count, and what stands in files that are named."""
+        self._members_named()
         self.reading.texts += texts_of_files(self.reading.literals, reads=self.reading.reads_files)
         self.reading.texts += self._constants.order()
         if self._functions.names_count:
@@ -173,9 +182,37 @@ class _Walker:
             self.reading.texts.append(f"class {_shape_of(base)}")
             for factory in _factories(base):
                 self.visit(factory)
-            for function in _functions_of(base):
-                if inspect.isfunction(function) and is_ours(function) and not self._functions.has_read(function):
-                    self.visit(function)
+            self._members(base)
+
+    def hold(self, class_: type) -> None:
+        """Take in a class of which objects are in the state: what is called of it, by name or by Python itself."""
+        for base in class_.__mro__:
+            if is_ours(base):
+                self._members(base)
+
+    def _members(self, class_: type) -> None:
+        """Read the functions of a class; those that are called by name once something names them."""
+        for name, value, functions in members_of(class_):
+            if not any(map(is_written, functions)):
+                continue
+            if is_called_by_name(class_, name, value):
+                self._waiting.append((name, f"{path_of(class_)}.{name} {type(value).__name__}", functions))
+            else:
+                self._member(f"{path_of(class_)}.{name} {type(value).__name__}", functions)
+
+    def _member(self, text: str, functions: list[Any]) -> None:
+        self.reading.texts.append(f"member {text.rpartition('.')[2]}")
+        for function in functions:
+            if not self._functions.has_read(function):
+                self.visit(function)
+
+    def _members_named(self) -> None:
+        """Read the members that what was read so far names; they may name others."""
+        is_open = self.reading.is_dynamic or not self.reading.is_whole
+        while called := [one for one in self._waiting if is_open or is_reached(one[0], self.reading.named)]:
+            self._waiting = [one for one in self._waiting if one not in called]
+            for _, text, functions in called:
+                self._member(text, functions)
 
     def _library(self, target: Any) -> None:
         """Take down what a library's method asks, by its settings, and what it holds of the agent's."""
@@ -204,30 +241,10 @@ def _settings(target: Any) -> dict[str, Any]:
 def _shape_of(class_: type) -> list[str]:
     """Return the names in a class, in order, each with what it is: objects are made, and looked into, by them."""
     fields = [f"{name}: {hint}" for name, hint in vars(class_).get("__annotations__", {}).items()]
-    members = [f"{name} {type(value).__name__}" for name, value in vars(class_).items() if _is_member(value)]
     decorated = [str(vars(class_)[name]) for name in ("__dataclass_params__",) if name in vars(class_)]
     kinds = [base for base in class_.__bases__ if issubclass(base, BaseException)]  # what it is caught by
     caught = [f"is a {base.__qualname__ if is_ours(base) else path_of(base)}" for base in kinds]
-    return [*fields, *members, *decorated, *caught]
-
-
-def _is_member(value: Any) -> bool:
-    """Whether a member of a class is a function of the agent's."""
-    return any(inspect.isfunction(function) and is_ours(function) and _has_file(function) for function in _inner(value))
-
-
-def _has_file(function: Any) -> bool:
-    return not function.__code__.co_filename.startswith("<")
-
-
-def _inner(value: Any) -> list[Any]:
-    """Return the functions that a member of a class is made of: a method, a property, a cached one."""
-    functions = [getattr(value, name, None) for name in ("__func__", "fget", "fset", "fdel", "func", "__wrapped__")]
-    return [function for function in (value, *functions) if function is not None]
-
-
-def _functions_of(class_: type) -> list[Any]:
-    return [function for value in vars(class_).values() for function in _inner(value)]
+    return [*fields, *decorated, *caught]
 
 
 def _factories(class_: type) -> list[Any]:
@@ -238,15 +255,6 @@ def _factories(class_: type) -> list[Any]:
     ]
     factories = (getattr(one, "default_factory", None) for one in fields)
     return [factory for factory in factories if inspect.isfunction(factory) and is_ours(factory)]
-
-
-def has_methods(class_: type) -> bool:
-    """Whether a class of the agent's has methods, or properties, that are written: nodes may call them."""
-    members = [member for base in class_.__mro__ if is_ours(base) for member in vars(base).items()]
-    return any(
-        _is_member(value) and not name.startswith("__") and not hasattr(value, "decorator_info")
-        for name, value in members
-    )
 
 
 def _is_wrapped(value: Any) -> bool:

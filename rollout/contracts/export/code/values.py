@@ -62,7 +62,10 @@ class ValueText:
         """Return a value as a text."""
         self._left -= 1
         if isinstance(value, enum.Enum):
-            return f"{path_of(type(value))}.{value.name}"
+            kind = (
+                type(value).__qualname__ if is_ours(type(value)) else path_of(type(value))
+            )  # where it stands means nothing
+            return f"{kind}.{value.name} {value.value if type(value.value) in (str, int) else ''}"
         if isinstance(value, _PLAIN):
             return self._plain(value)
         if isinstance(value, _GETTERS):

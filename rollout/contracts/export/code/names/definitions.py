@@ -55,6 +55,8 @@ def is_literal(node: ast.AST) -> bool:
         return isinstance(node.op, ast.Add | ast.Sub | ast.Mult) and is_number and all(map(is_literal, sides))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "frozenset":
         return len(node.args) == 1 and not node.keywords and is_literal(node.args[0])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        return not node.args and all(one.arg is not None and is_literal(one.value) for one in node.keywords)
     return isinstance(node, ast.Constant)
 
 
@@ -63,6 +65,8 @@ def value_of(node: ast.AST) -> Any:
     if isinstance(node, ast.BinOp):
         one, two = value_of(node.left), value_of(node.right)
         return one + two if isinstance(node.op, ast.Add) else one - two if isinstance(node.op, ast.Sub) else one * two
+    if isinstance(node, ast.Call) and not node.args:
+        return {one.arg: value_of(one.value) for one in node.keywords}
     if isinstance(node, ast.Call):
         return frozenset(value_of(node.args[0]))
     if isinstance(node, ast.List | ast.Tuple | ast.Set):

@@ -52,6 +52,9 @@ class _Branches:
             block.append(statement)
             if isinstance(statement, _LEAVING):
                 return block  # what follows is never reached
+            if isinstance(statement, ast.Try) and _goes_on_alone(statement):
+                rest, statement.orelse = [*statement.orelse, *rest], []
+                return block + self.block(rest)
         return block
 
     def branch(self, statement: ast.If, rest: list[ast.stmt]) -> list[ast.stmt]:
@@ -61,7 +64,7 @@ class _Branches:
             orelse = [*orelse, *rest]
         elif leaves(orelse):
             body = [*body, *rest]
-        return _if(statement.test, self.block(body), self.block(orelse))
+        return branch_of(statement.test, self.block(body), self.block(orelse))
 
     def _inside(self, statement: ast.stmt) -> None:
         for part in BODIES:
@@ -121,7 +124,7 @@ def _with_end(statements: list[ast.stmt], change: Callable[[ast.Assign], ast.stm
     return [*statements[:-1], change(last) if isinstance(last, ast.Assign) else last]
 
 
-def _if(test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[ast.stmt]:
+def branch_of(test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[ast.stmt]:
     """Return a branch that is asked the shorter way round, without what is never reached."""
     test = condition(test)
     if isinstance(test, ast.Constant):
@@ -131,7 +134,7 @@ def _if(test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[as
     if not body or (orelse and is_negative(test)):
         test, body, orelse = condition(negated(test)), orelse, body
     if (merged := _merged(test, body, orelse)) is not None:
-        return _if(*merged)
+        return branch_of(*merged)
     return [ast.If(test, body, orelse)]
 
 
@@ -197,6 +200,12 @@ def _spread(statement: ast.stmt) -> ast.stmt:
     return statement
 
 
+def _goes_on_alone(tried: ast.Try) -> bool:
+    """Whether what comes after a `try` is only reached where nothing failed: its `else` is the same."""
+    is_plain = not tried.finalbody and bool(tried.handlers) and bool(tried.orelse)
+    return is_plain and all(leaves(handler.body) for handler in tried.handlers)
+
+
 def _name_set(statement: ast.stmt | None) -> str | None:
     match statement:
         case ast.Assign(targets=[ast.Name(id=name)]):
@@ -218,7 +227,7 @@ def _without_end(statements: list[ast.stmt], is_idle: Callable[[ast.stmt], bool]
         return _without_end(statements[:-1], is_idle)
     if isinstance(last, ast.If):
         body, orelse = _without_end(last.body, is_idle), _without_end(last.orelse, is_idle)
-        return [*statements[:-1], *_if(last.test, body, orelse)]
+        return [*statements[:-1], *branch_of(last.test, body, orelse)]
     return statements
 
 

@@ -94,6 +94,8 @@ class Comparisons(ast.NodeTransformer):
             return node
         if isinstance(node.ops[0], ast.Eq | ast.NotEq) and isinstance(other, ast.Constant) and other.value is None:
             node.ops = [ast.Is() if isinstance(node.ops[0], ast.Eq) else ast.IsNot()]
+        if isinstance(node.ops[0], ast.Is | ast.IsNot) and self._is_one_of_a_kind(other):
+            node.ops = [ast.Eq() if isinstance(node.ops[0], ast.Is) else ast.NotEq()]
         if isinstance(node.ops[0], ast.Eq | ast.NotEq):
             node.left, other = self._plain(node.left), self._plain(other)
             node.comparators = [other]
@@ -111,6 +113,11 @@ class Comparisons(ast.NodeTransformer):
         pairs = zip(sides, node.ops, sides[1:], strict=False)
         tests = [ast.Compare(copy.copy(left), [op], [copy.copy(right)]) for left, op, right in pairs]
         return ast.BoolOp(ast.And(), [self.visit_Compare(test) for test in tests])  # type: ignore[misc]
+
+    def _is_one_of_a_kind(self, node: ast.expr) -> bool:
+        """Whether something is a member of an enum that equals itself alone."""
+        known = resolved(node, self._scope) if isinstance(node, ast.Attribute) else None
+        return isinstance(known, enum.Enum) and type(known).__eq__ is enum.Enum.__eq__
 
     def _plain(self, node: ast.expr) -> ast.expr:
         """Return a member of an enum that is a text, or a number, as that: it compares as that does."""

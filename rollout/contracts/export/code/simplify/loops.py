@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
 
 from rollout.contracts.export.code.names.resolving import is_builtin
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.simplify.comparisons import negated
 from rollout.contracts.export.code.simplify.purity import acts
-from rollout.contracts.export.code.simplify.rewriting import assigned, change_bodies, mentions
+from rollout.contracts.export.code.simplify.rewriting import BODIES, assigned, change_bodies, mentions
 
 _APART = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda)
 
@@ -21,7 +22,7 @@ class Loops:
         """Look at what a function reads, to know what is not read after a loop."""
         names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
         self._loads = Counter(node.id for node in names if isinstance(node.ctx, ast.Load))
-        self._scope = scope
+        self._scope, self._function = scope, function
         # Where it fails in the midst, a list is half full: that shows only where failures are caught.
         self._is_tried = any(
             isinstance(node, ast.Try | ast.TryStar | ast.Global | ast.Nonlocal) for node in ast.walk(function)
@@ -30,8 +31,9 @@ class Loops:
     def written_out(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         """Return statements without the loops that can be written otherwise."""
         block: list[ast.stmt] = []
-        for statement in statements:
-            change_bodies(statement, self.written_out)
+        for given in statements:
+            change_bodies(given, self.written_out)
+            statement = self._asked_at_its_begin(given, block)
             before = block[-1] if block else None
             forms = (self._filled, self._summed, self._flagged, self._sought)
             written = next((form for one in forms if before is not None and (form := one(before, statement))), None)
@@ -40,6 +42,21 @@ class Loops:
             else:
                 block.append(statement)
         return block
+
+    def _asked_at_its_begin(self, loop: ast.stmt, block: list[ast.stmt]) -> ast.stmt:
+        """Return `x = ask()` and `while x is wrong: x = ask()` as one loop that asks at its begin, and then ends."""
+        if not isinstance(loop, ast.While) or loop.orelse or isinstance(loop.test, ast.Constant):
+            return loop
+        first: list[ast.stmt] = []
+        body = [one for one in loop.body if not isinstance(one, ast.Pass)]
+        name = assigned(block[-1])[0] if block else None
+        is_asked = any(isinstance(node, ast.NamedExpr) for node in ast.walk(loop.test))
+        if name is not None and body and ast.dump(block[-1]) == ast.dump(body[-1]) and not _goes_round(body):
+            first = [block.pop()]
+            body = body[:-1]
+        elif not is_asked:
+            return loop
+        return ast.While(ast.Constant(True), [*first, ast.If(negated(loop.test), [ast.Break()], []), *body], [])
 
     def _filled(self, before: ast.stmt, loop: ast.stmt) -> ast.stmt | None:
         """Return `x = []` and a loop that appends to it as one assignment."""
@@ -113,7 +130,35 @@ class Loops:
             return False
         targets = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
         inside = Counter(node.id for part in loop.body for node in ast.walk(part) if isinstance(node, ast.Name))
+        inside.update(self._loads_in_others(loop, targets))
         return not mentions(loop.iter, targets) and all(self._loads[name] == inside[name] for name in targets)
+
+    def _loads_in_others(self, loop: ast.For, names: set[str]) -> Iterator[str]:
+        """Return the uses of names in other loops that give them a value of their own first."""
+        within = {id(node) for node in ast.walk(loop)}
+        counted = set[int]()
+        for other in ast.walk(self._function):
+            if not isinstance(other, ast.For) or id(other) in within or any(node is loop for node in ast.walk(other)):
+                continue
+            own = {node.id for node in ast.walk(other.target) if isinstance(node, ast.Name)} & names
+            names_in = (node for part in other.body for node in ast.walk(part) if isinstance(node, ast.Name))
+            loads = {id(node): node.id for node in names_in if node.id in own and isinstance(node.ctx, ast.Load)}
+            yield from (name for key, name in loads.items() if key not in counted)
+            counted |= loads.keys()
+
+
+def _goes_round(statements: list[ast.stmt]) -> bool:
+    """Whether a loop's body may begin anew before its end."""
+    for statement in statements:
+        if isinstance(statement, ast.Continue):
+            return True
+        if isinstance(statement, ast.For | ast.AsyncFor | ast.While | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        parts = [getattr(statement, part, None) or [] for part in BODIES]
+        others = [other.body for other in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ()))]
+        if any(_goes_round(part) for part in (*parts, *others) if isinstance(part, list)):
+            return True
+    return False
 
 
 def _summand(name: str, statement: ast.stmt) -> ast.expr | None:

@@ -18,6 +18,7 @@ from rollout.contracts.export.code.simplify.loops import Loops
 from rollout.contracts.export.code.simplify.matches import Matches
 from rollout.contracts.export.code.simplify.stripped import Stripped
 from rollout.contracts.export.code.simplify.variables import Variables
+from rollout.contracts.export.code.simplify.ways import by_ways
 from rollout.contracts.export.code.simplify.wrappers import leave_out_wrappers
 
 ROUNDS_MAX = 4
@@ -69,7 +70,7 @@ def _simplified(
         function.body = without_unread(function, function.body)
         Variables(function, scope.local, scope).write_out()
         Expressions(scope).visit(function)
-        function.body = branched(function.body)
+        function.body = by_ways(branched(function.body), scope, twice=False)
         text = ast.dump(function)
         if text == before:
             break

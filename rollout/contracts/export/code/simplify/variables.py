@@ -57,6 +57,8 @@ class Variables:
         self._count()
         self._function.body = self._adjacent(self._function.body)
         self._count()
+        self._copies()
+        self._count()
         self._stable()
         self._count()
         self._function.body = self._without_unread(self._function.body)
@@ -153,6 +155,28 @@ class Variables:
         value.values.append(statement.value)
         self._loads[str(name)] -= 1
         return True
+
+    def _copies(self) -> None:
+        """Give one name to a variable and to what is only handed on to it: `plan = _plan`, at the end of that one."""
+        for statement in list(assignments(self._function)):
+            name, value = assigned(statement)
+            if name is None or not isinstance(value, ast.Name) or not self._is_single(name) or name in self._parameters:
+                continue
+            other = value.id
+            if other == name or other not in self._local or other in self._shared or other in self._parameters:
+                continue
+            after = ast.Module(self._after(statement), [])
+            if mentions(after, {other}) or not self._is_always_set(statement, name) or self._is_captured(name, other):
+                continue
+            remove(self._function, statement)
+            for node in ast.walk(self._function):
+                if isinstance(node, ast.Name) and node.id == other:
+                    node.id = name
+            self._count()
+
+    def _is_captured(self, *names: str) -> bool:
+        inner = (n for n in ast.walk(self._function) if isinstance(n, _INNER) and n is not self._function)
+        return any(mentions(node, set(names)) for node in inner)
 
     # What stays the same wherever it is used.
 
@@ -265,6 +289,7 @@ class Variables:
         return block
 
 
+_INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ExceptHandler, ast.MatchAs)
 _MADE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 
 

@@ -1,0 +1,58 @@
+"""Calls that go through a few members that are written in the source, written as conditions."""
+
+from __future__ import annotations
+
+import ast
+import copy
+
+from rollout.contracts.export.code.names.resolving import is_builtin
+from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.simplify.purity import acts
+from rollout.contracts.export.code.simplify.rewriting import WrittenOut
+
+MEMBERS_MAX = 8
+_CONTAINERS = (ast.List, ast.Tuple, ast.Set)
+
+
+def each_of(call: ast.Call, scope: Scope) -> ast.expr | None:
+    """Return `any(word in text for word in ("a", "b"))` as `"a" in text or "b" in text`; None for any other call."""
+    match call:
+        case ast.Call(
+            func=function,
+            args=[
+                ast.GeneratorExp(elt=test, generators=[ast.comprehension(ast.Name(id=name), over, ifs=[], is_async=0)])
+            ],
+            keywords=[],
+        ) if (op := _op_of(function, scope)) is not None and isinstance(over, _CONTAINERS):
+            members = over.elts
+            is_written = all(isinstance(member, ast.Constant) for member in members)
+            if not is_written or not 1 < len(members) <= MEMBERS_MAX or acts(test) or not _is_bool(test):
+                return None
+            return ast.BoolOp(op, [WrittenOut(name, member).visit(copy.deepcopy(test)) for member in members])
+        case ast.Call(
+            func=ast.Attribute(
+                value=ast.Set(elts=members) | ast.Call(args=[ast.Set(elts=members)]) as own, attr="isdisjoint"
+            ),
+            args=[other],
+            keywords=[],
+        ) if all(isinstance(member, ast.Constant) for member in members):
+            if isinstance(own, ast.Call) and not is_builtin(own.func, scope, "frozenset"):
+                return None
+            if not is_builtin(ast.Name("any", ast.Load()), scope, "any"):
+                return None
+            variable = "_member"
+            scope.local |= {variable}
+            test = ast.Compare(ast.Name(variable, ast.Load()), [ast.In()], [own])
+            loop = ast.comprehension(ast.Name(variable, ast.Store()), other, [], 0)
+            return ast.UnaryOp(ast.Not(), ast.Call(ast.Name("any", ast.Load()), [ast.GeneratorExp(test, [loop])], []))
+    return None
+
+
+def _op_of(function: ast.expr, scope: Scope) -> ast.boolop | None:
+    if is_builtin(function, scope, "any"):
+        return ast.Or()
+    return ast.And() if is_builtin(function, scope, "all") else None
+
+
+def _is_bool(test: ast.expr) -> bool:
+    return isinstance(test, ast.Compare) or (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not))
