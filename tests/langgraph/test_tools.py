@@ -161,6 +161,7 @@ BREAKS = {
     "a limit of the model's calls": (
         agent(more=", ModelCallLimitMiddleware(thread_limit=5)"), agent(more=", ModelCallLimitMiddleware(thread_limit=1)"), APPROVE,
     ),
+    "a limit that comes": (agent(), agent(more=", ModelCallLimitMiddleware(thread_limit=1)"), APPROVE),
     "what becomes of a tool's failure": (
         by_hand("[pay, look], handle_tool_errors=True", FAILING + LOOK), by_hand("[pay, look], handle_tool_errors=False", FAILING + LOOK), "no",
     ),

@@ -130,8 +130,8 @@ class Constants:
         """
         self._functions_in(known)
         text = self._text()
-        if (told := text.of(known)) not in self._reading.texts or not isinstance(known, enum.Enum):
-            self._reading.texts.append(told)
+        if (written := text.of(known)) not in self._reading.texts or not isinstance(known, enum.Enum):
+            self._reading.texts.append(written)
         self._look_at(text)
         if not text.is_whole:
             self.note_sites(of)

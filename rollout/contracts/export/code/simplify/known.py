@@ -21,20 +21,21 @@ _LISTS = (ast.List, ast.ListComp, ast.Tuple, ast.Dict, ast.DictComp, ast.Set, as
 class Known:
     """What is known at one place of a function."""
 
-    def __init__(self, scope: Scope, captured: set[str]) -> None:
+    def __init__(self, scope: Scope, captured: set[str], fixed: frozenset[str]) -> None:
         """Begin with nothing.
 
         Args:
             captured: names that are read at another time too: what they stand for here says nothing of then.
+            fixed: names that are never set, and of which nothing is changed.
         """
-        self._scope, self._captured = scope, captured
+        self._scope, self._captured, self._fixed = scope, captured, fixed
         self._decided: dict[str, tuple[ast.expr, bool]] = {}
         self._values: dict[str, ast.expr] = {}
         self._lists = set[str]()
 
     def __copy__(self) -> Self:
         """Return one that learns by itself."""
-        one = type(self)(self._scope, self._captured)
+        one = type(self)(self._scope, self._captured, self._fixed)
         vars(one).update({name: copy.copy(held) for name, held in vars(self).items() if name != "_scope"})
         return one
 
@@ -114,6 +115,9 @@ class Known:
 
     def _stays(self, test: ast.expr) -> bool:
         """Whether a condition is of variables and constants alone: nothing but setting those changes it."""
+        names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
+        if names <= self._fixed and not any(isinstance(node, ast.Call) for node in ast.walk(test)):
+            return True
         match test:
             case ast.Compare(left=ast.Name(), ops=[ast.Is() | ast.IsNot()], comparators=[other]):
                 return isinstance(other, ast.Constant) or self._member(other) is not None
@@ -172,17 +176,13 @@ def _asked(test: ast.expr, lists: set[str]) -> ast.expr:
     """Return `len(names) > 0` of a list as `names`."""
     match test:
         case ast.Compare(
-            left=ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name) as of]),
-            ops=[ast.Gt() | ast.NotEq()],
-            comparators=[ast.Constant(value=0)],
-        ) if name in lists:
-            return of
-        case ast.Compare(
-            left=ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name) as of]),
-            ops=[ast.Eq()],
-            comparators=[ast.Constant(value=0)],
-        ) if name in lists:
-            return ast.UnaryOp(ast.Not(), of)
+            left=ast.Call(func=ast.Name(id="len"), args=[of]), ops=[op], comparators=[ast.Constant(value=0)]
+        ):
+            if not isinstance(of, _LISTS) and not (isinstance(of, ast.Name) and of.id in lists):
+                return test
+            if isinstance(op, ast.Gt | ast.NotEq):
+                return of
+            return ast.UnaryOp(ast.Not(), of) if isinstance(op, ast.Eq | ast.LtE) else test
         case ast.UnaryOp(op=ast.Not(), operand=inner):
             return ast.UnaryOp(ast.Not(), _asked(inner, lists))
         case ast.BoolOp():

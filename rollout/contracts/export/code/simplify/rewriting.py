@@ -63,6 +63,15 @@ class WrittenOut(ast.NodeTransformer):
         return copy.deepcopy(self._value) if is_use else node
 
 
+def after(function: ast.AST, statement: ast.stmt) -> list[ast.stmt]:
+    """Return what follows a statement in its block."""
+    for node in ast.walk(function):
+        for _, block in ast.iter_fields(node):
+            if isinstance(block, list) and any(part is statement for part in block):
+                return block[block.index(statement) + 1 :]
+    return []
+
+
 def remove(function: ast.AST, gone: ast.stmt) -> None:
     """Take a statement out of a function."""
     for node in ast.walk(function):

@@ -12,6 +12,7 @@ from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import is_builtin, resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.trees import tree_of
+from rollout.contracts.export.code.simplify.copies import without_copies
 from rollout.contracts.export.code.simplify.mutation import may_change
 from rollout.contracts.export.code.simplify.purity import (
     acts,
@@ -25,6 +26,7 @@ from rollout.contracts.export.code.simplify.purity import (
 )
 from rollout.contracts.export.code.simplify.rewriting import (
     WrittenOut,
+    after,
     assigned,
     assignments,
     change_bodies,
@@ -57,7 +59,7 @@ class Variables:
         self._count()
         self._function.body = self._adjacent(self._function.body)
         self._count()
-        self._copies()
+        without_copies(self._function, self._local)
         self._count()
         self._stable()
         self._count()
@@ -156,28 +158,6 @@ class Variables:
         self._loads[str(name)] -= 1
         return True
 
-    def _copies(self) -> None:
-        """Give one name to a variable and to what is only handed on to it: `plan = _plan`, at the end of that one."""
-        for statement in list(assignments(self._function)):
-            name, value = assigned(statement)
-            if name is None or not isinstance(value, ast.Name) or not self._is_single(name) or name in self._parameters:
-                continue
-            other = value.id
-            if other == name or other not in self._local or other in self._shared or other in self._parameters:
-                continue
-            after = ast.Module(self._after(statement), [])
-            if mentions(after, {other}) or not self._is_always_set(statement, name) or self._is_captured(name, other):
-                continue
-            remove(self._function, statement)
-            for node in ast.walk(self._function):
-                if isinstance(node, ast.Name) and node.id == other:
-                    node.id = name
-            self._count()
-
-    def _is_captured(self, *names: str) -> bool:
-        inner = (n for n in ast.walk(self._function) if isinstance(n, _INNER) and n is not self._function)
-        return any(mentions(node, set(names)) for node in inner)
-
     # What stays the same wherever it is used.
 
     def _stable(self) -> None:
@@ -229,7 +209,12 @@ class Variables:
 
     def _is_always_set(self, statement: ast.stmt, name: str) -> bool:
         """Whether a variable is set wherever it is used: all uses come after it, in the same block."""
-        uses = (inner for part in self._after(statement) for inner in ast.walk(part) if isinstance(inner, ast.Name))
+        uses = (
+            inner
+            for part in after(self._function, statement)
+            for inner in ast.walk(part)
+            if isinstance(inner, ast.Name)
+        )
         return sum(inner.id == name for inner in uses) == self._loads[name]
 
     def _is_tried(self, statement: ast.stmt, name: str) -> bool:
@@ -246,16 +231,8 @@ class Variables:
         """Whether a variable that is set once is not set by what follows a statement."""
         if not self._is_single(name) or name in self._parameters:
             return False
-        sets = (node for node in ast.walk(ast.Module(self._after(since), [])) if isinstance(node, ast.Name))
+        sets = (node for node in ast.walk(ast.Module(after(self._function, since), [])) if isinstance(node, ast.Name))
         return not any(node.id == name and not isinstance(node.ctx, ast.Load) for node in sets)
-
-    def _after(self, statement: ast.stmt) -> list[ast.stmt]:
-        """Return what follows a statement in its block."""
-        for node in ast.walk(self._function):
-            for _, block in ast.iter_fields(node):
-                if isinstance(block, list) and any(part is statement for part in block):
-                    return block[block.index(statement) + 1 :]
-        return []
 
     def _may_change(self, name: str, *, within: bool = False) -> bool:
         return may_change(self._function, name, self._keeps, within=within)
@@ -289,7 +266,6 @@ class Variables:
         return block
 
 
-_INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ExceptHandler, ast.MatchAs)
 _MADE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 
 

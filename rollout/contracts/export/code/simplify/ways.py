@@ -13,7 +13,8 @@ from rollout.contracts.export.code.names.trees import Function
 from rollout.contracts.export.code.simplify.branches import branch_of, leaves
 from rollout.contracts.export.code.simplify.comparisons import condition, is_negative, negated
 from rollout.contracts.export.code.simplify.known import Known
-from rollout.contracts.export.code.simplify.purity import acts
+from rollout.contracts.export.code.simplify.mutation import may_change
+from rollout.contracts.export.code.simplify.purity import acts, in_turn
 from rollout.contracts.export.code.simplify.rewriting import BODIES
 from rollout.contracts.export.code.simplify.stores import without_dead_stores
 
@@ -39,8 +40,9 @@ def by_ways(body: list[ast.stmt], scope: Scope, *, twice: bool) -> list[ast.stmt
     if any(isinstance(node, ast.Name) and node.id in ("locals", "exec", "eval") for node in nodes):
         return body
     captured = set(_captured(nodes))
+    known = Known(scope, captured, _fixed(body, scope))
     try:
-        written = _Ways(scope, captured, twice=twice).block(copy.deepcopy(body), Known(scope, captured))
+        written = _Ways(scope, twice=twice).block(copy.deepcopy(body), known)
     except _TooManyError:
         return body
     return without_dead_stores(written, captured)
@@ -53,6 +55,28 @@ def _captured(nodes: Iterable[ast.AST]) -> Iterable[str]:
             yield from (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
 
 
+def _choice_in(test: ast.expr) -> ast.IfExp | None:
+    """Return a conditional expression in a condition, where nothing acts before it."""
+    for node in in_turn(test):
+        if isinstance(node, ast.IfExp):
+            return None if acts(node.test) else node
+        if acts(node):
+            return None
+    return None
+
+
+def _with(test: ast.expr, old: ast.expr, new: ast.expr) -> ast.expr:
+    return copy.deepcopy(test, {id(old): copy.deepcopy(new)})
+
+
+def _fixed(body: list[ast.stmt], scope: Scope) -> frozenset[str]:
+    """Return the parameters that are never set, and of which nothing is changed."""
+    function = ast.Module(body, [])
+    stored = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    names = scope.local - stored
+    return frozenset(name for name in names if not may_change(function, name, lambda *_: False, within=True))
+
+
 def _acts(statements: list[ast.stmt]) -> bool:
     return any(map(acts, statements))
 
@@ -60,7 +84,6 @@ def _acts(statements: list[ast.stmt]) -> bool:
 @dataclass
 class _Ways:
     scope: Scope
-    captured: set[str]
     twice: bool
     parts: int = field(default=0, init=False)
 
@@ -103,6 +126,10 @@ class _Ways:
             if isinstance(test.op, ast.And):
                 return self._choose(first, [later], orelse, known)
             return self._choose(first, body, [later], known)
+        choice = _choice_in(test)
+        if choice is not None and (self.twice or not _acts([*body, *orelse])):
+            chosen, otherwise = (ast.If(_with(test, choice, way), body, orelse) for way in (choice.body, choice.orelse))
+            return self._choose(choice.test, [chosen], [otherwise], known)
         if is_negative(test):
             test, body, orelse = condition(negated(test)), orelse, body
         decided = known.decided(test)
