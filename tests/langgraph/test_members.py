@@ -75,3 +75,39 @@ def test_a_method_that_nothing_calls_is_no_change(stage):
 
 def test_a_level_that_is_asked_for_counts(stage):
     assert_foretold(stage, *(stage.version("levels", asking(LEVELS, LEVEL.format(one))) for one in ("INFO", "DEBUG")))
+
+
+TOOL = """
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from langgraph.graph.message import add_messages
+from langgraph.prebuilt import InjectedState, ToolNode
+@dataclass
+class State:
+    messages: Annotated[list, add_messages] = field(default_factory=list)
+    topic: str = ""
+    done: str = ""
+    def is_free(self):
+        return {}
+@tool
+def pay(amount: int, state: Annotated[Any, InjectedState]) -> str:
+    "Pay."
+    return "free" if state.is_free() else interrupt("ok?")
+def plan(state):
+    return {{"messages": [AIMessage("", tool_calls=[{{"name": "pay", "args": {{"amount": 1}}, "id": "c1"}}])]}}
+def act(state):
+    return {{"done": state.messages[-1].content}}
+built = StateGraph(State)
+built.add_node("plan", plan)
+built.add_node("tools", ToolNode([pay]))
+built.add_node("act", act)
+built.add_edge(START, "plan")
+built.add_edge("plan", "tools")
+built.add_edge("tools", "act")
+built.add_edge("act", END)
+graph = built.compile()
+"""
+
+
+def test_a_method_of_the_state_that_a_tool_calls_counts(stage):
+    assert_foretold(stage, *(stage.version("members", TOOL.format(value)) for value in (False, True)))

@@ -46,46 +46,45 @@ def reading_of(
         state: classes of what they are handed.
         owner: the class whose methods they are.
     """
-    walker = _Walker(owner)
+    walker = _Walker(owner, tuple(state))
     if settings:
         walker.note(settings)
     for target in targets:
         walker.visit(target)
-    for class_ in state:
-        walker.hold(class_)
     walker.end()
     return walker.reading
 
 
-def _code_of(function: Any) -> str:
-    """Return a digest of a function that is read by itself; of one that is within what it has made, a mark."""
+def _read_apart(function: Any) -> tuple[str, set[str]]:
+    """Return a digest of a function that is read by itself, and what it names; a mark where it is being read."""
     if id(function) in _DIGESTS:
-        return _DIGESTS[id(function)][1]
+        return _DIGESTS[id(function)][1:]
     if id(function) in _READ_NOW:
-        return "itself"
+        return "itself", set()
     is_first = not _READ_NOW
     _READ_NOW.add(id(function))
     try:
-        digest = reading_of(function).digest
+        reading = reading_of(function)
     finally:
         _READ_NOW.discard(id(function))
     if is_first and len(_DIGESTS) < FUNCTIONS_MAX:  # else it depends on what is being read around it
-        _DIGESTS[id(function)] = function, digest
-    return digest
+        _DIGESTS[id(function)] = function, reading.digest, reading.named
+    return reading.digest, reading.named
 
 
 _READ_NOW: set[int] = set()
-_DIGESTS: dict[int, tuple[Any, str]] = {}
-"""Functions, each with its digest: an id is one object's only while that lives."""
+_DIGESTS: dict[int, tuple[Any, str, set[str]]] = {}
+"""Functions, each with its digest, and what it names: an id is one object's only while that lives."""
 
 
 class _Walker:
-    def __init__(self, owner: type | None = None) -> None:
+    def __init__(self, owner: type | None, state: tuple[type, ...]) -> None:
         self.reading = SourceReading()
+        self._state = state
         self._order: dict[Any, int] = {}
         self._kept: list[Any] = []
         self._waiting: list[tuple[str, str, list[Any]]] = []
-        self._constants = Constants(self.reading, self._order, self.visit, _code_of)
+        self._constants = Constants(self.reading, self._order, self.visit, self._code_of)
         self._functions = Functions(self.reading, self._constants, self.visit, owner)
 
     def visit(self, target: Any) -> None:
@@ -123,7 +122,7 @@ class _Walker:
         if isinstance(target, functools.partial):
             self._constants.note((target.args, sorted(target.keywords.items())), target.func)
         elif inspect.isfunction(target) or inspect.ismethod(target):
-            self.reading.approvals |= approvals_of(target, _code_of)
+            self.reading.approvals |= approvals_of(target, self._code_of)
             self._functions.read(target) if is_ours(target) else self._library(target)
         elif inspect.isclass(target):
             self._class(target)
@@ -139,11 +138,18 @@ class _Walker:
 
     def end(self) -> None:
         """Take down the names of functions where they count, and what stands in files that are named."""
+        for class_ in self._state:
+            self._hold(class_)
         self._members_named()
         self.reading.texts += texts_of_files(self.reading.literals, reads=self.reading.reads_files)
         self.reading.texts += self._constants.order()
         if self._functions.names_count:
             self.reading.texts += [str(getattr(target, "__name__", "")) for target in self._kept]
+
+    def _code_of(self, function: Any) -> str:
+        digest, named = _read_apart(function)
+        self.reading.named |= named
+        return digest
 
     def _tool_node(self, node: Any, by_name: dict[str, Any]) -> None:
         """Take down the tools of a node that only calls tools: each is a task of its own, and read by itself."""
@@ -158,9 +164,10 @@ class _Walker:
 
     def _tool(self, name: str, tool: Any) -> None:
         self.reading.tools[name] = tool
-        reading = self.reading.tool_readings[name] = reading_of(*_inside(tool))
+        reading = self.reading.tool_readings[name] = reading_of(*_inside(tool), state=self._state)
         self.reading.classes += reading.classes
         self.reading.modules |= reading.modules
+        self.reading.named |= reading.named
         self.reading.is_dynamic |= reading.is_dynamic or not reading.is_whole
 
     def _class(self, target: type) -> None:
@@ -184,7 +191,7 @@ class _Walker:
                 self.visit(factory)
             self._members(base)
 
-    def hold(self, class_: type) -> None:
+    def _hold(self, class_: type) -> None:
         """Take in a class of which objects are in the state: what is called of it, by name or by Python itself."""
         for base in class_.__mro__:
             if is_ours(base):
