@@ -45,7 +45,7 @@ def _keys(state: State) -> set[str]:
 
 def _jumps(side: Side, name: str, one: str | None, two: str | None) -> None:
     """A middleware that may end the run decides what becomes of whoever goes on from a question."""
-    waiting = tuple(sorted(known for known in side.writer.nodes if asks(side.writer, known)))
+    waiting = tuple(sorted(node for node in side.writer.nodes if asks(side.writer, node)))
     if one != two and waiting:
         where, change = f"/nodes/{name}/jumps", ("one setting", "another")
         if one is None or two is None:

@@ -270,6 +270,75 @@ def test_what_is_set_at_the_end_of_branches_stays_set_and_in_order(source):
     assert [outcome(module, given_state) for given_state in INPUTS] == before
 
 
+WAYS = {
+    "a name that a comprehension hides": """
+def node(s, k=1):
+    size = 1
+    sizes = [size for size in (5, 6)]
+    if s["a"]:
+        act(size)
+    return sizes, size
+""",
+    "members of two enums that are equal": """
+class Other(int, enum.Enum):
+    FIRST = 1
+def node(s, k=1):
+    kind = Kind.ONE
+    if kind == Other.FIRST:
+        act("same")
+    return "other" if kind is Other.FIRST else s["a"]
+""",
+    "a value that grows": """
+def node(s, k=1):
+    size = 1
+    if s["a"]:
+        size += size + act(2)
+    if size > 1:
+        act(size)
+    return size
+""",
+    "a condition that is asked again after a change": """
+def node(s, k=1):
+    if s["a"]:
+        s["a"] = 0
+    if s["a"]:
+        act("still")
+    return s["a"]
+""",
+    "a name that is no dict": """
+def dict(**named):
+    return [*named.values()]
+def node(s, k=1):
+    if s["a"] in dict(first=1):
+        act("in")
+    return s["b"]
+""",
+    "a name that is no len": """
+def len(names):
+    return 0
+def node(s, k=1):
+    names = [name for name in NAMES]
+    if len(names) > 0:
+        act(names)
+    return s["a"]
+""",
+}
+
+
+@pytest.mark.parametrize("what", WAYS)
+def test_ways_that_are_written_out_lead_where_they_did(what):
+    module = loaded(PRELUDE.replace("return len(TRACE) % 3", "return TRACE.__len__() % 3") + WAYS[what])
+    tree = tree_of(module.node)
+    scope = Scope.of_function(module.node, tree)
+    tree = each_way(simplified(tree, scope, module.node), scope)
+    before = [outcome(module, given_state) for given_state in INPUTS]
+    run(
+        ast.unparse(ast.fix_missing_locations(ast.Module([filled(tree)], []))).replace("def function", "def node"),
+        module,
+    )
+    assert [outcome(module, given_state) for given_state in INPUTS] == before
+
+
 @given(modules())
 def test_code_in_its_simple_form_and_by_its_ways_does_what_it_did(source):
     module = loaded(source)

@@ -111,3 +111,11 @@ graph = built.compile()
 
 def test_a_method_of_the_state_that_a_tool_calls_counts(stage):
     assert_foretold(stage, *(stage.version("members", TOOL.format(value)) for value in (False, True)))
+
+
+def test_a_method_that_a_template_in_a_file_names_counts(stage):
+    template = 'import pathlib\nPAGE = pathlib.Path(__file__).with_suffix(".txt")\nPAGE.write_text("{basket." + "lebal"[::-1] + "}")\n'
+    body = f'    if PAGE.read_text().format(basket=basket) == "free":\n{AUTO}{ASK}'
+    member = '    @property\n    def label(self):\n        return "{}"'
+    sources = (template + agent(body, member.format(text)) for text in ("paid", "free"))
+    assert_foretold(stage, *(stage.version("members", source) for source in sources))

@@ -70,8 +70,8 @@ class Functions:
             return
         scope = Scope.of_function(function, tree, self._owner)
         self.reading.texts += _wanted(tree)
-        self.reading.texts += texts_of_levels(tree)
         tree = simplified(tree, scope, plain)
+        self.reading.texts += texts_of_levels(tree)
         self.reading.literals |= literals_in(tree)
         self.reading.named |= names_in(tree)
         self.reading.reads_files |= reads_files(tree)
@@ -94,7 +94,7 @@ class Functions:
             known = resolved(node.func if isinstance(node, ast.Call) else node, scope)
             if isinstance(node, ast.Call):
                 self._call(node, known, above, scope, renamed)
-            elif not isinstance(known, enum.Enum) or ast.dump(node) in written:
+            elif not isinstance(known, enum.Enum) or ast.dump(node) in written:  # else it was decided on every way
                 self._name(node, known, scope)
                 # One that is handed on asks wherever it is called in the end.
                 self.reading.may_ask |= is_asking(known) and (id(node) not in called or inspect.isclass(known))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.hints import classes_within, hints_of
 
 _PLAIN = (property, classmethod, staticmethod, functools.cached_property)
@@ -89,3 +90,57 @@ def classes_with_members(states: set[Any]) -> list[type]:
             known.add(class_)
             pending += [inner for hint in hints_of(class_).values() for inner in classes_within(hint)]
     return [class_ for class_ in known if has_members(class_)]
+
+
+class ClassMembers:
+    """Reads the members of classes, each once something may call it."""
+
+    def __init__(self, reading: SourceReading, visit: Callable[[Any], None], has_read: Callable[[Any], bool]) -> None:
+        """Read into `reading`.
+
+        Args:
+            visit: reads a function.
+            has_read: whether a function was read.
+        """
+        self._reading, self._visit, self._has_read = reading, visit, has_read
+        self._classes = set[type]()
+        self._waiting: list[tuple[str, str, list[Any]]] = []
+
+    def add(self, class_: type) -> None:
+        """Take in a class, and the agent's classes that it comes from."""
+        for base in class_.__mro__:
+            if is_ours(base):
+                self.add_own(base)
+
+    def add_own(self, class_: type) -> None:
+        """Take in what a class defines itself: what Python, or a library, calls is read at once."""
+        if class_ in self._classes:
+            return
+        self._classes.add(class_)
+        for name, value, functions in members_of(class_):
+            if not any(map(is_written, functions)):
+                continue
+            text = f"member {name} {type(value).__name__}"
+            if is_called_by_name(class_, name, value):
+                self._waiting.append((name, text, functions))
+            else:
+                self._read(text, functions)
+
+    def read_named(self) -> None:
+        """Read the members that what was read so far names; they may name others."""
+        while called := [one for one in self._waiting if self._is_named(one[0])]:
+            self._waiting = [one for one in self._waiting if one not in called]
+            for _, text, functions in called:
+                self._read(text, functions)
+
+    def _is_named(self, member: str) -> bool:
+        """Whether what was read may reach a member; what cannot be read, and templates in files, may reach any."""
+        reading = self._reading
+        is_open = reading.is_dynamic or not reading.is_whole or reading.reads_files
+        return is_open or is_reached(member, reading.named | reading.literals)
+
+    def _read(self, text: str, functions: list[Any]) -> None:
+        self._reading.texts.append(text)
+        for function in functions:
+            if not self._has_read(function):
+                self._visit(function)

@@ -26,7 +26,7 @@ from rollout.contracts.export.code.libraries import (
     parts_of,
     settings_of,
 )
-from rollout.contracts.export.code.members import is_called_by_name, is_reached, is_written, members_of
+from rollout.contracts.export.code.members import ClassMembers
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
@@ -83,9 +83,9 @@ class _Walker:
         self._state = state
         self._order: dict[Any, int] = {}
         self._kept: list[Any] = []
-        self._waiting: list[tuple[str, str, list[Any]]] = []
         self._constants = Constants(self.reading, self._order, self.visit, self._code_of)
         self._functions = Functions(self.reading, self._constants, self.visit, owner)
+        self._members = ClassMembers(self.reading, self.visit, self._functions.has_read)
 
     def visit(self, target: Any) -> None:
         """Read whatever can be called."""
@@ -139,8 +139,8 @@ class _Walker:
     def end(self) -> None:
         """Take down the names of functions where they count, and what stands in files that are named."""
         for class_ in self._state:
-            self._hold(class_)
-        self._members_named()
+            self._members.add(class_)
+        self._members.read_named()
         self.reading.texts += texts_of_files(self.reading.literals, reads=self.reading.reads_files)
         self.reading.texts += self._constants.order()
         if self._functions.names_count:
@@ -189,37 +189,7 @@ class _Walker:
             self.reading.texts.append(f"class {_shape_of(base)}")
             for factory in _factories(base):
                 self.visit(factory)
-            self._members(base)
-
-    def _hold(self, class_: type) -> None:
-        """Take in a class of which objects are in the state: what is called of it, by name or by Python itself."""
-        for base in class_.__mro__:
-            if is_ours(base):
-                self._members(base)
-
-    def _members(self, class_: type) -> None:
-        """Read the functions of a class; those that are called by name once something names them."""
-        for name, value, functions in members_of(class_):
-            if not any(map(is_written, functions)):
-                continue
-            if is_called_by_name(class_, name, value):
-                self._waiting.append((name, f"{path_of(class_)}.{name} {type(value).__name__}", functions))
-            else:
-                self._member(f"{path_of(class_)}.{name} {type(value).__name__}", functions)
-
-    def _member(self, text: str, functions: list[Any]) -> None:
-        self.reading.texts.append(f"member {text.rpartition('.')[2]}")
-        for function in functions:
-            if not self._functions.has_read(function):
-                self.visit(function)
-
-    def _members_named(self) -> None:
-        """Read the members that what was read so far names; they may name others."""
-        is_open = self.reading.is_dynamic or not self.reading.is_whole
-        while called := [one for one in self._waiting if is_open or is_reached(one[0], self.reading.named)]:
-            self._waiting = [one for one in self._waiting if one not in called]
-            for _, text, functions in called:
-                self._member(text, functions)
+            self._members.add_own(base)
 
     def _library(self, target: Any) -> None:
         """Take down what a library's method asks, by its settings, and what it holds of the agent's."""

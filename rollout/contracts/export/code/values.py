@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from rollout.contracts.export.code.members import has_members
 from rollout.contracts.export.code.names.ownership import is_ours
 
 DEPTH_MAX = 8
@@ -62,10 +63,10 @@ class ValueText:
         """Return a value as a text."""
         self._left -= 1
         if isinstance(value, enum.Enum):
-            kind = (
-                type(value).__qualname__ if is_ours(type(value)) else path_of(type(value))
-            )  # where it stands means nothing
-            return f"{kind}.{value.name} {value.value if type(value.value) in (str, int) else ''}"
+            kind = type(value)
+            if not is_ours(kind) or type(value.value) not in (str, int) or has_members(kind):
+                return f"{path_of(kind)}.{value.name}"
+            return f"{kind.__qualname__}.{value.name} {value.value!r}"  # that is all of it, wherever it stands
         if isinstance(value, _PLAIN):
             return self._plain(value)
         if isinstance(value, _GETTERS):

@@ -151,7 +151,7 @@ class Comparisons(ast.NodeTransformer):
 
 def _members(node: ast.expr) -> list[ast.expr]:
     """Return what a list, a tuple or a set has in it, as it is written."""
-    if isinstance(node, ast.Call) and is_literal(node):  # of a frozen set
+    if isinstance(node, ast.Call) and node.args and is_literal(node):  # of a frozen set
         node = node.args[0]
     return node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else []
 

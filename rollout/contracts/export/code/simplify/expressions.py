@@ -20,10 +20,10 @@ from rollout.contracts.export.code.names.resolving import is_builtin, place_of, 
 from rollout.contracts.export.code.names.scope import Scope, scope_of
 from rollout.contracts.export.code.names.written import is_written
 from rollout.contracts.export.code.simplify.comparisons import Comparisons, in_one_order, negated
-from rollout.contracts.export.code.simplify.members import each_of
 from rollout.contracts.export.code.simplify.purity import acts, called_name, cannot_fail, is_steady
 from rollout.contracts.export.code.simplify.tables import as_choices, entry
 from rollout.contracts.export.code.simplify.texts import DIGITS_MAX, added, filled_in, formatted, joined
+from rollout.contracts.export.code.simplify.unrolled import unrolled
 
 
 class Expressions(Comparisons, ast.NodeTransformer):
@@ -95,8 +95,8 @@ class Expressions(Comparisons, ast.NodeTransformer):
             return ast.Dict([ast.Constant(one.arg) for one in node.keywords], [one.value for one in node.keywords])
         if (pattern := self._pattern_of(node)) is not None:
             return pattern
-        if (spread := each_of(node, self._scope)) is not None:
-            return self.visit(spread)  # type: ignore[no-any-return]
+        if (conditions := unrolled(node, self._scope)) is not None:
+            return self.visit(conditions)  # type: ignore[no-any-return]
         name = called_name(node)
         if name in ("isinstance", "startswith", "endswith"):
             return self.split(node)

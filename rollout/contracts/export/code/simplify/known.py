@@ -7,7 +7,7 @@ import copy
 import enum
 from typing import Any, Self
 
-from rollout.contracts.export.code.names.resolving import resolved
+from rollout.contracts.export.code.names.resolving import is_builtin, resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.simplify.comparisons import is_negative, negated
 from rollout.contracts.export.code.simplify.expressions import Expressions
@@ -56,10 +56,10 @@ class Known:
                 return bool(one == two)
             case ast.Compare(left=ast.Constant(value=one), ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
                 return one is None
-            case ast.Compare(left=left, ops=[ast.Is() | ast.Eq()], comparators=[right]) if (
+            case ast.Compare(left=left, ops=[ast.Is() | ast.Eq() as op], comparators=[right]) if (
                 member := self._member(left)
             ) is not None and (other := self._member(right)) is not None:
-                return member is other
+                return member is other if isinstance(op, ast.Is) else bool(member == other)
             case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=two)]) if (
                 member := self._member(left)
             ) is not None and isinstance(member, str | int):
@@ -70,22 +70,14 @@ class Known:
 
     def written_into(self, statement: ast.stmt) -> ast.stmt:
         """Return a statement with what its variables stand for, as far as nothing in it sets them."""
-        sets = _sets(statement)
-        writing = _Writing(
-            {name: value for name, value in self._values.items() if name not in sets}, self._lists - sets
-        )
-        if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
-            value = self._values.get(statement.target.id)
-            if value is not None and not mentions(statement.value, {statement.target.id}):
-                changed = ast.BinOp(copy.deepcopy(value), statement.op, statement.value)
+        match statement:
+            case ast.AugAssign(target=ast.Name(id=name), op=op, value=added) if name in self._values:
+                changed = ast.BinOp(ast.Name(name, ast.Load()), op, added)
                 statement = ast.Assign(targets=[statement.target], value=changed, lineno=0)
-                writing.is_changed = True
-        elif (
-            isinstance(statement, ast.Assign)
-            and len(statement.targets) == 1
-            and isinstance(statement.targets[0], ast.Name)
-        ):
-            writing = _Writing(self._values, self._lists)
+        _, value = assigned(statement)
+        sets = _sets(statement if value is None else value)  # what one variable is set to is worked out before that
+        values = {name: value for name, value in self._values.items() if name not in sets}
+        writing = _Writing(self._scope, values, self._lists - sets)
         statement = writing.visit(statement)
         return Expressions(self._scope).visit(statement) if writing.is_changed else statement
 
@@ -141,8 +133,8 @@ def _key(test: ast.expr) -> tuple[str, bool]:
 def _sets(statement: ast.AST) -> set[str]:
     """Return the variables that a statement sets, in whatever is within it."""
     names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    named = {str(name) for n in ast.walk(statement) if isinstance(name := getattr(n, "name", None), str)}
-    return names | named
+    texts = (getattr(n, field, None) for n in ast.walk(statement) for field in ("name", "rest"))
+    return names | {text for text in texts if isinstance(text, str)}
 
 
 def _changes(statement: ast.AST) -> bool:
@@ -154,8 +146,8 @@ def _changes(statement: ast.AST) -> bool:
 
 
 class _Writing(ast.NodeTransformer):
-    def __init__(self, values: dict[str, ast.expr], lists: set[str]) -> None:
-        self._values, self._lists, self.is_changed = values, lists, False
+    def __init__(self, scope: Scope, values: dict[str, ast.expr], lists: set[str]) -> None:
+        self._scope, self._values, self._lists, self.is_changed = scope, values, lists, False
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         value = self._values.get(node.id) if isinstance(node.ctx, ast.Load) else None
@@ -164,27 +156,26 @@ class _Writing(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If) -> Any:
         """Write into the condition alone: the ways come after."""
-        node.test = _asked(self.visit(node.test), self._lists)
+        node.test = self._asked(self.visit(node.test))
         return node
 
     def visit_While(self, node: ast.While) -> Any:
-        node.test = _asked(node.test, self._lists)
+        node.test = self._asked(node.test)
         return self.generic_visit(node)
 
-
-def _asked(test: ast.expr, lists: set[str]) -> ast.expr:
-    """Return `len(names) > 0` of a list as `names`."""
-    match test:
-        case ast.Compare(
-            left=ast.Call(func=ast.Name(id="len"), args=[of]), ops=[op], comparators=[ast.Constant(value=0)]
-        ):
-            if not isinstance(of, _LISTS) and not (isinstance(of, ast.Name) and of.id in lists):
-                return test
-            if isinstance(op, ast.Gt | ast.NotEq):
-                return of
-            return ast.UnaryOp(ast.Not(), of) if isinstance(op, ast.Eq | ast.LtE) else test
-        case ast.UnaryOp(op=ast.Not(), operand=inner):
-            return ast.UnaryOp(ast.Not(), _asked(inner, lists))
-        case ast.BoolOp():
-            return ast.BoolOp(test.op, [_asked(value, lists) for value in test.values])
-    return test
+    def _asked(self, test: ast.expr) -> ast.expr:
+        """Return `len(names) > 0` of a list as `names`."""
+        match test:
+            case ast.Compare(
+                left=ast.Call(func=function, args=[of]), ops=[op], comparators=[ast.Constant(value=0)]
+            ) if is_builtin(function, self._scope, "len"):
+                if not isinstance(of, _LISTS) and not (isinstance(of, ast.Name) and of.id in self._lists):
+                    return test
+                if isinstance(op, ast.Gt | ast.NotEq):
+                    return of
+                return ast.UnaryOp(ast.Not(), of) if isinstance(op, ast.Eq | ast.LtE) else test
+            case ast.UnaryOp(op=ast.Not(), operand=inner):
+                return ast.UnaryOp(ast.Not(), self._asked(inner))
+            case ast.BoolOp():
+                return ast.BoolOp(test.op, [self._asked(value) for value in test.values])
+        return test

@@ -147,12 +147,6 @@ class _Ways:
         match test:
             case ast.Call(func=function, args=[only], keywords=[]) if is_builtin(function, self.scope, "bool"):
                 return self._plain(only)
-            case ast.IfExp():
-                other = ast.BoolOp(ast.And(), [negated(copy.deepcopy(test.test)), test.orelse])
-                is_steady = not acts(test.test) and not acts(test.body)
-                return (
-                    ast.BoolOp(ast.Or(), [ast.BoolOp(ast.And(), [test.test, test.body]), other]) if is_steady else test
-                )
         return test
 
     def _as_branch(self, statement: ast.stmt) -> ast.stmt:

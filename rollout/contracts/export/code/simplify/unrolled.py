@@ -1,4 +1,4 @@
-"""Calls that go through a few members that are written in the source, written as conditions."""
+"""`any` and `all` over a few members that are written in the source, unrolled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEMBERS_MAX = 8
 _CONTAINERS = (ast.List, ast.Tuple, ast.Set)
 
 
-def each_of(call: ast.Call, scope: Scope) -> ast.expr | None:
+def unrolled(call: ast.Call, scope: Scope) -> ast.expr | None:
     """Return `any(word in text for word in ("a", "b"))` as `"a" in text or "b" in text`; None for any other call."""
     match call:
         case ast.Call(
@@ -29,22 +29,6 @@ def each_of(call: ast.Call, scope: Scope) -> ast.expr | None:
             if not is_written or not 1 < len(members) <= MEMBERS_MAX or acts(test) or not _is_bool(test):
                 return None
             return ast.BoolOp(op, [WrittenOut(name, member).visit(copy.deepcopy(test)) for member in members])
-        case ast.Call(
-            func=ast.Attribute(
-                value=ast.Set(elts=members) | ast.Call(args=[ast.Set(elts=members)]) as own, attr="isdisjoint"
-            ),
-            args=[other],
-            keywords=[],
-        ) if all(isinstance(member, ast.Constant) for member in members):
-            if isinstance(own, ast.Call) and not is_builtin(own.func, scope, "frozenset"):
-                return None
-            if not is_builtin(ast.Name("any", ast.Load()), scope, "any"):
-                return None
-            variable = "_member"
-            scope.local |= {variable}
-            test = ast.Compare(ast.Name(variable, ast.Load()), [ast.In()], [own])
-            loop = ast.comprehension(ast.Name(variable, ast.Store()), other, [], 0)
-            return ast.UnaryOp(ast.Not(), ast.Call(ast.Name("any", ast.Load()), [ast.GeneratorExp(test, [loop])], []))
     return None
 
 
