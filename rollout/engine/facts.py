@@ -11,6 +11,7 @@ from rollout.engine.route_facts import RouteFacts
 from rollout.model.agent_state import Census
 from rollout.model.api.kpi import Kpi
 from rollout.model.status.conditions import Condition
+from rollout.model.status.endpoints import Endpoints
 from rollout.model.status.roles import RoleVersions
 from rollout.model.status.vocabulary import Reason
 
@@ -201,6 +202,7 @@ class Facts:
         census: the newest census of live conversations, if there is one.
         conversations: how many are open, by version, of those that are drained or pinned.
         unlisted: versions that are drained and, as was asked just now, have no backend at all.
+        endpoints: how many endpoints of each version take requests; nothing where nobody counts them.
         roles: which version is behind each role's Service now; None where that was not asked, or there are no roles.
     """
 
@@ -222,3 +224,4 @@ class Facts:
     conversations: Mapping[str, ConversationCount] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
     roles: RoleVersions | None = None
+    endpoints: Mapping[str, Endpoints] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from rollout.engine.conversations.drain import follow_drains
 from rollout.engine.conversations.pins import note_pins
 from rollout.engine.effects import Effect
 from rollout.engine.eligibility import failed_after, starts_by_itself
+from rollout.engine.endpoints import note_endpoints
 from rollout.engine.facts import Facts
 from rollout.engine.identities import note_identities
 from rollout.engine.next_step import next_step
@@ -54,6 +55,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     note_roles(context)
     note_identities(context)
     note_workers(context)
+    note_endpoints(context)
     follow_traffic(context)
     follow_checks(context)
     note_state(context)

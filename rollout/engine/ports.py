@@ -19,6 +19,7 @@ from rollout.model.agent_state import Census
 from rollout.model.api.gates import Gates
 from rollout.model.api.kpi import Kpi
 from rollout.model.rollout import Rollout
+from rollout.model.status.endpoints import Endpoints
 from rollout.model.status.roles import RoleVersions
 
 
@@ -102,6 +103,10 @@ class Workloads(Protocol):
 
     def scale_up(self, version: str, like: str) -> None:
         """Let a sleeping version run as many replicas as another. Idempotent. Raises Unavailable."""
+        ...
+
+    def endpoints(self, versions: tuple[str, ...]) -> Mapping[str, Endpoints]:
+        """Return how many endpoints of each version take requests; nothing where they are not counted."""
         ...
 
     def promote_image(self, version: str) -> None:

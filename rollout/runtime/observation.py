@@ -27,6 +27,7 @@ from rollout.model.agent_state import Census
 from rollout.model.api.policy import PolicySpec
 from rollout.model.pinned import effective_policy
 from rollout.model.rollout import Rollout
+from rollout.model.status.endpoints import Endpoints
 from rollout.model.status.vocabulary import Phase, Reason
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -83,6 +84,7 @@ class Observation:
             census=self._census(rollout),
             conversations=self._open(rollout),
             unlisted=unlisted,
+            endpoints=self._endpoints(both) if due or status.reason is Reason.CAPACITY else {},
             roles=self.ports.workloads.roles() if may_change(status) else None,
         )
 
@@ -175,6 +177,14 @@ class Observation:
         except (TypeError, AttributeError, KeyError, ValueError, IndexError) as error:
             problem = f"a Service, its endpoints or its Deployment is malformed ({type(error).__name__})"
             raise ClusterUnavailable(problem) from error
+
+    def _endpoints(self, versions: tuple[str, ...]) -> Mapping[str, Endpoints]:
+        """Return how many endpoints take requests; what cannot be asked is as it was last counted."""
+        try:
+            return self._asked("endpoints", lambda: self.ports.workloads.endpoints(versions), lambda _: {})
+        except Unavailable as error:
+            self.failures.append(error)
+            return {}
 
     def _workers(self, candidate: str) -> tuple[str, ...] | None:
         """Return what runs of the candidate without a Service; None where that cannot be asked: it stops nothing."""

@@ -16,6 +16,7 @@ from rollout.model.api.gates import Gates
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
+from rollout.model.status.endpoints import Endpoints
 from rollout.model.status.roles import RoleVersions
 from rollout.model.status.status import Status
 from rollout.model.units import FULL_BP
@@ -139,6 +140,7 @@ class FakeWorkloads:
         sleeping: those at 0 replicas, until they are scaled up.
         made_of: what each is made of, by part.
         working: the workers of each, to which no Service leads.
+        counted: the ready endpoints of each, where they are counted.
     """
 
     spec: Callable[[], RolloutSpec]
@@ -147,6 +149,7 @@ class FakeWorkloads:
     sleeping: set[str] = field(default_factory=set)
     made_of: dict[str, dict[str, str]] = field(default_factory=dict)
     working: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    counted: dict[str, Endpoints] = field(default_factory=dict)
 
     @property
     def no_backend(self) -> str:
@@ -175,6 +178,9 @@ class FakeWorkloads:
     def scale_up(self, version: str, like: str) -> None:
         del like
         self.sleeping.discard(version)
+
+    def endpoints(self, versions: tuple[str, ...]) -> Mapping[str, Endpoints]:
+        return {version: self.counted[version] for version in versions if version in self.counted}
 
     def promote_image(self, version: str) -> None:
         raise AssertionError(f"{version}: versions with addresses of their own have no roles")

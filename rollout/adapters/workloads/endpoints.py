@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from rollout.causes import why
 from rollout.model.api.rollout import Backends
+from rollout.model.status.endpoints import Endpoints
 from rollout.model.status.roles import RoleVersions
 
 CONNECT_TIMEOUT_S = 1.0
@@ -62,6 +63,10 @@ class EndpointWorkloads:
     def workers(self, version: str) -> tuple[str, ...]:  # noqa: ARG002
         """Return none, likewise."""
         return ()
+
+    def endpoints(self, versions: tuple[str, ...]) -> Mapping[str, Endpoints]:  # noqa: ARG002
+        """Return none: what is behind an address is not known."""
+        return {}
 
     def promote_image(self, version: str) -> None:
         """Do nothing: there are no roles here."""

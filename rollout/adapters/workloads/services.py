@@ -13,12 +13,12 @@ from typing import Any
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.kubernetes.resources import (
-    AUTOSCALER,
     DEPLOYMENT,
     SERVICE,
     Object,
     version_of,
 )
+from rollout.adapters.workloads.autoscalers import autoscaler_of
 from rollout.adapters.workloads.grants import not_granted
 from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.ports import is_ready, not_listening, not_served
@@ -26,8 +26,9 @@ from rollout.adapters.workloads.role_promotion import RolePromotion
 from rollout.adapters.workloads.roles import RoleReader
 from rollout.adapters.workloads.subsets import labels_of, slices_of
 from rollout.adapters.workloads.workers import workers_of
-from rollout.errors import ClusterUnavailable, Forbidden, NotFound
+from rollout.errors import ClusterUnavailable, NotFound
 from rollout.model.api.naming import Naming
+from rollout.model.status.endpoints import Endpoints
 from rollout.model.status.roles import RoleVersions
 
 NO_PORTS: Mapping[str, tuple[int, ...]] = {}
@@ -51,6 +52,7 @@ class ServiceWorkloads:
     ) -> None:
         self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
         self._roles = roles
+        self._ready: dict[str, int] = {}
         self._pods: dict[str, frozenset[str]] = {}
         self._promotion = RolePromotion(api, naming, may_write)
 
@@ -148,13 +150,14 @@ class ServiceWorkloads:
             for endpoint in endpoint_slice.get("endpoints") or ()
             if is_ready(endpoint)
         ]
+        self._ready[version] = len(endpoints)
         self._pods[version] = frozenset(str((one.get("targetRef") or {}).get("name", "")) for one in endpoints) - {""}
         if endpoints:
             return not_listening(obj, slices, self._wanted(ports), where)
         deployment = self._deployment(version)
         of = f" of subset {subset}" if (subset := self._naming.subset(version)) else ""
         if deployment is not None and _replicas(deployment) == 0:
-            owner = self._autoscaler(deployment) or "whoever scales it"
+            owner = autoscaler_of(self._api, deployment) or "whoever scales it"
             return (
                 f"{where} has no ready endpoint{of}: its Deployment is at 0 replicas, which {owner} owns; scale it up"
             )
@@ -175,9 +178,28 @@ class ServiceWorkloads:
         sleeping = set()
         for version in versions:
             deployment = self._deployment(version)
-            if deployment is not None and _replicas(deployment) == 0 and not self._autoscaler(deployment):
+            if deployment is not None and _replicas(deployment) == 0 and autoscaler_of(self._api, deployment) is None:
                 sleeping.add(version)
         return frozenset(sleeping)
+
+    def endpoints(self, versions: tuple[str, ...]) -> Mapping[str, Endpoints]:
+        """Return how many endpoints of each version take requests, and the autoscaler of one that has fewer."""
+        counts = {version: self._count(version) for version in versions}
+        most = max(counts.values(), default=0)
+        return {version: self._with_autoscaler(version, count, most) for version, count in counts.items()}
+
+    def _count(self, version: str) -> int:
+        if version not in self._ready:
+            slices, _ = slices_of(self._api, self._naming, version)
+            self._ready[version] = sum(is_ready(one) for piece in slices for one in piece.get("endpoints") or ())
+        return self._ready[version]
+
+    def _with_autoscaler(self, version: str, count: int, most: int) -> Endpoints:
+        deployment = self._deployment(version) if count < most and not self._is_elsewhere else None
+        owner = autoscaler_of(self._api, deployment) if deployment is not None else None
+        if owner is None or owner.problem:
+            return Endpoints(ready=count)
+        return Endpoints(ready=count, autoscaler=owner.name, least=owner.least)
 
     def scale_up(self, version: str, like: str) -> None:
         """Scale a sleeping version up to as many replicas as another one has."""
@@ -194,7 +216,7 @@ class ServiceWorkloads:
     def scale_down(self, version: str) -> None:
         """Scale a version to 0 that nothing refers to, where nobody else scales it."""
         deployment = self._scaled(version)
-        if deployment is not None and _replicas(deployment) > 0 and not self._autoscaler(deployment):
+        if deployment is not None and _replicas(deployment) > 0 and autoscaler_of(self._api, deployment) is None:
             self._scale(deployment, 0)
 
     def _scaled(self, version: str) -> Object | None:
@@ -248,20 +270,6 @@ class ServiceWorkloads:
             return self._api.get(kind, self._naming.services_in, name)
         except NotFound:
             return None
-
-    def _autoscaler(self, deployment: Object) -> str:
-        """Return who scales a Deployment, in words; empty if nobody does (KEDA works by an autoscaler too)."""
-        try:
-            every, _ = self._api.list_all(AUTOSCALER, self._naming.services_in)
-        except (Forbidden, NotFound) as error:
-            return f"perhaps an autoscaler (they cannot be read: {error})"
-        for autoscaler in every:
-            spec = autoscaler.get("spec")
-            target = spec.get("scaleTargetRef") if isinstance(spec, dict) else None
-            wanted = ("Deployment", deployment["metadata"]["name"])
-            if isinstance(target, dict) and (target.get("kind"), target.get("name")) == wanted:
-                return f"the autoscaler {autoscaler['metadata']['name']}"
-        return ""
 
 
 def _replicas(deployment: Object) -> int:

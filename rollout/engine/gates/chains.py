@@ -15,6 +15,7 @@ from rollout.engine.gates.approvals import (
     window_is_open,
     window_is_open_for_all,
 )
+from rollout.engine.gates.capacity import all_has_capacity, step_has_capacity
 from rollout.engine.gates.compatibility import state_is_compatible
 from rollout.engine.gates.evidence import evidence_is_in, reference_can_be_frozen, reference_is_known
 from rollout.engine.gates.gate import Gate
@@ -121,11 +122,18 @@ BAKE_PAST_STABLE: tuple[Gate, ...] = (
 BAKE_AFTER_SWITCH: tuple[Gate, ...] = (*BAKE[:-1], evidence_is_in, BAKE[-1])
 """Where nothing ran side by side, the proof comes from the bake."""
 
-ADVANCE: tuple[Gate, ...] = (spend_is_granted, checks_agree_before_step, step_is_approved, window_is_open)
+ADVANCE: tuple[Gate, ...] = (
+    spend_is_granted,
+    step_has_capacity,
+    checks_agree_before_step,
+    step_is_approved,
+    window_is_open,
+)
 """Before a step's weight is set: first what others say, which whoever approves will want to know."""
 
 ADVANCE_TO_ALL: tuple[Gate, ...] = (
     spend_is_granted,
+    all_has_capacity,
     checks_agree_before_all,
     switch_is_approved,
     window_is_open_for_all,

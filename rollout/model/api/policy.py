@@ -123,6 +123,17 @@ class Drain(Document):
     )
 
 
+class Capacity(Document):
+    """How many ready endpoints the candidate needs before it gets a share."""
+
+    at_least_bp: Percent = Field(
+        default=8000,
+        alias="atLeast",
+        description="Before each weight the candidate has at least this share of the ready endpoints that the stable "
+        "version would need for it; of a version with an autoscaler, its least is enough. 0% asks for one.",
+    )
+
+
 class SpendCap(Document):
     """How much the candidate may cost until it is promoted, in the counter's own unit."""
 
@@ -148,6 +159,7 @@ class PolicySpec(Document):
     )
     reactions: Reactions = Field(default=Reactions(), description="The reaction to each verdict.")
     drain: Drain = Field(default=Drain(), description="How long requests under way on the old version may take to end.")
+    capacity: Capacity = Field(default=Capacity(), description="The capacity that the candidate needs before a share.")
     spend_cap: SpendCap | None = Field(
         default=None, description="How much the candidate may cost until it is promoted."
     )

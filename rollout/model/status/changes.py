@@ -11,6 +11,7 @@ from typing import TypedDict
 from rollout.model.agent_state import Compatibility
 from rollout.model.status.conversations import Draining, Pins
 from rollout.model.status.decision import CommandOutcome, Decision
+from rollout.model.status.endpoints import Endpoints
 from rollout.model.status.evidence import KpiEvidence, Ledger, PinArrival, TrafficEvidence
 from rollout.model.status.release import CheckRun, Pinned, Release
 from rollout.model.status.roles import RoleVersions
@@ -38,6 +39,7 @@ class ReleaseChanges(TypedDict, total=False):
     traffic: Traffic
     warnings: tuple[str, ...]
     workers: tuple[str, ...]
+    endpoints: dict[str, Endpoints]
     identities: dict[str, dict[str, str]]
     identity_drift: str
     woken: str | None

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from rollout.model.agent_state import Compatibility
 from rollout.model.base import Record
+from rollout.model.status.endpoints import Endpoints
 from rollout.model.status.evidence import KpiEvidence, Ledger, PinArrival, TrafficEvidence
 from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Reason, Result
@@ -70,6 +71,9 @@ class Release(Record):
     warnings: tuple[str, ...] = Field(default=(), description="What the preflight found that users should know.")
     workers: tuple[str, ...] = Field(
         default=(), description="What runs of the candidate and has no Service: no weight holds it back."
+    )
+    endpoints: dict[str, Endpoints] = Field(
+        default_factory=dict, description="The ready endpoints of both versions, by version, where they are counted."
     )
     identities: dict[str, dict[str, str]] = Field(default_factory=dict)
     identity_drift: str = Field(default="", description="What has changed in a version since the preflight.")

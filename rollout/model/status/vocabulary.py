@@ -77,6 +77,7 @@ class Reason(StrEnum):
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
     FORBIDDEN = "Forbidden"
     WAKING_UP = "WakingUp"
+    CAPACITY = "CapacityMissing"
     CLAIMED = "ClaimedByAnother"
     IDENTITY_CHANGED = "IdentityChanged"
     NOT_CHECKED = "NotChecked"
