@@ -186,6 +186,19 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleFacts:
+    """What is behind the two Services of roles now.
+
+    Attributes:
+        versions: which version is behind each.
+        ready: by role, how many of its pods are ready.
+    """
+
+    versions: RoleVersions
+    ready: Mapping[Literal["stable", "candidate"], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything `plan` may know.
 
@@ -203,7 +216,7 @@ class Facts:
         conversations: how many are open, by version, of those that are drained or pinned.
         unlisted: versions that are drained and, as was asked just now, have no backend at all.
         endpoints: how many endpoints of each version take requests; nothing where nobody counts them.
-        roles: which version is behind each role's Service now; None where that was not asked, or there are no roles.
+        roles: what is behind each role's Service now; None where that was not asked, or there are no roles.
     """
 
     routes: tuple[RouteFacts, ...]
@@ -223,5 +236,5 @@ class Facts:
     census: Census | None = None
     conversations: Mapping[str, ConversationCount] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
-    roles: RoleVersions | None = None
+    roles: RoleFacts | None = None
     endpoints: Mapping[str, Endpoints] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollout.engine import messages
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.evidence import reference_is_known
+from rollout.engine.routes.roles import lacking_at_home
 from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 
 
@@ -61,5 +62,8 @@ def _back_in_its_role(context: PlanContext) -> str:
     """Say how the stable version comes back behind the stable Service."""
     stable, roles = context.status.stable_version, context.spec.backends.roles
     home = roles.stable if roles else "the stable Service"
+    behind = context.status.role_versions
+    if behind is not None and behind.stable == stable and (lacking := lacking_at_home(context)):
+        return f"{home} needs {lacking} more ready pods of {stable}: then its traffic goes back there"
     who = f"the controller rolls {stable} out" if roles and roles.promotion == "swap" else f"roll {stable} out"
     return f"{who} behind {home}: its traffic goes back there"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rollout.engine.capacity import note_endpoints
 from rollout.engine.check_runs import follow_checks
 from rollout.engine.commands.dispatch import carry_all
 from rollout.engine.conditions import conditions_of
@@ -17,7 +18,6 @@ from rollout.engine.conversations.drain import follow_drains
 from rollout.engine.conversations.pins import note_pins
 from rollout.engine.effects import Effect
 from rollout.engine.eligibility import failed_after, starts_by_itself
-from rollout.engine.endpoints import note_endpoints
 from rollout.engine.facts import Facts
 from rollout.engine.identities import note_identities
 from rollout.engine.next_step import next_step

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, ConversationCount, FetchedContract, Round
+from rollout.engine.facts import Calendar, CheckFact, Command, ConversationCount, FetchedContract, RoleFacts, Round
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import RouteFacts
 from rollout.model.agent_state import Census
@@ -20,7 +20,6 @@ from rollout.model.api.gates import Gates
 from rollout.model.api.kpi import Kpi
 from rollout.model.rollout import Rollout
 from rollout.model.status.endpoints import Endpoints
-from rollout.model.status.roles import RoleVersions
 
 
 class Clock(Protocol):
@@ -89,7 +88,7 @@ class Workloads(Protocol):
         """Return those at 0 replicas that nobody else scales."""
         ...
 
-    def roles(self) -> RoleVersions | None:
+    def roles(self) -> RoleFacts | None:
         """Return which version is behind each role's Service; None where backends have no roles."""
         ...
 

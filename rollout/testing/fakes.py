@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, ConversationCount, FetchedContract
+from rollout.engine.facts import Calendar, CheckFact, Command, ConversationCount, FetchedContract, RoleFacts
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import OwnRoute
 from rollout.errors import RouterUnavailable, StoreUnavailable
@@ -17,7 +17,6 @@ from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
 from rollout.model.status.endpoints import Endpoints
-from rollout.model.status.roles import RoleVersions
 from rollout.model.status.status import Status
 from rollout.model.units import FULL_BP
 
@@ -169,7 +168,7 @@ class FakeWorkloads:
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
         return {version: self.made_of[version] for version in versions if version in self.made_of}
 
-    def roles(self) -> RoleVersions | None:
+    def roles(self) -> RoleFacts | None:
         return None
 
     def workers(self, version: str) -> tuple[str, ...]:

@@ -130,9 +130,14 @@ def version(
 
 def endpoints(api, which, *, name="agent", namespace="default", ready=1, port=8000, address="127.0.0.1"):
     full = f"{name}-{which}"
-    pod = {"targetRef": {"kind": "Pod", "name": full, "namespace": namespace}}
-    made = [{"addresses": [address], "conditions": {"ready": True}, **pod} for _ in range(ready)] or [
-        {"addresses": [address], "conditions": {"ready": False}, **pod}
+    pods = [full, *(f"{full}-{number}" for number in range(1, ready))]
+    made = [
+        {
+            "addresses": [address],
+            "conditions": {"ready": ready > 0},
+            "targetRef": {"kind": "Pod", "name": pod, "namespace": namespace},
+        }
+        for pod in pods
     ]
     body = {
         "apiVersion": "discovery.k8s.io/v1",
@@ -204,16 +209,20 @@ def roles(api, versions=("v1", "v2"), *, namespace="default", pods=True):
         run(api, service, which, namespace=namespace)
 
 
-def run(api, service, *versions, namespace="default", ready=True):
-    """Let a role's Service have one pod of each version, and no other."""
+def run(api, service, *versions, namespace="default", ready=True, count=1):
+    """Let a role's Service have some pods of each version, and no other."""
     for pod in api.list_all(POD, namespace, labelSelector=f"app={service}")[0]:
         api.delete(POD, namespace, pod["metadata"]["name"])
-    for which in versions:
-        name = f"{service}-{which}"
+    names = {
+        f"{service}-{which}{'-' * (number > 0)}{number or ''}": which for which in versions for number in range(count)
+    }
+    for name, which in names.items():
         metadata = {"name": name, "labels": {"app": service, "version": which}}
         spec = {"containers": [{"name": "agent", "image": f"registry/agent:{which}"}]}
-        api.create(POD, namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    expose(api, service, {f"{service}-{which}": "10.0.0.1" for which in versions}, namespace=namespace, ready=ready)
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]}
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
+        api.create(POD, namespace, body)
+    expose(api, service, dict.fromkeys(names, "10.0.0.1"), namespace=namespace, ready=ready)
     if versions:
         roll_out(api, service, versions[-1], namespace=namespace)
 

@@ -8,9 +8,9 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 from rollout.causes import why
+from rollout.engine.facts import RoleFacts
 from rollout.model.api.rollout import Backends
 from rollout.model.status.endpoints import Endpoints
-from rollout.model.status.roles import RoleVersions
 
 CONNECT_TIMEOUT_S = 1.0
 
@@ -52,7 +52,7 @@ class EndpointWorkloads:
         """Return none: an address that does not answer is down."""
         return frozenset()
 
-    def roles(self) -> RoleVersions | None:
+    def roles(self) -> RoleFacts | None:
         """Return none: an address serves one version."""
         return None
 

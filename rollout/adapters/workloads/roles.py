@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import DEPLOYMENT, POD, SERVICE, Object
@@ -29,16 +31,17 @@ class RoleReader:
         self._api, self._naming, self._last = api, naming, last
 
     @cached_property
-    def _read(self) -> dict[str, tuple[str, str]]:
-        """By Service, the version behind it, or why none can be told. What cannot be asked is as it was."""
+    def _read(self) -> dict[str, Behind]:
+        """By Service, what is behind it. What cannot be asked is as it was."""
         roles = _declared(self._naming)
         known = self._last.named(roles.stable, roles.candidate) if self._last else {}
-        read: dict[str, tuple[str, str]] = {}
+        read: dict[str, Behind] = {}
         for service in (roles.stable, roles.candidate):
             try:
-                read[service] = version_behind(self._api, self._naming, service)
+                read[service] = what_is_behind(self._api, self._naming, service)
             except ClusterUnavailable as error:
-                read[service] = known.get(service, ""), f"what {service} runs cannot be read: {error}"
+                problem = f"what {service} runs cannot be read: {error}"
+                read[service] = Behind(known.get(service, ""), problem=problem)
         return read
 
     @property
@@ -46,20 +49,26 @@ class RoleReader:
         """Which version is behind each role's Service. Never raises."""
         roles, read = _declared(self._naming), self._read
         serving = self._last.serving if self._last else "stable"
-        stable, candidate = (read[service][0] or None for service in (roles.stable, roles.candidate))
+        stable, candidate = (read[service].version or None for service in (roles.stable, roles.candidate))
         return RoleVersions(stable=stable, candidate=candidate, serving=serving)
+
+    @property
+    def ready(self) -> dict[Literal["stable", "candidate"], int]:
+        """How many pods of each role are ready. Never raises."""
+        roles, read = _declared(self._naming), self._read
+        return {"stable": read[roles.stable].ready, "candidate": read[roles.candidate].ready}
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Why it cannot be told what is behind a Service."""
-        return tuple(problem for _, problem in self._read.values() if problem)
+        return tuple(behind.problem for behind in self._read.values() if behind.problem)
 
     def problem(self, service: str, version: str) -> str:
         """Say that a Service runs another version by now, or several; an empty text where it runs this one."""
-        runs, problem = self._read.get(service, ("", f"{service} is none of the two Services of roles"))
-        if problem or runs == version:
-            return problem
-        return f"{service} runs {runs} by now: roll {version} out behind it again"
+        behind = self._read.get(service, Behind(problem=f"{service} is none of the two Services of roles"))
+        if behind.problem or behind.version == version:
+            return behind.problem
+        return f"{service} runs {behind.version} by now: roll {version} out behind it again"
 
 
 def _declared(naming: Naming) -> Roles:
@@ -67,31 +76,56 @@ def _declared(naming: Naming) -> Roles:
     return naming.backends.roles
 
 
-def version_behind(api: Api, naming: Naming, service: str) -> tuple[str, str]:
-    """Return the one version that a Service's pods are of, and an empty text; or why none can be told.
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What is behind a Service.
 
-    Raises ClusterUnavailable.
+    Attributes:
+        version: the one version that its pods are of; empty where none can be told.
+        problem: why.
+        ready: how many of them are ready.
     """
+
+    version: str = ""
+    problem: str = ""
+    ready: int = 0
+
+
+def what_is_behind(api: Api, naming: Naming, service: str) -> Behind:
+    """Read which version a Service's pods are of, and how many are ready. Raises ClusterUnavailable."""
     roles, namespace = _declared(naming), naming.services_in
     try:
         service_object = api.get(SERVICE, namespace, service)
     except NotFound:
-        return "", f"there is no Service {namespace}/{service}: create it, or correct {naming.written}"
+        problem = f"there is no Service {namespace}/{service}: create it, or correct {naming.written}"
+        return Behind(problem=problem)
     selector = (service_object.get("spec") or {}).get("selector") or {}
     if not selector:
-        return "", f"the Service {namespace}/{service} has no selector, so its pods are not known: give it one"
+        problem = f"the Service {namespace}/{service} has no selector, so its pods are not known: give it one"
+        return Behind(problem=problem)
     labels = ",".join(f"{name}={value}" for name, value in sorted(selector.items()))
-    pods, _ = api.list_all(POD, namespace, labelSelector=labels)
-    templates = [pod for pod in pods if _counts(pod)] or _template(api, naming, service)
+    pods = [pod for pod in api.list_all(POD, namespace, labelSelector=labels)[0] if _counts(pod)]
+    templates = pods or _template(api, naming, service)
     if not templates:
-        return "", f"{namespace}/{service} has no pod ({labels}): roll a version out behind it"
+        return Behind(problem=f"{namespace}/{service} has no pod ({labels}): roll a version out behind it")
+    version, problem = _one_version(templates, roles, f"{namespace}/{service}")
+    return Behind(version, problem, ready=sum(map(_is_ready, pods)))
+
+
+def _one_version(templates: list[Object], roles: Roles, where: str) -> tuple[str, str]:
+    """Return the version that all pods are of, and an empty text; or why none can be told."""
     versions = {_version(one, roles) for one in templates}
     if "" in versions:
-        return "", f"pods of {namespace}/{service} do not say their version: {_remedy(roles)}"
+        return "", f"pods of {where} do not say their version: {_remedy(roles)}"
     if len(versions) > 1:
         several = " and ".join(sorted(versions)[:NAMED_MAX])
-        return "", f"{namespace}/{service} runs {several}: wait until its Deployment is rolled out"
+        return "", f"{where} runs {several}: wait until its Deployment is rolled out"
     return versions.pop(), ""
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
 
 
 def _counts(pod: Object) -> bool:

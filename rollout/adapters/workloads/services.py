@@ -6,7 +6,7 @@ there. Raises ClusterUnavailable where the API does not answer: that says nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -18,7 +18,7 @@ from rollout.adapters.kubernetes.resources import (
     Object,
     version_of,
 )
-from rollout.adapters.workloads.autoscalers import autoscaler_of
+from rollout.adapters.workloads.autoscalers import Autoscaler, autoscaler_of
 from rollout.adapters.workloads.grants import not_granted
 from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.ports import is_ready, not_listening, not_served
@@ -26,10 +26,10 @@ from rollout.adapters.workloads.role_promotion import RolePromotion
 from rollout.adapters.workloads.roles import RoleReader
 from rollout.adapters.workloads.subsets import labels_of, slices_of
 from rollout.adapters.workloads.workers import workers_of
+from rollout.engine.facts import RoleFacts
 from rollout.errors import ClusterUnavailable, NotFound
 from rollout.model.api.naming import Naming
 from rollout.model.status.endpoints import Endpoints
-from rollout.model.status.roles import RoleVersions
 
 NO_PORTS: Mapping[str, tuple[int, ...]] = {}
 
@@ -121,9 +121,9 @@ class ServiceWorkloads:
         """Say that a version is behind no role's Service, and what stands in the way, as far as it is known."""
         return "; ".join((self._naming.lacking, *(self._roles.problems if self._roles else ())))
 
-    def roles(self) -> RoleVersions | None:
-        """Return which version is behind each role's Service; None where there are no roles."""
-        return self._roles.versions if self._roles else None
+    def roles(self) -> RoleFacts | None:
+        """Return what is behind each role's Service; None where there are no roles."""
+        return RoleFacts(self._roles.versions, self._roles.ready) if self._roles else None
 
     def _not_told_apart(self, version: str) -> str:
         """Say which other version has the same Service: 1.4.2 and 1-4-2 do."""
@@ -150,17 +150,16 @@ class ServiceWorkloads:
             for endpoint in endpoint_slice.get("endpoints") or ()
             if is_ready(endpoint)
         ]
-        self._ready[version] = len(endpoints)
-        self._pods[version] = frozenset(str((one.get("targetRef") or {}).get("name", "")) for one in endpoints) - {""}
+        self._ready[version] = _distinct(endpoints)
+        self._pods[version] = frozenset(map(_pod_of, endpoints)) - {""}
         if endpoints:
             return not_listening(obj, slices, self._wanted(ports), where)
         deployment = self._deployment(version)
         of = f" of subset {subset}" if (subset := self._naming.subset(version)) else ""
         if deployment is not None and _replicas(deployment) == 0:
-            owner = autoscaler_of(self._api, deployment) or "whoever scales it"
-            return (
-                f"{where} has no ready endpoint{of}: its Deployment is at 0 replicas, which {owner} owns; scale it up"
-            )
+            owner = self._autoscaler(version)
+            owned, wakes = (owner, owner.wakes) if owner else ("whoever scales it", "scale it up")
+            return f"{where} has no ready endpoint{of}: its Deployment is at 0 replicas, which {owned} owns; {wakes}"
         return unselected or f"{where} has no ready endpoint{of}: check its pods and the selector of the Service"
 
     def _wanted(self, ports: tuple[int, ...]) -> tuple[int, ...]:
@@ -178,7 +177,7 @@ class ServiceWorkloads:
         sleeping = set()
         for version in versions:
             deployment = self._deployment(version)
-            if deployment is not None and _replicas(deployment) == 0 and autoscaler_of(self._api, deployment) is None:
+            if deployment is not None and _replicas(deployment) == 0 and self._autoscaler(version) is None:
                 sleeping.add(version)
         return frozenset(sleeping)
 
@@ -191,15 +190,16 @@ class ServiceWorkloads:
     def _count(self, version: str) -> int:
         if version not in self._ready:
             slices, _ = slices_of(self._api, self._naming, version)
-            self._ready[version] = sum(is_ready(one) for piece in slices for one in piece.get("endpoints") or ())
+            endpoints = [one for piece in slices for one in piece.get("endpoints") or () if is_ready(one)]
+            self._pods[version] = frozenset(map(_pod_of, endpoints)) - {""}
+            self._ready[version] = _distinct(endpoints)
         return self._ready[version]
 
     def _with_autoscaler(self, version: str, count: int, most: int) -> Endpoints:
-        deployment = self._deployment(version) if count < most and not self._is_elsewhere else None
-        owner = autoscaler_of(self._api, deployment) if deployment is not None else None
+        owner = self._autoscaler(version) if count < most and not self._is_elsewhere else None
         if owner is None or owner.problem:
             return Endpoints(ready=count)
-        return Endpoints(ready=count, autoscaler=owner.name, least=owner.least)
+        return Endpoints(ready=count, autoscaler=owner.name, min_replicas=owner.min_replicas)
 
     def scale_up(self, version: str, like: str) -> None:
         """Scale a sleeping version up to as many replicas as another one has."""
@@ -216,7 +216,7 @@ class ServiceWorkloads:
     def scale_down(self, version: str) -> None:
         """Scale a version to 0 that nothing refers to, where nobody else scales it."""
         deployment = self._scaled(version)
-        if deployment is not None and _replicas(deployment) > 0 and autoscaler_of(self._api, deployment) is None:
+        if deployment is not None and _replicas(deployment) > 0 and self._autoscaler(version) is None:
             self._scale(deployment, 0)
 
     def _scaled(self, version: str) -> Object | None:
@@ -261,6 +261,11 @@ class ServiceWorkloads:
             return Pods(service, namespace, problem=f"the endpoints of {namespace}/{service} cannot be read: {error}")
         return Pods(service, namespace, names, addresses)
 
+    def _autoscaler(self, version: str) -> Autoscaler | None:
+        """Return who scales a version: found by its declared Deployment, else by the names of its pods."""
+        pods = self._pods.get(version, frozenset())
+        return autoscaler_of(self._api, self._naming.services_in, self._naming.deployment(version), pods)
+
     def _deployment(self, version: str) -> Object | None:
         name = self._naming.deployment(version)
         return self._get(DEPLOYMENT, name) if name else None
@@ -270,6 +275,15 @@ class ServiceWorkloads:
             return self._api.get(kind, self._naming.services_in, name)
         except NotFound:
             return None
+
+
+def _pod_of(endpoint: Object) -> str:
+    return str((endpoint.get("targetRef") or {}).get("name", ""))
+
+
+def _distinct(endpoints: Iterable[Object]) -> int:
+    """Return how many there are: a pod with an address of each family is listed twice."""
+    return len({_pod_of(one) or str(one.get("addresses")) for one in endpoints})
 
 
 def _replicas(deployment: Object) -> int:

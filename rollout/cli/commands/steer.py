@@ -31,7 +31,7 @@ _POLL_S_MAX = 0.5
 
 _HELP: dict[Verb, str] = {
     "promote": "Pass the current step, or the bake, without its evidence.",
-    "approve": "Give the approval that a step waits for, or waive a closed release window for one move.",
+    "approve": "Give the approval that a step waits for, or let one move pass that waits for a window or for capacity.",
     "pause": "Pause the release at its current weight. Harm is still judged.",
     "resume": "Continue a paused release.",
     "abort": "Send all new conversations back to the stable version. Works at any time.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rollout.engine.facts import Command
 
+SPEC_PAUSED = "spec.paused is true: set it to false"
+
 
 class CommandRefused(Exception):  # noqa: N818
     """A command that cannot be carried out now."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from rollout.engine.analysis.lifecycle import fresh
 from rollout.engine.check_runs import forget_late
-from rollout.engine.commands.answer import CommandRefused, because
+from rollout.engine.commands.answer import SPEC_PAUSED, CommandRefused, because
+from rollout.engine.commands.approve import approve
 from rollout.engine.commands.drain import drain
+from rollout.engine.commands.promote import compare_anew, promote
 from rollout.engine.commands.retry import retry
 from rollout.engine.commands.undo import undo
 from rollout.engine.context import PlanContext
@@ -24,9 +25,6 @@ from rollout.model.status.vocabulary import HeldBy, Phase, Reason, Result
 
 Carry = Callable[[PlanContext, Command], str]
 """Carries a command out and returns what became of it; raises `CommandRefused` with the reason."""
-
-
-_SPEC_PAUSED = "spec.paused is true: set it to false"
 
 
 def carry_all(context: PlanContext) -> None:
@@ -157,7 +155,7 @@ def _resume(context: PlanContext, command: Command) -> str:
     if status.held_by is HeldBy.APPROVAL:
         raise CommandRefused("it waits for an approval: use approve")
     if status.held_by is HeldBy.SPEC:
-        raise CommandRefused(_SPEC_PAUSED)
+        raise CommandRefused(SPEC_PAUSED)
     if is_harmful(status):
         raise CommandRefused("the evidence still shows harm. Abort the release, or promote the step to accept the harm")
     if status.reason is Reason.UNDECIDED and status.resume_to is Phase.BAKING and reference_is_known(context):
@@ -184,100 +182,19 @@ def _refresh(context: PlanContext, held_for: Reason) -> None:
     elif held_for is Reason.CHECK_LATE:
         forget_late(context)
     elif held_for is Reason.RESPONSES_DIFFER:
-        _compare_anew(context)
+        compare_anew(context)
     elif held_for is Reason.PINS_LOST:
         context.update_release(arrival=PinArrival())
     elif held_for is Reason.SPEND:
         context.update_release(spend_allowed=context.release.spent)
 
 
-def _compare_anew(context: PlanContext) -> None:
-    """Somebody has seen that users respond unequally: what they said so far counts neither for nor against."""
-    anew = fresh(context.policy)
-    renewed = {
-        name: state.changed(
-            responses=None,
-            per_asked=None,
-            asked_bad_s=0.0,
-            harm=anew[name].harm,
-            proof=anew[name].proof,
-        )
-        for name, state in context.release.evidence.items()
-        if state.responses is not None and state.responses.doubtful
-    }
-    context.update_release(evidence={**context.release.evidence, **renewed})
-
-
-def _approve(context: PlanContext, command: Command) -> str:
-    status = context.status
-    if status.reason is Reason.WINDOW_CLOSED and status.phase in (Phase.SHIFTING, Phase.OBSERVING):
-        move = context.release.step if status.phase is Phase.SHIFTING else context.release.steps
-        if move in context.release.window_waived:
-            raise CommandRefused("the window is waived for this move already")
-        context.update_release(window_waived=(*context.release.window_waived, move))
-        return f"the release window is waived for this one move, {because(command)}"
-    if status.phase is not Phase.PAUSED or status.held_by is not HeldBy.APPROVAL:
-        raise CommandRefused("no approval is pending")
-    what = "the switch" if context.strategy.switches else f"step {context.release.step + 1}"
-    message = f"{what} approved {because(command)}"
-    approved = (*context.release.approved, context.release.step)
-    context.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor, release=context.changed(approved=approved))
-    return message
-
-
-def _promote(context: PlanContext, command: Command) -> str:
-    status = context.status
-    paused = status.phase is Phase.PAUSED
-    where = status.resume_to if paused else status.phase
-    if paused and status.held_by in (HeldBy.APPROVAL, HeldBy.SPEC):
-        raise CommandRefused(
-            "it waits for an approval: use approve" if status.held_by is HeldBy.APPROVAL else _SPEC_PAUSED
-        )
-    if status.reason is Reason.WINDOW_CLOSED:
-        raise CommandRefused("it waits for a release window: rollout approve waives that for this move")
-    if status.reason is Reason.STABLE_DOWN and where is Phase.PREFLIGHT:
-        return _promote_past_stable(context, command)
-    harmed = is_harmful(status)
-    if where not in (Phase.OBSERVING, Phase.BAKING) and not (paused and harmed and where is Phase.SHIFTING):
-        raise CommandRefused(f"no step to pass: the rollout is {where}")
-    passed = context.release.steps if where is Phase.BAKING else context.release.step
-    if where is not Phase.SHIFTING:
-        names = tuple(dict.fromkeys((*context.release.promoted_by, command.actor)))
-        context.update_release(passed_by_human=(*context.release.passed_by_human, passed), promoted_by=names)
-    if paused and status.reason is Reason.RESPONSES_DIFFER:
-        _compare_anew(context)
-    if harmed:
-        context.update_release(harm_accepted=(*context.release.harm_accepted, passed))
-    message = f"passed by hand {because(command)}"
-    if paused:
-        context.go(Event.RESUME, Reason.CHECKING, message, actor=command.actor)
-    knowingly = ", knowing that it is worse" if harmed else ""
-    return f"this step is passed without waiting for its evidence{knowingly}, {because(command)}"
-
-
-def _promote_past_stable(context: PlanContext, command: Command) -> str:
-    """Stable is down: let the candidate, which may be its fix, have everything. It takes a reason."""
-    status = context.status
-    if not command.reason:
-        raise CommandRefused(
-            f"{status.stable_version} is down: say why {status.candidate_version} may pass it (--reason)"
-        )
-    context.update_release(
-        stable_passed_by=f"{command.actor} ({command.reason})",
-        deadline=context.later(PREFLIGHT_DEADLINE_S),
-        next_sample_at=None,
-    )
-    if status.phase is Phase.PAUSED:
-        context.go(Event.RESUME, Reason.CHECKING, f"promoted past stable {because(command)}", actor=command.actor)
-    return f"{status.stable_version} is passed: all traffic goes to {status.candidate_version}, {because(command)}"
-
-
 _VERBS: dict[str, Carry] = {
     "abort": _abort,
     "pause": _pause,
     "resume": _resume,
-    "approve": _approve,
-    "promote": _promote,
+    "approve": approve,
+    "promote": promote,
     "retry": retry,
     "undo": undo,
     "drain": drain,

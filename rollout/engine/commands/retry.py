@@ -48,7 +48,9 @@ def _thaw(context: PlanContext, command: Command) -> str:
     )
     context.update_release(split=TrafficEvidence(), unready_samples=0)
     if context.strategy.switches:
-        context.update_release(approved=(), window_waived=(), checks=(), check_tries=context.release.check_tries + 1)
+        context.update_release(
+            approved=(), window_waived=(), capacity_waived=(), checks=(), check_tries=context.release.check_tries + 1
+        )
     message, retries = f"unfrozen {because(command)}", context.release.retries + 1
     context.go(Event.RETRY, Reason.CHECKING, message, actor=command.actor, release=context.changed(retries=retries))
     ask_weight(context, weight_bp, preview)

@@ -46,6 +46,19 @@ def begin_drain(context: PlanContext, version: str, axis: Axis) -> dict[str, Dra
     return {**draining, version: began}
 
 
+def begin_sleep(context: PlanContext, draining: dict[str, Draining]) -> dict[str, Draining]:
+    """Return the versions that are drained; a candidate that was scaled up for a release, and lost, sleeps again."""
+    candidate = context.status.candidate_version
+    before = context.status.draining.get(candidate or "")
+    if candidate is None or not (context.release.woken == candidate or (before is not None and before.was_woken)):
+        return draining
+    if (kept := draining.get(candidate)) is not None:
+        return {**draining, candidate: kept.changed(scales_down=True)}
+    deadline = context.later(context.policy.drain.deadline_s if context.release.served else 0.0)
+    woken = Draining(since=context.now, deadline=deadline, then="end", open=0, scales_down=True, was_woken=True)
+    return {**draining, candidate: woken}
+
+
 def follow_drains(context: PlanContext) -> None:
     """Count what is open on each version that is drained, and end the drain where nothing is."""
     status = context.status
@@ -73,14 +86,20 @@ def scale_down(context: PlanContext) -> tuple[Effect, ...]:
     if context.is_standby:
         return ()
     draining = context.status.draining
-    over = [name for name, drain in draining.items() if drain.done and drain.scales_down and drain.asked_at is None]
+    in_use = (context.status.stable_version, context.status.candidate_version if context.status.is_active else None)
+    over = [
+        name
+        for name, drain in draining.items()
+        if drain.done and drain.scales_down and drain.asked_at is None and name not in in_use
+    ]
     asked = [
         version for version in over if _has_no_traffic(context, version) and not _is_used_elsewhere(context, version)
     ]
     if asked:
         later = {version: draining[version].changed(asked_at=context.now) for version in asked}
         context.update(draining={**draining, **later})
-    return tuple(ScaleDown(version) for version, drain in context.status.draining.items() if drain.asked_at is not None)
+    asleep = (version for version, drain in context.status.draining.items() if drain.asked_at is not None)
+    return tuple(ScaleDown(version) for version in asleep if version not in in_use)
 
 
 def _follow(context: PlanContext, version: str, drain: Draining) -> Draining:
@@ -88,6 +107,11 @@ def _follow(context: PlanContext, version: str, drain: Draining) -> Draining:
         return drain
     if version in context.facts.unlisted:
         return _over(context, drain, f"{version} has no backend any more, so its conversations go on elsewhere")
+    if drain.was_woken:
+        under_way = sum(route.active.get(version, 0) for route in context.facts.routes)
+        is_late = drain.deadline is None or context.now >= drain.deadline
+        message = f"{version} was scaled up for its release, and is scaled to 0 again"
+        return _over(context, drain, message) if is_late or not (under_way or context.borrowed) else drain
     drain = _asked(context, version, drain)
     if drain.unready_since is not None and context.since(drain.unready_since) >= UNREADY_S:
         problem = context.facts.ready.get(version, "")

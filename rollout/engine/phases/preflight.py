@@ -5,6 +5,7 @@ from __future__ import annotations
 from rollout.engine import messages
 from rollout.engine.analysis.lifecycle import frozen
 from rollout.engine.context import PlanContext
+from rollout.engine.conversations.drain import begin_sleep
 from rollout.engine.eligibility import DOWN_SAMPLES
 from rollout.engine.gates import chains
 from rollout.engine.gates.approvals import checks_agree_before_traffic
@@ -26,9 +27,7 @@ def preflight(context: PlanContext) -> None:
     if stands and not sampled:
         return  # what the last sample found still stands
     if blocked is not None and blocked.reason is Reason.STATE_INCOMPATIBLE:
-        context.go(
-            Event.REFUSED, blocked.reason, blocked.message, release=context.changed(result=Result.STOPPED)
-        )  # no waiting mends that
+        _refuse(context, blocked.reason, blocked.message)  # no waiting mends that
         return
     if blocked is None:
         context.update_release(
@@ -39,9 +38,15 @@ def preflight(context: PlanContext) -> None:
         _stable_is_down(context, blocked)
     elif sampled and context.release.deadline is not None and context.now >= context.release.deadline:
         message = f"preflight did not pass within {messages.span(PREFLIGHT_DEADLINE_S)}: {blocked.message}"
-        context.go(Event.REFUSED, Reason.PREFLIGHT_FAILED, message, release=context.changed(result=Result.STOPPED))
+        _refuse(context, Reason.PREFLIGHT_FAILED, message)
     else:
         context.wait(blocked.reason, blocked.message)
+
+
+def _refuse(context: PlanContext, reason: Reason, message: str) -> None:
+    """Stop before any traffic; a candidate that was scaled up to be checked goes back to sleep."""
+    draining = begin_sleep(context, context.status.draining)
+    context.go(Event.REFUSED, reason, message, release=context.changed(result=Result.STOPPED), draining=draining)
 
 
 def _stable_is_back(context: PlanContext) -> None:
@@ -80,7 +85,7 @@ def _checked(context: PlanContext) -> None:
         message = f"preflight passed: {context.status.candidate_version} and {context.status.stable_version} are ready"
         context.go(Event.CHECKED, Reason.CHECKING, message, release=context.changed(wiring=context.spec.wiring()))
     elif blocked.reason in (Reason.CHECK_FAILED, Reason.CHECK_LATE):
-        context.go(Event.REFUSED, blocked.reason, blocked.message, release=context.changed(result=Result.STOPPED))
+        _refuse(context, blocked.reason, blocked.message)
     else:
         context.wait(blocked.reason, blocked.message)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rollout.engine import messages
+from rollout.engine.capacity import going_back
 from rollout.engine.context import PlanContext
-from rollout.engine.conversations.drain import begin_drain
+from rollout.engine.conversations.drain import begin_drain, begin_sleep
 from rollout.engine.conversations.pins import stays_on_candidate
 from rollout.engine.eligibility import failed_after
 from rollout.engine.routes.adoption import removable
@@ -44,8 +45,9 @@ def _drained(context: PlanContext) -> dict[str, Draining]:
     """Return the versions that are drained: also the candidate, where it has begun conversations and keeps them."""
     candidate = context.status.candidate_version or ""
     if not context.release.served or not stays_on_candidate(context):
-        return {version: drain for version, drain in context.status.draining.items() if version != candidate}
-    return begin_drain(context, candidate, Axis.FORWARD)
+        others = {version: drain for version, drain in context.status.draining.items() if version != candidate}
+        return begin_sleep(context, others)
+    return begin_sleep(context, begin_drain(context, candidate, Axis.FORWARD))
 
 
 def _restored(context: PlanContext) -> str:
@@ -59,6 +61,9 @@ def _restored(context: PlanContext) -> str:
 def _to_stable(context: PlanContext) -> None:
     """Ask for the candidate's weight to be 0. Nothing can stand in the way: no gate, no metrics, no store."""
     if context.release.traffic.wanted_bp != 0 or context.release.traffic.preview_header is not None:
+        if lacking := going_back(context):
+            context.update(message=f"{context.status.message}. {lacking}")
+            context.record("traffic")
         context.update_release(traffic=Traffic(wanted_bp=0, asked_at=context.now), window_since=None)
 
 

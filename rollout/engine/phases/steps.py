@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollout.engine.analysis.lifecycle import frozen
+from rollout.engine.capacity import growth
 from rollout.engine.context import PlanContext
 from rollout.engine.gates import chains
 from rollout.engine.gates.gate import Gate
@@ -22,8 +23,10 @@ def shifting(context: PlanContext) -> None:
         if blocked is not None:
             wait_or_give_up(context, blocked)
             return
+        grows = growth(context, step.weight_bp) if step.weight_bp else ""
         ask_weight(context, step.weight_bp, context.preview_header if step.weight_bp == 0 else None)
-        context.update(reason=Reason.WEIGHT_PENDING, message=f"setting the weight: {context.shown_step}")
+        message = f"setting the weight: {context.shown_step}"
+        context.update(reason=Reason.WEIGHT_PENDING, message=f"{message}. {grows}" if grows else message)
         context.record("traffic")
     elif context.release.traffic.applied_at is not None:
         context.go(Event.WEIGHT_EFFECTIVE, Reason.WARMING_UP, f"the weight is set: {context.shown_step}")
@@ -64,5 +67,6 @@ def _pass_step(context: PlanContext, how: str) -> None:
         wait_or_give_up(context, blocked)
         return
     context.update_release(evidence=frozen(context.release.evidence, context.policy.evidence))
-    context.go(Event.LAST_STEP_PASSED, Reason.WEIGHT_PENDING, f"{message}; next is all traffic to the candidate")
+    grows = f". {grows}" if (grows := growth(context, FULL_BP)) else ""
+    context.go(Event.LAST_STEP_PASSED, Reason.WEIGHT_PENDING, f"{message}; next is all traffic to the candidate{grows}")
     ask_weight(context, FULL_BP)

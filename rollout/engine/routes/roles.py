@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from rollout.engine.capacity import endpoints_for
 from rollout.engine.context import PlanContext
 from rollout.engine.effects import Effect, PromoteImage, SetWeight
 from rollout.model.status.roles import RoleVersions
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
+from rollout.model.units import FULL_BP
 
 
 def may_change(status: Status) -> bool:
@@ -25,7 +27,7 @@ def note_roles(context: PlanContext) -> None:
     seen, before = context.facts.roles, context.status.role_versions
     if seen is None or not may_change(context.status):
         return
-    after = seen.changed(serving=before.serving if before else "stable")
+    after = seen.versions.changed(serving=before.serving if before else "stable")
     if after != before:
         context.update(role_versions=after)
 
@@ -64,7 +66,16 @@ def _strays(context: PlanContext) -> bool:
 
 
 def _is_home_ready(context: PlanContext, stable: str) -> bool:
-    return _strays(context) and context.facts.ready.get(stable) == ""
+    return _strays(context) and context.facts.ready.get(stable) == "" and lacking_at_home(context) == 0
+
+
+def lacking_at_home(context: PlanContext) -> int:
+    """Return how many ready pods the stable Service lacks to take over what the candidate's does."""
+    seen = context.facts.roles
+    if seen is None:
+        return 0
+    has, away = seen.ready.get("stable", 0), seen.ready.get("candidate", 0)
+    return max(0, endpoints_for(away, FULL_BP, context.policy.capacity.at_least_bp) - has)
 
 
 def _is_free(context: PlanContext, versions: RoleVersions) -> bool:

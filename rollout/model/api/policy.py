@@ -130,7 +130,7 @@ class Capacity(Document):
         default=8000,
         alias="atLeast",
         description="Before each weight the candidate has at least this share of the ready endpoints that the stable "
-        "version would need for it; of a version with an autoscaler, its least is enough. 0% asks for one.",
+        "version would need for it; of a version with an autoscaler, its minReplicas are enough. 0% asks for one.",
     )
 
 

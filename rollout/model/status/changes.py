@@ -56,6 +56,7 @@ class ReleaseChanges(TypedDict, total=False):
     harm_accepted: tuple[int, ...]
     approved: tuple[int, ...]
     window_waived: tuple[int, ...]
+    capacity_waived: tuple[int, ...]
     state: Compatibility | None
     checks: tuple[CheckRun, ...]
     check_tries: int

@@ -18,7 +18,8 @@ INTERNAL = (
     "policy", "wiring", "counters", "evidence", "split", "arrival", "contracts", "decisions", "checks", "bases",
     "rules", "added", "state", "handled", "answers", "identities", "windowSince", "sampledAt", "nextSampleAt",
     "samplesInWindow", "woken", "served",
-    "passedByHuman", "promotedBy", "harmAccepted", "approved", "windowWaived", "checkTries", "gapS", "spendAllowed",
+    "passedByHuman", "promotedBy", "harmAccepted", "approved", "windowWaived", "capacityWaived", "checkTries", "gapS",
+    "spendAllowed",
     "stableDownSamples", "resumeTo", "unreadySamples", "troubleSince", "trouble", "troubleMessage",
 )  # fmt: skip
 """Fields of a status that only the controller goes by: in a cluster they are one text, so that people see theirs."""

@@ -46,6 +46,7 @@ class Draining(Record):
     may_move: bool = Field(default=False, description="Whether the stable version can go on with its conversations.")
     was_stable: bool = Field(default=False, description="Whether it was the version in use before.")
     scales_down: bool = Field(default=False, description="Whether it is scaled to 0 once nothing refers to it.")
+    was_woken: bool = Field(default=False, description="Whether it was scaled up for the release that it lost.")
     empty_since: datetime | None = Field(default=None, description="Since when none of its conversations is open.")
     unready_since: datetime | None = Field(default=None, description="Since when it does not answer.")
     asked_at: datetime | None = Field(default=None, description="Since when it is asked to run no replicas.")
@@ -68,6 +69,7 @@ class DrainingChanges(TypedDict, total=False):
     may_move: bool
     was_stable: bool
     scales_down: bool
+    was_woken: bool
     empty_since: datetime | None
     unready_since: datetime | None
     asked_at: datetime | None

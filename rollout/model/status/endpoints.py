@@ -12,4 +12,4 @@ class Endpoints(Record):
 
     ready: int = Field(description="How many endpoints take requests.")
     autoscaler: str = Field(default="", description="The autoscaler that owns the Deployment, if one does.")
-    least: int = Field(default=0, description="How many replicas the autoscaler keeps at least.")
+    min_replicas: int = Field(default=0, description="How many replicas the autoscaler keeps at least.")

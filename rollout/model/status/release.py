@@ -93,6 +93,7 @@ class Release(Record):
     harm_accepted: tuple[int, ...] = ()
     approved: tuple[int, ...] = ()
     window_waived: tuple[int, ...] = ()
+    capacity_waived: tuple[int, ...] = ()
     state: Compatibility | None = None
     checks: tuple[CheckRun, ...] = ()
     check_tries: int = 0
