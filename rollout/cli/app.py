@@ -25,6 +25,7 @@ COMMANDS = {
     "daemon": ("daemon",),
     "show": ("status", "list", "explain"),
     "history": ("history",),
+    "diff": ("diff",),
     "steer": ("promote", "approve", "pause", "resume", "abort", "retry", "undo"),
     "wait": ("wait",),
     "drain": ("drain",),

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 from rollout.cli.options import DEFAULT_FILE, files_of, state_of
 
 if TYPE_CHECKING:
+    from rollout.adapters.kubernetes.api import HttpApi
     from rollout.adapters.storage.base import RolloutStore
     from rollout.adapters.storage.kubernetes import KubernetesStore
+
+BACKENDS = ("endpoints", "service", "versions", "roles")
+"""How a Rollout may name its backends. Only endpoints are this machine's."""
 
 POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -43,7 +47,7 @@ class Place:
             return True
         declared = [kind for path in files_of(self.files) for kind in _backends(path)]
         if declared:
-            return "endpoints" in declared and "service" not in declared
+            return set(declared) == {"endpoints"}
         return bool(self.files) or (state_of(None, None) / "rollouts.db").exists()
 
     def store(self) -> RolloutStore:
@@ -55,8 +59,14 @@ class Place:
         return self.cluster()
 
     def cluster(self) -> KubernetesStore:
-        from rollout.adapters.kubernetes.api import HttpApi, configured
+        """Open the cluster's store. Raises InvalidInput where no cluster can be found."""
         from rollout.adapters.storage.kubernetes import KubernetesStore
+
+        return KubernetesStore(*self.api())
+
+    def api(self) -> tuple[HttpApi, str | None]:
+        """Return the cluster's API, and the namespace that is meant; None for all. Raises InvalidInput, likewise."""
+        from rollout.adapters.kubernetes.api import HttpApi, configured
         from rollout.errors import Fault, InvalidInput
 
         try:
@@ -71,7 +81,7 @@ class Place:
                 message = f"{DEFAULT_FILE} names no endpoints, so a cluster is meant, and none is configured"
             raise InvalidInput([Fault(str(Path.cwd()), message, remedy)]) from error
         namespace = None if self.all_namespaces else self.namespace or usual
-        return KubernetesStore(HttpApi(configuration, agent="rollout-cli", strict=True), namespace)
+        return HttpApi(configuration, agent="rollout-cli", strict=True), namespace
 
 
 def _backends(path: Path) -> list[str]:
@@ -85,7 +95,7 @@ def _backends(path: Path) -> list[str]:
         for _, document in load_all(read_bounded(path, FILE_MAX_BYTES) or "", str(path)):
             spec = document.get("spec") if isinstance(document, dict) else None
             backends = spec.get("backends") if isinstance(spec, dict) else None
-            forms += [key for key in ("endpoints", "service") if isinstance(backends, dict) and key in backends]
+            forms += [key for key in BACKENDS if isinstance(backends, dict) and key in backends]
     except (OSError, UnicodeDecodeError, InvalidInput):
         return forms
     return forms

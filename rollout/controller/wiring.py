@@ -23,11 +23,12 @@ from rollout.adapters.routers.route_kinds import route_kind_of, route_name
 from rollout.adapters.routers.route_pins import Cache, OwningRollout
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
+from rollout.adapters.workloads.identity_reader import IdentityReader
 from rollout.adapters.workloads.service_urls import endpoint_urls, service_urls
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.controller.conversation_counters import ConversationCounters
 from rollout.controller.metrics_source import metrics_source
-from rollout.controller.roles import with_roles
+from rollout.controller.naming import naming_of, with_roles
 from rollout.controller.secrets import Credentials
 from rollout.engine.facts import Calendar, CheckFact, ResourceFacts
 from rollout.engine.ports import Ports, Router, StatusStore
@@ -41,7 +42,7 @@ from rollout.model.api.state_sources import StateStore
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
-from rollout.runtime.clock import CLOCK
+from rollout.runtime.clock import CLOCK, uptime_s
 from rollout.runtime.reconciler import Reconciler
 
 ENVIRONMENT_PREFIX = "ROLLOUT_GATE_"
@@ -107,6 +108,7 @@ class Shared:
         self._states: dict[str, StateCollector] = {}
         self._readers: dict[str, ContractReader] = {}
         self.conversation_counts = ConversationCounters(api, self._services, self.prometheus, self._address_of)
+        self.identities = IdentityReader(api, uptime_s)
         self.denials: dict[str, dict[str, str]] = {}
 
     def check_runner_of(self, metadata: Metadata, naming: Naming) -> CheckRunner:
@@ -146,6 +148,7 @@ class Shared:
         self._states.pop(key, None)
         self._readers.pop(key, None)
         self.conversation_counts.forget(key)
+        self.identities.forget(key)
         self.denials.pop(key, None)
         self.sampler.forget(key)
         if (runner := self._check_runners.pop(key, None)) is not None:
@@ -171,7 +174,7 @@ def reconciler(
     """Return the loop's body for one turn of a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
     status = rollout.status
-    naming, roles = with_roles(shared.api, _naming(rollout), status)
+    naming, roles = with_roles(shared.api, naming_of(rollout), status)
     versions = versions_of(status, spec.version)
     key = f"{metadata.namespace}/{metadata.name}"
     denials = shared.denials.setdefault(key, {})
@@ -200,7 +203,8 @@ def reconciler(
         )
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
         route_kinds.append(route_kind.kind.kind)
-    workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write, roles)
+    identity = partial(shared.identities.read, key)
+    workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write, roles, identity)
     return Reconciler(
         policy_of=lambda _: policy,
         ports=Ports(
@@ -219,14 +223,6 @@ def reconciler(
         resource=resource,
         warned=warned,
     )
-
-
-def _naming(rollout: Rollout) -> Naming:
-    """Return how the versions of a rollout become Services, with those that its status knows."""
-    spec, status = rollout.spec, rollout.status
-    known = (status.stable_version, status.candidate_version, status.previous_version, spec.version, *status.draining)
-    versions = tuple(filter(None, dict.fromkeys(known)))
-    return Naming(rollout.metadata.name, rollout.metadata.namespace, spec.backends, versions)
 
 
 def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:

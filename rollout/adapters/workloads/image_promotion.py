@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rollout.adapters.kubernetes.resources import Object, name_of, version_of
-from rollout.adapters.workloads.identity import identity_of
+from rollout.adapters.workloads.identity import settings_of
 from rollout.adapters.workloads.roles import label_keys
 from rollout.model.api.roles import Roles
 
@@ -17,8 +17,8 @@ def unlike(stable: Object, candidate: Object, roles: Roles) -> str:
     one, two = _images(stable), _images(candidate)
     if one.keys() != two.keys():
         return f"{names} have other containers: make them alike, or use promotion: pipeline"
-    before, after = identity_of(stable), identity_of(candidate)
-    parts = sorted(part for part in before if part != "images" and before[part] != after[part])
+    before, after = settings_of(stable), settings_of(candidate)
+    parts = sorted(part for part in before if before[part] != after[part])
     if parts:
         message = f"{names} differ in {' and '.join(parts)}, and promotion: swap carries images over alone"
         return f"{message}: make them alike, or use promotion: pipeline"

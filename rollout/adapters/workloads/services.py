@@ -20,7 +20,6 @@ from rollout.adapters.kubernetes.resources import (
 )
 from rollout.adapters.workloads.autoscalers import Autoscaler, autoscaler_of
 from rollout.adapters.workloads.grants import not_granted
-from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.ports import is_ready, not_listening, not_served
 from rollout.adapters.workloads.role_promotion import RolePromotion
 from rollout.adapters.workloads.roles import RoleReader
@@ -40,6 +39,7 @@ class ServiceWorkloads:
     Args:
         route_kinds: the kinds of routes that refer to them.
         roles: who reads what is behind the Services of roles, where there are some.
+        identity: who reads what a Deployment is made of.
     """
 
     def __init__(
@@ -49,9 +49,10 @@ class ServiceWorkloads:
         route_kinds: tuple[str, ...],
         may_write: Callable[[], bool] = lambda: True,
         roles: RoleReader | None = None,
+        identity: Callable[[Object], Mapping[str, str]] | None = None,
     ) -> None:
         self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
-        self._roles = roles
+        self._roles, self._identity = roles, identity
         self._ready: dict[str, int] = {}
         self._pods: dict[str, frozenset[str]] = {}
         self._promotion = RolePromotion(api, naming, may_write)
@@ -230,14 +231,10 @@ class ServiceWorkloads:
 
     def identities(self, versions: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
         """Return the fingerprints of what each version's pods are made of, by its Deployment in our namespace."""
-        identities: dict[str, Mapping[str, str]] = {}
-        if self._is_elsewhere:
-            return identities
-        for version in versions:
-            deployment = self._deployment(version)
-            if deployment is not None:
-                identities[version] = identity_of(deployment)
-        return identities
+        if self._is_elsewhere or self._identity is None:
+            return {}
+        deployments = {version: self._deployment(version) for version in versions}
+        return {version: self._identity(found) for version, found in deployments.items() if found is not None}
 
     def workers(self, version: str) -> tuple[str, ...]:
         """Return the Deployments of a version that no Service leads to, in our namespace."""

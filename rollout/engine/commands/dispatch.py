@@ -16,6 +16,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import failed_after, is_harmful
 from rollout.engine.facts import Command
 from rollout.engine.gates.evidence import reference_is_known
+from rollout.engine.identities import accept_drift
 from rollout.engine.start import PREFLIGHT_DEADLINE_S, open_window
 from rollout.engine.transitions import Event, allows
 from rollout.model.status.decision import CommandOutcome
@@ -179,6 +180,8 @@ def _refresh(context: PlanContext, held_for: Reason) -> None:
         open_window(context)
     elif held_for is Reason.UNDECIDED:
         context.update_release(window_since=context.now)
+    elif held_for is Reason.IDENTITY_CHANGED:
+        accept_drift(context)
     elif held_for is Reason.CHECK_LATE:
         forget_late(context)
     elif held_for is Reason.RESPONSES_DIFFER:

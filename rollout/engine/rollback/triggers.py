@@ -7,6 +7,7 @@ from rollout.engine.context import PlanContext
 from rollout.engine.conversations.arrival import pins_lost
 from rollout.engine.eligibility import is_down
 from rollout.engine.gates.spending import spend_is_granted
+from rollout.engine.identities import is_candidate_changed
 from rollout.engine.rollback.send_back import send_back, stop_spending
 from rollout.engine.state.live import live_harm
 from rollout.engine.transitions import Event, allows
@@ -29,7 +30,8 @@ def react(context: PlanContext) -> None:
     if (blocked := spend_is_granted(context)) is not None:
         stop_spending(context, blocked)
         return
-    _troubles(context)
+    if not _drifted(context):
+        _troubles(context)
 
 
 def _harm(context: PlanContext) -> bool:
@@ -53,6 +55,22 @@ def _harm(context: PlanContext) -> bool:
     if message := live_harm(context):
         return _worse(context, Reason.STATE_INCOMPATIBLE, message)
     return False
+
+
+def _drifted(context: PlanContext) -> bool:
+    """React to a version that has become another one: what was seen is then of both. Return whether it stops.
+
+    Only the candidate's change leads back: stable is no better a place for having changed itself.
+    """
+    reaction, drift = context.policy.reactions.drift, context.release.identity_drift
+    if not drift or reaction == "warn" or context.release.undoing:
+        return False
+    message = f"a version has changed since the preflight, so the evidence is not of one: {drift}"
+    if reaction == "rollback" and is_candidate_changed(context):
+        send_back(context, Reason.IDENTITY_CHANGED, message)
+    elif context.status.phase is not Phase.PAUSED:
+        context.hold(HeldBy.POLICY, Reason.IDENTITY_CHANGED, message)
+    return True
 
 
 SILENT_MIN_S = 120.0

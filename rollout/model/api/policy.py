@@ -101,6 +101,12 @@ class Reactions(Document):
         description="The reaction when both versions break their bound.",
     )
 
+    drift: Literal["warn", "pause", "rollback"] = Field(
+        default="warn",
+        description="The reaction when a version becomes another one during its release: its images, environment, "
+        "ConfigMaps, Secrets or annotations. Only a change of the candidate rolls back; one of stable pauses then.",
+    )
+
     @property
     def harm(self) -> Worse:
         """The reaction to harm, also where it was written as one word."""

@@ -1,4 +1,4 @@
-"""Backends by role: which version stands for which Service in this turn."""
+"""How the versions of a rollout become Services: by names that are declared, or by what runs behind two roles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.workloads.roles import RoleReader
 from rollout.model.api.naming import Naming
+from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
 
@@ -24,3 +25,11 @@ def with_roles(api: Api, naming: Naming, status: Status) -> tuple[Naming, RoleRe
     kept = status.role_versions if status.is_active and status.phase is not Phase.PREFLIGHT else None
     named = (kept or reader.versions).named(roles.stable, roles.candidate)
     return replace(naming, running=named), reader
+
+
+def naming_of(rollout: Rollout) -> Naming:
+    """Return how the versions of a rollout become Services, with those that its status knows."""
+    spec, status = rollout.spec, rollout.status
+    known = (status.stable_version, status.candidate_version, status.previous_version, spec.version, *status.draining)
+    versions = tuple(filter(None, dict.fromkeys(known)))
+    return Naming(rollout.metadata.name, rollout.metadata.namespace, spec.backends, versions)
