@@ -67,6 +67,10 @@ def _calls(side: Side, where: str, name: str, one: Node | Tool, two: Node | Tool
             loops = (listed(asked), listed(asking))
             side.find("QUESTION_CHANGED", Severity.UNKNOWN, where, *loops, clearable=True, nodes=(name,))
             return
+        if _stay_in_place(asked, asking) and not _is_reworded(asked, asking):
+            texts = (listed(asked), listed(asking))
+            side.find("QUESTION_CHANGED", Severity.UNKNOWN, where, *texts, clearable=True, nodes=(name,))
+            return
         severity = Severity.RISK if _is_reworded(asked, asking) else Severity.BREAK
         code = "TASK_ORDER" if any(call.startswith("task ") for call in asked) else "INTERRUPT_ORDER"
         side.find(code, severity, where, listed(asked), listed(asking), nodes=(name,))
@@ -131,6 +135,27 @@ def _expression(text: str) -> ast.Expression | None:
         return ast.parse(text, mode="eval")
     except SyntaxError:
         return None
+
+
+def _stay_in_place(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:
+    """Whether there are as many questions as before, and none of them stands in another one's place.
+
+    Of a loop over what is written, a list of questions, that cannot be told.
+    """
+    if any(_holds_texts(loop) for call in {*asked} ^ {*asking} for loop in _apart(call)[1]):
+        return False
+    pairs = [(before, after) for before, after in zip(asked, asking, strict=False) if before != after]
+    known = set(map(_renumbered, asked)), set(map(_renumbered, asking))
+    moved = any(_renumbered(after) in known[0] or _renumbered(before) in known[1] for before, after in pairs)
+    return len(asked) == len(asking) and not moved and [*map(_task, asked)] == [*map(_task, asking)]
+
+
+def _task(call: str) -> str:
+    """Return the name of the task that is called; nothing for a question."""
+    if not call.startswith("task "):
+        return ""
+    called = _expression(_apart(call.removeprefix("task "))[0])
+    return ast.unparse(called.body.func) if called and isinstance(called.body, ast.Call) else call
 
 
 def _is_reworded(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:

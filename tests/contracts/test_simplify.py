@@ -206,7 +206,7 @@ def filled(tree: ast.AST) -> ast.AST:
 def simple_form(module: ModuleType, *, by_ways: bool = False) -> ModuleType:
     tree = tree_of(module.node)
     scope = Scope.of_function(module.node, tree)
-    tree = simplified(tree, scope, module.node)
+    tree = simplified(tree, scope, module.node).tree
     tree = each_way(tree, scope) if by_ways else tree
     code = ast.unparse(ast.fix_missing_locations(ast.Module([filled(tree)], [])))
     other = loaded(PRELUDE)
@@ -259,7 +259,7 @@ def test_what_is_set_at_the_end_of_branches_stays_set_and_in_order(source):
     before = [outcome(module, given_state) for given_state in INPUTS]
     for name in [name for name in ("bump", "change", "node") if hasattr(module, name)]:
         function = getattr(module, name)
-        tree = simplified(tree := tree_of(function), Scope.of_function(function, tree), function)
+        tree = simplified(tree := tree_of(function), Scope.of_function(function, tree), function).tree
         run(
             ast.unparse(ast.fix_missing_locations(ast.Module([filled(tree)], []))).replace(
                 "def function", f"def {name}"
@@ -330,7 +330,7 @@ def test_ways_that_are_written_out_lead_where_they_did(what):
     module = loaded(PRELUDE.replace("return len(TRACE) % 3", "return TRACE.__len__() % 3") + WAYS[what])
     tree = tree_of(module.node)
     scope = Scope.of_function(module.node, tree)
-    tree = each_way(simplified(tree, scope, module.node), scope)
+    tree = each_way(simplified(tree, scope, module.node).tree, scope)
     before = [outcome(module, given_state) for given_state in INPUTS]
     run(
         ast.unparse(ast.fix_missing_locations(ast.Module([filled(tree)], []))).replace("def function", "def node"),

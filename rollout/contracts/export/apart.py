@@ -47,10 +47,13 @@ def export_apart(target: str, timeout_s: float, *, agent: str = "", version: str
     with tempfile.TemporaryDirectory(prefix="rollout-export-") as directory:
         result = Path(directory) / "result.json"
         job = {"target": target, "agent": agent, "version": version, "store": store, "result": str(result)}
+        lifeline, held = os.pipe()  # nobody writes there: its end says that we are gone
         child = subprocess.Popen(  # noqa: S603  our own module, no shell
-            [sys.executable, "-P", "-m", "rollout.contracts.export.child", json.dumps(job)],
+            [sys.executable, "-P", "-m", "rollout.contracts.export.child", json.dumps({**job, "lifeline": lifeline})],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            pass_fds=(lifeline,),
         )  # fmt: skip
+        os.close(lifeline)
         assert child.stdout is not None
         printed = _Printed(child.stdout)
         try:
@@ -59,6 +62,7 @@ def export_apart(target: str, timeout_s: float, *, agent: str = "", version: str
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)  # also what the agent has started
             child.wait()
+            os.close(held)
             text = printed.end()
         return _result(target, code, result, text, timeout_s)
 
@@ -82,6 +86,11 @@ class _Printed:
         return bytes(self._kept).decode(errors="replace")
 
 
+def imported_mark(result: Path) -> Path:
+    """Return the file that says that the agent was imported."""
+    return result.with_suffix(".imported")
+
+
 def _ended(child: subprocess.Popen[bytes], deadline: float) -> int | None:
     """Return how a process has ended; None if it has not."""
     while time.monotonic() < deadline:
@@ -102,6 +111,8 @@ def _result(target: str, code: int | None, result: Path, printed: str, timeout_s
             f"is not imported after {timeout_s:g} s",
             "name a longer --timeout, or let it do less when it is imported",
         )
+        if imported_mark(result).exists():
+            problem, remedy = f"was imported, but its code is not read after {timeout_s:g} s", "name a longer --timeout"
     else:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         problem, remedy = (

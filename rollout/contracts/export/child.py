@@ -8,11 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
 
+from rollout.contracts.export.apart import imported_mark
 from rollout.contracts.export.code_source import code_source, strayed
 from rollout.contracts.export.import_faults import summary_of
 from rollout.contracts.export.locate import located
@@ -23,6 +26,7 @@ from rollout.errors import InvalidInput
 def main() -> None:
     """Read a job from the first argument, and write its result into the file that it names."""
     job, own = json.loads(sys.argv[1]), os.getpid()
+    threading.Thread(target=_end_with, args=(job["lifeline"],), daemon=True).start()
     sys.argv = ["rollout"]  # an agent that reads arguments when it is imported has none
     warnings.simplefilter("ignore")
     try:
@@ -43,6 +47,13 @@ def main() -> None:
     os._exit(0)  # threads of the agent's may be running
 
 
+def _end_with(lifeline: int) -> None:
+    """End this process, and whatever the agent has started, once whoever asked for the export is gone."""
+    os.set_inheritable(lifeline, False)
+    os.read(lifeline, 1)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
 def _exported(job: dict[str, Any]) -> dict[str, Any]:
     target = job["target"]
     if target.endswith(".json") and Path(target).name != "langgraph.json":
@@ -50,6 +61,7 @@ def _exported(job: dict[str, Any]) -> dict[str, Any]:
     else:
         module = located(target)
         value, file = module.value, module.file
+        imported_mark(Path(job["result"])).touch()
     options = {key: job[key] for key in ("agent", "version", "store")}
     contract = export(value, name=target, source=code_source(file), **options)
     notes = [strayed(target, file)] if file is not None and strayed(target, file) else []

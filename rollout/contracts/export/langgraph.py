@@ -15,6 +15,7 @@ from rollout.contracts.export.classes import Gathered, checks_of, class_contract
 from rollout.contracts.export.code.members import classes_with_members
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
+from rollout.contracts.export.code.seeds import with_store
 from rollout.contracts.export.code.source import reading_of
 from rollout.contracts.export.code.values import path_of
 from rollout.contracts.export.hints import bare, factories_of, hints_of, kind_of, required_of
@@ -131,7 +132,8 @@ def _reading(name: str, node: Any, compiled: Any) -> SourceReading:
     policies = {name: policy for name in _POLICIES if (policy := getattr(node, name, None))}
     settings = {**_configurable(compiled), **policies}
     keyed = getattr(policies.get("cache_policy"), "key_func", None)
-    return reading_of(node.runnable, *routes, keyed, settings=settings, state=own)
+    reading = reading_of(node.runnable, *routes, keyed, settings=settings, state=own)
+    return with_store(reading, getattr(compiled, "store", None))
 
 
 def _configurable(compiled: Any) -> dict[str, Any]:
@@ -207,6 +209,7 @@ def _functional(compiled: Any, gathered: Gathered) -> dict[str, Any]:
     """Return what an entrypoint tells: the calls that are replayed, in order, and the graphs that it calls."""
     name = next(iter(compiled.nodes))
     reading = reading_of(compiled.nodes[name].bound, settings=_configurable(compiled))
+    reading = with_store(reading, getattr(compiled, "store", None))
     gathered.add(None, reading)
     inner = {f"{name}#{number}" if number else name: graph for number, graph in enumerate(reading.graphs)}
     return {

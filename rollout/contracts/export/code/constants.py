@@ -12,11 +12,13 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from rollout.contracts.export.code.libraries import is_asking
+from rollout.contracts.export.code.libraries import bound_only, is_asking, wraps_functions
 from rollout.contracts.export.code.members import names_in
 from rollout.contracts.export.code.names.changes import changes_of
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of, value_of
 from rollout.contracts.export.code.names.literals import literal_of
+from rollout.contracts.export.code.names.modules import modules_handed_on
 from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope
@@ -35,6 +37,7 @@ from rollout.contracts.export.code.values import ValueText, path_of
 
 CONTAINERS = (dict, list, tuple, set, frozenset)
 TABLE_DEPTH = 4
+_FIXED = (str, bytes, int, float, complex, bool, frozenset, enum.Enum, type(None))
 
 
 class Constants:
@@ -70,14 +73,18 @@ class Constants:
             return f"constant {self._numbers[at]}"
         return None
 
-    def define(self, module: str, name: str, known: Any) -> None:
-        """Take down how a name of a module is defined, and what it is defined by."""
+    def define(self, module: str, name: str, known: Any, *, is_told: bool = False) -> None:
+        """Take down how a name of a module is defined, and what it is defined by.
+
+        Args:
+            is_told: whether a model is only told of it: then nobody calls what is in it.
+        """
         if (module, name) in self._numbers:
             return
         if literal_of(module, name) is not None:
             return  # it is written where it is used
         self._numbers[module, name] = len(self._numbers)
-        at, its_name, statements = definition_of(module, name)
+        at, its_name, statements = definition_of(module, name, is_fixed=_is_fixed(known))
         changes = changes_of(at, its_name)
         if not is_own_module(at):
             named = inspect.isroutine(known) or inspect.isclass(known)
@@ -91,7 +98,8 @@ class Constants:
         self._numbers.setdefault((at, its_name), self._numbers[module, name])
         for place, statement in [*((at, statement) for statement in statements), *changes]:
             self.state(place, statement)
-        self._functions_in(known)
+        if not is_told:
+            self._functions_in(known)
 
     def state(self, module: str, statement: ast.stmt) -> None:
         """Take down a statement of a module, and what it names."""
@@ -101,13 +109,29 @@ class Constants:
         scope = Scope(module, vars(sys.modules[module]) if module in sys.modules else {})
         statement = _written_out(statement, scope)
         value = getattr(statement, "value", None)
+        for handed_on in modules_handed_on(statement, scope):
+            self.read_module(handed_on)
+        told = bound_only(statement)
         for inner, _ in in_order(statement if value is None else value):
-            self._inside(inner, scope)
+            self._inside(inner, scope, is_told=id(inner) in told)
         self._reading.literals |= literals_in(statement)
         self._reading.reads_files |= reads_files(statement)
-        written = Expressions(scope).visit(Stripped(scope).visit(copy.deepcopy(statement)))
+        written = Expressions(scope).visit(Stripped(scope).visit(copied(statement)))
         self._reading.named |= names_in(written)
         self._reading.texts.append(normal_form(written, scope, self.stands_for))
+
+    def read_module(self, module: ModuleType) -> None:
+        """Read all that a module holds: whoever is handed it may look through it, by its names."""
+        held = sorted((name, value) for name, value in vars(module).items() if not name.startswith("__"))
+        text = f"all of a module: {[name for name, _ in held]}"
+        if text in self._reading.texts:
+            return
+        self._reading.texts.append(text)
+        for name, value in held:
+            if callable(value) and is_ours(value):
+                self._visit(value)
+            elif not callable(value) and not isinstance(value, ModuleType):
+                self.define(module.__name__, name, value)
 
     def order(self) -> list[str]:
         """Return in which order the statements stand that name what is given a value more than once."""
@@ -185,7 +209,7 @@ class Constants:
         number = self._order.get(key_of(target))
         return None if number is None else f"code {number}"
 
-    def _inside(self, node: ast.AST, scope: Scope) -> None:
+    def _inside(self, node: ast.AST, scope: Scope, *, is_told: bool) -> None:
         """Take down what a name within a definition stands for."""
         known = resolved(node, scope) if isinstance(node, ast.Name | ast.Attribute) else None
         self._reading.may_ask |= is_asking(known)
@@ -194,8 +218,10 @@ class Constants:
         if callable(known):
             if is_ours(known) and id(known) not in self._makers:
                 self._visit(known)
+        elif wraps_functions(known) and not is_told:
+            self._visit(known)
         elif (at := place_of(node, scope)) is not None:
-            self.define(*at, known)
+            self.define(*at, known, is_told=is_told)
         elif isinstance(known, CONTAINERS) or is_plain(known):
             self.note(known)
 
@@ -204,7 +230,8 @@ class Constants:
         if not isinstance(known, CONTAINERS) or depth == 0:
             return
         for part in known.values() if isinstance(known, dict) else known:
-            if callable(part) and (is_ours(part) or hasattr(part, "func") or is_asking(part)):
+            has_code = callable(part) and (is_ours(part) or hasattr(part, "func") or is_asking(part))
+            if has_code or wraps_functions(part):
                 self._visit(part)
             else:
                 self._functions_in(part, depth - 1)
@@ -214,9 +241,20 @@ def _written_out(statement: ast.stmt, scope: Scope) -> ast.stmt:
     """Return an assignment with the helpers that it calls written out; any other statement as it is."""
     if not isinstance(statement, ast.Assign | ast.AnnAssign) or not isinstance(statement.value, ast.Call):
         return statement
-    written = copy.copy(statement)
-    written.value = simplified_value(statement.value, scope)
-    return written
+    if id(statement) not in _WRITTEN:
+        written = copy.copy(statement)
+        written.value = simplified_value(statement.value, scope)
+        _WRITTEN[id(statement)] = statement, written
+    return _WRITTEN[id(statement)][1]
+
+
+_WRITTEN: dict[int, tuple[ast.stmt, ast.stmt]] = {}
+"""Statements of modules, each with its simple form: an id is one object's only while that lives."""
+
+
+def _is_fixed(known: Any) -> bool:
+    """Whether a value is one that nothing can change that it is handed to."""
+    return isinstance(known, _FIXED) or inspect.isroutine(known) or inspect.isclass(known)
 
 
 def _takes_part(statement: ast.stmt) -> bool:

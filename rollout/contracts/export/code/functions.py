@@ -12,9 +12,10 @@ from typing import Any
 from rollout.contracts.export.code.asking import asking_names
 from rollout.contracts.export.code.constants import CONTAINERS, Constants
 from rollout.contracts.export.code.levels import texts_of_levels
-from rollout.contracts.export.code.libraries import is_asking
+from rollout.contracts.export.code.libraries import bound_only, is_asking, wraps_functions
 from rollout.contracts.export.code.members import names_in
 from rollout.contracts.export.code.names.definitions import name_of
+from rollout.contracts.export.code.names.modules import modules_handed_on
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
@@ -25,7 +26,6 @@ from rollout.contracts.export.code.questions import Renamed, flow_of, is_dynamic
 from rollout.contracts.export.code.reading import SourceReading, literals_in, reads_files
 from rollout.contracts.export.code.simplify import simplified
 from rollout.contracts.export.code.simplify.stripped import tells_only
-from rollout.contracts.export.code.simplify.ways import each_way
 from rollout.contracts.export.code.unread import all_sources_text, compiled_text
 
 _HANDED = ("RunnableConfig", "Runtime", "StreamWriter", "BaseStore", "InjectedState", "InjectedStore")
@@ -40,15 +40,21 @@ class Functions:
     """
 
     def __init__(
-        self, reading: SourceReading, constants: Constants, visit: Callable[[Any], None], owner: type | None = None
+        self,
+        reading: SourceReading,
+        constants: Constants,
+        visit: Callable[[Any], None],
+        apart_of: Callable[[Any], SourceReading],
+        owner: type | None = None,
     ) -> None:
         """Read into `reading`.
 
         Args:
             visit: reads whatever a function names.
+            apart_of: reads one by itself.
             owner: the class whose methods are read: those that it overrides are called.
         """
-        self._owner = owner
+        self._owner, self._apart_of = owner, apart_of
         self.reading, self._constants, self._visit = reading, constants, visit
         self.names_count = False
         self._read: dict[int, Any] = {}
@@ -68,13 +74,14 @@ class Functions:
         except (OSError, TypeError, SyntaxError, ValueError):
             self._compiled(plain)
             return
-        scope = Scope.of_function(function, tree, self._owner)
         self.reading.texts += _wanted(tree)
-        tree = simplified(tree, scope, plain)
+        simple = simplified(tree, Scope.of_function(function, tree, self._owner), plain)
+        tree, scope = simple.tree, simple.scope
         self.reading.texts += texts_of_levels(tree)
         self.reading.literals |= literals_in(tree)
         self.reading.named |= names_in(tree)
         self.reading.reads_files |= reads_files(tree)
+        self.reading.reads_store |= _reads_store(tree)
         renamed = Renamed(scope)
         self.reading.modules |= {str(plain.__module__), *_modules_in(tree, scope)}
         place = len(self.reading.texts)
@@ -84,18 +91,21 @@ class Functions:
         if scope.receiver and _hands_on(tree, scope.receiver):  # `in`, `[]` and others call its methods
             receiver = scope.names.get(scope.receiver)
             self._visit(receiver if inspect.isclass(receiver) else type(receiver))
+        for module in modules_handed_on(tree, scope):
+            self._constants.read_module(module)
         for known in scope.imported:
             if callable(known) and is_ours(known):
                 self._visit(known)
-        way = each_way(tree, scope)
+        way = simple.ways
         written = {ast.dump(node) for node in ast.walk(way) if isinstance(node, ast.Name | ast.Attribute)}
         called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        bound = bound_only(tree)
         for node, above in in_order(tree):
             known = resolved(node.func if isinstance(node, ast.Call) else node, scope)
             if isinstance(node, ast.Call):
                 self._call(node, known, above, scope, renamed)
             elif not isinstance(known, enum.Enum) or ast.dump(node) in written:  # else it was decided on every way
-                self._name(node, known, scope)
+                self._name(node, known, scope, is_told=id(node) in bound)
                 # One that is handed on asks wherever it is called in the end.
                 self.reading.may_ask |= is_asking(known) and (id(node) not in called or inspect.isclass(known))
                 self._property(node, scope)
@@ -142,15 +152,23 @@ class Functions:
         for name in plain.__code__.co_names:
             self._name(ast.Name(name, ast.Load()), plain.__globals__.get(name), scope)
 
-    def _name(self, node: Any, known: Any, scope: Scope) -> None:
+    def _name(self, node: Any, known: Any, scope: Scope, *, is_told: bool = False) -> None:
+        """Read what a name stands for.
+
+        Args:
+            is_told: whether a model is only told of it.
+        """
         if known is None or (isinstance(node, ast.Name) and _is_of_import(node.id)):
             return
-        if (callable(known) and is_ours(known)) or hasattr(type(known), "get_subgraphs"):
+        has_code = (callable(known) and is_ours(known)) or hasattr(type(known), "get_subgraphs")
+        if is_task(known):
+            self._task(known)
+        elif has_code or (wraps_functions(known) and not is_told):
             self._visit(known)
         elif isinstance(known, ModuleType) or tells_only(known) or inspect.isroutine(known) or inspect.isclass(known):
             return
         elif (at := place_of(node, scope)) is not None:
-            self._constants.define(*at, known)
+            self._constants.define(*at, known, is_told=is_told)
         else:
             self._constants.note(known, around(scope.function))
 
@@ -159,7 +177,7 @@ class Functions:
         asks = getattr(known, "__name__", name) == "interrupt" and (known is None or not is_ours(known))
         for task in tasks_handed(call, scope):
             self.reading.calls.append(f"task {getattr(task, '__name__', '')}(of each)")
-            self._visit(getattr(task, "func", None))
+            self._task(task)
         if not asks and not is_task(known):
             if is_dynamic(call, scope):
                 self._follow_nothing()
@@ -175,7 +193,17 @@ class Functions:
             f"{text}{arguments_text}" if asks else f"task {text}{getattr(known, '__name__', name)}({arguments_text})"
         )
         if is_task(known):
-            self._visit(getattr(known, "func", None))
+            self._task(known)
+
+    def _task(self, task: Any) -> None:
+        """Read what a task does where it may ask; the result of any other is kept, and it is not run again."""
+        function = getattr(task, "func", None)
+        apart = self._apart_of(function)
+        if apart.calls or apart.may_ask or apart.is_dynamic or apart.graphs or not apart.is_whole:
+            self._visit(function)
+            return
+        self.reading.classes += apart.classes
+        self.reading.modules |= apart.modules
 
 
 def _modules_in(tree: ast.AST, scope: Scope) -> set[str]:
@@ -192,6 +220,13 @@ def _wanted(tree: Function) -> list[str]:
         if (is_known and one.arg not in HANDED) or (text and not is_known and one.arg in HANDED):
             texts.append(f"{one.arg}: {text}")  # what is annotated otherwise is not filled in
     return texts
+
+
+def _reads_store(tree: Function) -> bool:
+    """Whether a function may read the graph's store: it is handed it, or asks for it."""
+    handed = {one.arg for one in [*tree.args.args, *tree.args.kwonlyargs]}
+    names = (getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree))
+    return "store" in handed or any(name in ("store", "get_store") for name in names)
 
 
 def _uses(tree: ast.AST, name: str) -> bool:

@@ -5,6 +5,7 @@ Source: langchain 1.5 (`create_agent`, `HumanInTheLoopMiddleware`), langgraph-pr
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import inspect
@@ -15,6 +16,7 @@ from rollout.contracts.export.code.values import attributes_of, path_of
 
 HELD_DEPTH = 3
 PER_CALL = "per_call"
+_TELLING = frozenset({"bind_tools", "bind_functions", "with_structured_output", "render_text_description"})
 
 
 def approvals_of(target: Any, digest_of: Callable[[Any], str]) -> dict[str, dict[str, Any]]:
@@ -109,6 +111,22 @@ def is_asking(value: Any) -> bool:
     """Whether something is what asks people, or stops a run for them, in LangGraph."""
     name, module = getattr(value, "__name__", ""), str(getattr(value, "__module__", ""))
     return name in ("interrupt", "GraphInterrupt", "NodeInterrupt") and module.startswith("langgraph")
+
+
+def wraps_functions(value: Any) -> bool:
+    """Whether something is a tool or a runnable of a library's, made of functions: whoever invokes it calls those."""
+    if inspect.isclass(value) or inspect.isroutine(value) or not hasattr(type(value), "invoke"):
+        return False
+    held = getattr(value, "__dict__", {})
+    return is_tool(value) or any(callable(held.get(name)) for name in ("func", "afunc", "coroutine"))
+
+
+def bound_only(tree: ast.AST) -> set[int]:
+    """Return the ids of names that are handed to `bind_tools`: a model is told of them, and calls none."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    told = (one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr in _TELLING)
+    handed = (argument for call in told for argument in (*call.args, *(one.value for one in call.keywords)))
+    return {id(node) for argument in handed for node in ast.walk(argument)}
 
 
 def is_tool(value: Any) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
@@ -27,7 +27,7 @@ def normal_form(tree: ast.AST, scope: Scope, stands_for: StandsFor) -> str:
     Args:
         scope: of names that are not marked with one of their own.
     """
-    return ast.dump(_Normal(scope, stands_for).of(copy.deepcopy(tree)))
+    return ast.dump(_Normal(scope, stands_for).of(copied(tree)))
 
 
 def _leave_out_unread(function: Function) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import copy
 from typing import Any
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.literals import literal_of
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
@@ -62,7 +62,7 @@ class Renamed:
 
     def text(self, node: ast.AST) -> str:
         """Return an expression as a text."""
-        return ast.unparse(_Numbering(self._scope, self._numbers).visit(copy.deepcopy(node)))[:CONSTANT_MAX]
+        return ast.unparse(_Numbering(self._scope, self._numbers).visit(copied(node)))[:CONSTANT_MAX]
 
 
 class _Numbering(ast.NodeTransformer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,10 @@ _READING = frozenset(
 )
 
 
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""Where something lies in the memory of one process: another place each time."""
+
+
 def reads_files(tree: ast.AST) -> bool:
     """Whether a piece of code may read files, by the names of what it calls."""
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
@@ -52,6 +57,7 @@ class SourceReading:
         literals: the texts that stand in what was read.
         named: the names by which it may reach into objects.
         reads_files: whether it may read files.
+        reads_store: whether it may read the graph's store.
         texts: everything that was read, in a form of its own.
         is_whole: whether everything could be read.
         may_ask: whether something may be asked that is not in `calls`.
@@ -68,6 +74,7 @@ class SourceReading:
     literals: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     reads_files: bool = False
+    reads_store: bool = False
     is_dynamic: bool = False
     texts: list[str] = field(default_factory=list)
     is_whole: bool = True
@@ -77,4 +84,5 @@ class SourceReading:
     @property
     def digest(self) -> str:
         """A digest of everything that was read, or that stands for it: equal digests do the same."""
-        return hashlib.sha256("\n".join(self.texts).encode(errors="replace")).hexdigest()[:16]
+        text = _ADDRESS.sub("", "\n".join(self.texts))
+        return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]

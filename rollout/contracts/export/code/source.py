@@ -55,26 +55,27 @@ def reading_of(
     return walker.reading
 
 
-def _read_apart(function: Any) -> tuple[str, set[str]]:
-    """Return a digest of a function that is read by itself, and what it names; a mark where it is being read."""
-    if id(function) in _DIGESTS:
-        return _DIGESTS[id(function)][1:]
-    if id(function) in _READ_NOW:
-        return "itself", set()
+def _read_apart(function: Any) -> SourceReading:
+    """Return what is read of a function by itself; a mark where it is being read."""
+    key = key_of(function)
+    if key in _APART:
+        return _APART[key][1]
+    if key in _READ_NOW:
+        return SourceReading(texts=["itself"])
     is_first = not _READ_NOW
-    _READ_NOW.add(id(function))
+    _READ_NOW.add(key)
     try:
         reading = reading_of(function)
     finally:
-        _READ_NOW.discard(id(function))
-    if is_first and len(_DIGESTS) < FUNCTIONS_MAX:  # else it depends on what is being read around it
-        _DIGESTS[id(function)] = function, reading.digest, reading.named
-    return reading.digest, reading.named
+        _READ_NOW.discard(key)
+    if is_first and len(_APART) < FUNCTIONS_MAX:  # else it depends on what is being read around it
+        _APART[key] = function, reading
+    return reading
 
 
-_READ_NOW: set[int] = set()
-_DIGESTS: dict[int, tuple[Any, str, set[str]]] = {}
-"""Functions, each with its digest, and what it names: an id is one object's only while that lives."""
+_READ_NOW: set[Any] = set()
+_APART: dict[Any, tuple[Any, SourceReading]] = {}
+"""Functions, each with what was read of it: a key is one function's only while that lives."""
 
 
 class _Walker:
@@ -84,7 +85,7 @@ class _Walker:
         self._order: dict[Any, int] = {}
         self._kept: list[Any] = []
         self._constants = Constants(self.reading, self._order, self.visit, self._code_of)
-        self._functions = Functions(self.reading, self._constants, self.visit, owner)
+        self._functions = Functions(self.reading, self._constants, self.visit, _read_apart, owner)
         self._members = ClassMembers(self.reading, self.visit, self._functions.has_read)
 
     def visit(self, target: Any) -> None:
@@ -147,9 +148,9 @@ class _Walker:
             self.reading.texts += [str(getattr(target, "__name__", "")) for target in self._kept]
 
     def _code_of(self, function: Any) -> str:
-        digest, named = _read_apart(function)
-        self.reading.named |= named
-        return digest
+        reading = _read_apart(function)
+        self.reading.named |= reading.named
+        return reading.digest
 
     def _tool_node(self, node: Any, by_name: dict[str, Any]) -> None:
         """Take down the tools of a node that only calls tools: each is a task of its own, and read by itself."""
@@ -168,6 +169,7 @@ class _Walker:
         self.reading.classes += reading.classes
         self.reading.modules |= reading.modules
         self.reading.named |= reading.named
+        self.reading.reads_store |= reading.reads_store
         self.reading.is_dynamic |= reading.is_dynamic or not reading.is_whole
 
     def _class(self, target: type) -> None:

@@ -16,14 +16,23 @@ from typing import Any
 
 from rollout.contracts.export.code.names.ownership import own_modules
 
+BUILDING = frozenset({"add_node", "add_edge", "add_sequence", "add_conditional_edges", "set_conditional_entry_point"})
+"""How a graph is built: nothing that is handed to it is changed by that."""
+
 FOLLOWED_MAX = 20
 """So many imports from module to module are followed to where a name is defined."""
 
 
-def definition_of(module: str, name: str) -> tuple[str, str, list[ast.stmt]]:
-    """Return the module that defines a name, the name there, and the statements that do; none where not found."""
+def definition_of(module: str, name: str, *, is_fixed: bool = False) -> tuple[str, str, list[ast.stmt]]:
+    """Return the module that defines a name, the name there, and the statements that do; none where not found.
+
+    Args:
+        is_fixed: whether it stands for what cannot be changed by whoever is handed it.
+    """
     for _ in range(FOLLOWED_MAX):
         statements = _names_of(module).get(name, [])
+        if is_fixed:
+            statements = [statement for statement in statements if not isinstance(statement, ast.Expr)]
         imported = next((statement for statement in statements if isinstance(statement, ast.ImportFrom)), None)
         if imported is None or len(statements) > 1:
             return module, name, statements
@@ -194,6 +203,8 @@ def _given(statement: ast.stmt) -> list[str]:
         # A table that is filled later: HANDLERS.update(...), TOOLS.append(...).
         function = statement.value.func
         targets = [function.value] if isinstance(function, ast.Attribute) else []
+        if isinstance(function, ast.Attribute) and function.attr in BUILDING:
+            return [node.id for node in ast.walk(function.value) if isinstance(node, ast.Name)]
         targets += [*statement.value.args, *(keyword.value for keyword in statement.value.keywords)]
     elif isinstance(statement, ast.Delete):
         targets = statement.targets

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
 import textwrap
 from types import CodeType
 from typing import Any
+
+from rollout.contracts.export.code.names.copied import copied
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -65,7 +66,7 @@ def _parsed_anywhere(source: str) -> list[ast.AST]:
 
 
 def _compiles_to(node: ast.Lambda, code: CodeType) -> bool:
-    compiled = compile(ast.fix_missing_locations(ast.Expression(copy.deepcopy(node))), "", "eval")
+    compiled = compile(ast.fix_missing_locations(ast.Expression(copied(node))), "", "eval")
     inner = [constant for constant in compiled.co_consts if isinstance(constant, CodeType)]
     return (
         bool(inner)

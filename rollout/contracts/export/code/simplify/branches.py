@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections import Counter
 from collections.abc import Callable
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.simplify.comparisons import condition, is_negative, negated
 from rollout.contracts.export.code.simplify.purity import acts, cannot_fail, evaluated_first, in_turn, looks_inside
 from rollout.contracts.export.code.simplify.rewriting import BODIES
@@ -215,7 +215,7 @@ def _name_set(statement: ast.stmt | None) -> str | None:
 
 def _with(statement: ast.stmt, old: ast.expr, new: ast.expr) -> ast.stmt:
     """Return a copy of a statement with another expression in it."""
-    return copy.deepcopy(statement, {id(old): copy.deepcopy(new)})
+    return copied(statement, {id(old): copied(new)})
 
 
 def _without_end(statements: list[ast.stmt], is_idle: Callable[[ast.stmt], bool]) -> list[ast.stmt]:

@@ -6,6 +6,7 @@ import ast
 import copy
 import enum
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.definitions import is_literal
 from rollout.contracts.export.code.names.resolving import is_builtin, resolved
 from rollout.contracts.export.code.names.scope import Scope
@@ -140,7 +141,7 @@ class Comparisons(ast.NodeTransformer):
                 args=[ast.Tuple(elts=texts)],
                 keywords=[],
             ) if texts and is_steady(receiver) and all(isinstance(text, ast.Constant) for text in texts):
-                calls = [ast.Call(copy.deepcopy(function), [text], []) for text in texts]
+                calls = [ast.Call(copied(function), [text], []) for text in texts]
                 return ast.BoolOp(ast.Or(), list(calls)) if len(calls) > 1 else calls[0]
             case ast.Call(func=function, args=[ast.Name() as value, ast.Tuple(elts=kinds)], keywords=[]) if kinds:
                 if is_builtin(function, self._scope, "isinstance"):

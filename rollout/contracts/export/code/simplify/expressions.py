@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import collections
-import copy
 import enum
 import inspect
 import re
@@ -13,6 +12,7 @@ from typing import Any
 
 from typing_extensions import is_typeddict
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.definitions import is_defined, is_literal
 from rollout.contracts.export.code.names.literals import literal_around, literal_of, literal_within
 from rollout.contracts.export.code.names.ownership import is_ours
@@ -39,7 +39,7 @@ class Expressions(Comparisons, ast.NodeTransformer):
             return node
         at = place_of(node, self._scope)
         written = literal_around(scope_of(node, self._scope), node.id) if at is None else literal_of(*at)
-        return node if written is None else self.visit(copy.deepcopy(written))
+        return node if written is None else self.visit(copied(written))
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """Write a constant of another module likewise."""
@@ -55,7 +55,7 @@ class Expressions(Comparisons, ast.NodeTransformer):
         written = literal_within(owner, node.attr) if at is None else literal_of(*at)
         if written is None and is_receiver and node.attr not in getattr(owner, "__dict__", {node.attr}):
             written = literal_within(type(owner), node.attr)
-        return self.generic_visit(node) if written is None else self.visit(copy.deepcopy(written))
+        return self.generic_visit(node) if written is None else self.visit(copied(written))
 
     def _of_member(self, node: ast.Attribute) -> ast.Constant | None:
         """Return the value, or the name, of an enum's member, where that is a plain one and nothing works it out."""

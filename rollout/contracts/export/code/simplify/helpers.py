@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.literals import is_frozen
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.resolving import place_of, resolved
@@ -24,9 +26,10 @@ from rollout.contracts.export.code.simplify.purity import (
     only_reads,
 )
 from rollout.contracts.export.code.simplify.rewriting import change_bodies
+from rollout.contracts.export.code.simplify.ways import each_way
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to, leave_out_wrappers
 
-DEPTH_MAX = 4
+DEPTH_MAX = 12
 NODES_MAX = 400
 """So many parts of a function are written where it is called; a larger one is read by itself."""
 PARTS_MAX = 1200
@@ -35,7 +38,27 @@ PARTS_MAX = 1200
 _NAMED = (ast.ExceptHandler, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.MatchAs, ast.MatchStar)
 _KEPT_APART = (ast.Global, ast.Nonlocal, ast.Yield, ast.YieldFrom)
 
-Simplify = Callable[[Function, Scope, tuple[Any, ...]], Function]
+
+@dataclass(frozen=True)
+class Simple:
+    """A function in its simple form.
+
+    Attributes:
+        scope: which knows the variables of what was written into it.
+        is_whole: whether nothing was left out for where it is called: it calls itself, or lies too deep.
+    """
+
+    tree: Function
+    scope: Scope
+    is_whole: bool
+
+    @cached_property
+    def ways(self) -> Function:
+        """The form in which it is compared: all ways through it, each by itself."""
+        return each_way(self.tree, self.scope)
+
+
+Simplify = Callable[[Function, Scope, tuple[Any, ...]], Simple]
 
 
 class Helpers:
@@ -43,6 +66,7 @@ class Helpers:
 
     Attributes:
         local: the variables that came with them.
+        is_cut: whether a helper was left out for where this function is called.
         within: the helpers that are defined in the function itself, by name.
     """
 
@@ -57,6 +81,7 @@ class Helpers:
         self._scope, self._simplify, self._within = scope, simplify, within
         self._numbers, self._number, self._parts = numbers, 0, 0
         self.local: set[str] = set()
+        self.is_cut = False
         self.within: dict[str, ast.FunctionDef] = {}
 
     def write_into(self, statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -145,7 +170,7 @@ class Helpers:
         plain = getattr(known, "__func__", known)
         if not inspect.isfunction(plain) or not is_ours(plain) or hasattr(plain, "__wrapped__"):
             return None
-        if plain in self._within or len(self._within) > DEPTH_MAX or plain.__name__.startswith("__"):
+        if plain.__name__.startswith("__") or self._is_too_deep(plain):
             return None
         is_bound = inspect.ismethod(known)
         if (is_bound or "." in plain.__qualname__.rpartition("<locals>.")[2]) and not (
@@ -161,7 +186,14 @@ class Helpers:
         if not _is_simple(tree) or isinstance(tree, ast.AsyncFunctionDef) != is_awaited:
             return None
         simple = self._simplify(tree, scope, (*self._within, plain))
-        return (simple, scope) if sum(1 for _ in ast.walk(simple)) <= NODES_MAX else None
+        self.is_cut |= not simple.is_whole
+        return (simple.tree, simple.scope) if sum(1 for _ in ast.walk(simple.tree)) <= NODES_MAX else None
+
+    def _is_too_deep(self, plain: Any) -> bool:
+        """Whether a helper is being written somewhere already, or lies too deep."""
+        is_cut = plain in self._within or len(self._within) > DEPTH_MAX
+        self.is_cut |= is_cut
+        return is_cut
 
     def _only_tells(self, call: ast.Call) -> bool:
         """Whether a function of the agent's that is called does nothing, once what tells people is taken away."""
@@ -175,9 +207,11 @@ class Helpers:
             tree = tree_of(known)
         except (OSError, TypeError, SyntaxError, ValueError):
             return False
-        if tree.decorator_list or known in self._within or len(self._within) > DEPTH_MAX:
+        if tree.decorator_list or self._is_too_deep(known):
             return False
-        return not self._simplify(tree, Scope.of_function(known, tree), (*self._within, known)).body
+        simple = self._simplify(tree, Scope.of_function(known, tree), (*self._within, known))
+        self.is_cut |= not simple.is_whole
+        return not simple.tree.body
 
     def _is_on_known_object(self, call: ast.Call, known: Any) -> bool:
         """Whether a method is called on an object that a module holds, and that nothing changes."""
@@ -218,7 +252,7 @@ class Helpers:
     def _renamed(self, function: Function, scope: Scope) -> list[ast.stmt]:
         """Return a helper's body with variables of its own."""
         names = {name: self._fresh(name) for name in scope.local}
-        body = copy.deepcopy(function.body)
+        body = copied(function.body)
         for statement in body:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Name) and node.id in names:

@@ -7,6 +7,7 @@ import copy
 import enum
 from typing import Any, Self
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.resolving import is_builtin, resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.simplify.comparisons import is_negative, negated
@@ -152,7 +153,7 @@ class _Writing(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         value = self._values.get(node.id) if isinstance(node.ctx, ast.Load) else None
         self.is_changed |= value is not None
-        return node if value is None else copy.deepcopy(value)
+        return node if value is None else copied(value)
 
     def visit_If(self, node: ast.If) -> Any:
         """Write into the condition alone: the ways come after."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from rollout.contracts.export.code.simplify.purity import called_name, only_reads
 
@@ -42,14 +42,21 @@ def may_change(function: ast.AST, name: str, keeps: Keeps, *, within: bool = Fal
         keeps: tells of a call whether it changes nothing.
         within: whether it counts too that a part of it is handed on, which may be changed inside.
     """
+    return name in changed_names(function, {name}, keeps, within=within)
+
+
+def changed_names(function: ast.AST, names: Collection[str], keeps: Keeps, *, within: bool = False) -> set[str]:
+    """Return those of some names of which may be changed what they stand for; see `may_change`."""
     parents = {id(child): node for node in ast.walk(function) for child in ast.iter_child_nodes(node)}
+    changed: set[str] = set()
     for node in ast.walk(function):
-        is_use = isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
-            return True  # a list grows in place
-        if is_use and _may_change_at(node, parents, keeps, within=within):
-            return True
-    return False
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id in names:
+            changed.add(node.target.id)  # a list grows in place
+        if not isinstance(node, ast.Name) or node.id not in names or node.id in changed:
+            continue
+        if isinstance(node.ctx, ast.Load) and _may_change_at(node, parents, keeps, within=within):
+            changed.add(node.id)
+    return changed
 
 
 def _may_change_at(node: ast.AST, parents: dict[int, ast.AST], keeps: Keeps, *, within: bool) -> bool:

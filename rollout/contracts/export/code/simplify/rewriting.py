@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Iterable
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.simplify.purity import is_clock
 
 BODIES = ("body", "orelse", "finalbody")
@@ -60,7 +60,7 @@ class WrittenOut(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         is_use = node.id == self._name and isinstance(node.ctx, ast.Load)
-        return copy.deepcopy(self._value) if is_use else node
+        return copied(self._value) if is_use else node
 
 
 def after(function: ast.AST, statement: ast.stmt) -> list[ast.stmt]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-import copy
+import inspect
 import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.trees import Function
 from rollout.contracts.export.code.simplify.branches import branched
 from rollout.contracts.export.code.simplify.expressions import Expressions
-from rollout.contracts.export.code.simplify.helpers import Helpers, Simplify
+from rollout.contracts.export.code.simplify.helpers import Helpers, Simple, Simplify
 from rollout.contracts.export.code.simplify.inner import functions_within, without_unread
 from rollout.contracts.export.code.simplify.loops import Loops
 from rollout.contracts.export.code.simplify.matches import Matches
@@ -22,38 +23,47 @@ from rollout.contracts.export.code.simplify.ways import by_ways
 from rollout.contracts.export.code.simplify.wrappers import leave_out_wrappers
 
 ROUNDS_MAX = 4
+KEPT_MAX = 5000
 
 
-def simplified(function: Function, scope: Scope, plain: Any) -> Function:
-    """Return the tree of a function in its simple form; its scope knows of the variables of what was written into it.
+def simplified(function: Function, scope: Scope, plain: Any) -> Simple:
+    """Return a function in its simple form, with the scope that knows the variables of what was written into it.
 
     Args:
         plain: the function itself.
     """
     numbers = itertools.count(1)
-    known: dict[Any, Function] = {}
+    known: dict[Any, Simple] = {}
 
-    def simplify(one: Function, its_scope: Scope, within: tuple[Any, ...]) -> Function:
-        if within[-1] not in known:
-            known[within[-1]] = _simplified(one, its_scope, within, simplify, numbers)
-        return known[within[-1]]
+    def simplify(one: Function, its_scope: Scope, within: tuple[Any, ...]) -> Simple:
+        key = within[-1], id(its_scope.names.get(its_scope.receiver))
+        kept = known.get(key) or _WHOLE.get(key)
+        if kept is None:
+            kept = known[key] = _simplified(one, its_scope, within, simplify, numbers)
+            if kept.is_whole and inspect.isfunction(within[-1]) and len(_WHOLE) < KEPT_MAX:
+                _WHOLE[key] = kept
+        return kept
 
     return simplify(function, scope, (plain,))
+
+
+_WHOLE: dict[Any, Simple] = {}
+"""Functions, and what their methods are of, in their simple form: the same for whoever calls them."""
 
 
 def simplified_value(value: ast.expr, scope: Scope) -> ast.expr:
     """Return an expression of a module's own in its simple form, with the helpers that it calls written out."""
     arguments = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
-    function = ast.FunctionDef("", arguments, [ast.Return(copy.deepcopy(value))], [])
-    match simplified(function, scope, object()).body:
+    function = ast.FunctionDef("", arguments, [ast.Return(copied(value))], [])
+    match simplified(function, scope, object()).tree.body:
         case [ast.Return(value=ast.expr() as written)]:
             return written
-    return copy.deepcopy(value)
+    return copied(value)
 
 
 def _simplified(
     function: Function, scope: Scope, within: tuple[Any, ...], simplify: Simplify, numbers: Iterator[int]
-) -> Function:
+) -> Simple:
     scope.mark(function)
     leave_out_wrappers(function, scope)
     Stripped(scope).visit(function)
@@ -75,4 +85,4 @@ def _simplified(
         if text == before:
             break
         before = text
-    return function
+    return Simple(function, scope, is_whole=not helpers.is_cut)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import copy
 from typing import Any
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.definitions import is_literal
 from rollout.contracts.export.code.simplify.purity import is_steady
 
@@ -33,8 +33,8 @@ def as_choices(table: ast.expr, key: ast.expr, otherwise: ast.expr) -> ast.expr 
         return None  # another object each time would be written as one
     choices: ast.expr = otherwise
     for known, value in reversed(entries.items()):
-        test = ast.Compare(copy.deepcopy(key), [ast.Eq()], [ast.Constant(known)])
-        choices = ast.IfExp(test, copy.deepcopy(value), choices)
+        test = ast.Compare(copied(key), [ast.Eq()], [ast.Constant(known)])
+        choices = ast.IfExp(test, copied(value), choices)
     return choices
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import copy
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.resolving import is_builtin
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.simplify.purity import acts
@@ -28,7 +28,7 @@ def unrolled(call: ast.Call, scope: Scope) -> ast.expr | None:
             is_written = all(isinstance(member, ast.Constant) for member in members)
             if not is_written or not 1 < len(members) <= MEMBERS_MAX or acts(test) or not _is_bool(test):
                 return None
-            return ast.BoolOp(op, [WrittenOut(name, member).visit(copy.deepcopy(test)) for member in members])
+            return ast.BoolOp(op, [WrittenOut(name, member).visit(copied(test)) for member in members])
     return None
 
 

@@ -7,13 +7,14 @@ import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.resolving import is_builtin
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.trees import Function
 from rollout.contracts.export.code.simplify.branches import branch_of, leaves
 from rollout.contracts.export.code.simplify.comparisons import condition, is_negative, negated
 from rollout.contracts.export.code.simplify.known import Known
-from rollout.contracts.export.code.simplify.mutation import may_change
+from rollout.contracts.export.code.simplify.mutation import changed_names
 from rollout.contracts.export.code.simplify.purity import acts, in_turn
 from rollout.contracts.export.code.simplify.rewriting import BODIES
 from rollout.contracts.export.code.simplify.stores import without_dead_stores
@@ -42,7 +43,7 @@ def by_ways(body: list[ast.stmt], scope: Scope, *, twice: bool) -> list[ast.stmt
     captured = set(_captured(nodes))
     known = Known(scope, captured, _fixed(body, scope))
     try:
-        written = _Ways(scope, twice=twice).block(copy.deepcopy(body), known)
+        written = _Ways(scope, twice=twice).block(copied(body), known)
     except _TooManyError:
         return body
     return without_dead_stores(written, captured)
@@ -66,7 +67,7 @@ def _choice_in(test: ast.expr) -> ast.IfExp | None:
 
 
 def _with(test: ast.expr, old: ast.expr, new: ast.expr) -> ast.expr:
-    return copy.deepcopy(test, {id(old): copy.deepcopy(new)})
+    return copied(test, {id(old): copied(new)})
 
 
 def _fixed(body: list[ast.stmt], scope: Scope) -> frozenset[str]:
@@ -74,7 +75,7 @@ def _fixed(body: list[ast.stmt], scope: Scope) -> frozenset[str]:
     function = ast.Module(body, [])
     stored = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     names = scope.local - stored
-    return frozenset(name for name in names if not may_change(function, name, lambda *_: False, within=True))
+    return frozenset(names - changed_names(function, names, lambda *_: False, within=True))
 
 
 def _acts(statements: list[ast.stmt]) -> bool:
@@ -134,12 +135,12 @@ class _Ways:
             test, body, orelse = condition(negated(test)), orelse, body
         decided = known.decided(test)
         if decided is not None:
-            return self.block(copy.deepcopy(body if decided else orelse), known)
+            return self.block(copied(body if decided else orelse), known)
         self._count(test)
         held, failed = copy.copy(known), copy.copy(known)
         held.decide(test, holds=True)
         failed.decide(test, holds=False)
-        return branch_of(test, self.block(copy.deepcopy(body), held), self.block(copy.deepcopy(orelse), failed))
+        return branch_of(test, self.block(copied(body), held), self.block(copied(orelse), failed))
 
     def _plain(self, test: ast.expr) -> ast.expr:
         """Return a condition without what only makes `True` or `False` of it."""
