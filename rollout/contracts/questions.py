@@ -12,6 +12,8 @@ from rollout.contracts.schema.relation import compare
 from rollout.contracts.waiting import asks, asks_anywhere, listed, reached, stops, ways_out
 from rollout.model.agent_state import Severity
 
+_LISTS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
+
 
 def questions(side: Side) -> None:
     """Note where an answer would be taken for another one, or a call that waits would fail."""
@@ -126,8 +128,14 @@ def _holds_texts(loop: str) -> bool:
     """Whether a loop names what it goes through, text by text, or entry by entry."""
     tree = _expression(loop)
     nodes = ast.walk(tree) if tree is not None else ()
-    lists = (ast.List, ast.Tuple, ast.Set, ast.Dict)
-    return any(isinstance(node, lists) or isinstance(getattr(node, "value", None), str) for node in nodes)
+    return any(isinstance(node, _LISTS) or isinstance(getattr(node, "value", None), str) for node in nodes)
+
+
+def _lists_texts(loop: str) -> bool:
+    """Whether a loop goes through texts that are written out."""
+    tree = _expression(loop)
+    lists = [node for node in ast.walk(tree) if isinstance(node, _LISTS)] if tree is not None else []
+    return any(isinstance(getattr(node, "value", None), str) for one in lists for node in ast.walk(one))
 
 
 def _expression(text: str) -> ast.Expression | None:
@@ -142,7 +150,7 @@ def _stay_in_place(asked: tuple[str, ...], asking: tuple[str, ...]) -> bool:
 
     Of a loop over what is written, a list of questions, that cannot be told.
     """
-    if any(_holds_texts(loop) for call in {*asked} ^ {*asking} for loop in _apart(call)[1]):
+    if any(_lists_texts(loop) for call in {*asked} ^ {*asking} for loop in _apart(call)[1]):
         return False
     pairs = [(before, after) for before, after in zip(asked, asking, strict=False) if before != after]
     known = set(map(_renumbered, asked)), set(map(_renumbered, asking))

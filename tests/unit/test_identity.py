@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rollout.adapters.kubernetes.resources import CONFIG_MAP, DEPLOYMENT, POD, SECRET
-from rollout.adapters.workloads.components import components_of
+from rollout.adapters.workloads.components import components_in
 from rollout.adapters.workloads.contents import Contents
 from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.identity_reader import FRESH_S, IdentityReader, pods_of
@@ -84,6 +84,11 @@ def template(**spec):
     return lambda api: api.merge(DEPLOYMENT, "default", "agent-v1", {"spec": {"template": {"spec": spec}}})
 
 
+def annotate(annotations):
+    changed = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+    return lambda api: api.merge(DEPLOYMENT, "default", "agent-v1", changed)
+
+
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
@@ -95,6 +100,12 @@ def template(**spec):
         (hold(SECRET, "keys", {"TOKEN": "b3RoZXI="}), ["Secret keys"]),
         (lambda api: api.delete(CONFIG_MAP, "default", "prompts-v1"), ["ConfigMap prompts-v1"]),
         (lambda api: api.merge(CONFIG_MAP, "default", "tone", {"metadata": {"labels": {"a": "b"}}}), []),
+        (annotate({"kubectl.kubernetes.io/restartedAt": "now"}), []),  # a restart is no other version
+        (annotate({"model": "m-2"}), ["annotations"]),
+        (
+            template(containers=[{**TEMPLATE["spec"]["containers"][0], "env": [{"name": "MODEL", "value": "m-2"}]}]),
+            ["environment"],
+        ),
         (lambda api: api.delete(POD, "default", "agent-v1-x"), []),  # a version that sleeps is the same version
         (template(containers=[{**TEMPLATE["spec"]["containers"][0], "image": "registry/agent:v1.1"}]), ["image agent"]),
         (
@@ -153,7 +164,7 @@ def test_what_is_held_is_read_again_after_a_while_and_a_changed_deployment_at_on
 
 def test_components_are_named_by_their_place_and_literals_that_may_be_secrets_are_digests(api):
     found = api.get(DEPLOYMENT, "default", "agent-v1")
-    rows = components_of(found, Contents(api, "default").digest, pods_of(api, found))
+    rows = components_in(found, Contents(api, "default").digest, pods_of(api, found))
     assert rows["image agent"] == "registry/agent:v1" and rows["digest of agent"] == DIGEST
     assert rows["env agent MODEL"] == "m-1" and rows["annotation model"] == "m-1"
     assert "in-plain-sight" not in json.dumps(rows) and rows["env agent API_KEY"].startswith("(digest ")

@@ -13,7 +13,6 @@ from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, REFERE
 from rollout.adapters.routers.gateway_api import acceptance
 from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
-from rollout.adapters.workloads.identity import identity_of
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.routes.wanted import is_effective
@@ -480,19 +479,6 @@ def test_services_in_another_namespace_need_a_grant():
         },
     )
     assert over.ready(("v1",))["v1"] == ""
-
-
-def test_an_identity_tells_what_has_changed_and_a_restart_is_nothing():
-    _, api = workloads()
-    found = api.get(agents.DEPLOYMENT, "default", "agent-v1")
-    before = identity_of(found)
-    template = found["spec"]["template"]
-    template["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] = "now"
-    assert identity_of(found) == before
-    template["metadata"]["annotations"]["prompt"] = "2"
-    template["spec"]["containers"][0]["env"][0]["value"] = "other"
-    after = identity_of(found)
-    assert {part for part in before if before[part] != after[part]} == {"annotations", "environment"}
 
 
 def test_a_grant_to_route_is_no_right_to_scale_or_to_look_inside():

@@ -17,7 +17,7 @@ _SECRET = re.compile(r"key|token|secret|passw|credential|auth|dsn|://[^/@\s]*:[^
 UNREAD = "not read"
 
 
-def components_of(deployment: Object, digest_of_use: Callable[[Use], str], pods: Iterable[Object]) -> dict[str, str]:
+def components_in(deployment: Object, digest_of_use: Callable[[Use], str], pods: Iterable[Object]) -> dict[str, str]:
     """Return what each component is, in a few words; a literal that may be a secret as its digest.
 
     Args:

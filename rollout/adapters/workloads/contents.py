@@ -33,15 +33,15 @@ class Contents:
     def digest(self, use: Use) -> str:
         """Return the digest of what is taken; empty where it may not be read. Raises ClusterUnavailable."""
         try:
-            found = self._object(use.kind, use.name)
+            held_by = self._object(use.kind, use.name)
         except Forbidden:
             self.unread.add(f"{use.kind} {use.name}")
             return ""
-        if found is None:
+        if held_by is None:
             return MISSING
-        held = {**(found.get("binaryData") or {}), **(found.get("data") or {})}
+        held = {**(held_by.get("binaryData") or {}), **(held_by.get("data") or {})}
         taken = held if use.keys is None else {key: held.get(key) for key in use.keys}
-        key = str(found["metadata"].get("uid", "")) if use.kind == "Secret" else ""
+        key = str(held_by["metadata"].get("uid", "")) if use.kind == "Secret" else ""
         return digest_of(taken, key)
 
     def _object(self, kind: SourceKind, name: str) -> Object | None:
@@ -56,5 +56,5 @@ class Contents:
 def digest_of(value: Any, key: str = "") -> str:
     """Return a short digest of a JSON value, keyed where a key is given."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
-    made = hmac.new(key.encode(), text, "sha256") if key else hashlib.sha256(text)
-    return made.hexdigest()[:DIGITS]
+    hashed = hmac.new(key.encode(), text, "sha256") if key else hashlib.sha256(text)
+    return hashed.hexdigest()[:DIGITS]

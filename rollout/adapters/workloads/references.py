@@ -59,9 +59,9 @@ def _of_volume(volume: Object) -> Iterator[Use]:
     for source in sources:
         for kind, _, _, mounted in _FIELDS:
             if mounted in source:
-                found = _object(source[mounted])
-                items = _objects(found.get("items"))
-                name = str(found.get("secretName") or found.get("name") or "")
+                mount = _object(source[mounted])
+                items = _objects(mount.get("items"))
+                name = str(mount.get("secretName") or mount.get("name") or "")
                 yield Use(where, kind, name, tuple(str(item.get("key")) for item in items) or None)
 
 

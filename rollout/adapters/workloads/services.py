@@ -234,7 +234,7 @@ class ServiceWorkloads:
         if self._is_elsewhere or self._identity is None:
             return {}
         deployments = {version: self._deployment(version) for version in versions}
-        return {version: self._identity(found) for version, found in deployments.items() if found is not None}
+        return {version: self._identity(one) for version, one in deployments.items() if one is not None}
 
     def workers(self, version: str) -> tuple[str, ...]:
         """Return the Deployments of a version that no Service leads to, in our namespace."""

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
         from rollout.adapters.storage.kubernetes import KubernetesStore
         from rollout.cli.options import pick
         from rollout.cli.render.comparison import table
-        from rollout.controller.made_of import components
+        from rollout.controller.version_components import components_of
         from rollout.errors import Fault, InvalidInput
 
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
@@ -43,14 +43,14 @@ def register(app: typer.Typer) -> None:
             remedy = "name a cluster: -n NAMESPACE, --context or --kubeconfig"
             raise InvalidInput([Fault("diff", "what is behind an address is not known", remedy)])
         api, where = place.api()
-        found = pick(KubernetesStore(api, where), rollout).rollout
-        first, second = components(api, found, one), components(api, found, other)
+        declared = pick(KubernetesStore(api, where), rollout).rollout
+        first, second = components_of(api, declared, one), components_of(api, declared, other)
         pairs = {name: (first.get(name, ""), second.get(name, "")) for name in dict.fromkeys((*first, *second))}
         shown = {name: pair for name, pair in pairs.items() if every or pair[0] != pair[1]}
         differs = any(left != right for left, right in pairs.values())
         if output is Output.JSON:
-            told = {name: {one: left or None, other: right or None} for name, (left, right) in shown.items()}
-            say(json.dumps({"differs": differs, "components": told}, indent=2))
+            components = {name: {one: left or None, other: right or None} for name, (left, right) in shown.items()}
+            say(json.dumps({"differs": differs, "components": components}, indent=2))
             return
         if shown:
             say(table((one, other), shown, shutil.get_terminal_size((100, 24)).columns))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import enum
 import inspect
 import sys
@@ -30,7 +29,7 @@ from rollout.contracts.export.code.questions import is_plain
 from rollout.contracts.export.code.reading import SourceReading, literals_in, reads_files
 from rollout.contracts.export.code.simplify.expressions import Expressions
 from rollout.contracts.export.code.simplify.rewriting import mentions
-from rollout.contracts.export.code.simplify.simplified import simplified_value
+from rollout.contracts.export.code.simplify.simplified import simplified_statement
 from rollout.contracts.export.code.simplify.stripped import Stripped, tells_only
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
 from rollout.contracts.export.code.values import ValueText, path_of
@@ -60,6 +59,7 @@ class Constants:
         self._digest_of = digest_of
         self._reading, self._order, self._visit = reading, order, visit
         self._numbers: dict[tuple[str, str], int] = {}
+        self._only_told: set[tuple[str, str]] = set()
         self._stated: dict[tuple[str, int], ast.stmt] = {}
         self._sited: dict[Any, Any] = {}
         self._makers: dict[int, Any] = {}
@@ -80,6 +80,9 @@ class Constants:
             is_told: whether a model is only told of it: then nobody calls what is in it.
         """
         if (module, name) in self._numbers:
+            if not is_told and (module, name) in self._only_told:
+                self._only_told.discard((module, name))
+                self._functions_in(known)
             return
         if literal_of(module, name) is not None:
             return  # it is written where it is used
@@ -97,23 +100,29 @@ class Constants:
             self.note(known)
         self._numbers.setdefault((at, its_name), self._numbers[module, name])
         for place, statement in [*((at, statement) for statement in statements), *changes]:
-            self.state(place, statement)
-        if not is_told:
+            self.state(place, statement, is_told=is_told)
+        if is_told:
+            self._only_told.add((module, name))
+        else:
             self._functions_in(known)
 
-    def state(self, module: str, statement: ast.stmt) -> None:
-        """Take down a statement of a module, and what it names."""
+    def state(self, module: str, statement: ast.stmt, *, is_told: bool = False) -> None:
+        """Take down a statement of a module, and what it names.
+
+        Args:
+            is_told: whether a model is only told of it.
+        """
         if (module, id(statement)) in self._stated:
             return
         self._stated[module, id(statement)] = statement  # an id is one object's only while that lives
         scope = Scope(module, vars(sys.modules[module]) if module in sys.modules else {})
-        statement = _written_out(statement, scope)
+        statement = simplified_statement(statement, scope)
         value = getattr(statement, "value", None)
         for handed_on in modules_handed_on(statement, scope):
             self.read_module(handed_on)
-        told = bound_only(statement)
+        bound = bound_only(statement)
         for inner, _ in in_order(statement if value is None else value):
-            self._inside(inner, scope, is_told=id(inner) in told)
+            self._inside(inner, scope, is_told=is_told or id(inner) in bound)
         self._reading.literals |= literals_in(statement)
         self._reading.reads_files |= reads_files(statement)
         written = Expressions(scope).visit(Stripped(scope).visit(copied(statement)))
@@ -235,21 +244,6 @@ class Constants:
                 self._visit(part)
             else:
                 self._functions_in(part, depth - 1)
-
-
-def _written_out(statement: ast.stmt, scope: Scope) -> ast.stmt:
-    """Return an assignment with the helpers that it calls written out; any other statement as it is."""
-    if not isinstance(statement, ast.Assign | ast.AnnAssign) or not isinstance(statement.value, ast.Call):
-        return statement
-    if id(statement) not in _WRITTEN:
-        written = copy.copy(statement)
-        written.value = simplified_value(statement.value, scope)
-        _WRITTEN[id(statement)] = statement, written
-    return _WRITTEN[id(statement)][1]
-
-
-_WRITTEN: dict[int, tuple[ast.stmt, ast.stmt]] = {}
-"""Statements of modules, each with its simple form: an id is one object's only while that lives."""
 
 
 def _is_fixed(known: Any) -> bool:

@@ -124,8 +124,8 @@ def wraps_functions(value: Any) -> bool:
 def bound_only(tree: ast.AST) -> set[int]:
     """Return the ids of names that are handed to `bind_tools`: a model is told of them, and calls none."""
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-    told = (one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr in _TELLING)
-    handed = (argument for call in told for argument in (*call.args, *(one.value for one in call.keywords)))
+    binding = (one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr in _TELLING)
+    handed = (argument for call in binding for argument in (*call.args, *(one.value for one in call.keywords)))
     return {id(node) for argument in handed for node in ast.walk(argument)}
 
 

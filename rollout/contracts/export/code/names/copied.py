@@ -17,18 +17,18 @@ def copied(tree: Tree, instead: Mapping[int, ast.AST] = NOTHING) -> Tree:
     Args:
         instead: what to put in place of some nodes, by their ids.
     """
-    made: Tree = _copy(tree, instead)
-    return made
+    copy: Tree = _copy(tree, instead)
+    return copy
 
 
 def _copy(part: Any, instead: Mapping[int, ast.AST]) -> Any:
     if isinstance(part, ast.AST):
         if instead and id(part) in instead:
             return instead[id(part)]
-        made = part.__class__.__new__(part.__class__)
+        copy = part.__class__.__new__(part.__class__)
         for name, value in part.__dict__.items():
-            made.__dict__[name] = _copy(value, instead) if isinstance(value, (ast.AST, list)) else value
-        return made
+            copy.__dict__[name] = _copy(value, instead) if isinstance(value, (ast.AST, list)) else value
+        return copy
     if isinstance(part, list):
         return [_copy(inner, instead) for inner in part]
     return part

@@ -69,7 +69,7 @@ class Expressions(Comparisons, ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """Write a small number that is worked out of numbers as that number, and a text that is put together as one."""
         self.generic_visit(node)
-        if isinstance(node.op, ast.Mod) and (text := filled_in(node)) is not None:
+        if isinstance(node.op, ast.Mod) and (text := filled_in(node, self._scope)) is not None:
             return text
         if isinstance(node.op, ast.Add) and (text := added(node, self._scope)) is not None:
             return text
@@ -118,7 +118,7 @@ class Expressions(Comparisons, ast.NodeTransformer):
                 return choices
         if is_builtin(node.func, self._scope, "int", "float") and len(node.args) == 1 and not node.keywords:
             _read_number(node.args[0])
-        if (text := formatted(node)) is not None:
+        if (text := formatted(node, self._scope)) is not None:
             return text
         if name == "cast" and len(node.args) == 2 and resolved(node.func, self._scope) is typing.cast:
             return node.args[1]

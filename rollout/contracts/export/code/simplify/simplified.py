@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import itertools
 from collections.abc import Iterator
@@ -59,6 +60,22 @@ def simplified_value(value: ast.expr, scope: Scope) -> ast.expr:
         case [ast.Return(value=ast.expr() as written)]:
             return written
     return copied(value)
+
+
+def simplified_statement(statement: ast.stmt, scope: Scope) -> ast.stmt:
+    """Return an assignment of a module with the helpers that it calls written out; any other statement as it is."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or not isinstance(statement.value, ast.Call):
+        return statement
+    key = id(statement), id(scope.names)
+    if key not in _STATEMENTS:
+        written = copy.copy(statement)
+        written.value = simplified_value(statement.value, scope)
+        _STATEMENTS[key] = statement, scope, written
+    return _STATEMENTS[key][2]
+
+
+_STATEMENTS: dict[tuple[int, int], tuple[ast.stmt, Scope, ast.stmt]] = {}
+"""Statements of modules, each with its scope and its simple form: an id is one object's only while that lives."""
 
 
 def _simplified(

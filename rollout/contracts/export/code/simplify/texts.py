@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import string
+from collections.abc import Iterator
 from typing import TypeGuard
 
-from rollout.contracts.export.code.names.resolving import is_builtin
-from rollout.contracts.export.code.names.scope import Scope, scope_of
+from rollout.contracts.export.code.names.resolving import is_builtin, resolved
+from rollout.contracts.export.code.names.scope import Scope
+from rollout.contracts.export.code.simplify.hinted import is_number, is_whole_number
 from rollout.contracts.export.code.simplify.purity import acts, called_name
 
 DIGITS_MAX = 128
@@ -17,7 +19,7 @@ DIGITS_MAX = 128
 _AS_IT_IS = -1
 _AS_TEXT = ord("s")
 _OF_TEXTS = frozenset({"upper", "lower", "strip", "lstrip", "rstrip", "title", "capitalize", "join", "format"})
-_PLACES = re.compile(r"%(.)", re.DOTALL)
+_PLACE = re.compile(r"s|d|\.[0-9]f")
 
 Parts = list[ast.expr]
 """What a formatted text is made of: constants, and values to be formatted."""
@@ -40,38 +42,59 @@ def joined(parts: Parts) -> ast.expr:
 def added(node: ast.BinOp, scope: Scope) -> ast.expr | None:
     """Return texts that are added up as one; None where they may be something else.
 
-    What is added to a text is one, or it fails: a key of what a function is handed is taken for one.
+    What is added to a text is one, or it fails.
     """
     parts = _parts(node, scope)
     is_text = parts is not None and any(isinstance(part, ast.Constant) for part in parts)
     return joined(parts) if parts is not None and is_text else None
 
 
-def filled_in(node: ast.BinOp) -> ast.expr | None:
-    """Return `"%s of %s" % (a, b)` as a formatted text; None where it asks for more than texts."""
+def filled_in(node: ast.BinOp, scope: Scope) -> ast.expr | None:
+    """Return `"%s of %d" % (a, b)` as a formatted text; None where it asks for more than texts and numbers.
+
+    `%d` cuts a number off: it is as plain as `%s` only for what is a whole number.
+    """
     if not isinstance(node.left, ast.Constant) or not isinstance(node.left.value, str):
         return None
     values = list(node.right.elts) if isinstance(node.right, ast.Tuple) else [node.right]
-    kinds = _PLACES.findall(node.left.value)
-    if (
-        set(kinds) - {"s", "%"}
-        or kinds.count("s") != len(values)
-        or node.left.value.count("%") != len(kinds) + kinds.count("%")
-    ):
-        return None
     if any(isinstance(value, ast.Starred | ast.Dict) for value in values):
         return None
     parts: Parts = []
-    for position, text in enumerate(re.split(r"%s", node.left.value.replace("%%", "\0"))):
-        if position:
-            parts.append(ast.FormattedValue(values[position - 1], _AS_IT_IS, None))
-        parts.append(ast.Constant(text.replace("\0", "%")))
-    return joined(parts)
+    for text, place in _pieces(node.left.value):
+        parts.append(ast.Constant(text))
+        if place is None:
+            continue
+        if not values or place == "":
+            return None
+        value = values.pop(0)
+        if place == "d" and not is_whole_number(value, scope):
+            return None
+        spec = ast.JoinedStr([ast.Constant(place)]) if place not in ("s", "d") else None
+        parts.append(ast.FormattedValue(value, _AS_IT_IS, spec))
+    return None if values else joined(parts)
 
 
-def formatted(call: ast.Call) -> ast.expr | None:
-    """Return `"{} of {name}".format(a, name=b)` as a formatted text; None where it is not as plain as that."""
+def _pieces(text: str) -> Iterator[tuple[str, str | None]]:
+    """Return the pieces of a text, each with what is to be filled in after it; empty where that is not as plain."""
+    plain, rest = "", text
+    while (at := rest.find("%")) >= 0:
+        plain, rest = plain + rest[:at], rest[at + 1 :]
+        if rest.startswith("%"):
+            plain, rest = plain + "%", rest[1:]
+            continue
+        place = _PLACE.match(rest)
+        yield plain, place[0] if place else ""
+        plain, rest = "", rest[place.end() if place else 0 :]
+    yield plain + rest, None
+
+
+def formatted(call: ast.Call, scope: Scope) -> ast.expr | None:
+    """Return `"{} of {name}".format(a, name=b)` as a formatted text, and `format(a, ".2f")`; None for any other."""
     function = call.func
+    if is_builtin(function, scope, "format"):
+        match call:
+            case ast.Call(args=[value, ast.Constant(value=str()) as how], keywords=[]):
+                return joined([ast.FormattedValue(value, _AS_IT_IS, ast.JoinedStr([how]))])
     if not isinstance(function, ast.Attribute) or function.attr != "format":
         return None
     if not isinstance(function.value, ast.Constant) or not isinstance(function.value.value, str):
@@ -136,31 +159,23 @@ def _parts(node: ast.expr, scope: Scope) -> Parts | None:
 
 
 def _is_text(node: ast.expr, scope: Scope) -> bool:
-    """Whether an expression is taken for a text: a method of texts has made it, or it was handed to the function."""
+    """Whether an expression is taken for a text: what is added to one is, or it fails; unless it is said to be none."""
     if acts(node):
         return False
-    match node:
-        case ast.Call(func=ast.Attribute()) if called_name(node) in _OF_TEXTS:
+    if isinstance(node, ast.Call):
+        is_of_texts = isinstance(node.func, ast.Attribute) and called_name(node) in _OF_TEXTS
+        return is_of_texts or _is_looked_up(node)
+    if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript) or is_number(node, scope):
+        return False
+    return isinstance(resolved(node, scope), str | None)  # a template of a library's may be added to, too
+
+
+def _is_looked_up(call: ast.Call) -> bool:
+    """Whether a call is `state.get("name", "nobody")`."""
+    match call:
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(), ast.Constant(value=str())], keywords=[]):
             return True
-        case ast.Call(func=ast.Attribute(value=owner, attr="get"), args=[ast.Constant(), ast.Constant(value=str())]):
-            return _is_handed(owner, scope)
-        case ast.Subscript(value=owner, slice=ast.Constant(value=str())):
-            return _is_handed(owner, scope)
-        case ast.Attribute():
-            return _is_handed(node, scope)
     return False
-
-
-def _is_handed(name: ast.expr, scope: Scope) -> bool:
-    """Whether a name is what the function that it is written in was handed, or an attribute of that."""
-    while isinstance(name, ast.Attribute):
-        name = name.value
-    if not isinstance(name, ast.Name):
-        return False
-    function = getattr(scope_of(name, scope).function, "__code__", None)
-    if function is None:
-        return False
-    return name.id in function.co_varnames[: function.co_argcount + function.co_kwonlyargcount]
 
 
 def _formatted(part: ast.expr) -> ast.expr:

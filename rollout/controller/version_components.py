@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import DEPLOYMENT
-from rollout.adapters.workloads.components import components_of
+from rollout.adapters.workloads.components import components_in
 from rollout.adapters.workloads.contents import Contents
 from rollout.adapters.workloads.identity_reader import pods_of
 from rollout.controller.naming import naming_of, with_roles
@@ -12,7 +12,7 @@ from rollout.errors import Fault, InvalidInput, NotFound
 from rollout.model.rollout import Rollout
 
 
-def components(api: Api, rollout: Rollout, version: str) -> dict[str, str]:
+def components_of(api: Api, rollout: Rollout, version: str) -> dict[str, str]:
     """Return what each component of a version is, in a few words.
 
     Raises InvalidInput where its Deployment is not known or not there, and ClusterUnavailable.
@@ -31,4 +31,4 @@ def components(api: Api, rollout: Rollout, version: str) -> dict[str, str]:
         remedy = f"bring {version} up, or correct spec.backends.deployment"
         raise InvalidInput([Fault("VERSION", f"there is no Deployment {naming.services_in}/{name}", remedy)]) from None
     contents = Contents(api, naming.services_in)
-    return components_of(deployment, contents.digest, pods_of(api, deployment))
+    return components_in(deployment, contents.digest, pods_of(api, deployment))
