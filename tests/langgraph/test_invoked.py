@@ -223,3 +223,15 @@ def test_an_export_ends_with_whoever_has_asked_for_it(tmp_path, how):
     started.send_signal(how)
     started.wait(30)
     eventually(lambda: not Path(f"/proc/{pid.read_text()}").exists())
+
+
+def test_an_object_that_fails_when_it_is_asked_for_what_it_may_have_is_read_all_the_same(stage):
+    before = (
+        "class Box:\n    def __init__(self, **values):\n        self.__dict__['values'] = values\n"
+        "    def __getattr__(self, name):\n        return self.values[name]\nBOX = Box(limit={limit})\n"
+    )
+    old, new = (
+        stage.version(name, if_("len(state['topic']) > BOX.limit", before.format(limit=limit)))
+        for name, limit in (("old", 5), ("new", 0))
+    )
+    assert_foretold(stage, old, new)

@@ -19,6 +19,7 @@ from rollout.contracts.export.code.names.definitions import definition_of, is_li
 from rollout.contracts.export.code.names.literals import literal_of
 from rollout.contracts.export.code.names.modules import modules_handed_on
 from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
+from rollout.contracts.export.code.names.probing import has
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.sites import sites_of
@@ -173,7 +174,7 @@ class Constants:
         """Take down what an object holds; where that is not written anywhere, how objects of its class are made."""
         text = self._text()
         written = text.attributes(target)
-        if vars(target) if hasattr(target, "__dict__") else ():
+        if vars(target) if has(target, "__dict__") else ():
             self._reading.texts.append(written)
         self._look_at(text)
         if not text.is_whole:
@@ -239,7 +240,7 @@ class Constants:
         if not isinstance(known, CONTAINERS) or depth == 0:
             return
         for part in known.values() if isinstance(known, dict) else known:
-            has_code = callable(part) and (is_ours(part) or hasattr(part, "func") or is_asking(part))
+            has_code = callable(part) and (is_ours(part) or has(part, "func") or is_asking(part))
             if has_code or wraps_functions(part):
                 self._visit(part)
             else:

@@ -17,6 +17,7 @@ from rollout.contracts.export.code.members import names_in
 from rollout.contracts.export.code.names.definitions import name_of
 from rollout.contracts.export.code.names.modules import modules_handed_on
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.probing import probed
 from rollout.contracts.export.code.names.resolving import in_order, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
 from rollout.contracts.export.code.names.sites import around
@@ -65,7 +66,7 @@ class Functions:
 
     def read(self, function: Any) -> None:
         """Read a function or method of the agent's."""
-        plain = getattr(function, "__func__", function)
+        plain = probed(function, "__func__", function)
         self._read[id(plain)] = plain
         if plain.__name__.startswith("__") and plain.__code__.co_filename == "<string>":
             return  # a method that dataclasses have made of the fields
@@ -118,7 +119,7 @@ class Functions:
         self.names_count |= node.attr in ("__name__", "__qualname__")
         owner = resolved(node.value, scope)
         held = inspect.getattr_static(owner if inspect.isclass(owner) else type(owner), node.attr, None)
-        function = getattr(held, "fget", getattr(held, "func", None))
+        function = probed(held, "fget", probed(held, "func", None))
         if inspect.isfunction(function) and is_ours(function):
             self._visit(function)
 
@@ -174,9 +175,9 @@ class Functions:
 
     def _call(self, call: ast.Call, known: Any, above: tuple[ast.AST, ...], scope: Scope, renamed: Renamed) -> None:
         name = ast.unparse(call.func).rpartition(".")[2]
-        asks = getattr(known, "__name__", name) == "interrupt" and (known is None or not is_ours(known))
+        asks = probed(known, "__name__", name) == "interrupt" and (known is None or not is_ours(known))
         for task in tasks_handed(call, scope):
-            self.reading.calls.append(f"task {getattr(task, '__name__', '')}(of each)")
+            self.reading.calls.append(f"task {probed(task, '__name__', '')}(of each)")
             self._task(task)
         if not asks and not is_task(known):
             if is_dynamic(call, scope):
@@ -190,14 +191,14 @@ class Functions:
         text = flow_of(above, renamed)
         arguments_text = ", ".join(renamed.text(argument) for argument in arguments)
         self.reading.calls.append(
-            f"{text}{arguments_text}" if asks else f"task {text}{getattr(known, '__name__', name)}({arguments_text})"
+            f"{text}{arguments_text}" if asks else f"task {text}{probed(known, '__name__', name)}({arguments_text})"
         )
         if is_task(known):
             self._task(known)
 
     def _task(self, task: Any) -> None:
         """Read what a task does where it may ask; the result of any other is kept, and it is not run again."""
-        function = getattr(task, "func", None)
+        function = probed(task, "func", None)
         apart = self._apart_of(function)
         if apart.calls or apart.may_ask or apart.is_dynamic or apart.graphs or not apart.is_whole:
             self._visit(function)

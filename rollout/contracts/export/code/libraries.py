@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from rollout.contracts.export.code.names.probing import has, probed
 from rollout.contracts.export.code.values import attributes_of, path_of
 
 HELD_DEPTH = 3
@@ -24,10 +25,10 @@ def approvals_of(target: Any, digest_of: Callable[[Any], str]) -> dict[str, dict
 
     The words in which somebody is asked are left out: they change nothing for whoever waits.
     """
-    owner = getattr(target, "__self__", None)
-    asked = getattr(owner, "interrupt_on", None)
-    at_each_call = "wrap_tool_call" in getattr(target, "__name__", "")
-    if not isinstance(asked, dict) or at_each_call != (getattr(owner, "interrupt_mode", "") == PER_CALL):
+    owner = probed(target, "__self__", None)
+    asked = probed(owner, "interrupt_on", None)
+    at_each_call = "wrap_tool_call" in probed(target, "__name__", "")
+    if not isinstance(asked, dict) or at_each_call != (probed(owner, "interrupt_mode", "") == PER_CALL):
         return {}
     approvals = {}
     for tool, setting in asked.items():
@@ -41,8 +42,8 @@ def approvals_of(target: Any, digest_of: Callable[[Any], str]) -> dict[str, dict
 
 def asks(target: Any) -> str | None:
     """Return a text for a library's method that asks people, with a digest of the settings it goes by; else None."""
-    owner = getattr(target, "__self__", None)
-    if owner is None or isinstance(getattr(owner, "interrupt_on", None), dict):
+    owner = probed(target, "__self__", None)
+    if owner is None or isinstance(probed(owner, "interrupt_on", None), dict):
         return None
     try:
         if "interrupt(" not in inspect.getsource(target):
@@ -60,7 +61,7 @@ def settings_of(method: Any) -> str:
 
 def can_jump(target: Any) -> bool:
     """Whether a middleware's hook may send the run elsewhere, most often to its end: a limit, a filter."""
-    return bool(getattr(target, "__can_jump_to__", None))
+    return bool(probed(target, "__can_jump_to__", None))
 
 
 def held_by(function: Any) -> list[Any]:
@@ -68,9 +69,9 @@ def held_by(function: Any) -> list[Any]:
 
     Tools are not: there they are told to a model, and called elsewhere.
     """
-    plain = getattr(function, "__func__", function)
+    plain = probed(function, "__func__", function)
     held: list[Any] = []
-    for cell in getattr(plain, "__closure__", None) or ():
+    for cell in probed(plain, "__closure__", None) or ():
         try:
             _look_into(cell.cell_contents, held, HELD_DEPTH)
         except ValueError:  # not filled yet
@@ -81,7 +82,7 @@ def held_by(function: Any) -> list[Any]:
 def parts_of(target: Any) -> list[Any]:
     """Return what a runnable that is composed of others is made of, in order: branches, fallbacks, parallel steps."""
     module = str(getattr(type(target), "__module__", ""))
-    held = getattr(target, "__dict__", {})
+    held = probed(target, "__dict__", {})
     is_single = "func" in held or "afunc" in held or inspect.getattr_static(target, "steps", None) is not None
     if not module.startswith("langchain_core.runnables") or is_single:
         return []
@@ -95,7 +96,7 @@ def _parts_in(value: Any, parts: list[Any], depth: int) -> None:
     if isinstance(value, dict | list | tuple) and depth:
         for part in value.values() if isinstance(value, dict) else value:
             _parts_in(part, parts, depth - 1)
-    elif callable(value) or callable(getattr(value, "invoke", None)):
+    elif callable(value) or callable(probed(value, "invoke", None)):
         parts.append(value)
 
 
@@ -109,7 +110,7 @@ def _look_into(value: Any, held: list[Any], depth: int) -> None:
 
 def is_asking(value: Any) -> bool:
     """Whether something is what asks people, or stops a run for them, in LangGraph."""
-    name, module = getattr(value, "__name__", ""), str(getattr(value, "__module__", ""))
+    name, module = probed(value, "__name__", ""), str(probed(value, "__module__", ""))
     return name in ("interrupt", "GraphInterrupt", "NodeInterrupt") and module.startswith("langgraph")
 
 
@@ -117,7 +118,7 @@ def wraps_functions(value: Any) -> bool:
     """Whether something is a tool or a runnable of a library's, made of functions: whoever invokes it calls those."""
     if inspect.isclass(value) or inspect.isroutine(value) or not hasattr(type(value), "invoke"):
         return False
-    held = getattr(value, "__dict__", {})
+    held = probed(value, "__dict__", {})
     return is_tool(value) or any(callable(held.get(name)) for name in ("func", "afunc", "coroutine"))
 
 
@@ -131,6 +132,4 @@ def bound_only(tree: ast.AST) -> set[int]:
 
 def is_tool(value: Any) -> bool:
     """Whether something is a tool, as langchain-core makes them."""
-    return (
-        not inspect.isclass(value) and hasattr(value, "args_schema") and isinstance(getattr(value, "name", None), str)
-    )
+    return not inspect.isclass(value) and has(value, "args_schema") and isinstance(probed(value, "name", None), str)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.probing import has
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.hints import classes_within, hints_of
 
@@ -60,7 +61,7 @@ def is_called_by_name(class_: type, name: str, value: Any) -> bool:
     """Whether a member does nothing until the agent's own code names it: no library, and not Python, calls it."""
     if name.startswith("__") or name in _BY_OTHERS or not (inspect.isfunction(value) or type(value) in _PLAIN):
         return False
-    if inspect.isfunction(value) and hasattr(value, "__wrapped__"):
+    if inspect.isfunction(value) and has(value, "__wrapped__"):
         return False
     return not any(hasattr(base, name) for base in class_.__mro__ if not is_ours(base))
 
@@ -73,7 +74,7 @@ def is_written(function: Any) -> bool:
 def has_members(class_: type) -> bool:
     """Whether a class of the agent's has methods, or properties, that are written: nodes may go by them."""
     return any(
-        any(map(is_written, functions)) and not hasattr(value, "decorator_info")
+        any(map(is_written, functions)) and not has(value, "decorator_info")
         for base in class_.__mro__
         if is_ours(base)
         for _, value, functions in members_of(base)

@@ -10,6 +10,7 @@ from typing import Any
 
 from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.probing import probed
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
 from rollout.contracts.export.code.names.trees import Function
@@ -47,7 +48,7 @@ def _leave_out_unread(function: Function) -> None:
 
 
 def _module_of(known: Any) -> str:
-    return str(getattr(known, "__module__", None) or "")
+    return str(probed(known, "__module__", None) or "")
 
 
 def _is_known_by_its_path(known: Any) -> bool:
@@ -143,7 +144,7 @@ class _Normal(ast.NodeTransformer):
         known = resolved(node, self._scope)
         text = self._stands_for(node, known, self._at(node))
         if text is None and isinstance(node.ctx, ast.Load) and _is_known_by_its_path(known):
-            text = f"{_module_of(known)}.{getattr(known, '__qualname__', '')}"  # however it was imported
+            text = f"{_module_of(known)}.{probed(known, '__qualname__', '')}"  # however it was imported
         return None if text is None else ast.Constant(text)
 
     def _at(self, node: ast.AST) -> Scope:

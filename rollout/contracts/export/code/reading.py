@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from rollout.contracts.export.code.names.probing import probed
+
 
 def literals_in(tree: ast.AST) -> set[str]:
     """Return the texts that stand in a piece of code."""
@@ -39,7 +41,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 def reads_files(tree: ast.AST) -> bool:
     """Whether a piece of code may read files, by the names of what it calls."""
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return any(getattr(one, "attr", getattr(one, "id", "")) in _READING for one in calls)
+    return any(probed(one, "attr", probed(one, "id", "")) in _READING for one in calls)
 
 
 @dataclass

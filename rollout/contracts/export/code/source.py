@@ -28,6 +28,7 @@ from rollout.contracts.export.code.libraries import (
 )
 from rollout.contracts.export.code.members import ClassMembers
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.probing import has, probed
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
 from rollout.contracts.export.code.unread import all_sources_text
@@ -145,7 +146,7 @@ class _Walker:
         self.reading.texts += texts_of_files(self.reading.literals, reads=self.reading.reads_files)
         self.reading.texts += self._constants.order()
         if self._functions.names_count:
-            self.reading.texts += [str(getattr(target, "__name__", "")) for target in self._kept]
+            self.reading.texts += [str(probed(target, "__name__", "")) for target in self._kept]
 
     def _code_of(self, function: Any) -> str:
         reading = _read_apart(function)
@@ -184,7 +185,7 @@ class _Walker:
                 for name, value in vars(base).items()
                 if not name.startswith("__") or name == "__match_args__"
             }
-            held |= {name: getattr(known, "default", None) for name, known in held.pop("model_fields", {}).items()}
+            held |= {name: probed(known, "default", None) for name, known in held.pop("model_fields", {}).items()}
             held |= {name: known.default for name, known in vars(base).get("__pydantic_fields__", {}).items()}
             values = {name: value for name, value in held.items() if not callable(value) and not _is_wrapped(value)}
             self._constants.note_class(base, values)
@@ -232,7 +233,7 @@ def _factories(class_: type) -> list[Any]:
         *vars(class_).get("__dataclass_fields__", {}).values(),
         *vars(class_).get("__pydantic_fields__", {}).values(),
     ]
-    factories = (getattr(one, "default_factory", None) for one in fields)
+    factories = (probed(one, "default_factory", None) for one in fields)
     return [factory for factory in factories if inspect.isfunction(factory) and is_ours(factory)]
 
 
@@ -260,5 +261,5 @@ def _inside(target: Any) -> list[Any]:
     return [
         function
         for function in functions
-        if callable(function) or any(hasattr(function, name) for name in ("func", "steps", "invoke"))
+        if callable(function) or any(has(function, name) for name in ("func", "steps", "invoke"))
     ]

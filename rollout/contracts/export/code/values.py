@@ -19,6 +19,7 @@ from typing import Any
 
 from rollout.contracts.export.code.members import has_members
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.probing import has, probed
 
 DEPTH_MAX = 8
 ITEMS_MAX = 50_000
@@ -77,13 +78,13 @@ class ValueText:
             return path_of(type(value))
         if callable(value) and (name := self._named(value)) is not None:
             return name
-        if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
+        if isinstance(value, type) or (callable(value) and has(value, "__qualname__")):
             return path_of(value)
         return self._parts(value, depth - 1)
 
     def attributes(self, target: Any) -> str:
         """Return an object's own attributes, as a text; what its class is called means nothing."""
-        held = vars(target) if hasattr(target, "__dict__") else {}
+        held = vars(target) if has(target, "__dict__") else {}
         return f"object{self.of(dict(sorted(held.items(), key=lambda item: str(item[0]))))}"
 
     def _plain(self, value: Any) -> str:
@@ -112,11 +113,11 @@ class ValueText:
             fields = [field.name for field in dataclasses.fields(value)]
         elif hasattr(type(value), "model_fields"):
             fields = type(value).model_fields
-        elif (is_ours(type(value)) or isinstance(value, string.Template)) and hasattr(value, "__dict__"):
+        elif (is_ours(type(value)) or isinstance(value, string.Template)) and has(value, "__dict__"):
             fields = sorted(map(str, vars(value)))
         if is_ours(type(value)):
             self.classes.append(type(value))
-        parts = [f"{name}={self.of(getattr(value, name, None), depth)}" for name in fields]
+        parts = [f"{name}={self.of(probed(value, name), depth)}" for name in fields]
         return f"{path_of(type(value))}({', '.join(parts)})" if parts else path_of(type(value))
 
 
@@ -131,4 +132,4 @@ def attributes_of(value: Any) -> str:
 
 def path_of(target: Any) -> str:
     """Return the module and the name of something, or of its type."""
-    return f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', type(target).__qualname__)}"
+    return f"{probed(target, '__module__', '')}.{probed(target, '__qualname__', type(target).__qualname__)}"

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from rollout.contracts.export.code.names.ownership import own_modules
+from rollout.contracts.export.code.names.probing import probed
 
 BUILDING = frozenset({"add_node", "add_edge", "add_sequence", "add_conditional_edges", "set_conditional_entry_point"})
 """How a graph is built: nothing that is handed to it is changed by that."""
@@ -95,7 +96,7 @@ def module_of(imported: ast.ImportFrom, within: str) -> str:
     if not imported.level:
         return imported.module or ""
     loaded = sys.modules.get(within)
-    package = getattr(loaded, "__package__", None) or within.rpartition(".")[0]
+    package = probed(loaded, "__package__", None) or within.rpartition(".")[0]
     try:
         return importlib.util.resolve_name("." * imported.level + (imported.module or ""), package)
     except ImportError:

@@ -18,6 +18,7 @@ from rollout.contracts.export.code.names.definitions import (
 )
 from rollout.contracts.export.code.names.handed_on import is_handed_on
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.probing import probed
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.written import is_written
 
@@ -71,7 +72,7 @@ def _held(owner: object, name: str) -> object:
     fields = getattr(type(owner), "__dataclass_fields__", getattr(type(owner), "_fields", ()))
     if name in fields:  # also where it has slots, or is a tuple
         return getattr(owner, name, None)
-    return getattr(owner, "__dict__", {}).get(name)
+    return probed(owner, "__dict__", {}).get(name)
 
 
 def _written_out(held: object) -> ast.expr | None:

@@ -10,6 +10,8 @@ import sysconfig
 from types import ModuleType
 from typing import Any
 
+from rollout.contracts.export.code.names.probing import probed
+
 LIBRARIES = frozenset(
     {"langgraph", "langchain", "langchain_core", "deepagents", "pydantic", "pydantic_core", "typing_extensions"}
 )
@@ -19,7 +21,7 @@ _INSTALLED = ("/site-packages/", "/dist-packages/", "\\site-packages\\")
 
 def is_ours(target: Any) -> bool:
     """Whether something is of the agent, not of Python or a library."""
-    return is_own_module(str(getattr(target, "__module__", "") or type(target).__module__))
+    return is_own_module(str(probed(target, "__module__", "") or type(target).__module__))
 
 
 def own_modules() -> tuple[ModuleType, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rollout.contracts.export.code.names.definitions import module_of
+from rollout.contracts.export.code.names.probing import probed
 
 OWNER = "__owner__"
 """The name under which a scope holds the class that a method is of."""
@@ -51,7 +52,7 @@ class Scope:
         Args:
             owner: the class whose method it is, which may be one below the class that defines it.
         """
-        plain = getattr(function, "__func__", function)
+        plain = probed(function, "__func__", function)
         scope = cls(str(plain.__globals__.get("__name__", "")), plain.__globals__)
         imported = _imported_in(tree)
         own = stored_in(tree, inner=False)
@@ -181,8 +182,8 @@ def stored_in(tree: ast.AST, *, inner: bool = True) -> frozenset[str]:
 def _owner_of(function: Any) -> Any:
     """Return the class that a function is a method of, where it has a name."""
     owner: Any = None
-    for step in str(getattr(function, "__qualname__", "")).split(".")[:-1]:
-        owner = getattr(function, "__globals__", {}).get(step) if owner is None else getattr(owner, step, None)
+    for step in str(probed(function, "__qualname__", "")).split(".")[:-1]:
+        owner = probed(function, "__globals__", {}).get(step) if owner is None else getattr(owner, step, None)
         if not inspect.isclass(owner):
             return None
     return owner

@@ -10,6 +10,7 @@ from typing import Any
 
 from rollout.contracts.export.code.names.definitions import module_tree
 from rollout.contracts.export.code.names.ownership import own_modules
+from rollout.contracts.export.code.names.probing import probed
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope
 from rollout.contracts.export.code.names.slices import slice_of
@@ -29,8 +30,8 @@ def sites_of(target: Any) -> list[tuple[str, ast.stmt]]:
 def around(function: Any) -> Any:
     """Return the function or class in which another one is defined; None where there is none of a name."""
     owner: Any = None
-    for step in str(getattr(function, "__qualname__", "")).split(".<locals>")[0].split("."):
-        owner = getattr(function, "__globals__", {}).get(step) if owner is None else getattr(owner, step, None)
+    for step in str(probed(function, "__qualname__", "")).split(".<locals>")[0].split("."):
+        owner = probed(function, "__globals__", {}).get(step) if owner is None else getattr(owner, step, None)
     return owner if owner is not function and (inspect.isroutine(owner) or inspect.isclass(owner)) else None
 
 

@@ -16,6 +16,7 @@ from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.definitions import is_defined, is_literal
 from rollout.contracts.export.code.names.literals import literal_around, literal_of, literal_within
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.probing import probed
 from rollout.contracts.export.code.names.resolving import is_builtin, place_of, resolved
 from rollout.contracts.export.code.names.scope import Scope, scope_of
 from rollout.contracts.export.code.names.written import is_written
@@ -53,7 +54,7 @@ class Expressions(Comparisons, ast.NodeTransformer):
         if at is None and is_receiver and inspect.isclass(owner):  # a class below may say otherwise
             return self.generic_visit(node)
         written = literal_within(owner, node.attr) if at is None else literal_of(*at)
-        if written is None and is_receiver and node.attr not in getattr(owner, "__dict__", {node.attr}):
+        if written is None and is_receiver and node.attr not in probed(owner, "__dict__", {node.attr}):
             written = literal_within(type(owner), node.attr)
         return self.generic_visit(node) if written is None else self.visit(copied(written))
 

@@ -12,6 +12,7 @@ from typing import Any
 from rollout.contracts.export.code.names.copied import copied
 from rollout.contracts.export.code.names.literals import is_frozen
 from rollout.contracts.export.code.names.ownership import is_ours
+from rollout.contracts.export.code.names.probing import has, probed
 from rollout.contracts.export.code.names.resolving import place_of, resolved
 from rollout.contracts.export.code.names.scope import OWNER, Scope, scope_of
 from rollout.contracts.export.code.names.trees import Function, tree_of
@@ -167,7 +168,7 @@ class Helpers:
             is_left = not is_awaited and _is_simple(inner) and not _calls(inner, inner.name)
             return (inner, scope_within(inner, self._scope)) if is_left else None
         known = handed_on_to(resolved(call.func, self._scope))
-        plain = getattr(known, "__func__", known)
+        plain = probed(known, "__func__", known)
         if not inspect.isfunction(plain) or not is_ours(plain) or hasattr(plain, "__wrapped__"):
             return None
         if plain.__name__.startswith("__") or self._is_too_deep(plain):
@@ -198,7 +199,7 @@ class Helpers:
     def _only_tells(self, call: ast.Call) -> bool:
         """Whether a function of the agent's that is called does nothing, once what tells people is taken away."""
         known = resolved(call.func, self._scope)
-        if not inspect.isfunction(known) or not is_ours(known) or hasattr(known, "__wrapped__"):
+        if not inspect.isfunction(known) or not is_ours(known) or has(known, "__wrapped__"):
             return False
         arguments = [*call.args, *call.keywords]
         if not all(map(only_reads, arguments)) or any(isinstance(one, ast.Starred) for one in arguments):
@@ -218,7 +219,7 @@ class Helpers:
         if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name | ast.Attribute):
             return False
         owner = resolved(call.func.value, self._scope)
-        is_held = owner is not None and getattr(known, "__self__", None) is owner and not inspect.isclass(owner)
+        is_held = owner is not None and probed(known, "__self__", None) is owner and not inspect.isclass(owner)
         return is_held and place_of(call.func.value, self._scope) is not None and is_frozen(owner)
 
     def _is_static(self, call: ast.Call) -> bool:
