@@ -25,6 +25,26 @@ SOURCES |= {
     for what, pair in pairs.items()
     for number, source in enumerate(pair)
 }
+SOURCES["a function in an annotation"] = """
+def latest(old, new):
+    return new
+class Inner(TypedDict):
+    notes: Annotated[list[str], latest]
+class Out(TypedDict):
+    notes: Annotated[list[str], latest]
+built = StateGraph(Inner, output_schema=Out)
+built.add_node("note", lambda state: {"notes": ["x"]})
+built.add_edge(START, "note")
+built.add_edge("note", END)
+inner = built.compile()
+class State(TypedDict, total=False):
+    topic: str
+    answer: str
+def approve(state):
+    noted = inner.invoke(Inner(notes=[]))
+    return {"answer": interrupt("ok?" + noted["notes"][0]), "kind": Out.__name__}
+graph = line(State, approve)
+"""
 if find_spec("langchain"):
     SOURCES |= {
         f"{what} {number}": source
