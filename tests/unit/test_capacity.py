@@ -284,6 +284,17 @@ def test_one_that_is_promoted_and_one_that_was_awake_before_stay_awake():
     assert not awake.workloads.sleeping
 
 
+def test_where_requests_under_way_are_not_counted_it_sleeps_after_minutes_not_after_the_drain_of_conversations():
+    world = asleep()
+    world.run(3000, until=Phase.OBSERVING)
+    world.router.active = {"v2": 3}
+    world.command("abort")
+    world.run(200)
+    assert not world.workloads.sleeping, "requests that are under way have time to end"
+    world.run(150)
+    assert world.workloads.sleeping == {"v2"}
+
+
 def test_in_a_cluster_a_candidate_that_was_woken_is_at_0_replicas_again_after_a_rollback():
     backends = {"service": "agent-$version", "port": 8000, "deployment": "agent-$version"}
     with ClusterWorld(backends=backends, policy=agents.policy(drain={"deadline": "1s"})) as world:

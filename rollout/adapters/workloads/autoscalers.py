@@ -38,8 +38,10 @@ class Autoscaler:
         if self.scaled_object:
             return f"set minReplicaCount: 1 in the ScaledObject {self.scaled_object}, or let one of its triggers fire"
         kind, name = self.target
-        one = f"kubectl scale {kind.lower()}/{name} --replicas={max(1, self.min_replicas)}" if name else "scale it up"
-        return f"no autoscaler of resources scales from 0: {one}" if name else one
+        if not name:
+            return "scale it up"
+        command = f"kubectl scale {kind.lower()}/{name} --replicas={max(1, self.min_replicas)}"
+        return f"an autoscaler does not scale from 0 by itself: {command}"
 
 
 def autoscaler_of(api: Api, namespace: str, workload: str | None, pods: Iterable[str] = ()) -> Autoscaler | None:
@@ -75,7 +77,9 @@ def _read(autoscaler: Object) -> Autoscaler:
 
 def _owns(autoscaler: Autoscaler, workload: str | None, pods: tuple[str, ...]) -> bool:
     kind, name = autoscaler.target
-    if not name or (workload is not None and (kind, name) == ("Deployment", workload)):
-        return bool(name)
+    if not name:
+        return False
+    if (kind, name) == ("Deployment", workload):
+        return True
     ends = r"-\d+" if kind == "StatefulSet" else r"-[a-z0-9]+-[a-z0-9]{5}"
     return bool(pods) and all(re.fullmatch(re.escape(name) + ends, pod) for pod in pods)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ _SECRET = re.compile(r"key|token|secret|passw|credential|auth|dsn|://[^/@\s]*:[^
 """What a literal value may be that nobody should read in a log."""
 
 UNREAD = "not read"
+
+_KEY = secrets.token_hex()
+"""Of this process: digests can be compared in what it shows, and nobody can try out what they may be of."""
 
 
 def components_in(deployment: Object, digest_of_use: Callable[[Use], str], pods: Iterable[Object]) -> dict[str, str]:
@@ -58,7 +62,7 @@ def _of_container(container: Object, digests: Any) -> Iterator[tuple[str, str]]:
 
 def _shown(name: str, value: Any) -> str:
     text = str(value)
-    return f"(digest {digest_of(text)})" if _SECRET.search(name) or _SECRET.search(text) else text
+    return f"(digest {digest_of(text, _KEY)})" if _SECRET.search(name) or _SECRET.search(text) else text
 
 
 def _flat(resources: Object) -> str:

@@ -28,14 +28,12 @@ class Contents:
     def __init__(self, api: Api, namespace: str) -> None:
         self._api, self._namespace = api, namespace
         self._read: dict[tuple[SourceKind, str], Object | None] = {}
-        self.unread: set[str] = set()
 
     def digest(self, use: Use) -> str:
         """Return the digest of what is taken; empty where it may not be read. Raises ClusterUnavailable."""
         try:
             held_by = self._object(use.kind, use.name)
         except Forbidden:
-            self.unread.add(f"{use.kind} {use.name}")
             return ""
         if held_by is None:
             return MISSING

@@ -17,6 +17,9 @@ from rollout.model.status.vocabulary import Reason
 SETTLES_S = 10.0
 """So far apart are two counts of none: a conversation may have begun while the weight was on its way."""
 
+SLEEPS_AFTER_S = 300.0
+"""So long after it lost, at most, a candidate that was scaled up for its release is scaled to 0 again."""
+
 SCALES_S = 60.0
 """So long a version is asked to sleep; what an autoscaler keeps awake is left to it."""
 
@@ -54,7 +57,9 @@ def begin_sleep(context: PlanContext, draining: dict[str, Draining]) -> dict[str
         return draining
     if (kept := draining.get(candidate)) is not None:
         return {**draining, candidate: kept.changed(scales_down=True)}
-    deadline = context.later(context.policy.drain.deadline_s if context.release.served else 0.0)
+    # Nobody keeps a conversation there; requests that are under way have this long to end.
+    patience_s = min(context.policy.drain.deadline_s, SLEEPS_AFTER_S) if context.release.served else 0.0
+    deadline = context.later(patience_s)
     woken = Draining(since=context.now, deadline=deadline, then="end", open=0, scales_down=True, was_woken=True)
     return {**draining, candidate: woken}
 
