@@ -249,7 +249,7 @@ class Constants:
 
 def _is_fixed(known: Any) -> bool:
     """Whether a value is one that nothing can change that it is handed to."""
-    return isinstance(known, _FIXED) or inspect.isroutine(known) or inspect.isclass(known)
+    return isinstance(known, _FIXED) or inspect.isroutine(known)
 
 
 def _takes_part(statement: ast.stmt) -> bool:
