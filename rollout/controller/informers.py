@@ -8,7 +8,16 @@ from typing import Any
 
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.reflector import Reflector
-from rollout.adapters.kubernetes.resources import POLICY, ROLLOUT, Object, key_of, name_of, namespace_of
+from rollout.adapters.kubernetes.resources import (
+    POLICY,
+    ROLLOUT,
+    VIRTUAL_SERVICE,
+    Object,
+    key_of,
+    name_of,
+    namespace_of,
+)
+from rollout.adapters.routers.istio import delegates_of
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 from rollout.adapters.routers.route_pins import OWNER_LABEL
 
@@ -28,6 +37,8 @@ class Informers:
         self._lock = threading.Lock()
         self._refers: dict[str, set[Reference]] = {}
         self._referred: dict[Reference, set[str]] = {}
+        self._roots: dict[Reference, set[Reference]] = {}
+        self._delegates: dict[Reference, set[Reference]] = {}
         self.rollouts = Reflector(api, ROLLOUT, namespace, self._rollout_changed)
         self.policies = Reflector(api, POLICY, namespace, self._referred_changed)
         self.routes: Mapping[str, Reflector] = {
@@ -48,9 +59,10 @@ class Informers:
 
     def sharing(self, obj: Object) -> list[Object]:
         """Return the other Rollouts that refer to a route of this one."""
-        mine = {reference for reference in references_of(obj) if reference[0] != POLICY.kind}
+        named = {reference for reference in references_of(obj) if reference[0] != POLICY.kind}
         with self._lock:
-            keys = {key for reference in mine for key in self._referred.get(reference, ())} - {key_of(obj)}
+            mine = named.union(*(self._delegates.get(reference, ()) for reference in named))
+            keys = {key for reference in mine for key in self._concerned(reference)} - {key_of(obj)}
         every = (self.rollouts.get(*key.split("/", 1)) for key in keys)
         return [rollout for rollout in every if rollout is not None]
 
@@ -82,9 +94,27 @@ class Informers:
         for concerned in (key, *sorted(sharers)):  # a rule that it has, or had, may be another's now
             self._enqueue(concerned)
 
+    def _concerned(self, reference: Reference) -> set[str]:
+        """Return the rollouts that refer to an object, or to one that delegates to it."""
+        roots = self._roots.get(reference, ())
+        return set(self._referred.get(reference, ())).union(*(self._referred.get(root, ()) for root in roots))
+
+    def _note_delegates(self, reference: Reference, obj: Object) -> None:
+        kind, namespace, _ = reference
+        now = {(kind, namespace, name) for name in delegates_of(obj)} if kind == VIRTUAL_SERVICE.kind else set()
+        before = self._delegates.pop(reference, set())
+        if now:
+            self._delegates[reference] = now
+        for delegate in before - now:
+            self._roots[delegate].discard(reference)
+        for delegate in now - before:
+            self._roots.setdefault(delegate, set()).add(reference)
+
     def _referred_changed(self, obj: Object) -> None:
+        reference = (obj.get("kind", ""), namespace_of(obj), name_of(obj))
         with self._lock:
-            keys = set(self._referred.get((obj.get("kind", ""), namespace_of(obj), name_of(obj)), ()))
+            self._note_delegates(reference, obj)
+            keys = self._concerned(reference)
         owner = (obj["metadata"].get("labels") or {}).get(OWNER_LABEL)
         if isinstance(owner, str):  # a route that pins conversations for it
             keys.add(f"{namespace_of(obj)}/{owner}")

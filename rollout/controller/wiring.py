@@ -19,8 +19,9 @@ from rollout.adapters.metrics.queries import unreadable
 from rollout.adapters.metrics.sampler import Sampler
 from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.read_only import ReadOnlyRouter
-from rollout.adapters.routers.route_kinds import route_kind_of, route_name
+from rollout.adapters.routers.route_kinds import route_kind_of
 from rollout.adapters.routers.route_pins import Cache, OwningRollout
+from rollout.adapters.routers.splits import Split, splits_of
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.identity_reader import IdentityReader
@@ -178,23 +179,20 @@ def reconciler(
     versions = versions_of(status, spec.version)
     key = f"{metadata.namespace}/{metadata.name}"
     denials = shared.denials.setdefault(key, {})
-    labels = frozenset(route_name(*route_kind_of(route)) for route in spec.routes)
+    splits = _splits_of(shared, rollout, naming, versions)
+    labels = frozenset(split.label for split in splits)
     routers: list[Router] = []
-    route_kinds = []
-    for route in spec.routes:
-        route_kind, named = route_kind_of(route)
-        cache = shared.caches[route_kind.key]
+    route_kinds = [route_kind_of(route)[0].kind.kind for route in spec.routes]
+    for split in splits:
         router = KubernetesRouter(
             shared.api,
-            cache,
-            route_kind,
-            named,
+            shared.caches[split.route_kind.key],
+            split,
             naming,
             versions,
             shared.may_write,
-            chosen=None if status.phase is Phase.PREFLIGHT else status.rules.get(route_name(route_kind, named)),
+            beside=tuple(other for other in splits if other is not split),
             alone=status.is_active,
-            returning=status.goes_back,
             denials=denials,
             conversations=spec.conversations,
             owner=owner,
@@ -202,7 +200,6 @@ def reconciler(
             labels=labels,
         )
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
-        route_kinds.append(route_kind.kind.kind)
     identity = partial(shared.identities.read, key)
     workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write, roles, identity)
     return Reconciler(
@@ -223,6 +220,18 @@ def reconciler(
         resource=resource,
         warned=warned,
     )
+
+
+def _splits_of(shared: Shared, rollout: Rollout, naming: Naming, versions: tuple[str, ...]) -> list[Split]:
+    """Return every rule that is shifted: those that were chosen, unless they are chosen just now."""
+    status = rollout.status
+    rules = {} if status.phase is Phase.PREFLIGHT else status.rules
+    splits: list[Split] = []
+    for route in rollout.spec.routes:
+        route_kind, named = route_kind_of(route)
+        get = partial(shared.caches[route_kind.key].get, rollout.metadata.namespace)
+        splits += splits_of(route_kind, named, get, naming, versions, rules)
+    return splits
 
 
 def versions_of(status: Status, wanted: str | None) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ class SetWeight:
         preview_header: requests that carry it with the candidate's version go to the candidate, whatever the weight, as
             does the route's preview listener; None where there is no preview.
         bases: by route, what weights add up to, where it was not ours to choose.
+        parts: by route and version, the weights of several places of one version, as they were found.
         restores: whether they must, because nothing of ours is to be left.
         pins: which started conversations stay where, in a route of our own; in one of others' that is an effect of its
             own (`SetPins`).
@@ -30,6 +31,7 @@ class SetWeight:
     bases: tuple[tuple[str, int], ...] = ()
     restores: bool = False
     pins: Pins = NO_PINS
+    parts: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         assert 0 <= self.weight_bp <= FULL_BP
@@ -37,6 +39,10 @@ class SetWeight:
 
     def base_of(self, route: str) -> int | None:
         return next((base for name, base in self.bases if name == route), None)
+
+    def parts_of(self, route: str, version: str) -> list[tuple[int, ...]]:
+        """Return the weights of places that were found in a route, those of the version first."""
+        return [parts for name, of, parts in sorted(self.parts, key=lambda entry: entry[1] != version) if name == route]
 
     def __str__(self) -> str:
         if self.candidate is None:

@@ -79,6 +79,7 @@ class BorrowedRoute(AnyRoute):
         base: what the weights of our versions add up to.
         usual_base: what they are written on where that cannot express a step.
         absent: the versions whose backend names no weight.
+        parts: by version, the weights of its places, where its Service is listed more than once.
         managed: whether a backend that is missing is added to it.
         missing: the versions that have none.
         owned: whether fields of the route are recorded as written by this controller.
@@ -93,6 +94,7 @@ class BorrowedRoute(AnyRoute):
     base: int | None = None
     usual_base: int = 0
     absent: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     managed: bool = False
     missing: tuple[str, ...] = ()
     owned: bool = False

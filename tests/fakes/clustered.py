@@ -15,7 +15,7 @@ from rollout.controller.controller import Controller, Settings
 from rollout.errors import ClusterUnavailable
 from rollout.model.status.cluster_status import unpacked
 from rollout.runtime.logs import configure
-from tests.fakes import agents, prometheus
+from tests.fakes import agents, prometheus, shapes
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi
 
@@ -38,7 +38,16 @@ class ClusterWorld:
         return FakeApi(self.cluster)
 
     def __init__(
-        self, *, kind="httpRoute", rate=2000, weights=(100, 0), versions=("v1", "v2"), policy=None, start=True, **spec
+        self,
+        *,
+        kind="httpRoute",
+        rate=2000,
+        weights=(100, 0),
+        versions=("v1", "v2"),
+        policy=None,
+        start=True,
+        shape=None,
+        **spec,
     ):
         configure(verbose=False)
         self.api = self.connect()
@@ -56,8 +65,14 @@ class ClusterWorld:
             "grpcRoute": agents.GRPC_ROUTE,
             "virtualService": agents.VIRTUAL_SERVICE,
         }[kind]
+        self.shape = shape
+        if shape:
+            self.kind, self.route_kind = next(iter(shape.route)), shape.kind
+            spec = {"backends": shape.backends, "routes": [shape.route], **spec}
         route = agents.route(kind=kind, weights=weights, versions=versions)
-        if "subset" in spec.get("backends", {}):
+        if shape:
+            shapes.put(self.api, shape, self.namespace)
+        elif "subset" in spec.get("backends", {}):
             agents.subsets(self.api, namespace=self.namespace)
             agents.by_subset(route)
         self.runs = None
@@ -65,7 +80,8 @@ class ClusterWorld:
             self.roles()
             agents.by_role(route, kind)
             self.runs = {"web-stable": "v1", "web-canary": "v2"}
-        self.api.create(self.route_kind, self.namespace, route)
+        if not shape:
+            self.api.create(self.route_kind, self.namespace, route)
         self.api.create(POLICY, self.namespace, policy or agents.policy())
         self.api.create(ROLLOUT, self.namespace, agents.rollout(self.url, kind=kind, **spec))
         self.gateway = self.close.enter_context(agents.Gateway(self.api, namespace=self.namespace))
@@ -99,6 +115,8 @@ class ClusterWorld:
 
     def shares(self):
         """Each version's weight in the route as it is now."""
+        if self.shape:
+            return self.shape.shares(self.api, self.namespace)
         found = self.api.get(self.route_kind, self.namespace, "agent")["spec"]
         if self.kind == "virtualService":
             return {

@@ -10,6 +10,7 @@ from hypothesis import given
 from rollout.adapters.kubernetes.resources import ENDPOINT_SLICE, SERVICE
 from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
+from rollout.adapters.routers.splits import only_split
 from rollout.adapters.workloads.service_urls import endpoint_urls
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight
@@ -62,7 +63,7 @@ def router_over(kind, obj):
     place = OneObject(obj)
     route_kind = next(known for known in ROUTE_KINDS if known.key == kind)
     route = ClusterRoute(name="agent", rule="chat", manage_backends=True)
-    return KubernetesRouter(place, place, route_kind, route, NAMING, ("v1", "v2")), place
+    return KubernetesRouter(place, place, only_split(route_kind, route), NAMING, ("v1", "v2")), place
 
 
 @pytest.mark.parametrize("kind", ["httpRoute", "grpcRoute", "virtualService"])

@@ -25,6 +25,7 @@ from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_external import ExternalEnvoy
 from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
+from rollout.adapters.routers.splits import only_split
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.storage.kubernetes_status import KubernetesStatusStore
 from rollout.adapters.storage.rollout_resource import spec_of
@@ -128,7 +129,7 @@ def borrowed(kind: str) -> Maker:
             cluster.fault, cache.problem = away, "the API server is away"
 
         route = ClusterRoute(name="agent", rule="chat")
-        return Tried(KubernetesRouter(api, cache, of, route, NAMING, ("v1", "v2")), take_down)
+        return Tried(KubernetesRouter(api, cache, only_split(of, route), NAMING, ("v1", "v2")), take_down)
 
     return made
 

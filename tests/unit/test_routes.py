@@ -13,6 +13,7 @@ from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, REFERE
 from rollout.adapters.routers.gateway_api import acceptance
 from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
+from rollout.adapters.routers.splits import only_split
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight
 from rollout.engine.routes.wanted import is_effective
@@ -66,7 +67,7 @@ def router(
             agents.Gateway(api)._take_up(KINDS[kind], api.get(KINDS[kind], "default", "agent"))
     route_kind = next(known for known in ROUTE_KINDS if known.key == kind)
     route = ClusterRoute(name="agent", rule=rule, manage_backends=manages)
-    return KubernetesRouter(api, LiveCache(api, KINDS[kind]), route_kind, route, naming, versions), api
+    return KubernetesRouter(api, LiveCache(api, KINDS[kind]), only_split(route_kind, route), naming, versions), api
 
 
 def weights(api, kind="httpRoute"):
@@ -174,18 +175,17 @@ def edited(change):
     return found
 
 
+def alone(name):
+    return {"name": name, "backendRefs": [{"name": "agent-v1", "port": 8000}]}
+
+
 REFUSED = {
     "no rule of that name": (lambda rules: rules.pop(1), "chat", "has no rule called chat; there is health"),
     "two rules of one name": (lambda rules: rules.append(copy.deepcopy(rules[1])), "chat", "2 rules called chat"),
-    "one Service twice": (
-        lambda rules: rules[1]["backendRefs"].append(dict(rules[1]["backendRefs"][0])),
-        "chat",
-        "twice in one rule",
-    ),
-    "two rules name both": (
-        lambda rules: rules.append({**copy.deepcopy(rules[1]), "name": "other"}),
+    "two rules name stable alone": (
+        lambda rules: rules.__setitem__(slice(1, None), [alone("a"), alone("b")]),
         None,
-        "2 rules that name both versions",
+        "has 2 rules that name agent-v1 (a, b): name the rule, then set `rule`",
     ),
     "no rule names ours": (lambda rules: rules.pop(1), None, "has no rule with a backend such as agent-v1"),
 }

@@ -6,8 +6,9 @@ Versions are told apart by host, or by subset of one host: what a subset selects
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from rollout.adapters.kubernetes.resources import Object
+from rollout.adapters.kubernetes.resources import Object, namespace_of
 from rollout.adapters.routers.gateway_api import MIRRORS, RETRIES, Acceptance
 from rollout.adapters.routers.rule import RouteDialect
 from rollout.model.api.naming import Naming
@@ -83,12 +84,24 @@ def _unsplit(route: Object) -> str:
     rules = [rule for rule in http if isinstance(rule, dict)] if isinstance(http, list) else []
     delegates = [rule["delegate"] for rule in rules if isinstance(rule.get("delegate"), dict)]
     if delegates and not any(rule.get("route") for rule in rules):
-        names = ", ".join(str(delegate.get("name")) for delegate in delegates)
-        return f"delegates to the VirtualService {names}: name that one in spec.routes"
-    others = [kind for kind in ("tcp", "tls") if spec.get(kind)]
-    if others and not rules:
-        return f"splits {' and '.join(others)}: only http can be split"
+        named = sorted({_delegate(delegate, route) for delegate in delegates})
+        names = ", ".join("/".join(part for part in (namespace, name) if part) for namespace, name in named)
+        return f"delegates to {names}, and none of these that is in its namespace splits between the versions"
     return ""
+
+
+def _delegate(raw: Object, route: Object) -> tuple[str, str]:
+    return str(raw.get("namespace") or namespace_of(route)), str(raw.get("name", ""))
+
+
+def delegates_of(route: Object) -> tuple[str, ...]:
+    """Return the names of the VirtualServices in its namespace that a root hands its requests on to."""
+    spec = route.get("spec")
+    http = spec.get("http") if isinstance(spec, dict) else None
+    rules = [rule for rule in http if isinstance(rule, dict)] if isinstance(http, list) else []
+    delegates = [rule["delegate"] for rule in rules if isinstance(rule.get("delegate"), dict)]
+    places = dict.fromkeys(_delegate(delegate, route) for delegate in delegates)
+    return tuple(name for namespace, name in places if name and namespace == namespace_of(route))
 
 
 def acceptance(_: Object) -> Acceptance:
@@ -113,3 +126,7 @@ ISTIO = RouteDialect(
     default_weight=0,
     alone_gets_all=True,
 )
+
+ISTIO_TLS = replace(ISTIO, rules="tls", repeats=lambda _: (), unsplit=lambda _: "", has_headers=False)
+ISTIO_TCP = replace(ISTIO_TLS, rules="tcp")
+"""Connections that are passed on as they are: they are split, and nothing in them can be read."""

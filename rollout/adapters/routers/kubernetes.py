@@ -7,23 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rollout.adapters.kubernetes.api import Api
-from rollout.adapters.kubernetes.resources import VIRTUAL_SERVICE, Object, version_of
+from rollout.adapters.kubernetes.resources import VIRTUAL_SERVICE, Kind, Object, version_of
 from rollout.adapters.routers.gateway_api import Acceptance
+from rollout.adapters.routers.missing_backends import added_ports, missing, others_in
 from rollout.adapters.routers.other_rules import elsewhere, notes
 from rollout.adapters.routers.pin_route import PinPlan
-from rollout.adapters.routers.route_kinds import RouteKind, route_name
+from rollout.adapters.routers.pins import NoPins, RoutePins, SeenPins
 from rollout.adapters.routers.route_patch import release_patch, removal_patch, weight_patch
-from rollout.adapters.routers.route_pins import Cache, EntryPins, ObjectPins, OwningRollout, RoutePins, SeenPins
-from rollout.adapters.routers.rule import (
-    Rule,
-    RuleRefused,
-    addition,
-    identity_of,
-    missing,
-    others_in,
-    ports_of,
-)
+from rollout.adapters.routers.route_pins import Cache, EntryPins, ObjectPins, OwningRollout
+from rollout.adapters.routers.rule import RouteDialect, Rule, RuleRefused, ports_of
 from rollout.adapters.routers.rule_choice import find_rule
+from rollout.adapters.routers.splits import Split
 from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
 from rollout.engine.route_facts import BorrowedRoute
 from rollout.errors import (
@@ -39,9 +33,7 @@ from rollout.errors import (
 )
 from rollout.model.api.conversations import Conversations
 from rollout.model.api.naming import Naming
-from rollout.model.api.routes import ClusterRoute
 from rollout.model.status.conversations import NO_PINS, Pins
-from rollout.model.status.traffic import RuleIdentity
 from rollout.model.status.vocabulary import Reason
 
 LEAVE_TRIES = 5
@@ -53,9 +45,8 @@ class KubernetesRouter:
 
     Attributes:
         versions: those that the rollout is about, stable first.
-        chosen: which rule it is, once that was decided.
+        beside: other rules that are shifted with this one.
         alone: whether backends of other versions are others, as while a rollout is under way.
-        returning: whether all traffic goes back to stable.
         denials: by route, the API server's words where it denied the last write; shared between turns.
         conversations: how they are kept on their versions.
         owner: the Rollout, for what is made for it.
@@ -65,14 +56,12 @@ class KubernetesRouter:
 
     api: Api
     cache: Cache
-    route_kind: RouteKind
-    route: ClusterRoute
+    split: Split
     naming: Naming
     versions: tuple[str, ...]
     may_write: Callable[[], bool] = field(default=lambda: True)
-    chosen: RuleIdentity | None = None
+    beside: tuple[Split, ...] = ()
     alone: bool = True
-    returning: bool = False
     denials: dict[str, str] = field(default_factory=dict)
     conversations: Conversations = Conversations()
     owner: OwningRollout = OwningRollout("", "")
@@ -81,7 +70,20 @@ class KubernetesRouter:
 
     @property
     def name(self) -> str:
-        return route_name(self.route_kind, self.route)
+        return self.split.label
+
+    @property
+    def kind(self) -> Kind:
+        return self.split.route_kind.kind
+
+    @property
+    def dialect(self) -> RouteDialect:
+        return self.split.dialect
+
+    @property
+    def object_name(self) -> str:
+        """The name of the object that the rule stands in."""
+        return self.split.route.name
 
     def observe(self) -> BorrowedRoute:
         """Read the rule as it is in the cache. Never raises."""
@@ -90,18 +92,18 @@ class KubernetesRouter:
         except RuleRefused as refused:
             gone = refused.reason is Reason.ROUTE_NOT_FOUND
             text = str(refused)
-            pins = self._pins.left(self.cache.get(self.naming.namespace, self.route.name)) if gone else NO_PINS
+            pins = self._pins.left(self.cache.get(self.naming.namespace, self.object_name)) if gone else NO_PINS
             return BorrowedRoute(self.name, reachable=False, gone=gone, problem=text, reason=refused.reason, pins=pins)
         problem, reason = self._problem(rule)
-        accepted = self.route_kind.acceptance(obj)
-        dialect = self.route_kind.dialect
+        accepted = self.split.route_kind.acceptance(obj)
+        dialect = self.dialect
         pinned = self._pinned(obj, rule)
         return BorrowedRoute(
             self.name,
             reachable=True,
             problem=problem,
             reason=reason,
-            rule=identity_of(obj, rule, dialect),
+            rule=self.split.identity(obj, rule),
             shares=rule.shares,
             programmed=accepted.programmed,
             accepted=accepted.accepted,
@@ -110,14 +112,15 @@ class KubernetesRouter:
             base=rule.base,
             usual_base=dialect.usual_base,
             absent=rule.absent,
-            managed=self.route.manage_backends,
+            parts=rule.parts,
+            managed=self.split.route.manage_backends,
             missing=tuple(version for version in self.versions if version not in rule.ours),
             owned=bool(release_patch(obj, self.api.manager)),
-            ports=self._ports(rule),
+            ports={**self._added_ports(rule), **ports_of(rule, dialect)},
             notes=self._notes(obj, rule, accepted),
             strays=rule.strays,
-            elsewhere=elsewhere(obj, rule, self.route_kind.dialect, self.naming),
-            repeats=tuple(f"rule {rule.label} {how}" for how in self.route_kind.dialect.repeats(rule.raw)),
+            elsewhere=elsewhere(obj, rule, dialect, self.naming, self._is_beside),
+            repeats=tuple(f"rule {rule.label} {how}" for how in dialect.repeats(rule.raw)),
             pins=pinned.pins,
             unpinned=pinned.refused or pinned.waiting,
             refuses_pins=bool(pinned.refused),
@@ -130,11 +133,11 @@ class KubernetesRouter:
             patch = weight_patch(
                 obj,
                 rule,
-                self.route_kind.dialect,
+                self.dialect,
                 self.naming,
                 weight,
                 name=self.name,
-                manages=self.route.manage_backends,
+                manages=self.split.route.manage_backends,
             )
         except RuleRefused as refused:
             raise RouterUnavailable(f"{self.name} {refused}") from refused
@@ -149,7 +152,7 @@ class KubernetesRouter:
             if effect.pins:
                 self._pins.write(*self._find(), effect.pins)
             else:
-                self._pins.clear(self.cache.get(self.naming.namespace, self.route.name))
+                self._pins.clear(self.cache.get(self.naming.namespace, self.object_name))
         except RuleRefused as refused:
             raise RouterUnavailable(f"{self.name} {refused}") from refused
         except Conflict as error:
@@ -163,11 +166,14 @@ class KubernetesRouter:
     @property
     def _pins(self) -> RoutePins:
         """Return the pins of this rule: also where none are declared any more, what was written is taken out."""
-        plan = PinPlan(self.conversations, self.naming, self.route_kind.dialect)
-        labels, kind = self.labels | {self.name}, self.route_kind
-        if kind.kind is VIRTUAL_SERVICE:
+        plan = PinPlan(self.conversations, self.naming, self.dialect)
+        labels = self.labels | {self.name}
+        if not self.dialect.has_headers:
+            return NoPins(self.dialect.rules)
+        if self.kind is VIRTUAL_SERVICE:
             return EntryPins(self.owner.name, plan, self.name, labels, self._write)
-        return ObjectPins(self.api, self.cache, kind.kind, kind.acceptance, self.owner, plan, self.name, labels)
+        acceptance = self.split.route_kind.acceptance
+        return ObjectPins(self.api, self.cache, self.kind, acceptance, self.owner, plan, self.name, labels)
 
     def _pinned(self, obj: Object, rule: Rule) -> SeenPins:
         """Return what is known of pins; where none are declared there are none."""
@@ -185,7 +191,7 @@ class KubernetesRouter:
         for tries_left in reversed(range(LEAVE_TRIES)):
             try:
                 obj, rule = self._find()
-                patch = removal_patch(obj, rule, self.route_kind.dialect, effect.versions, effect.unweighted)
+                patch = removal_patch(obj, rule, self.dialect, effect.versions, effect.unweighted)
                 obj = self._write(obj, patch)
                 self._write(obj, release_patch(obj, self.api.manager))
             except RuleRefused:
@@ -203,7 +209,7 @@ class KubernetesRouter:
         if not self.may_write():
             raise RouterUnavailable(f"{self.name} is left alone: this controller does not lead any more")
         try:
-            written = self.api.patch(self.route_kind.kind, self.naming.namespace, self.route.name, operations)
+            written = self.api.patch(self.kind, self.naming.namespace, self.object_name, operations)
         except (Conflict, Rejected) as error:
             # A `test` that fails is answered like a refusal. Whether the route has changed tells them apart, and the
             # watch may be far behind: what it shows would be refused again and again.
@@ -228,35 +234,31 @@ class KubernetesRouter:
     def _find(self) -> tuple[Object, Rule]:
         if self.cache.problem:
             self._read_anew()
-        obj = self.cache.get(self.naming.namespace, self.route.name)
+        obj = self.cache.get(self.naming.namespace, self.object_name)
         if obj is None:
             raise self._absent()
-        dialect, naming = self.route_kind.dialect, self.naming
+        named, chosen = self.split.route.rule, self.split.chosen
         try:
-            rule = find_rule(
-                obj, dialect, naming, self.route.rule, self.versions, self.chosen, returning=self.returning
-            )
+            rule = find_rule(obj, self.dialect, self.naming, named, self.versions, chosen)
         except RuleRefused:
-            if self.route.rule is None or self.chosen is None:
+            if named is None or chosen is None:
                 raise
-            rule = find_rule(  # it may have been renamed
-                obj, dialect, naming, None, self.versions, self.chosen, returning=self.returning
-            )
+            rule = find_rule(obj, self.dialect, self.naming, None, self.versions, chosen)  # it may have been renamed
         return obj, rule.only(self.versions) if self.alone else rule
 
     def _read_anew(self) -> Object | None:
         """Read the route past the cache; where that fails too, the cache is all there is."""
         with contextlib.suppress(ClusterUnavailable):
-            obj = self.api.get(self.route_kind.kind, self.naming.namespace, self.route.name)
+            obj = self.api.get(self.kind, self.naming.namespace, self.object_name)
             self.cache.note(obj)
             return obj
         return None
 
     def _absent(self) -> RuleRefused:
         """Say why there is no such route: the cache may be empty for many reasons."""
-        where, kind = f"{self.naming.namespace}/{self.route.name}", self.route_kind.kind
+        where, kind = f"{self.naming.namespace}/{self.object_name}", self.kind
         try:
-            self.cache.note(self.api.get(kind, self.naming.namespace, self.route.name))
+            self.cache.note(self.api.get(kind, self.naming.namespace, self.object_name))
         except NotInstalled:
             message = f"{kind.kind} of {kind.api_version} is not served here: install or upgrade its definitions"
             return RuleRefused(message, Reason.ROUTE_NOT_FOUND)
@@ -270,26 +272,27 @@ class KubernetesRouter:
 
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:
-            kept = {place for backend in rule.ours.values() for place in (backend.index, *backend.again)}
-            named, cause = others_in(rule, self.route_kind.dialect, self.naming, kept)
+            kept = {place for backend in rule.ours.values() for place in backend.places}
+            named, cause = others_in(rule, self.dialect, self.naming, kept)
             remedy = f"give it weight 0, or a rule of its own{f' ({cause})' if cause else ''}"
             message = f"rule {rule.label} also sends traffic to {named}, no version of this rollout: {remedy}"
             return message, Reason.ROUTE_REFUSED
-        absent = missing(rule, self.route_kind.dialect, self.naming, self.versions)
-        if absent is not None and not (absent.addable and self.route.manage_backends):
+        absent = missing(rule, self.dialect, self.naming, self.versions)
+        if absent is not None and not (absent.addable and self.split.route.manage_backends):
             return absent.message, Reason.BACKEND_NOT_FOUND
         return "", Reason.ROUTER_DOWN
 
-    def _ports(self, rule: Rule) -> dict[str, int]:
-        """Return, by version, the port of its backend: of one that would be added, the one that would be written."""
-        dialect, ports = self.route_kind.dialect, ports_of(rule, self.route_kind.dialect)
-        for version in self.versions if self.route.manage_backends else ():
-            port = dialect.target(addition(rule, dialect, self.naming, version)["value"]).get("port")
-            port = port.get("number") if isinstance(port, dict) else port
-            if version not in rule.ours and isinstance(port, int):
-                ports[version] = port
-        return ports
+    def _added_ports(self, rule: Rule) -> dict[str, int]:
+        """Return, by version, the port of the backend that would be added."""
+        if not self.split.route.manage_backends:
+            return {}
+        return added_ports(rule, self.dialect, self.naming, self.versions)
 
     def _notes(self, obj: Object, rule: Rule, accepted: Acceptance) -> tuple[str, ...]:
-        cautions = notes(obj, rule, self.route_kind.dialect, self.naming, self.versions)
+        cautions = notes(obj, rule, self.dialect, self.naming, self.versions, self._is_beside)
         return (*cautions, accepted.message) if accepted.programmed and accepted.message else cautions
+
+    def _is_beside(self, raw: Object) -> bool:
+        """Whether another rule of the same list is shifted with this one."""
+        mine = (self.object_name, self.dialect)
+        return any((other.route.name, other.dialect) == mine and other.is_of(raw) for other in self.beside)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollout.adapters.kubernetes.resources import Object
+from rollout.adapters.routers.missing_backends import addition
 from rollout.adapters.routers.pinning import HeaderMatch, pin_match, started_match
-from rollout.adapters.routers.rule import RouteDialect, Rule, addition, rules_in
+from rollout.adapters.routers.rule import RouteDialect, Rule, rules_in
 from rollout.model.api.conversations import Conversations
 from rollout.model.api.naming import Naming
 from rollout.model.status.conversations import Pins

@@ -8,25 +8,35 @@ from dataclasses import dataclass
 from rollout.adapters.kubernetes.resources import GRPC_ROUTE, HTTP_ROUTE, VIRTUAL_SERVICE, Kind, Object
 from rollout.adapters.routers import gateway_api, istio
 from rollout.adapters.routers.gateway_api import GATEWAY, Acceptance
-from rollout.adapters.routers.istio import ISTIO
+from rollout.adapters.routers.istio import ISTIO, ISTIO_TCP, ISTIO_TLS
 from rollout.adapters.routers.rule import RouteDialect
 from rollout.model.api.routes import ClusterRoute, Route
 
 
 @dataclass(frozen=True, slots=True)
 class RouteKind:
-    """One kind of route: where it lives, its words, and what says whether it is effective."""
+    """One kind of route: where it lives, its words, and what says whether it is effective.
+
+    Attributes:
+        dialect: the words of the list that rules usually stand in.
+        others: those of its other lists.
+    """
 
     key: str
     kind: Kind
     dialect: RouteDialect
     acceptance: Callable[[Object], Acceptance]
+    others: tuple[RouteDialect, ...] = ()
+
+    @property
+    def dialects(self) -> tuple[RouteDialect, ...]:
+        return (self.dialect, *self.others)
 
 
 ROUTE_KINDS = (
     RouteKind("httpRoute", HTTP_ROUTE, GATEWAY, gateway_api.acceptance),
     RouteKind("grpcRoute", GRPC_ROUTE, GATEWAY, gateway_api.acceptance),
-    RouteKind("virtualService", VIRTUAL_SERVICE, ISTIO, istio.acceptance),
+    RouteKind("virtualService", VIRTUAL_SERVICE, ISTIO, istio.acceptance, (ISTIO_TLS, ISTIO_TCP)),
 )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rollout.adapters.kubernetes.resources import Object, version_of
-from rollout.adapters.routers.rule import RouteDialect, Rule, RuleRefused, addition
+from rollout.adapters.routers.missing_backends import addition
+from rollout.adapters.routers.rule import Backend, RouteDialect, Rule, RuleRefused
 from rollout.engine.effects import SetWeight
 from rollout.model.api.naming import Naming
 from rollout.model.status.vocabulary import Reason
@@ -42,21 +43,34 @@ def weight_patch(
             elif weight:
                 raise RuleRefused(f"has no backend for {version}", Reason.BACKEND_NOT_FOUND)
             continue
-        at = f"{_root(rule, dialect)}/{dialect.backends}/{backend.index}"
-        raw = rule.raw[dialect.backends][backend.index]
-        literal = raw.get("weight")
-        literal = dialect.default_weight if literal is None else literal
-        # One that is alone gets everything, whatever its weight says.
-        alone = len(weights) == 1 and len(rule.ours) == 1 and not backend.again
-        if literal != weight and not alone:
-            tests.append(_identity_test(at, raw, dialect))
-            changes.append({"op": "add", "path": f"{at}/weight", "value": weight})
-        for other in backend.again:  # the same Service once more, on the way back: one place has all of its weight
-            at = f"{_root(rule, dialect)}/{dialect.backends}/{other}"
-            if rule.raw[dialect.backends][other].get("weight", dialect.default_weight):
-                tests.append(_identity_test(at, rule.raw[dialect.backends][other], dialect))
-                changes.append({"op": "add", "path": f"{at}/weight", "value": 0})
+        if len(weights) == 1 and len(rule.ours) == 1 and not backend.again:
+            continue  # one that is alone gets everything, whatever its weight says
+        parts = _parts(backend, weight, naming, wanted.parts_of(name, version))
+        for place, part in zip(backend.places, parts, strict=True):
+            raw = rule.raw[dialect.backends][place]
+            literal = raw.get("weight")
+            if (dialect.default_weight if literal is None else literal) != part:
+                at = f"{_root(rule, dialect)}/{dialect.backends}/{place}"
+                tests.append(_identity_test(at, raw, dialect))
+                changes.append({"op": "add", "path": f"{at}/weight", "value": part})
     return _whole(route, rule, dialect, tests, changes)
+
+
+def _parts(backend: Backend, weight: int, naming: Naming, ratios: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return what each place of a version gets, in the proportion that was there; with roles, its own Service all.
+
+    Args:
+        ratios: the weights of places before the release, the version's own first.
+    """
+    if not backend.again or naming.backends.roles:
+        return (weight, *(0 for _ in backend.again))
+    equal: tuple[int, ...] = (1,) * len(backend.places)
+    ratio = next(parts for parts in (*ratios, backend.parts, equal) if len(parts) == len(equal) and sum(parts) > 0)
+    shared = [weight * part // sum(ratio) for part in ratio]
+    rest = [weight * part % sum(ratio) for part in ratio]
+    for place in sorted(range(len(ratio)), key=lambda place: -rest[place])[: weight - sum(shared)]:
+        shared[place] += 1
+    return tuple(shared)
 
 
 def removal_patch(

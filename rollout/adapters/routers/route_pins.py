@@ -23,6 +23,7 @@ from rollout.adapters.routers.pin_route import (
     holds,
     pin_spec,
 )
+from rollout.adapters.routers.pins import SeenPins
 from rollout.adapters.routers.rule import Rule
 from rollout.errors import NotFound
 from rollout.model.status.conversations import NO_PINS, Pins
@@ -48,41 +49,6 @@ class Cache(Protocol):
     def note(self, obj: Object) -> None: ...
 
     def forget(self, obj: Object) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class SeenPins:
-    """What is known of the pins of a rule.
-
-    Attributes:
-        pins: those that are written; None where they are not as they were meant.
-        waiting: why they are not effective yet.
-        refused: why there can be none.
-    """
-
-    pins: Pins | None
-    waiting: str = ""
-    refused: str = ""
-
-
-class RoutePins(Protocol):
-    """The pins of one rule."""
-
-    def seen(self, route: Object, rule: Rule, needed: Pins) -> SeenPins:
-        """Return what is written, and whether what is needed can be."""
-        ...
-
-    def left(self, route: Object | None) -> Pins | None:
-        """Return what is written where there is no rule to look at: NO_PINS if nothing is, else None."""
-        ...
-
-    def write(self, route: Object, rule: Rule, pins: Pins) -> None:
-        """Bring the pins to what is wanted. Idempotent. Raises ClusterUnavailable and its children."""
-        ...
-
-    def clear(self, route: Object | None) -> None:
-        """Take out what is written, whatever became of the rule. Idempotent. Raises likewise."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from rollout.adapters.kubernetes.resources import Object
 from rollout.model.api.naming import Naming
@@ -35,6 +35,7 @@ class RouteDialect:
         usual_base: what weights are written on.
         default_weight: of a backend that names none.
         alone_gets_all: whether a backend that is the only one gets everything, also at weight 0.
+        has_headers: whether requests can be told apart by their headers.
         why_not: why a backend is none of ours.
         cautions: what a rule does besides splitting that matters to an agent.
         repeats: how it lets an agent get one request twice.
@@ -56,6 +57,7 @@ class RouteDialect:
     usual_base: int
     default_weight: int
     alone_gets_all: bool
+    has_headers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,20 @@ class Backend:
 
     Attributes:
         again: where else the same Service stands in the rule, or another one that runs the same version.
-        strays: the part of the weight that goes there.
+        parts: the weight of each of these places, where there are several.
+        strays: the part of the weight that goes to another Service than the version's own.
     """
 
     index: int
     weight: int
     is_named: bool = True
     again: tuple[int, ...] = ()
+    parts: tuple[int, ...] = ()
     strays: int = 0
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        return (self.index, *self.again)
 
 
 class RuleRefused(Exception):  # noqa: N818  a name that reads well where it is raised
@@ -116,6 +124,11 @@ class Rule:
     def absent(self) -> tuple[str, ...]:
         """The versions whose backend names no weight."""
         return tuple(version for version, backend in self.ours.items() if not backend.is_named)
+
+    @property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """Return, by version, the weights of its places where it has several, and traffic."""
+        return {version: backend.parts for version, backend in self.ours.items() if backend.again and backend.weight}
 
     @property
     def label(self) -> str:
@@ -171,15 +184,9 @@ def backends_in(raw: Object, dialect: RouteDialect) -> list[Object]:
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
-def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *, twice: bool = False) -> Rule:
-    """Read a rule.
-
-    Raises RuleRefused.
-
-    Args:
-        twice: whether a Service may be listed twice.
-    """
-    ours: dict[str, Backend] = {}
+def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming) -> Rule:
+    """Read a rule. A Service may be listed more than once, as with other filters: the weights are added up."""
+    places_of: dict[str, list[tuple[bool, Backend]]] = {}
     others = 0
     listed = raw.get(dialect.backends)
     for position, backend in enumerate(listed if isinstance(listed, list) else ()):
@@ -190,108 +197,44 @@ def read_rule(raw: Object, index: int, dialect: RouteDialect, naming: Naming, *,
         version = dialect.version_of(backend, naming)
         if version is None:
             others += weight
-        elif version in ours and (twice or naming.backends.roles):
-            here = Backend(position, weight, is_named=given is not None)
-            is_home = _service_in(backend, dialect) == naming.service(version) and bool(naming.backends.roles)
-            ours[version] = _joined(here, ours[version]) if is_home else _joined(ours[version], here)
-        elif version in ours:
-            raise RuleRefused(
-                f"names {naming.backend(version)} twice in one rule, so its share cannot be set: merge the two"
-            )
-        else:
-            ours[version] = Backend(position, weight, is_named=given is not None)
-    if dialect.alone_gets_all and len(ours) == 1 and not others and not any(entry.weight for entry in ours.values()):
+            continue
+        here = Backend(position, weight, is_named=given is not None)
+        places_of.setdefault(version, []).append((_is_at_home(backend, version, dialect, naming), here))
+    ours = {version: _joined(places) for version, places in places_of.items()}
+    single = next(iter(ours.values())) if len(ours) == 1 and not others else None
+    if dialect.alone_gets_all and single is not None and not single.weight and not single.again:
         # One backend alone gets everything, whatever its weight says.
         ours = {version: Backend(entry.index, dialect.usual_base, entry.is_named) for version, entry in ours.items()}
     return Rule(index, raw, ours, others)
 
 
-def _service_in(backend: Object, dialect: RouteDialect) -> str:
-    return str(dialect.target(backend).get(dialect.name_key, "")).partition(".")[0]
+def _is_at_home(backend: Object, version: str, dialect: RouteDialect, naming: Naming) -> bool:
+    """Whether it is the version's own Service: with roles, both may run the version for a while."""
+    service = str(dialect.target(backend).get(dialect.name_key, "")).partition(".")[0]
+    return not naming.backends.roles or service == naming.service(version)
 
 
-def _joined(first: Backend, other: Backend) -> Backend:
-    """Return one backend for two: the weight of both is at the first one's place once it is written."""
-    again = (*first.again, *other.again, other.index)
-    return replace(first, weight=first.weight + other.weight, again=again, strays=first.strays + other.weight)
-
-
-def others_in(rule: Rule, dialect: RouteDialect, naming: Naming, ours: Collection[int]) -> tuple[str, str]:
-    """Return the names of the backends that get traffic and are none of ours, and why the first one is not.
-
-    Args:
-        ours: the places of those that are.
-    """
-    others = [
-        entry
-        for index, entry in enumerate(rule.raw.get(dialect.backends) or ())
-        if index not in ours and isinstance(entry, dict) and entry.get("weight", dialect.default_weight)
-    ]
-    names = [str(dialect.target(entry).get(dialect.name_key)) for entry in others]
-    cause = next((cause for entry in others if (cause := dialect.why_not(entry, naming))), "")
-    return ", ".join(names[:CAUSES_MAX]), cause
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A version that has no backend in a rule.
-
-    Attributes:
-        message: why, and what to do.
-        addable: whether adding one mends it.
-    """
-
-    message: str
-    addable: bool = False
-
-
-def missing(rule: Rule, dialect: RouteDialect, naming: Naming, versions: tuple[str, ...]) -> Missing | None:
-    """Return the first version that has no backend in the rule, if one lacks it.
-
-    Args:
-        versions: stable first.
-    """
-    for version in versions:
-        if version in rule.ours:
-            continue
-        service = naming.service(version)
-        if not service:
-            return Missing(f"has no backend for {version}: {naming.lacking}")
-        alike = [entry for entry in backends_in(rule.raw, dialect) if _is_alike(dialect.target(entry), naming, version)]
-        causes = [cause for entry in alike if (cause := dialect.why_not(entry, naming))]
-        if causes:
-            return Missing(f"has no backend for {version}: {causes[0]}")
-        if version == versions[0] and len(versions) > 1:
-            return Missing(f"has no backend for {version}, which is stable: put it back")
-        patch = json.dumps([addition(rule, dialect, naming, version)])
-        remedy = f"add it at weight 0 with kubectl patch --type=json -p '{patch}', or set manageBackends: true"
-        return Missing(f"has no backend for {version}: {remedy}", addable=True)
-    return None
-
-
-def _is_alike(target: Object, naming: Naming, version: str) -> bool:
-    """Whether a backend may have been meant for a version: it has its Service, or subset, in it."""
-    subset = naming.subset(version)
-    return (subset if subset and target.get("subset") else naming.service(version)) in str(target)
-
-
-def addition(rule: Rule, dialect: RouteDialect, naming: Naming, version: str) -> Object:
-    """Return the operation of a JSON patch that adds a version's backend at weight 0."""
-    path = f"/spec/{dialect.rules}/{rule.index}/{dialect.backends}/-"
-    backend = {**dialect.new_backend(version, naming), "weight": 0}
-    if naming.backends.port is None and rule.ours:  # nobody says which: the one that the others are on
-        first = rule.raw[dialect.backends][next(iter(rule.ours.values())).index]
-        if (port := dialect.target(first).get("port")) is not None:
-            dialect.target(backend)["port"] = port
-    return {"op": "add", "path": path, "value": backend}
+def _joined(places: list[tuple[bool, Backend]]) -> Backend:
+    """Return one backend for all places of a version, its own Service's first."""
+    (_, first), *others = sorted(places, key=lambda place: not place[0])
+    if not others:
+        return first
+    parts = (first.weight, *(other.weight for _, other in others))
+    strays = sum(other.weight for is_home, other in others if not is_home)
+    again = tuple(other.index for _, other in others)
+    return Backend(first.index, sum(parts), first.is_named, again, parts, strays)
 
 
 def ports_of(rule: Rule, dialect: RouteDialect) -> dict[str, int]:
     """Return, by version, the port that its backend names."""
-    ports = {}
-    for version, backend in rule.ours.items():
-        port = dialect.target(rule.raw[dialect.backends][backend.index]).get("port")
-        port = port.get("number") if isinstance(port, dict) else port
-        if isinstance(port, int):
-            ports[version] = port
-    return ports
+    ports = {
+        version: port_of(rule.raw[dialect.backends][backend.index], dialect) for version, backend in rule.ours.items()
+    }
+    return {version: port for version, port in ports.items() if port is not None}
+
+
+def port_of(backend: Object, dialect: RouteDialect) -> int | None:
+    """Return the port that a backend names, as a number or as Istio writes it."""
+    port = dialect.target(backend).get("port")
+    port = port.get("number") if isinstance(port, dict) else port
+    return port if isinstance(port, int) else None

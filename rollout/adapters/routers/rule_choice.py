@@ -29,8 +29,6 @@ def find_rule(
     named: str | None,
     versions: Iterable[str],
     chosen: RuleIdentity | None = None,
-    *,
-    returning: bool = False,
 ) -> Rule:
     """Return the rule that is meant. Raises RuleRefused where that cannot be told, or the rule is not ours to change.
 
@@ -38,30 +36,35 @@ def find_rule(
         named: by the spec.
         chosen: which one it was; then no other one is.
         versions: that the rule should have.
-        returning: whether all traffic goes back to stable, which a Service that is listed twice does not stand in the
-            way of.
     """
     rules, wanted = rules_in(route, dialect), tuple(versions)
     if named is not None:
         index = _named(rules, named)
-        return read_rule(rules[index], index, dialect, naming, twice=returning)
+        return read_rule(rules[index], index, dialect, naming)
     if chosen is not None:
         index = _again(rules, dialect, naming, chosen, wanted)
-        return read_rule(rules[index], index, dialect, naming, twice=returning)
-    read, refusals = _readable(rules, dialect, naming)
-    having = [rule for rule in read if (set(wanted) & rule.ours.keys() if wanted else rule.ours)]
-    whole = [rule for rule in having if set(wanted) <= rule.ours.keys()]
-    candidates = whole or having
+        return read_rule(rules[index], index, dialect, naming)
+    having, shared = _having(route, dialect, naming, wanted), splitting(route, dialect, naming, wanted)
+    candidates = shared or [rule for rule in having if set(wanted) <= rule.ours.keys()] or having
     if len(candidates) == 1:
         return candidates[0]
-    if not candidates and refusals:
-        raise refusals[0]
     if not candidates:
         raise RuleRefused(_no_rule(route, rules, dialect, naming, wanted))
     labels = ", ".join(rule.label for rule in candidates)
-    raise RuleRefused(
-        f"has {len(candidates)} rules that name both versions ({labels}): name the rule in the route, then set `rule`"
-    )
+    what = "both versions" if shared else naming.backend(wanted[0]) if wanted else "its versions"
+    raise RuleRefused(f"has {len(candidates)} rules that name {what} ({labels}): name the rule, then set `rule`")
+
+
+def splitting(route: Object, dialect: RouteDialect, naming: Naming, versions: tuple[str, ...]) -> list[Rule]:
+    """Return the rules that name all these versions, and one more at least where it is only one: they split."""
+    having = _having(route, dialect, naming, versions)
+    return [rule for rule in having if set(versions) <= rule.ours.keys() and len(rule.ours) > 1]
+
+
+def _having(route: Object, dialect: RouteDialect, naming: Naming, versions: tuple[str, ...]) -> list[Rule]:
+    """Return the rules that name one of the versions; any of ours where none is known."""
+    read = _read(rules_in(route, dialect), dialect, naming)
+    return [rule for rule in read if (set(versions) & rule.ours.keys() if versions else rule.ours)]
 
 
 def _named(rules: list[Object], named: str) -> int:
@@ -76,18 +79,8 @@ def _named(rules: list[Object], named: str) -> int:
     return positions[0]
 
 
-def _readable(rules: list[Object], dialect: RouteDialect, naming: Naming) -> tuple[list[Rule], list[RuleRefused]]:
-    """Return the rules that can be read, and why the others cannot: they may be nobody's business here."""
-    read: list[Rule] = []
-    refusals: list[RuleRefused] = []
-    for index, rule in enumerate(rules):
-        if is_pin_entry(rule):
-            continue
-        try:
-            read.append(read_rule(rule, index, dialect, naming))
-        except RuleRefused as refused:
-            refusals.append(refused)
-    return read, refusals
+def _read(rules: list[Object], dialect: RouteDialect, naming: Naming) -> list[Rule]:
+    return [read_rule(rule, index, dialect, naming) for index, rule in enumerate(rules) if not is_pin_entry(rule)]
 
 
 def _again(
@@ -103,7 +96,7 @@ def _again(
     named = [index for index, name, _ in known if chosen.name and name == chosen.name]
     matching = [index for index, _, matches in known if matches == chosen.matches]
     fresh = [index for index, _, matches in known if matches not in chosen.siblings]
-    read = {rule.index: rule for rule in _readable(rules, dialect, naming)[0]}
+    read = {rule.index: rule for rule in _read(rules, dialect, naming)}
     both = [index for index in fresh if len(wanted) > 1 and index in read and set(wanted) <= read[index].ours.keys()]
     of_ours = [index for index in matching if index not in read or read[index].ours]
     for candidates in (same, named, of_ours, both):

@@ -58,7 +58,7 @@ def _note_bases(context: PlanContext, adopted: Iterable[BorrowedRoute]) -> None:
             continue
         absent = bases[route.name].absent if route.name in bases else route.absent  # adding a backend writes weights
         used = _base_for(weights, route.base, route.usual_base)
-        bases[route.name] = Base(original=route.base, used=used, absent=absent)
+        bases[route.name] = Base(original=route.base, used=used, absent=absent, parts=dict(route.parts))
     if bases != status.bases:
         context.update(bases=bases)
 

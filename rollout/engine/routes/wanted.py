@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rollout.engine.effects import SetWeight
 from rollout.engine.route_facts import OwnRoute, RouteFacts
@@ -18,18 +19,25 @@ def wanted_weight(status: Status) -> SetWeight | None:
     """Return the weight that the status asks for; None while stable is unknown."""
     if status.stable_version is None:
         return None
+    bases = sorted(status.bases.items())
     restores = bool(status.bases) and status.phase in _RESTORING
-    bases = tuple((name, base.original if restores else base.used) for name, base in sorted(status.bases.items()))
-    pins = status.pins or NO_PINS
+    rest = SetWeight(
+        status.stable_version,
+        bases=tuple((name, base.original if restores else base.used) for name, base in bases),
+        restores=restores,
+        pins=status.pins or NO_PINS,
+        parts=tuple((name, version, of) for name, base in bases for version, of in sorted(base.parts.items())),
+    )
     if status.phase is Phase.DRAINING and status.previous_version:
-        return SetWeight(status.previous_version, status.stable_version, FULL_BP, bases=bases, restores=True, pins=pins)
+        stable, promoted = status.previous_version, status.stable_version
+        return replace(rest, stable=stable, candidate=promoted, weight_bp=FULL_BP, restores=True)
     if status.phase is Phase.STABLE or status.candidate_version is None:
-        return SetWeight(status.stable_version, bases=bases, restores=restores, pins=pins)
+        return rest
     traffic = status.latest.traffic
     if traffic.wanted_bp == 0 and not restores:
-        bases = ()  # nothing has moved yet: whatever they add up to is as it was found
-    header, candidate = traffic.preview_header, status.candidate_version
-    return SetWeight(status.stable_version, candidate, traffic.wanted_bp, header, bases, restores, pins)
+        rest = replace(rest, bases=())  # nothing has moved yet: whatever they add up to is as it was
+    weight_bp, header = traffic.wanted_bp, traffic.preview_header
+    return replace(rest, candidate=status.candidate_version, weight_bp=weight_bp, preview_header=header)
 
 
 def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:

@@ -61,11 +61,13 @@ class Base(Record):
 
     Attributes:
         absent: the versions whose backend named no weight.
+        parts: by version, the weights of its places, where its Service was listed more than once.
     """
 
     original: int
     used: int
     absent: tuple[str, ...] = ()
+    parts: dict[str, tuple[int, ...]] = Field(default_factory=dict)
 
 
 class RuleIdentity(Record):
@@ -75,11 +77,15 @@ class RuleIdentity(Record):
         matches: a digest of what the rule matches.
         name: the rule's, if it has one.
         siblings: digests of the rules that stood beside it then: none of them is ever taken for it.
+        route: the object that it stands in, where the named one delegates to it.
+        protocol: the list that it stands in, where it is not the usual one: tls, tcp.
     """
 
     name: str = ""
     matches: str = ""
     siblings: tuple[str, ...] = ()
+    route: str = ""
+    protocol: str = ""
 
 
 class RouteBlock(Record):
