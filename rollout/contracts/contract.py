@@ -106,6 +106,9 @@ class Node(Loose):
         routes_anywhere: whether it does not declare where it may go on.
         triggers: the channels that start it, which are part of a task's identity.
         jumps: a digest of what a middleware's hook goes by that may end the run there; None where none may.
+        wraps: a digest of what is done around the calls of tools there; None where nothing is.
+        decides: a digest of what decides where it goes on, where it asks nobody; None where a model may decide it.
+        reads: the keys of the state that it may go by, where it asks.
         input: what it reads of the state, where that is less than all of it.
     """
 
@@ -118,6 +121,9 @@ class Node(Loose):
     triggers: tuple[str, ...] = ()
     defer: bool = False
     jumps: str | None = None
+    wraps: str | None = None
+    decides: str | None = None
+    reads: tuple[str, ...] = ()
     input: State | None = None
 
 

@@ -32,10 +32,14 @@ def questions(side: Side) -> None:
 def _sees(side: Side, name: str, one: Node, two: Node) -> None:
     """A node that asks goes by what it is handed of the state: a key that it is handed no more is missing to it."""
     asks_here = any(node.interrupt_calls or node.may_ask for node in (one, two))
-    if not asks_here or (one.input is None and two.input is None):
+    if not asks_here:
         return
     kept = _keys(side.writer.state) & _keys(side.reader.state)
     seen = [kept if node.input is None else kept & _keys(node.input) for node in (one, two)]
+    missing = set(one.reads) & (_keys(side.writer.state) - _keys(side.reader.state)) & set(side.writer.channels)
+    if missing and one.digest == two.digest:
+        where, reads = f"/nodes/{name}/reads", f"reads {listed(sorted(missing))}"
+        side.find("QUESTION_CHANGED", Severity.UNKNOWN, where, reads, "finds nothing", clearable=True, nodes=(name,))
     if seen[0] != seen[1]:
         change = (f"reads {listed(sorted(keys))}" for keys in seen)
         side.find("QUESTION_CHANGED", Severity.UNKNOWN, f"/nodes/{name}/input", *change, clearable=True, nodes=(name,))
@@ -195,6 +199,7 @@ def _form_of(asked: ast.expr) -> str:
 
 def _tools(side: Side, name: str, one: Node, two: Node) -> None:
     """A call that waits for a human was made by a tool's name, in the form of its arguments."""
+    wraps_otherwise = False
     for tool in sorted(one.tools):
         where = f"/nodes/{name}/tools/{tool}"
         if tool in two.tools:
@@ -202,6 +207,7 @@ def _tools(side: Side, name: str, one: Node, two: Node) -> None:
         severity = _pending(side.writer, name, tool)
         if severity is Severity.OK:
             continue  # no call of it waits for anybody
+        wraps_otherwise |= one.wraps != two.wraps
         nodes = tuple(sorted({name, *(before for before in side.writer.nodes if _leads(side.writer, before, name))}))
         if tool not in two.tools:
             code = "TOOL_REMOVED" if side.is_backward else "TOOL_ADDED"
@@ -216,6 +222,11 @@ def _tools(side: Side, name: str, one: Node, two: Node) -> None:
         elif not _takes(side, one.tools[tool], two.tools[tool]):
             change = ("was called", "takes other arguments")
             side.find("TOOL_ARGUMENTS", severity, f"{where}/arguments", *change, clearable=True, nodes=nodes)
+
+
+    if wraps_otherwise:
+        change = ("one source" if one.wraps else "nothing", "another" if two.wraps else "nothing")
+        side.find("WAY_CHANGED", Severity.UNKNOWN, f"/nodes/{name}/wraps", *change, clearable=True, nodes=(name,))
 
 
 def _checks_otherwise(one: Tool, two: Tool) -> bool:

@@ -11,6 +11,7 @@ from rollout.model.agent_state import Severity
 def ways(side: Side) -> None:
     """Note where whoever waits goes another way in the reader's graph, or begins a node anew."""
     _followers(side)
+    _deciders(side)
     _labels(side)
     _starts(side)
 
@@ -34,6 +35,20 @@ def _followers(side: Side) -> None:
             change = (f"leads to {listed(sorted(ends or ()))}" for ends in (before, after))
             severity = Severity.BREAK if asks(side.writer, name) else Severity.RISK
             side.find("WAY_CHANGED", severity, f"/nodes/{name}", *change, clearable=True, nodes=(name,))
+
+
+def _deciders(side: Side) -> None:
+    """What decides, between two questions, whether the next one is asked, goes by other code."""
+    for name in sorted(side.writer.nodes.keys() & side.reader.nodes.keys()):
+        before, after = side.writer.nodes[name].decides, side.reader.nodes[name].decides
+        if before is None or after is None or before == after:
+            continue
+        asking = sorted(other for other in side.writer.nodes if asks(side.writer, other) and other != name)
+        waiting = tuple(other for other in asking if name in reached(side.writer, other))
+        later = reached(side.reader, name) & side.reader.nodes.keys()
+        if waiting and any(asks(side.reader, other) for other in later):
+            where, change = f"/nodes/{name}/decides", ("one source", "another")
+            side.find("WAY_CHANGED", Severity.UNKNOWN, where, *change, clearable=True, nodes=waiting)
 
 
 def _next(graph: Graph, name: str, shared: set[str]) -> set[str] | None:

@@ -118,7 +118,23 @@ def pay(amount: int) -> str:
     return f"paid {{amount}}"
 """
 
+BLOCKS = """
+class Blocks(AgentMiddleware):
+    def __init__(self, names):
+        super().__init__()
+        self.names = names
+    def wrap_tool_call(self, request, handler):
+        if request.tool_call["name"] in self.names:
+            return ToolMessage("blocked", tool_call_id=request.tool_call["id"])
+        return handler(request)
+"""
+
 BREAKS = {
+    "an approved call is blocked": (
+        *(agent(code="from langchain_core.messages import ToolMessage\n" + PAY + LOOK + BLOCKS, more=f", Blocks({names})")
+          for names in ({"look"}, {"look", "pay"})),
+        APPROVE,
+    ),
     "a tool is no longer asked about": (agent(), agent("{'pay': False}"), REJECT),
     "nothing is asked about any more": (agent(), agent("{}"), REJECT),
     "a tool is renamed": (agent(), agent("{'transfer': True}", "[transfer, look]", RENAMED), APPROVE),

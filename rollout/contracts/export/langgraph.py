@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rollout.contracts.export.classes import Gathered, checks_of, class_contract, features_of, own_classes
-from rollout.contracts.export.code.members import classes_with_members
+from rollout.contracts.export.code.members import classes_with_members, is_reached
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.reading import SourceReading
 from rollout.contracts.export.code.seeds import with_store
@@ -136,6 +136,9 @@ def _reading(name: str, node: Any, compiled: Any) -> SourceReading:
     return with_store(reading, getattr(compiled, "store", None))
 
 
+_ASKING_MODELS = frozenset({"invoke", "ainvoke", "stream", "astream", "create", "generate", "complete", "chat"})
+
+
 def _configurable(compiled: Any) -> dict[str, Any]:
     """Return what a graph is bound to hand on to its nodes, by `with_config`."""
     config = getattr(compiled, "config", None)
@@ -158,8 +161,27 @@ def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[s
         "triggers": sorted(getattr(compiled.nodes.get(name), "triggers", ())),
         "defer": bool(getattr(node, "defer", False)),
         "jumps": reading.digest if reading.can_jump else None,
+        "wraps": reading.wraps,
+        "decides": _decides(name, node, compiled, reading),
+        "reads": _keys_named(compiled, reading),
         "input": _state(own, {}, compiled.builder.managed) if is_part else None,
     }
+
+
+def _decides(name: str, node: Any, compiled: Any, reading: SourceReading) -> str | None:
+    """Return a digest of what decides where a node that asks nobody leads to; None where a model may decide it."""
+    routes = [branch.path for branch in compiled.builder.branches.get(name, {}).values()]
+    if reading.calls or reading.may_ask or not (routes or getattr(node, "ends", None)):
+        return None
+    deciding = reading_of(*routes) if routes else reading
+    return None if deciding.named & _ASKING_MODELS else deciding.digest
+
+
+def _keys_named(compiled: Any, reading: SourceReading) -> list[str]:
+    """Return the keys of the state that a node that asks may go by."""
+    if not (reading.calls or reading.may_ask):
+        return []
+    return sorted(name for name in compiled.builder.channels if is_reached(name, reading.named | reading.literals))
 
 
 def _branches(builder: Any) -> dict[str, dict[str, str]]:

@@ -33,7 +33,7 @@ from rollout.contracts.export.code.simplify.rewriting import mentions
 from rollout.contracts.export.code.simplify.simplified import simplified_statement
 from rollout.contracts.export.code.simplify.stripped import Stripped, tells_only
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
-from rollout.contracts.export.code.values import ValueText, path_of
+from rollout.contracts.export.code.values import ITEMS_MAX, ValueText, path_of
 
 CONTAINERS = (dict, list, tuple, set, frozenset)
 TABLE_DEPTH = 4
@@ -95,6 +95,8 @@ class Constants:
             self._reading.texts.append(f"of a library {path_of(known) if named else f'{at}.{its_name}'}")
             return
         if not statements and not changes:
+            if (made := vars(sys.modules[at]).get("__getattr__") if at in sys.modules else None) is not None:
+                self._visit(made)  # the module makes it up when it is asked for it
             self.note(known)
             return
         if not _is_plain_definition(statements, known):
@@ -172,6 +174,7 @@ class Constants:
 
     def note_object(self, target: Any) -> None:
         """Take down what an object holds; where that is not written anywhere, how objects of its class are made."""
+        self._functions_in(target)
         text = self._text()
         written = text.attributes(target)
         if vars(target) if has(target, "__dict__") else ():
@@ -182,6 +185,7 @@ class Constants:
 
     def note_class(self, class_: type, held: dict[str, Any]) -> None:
         """Take down what a class holds; where that is not written anywhere, the statements of the class."""
+        self._functions_in(held)
         text = self._text()
         written = text.of(held)
         if held:
@@ -236,15 +240,25 @@ class Constants:
             self.note(known)
 
     def _functions_in(self, known: Any, depth: int = TABLE_DEPTH) -> None:
-        """Look into a table of functions."""
-        if not isinstance(known, CONTAINERS) or depth == 0:
+        """Look into a table of functions, or of objects of the agent's that hold some."""
+        if depth == 0:
             return
-        for part in known.values() if isinstance(known, dict) else known:
+        for part in _parts_of(known):
             has_code = callable(part) and (is_ours(part) or has(part, "func") or is_asking(part))
             if has_code or wraps_functions(part):
                 self._visit(part)
             else:
                 self._functions_in(part, depth - 1)
+
+
+def _parts_of(known: Any) -> list[Any]:
+    """Return what a container holds, or an object of the agent's."""
+    if isinstance(known, dict):
+        return list(known.values())[:ITEMS_MAX]
+    if isinstance(known, CONTAINERS):
+        return list(known)[:ITEMS_MAX]
+    is_held = not isinstance(known, type | enum.Enum) and is_ours(type(known)) and has(known, "__dict__")
+    return list(vars(known).values()) if is_held else []
 
 
 def _is_fixed(known: Any) -> bool:

@@ -64,6 +64,7 @@ class SourceReading:
         is_whole: whether everything could be read.
         may_ask: whether something may be asked that is not in `calls`.
         can_jump: whether a middleware's hook may end the run there.
+        wraps: a digest of what is done around the calls of tools; None where nothing is.
     """
 
     calls: list[str] = field(default_factory=list)
@@ -82,6 +83,7 @@ class SourceReading:
     is_whole: bool = True
     may_ask: bool = False
     can_jump: bool = False
+    wraps: str | None = None
 
     @property
     def digest(self) -> str:

@@ -161,8 +161,11 @@ class _Walker:
             if not inspect.isroutine(errors) or is_ours(errors):
                 self.reading.tool_readings[name].texts.append(f"errors {ValueText().of(errors)}")
             self.reading.graphs += self.reading.tool_readings[name].graphs
-        for wrapper in ("_wrap_tool_call", "_awrap_tool_call"):
-            self.visit(getattr(node, wrapper, None))
+        wrappers = [getattr(node, name, None) for name in ("_wrap_tool_call", "_awrap_tool_call")]
+        if any(wrapper is not None for wrapper in wrappers):
+            self.reading.wraps = reading_of(*wrappers).digest
+        for wrapper in wrappers:
+            self.visit(wrapper)
 
     def _tool(self, name: str, tool: Any) -> None:
         self.reading.tools[name] = tool
@@ -224,7 +227,9 @@ def _shape_of(class_: type) -> list[str]:
     decorated = [str(vars(class_)[name]) for name in ("__dataclass_params__",) if name in vars(class_)]
     kinds = [base for base in class_.__bases__ if issubclass(base, BaseException)]  # what it is caught by
     caught = [f"is a {base.__qualname__ if is_ours(base) else path_of(base)}" for base in kinds]
-    return [*fields, *decorated, *caught]
+    held = sorted(name for name in vars(class_) if not name.startswith("_"))  # what objects are held against
+    asked = held if vars(class_).get("_is_protocol") else []
+    return [*fields, *decorated, *caught, *asked]
 
 
 def _factories(class_: type) -> list[Any]:
