@@ -76,6 +76,7 @@ class Response:
     """What a service answered: status, where it points (empty if nowhere), and its text.
 
     Attributes:
+        challenge: how it wants to be asked, where it does not know who asks (WWW-Authenticate).
         passed_on: whether an Envoy on the way says that somebody behind it has answered.
     """
 
@@ -83,6 +84,7 @@ class Response:
     location: str
     text: str
     passed_on: bool = False
+    challenge: str = ""
 
 
 class Services:
@@ -141,7 +143,9 @@ def _exchange(
                 raise PageUnavailable(f"{shown} did not finish within {timeout_s:g} s")
             text = body.decode("utf-8-sig", errors="replace")
             passed_on = "x-envoy-upstream-service-time" in response.headers
-            return Response(response.status_code, response.headers.get("location", ""), text, passed_on)
+            headers_in = response.headers
+            challenge = headers_in.get("www-authenticate", "")
+            return Response(response.status_code, headers_in.get("location", ""), text, passed_on, challenge)
     except BodyRefused as error:
         raise PageUnavailable(f"{shown} {error}") from error
     except httpx.TimeoutException as error:

@@ -223,7 +223,6 @@ def _tools(side: Side, name: str, one: Node, two: Node) -> None:
             change = ("was called", "takes other arguments")
             side.find("TOOL_ARGUMENTS", severity, f"{where}/arguments", *change, clearable=True, nodes=nodes)
 
-
     if wraps_otherwise:
         change = ("one source" if one.wraps else "nothing", "another" if two.wraps else "nothing")
         side.find("WAY_CHANGED", Severity.UNKNOWN, f"/nodes/{name}/wraps", *change, clearable=True, nodes=(name,))

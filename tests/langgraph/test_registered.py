@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rollout.contracts.check import check
@@ -131,3 +133,84 @@ def test_a_key_that_only_nodes_read_which_ask_nobody_may_go(stage):
     new = changed(old, ("    note: str\n", ""))
     verdict = check(*(contract_of(stage, stage.version(name, source)) for name, source in (("old", old), ("new", new))))
     assert verdict.backward == "ok"
+
+
+WORKFLOW = """
+import contextlib, functools, os
+SETTING = os.environ.get("NOT_SET_HERE", "5")
+{tracing}
+class Memo:
+    def __init__(self, firm, model):
+        self.firm, self.model = firm, model
+    def write(self, state):
+        return "{memo} of " + self.firm
+class Services:
+    def __init__(self, memo, least):
+        self.memo, self.least = memo, least
+class State(TypedDict, total=False):
+    topic: str
+    answer: str
+    done: str
+class Workflow:
+    def __init__(self, services):
+        self.services = services
+    def rate(self, state):
+        return {{}}
+    def needs_counsel(self, state):
+        return "counsel" if len(state["topic"]) < self.services.least else "memo"
+    {traced}
+    def counsel(self, state):
+        return {{"answer": interrupt("ok?")}}
+    {traced}
+    def memo(self, state):
+        return {{"done": self.services.memo.write(state)}}
+    def build(self):
+        built = StateGraph(State)
+        for name in ("rate", "counsel", "memo"):
+            built.add_node(name, getattr(self, name))
+        built.add_edge(START, "rate")
+        built.add_conditional_edges("rate", self.needs_counsel, ["counsel", "memo"])
+        built.add_edge("counsel", "memo")
+        return built.compile()
+graph = Workflow(Services(Memo("Miller", os.environ.get("NOT_SET", "m")), int(SETTING))).build()
+"""
+TRACING = """
+def traced(name):
+    def wrap(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            log.info("begins %s", name)
+            return function(*args, **kwargs)
+        return inner
+    return wrap
+import logging
+log = logging.getLogger("x")
+"""
+HARMLESS = {
+    "a text in a service of another node of one workflow": ({"memo": "Memo"}, {"memo": "Memorandum"}),
+    "methods that are traced": ({}, {"tracing": TRACING, "traced": "@traced('step')"}),
+}
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_nodes_that_are_methods_of_one_object_are_told_apart(stage, what):
+    usual = {"memo": "Memo", "tracing": "", "traced": ""}
+    told = [
+        contract_of(stage, stage.version(name, WORKFLOW.format(**{**usual, **filled})))
+        for name, filled in zip(("old", "new"), HARMLESS[what], strict=True)
+    ]
+    assert told[0].nodes["rate"].interrupt_calls == () and told[0].nodes["counsel"].interrupt_calls == ("'ok?'",)
+    verdict = check(*told)
+    assert (verdict.backward, verdict.forward, verdict.hop) == ("ok", "ok", "ok"), verdict.findings
+
+
+def test_a_module_that_reads_what_is_beside_it_is_no_file_of_data(stage):
+    reads = '{}from pathlib import Path\ndef limit(){}:\n    return int((Path(__file__).parent / "limit.txt").read_text())\n'
+    body = f'    import limits\n    if len(state["topic"]) < limits.limit():\n{AUTO}{ASK}'
+    told = []
+    for name, *filled in (("old", "", ""), ("new", '"""Limits."""\n', " -> int")):
+        place = stage.version(name, asking(body), limits=reads.format(*filled))
+        (Path(place) / "limit.txt").write_text("1")
+        told.append(contract_of(stage, place))
+    verdict = check(*told)
+    assert verdict.backward == "ok", verdict.findings

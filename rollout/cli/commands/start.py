@@ -13,6 +13,7 @@ from rollout.cli.location import Place
 from rollout.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputAs, StateDir
 
 if TYPE_CHECKING:
+    from rollout.cli.candidate import CandidateImage
     from rollout.cli.documents import Target
 
 
@@ -31,6 +32,15 @@ def register(app: typer.Typer) -> None:
         detach: Annotated[bool, typer.Option("--detach", "-d", help="Hand it to a daemon and return at once.")] = False,
         wait: Annotated[bool, typer.Option("--wait", help="In a cluster: follow it to its end.")] = False,
         timeout: Annotated[str, typer.Option(help="With --wait: give up after so long (exit 124).")] = "2h",
+        image: Annotated[
+            str | None,
+            typer.Option(help="In a cluster: make the candidate's Deployment and Service from those of stable."),
+        ] = None,
+        container: Annotated[str | None, typer.Option(help="With --image: which container's image it is.")] = None,
+        env: Annotated[
+            list[str] | None, typer.Option(metavar="NAME=VALUE", help="With --image: a variable of the candidate.")
+        ] = None,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="With --image: print what would be made.")] = False,
         output: OutputAs = Output.TEXT,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample to stderr too.")] = False,
     ) -> None:
@@ -50,18 +60,40 @@ def register(app: typer.Typer) -> None:
 
         configure(verbose=verbose)
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
+        given = _image_given(image, container, env, dry_run=dry_run, is_local=place.is_local)
         if not place.is_local:
+            from rollout.adapters.storage.kubernetes import KubernetesStore
+            from rollout.cli.candidate import make_candidate
             from rollout.cli.commands.wait import follow
-            from rollout.cli.options import seconds_of
+            from rollout.cli.options import pick, seconds_of
             from rollout.cli.wanting import want
 
-            store, timeout_s = place.cluster(), seconds_of(timeout)
+            (api, where), timeout_s = place.api(), seconds_of(timeout)
+            store = KubernetesStore(api, where)
+            if given is not None and not make_candidate(api, pick(store, rollout), version, given):
+                raise typer.Exit(0)
             row = want(store, version, rollout, output if not wait else None)
             raise typer.Exit(follow(store, row, timeout_s, on_pause, output) if wait else 0)
         target, directory = read_target(files_of(files), rollout), state_of(state, files)
         if detach or running(directory):
             raise typer.Exit(hand_over(target, version, stable, directory, on_pause, output, detach=detach))
         raise typer.Exit(carry_out(target, version, stable, directory, on_pause, output))
+
+
+def _image_given(
+    image: str | None, container: str | None, env: list[str] | None, *, dry_run: bool, is_local: bool
+) -> CandidateImage | None:
+    """Return what was said of an image. Raises InvalidInput where it goes with nothing."""
+    from rollout.cli.candidate import CandidateImage
+    from rollout.errors import Fault, InvalidInput
+
+    if image is not None and not is_local:
+        return CandidateImage(image, container, tuple(env or ()), dry_run)
+    beside = {"--image": image, "--container": container, "--env": env, "--dry-run": dry_run}
+    message = "is for a cluster: on one machine a version is an address" if is_local else "goes with --image alone"
+    if faults := [Fault(name, message, "leave it out") for name, value in beside.items() if value]:
+        raise InvalidInput(faults)
+    return None
 
 
 def carry_out(

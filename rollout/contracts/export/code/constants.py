@@ -215,6 +215,7 @@ class Constants:
     def _look_at(self, text: ValueText) -> None:
         """Read the classes of objects that a value is made of: what they do is only known while it runs."""
         self._reading.literals |= text.literals
+        self._reading.named |= text.literals
         for class_ in text.classes:
             self._visit(class_)
 
@@ -295,6 +296,5 @@ def _is_plain_definition(statements: list[ast.stmt], known: Any) -> bool:
 
 def key_of(target: Any) -> Any:
     """Return what something is known by: a bound method is made anew each time that it is looked up."""
-    if inspect.ismethod(target):
-        return id(target.__self__), id(target.__func__)
-    return id(handed_on_to(target))
+    target = handed_on_to(target)
+    return (id(target.__self__), id(target.__func__)) if inspect.ismethod(target) else id(target)

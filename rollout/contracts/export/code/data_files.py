@@ -76,7 +76,7 @@ def texts_of_files(literals: Iterable[str], *, reads: bool = False) -> list[str]
             file that ends so.
         reads: whether the code reads files at all: a name may then be put together of texts.
     """
-    known = frozenset(literals)
+    known = frozenset(literals) - _sources()  # by `__file__` code finds what is beside it
     names = {match["name"] for literal in known if (match := _FILE.fullmatch(literal))}
     stems = {match["name"] for literal in known if reads and (match := _NAME.fullmatch(literal))}
     texts: dict[str, str] = {}
@@ -137,6 +137,11 @@ def _is_shown(within: str, known: frozenset[str]) -> bool:
     """Whether a file is in no hidden folder, or in one that code names."""
     hidden = [part for part in Path(within).parts[:-1] if part.startswith(".")]
     return all(any(part in literal for literal in known) for part in hidden)
+
+
+def _sources() -> frozenset[str]:
+    """Return the files of the agent's modules, which are read as code."""
+    return frozenset(str(getattr(module, "__file__", None) or "") for module in own_modules())
 
 
 def _folders() -> tuple[str, ...]:

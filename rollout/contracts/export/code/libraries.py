@@ -12,12 +12,15 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.probing import has, probed
 from rollout.contracts.export.code.values import attributes_of, path_of
 
 HELD_DEPTH = 3
 PER_CALL = "per_call"
 _TELLING = frozenset({"bind_tools", "bind_functions", "with_structured_output", "render_text_description"})
+_TOLD = frozenset({"tools", "functions"})
+"""What `bind` hands on to a model."""
 
 
 def approvals_of(target: Any, digest_of: Callable[[Any], str]) -> dict[str, dict[str, Any]]:
@@ -79,6 +82,14 @@ def held_by(function: Any) -> list[Any]:
     return held
 
 
+def wrapped_around(function: Any, depth: int = HELD_DEPTH) -> list[Any]:
+    """Return the agent's functions that a library has wrapped around calls."""
+    if inspect.isroutine(function) and is_ours(function):
+        return [function]
+    held = held_by(function) if function is not None and depth else []
+    return [inner for one in held for inner in wrapped_around(one, depth - 1)]
+
+
 def parts_of(target: Any) -> list[Any]:
     """Return what a runnable that is composed of others is made of, in order: branches, fallbacks, parallel steps."""
     module = str(getattr(type(target), "__module__", ""))
@@ -124,9 +135,12 @@ def wraps_functions(value: Any) -> bool:
 
 def bound_only(tree: ast.AST) -> set[int]:
     """Return the ids of names that are handed to `bind_tools`: a model is told of them, and calls none."""
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-    binding = (one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr in _TELLING)
-    handed = (argument for call in binding for argument in (*call.args, *(one.value for one in call.keywords)))
+    methods = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    handed: list[ast.expr] = []
+    for call in methods:
+        name = getattr(call.func, "attr", "")
+        handed += call.args if name in _TELLING else ()
+        handed += (one.value for one in call.keywords if name in _TELLING or (name == "bind" and one.arg in _TOLD))
     return {id(node) for argument in handed for node in ast.walk(argument)}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.probing import has
 from rollout.contracts.export.code.reading import SourceReading
+from rollout.contracts.export.code.simplify.wrappers import handed_on_to
 from rollout.contracts.export.hints import classes_within, hints_of
 
 _PLAIN = (property, classmethod, staticmethod, functools.cached_property)
@@ -24,19 +25,36 @@ EVERYTHING = "*"
 
 def names_in(tree: ast.AST) -> set[str]:
     """Return the names by which a piece of code may reach into objects; `EVERYTHING` where it may be any."""
-    names = set[str]()
+    names, labels = set[str](), _labels_in(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             names.add(node.attr)
         elif isinstance(node, ast.Name) and node.id in _LOOKING_UP:
             names.add(EVERYTHING)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in labels:
             names.add(node.value)
         elif isinstance(node, ast.MatchClass):
             names |= {*node.kwd_attrs}
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("attr"):
             names |= {EVERYTHING} if not all(isinstance(one, ast.Constant) for one in node.args[1:2]) else set()
     return names | ({EVERYTHING} if names & _LOOKING_UP else set())
+
+
+def _labels_in(tree: ast.AST) -> set[int]:
+    """Return the texts that say where to go, or stand for a key or a value that is compared: none names a member."""
+    labels: list[ast.expr | None] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Return):
+            labels += [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
+        elif isinstance(node, ast.Subscript):
+            labels.append(node.slice)
+        elif isinstance(node, ast.Dict):
+            labels += node.keys
+        elif isinstance(node, ast.Compare):
+            labels += [node.left, *node.comparators]
+        elif isinstance(node, ast.keyword) and node.arg == "goto":
+            labels.append(node.value)
+    return {id(label) for label in labels}
 
 
 def is_reached(name: str, names: set[str]) -> bool:
@@ -47,7 +65,8 @@ def is_reached(name: str, names: set[str]) -> bool:
 def members_of(class_: type) -> Iterator[tuple[str, Any, list[Any]]]:
     """Return what is defined in a class: its name, what it is, and the functions that it is made of."""
     for name, value in vars(class_).items():
-        yield name, value, functions_of(value)
+        member = handed_on_to(value)
+        yield name, member, functions_of(member)
 
 
 def functions_of(value: Any) -> list[Any]:
@@ -138,7 +157,7 @@ class ClassMembers:
         """Whether what was read may reach a member; what cannot be read, and templates in files, may reach any."""
         reading = self._reading
         is_open = reading.is_dynamic or not reading.is_whole or reading.reads_files
-        return is_open or is_reached(member, reading.named | reading.literals)
+        return is_open or is_reached(member, reading.named)
 
     def _read(self, text: str, functions: list[Any]) -> None:
         self._reading.texts.append(text)

@@ -25,12 +25,13 @@ from rollout.contracts.export.code.libraries import (
     is_tool,
     parts_of,
     settings_of,
+    wrapped_around,
 )
 from rollout.contracts.export.code.members import ClassMembers
 from rollout.contracts.export.code.names.ownership import is_ours
 from rollout.contracts.export.code.names.probing import has, probed
 from rollout.contracts.export.code.reading import SourceReading
-from rollout.contracts.export.code.simplify.wrappers import handed_on_to
+from rollout.contracts.export.code.simplify.wrappers import handed_on_to, passes_on
 from rollout.contracts.export.code.unread import all_sources_text
 from rollout.contracts.export.code.values import ValueText, path_of, text_of
 
@@ -162,8 +163,9 @@ class _Walker:
                 self.reading.tool_readings[name].texts.append(f"errors {ValueText().of(errors)}")
             self.reading.graphs += self.reading.tool_readings[name].graphs
         wrappers = [getattr(node, name, None) for name in ("_wrap_tool_call", "_awrap_tool_call")]
-        if any(wrapper is not None for wrapper in wrappers):
-            self.reading.wraps = reading_of(*wrappers).digest
+        around = [one for wrapper in wrappers for one in wrapped_around(wrapper) if not passes_on(one)]
+        if around:
+            self.reading.wraps = reading_of(*around).digest
         for wrapper in wrappers:
             self.visit(wrapper)
 

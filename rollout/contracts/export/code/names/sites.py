@@ -40,14 +40,25 @@ def _in_module(name: str, target: Any) -> Iterator[tuple[str, ast.stmt]]:
     for statement in module_tree(name).body:
         if isinstance(statement, ast.ClassDef) and resolved(ast.Name(statement.name), scope) is target:
             continue
-        calls = frozenset(node for node in ast.walk(statement) if _names(node, target, scope))
-        if calls:
-            yield name, slice_of(statement, calls)
+        calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call) and _names(node, target, scope)]
+        if calls and _makes_graph(statement, scope):
+            yield name, ast.copy_location(ast.Expr(calls[0]), statement)
+        elif calls:
+            yield name, slice_of(statement, frozenset(calls))
 
 
-def _names(node: ast.AST, target: Any, scope: Scope) -> bool:
-    if not isinstance(node, ast.Call):
+def _makes_graph(statement: ast.stmt, scope: Scope) -> bool:
+    """Whether a statement makes a graph with an object, as `graph = Workflow(settings).build()`.
+
+    Its nodes are each read by themselves: what makes the object counts, and not what it then builds.
+    """
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
         return False
+    made = [resolved(name, scope) for name in statement.targets if isinstance(name, ast.Name)]
+    return bool(made) and all(hasattr(type(one), "get_subgraphs") for one in made)
+
+
+def _names(node: ast.Call, target: Any, scope: Scope) -> bool:
     known = resolved(node.func, scope)
     if inspect.isclass(target):
         owner = resolved(node.func.value, scope) if isinstance(node.func, ast.Attribute) else known

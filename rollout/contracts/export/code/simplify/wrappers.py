@@ -19,7 +19,9 @@ DEPTH_MAX = 10
 
 
 def handed_on_to(target: Any) -> Any:
-    """Return what a wrapper hands everything on to; anything else as it is."""
+    """Return what a wrapper hands everything on to; anything else as it is. That of a method is a method."""
+    if inspect.ismethod(target) and inspect.isfunction(inner := handed_on_to(target.__func__)):
+        return target if inner is target.__func__ else inner.__get__(target.__self__)
     for _ in range(DEPTH_MAX):
         if not inspect.isfunction(target) or not target.__closure__ or not is_ours(target):
             return target
@@ -45,6 +47,25 @@ def _wrapped(wrapper: Any) -> Any:
         return None
     takes_any = tree.args.vararg is not None and tree.args.kwarg is not None
     return known if takes_any or known.__code__.co_argcount == len(tree.args.args) else None
+
+
+def passes_on(function: Any) -> bool:
+    """Whether a function hands its request on to its handler as it is, and returns what comes of it, and no more."""
+    plain = function.__func__ if inspect.ismethod(function) else function
+    if not inspect.isfunction(plain) or not is_ours(plain):
+        return False
+    try:
+        tree = tree_of(plain)
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return False
+    scope = Scope.of_function(plain, tree)
+    scope.mark(tree)
+    Stripped(scope).visit(tree)
+    match [one.arg for one in tree.args.args][-2:], without_clocks(tree.body):
+        case [request, handler], [ast.Return(value=ast.expr() as value)]:
+            call = value.value if isinstance(value, ast.Await) else value
+            return ast.unparse(call) == f"{handler}({request})"
+    return False
 
 
 def leave_out_wrappers(tree: Function, scope: Scope) -> None:
