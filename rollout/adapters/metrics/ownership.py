@@ -28,7 +28,17 @@ SERVICE_LABELS = ("service", "kubernetes_service", "kubernetes_name", "exported_
 LABELS = (*(label for pair in PAIRS for label in pair), *SERVICE_LABELS, "instance")
 """What may tell whose a series is."""
 
-ROUTER_PREFIXES = ("envoy_", "istio_", "traefik_", "nginx_", "haproxy_", "kong_", "contour_")
+ROUTER_PREFIXES = (
+    "envoy_",
+    "istio_",
+    "traefik_",
+    "nginx_",
+    "haproxy_",
+    "kong_",
+    "contour_",
+    "outbound_http_",
+    "hubble_",
+)
 """Metrics that a router counts: their pod is the router's."""
 
 

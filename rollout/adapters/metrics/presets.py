@@ -33,8 +33,11 @@ class Preset:
 ENVOY_BOUNDS_MS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1e3, 2.5e3, 5e3, 1e4, 3e4, 6e4, 3e5, 6e5, 1.8e6, 3.6e6)
 """Envoy's histogram buckets, which are fixed; Istio's are the same."""
 
-_ISTIO = 'reporter="source",destination_service_name="$service",destination_service_namespace="$namespace"$ofSubset'
+_ISTIO = 'reporter="$reporter",destination_service_name="$service",destination_service_namespace="$namespace"$ofSubset'
 _GATEWAY = '$label=~"(.*[|/_])?$cluster([|/_:.].*)?"'
+_REPORTER = {"reporter": "source"}
+_LINKERD = 'backend_name="$service",backend_namespace="$namespace"'
+_TRAEFIK = 'service=~"$namespace-$service-[a-z0-9]+-[0-9]+@kubernetesgateway"'
 _GATEWAY_NAMES = {"label": "envoy_cluster_name"}
 _OTEL = {"versionLabel": "service_version"}
 _AGENT = {"versionLabel": "version"}
@@ -79,14 +82,14 @@ PRESETS: dict[str, Preset] = {
     "istio/errors": Preset(
         f'$requests{{{_ISTIO},response_code=~"5.."}}',
         f"$requests{{{_ISTIO}}}",
-        names={"requests": "istio_requests_total"},
+        names={"requests": "istio_requests_total", **_REPORTER},
         what="answers 5xx and failed connections, as the callers' side saw them",
         place="cluster",
     ),
     "istio/grpc-errors": Preset(
         f'$requests{{{_ISTIO},grpc_response_status=~"2|4|8|12|13|14|15"}}',
         f"$requests{{{_ISTIO}}}",
-        names={"requests": "istio_requests_total"},
+        names={"requests": "istio_requests_total", **_REPORTER},
         what="gRPC calls that failed by the server's fault, also those that answer HTTP 200",
         place="cluster",
     ),
@@ -96,8 +99,42 @@ PRESETS: dict[str, Preset] = {
         good=True,
         durations_ms=("slowerThan",),
         bounds_ms=ENVOY_BOUNDS_MS,
-        names={"histogram": "istio_request_duration_milliseconds"},
+        names={"histogram": "istio_request_duration_milliseconds", **_REPORTER},
         what="requests slower than a bucket bound, as the callers' side saw them",
+        place="cluster",
+    ),
+    "linkerd/errors": Preset(
+        f'$responses{{{_LINKERD},http_status!~"[1234].."}}',
+        f"$responses{{{_LINKERD}}}",
+        names={"responses": "outbound_http_route_backend_response_statuses_total"},
+        what="answers 5xx and requests without an answer, as the callers' side saw them",
+        place="cluster",
+    ),
+    "linkerd/slow-requests": Preset(
+        f'${{histogram}}_bucket{{{_LINKERD},le="$slowerThan"}}',
+        f"${{histogram}}_count{{{_LINKERD}}}",
+        good=True,
+        durations_ms=("slowerThan",),
+        seconds=True,
+        names={"histogram": "outbound_http_route_backend_response_duration_seconds"},
+        what="requests slower than a bucket bound, as the callers' side saw them",
+        place="cluster",
+    ),
+    "traefik/errors": Preset(
+        f'$requests{{{_TRAEFIK},code=~"5.."}}',
+        f"$requests{{{_TRAEFIK}}}",
+        names={"requests": "traefik_service_requests_total"},
+        what="answers 5xx and refused connections, as the gateway saw them",
+        place="cluster",
+    ),
+    "traefik/slow-requests": Preset(
+        f'${{histogram}}_bucket{{{_TRAEFIK},le="$slowerThan"}}',
+        f"${{histogram}}_count{{{_TRAEFIK}}}",
+        good=True,
+        durations_ms=("slowerThan",),
+        seconds=True,
+        names={"histogram": "traefik_service_request_duration_seconds"},
+        what="requests slower than a bucket bound, as the gateway saw them",
         place="cluster",
     ),
     "otel-genai/errors": Preset(
@@ -168,6 +205,9 @@ PRESETS: dict[str, Preset] = {
         what="complaints among the feedback that users gave; both versions' users must give it equally often",
     ),
 }
+
+ROUTERS = ("gateway", "istio", "linkerd", "traefik")
+"""Families of presets whose counters are a router's: the split is measured by them."""
 
 STARTED = 'agent_conversations_started_total{version="$version"}'
 """What the split is measured by where started conversations are pinned: only new ones are split."""

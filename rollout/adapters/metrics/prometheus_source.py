@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.metrics.outcomes import more_than_all
-from rollout.adapters.metrics.presets import UNPINNED
+from rollout.adapters.metrics.presets import ROUTERS, UNPINNED
 from rollout.adapters.metrics.prometheus_client import PrometheusClient, QueryResult, Sample
 from rollout.adapters.metrics.queries import Query, resolve
 from rollout.adapters.metrics.terms import _BOUND, Answered, Term, Terms, any_spelling
@@ -151,6 +151,6 @@ class PrometheusSource:
 
 def split_of(kpis: tuple[Kpi, ...], queries: tuple[Query, ...]) -> str:
     """Return the counter that the split is measured by: the router's own where a KPI names it, else the first KPI's."""
-    routers = [kpi.name for kpi in kpis if (kpi.preset or "").partition("/")[0] in ("gateway", "istio")]
+    routers = [kpi.name for kpi in kpis if (kpi.preset or "").partition("/")[0] in ROUTERS]
     chosen = next((query for query in queries if query.name in routers), queries[0])
     return chosen.total

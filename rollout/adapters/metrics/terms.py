@@ -12,6 +12,7 @@ from functools import cache
 
 from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.metrics.ownership import LABELS, foreign_problem, gateway_problem
+from rollout.adapters.metrics.presets import ROUTERS
 from rollout.adapters.metrics.prometheus_client import QueryResult, Sample
 from rollout.adapters.metrics.scrape import SERIES_MAX
 from rollout.adapters.metrics.selector import parse
@@ -105,11 +106,11 @@ class Answered:
         if self._pods is None or not samples:
             return "", [True] * len(samples)
         pods = self._pods(term.version)
-        if term.preset == "istio":
-            return "", [True] * len(samples)  # its selectors name the Service and the namespace
         if term.preset == "gateway":
             label = next(iter(parse(term.text).matchers)).label
             return gateway_problem((sample.labels.get(label, "") for sample in samples), pods.service, pods.namespace)
+        if term.preset in ROUTERS:
+            return "", [True] * len(samples)  # their selectors name the Service and the namespace
         labels = [sample.labels for sample in samples]
         return foreign_problem(term.template, labels, pods, is_preset=term.preset != "")
 
