@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollout.adapters.kubernetes.resources import HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Kind
+from rollout.adapters.kubernetes.resources import ENDPOINT_SLICE, HTTP_ROUTE, POD, SERVICE, VIRTUAL_SERVICE, Kind
 from tests.fakes import agents
 
 Object = dict[str, Any]
@@ -106,6 +106,7 @@ MARKED = [
     {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-arm", "value": which}]}}
     for which in ("a", "b")
 ]
+POOL = {"group": "inference.networking.k8s.io", "kind": "InferencePool"}
 CANARY = {"matches": [{"headers": [{"name": "x-beta", "value": "1"}]}], "backendRefs": refs(("agent-v2", 1))}
 
 SHAPES = {
@@ -151,6 +152,13 @@ SHAPES = {
         NAMES,
         _named,
         ("web", "web-next"),
+    ),
+    "a backend that is no Service": Shape(
+        HTTP_ROUTE,
+        HTTP,
+        (http_route(at("/", [{**POOL, **each} for each in refs(("agent-v1", 1), ("agent-v2", 0))])),),
+        (("agent", "rules", 0),),
+        {"service": "$name-$version", "deployment": "$name-$version", "reference": POOL},
     ),
     "a VirtualService by host": Shape(
         VIRTUAL_SERVICE,
@@ -227,6 +235,9 @@ SHAPES = {
 
 def put(api: Any, shape: Shape, namespace: str) -> None:
     """Create the routes of a shape, and what they need."""
+    if "reference" in shape.backends:
+        for which in ("v1", "v2"):
+            pod_alone(api, f"agent-{which}", namespace)
     if "subset" in shape.backends:
         agents.subsets(api, namespace=namespace)
     for which, name in zip(("v1", "v2"), shape.services, strict=False):
@@ -239,3 +250,12 @@ def put(api: Any, shape: Shape, namespace: str) -> None:
             if "namespace" in rule.get("delegate", {}):
                 rule["delegate"]["namespace"] = namespace
         api.create(shape.kind, namespace, text)
+
+
+def pod_alone(api: Any, name: str, namespace: str) -> None:
+    """Let a ready pod of a Deployment run behind no Service at all."""
+    api.delete(SERVICE, namespace, name)
+    api.delete(ENDPOINT_SLICE, namespace, f"{name}-x")
+    status = {"podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": "True"}]}
+    metadata = {"name": name, "labels": {"app": name}}
+    api.create(POD, namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status})

@@ -24,8 +24,11 @@ def _version_of(backend: Object, naming: Naming) -> str | None:
 
 def _why_not(backend: Object, naming: Naming) -> str:
     name = str(backend.get("name", ""))
-    if backend.get("group") not in CORE or backend.get("kind", "Service") != "Service":
-        return f"backend {name} is a {backend.get('kind')} of {backend.get('group') or 'the core group'}, no Service"
+    if not _is_of_kind(backend, naming):
+        kind, group = backend.get("kind", "Service"), backend.get("group") or "the core group"
+        declares = f"declare spec.backends.reference: {{group: {backend.get('group')}, kind: {kind}}}"
+        remedy = "" if naming.backends.reference or backend.get("group") in CORE else f": {declares}"
+        return f"backend {name} is a {kind} of {group}, no {naming.kind}{remedy}"
     namespace = backend.get("namespace") or naming.namespace
     if namespace != naming.services_in:
         return f"backend {name} is in the namespace {namespace}, and the Services are in {naming.services_in}"
@@ -37,8 +40,18 @@ def _why_not(backend: Object, naming: Naming) -> str:
     return ""
 
 
+def _is_of_kind(backend: Object, naming: Naming) -> bool:
+    """Whether a backend is a Service, or of the kind that is declared in its place."""
+    reference = naming.backends.reference
+    if reference is not None:
+        return (backend.get("group"), backend.get("kind")) == (reference.group, reference.kind)
+    return backend.get("group") in CORE and backend.get("kind", "Service") == "Service"
+
+
 def _new_backend(version: str, naming: Naming) -> Object:
     backend: Object = {"name": naming.service(version)}
+    if (reference := naming.backends.reference) is not None:
+        backend = {"group": reference.group, "kind": reference.kind, **backend}
     if naming.backends.port is not None:
         backend["port"] = naming.backends.port
     if naming.services_in != naming.namespace:

@@ -106,6 +106,9 @@ class CandidateMaker:
         if backends.roles:
             remedy = f"set the image of its Deployment: kubectl set image, behind {backends.roles.candidate}"
             return Fault("--image", "with spec.backends.roles the candidate's Service is there already", remedy)
+        if backends.reference:
+            remedy = f"make the Deployment and the {self._naming.kind} by hand"
+            return Fault("--image", f"the candidate needs a {self._naming.kind}, which only you can make", remedy)
         if backends.subset:
             remedy = "make the Deployment and the subset of the DestinationRule by hand"
             return Fault("--image", "versions are subsets of one Service here", remedy)

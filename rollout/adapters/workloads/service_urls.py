@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import SERVICE, Object
+from rollout.adapters.workloads.backing import backend_of, slices_of
 from rollout.adapters.workloads.grants import not_granted
 from rollout.adapters.workloads.ports import is_ready, not_served, ports_of
-from rollout.adapters.workloads.subsets import slices_of
-from rollout.errors import ClusterUnavailable, NotFound, PageUnavailable
+from rollout.errors import ClusterUnavailable, PageUnavailable
 from rollout.model.api.naming import Naming
 
 EVERY_MAX = 100
@@ -24,11 +24,11 @@ ADDRESSES_MAX = 3
 def service_urls(api: Api, naming: Naming) -> Callable[[str], list[str]]:
     """Return where a version answers, for whoever is told of it: its Service, on the port declared, else the first.
 
-    None where versions share a Service: it answers for any of them.
+    None where versions share a Service: it answers for any of them; none where they have no Service.
     """
 
     def urls(version: str) -> list[str]:
-        if naming.backends.subset is not None:
+        if naming.backends.subset is not None or naming.backends.reference is not None:
             return []
         service, port = naming.service(version), naming.backends.port
         if port is None:
@@ -57,10 +57,9 @@ def endpoint_urls(
             raise PageUnavailable(missing)
         name, namespace = naming.service(version), naming.services_in
         where = f"{namespace}/{name}"
-        try:
-            service = api.get(SERVICE, namespace, name)
-        except NotFound as error:
-            raise PageUnavailable(f"there is no Service {where}: create it") from error
+        service = backend_of(api, naming, version)
+        if service is None:
+            raise PageUnavailable(f"there is no {naming.kind} {where}: create it")
         declared = naming.backends.port
         if problem := not_served(service, () if declared is None else (declared,), where):
             raise PageUnavailable(problem)

@@ -6,7 +6,7 @@ there. Raises ClusterUnavailable where the API does not answer: that says nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -19,11 +19,12 @@ from rollout.adapters.kubernetes.resources import (
     version_of,
 )
 from rollout.adapters.workloads.autoscalers import Autoscaler, autoscaler_of
+from rollout.adapters.workloads.backing import backend_of, slices_of
 from rollout.adapters.workloads.grants import not_granted
-from rollout.adapters.workloads.ports import is_ready, not_listening, not_served
+from rollout.adapters.workloads.readiness import Readiness, asleep_because, pod_of
 from rollout.adapters.workloads.role_promotion import RolePromotion
 from rollout.adapters.workloads.roles import RoleReader
-from rollout.adapters.workloads.subsets import labels_of, slices_of
+from rollout.adapters.workloads.subsets import labels_of
 from rollout.adapters.workloads.workers import workers_of
 from rollout.engine.facts import RoleFacts
 from rollout.errors import ClusterUnavailable, NotFound
@@ -53,8 +54,7 @@ class ServiceWorkloads:
     ) -> None:
         self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
         self._roles, self._identity = roles, identity
-        self._ready: dict[str, int] = {}
-        self._pods: dict[str, frozenset[str]] = {}
+        self._readiness = Readiness(api, naming, self._sleeps)
         self._promotion = RolePromotion(api, naming, may_write)
 
     @property
@@ -64,6 +64,8 @@ class ServiceWorkloads:
             return f"has no subset in {where}: declare it in a DestinationRule, or correct {self._naming.written}"
         if self._roles:
             return f"has no Service: {self._lacking}"
+        if self._naming.backends.reference:
+            return f"has no Deployment in {where} behind its {self._naming.kind}: create it, or correct spec.backends"
         if self._naming.backends.versions:
             return f"has no Service in {where}: create it, and add the version to {self._naming.written}"
         return f"has no Service in {where}: create it, or correct {self._naming.written}"
@@ -79,8 +81,8 @@ class ServiceWorkloads:
         if self._naming.backends.subset:
             subsets = ((version, self._naming.subset(version)) for version in versions)
             return tuple(version for version, name in subsets if not labels_of(self._api, self._naming, name)[1])
-        named = [(version, self._naming.service(version)) for version in versions]
-        return tuple(version for version, service in named if service and self._get(SERVICE, service) is not None)
+        named = [version for version in versions if self._naming.service(version)]
+        return tuple(version for version in named if backend_of(self._api, self._naming, version) is not None)
 
     def ready(self, versions: tuple[str, ...], ports: Mapping[str, tuple[int, ...]] = NO_PORTS) -> Mapping[str, str]:
         """Return, by version, an empty text or what is wrong, and what to do.
@@ -93,21 +95,13 @@ class ServiceWorkloads:
             or (self._roles.problem(self._naming.service(version), version) if self._roles else "")
             or self._not_told_apart(version)
             or not_granted(self._api, self._naming, self._route_kinds, (version,))
-            or self._problem(version, ports.get(version, ()))
+            or self._readiness.problem(version, ports.get(version, ()))
             or self._promotion.problem(version)
             for version in versions
         }
         for stable, other in combinations(versions, 2):  # who comes later is told: the stable version comes first
-            problems[other] = problems[other] or self._shared(stable, other)
+            problems[other] = problems[other] or self._readiness.shared(stable, other)
         return problems
-
-    def _shared(self, one: str, other: str) -> str:
-        """Say that a pod is behind two versions: what users get there is counted for both, and weighed for neither."""
-        both = self._pods.get(one, frozenset()) & self._pods.get(other, frozenset())
-        if not both:
-            return ""
-        backends = f"{self._naming.backend(one)} and {self._naming.backend(other)}"
-        return f"the pod {min(both)} is behind {backends} both: let the selectors of the two differ by version"
 
     def _not_named(self, version: str) -> str:
         """Say that Services are named one by one, and that this version's is not."""
@@ -135,38 +129,11 @@ class ServiceWorkloads:
         what = "backend, the" if self._naming.backends.subset else "Service,"
         return f"{version} and {others[0]} have one {what} {backend}: give one of them another name" if others else ""
 
-    def _problem(self, version: str, ports: tuple[int, ...]) -> str:
-        """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
-        service = self._naming.service(version)
-        where = f"{self._naming.services_in}/{service}"
-        obj = self._get(SERVICE, service)
-        if obj is None:
-            return f"there is no Service {where}: create it"
-        if problem := not_served(obj, self._wanted(ports), where):
-            return problem
-        slices, unselected = slices_of(self._api, self._naming, version)
-        endpoints = [
-            endpoint
-            for endpoint_slice in slices
-            for endpoint in endpoint_slice.get("endpoints") or ()
-            if is_ready(endpoint)
-        ]
-        self._ready[version] = _distinct(endpoints)
-        self._pods[version] = frozenset(map(_pod_of, endpoints)) - {""}
-        if endpoints:
-            return not_listening(obj, slices, self._wanted(ports), where)
+    def _sleeps(self, version: str) -> str:
+        """Say why a version has no pod, where that is for its Deployment's replicas."""
         deployment = self._deployment(version)
-        of = f" of subset {subset}" if (subset := self._naming.subset(version)) else ""
-        if deployment is not None and _replicas(deployment) == 0:
-            owner = self._autoscaler(version)
-            owned, wakes = (owner, owner.wakes) if owner else ("whoever scales it", "scale it up")
-            return f"{where} has no ready endpoint{of}: its Deployment is at 0 replicas, which {owned} owns; {wakes}"
-        return unselected or f"{where} has no ready endpoint{of}: check its pods and the selector of the Service"
-
-    def _wanted(self, ports: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the ports that requests come to: those that the routes name, else the one that is declared."""
-        declared = self._naming.backends.port
-        return ports or (() if declared is None else (declared,))
+        is_asleep = deployment is not None and _replicas(deployment) == 0
+        return asleep_because(self._autoscaler(version)) if is_asleep else ""
 
     def asleep(self, versions: tuple[str, ...]) -> frozenset[str]:
         """Return those whose Deployment is at 0 replicas and that no autoscaler owns.
@@ -184,17 +151,9 @@ class ServiceWorkloads:
 
     def endpoints(self, versions: tuple[str, ...]) -> Mapping[str, Endpoints]:
         """Return how many endpoints of each version take requests, and the autoscaler of one that has fewer."""
-        counts = {version: self._count(version) for version in versions}
+        counts = {version: self._readiness.count(version) for version in versions}
         most = max(counts.values(), default=0)
         return {version: self._with_autoscaler(version, count, most) for version, count in counts.items()}
-
-    def _count(self, version: str) -> int:
-        if version not in self._ready:
-            slices, _ = slices_of(self._api, self._naming, version)
-            endpoints = [one for piece in slices for one in piece.get("endpoints") or () if is_ready(one)]
-            self._pods[version] = frozenset(map(_pod_of, endpoints)) - {""}
-            self._ready[version] = _distinct(endpoints)
-        return self._ready[version]
 
     def _with_autoscaler(self, version: str, count: int, most: int) -> Endpoints:
         owner = self._autoscaler(version) if count < most and not self._is_elsewhere else None
@@ -252,7 +211,7 @@ class ServiceWorkloads:
             if problem and self._naming.backends.subset:
                 return Pods(service, namespace, problem=problem)
             endpoints = [endpoint for piece in slices for endpoint in piece.get("endpoints") or ()]
-            names = frozenset(str((endpoint.get("targetRef") or {}).get("name", "")) for endpoint in endpoints) - {""}
+            names = frozenset(map(pod_of, endpoints)) - {""}
             addresses = frozenset(str(address) for endpoint in endpoints for address in endpoint.get("addresses") or ())
         except (ClusterUnavailable, AttributeError, TypeError) as error:
             return Pods(service, namespace, problem=f"the endpoints of {namespace}/{service} cannot be read: {error}")
@@ -260,7 +219,7 @@ class ServiceWorkloads:
 
     def _autoscaler(self, version: str) -> Autoscaler | None:
         """Return who scales a version: found by its declared Deployment, else by the names of its pods."""
-        pods = self._pods.get(version, frozenset())
+        pods = self._readiness.pods_of(version)
         return autoscaler_of(self._api, self._naming.services_in, self._naming.deployment(version), pods)
 
     def _deployment(self, version: str) -> Object | None:
@@ -272,15 +231,6 @@ class ServiceWorkloads:
             return self._api.get(kind, self._naming.services_in, name)
         except NotFound:
             return None
-
-
-def _pod_of(endpoint: Object) -> str:
-    return str((endpoint.get("targetRef") or {}).get("name", ""))
-
-
-def _distinct(endpoints: Iterable[Object]) -> int:
-    """Return how many there are: a pod with an address of each family is listed twice."""
-    return len({_pod_of(one) or str(one.get("addresses")) for one in endpoints})
 
 
 def _replicas(deployment: Object) -> int:

@@ -56,6 +56,11 @@ class Naming:
         return f"subset {subset} of {self.service(version)}" if subset else self.service(version)
 
     @property
+    def kind(self) -> str:
+        """What kind of object a version's backend is, for messages."""
+        return self.backends.reference.kind if self.backends.reference else "Service"
+
+    @property
     def lacking(self) -> str:
         """Say why a version may have no Service, and what to do; it is read after "has no backend for v2: "."""
         if roles := self.backends.roles:

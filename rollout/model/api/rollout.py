@@ -24,6 +24,9 @@ NameTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9.${}]+$", max
 """A name with `$name`, `$version` or `$namespace` in it."""
 
 
+Group = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$", max_length=253)]
+Kind = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$", max_length=63)]
+
 ServiceTemplate = Annotated[str, StringConstraints(pattern=r"^[-a-z0-9${}]+$", max_length=200)]
 """The same without dots, which Services cannot have in their names."""
 
@@ -42,6 +45,13 @@ class Endpoint(Document):
         default=None,
         description="Its metrics page, if metrics.scrape does not lead there: http://127.0.0.1:9464/metrics.",
     )
+
+
+class BackendReference(Document):
+    """What routes refer to that is no Service."""
+
+    group: Group = Field(description="Its API group, such as inference.networking.k8s.io.")
+    kind: Kind = Field(description="Its kind, such as InferencePool.")
 
 
 class Backends(Document):
@@ -71,6 +81,11 @@ class Backends(Document):
         default=None,
         description="Template of the name of the Deployment behind it: it has $version in it, or $service. "
         "It is scaled up if it is at 0 replicas.",
+    )
+    reference: BackendReference | None = Field(
+        default=None,
+        description="What the names are of, where they are of no Services: {group: inference.networking.k8s.io, kind: "
+        "InferencePool}. Which pods are ready is told by the Deployment, which must be declared.",
     )
     port: Count | None = Field(
         default=None, ge=1, le=65_535, description="The Service's port that routes send requests to."

@@ -135,8 +135,9 @@ def templates(raw: Raw) -> Iterator[Fault]:
         if isinstance(text, str) and not template_names(text) & set(telling):
             yield _not_telling(key, text, by_role="roles" in backends)
     yield from _roles(backends)
+    yield from _reference(raw, backends)
     yield from _one_service_each(mapping(backends.get("versions")))
-    for key in ("subset", "deployment", "port", "namespace"):
+    for key in ("subset", "deployment", "port", "namespace", "reference"):
         if key in backends and "endpoints" in backends:
             yield Fault(f"backends.{key}", "belongs to a Service, and there are endpoints", "remove it", backends[key])
     requests = mapping(mapping(raw.get("metrics")).get("prometheus")).get("requests")
@@ -164,6 +165,22 @@ def _roles(backends: Raw) -> Iterator[Fault]:
     if roles.get("promotion") == "swap" and "deployment" not in backends:
         remedy = "name them, such as deployment: $service"
         yield Fault("backends.roles.promotion", "sets images of Deployments, and none are named", remedy, "swap")
+
+
+def _reference(raw: Raw, backends: Raw) -> Iterator[Fault]:
+    """What is no Service has no endpoints: its Deployment says which pods are ready, in the Rollout's namespace."""
+    if "reference" not in backends or "endpoints" in backends:
+        return
+    if "deployment" not in backends:
+        remedy = "name the Deployment whose pods are behind it, such as deployment: $name-$version"
+        yield Fault("backends.deployment", "is missing: without a Service it says which pods are ready", remedy)
+    for key in ("subset", "roles", "namespace"):
+        if key in backends:
+            yield Fault(f"backends.{key}", "goes with Services, and reference names another kind", "remove one of them")
+    for index, route in enumerate(items(raw.get("routes"))):
+        if "virtualService" in mapping(route):
+            remedy = "split an httpRoute or a grpcRoute"
+            yield Fault(f"routes[{index}].virtualService", "names hosts, and reference names another kind", remedy)
 
 
 def _subsets(raw: Raw, backends: Raw) -> Iterator[Fault]:
