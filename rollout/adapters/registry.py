@@ -120,8 +120,8 @@ def _authorization(challenge: str, service: Asks, known: str | None, scheme: str
     headers = {} if known is None else {"Authorization": f"Basic {known}"}
     answer = service.ask("GET", f"{realm}?{urlencode(wanted)}", None, headers, TIMEOUT_S, MANIFEST_MAX_BYTES)
     try:
-        told = json.loads(answer.text)
-        token = told.get("token") or told.get("access_token")
+        answered = json.loads(answer.text)
+        token = answered.get("token") or answered.get("access_token")
     except (ValueError, AttributeError):
         token = None
     if answer.status != 200 or not isinstance(token, str):

@@ -57,9 +57,9 @@ def make_candidate(api: Api, row: Row, version: str, given: CandidateImage) -> b
     maker = CandidateMaker(api, naming_of(rollout), rollout.metadata.name, row.uid)
     making = maker.planned(stable, wanted)
     if unsaid := [name for name in environment_of(making.deployment, stable) if name not in environment]:
-        told = " ".join(f"--env {name}={version}" for name in unsaid)
+        options = " ".join(f"--env {name}={version}" for name in unsaid)
         say(
-            f"{', '.join(unsaid)} is {stable} in the candidate's environment too: {told} if it says the version",
+            f"{', '.join(unsaid)} is {stable} in the candidate's environment too: {options} if it says the version",
             err=True,
         )
     if given.is_dry_run:

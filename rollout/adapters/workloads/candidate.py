@@ -101,8 +101,8 @@ def overlap(origin: Origin, candidate: Object) -> Fault | None:
         return None
     selected = ", ".join(f"{key}={value}" for key, value in sorted(selector.items()))
     message = f"selects its pods by {selected} alone, and would send its users to the candidate's pods too"
-    told = f"kubectl label and select them by a label that says the version, such as version: {origin.names.version}"
-    return Fault(f"Service {origin.names.service}", message, told)
+    remedy = f"select them by a label that says the version, such as version: {origin.names.version}"
+    return Fault(f"Service {origin.names.service}", message, remedy)
 
 
 def candidate_of(origin: Origin, wanted: Wanted, names: Names) -> tuple[Object, Object]:
@@ -172,11 +172,11 @@ class _Renaming:
 def _new(origin: Origin, name: str, obj: Object, renamed: _Renaming) -> Object:
     labels = renamed.labels(obj["metadata"].get("labels") or {})
     labels = {key: value for key, value in labels.items() if key not in _TRACKED_BY and not key.startswith(_OF_FLUX)}
-    made = {MADE_FOR: origin.uid, MADE_FROM: origin.names.version}
+    marks = {MADE_FOR: origin.uid, MADE_FROM: origin.names.version}
     metadata = {
         "name": name,
         "labels": {**labels, MANAGED_BY: "rollout", OWNER_LABEL: origin.rollout},
-        "annotations": {**_own_annotations(obj["metadata"].get("annotations") or {}), **made},
+        "annotations": {**_own_annotations(obj["metadata"].get("annotations") or {}), **marks},
     }
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata}
 

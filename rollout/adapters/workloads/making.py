@@ -86,7 +86,7 @@ class CandidateMaker:
         in_use = {(DEPLOYMENT.kind, one.deployment) for one in names} | {(SERVICE.kind, one.service) for one in names}
         gone = []
         for kind in (SERVICE, DEPLOYMENT):
-            for obj in self._made(kind):
+            for obj in self._marked(kind):
                 name = name_of(obj)
                 if (kind.kind, name) in in_use or re.search(rf'"{re.escape(name)}[".]', written):
                     continue
@@ -95,7 +95,7 @@ class CandidateMaker:
                 gone.append(f"{kind.kind} {name}")
         return gone
 
-    def _made(self, kind: Kind) -> list[Object]:
+    def _marked(self, kind: Kind) -> list[Object]:
         selector = f"{OWNER_LABEL}={self._rollout}"
         objects, _ = self._api.list_all(kind, self._naming.services_in, labelSelector=selector)
         return [obj for obj in objects if is_made_for(obj, self._uid)]

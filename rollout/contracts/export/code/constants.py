@@ -95,8 +95,8 @@ class Constants:
             self._reading.texts.append(f"of a library {path_of(known) if named else f'{at}.{its_name}'}")
             return
         if not statements and not changes:
-            if (made := vars(sys.modules[at]).get("__getattr__") if at in sys.modules else None) is not None:
-                self._visit(made)  # the module makes it up when it is asked for it
+            if (maker := vars(sys.modules[at]).get("__getattr__") if at in sys.modules else None) is not None:
+                self._visit(maker)  # the module makes it up when it is asked for it
             self.note(known)
             return
         if not _is_plain_definition(statements, known):

@@ -54,8 +54,8 @@ def _makes_graph(statement: ast.stmt, scope: Scope) -> bool:
     """
     if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
         return False
-    made = [resolved(name, scope) for name in statement.targets if isinstance(name, ast.Name)]
-    return bool(made) and all(hasattr(type(one), "get_subgraphs") for one in made)
+    graphs = [resolved(name, scope) for name in statement.targets if isinstance(name, ast.Name)]
+    return bool(graphs) and all(hasattr(type(one), "get_subgraphs") for one in graphs)
 
 
 def _names(node: ast.Call, target: Any, scope: Scope) -> bool:
