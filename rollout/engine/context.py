@@ -139,6 +139,10 @@ class PlanContext:
         if TABLE[self.status.phase, event] == BACK or phase is not Phase.PAUSED:
             released: PhaseChanges = {"resume_to": None, "held_by": None}
             changes = {**released, **changes}
+        if self.status.phase is Phase.PAUSED and phase is not Phase.PAUSED and self.status.phase_since is not None:
+            paused_s = self.release.paused_s + max(0.0, self.since(self.status.phase_since))
+            release = changes.get("release") or self.release
+            changes["release"] = release.model_copy(update={"paused_s": paused_s})
         since = self.now if phase is not self.status.phase else self.status.phase_since
         self.status = self.status.model_copy(update={"phase": phase, "phase_since": since})
         self.update(reason=reason, message=message, **changes)

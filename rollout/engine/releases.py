@@ -39,6 +39,7 @@ def finished(before: Status, after: Status, now: datetime) -> FinishedRelease | 
         message=after.message,
         started_at=(before.phase_since or now) if undone else after.latest.started_at,
         ended_at=now,
+        paused_s=0.0 if undone else after.latest.paused_s,
         retries=after.latest.retries,
         undoing=after.latest.undoing or undone,
         policy_digest=after.latest.policy.digest if after.latest.policy else "",

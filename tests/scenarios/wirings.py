@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT
 from rollout.adapters.routers.route_pins import PINS
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from rollout.adapters.storage.sqlite import SqliteStore
@@ -91,6 +91,10 @@ class Cluster(Steering, ClusterWorld):
 
     def metrics_down(self, down):
         self.prometheus.answer = (503, "text/plain", "away") if down else None
+
+    def let_policy(self, policy):
+        spec = {key: None for key in ("canary", "blueGreen") if key not in policy["spec"]} | policy["spec"]
+        self.api.merge(POLICY, self.namespace, "quick", {"spec": spec})
 
     def list_third(self):
         agents.version(self.api, "v3")
@@ -231,6 +235,11 @@ class Machine(Steering):
 
     def metrics_down(self, down):
         self._metrics_down = down
+
+    def let_policy(self, policy):
+        parsed, faults = policy_spec(policy["spec"])
+        assert not faults, faults
+        self._declare(policy=parsed)
 
     def list_third(self):
         """Nothing is to be done: every version with an endpoint is known."""

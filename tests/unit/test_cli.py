@@ -408,7 +408,7 @@ def test_history_tells_each_release_once(tmp_path):
     held.save(Plan(world.plans[-1].status))
     held.release()
     told = run("history", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
-    rows = [line.split()[4:7] for line in told.splitlines()[1:]]
+    rows = [line.split()[5:8] for line in told.splitlines()[1:]]
     assert rows == [["v1", "v2", "promoted"], ["v2", "v1", "undone"], ["v1", "v3", "rolled-back"]], told
     assert "v3 is worse than v1" in told
     first = run("explain", "--release", "1", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout

@@ -41,11 +41,12 @@ def register(app: typer.Typer) -> None:
         if not releases:
             say(f"{row.rollout.metadata.name}: no release is over yet")
             return
-        say(f"{'#':<4} {'STARTED':<17} {'TOOK':<7} {'FROM':<10} {'TO':<10} {'RESULT':<16} WHY")
+        say(f"{'#':<4} {'STARTED':<17} {'TOOK':<7} {'PAUSED':<7} {'FROM':<10} {'TO':<10} {'RESULT':<16} WHY")
         for number, release in enumerate(releases, first):
             took = messages.span((release.ended_at - release.started_at).total_seconds())
+            paused = messages.span(release.paused_s) if release.paused_s else "-"
             kind = f"{release.result}{' (undo)' if release.undoing and release.result == 'promoted' else ''}"
             say(
-                f"{number:<4} {release.started_at:%Y-%m-%d %H:%M}Z {took:<7} {release.previous:<10} "
+                f"{number:<4} {release.started_at:%Y-%m-%d %H:%M}Z {took:<7} {paused:<7} {release.previous:<10} "
                 f"{release.candidate:<10} {kind:<16} {release.message}"
             )

@@ -36,6 +36,7 @@ class ReleaseChanges(TypedDict, total=False):
     next_sample_at: datetime | None
     samples_in_window: int
     gap_s: float
+    paused_s: float
     traffic: Traffic
     warnings: tuple[str, ...]
     workers: tuple[str, ...]

@@ -13,6 +13,7 @@ class FinishedRelease(Record):
 
     Attributes:
         previous: the version that was stable before it.
+        paused_s: how long of the time it waited for a human, or for whoever else had paused it.
         undoing: the way back.
     """
 
@@ -23,6 +24,7 @@ class FinishedRelease(Record):
     message: str
     started_at: datetime
     ended_at: datetime
+    paused_s: float = 0.0
     retries: int = 0
     undoing: bool = False
     policy_digest: str = ""

@@ -61,6 +61,7 @@ class Release(Record):
     steps: int = Field(default=0, description="How many steps there are.")
     step: int = Field(default=0, description="The current step, counted from 0.")
     started_at: datetime | None = Field(default=None, description="When the release began.")
+    paused_s: float = Field(default=0.0, description="How long it has been paused, in seconds, pauses that are over.")
     window_since: datetime | None = None
     deadline: datetime | None = Field(default=None, description="When the phase is given up.")
     sampled_at: datetime | None = None
