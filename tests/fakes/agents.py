@@ -179,7 +179,8 @@ def behind_web(api, which, address, *, namespace="default"):
     """Create a ready pod of a version behind the shared Service."""
     name = f"agent-{which}"
     metadata = {"name": name, "labels": {"version": which}}
-    api.create(POD, namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata})
+    spec = {"containers": [{"name": "agent", "image": "registry/agent:1"}]}
+    api.create(POD, namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
     endpoint = {"addresses": [address], "conditions": {"ready": True}, "targetRef": {"kind": "Pod", "name": name}}
     metadata = {"name": f"web-{which}", "labels": {"kubernetes.io/service-name": "web"}}
     body = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4", "metadata": metadata}

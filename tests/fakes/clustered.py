@@ -71,7 +71,7 @@ class ClusterWorld:
             spec = {"backends": shape.backends, "routes": [shape.route], **spec}
         route = agents.route(kind=kind, weights=weights, versions=versions)
         if shape:
-            shapes.put(self.api, shape, self.namespace)
+            shapes.put(self.api, shape, self.namespace, self.address)
         elif "subset" in spec.get("backends", {}):
             agents.subsets(self.api, namespace=self.namespace)
             agents.by_subset(route)

@@ -233,8 +233,8 @@ SHAPES = {
 }
 
 
-def put(api: Any, shape: Shape, namespace: str) -> None:
-    """Create the routes of a shape, and what they need."""
+def put(api: Any, shape: Shape, namespace: str, address: str) -> None:
+    """Create the routes of a shape, and what they need. address: of the pods."""
     if "reference" in shape.backends:
         for which in ("v1", "v2"):
             pod_alone(api, f"agent-{which}", namespace)
@@ -243,7 +243,7 @@ def put(api: Any, shape: Shape, namespace: str) -> None:
     for which, name in zip(("v1", "v2"), shape.services, strict=False):
         service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}}
         api.create(SERVICE, namespace, {**service, "spec": {"ports": [{"port": 8000}]}})
-        agents.expose(api, name, {f"agent-{which}": "127.0.0.1"}, namespace=namespace)
+        agents.expose(api, name, {f"agent-{which}": address}, namespace=namespace)
     for raw in shape.objects:
         text = copy.deepcopy(raw)
         for rule in text["spec"].get("http", ()):
