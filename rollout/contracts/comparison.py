@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from rollout.contracts.schema.relation import Budget, Options
 from rollout.model.agent_state import Axis, Finding, Severity
 
 SHOWN_MAX = 120
+PARTS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,17 @@ class Side:
         """Return the same direction for a graph inside this one."""
         writer, reader = self.writer.subgraphs[name], self.reader.subgraphs[name]
         return replace(self, writer=writer, reader=reader, at=f"{self.at}/subgraphs/{name}")
+
+    def sources(self, one: Mapping[str, str], two: Mapping[str, str]) -> tuple[str, str]:
+        """Return how code is told that differs: by the names of its parts that do, of the writer and of the reader."""
+        names = sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
+        if not names or not one or not two:
+            return "one source", "another"
+        own = sorted(names, key=lambda name: (not (name in one and name in two), name))
+        listed = ", ".join(own[:PARTS_SHOWN]) + (
+            f" and {len(own) - PARTS_SHOWN} more" if len(own) > PARTS_SHOWN else ""
+        )
+        return ("as it was", f"changed: {listed}") if self.is_backward else (f"changed: {listed}", "as it was")
 
     def find(
         self,

@@ -109,6 +109,7 @@ class Node(Loose):
         wraps: a digest of what is done around the calls of tools there; None where nothing is.
         decides: a digest of what decides where it goes on, where it asks nobody; None where a model may decide it.
         reads: the keys of the state that it may go by, where it asks.
+        parts: functions, constants and files that it is made of, where it asks, each with a digest: for people.
         input: what it reads of the state, where that is less than all of it.
     """
 
@@ -124,6 +125,7 @@ class Node(Loose):
     wraps: str | None = None
     decides: str | None = None
     reads: tuple[str, ...] = ()
+    parts: dict[str, str] = Field(default_factory=dict)
     input: State | None = None
 
 
@@ -132,11 +134,13 @@ class Functional(Loose):
 
     Attributes:
         digest: of its source and its tasks'.
+        parts: what it is made of, for people, as of a node.
     """
 
     entrypoint: str
     tasks: tuple[str, ...] | None = None
     digest: str | None = None
+    parts: dict[str, str] = Field(default_factory=dict)
 
 
 class Graph(Loose):
@@ -270,4 +274,13 @@ class Contract(Graph):
 
     @property
     def digest(self) -> str:
-        return digest(self.model_copy(update={"source": None}).canonical())
+        """The digest of everything that it says; names of functions, and where they lie, are no part of that."""
+        plain = _without_parts(self.model_copy(update={"source": None}).model_dump(by_alias=True))
+        return digest(json.dumps(plain, sort_keys=True, separators=(",", ":"), default=float))
+
+
+def _without_parts(value: Any) -> Any:
+    """Return a part of a contract without what only tells people what differs."""
+    if isinstance(value, dict):
+        return {key: _without_parts(part) for key, part in value.items() if key != "parts"}
+    return [_without_parts(part) for part in value] if isinstance(value, list | tuple) else value

@@ -86,7 +86,9 @@ def _calls(side: Side, where: str, name: str, one: Node | Tool, two: Node | Tool
         or two.may_ask
     ):
         # Whoever waits there runs the other code from its start, and only that decides what becomes of the answer.
-        side.find("QUESTION_CHANGED", Severity.UNKNOWN, where, "one source", "another", clearable=True, nodes=(name,))
+        parts = [one.parts, two.parts] if isinstance(one, Node) and isinstance(two, Node) else [{}, {}]
+        sources = side.sources(*parts)
+        side.find("QUESTION_CHANGED", Severity.UNKNOWN, where, *sources, clearable=True, nodes=(name,))
 
 
 def _asks_within(graph: Graph, name: str, one: Node | Tool) -> bool:

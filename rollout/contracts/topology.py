@@ -99,4 +99,5 @@ def _functional(side: Side) -> None:
         return
     if one.digest is not None and one.digest == two.digest:
         return
-    side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, "/functional/digest", "one source", "another")
+    sources = side.sources(one.parts, two.parts)
+    side.find("INTERRUPT_UNKNOWN", Severity.UNKNOWN, "/functional/digest", *sources)

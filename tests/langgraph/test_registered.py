@@ -214,3 +214,27 @@ def test_a_module_that_reads_what_is_beside_it_is_no_file_of_data(stage):
         told.append(contract_of(stage, place))
     verdict = check(*told)
     assert verdict.backward == "ok", verdict.findings
+
+
+def test_a_question_that_changed_is_told_by_what_has_changed_behind_it(stage):
+    helper = (
+        "def least():\n    total = 0\n    for number in range(9):\n        total += number {} 2\n    return total\n"
+    )
+    body = f'    import helper\n    if len(state["topic"]) < helper.least():\n{AUTO}{ASK}'
+    told = [
+        contract_of(stage, stage.version(name, asking(body), helper=helper.format(least)))
+        for name, least in (("old", "*"), ("new", "+"))
+    ]
+    finding = next(finding for finding in check(*told).findings if finding.direction == "backward")
+    assert (finding.old, finding.new) == ("as it was", "changed: helper.least")
+    forward = next(finding for finding in check(*told).findings if finding.direction == "forward")
+    assert (forward.old, forward.new) == ("as it was", "changed: helper.least")
+
+
+def test_where_code_lies_is_no_part_of_what_a_contract_says(stage):
+    helper = "def least():\n    return len(open(__file__).name)\n"
+    digests = []
+    for module in ("helper", "limits"):
+        body = f'    import {module}\n    if len(state["topic"]) < {module}.least():\n{AUTO}{ASK}'
+        digests.append(contract_of(stage, stage.version(module, asking(body), **{module: helper})).digest)
+    assert digests[0] == digests[1]

@@ -164,6 +164,7 @@ def _node(name: str, node: Any, compiled: Any, reading: SourceReading) -> dict[s
         "wraps": reading.wraps,
         "decides": _decides(name, node, compiled, reading),
         "reads": _keys_named(compiled, reading),
+        "parts": dict(sorted(reading.parts.items())) if reading.calls or reading.may_ask else {},
         "input": _state(own, {}, compiled.builder.managed) if is_part else None,
     }
 
@@ -239,6 +240,7 @@ def _functional(compiled: Any, gathered: Gathered) -> dict[str, Any]:
             "entrypoint": name,
             "tasks": reading.calls if reading.is_whole or reading.calls else None,
             "digest": reading.digest,
+            "parts": dict(sorted(reading.parts.items())),
         },
         "subgraphs": {host: _graph(graph, gathered) for host, graph in inner.items()},
     }

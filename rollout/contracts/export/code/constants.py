@@ -92,7 +92,9 @@ class Constants:
         changes = changes_of(at, its_name)
         if not is_own_module(at):
             named = inspect.isroutine(known) or inspect.isclass(known)
-            self._reading.texts.append(f"of a library {path_of(known) if named else f'{at}.{its_name}'}")
+            place = path_of(known) if named else f"{at}.{its_name}"
+            self._reading.texts.append(f"of a library {place}")
+            self._reading.note_part(place, place)
             return
         if not statements and not changes:
             if (maker := vars(sys.modules[at]).get("__getattr__") if at in sys.modules else None) is not None:
@@ -102,21 +104,22 @@ class Constants:
         if not _is_plain_definition(statements, known):
             self.note(known)
         self._numbers.setdefault((at, its_name), self._numbers[module, name])
-        for place, statement in [*((at, statement) for statement in statements), *changes]:
-            self.state(place, statement, is_told=is_told)
+        every = [*((at, statement) for statement in statements), *changes]
+        texts = [self.state(place, statement, is_told=is_told) for place, statement in every]
+        self._reading.note_part(f"{at}.{its_name}", "\n".join(texts))
         if is_told:
             self._only_told.add((module, name))
         else:
             self._functions_in(known)
 
-    def state(self, module: str, statement: ast.stmt, *, is_told: bool = False) -> None:
-        """Take down a statement of a module, and what it names.
+    def state(self, module: str, statement: ast.stmt, *, is_told: bool = False) -> str:
+        """Take down a statement of a module, and what it names; return it in its simple form, the first time.
 
         Args:
             is_told: whether a model is only told of it.
         """
         if (module, id(statement)) in self._stated:
-            return
+            return ""
         self._stated[module, id(statement)] = statement  # an id is one object's only while that lives
         scope = Scope(module, vars(sys.modules[module]) if module in sys.modules else {})
         statement = simplified_statement(statement, scope)
@@ -130,7 +133,9 @@ class Constants:
         self._reading.reads_files |= reads_files(statement)
         written = Expressions(scope).visit(Stripped(scope).visit(copied(statement)))
         self._reading.named |= names_in(written)
-        self._reading.texts.append(normal_form(written, scope, self.stands_for))
+        text = normal_form(written, scope, self.stands_for)
+        self._reading.texts.append(text)
+        return text
 
     def read_module(self, module: ModuleType) -> None:
         """Read all that a module holds: whoever is handed it may look through it, by its names."""
@@ -190,6 +195,7 @@ class Constants:
         written = text.of(held)
         if held:
             self._reading.texts.append(written)
+            self._reading.note_part(path_of(class_), written)
         if not text.is_whole:
             for statement in statements_of(class_):
                 self.state(class_.__module__, statement)

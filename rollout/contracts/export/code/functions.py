@@ -110,7 +110,9 @@ class Functions:
                 # One that is handed on asks wherever it is called in the end.
                 self.reading.may_ask |= is_asking(known) and (id(node) not in called or inspect.isclass(known))
                 self._property(node, scope)
-        self.reading.texts[place] = normal_form(way, scope, self._constants.stands_for)
+        written_out = normal_form(way, scope, self._constants.stands_for)
+        self.reading.texts[place] = written_out
+        self.reading.note_part(f"{plain.__module__}.{plain.__qualname__}", written_out)
 
     def _property(self, node: Any, scope: Scope) -> None:
         """Read what stands behind an attribute that is worked out."""

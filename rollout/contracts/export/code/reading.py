@@ -38,6 +38,10 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 """Where something lies in the memory of one process: another place each time."""
 
 
+_NUMBERED = re.compile(r"\b(code|constant) \d+")
+PARTS_MAX, NAME_MAX = 60, 80
+
+
 def reads_files(tree: ast.AST) -> bool:
     """Whether a piece of code may read files, by the names of what it calls."""
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
@@ -61,6 +65,7 @@ class SourceReading:
         reads_files: whether it may read files.
         reads_store: whether it may read the graph's store.
         texts: everything that was read, in a form of its own.
+        parts: what it is made of, by name, with a digest of each: they tell people what differs, and decide nothing.
         is_whole: whether everything could be read.
         may_ask: whether something may be asked that is not in `calls`.
         can_jump: whether a middleware's hook may end the run there.
@@ -80,10 +85,17 @@ class SourceReading:
     reads_store: bool = False
     is_dynamic: bool = False
     texts: list[str] = field(default_factory=list)
+    parts: dict[str, str] = field(default_factory=dict)
     is_whole: bool = True
     may_ask: bool = False
     can_jump: bool = False
     wraps: str | None = None
+
+    def note_part(self, name: str, text: str) -> None:
+        """Take down a part: numbers of other parts in it say nothing of it."""
+        if len(self.parts) < PARTS_MAX:
+            text = _ADDRESS.sub("", _NUMBERED.sub("", text))
+            self.parts[name[:NAME_MAX]] = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]
 
     @property
     def digest(self) -> str:

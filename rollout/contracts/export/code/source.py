@@ -144,7 +144,9 @@ class _Walker:
         for class_ in self._state:
             self._members.add(class_)
         self._members.read_named()
-        self.reading.texts += texts_of_files(self.reading.literals, reads=self.reading.reads_files)
+        for text in texts_of_files(self.reading.literals, reads=self.reading.reads_files):
+            self.reading.texts.append(text)
+            self.reading.note_part(text.rpartition(" ")[0], text)
         self.reading.texts += self._constants.order()
         if self._functions.names_count:
             self.reading.texts += [str(probed(target, "__name__", "")) for target in self._kept]
