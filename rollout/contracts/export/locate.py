@@ -21,6 +21,7 @@ from rollout.contracts.export.import_faults import import_fault
 from rollout.errors import Fault, InvalidInput
 
 LANGGRAPH = "langgraph.json"
+NAMES_MAX = 20
 _FORMS = "write package.module:attribute, ./path/to/file.py:attribute, langgraph.json, or a .json file with a schema"
 
 
@@ -156,8 +157,16 @@ def _attribute(module: ModuleType, attribute: str, target: str) -> Any:
     value: Any = module
     for step in attribute.split("."):
         if not hasattr(value, step):
-            named = sorted(name for name in vars(module) if not name.startswith("_"))[:20]
-            remedy = f"it has {', '.join(named)}" if named else "it has nothing"
+            named = _nameable(module)
+            remedy = f"name one of {', '.join(named)}" if named else "it has no graph, and no function that makes one"
             raise InvalidInput([Fault(target, f"there is no {step} in {module.__name__}", remedy)])
         value = getattr(value, step)
     return value
+
+
+def _nameable(module: ModuleType) -> list[str]:
+    """Return what a target may name in a module: graphs first, then what is defined in it and may make one."""
+    public = sorted((name, value) for name, value in vars(module).items() if not name.startswith("_"))
+    graphs = [name for name, value in public if hasattr(type(value), "get_subgraphs")]
+    own = [name for name, value in public if callable(value) and getattr(value, "__module__", "") == module.__name__]
+    return list(dict.fromkeys((*graphs, *own)))[:NAMES_MAX]
