@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from rollout.model.status.status import Status
 
 
+ROUTES_MAX = 64
+"""So many routes are looked through for the names of Services: delegates may go in circles."""
+
+
 @dataclass(frozen=True, slots=True)
 class CandidateImage:
     """What was said of the candidate's image on the command line.
@@ -82,14 +86,18 @@ def _kept(status: Status) -> set[str]:
 
 
 def _routes_of(api: Api, rollout: Rollout) -> list[Object]:
+    from rollout.adapters.routers.istio import delegates_of
     from rollout.adapters.routers.route_kinds import route_kind_of
     from rollout.errors import NotFound
 
-    routes = []
+    routes: list[Object] = []
     for route in rollout.spec.routes:
         route_kind, named = route_kind_of(route)
-        with contextlib.suppress(NotFound):
-            routes.append(api.get(route_kind.kind, rollout.metadata.namespace, named.name))
+        names = [named.name]
+        while names:
+            with contextlib.suppress(NotFound):
+                routes.append(api.get(route_kind.kind, rollout.metadata.namespace, names.pop()))
+                names += delegates_of(routes[-1]) if len(routes) < ROUTES_MAX else ()
     return routes
 
 

@@ -19,15 +19,10 @@ def want(store: KubernetesStore, version: str, name: str | None, output: Output 
     Args:
         output: how to tell it, or None for not at all.
     """
-    import re
-
     from rollout.cli.render.result import as_json
     from rollout.engine.eligibility import starts_by_itself
-    from rollout.errors import Fault, InvalidInput
-    from rollout.model.units import VERSION_PATTERN
 
-    if not re.match(VERSION_PATTERN, version):
-        raise InvalidInput([Fault("VERSION", "is not of the right form", f"it must match {VERSION_PATTERN}", version)])
+    checked_version(version)
     row = pick(store, name)
     rollout_name = row.rollout.metadata.name
     if row.rollout.spec.version != version:
@@ -48,3 +43,14 @@ def want(store: KubernetesStore, version: str, name: str | None, output: Output 
             f" rollout wait {rollout_name}"
         )
     return row
+
+
+def checked_version(version: str) -> None:
+    """Raise InvalidInput for what cannot be a version."""
+    import re
+
+    from rollout.errors import Fault, InvalidInput
+    from rollout.model.units import VERSION_PATTERN
+
+    if not re.match(VERSION_PATTERN, version):
+        raise InvalidInput([Fault("VERSION", "is not of the right form", f"it must match {VERSION_PATTERN}", version)])

@@ -21,7 +21,7 @@ from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.read_only import ReadOnlyRouter
 from rollout.adapters.routers.route_kinds import route_kind_of
 from rollout.adapters.routers.route_pins import Cache, OwningRollout
-from rollout.adapters.routers.splits import Split, splits_of
+from rollout.adapters.routers.splits import Split, is_there, splits_of
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.identity_reader import IdentityReader
@@ -230,7 +230,9 @@ def _splits_of(shared: Shared, rollout: Rollout, naming: Naming, versions: tuple
     for route in rollout.spec.routes:
         route_kind, named = route_kind_of(route)
         get = partial(shared.caches[route_kind.key].get, rollout.metadata.namespace)
-        splits += splits_of(route_kind, named, get, naming, versions, rules)
+        every = splits_of(route_kind, named, get, naming, versions, rules)
+        # At rest a further rule that somebody has taken out is nobody's any more.
+        splits += [split for split in every if status.is_active or split is every[0] or is_there(split, get)]
     return splits
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from rollout.adapters.kubernetes.resources import ROLLOUT
 from tests.controller.steps import LONG, abort, observing, released
+from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
-from tests.fakes.shapes import SHAPES
+from tests.fakes.shapes import SHAPES, TEMPLATE
 
 
 def swapped(shape, spec, splits):
@@ -49,3 +51,26 @@ def test_a_rollback_in_mid_flight_gives_back_what_was_found_to_the_letter(name):
         world.phase("RolledBack")
         world.until(lambda _: world.get()["metadata"].get("finalizers", []) == [])
         assert shape.specs(world.api, world.namespace) == before
+
+
+def test_who_names_a_delegate_and_who_names_its_root_never_shift_it_both():
+    with ClusterWorld(shape=SHAPES["a delegate"], policy=LONG) as world:
+        observing(world)
+        rival = agents.rollout(world.url, name="rival", version="v2", backends=TEMPLATE)
+        rival["spec"] |= {
+            "backends": {**TEMPLATE, "service": "agent-$version"},
+            "routes": [{"virtualService": {"name": "talk"}}],
+        }
+        world.api.create(ROLLOUT, "default", rival)
+        told = "the Rollout agent shifts the same rule"
+        world.until(lambda _: told in world.condition("Stalled", "rival").get("message", ""))
+
+
+def test_a_further_rule_that_is_taken_out_at_rest_is_nobodys_trouble():
+    shape = SHAPES["several rules that split, none named"]
+    with ClusterWorld(shape=shape) as world:
+        released(world)
+        world.until(lambda _: world.get()["metadata"].get("finalizers", []) == [])
+        world.api.patch(shape.kind, "default", "agent", [{"op": "remove", "path": "/spec/rules/2"}])
+        world.until(lambda status: "httpRoute/agent#2" not in status.get("rules", {}))
+        assert world.condition("Stalled")["status"] == "False"

@@ -185,6 +185,8 @@ def test_all_that_stands_in_the_way_is_told_at_once_and_nothing_is_changed(tmp_p
         assert "is no image" in err
         _, err = rollout("start", "v3", "--image", IMAGE, "--container", "web", expect=2)
         assert "--container" in err and "selects no pods" in err
+        _, err = rollout("start", "not/a version", "--image", IMAGE, expect=2)
+        assert "is not of the right form" in err
         _, err = rollout("start", "v3", "--env", "A=b", "--dry-run", expect=2)
         assert err.count("goes with --image alone") == 2
         assert rollout.world.get()["spec"]["version"] == "v1"

@@ -106,3 +106,13 @@ def test_several_places_of_one_version_share_its_weight_as_they_were_found(weigh
         if bp == weight_bp:
             assert listed[2:] == shares
     assert listed == [30, 70, 0, 0]
+
+
+def test_rules_that_could_not_be_told_apart_again_are_refused_with_what_to_do():
+    twins = virtual_service(hosts=["agent"], http=[{"route": to(*PAIR)}, {"route": to(*PAIR)}])
+    over, api = router(twins)
+    assert (
+        "has 2 rules that name both versions (number 1, number 2): name the rule, then set `rule`"
+        in over.observe().problem
+    )
+    assert api.get(VIRTUAL_SERVICE, "default", "agent")["spec"] == twins["spec"]

@@ -95,13 +95,20 @@ def splits_of(
         having = (place for place, obj in places if _has(obj, place.dialect, named.rule))
         return [next(having, first)]
     shared = [(place, obj, rule) for place, obj in places for rule in splitting(obj, place.dialect, naming, versions)]
-    if len(shared) > 1:
+    told_apart = len({(place.route.name, place.identity(obj, rule).model_dump_json()) for place, obj, rule in shared})
+    if len(shared) > 1 and told_apart == len(shared):  # else nobody could find one of them again
         labels = (first.label, *(f"{first.label}{NEXT}{number}" for number in range(2, len(shared) + 1)))
         return [
             replace(place, label=label, chosen=place.identity(obj, rule))
             for label, (place, obj, rule) in zip(labels, shared, strict=True)
         ]
     return [next((place for place, _, _ in shared), None) or _likely(first, places, naming)]
+
+
+def is_there(split: Split, get: Callable[[str], Object | None]) -> bool:
+    """Whether the rule of a split can still be found in its object as it was chosen."""
+    obj = get(split.route.name)
+    return obj is None or split.chosen is None or any(split.is_of(raw) for raw in rules_in(obj, split.dialect))
 
 
 def _of_route(label: str, rules: Mapping[str, RuleIdentity]) -> Iterable[tuple[str, RuleIdentity]]:

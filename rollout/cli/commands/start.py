@@ -66,8 +66,9 @@ def register(app: typer.Typer) -> None:
             from rollout.cli.candidate import make_candidate
             from rollout.cli.commands.wait import follow
             from rollout.cli.options import pick, seconds_of
-            from rollout.cli.wanting import want
+            from rollout.cli.wanting import checked_version, want
 
+            checked_version(version)
             (api, where), timeout_s = place.api(), seconds_of(timeout)
             store = KubernetesStore(api, where)
             if given is not None and not make_candidate(api, pick(store, rollout), version, given):
