@@ -235,3 +235,18 @@ def test_where_code_lies_is_no_part_of_what_a_contract_says(stage):
         body = f'    import {module}\n    if len(state["topic"]) < {module}.least():\n{AUTO}{ASK}'
         digests.append(contract_of(stage, stage.version(module, asking(body), **{module: helper})).digest)
     assert digests[0] == digests[1]
+
+
+def test_objects_that_know_one_another_are_looked_through_in_bounds(stage):
+    crowd = """
+class Person:
+    def __init__(self, crowd, applies):
+        self.crowd, self.applies = crowd, applies
+CROWD = []
+for number in range(3000):
+    CROWD.append(Person(CROWD, None))
+CROWD.append(Person(CROWD, lambda topic: len(topic) < {}))
+"""
+    test = 'any(one.applies(state["topic"]) for one in CROWD if one.applies)'
+    old, new = (stage.version(str(least), if_(test, crowd.format(least))) for least in (1, 99))
+    assert_foretold(stage, old, new)

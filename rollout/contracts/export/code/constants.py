@@ -33,7 +33,7 @@ from rollout.contracts.export.code.simplify.rewriting import mentions
 from rollout.contracts.export.code.simplify.simplified import simplified_statement
 from rollout.contracts.export.code.simplify.stripped import Stripped, tells_only
 from rollout.contracts.export.code.simplify.wrappers import handed_on_to
-from rollout.contracts.export.code.values import ITEMS_MAX, ValueText, path_of
+from rollout.contracts.export.code.values import ValueText, held_in, path_of
 
 CONTAINERS = (dict, list, tuple, set, frozenset)
 TABLE_DEPTH = 4
@@ -246,26 +246,18 @@ class Constants:
         elif isinstance(known, CONTAINERS) or is_plain(known):
             self.note(known)
 
-    def _functions_in(self, known: Any, depth: int = TABLE_DEPTH) -> None:
+    def _functions_in(self, known: Any, depth: int = TABLE_DEPTH, seen: dict[int, int] | None = None) -> None:
         """Look into a table of functions, or of objects of the agent's that hold some."""
-        if depth == 0:
-            return
-        for part in _parts_of(known):
+        seen = {} if seen is None else seen
+        if depth <= seen.get(id(known), 0):
+            return  # it was looked into as deeply before: objects may know one another
+        seen[id(known)] = depth
+        for part in held_in(known):
             has_code = callable(part) and (is_ours(part) or has(part, "func") or is_asking(part))
             if has_code or wraps_functions(part):
                 self._visit(part)
             else:
-                self._functions_in(part, depth - 1)
-
-
-def _parts_of(known: Any) -> list[Any]:
-    """Return what a container holds, or an object of the agent's."""
-    if isinstance(known, dict):
-        return list(known.values())[:ITEMS_MAX]
-    if isinstance(known, CONTAINERS):
-        return list(known)[:ITEMS_MAX]
-    is_held = not isinstance(known, type | enum.Enum) and is_ours(type(known)) and has(known, "__dict__")
-    return list(vars(known).values()) if is_held else []
+                self._functions_in(part, depth - 1, seen)
 
 
 def _is_fixed(known: Any) -> bool:

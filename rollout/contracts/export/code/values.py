@@ -133,3 +133,13 @@ def attributes_of(value: Any) -> str:
 def path_of(target: Any) -> str:
     """Return the module and the name of something, or of its type."""
     return f"{probed(target, '__module__', '')}.{probed(target, '__qualname__', type(target).__qualname__)}"
+
+
+def held_in(value: Any) -> list[Any]:
+    """Return what a container holds, or an object of the agent's."""
+    if isinstance(value, dict):
+        return list(value.values())[:ITEMS_MAX]
+    if isinstance(value, list | tuple | set | frozenset):
+        return _some(value)
+    is_object = not isinstance(value, type | enum.Enum) and is_ours(type(value)) and has(value, "__dict__")
+    return list(vars(value).values()) if is_object else []
