@@ -116,3 +116,11 @@ def test_rules_that_could_not_be_told_apart_again_are_refused_with_what_to_do():
         in over.observe().problem
     )
     assert api.get(VIRTUAL_SERVICE, "default", "agent")["spec"] == twins["spec"]
+
+
+def test_a_rule_of_another_list_that_stays_behind_is_told():
+    half = virtual_service(hosts=["agent"], http=[{"route": to(("agent-v1", 100))}], tcp=[{"route": to(*PAIR)}])
+    over, _ = router(half)
+    facts = over.observe()
+    assert facts.problem == "" and facts.elsewhere == ("v1",)
+    assert any("rule number 1 of http sends other requests to agent-v1" in note for note in facts.notes)

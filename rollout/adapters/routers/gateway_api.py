@@ -28,7 +28,7 @@ def _why_not(backend: Object, naming: Naming) -> str:
         kind, group = backend.get("kind", "Service"), backend.get("group") or "the core group"
         declares = f"declare spec.backends.reference: {{group: {backend.get('group')}, kind: {kind}}}"
         remedy = "" if naming.backends.reference or backend.get("group") in CORE else f": {declares}"
-        return f"backend {name} is a {kind} of {group}, no {naming.kind}{remedy}"
+        return f"backend {name} is of the kind {kind} of {group}, not {naming.kind}{remedy}"
     namespace = backend.get("namespace") or naming.namespace
     if namespace != naming.services_in:
         return f"backend {name} is in the namespace {namespace}, and the Services are in {naming.services_in}"

@@ -86,7 +86,7 @@ def _unsplit(route: Object) -> str:
     if delegates and not any(rule.get("route") for rule in rules):
         named = sorted({_delegate(delegate, route) for delegate in delegates})
         names = ", ".join("/".join(part for part in (namespace, name) if part) for namespace, name in named)
-        return f"delegates to {names}, and none of these that is in its namespace splits between the versions"
+        return f"delegates to {names}: one of these must be there, in its own namespace, and name both versions"
     return ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import VIRTUAL_SERVICE, Kind, Object, version_of
+from rollout.adapters.routers.absent_route import why_absent
 from rollout.adapters.routers.gateway_api import Acceptance
 from rollout.adapters.routers.missing_backends import added_ports, missing, others_in
 from rollout.adapters.routers.other_rules import elsewhere, notes
@@ -24,8 +25,6 @@ from rollout.errors import (
     ClusterUnavailable,
     Conflict,
     Forbidden,
-    NotFound,
-    NotInstalled,
     Rejected,
     RouteRaced,
     RouterUnavailable,
@@ -119,7 +118,7 @@ class KubernetesRouter:
             ports={**self._added_ports(rule), **ports_of(rule, dialect)},
             notes=self._notes(obj, rule, accepted),
             strays=rule.strays,
-            elsewhere=elsewhere(obj, rule, dialect, self.naming, self._is_beside),
+            elsewhere=elsewhere(obj, rule, self._lists, self.naming, self._is_beside),
             repeats=tuple(f"rule {rule.label} {how}" for how in dialect.repeats(rule.raw)),
             pins=pinned.pins,
             unpinned=pinned.refused or pinned.waiting,
@@ -236,7 +235,7 @@ class KubernetesRouter:
             self._read_anew()
         obj = self.cache.get(self.naming.namespace, self.object_name)
         if obj is None:
-            raise self._absent()
+            raise why_absent(self.api, self.cache, self.kind, self.naming.namespace, self.object_name)
         named, chosen = self.split.route.rule, self.split.chosen
         try:
             rule = find_rule(obj, self.dialect, self.naming, named, self.versions, chosen)
@@ -253,22 +252,6 @@ class KubernetesRouter:
             self.cache.note(obj)
             return obj
         return None
-
-    def _absent(self) -> RuleRefused:
-        """Say why there is no such route: the cache may be empty for many reasons."""
-        where, kind = f"{self.naming.namespace}/{self.object_name}", self.kind
-        try:
-            self.cache.note(self.api.get(kind, self.naming.namespace, self.object_name))
-        except NotInstalled:
-            message = f"{kind.kind} of {kind.api_version} is not served here: install or upgrade its definitions"
-            return RuleRefused(message, Reason.ROUTE_NOT_FOUND)
-        except NotFound:
-            return RuleRefused(f"there is no {kind.kind} {where}: create it, or correct it", Reason.ROUTE_NOT_FOUND)
-        except Forbidden as error:
-            return RuleRefused(f"{where} may not be read: {error}", Reason.FORBIDDEN)
-        except ClusterUnavailable as error:
-            return RuleRefused(f"{where} cannot be read: {error}", Reason.ROUTER_DOWN)
-        return RuleRefused(f"{where} has just appeared; it is read again", Reason.ROUTER_DOWN)
 
     def _problem(self, rule: Rule) -> tuple[str, Reason]:
         if rule.others > 0:
@@ -289,10 +272,15 @@ class KubernetesRouter:
         return added_ports(rule, self.dialect, self.naming, self.versions)
 
     def _notes(self, obj: Object, rule: Rule, accepted: Acceptance) -> tuple[str, ...]:
-        cautions = notes(obj, rule, self.dialect, self.naming, self.versions, self._is_beside)
+        cautions = notes(obj, rule, self._lists, self.naming, self.versions, self._is_beside)
         return (*cautions, accepted.message) if accepted.programmed and accepted.message else cautions
 
-    def _is_beside(self, raw: Object) -> bool:
-        """Whether another rule of the same list is shifted with this one."""
-        mine = (self.object_name, self.dialect)
-        return any((other.route.name, other.dialect) == mine and other.is_of(raw) for other in self.beside)
+    @property
+    def _lists(self) -> tuple[RouteDialect, ...]:
+        """The words of the list that the rule stands in, and of the object's other lists."""
+        return (self.dialect, *(one for one in self.split.route_kind.dialects if one is not self.dialect))
+
+    def _is_beside(self, raw: Object, dialect: RouteDialect) -> bool:
+        """Whether another rule of the same object is shifted with this one."""
+        there = (self.object_name, dialect)
+        return any((other.route.name, other.dialect) == there and other.is_of(raw) for other in self.beside)

@@ -8,35 +8,37 @@ from rollout.adapters.kubernetes.resources import Object
 from rollout.adapters.routers.rule import RouteDialect, Rule, backends_in, is_pin_entry, rules_in
 from rollout.model.api.naming import Naming
 
+IsShifted = Callable[[Object, RouteDialect], bool]
+"""Whether another rule, of a list, moves with this one: then it goes where this one goes."""
+
 
 def elsewhere(
-    route: Object, rule: Rule, dialect: RouteDialect, naming: Naming, is_shifted: Callable[[Object], bool]
+    route: Object, rule: Rule, dialects: tuple[RouteDialect, ...], naming: Naming, is_shifted: IsShifted
 ) -> tuple[str, ...]:
     """Return the versions that other rules of a route send requests to.
 
     Args:
-        is_shifted: whether another rule moves with this one: then it goes where this one goes.
+        dialects: of the list that the rule stands in, and of the other lists.
     """
-    others = [other for _, other in _others(route, rule, dialect, is_shifted)]
-    backends = [entry for other in others for entry in backends_in(other, dialect)]
-    return tuple(sorted({version for entry in backends if (version := dialect.version_of(entry, naming)) is not None}))
+    named = (_versions_in(other, dialect, naming) for _, other, dialect in _others(route, rule, dialects, is_shifted))
+    return tuple(sorted(set[str]().union(*named)))
 
 
 def notes(
     route: Object,
     rule: Rule,
-    dialect: RouteDialect,
+    dialects: tuple[RouteDialect, ...],
     naming: Naming,
     versions: Iterable[str],
-    is_shifted: Callable[[Object], bool],
+    is_shifted: IsShifted,
 ) -> tuple[str, ...]:
     """Return what users should know of a rule before traffic moves: what else it does, and who else sends traffic."""
-    cautions = [f"rule {rule.label} {caution}" for caution in dialect.cautions(rule.raw)]
+    cautions = [f"rule {rule.label} {caution}" for caution in dialects[0].cautions(rule.raw)]
     ours = set(versions)
-    for index, other in _others(route, rule, dialect, is_shifted):
-        named = {dialect.version_of(backend, naming) for backend in backends_in(other, dialect)}
-        for version in sorted(ours & named):
-            label = other.get("name") or f"number {index + 1}"
+    for index, other, dialect in _others(route, rule, dialects, is_shifted):
+        for version in sorted(ours & _versions_in(other, dialect, naming)):
+            of = "" if dialect is dialects[0] else f" of {dialect.rules}"
+            label = f"{other.get('name') or f'number {index + 1}'}{of}"
             cautions.append(
                 f"rule {label} sends other requests to {naming.backend(version)}: they are in its counters too, so "
                 "measure the split by a counter of this rule alone (spec.metrics.prometheus.requests); they stay there "
@@ -46,11 +48,20 @@ def notes(
 
 
 def _others(
-    route: Object, rule: Rule, dialect: RouteDialect, is_shifted: Callable[[Object], bool]
-) -> list[tuple[int, Object]]:
-    """Return the rules that stay as they are while this one is shifted, with their places."""
+    route: Object, rule: Rule, dialects: tuple[RouteDialect, ...], is_shifted: IsShifted
+) -> list[tuple[int, Object, RouteDialect]]:
+    """Return the rules that stay as they are while this one is shifted, with their places and lists."""
     return [
-        (index, other)
+        (index, other, dialect)
+        for dialect in dialects
         for index, other in enumerate(rules_in(route, dialect))
-        if index != rule.index and not is_pin_entry(other) and not is_shifted(other)
+        if (dialect is not dialects[0] or index != rule.index)
+        and not is_pin_entry(other)
+        and not is_shifted(other, dialect)
     ]
+
+
+def _versions_in(raw: Object, dialect: RouteDialect, naming: Naming) -> set[str]:
+    return {
+        version for entry in backends_in(raw, dialect) if (version := dialect.version_of(entry, naming)) is not None
+    }
