@@ -46,7 +46,7 @@ def make_candidate(api: Api, row: Row, version: str, given: CandidateImage) -> b
     from rollout.adapters.workloads.candidate import Wanted, environment_of
     from rollout.adapters.workloads.making import CandidateMaker
     from rollout.controller.naming import naming_of
-    from rollout.errors import Fault, InvalidInput
+    from rollout.errors import ClusterUnavailable, Fault, InvalidInput
 
     rollout = row.rollout
     stable = rollout.status.stable_version
@@ -70,9 +70,13 @@ def make_candidate(api: Api, row: Row, version: str, given: CandidateImage) -> b
         _show(making)
         return False
     maker.make(making)
-    gone = maker.take_away({stable, version, *_kept(rollout.status)}, _routes_of(api, rollout))
     names = f"{making.deployment['metadata']['name']}, {making.service['metadata']['name']}"
     say(f"{'found' if making.is_there else 'made'} the Deployment and the Service of {version}: {names}", err=True)
+    try:
+        gone = maker.take_away({stable, version, *_kept(rollout.status)}, _routes_of(api, rollout))
+    except ClusterUnavailable as error:  # what is over holds up no release
+        say(f"what is over was not taken away, and will be by the next --image: {error}", err=True)
+        return True
     if gone:
         say(f"took away what is over: {', '.join(gone)}", err=True)
     return True

@@ -7,7 +7,7 @@ which only the shape of the state is known.
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 
@@ -245,6 +245,9 @@ class Source(Loose):
     changed: bool = False
 
 
+AnyGraph = TypeVar("AnyGraph", bound=Graph)
+
+
 class Contract(Graph):
     """Everything that one version promises about its state."""
 
@@ -275,12 +278,15 @@ class Contract(Graph):
     @property
     def digest(self) -> str:
         """The digest of everything that it says; names of functions, and where they lie, are no part of that."""
-        plain = _without_parts(self.model_copy(update={"source": None}).model_dump(by_alias=True))
-        return digest(json.dumps(plain, sort_keys=True, separators=(",", ":"), default=float))
+        return digest(_without_parts(self.model_copy(update={"source": None})).canonical())
 
 
-def _without_parts(value: Any) -> Any:
-    """Return a part of a contract without what only tells people what differs."""
-    if isinstance(value, dict):
-        return {key: _without_parts(part) for key, part in value.items() if key != "parts"}
-    return [_without_parts(part) for part in value] if isinstance(value, list | tuple) else value
+def _without_parts(graph: AnyGraph) -> AnyGraph:
+    """Return a graph without what only tells people what differs."""
+    functional = graph.functional
+    changes: dict[str, Any] = {
+        "nodes": {name: node.model_copy(update={"parts": {}}) for name, node in graph.nodes.items()},
+        "subgraphs": {name: _without_parts(inner) for name, inner in graph.subgraphs.items()},
+        "functional": None if functional is None else functional.model_copy(update={"parts": {}}),
+    }
+    return graph.model_copy(update=changes)

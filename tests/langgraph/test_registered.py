@@ -250,3 +250,35 @@ CROWD.append(Person(CROWD, lambda topic: len(topic) < {}))
     test = 'any(one.applies(state["topic"]) for one in CROWD if one.applies)'
     old, new = (stage.version(str(least), if_(test, crowd.format(least))) for least in (1, 99))
     assert_foretold(stage, old, new)
+
+
+def test_a_key_of_the_state_counts_whatever_it_is_called(stage):
+    state = "    topic: str\n    parts: {}\n"
+    told = [
+        contract_of(stage, stage.version(kind, changed(BASE, ("    topic: str\n", state.format(kind)))))
+        for kind in ("int", "str")
+    ]
+    assert told[0].digest != told[1].digest
+
+
+def test_each_object_of_a_class_that_a_graph_is_made_with_counts(stage):
+    source = """
+import os
+class Limit:
+    def __init__(self, least):
+        self.least = least
+class State(TypedDict, total=False):
+    topic: str
+    answer: str
+class Flow:
+    def __init__(self, first, second):
+        self.first, self.second = first, second
+    def approve(self, state):
+        if len(state["topic"]) < self.second.least:
+            return {{"answer": "auto"}}
+        return {{"answer": interrupt("ok?")}}
+    def build(self):
+        return line(State, self.approve)
+graph = Flow(Limit(int(os.environ.get("NONE", "1"))), Limit(int(os.environ.get("NONE", "{}")))).build()
+"""
+    assert_foretold(stage, *(stage.version(str(least), source.format(least)) for least in (1, 99)))

@@ -42,7 +42,7 @@ def _in_module(name: str, target: Any) -> Iterator[tuple[str, ast.stmt]]:
             continue
         calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call) and _names(node, target, scope)]
         if calls and _makes_graph(statement, scope):
-            yield name, ast.copy_location(ast.Expr(calls[0]), statement)
+            yield from ((name, ast.copy_location(ast.Expr(call), statement)) for call in calls)
         elif calls:
             yield name, slice_of(statement, frozenset(calls))
 
