@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
         """
         from rollout.cli.documents import read_target
         from rollout.cli.follow.local_handover import hand_over
-        from rollout.cli.options import files_of, state_of
+        from rollout.cli.options import files_of, seconds_of, state_of
         from rollout.local.daemon_lock import running
         from rollout.runtime.logs import configure
 
@@ -62,23 +62,40 @@ def register(app: typer.Typer) -> None:
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
         given = _image_given(image, container, env, dry_run=dry_run, is_local=place.is_local)
         if not place.is_local:
-            from rollout.adapters.storage.kubernetes import KubernetesStore
-            from rollout.cli.candidate import make_candidate
-            from rollout.cli.commands.wait import follow
-            from rollout.cli.options import pick, seconds_of
-            from rollout.cli.wanting import checked_version, want
-
-            checked_version(version)
-            (api, where), timeout_s = place.api(), seconds_of(timeout)
-            store = KubernetesStore(api, where)
-            if given is not None and not make_candidate(api, pick(store, rollout), version, given):
-                raise typer.Exit(0)
-            row = want(store, version, rollout, output if not wait else None)
-            raise typer.Exit(follow(store, row, timeout_s, on_pause, output) if wait else 0)
+            raise typer.Exit(
+                _in_cluster(place, version, rollout, given, seconds_of(timeout), on_pause, output, wait=wait)
+            )
         target, directory = read_target(files_of(files), rollout), state_of(state, files)
         if detach or running(directory):
             raise typer.Exit(hand_over(target, version, stable, directory, on_pause, output, detach=detach))
         raise typer.Exit(carry_out(target, version, stable, directory, on_pause, output))
+
+
+def _in_cluster(
+    place: Place,
+    version: str,
+    rollout: str | None,
+    given: CandidateImage | None,
+    timeout_s: float,
+    on_pause: OnPause,
+    output: Output,
+    *,
+    wait: bool,
+) -> int:
+    """Ask the controller for VERSION, and with `wait` follow it to its end: the exit code."""
+    from rollout.adapters.storage.kubernetes import KubernetesStore
+    from rollout.cli.candidate import make_candidate
+    from rollout.cli.commands.wait import follow
+    from rollout.cli.options import pick
+    from rollout.cli.wanting import checked_version, want
+
+    checked_version(version)
+    api, where = place.api()
+    store = KubernetesStore(api, where)
+    if given is not None and not make_candidate(api, pick(store, rollout), version, given):
+        return 0
+    row = want(store, version, rollout, output if not wait else None)
+    return follow(store, row, timeout_s, on_pause, output) if wait else 0
 
 
 def _image_given(
