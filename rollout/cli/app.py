@@ -23,6 +23,7 @@ COMMANDS = {
     "init": ("init",),
     "start": ("start",),
     "daemon": ("daemon",),
+    "dashboard": ("dashboard",),
     "show": ("status", "list", "explain"),
     "history": ("history",),
     "diff": ("diff",),

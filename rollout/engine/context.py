@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal, Unpack
 
-from rollout.engine.analysis.evidence import dispersion, harm_evidence, interval
+from rollout.engine.analysis.judged import figures
 from rollout.engine.analysis.verdict import Thresholds
 from rollout.engine.effects import Effect
 from rollout.engine.facts import Facts
@@ -18,8 +18,7 @@ from rollout.model.api.strategy import Step
 from rollout.model.pinned import effective_policy
 from rollout.model.rollout import Rollout
 from rollout.model.status.changes import PhaseChanges, ReleaseChanges, StatusChanges
-from rollout.model.status.decision import CommandOutcome, Decision, KpiFigures
-from rollout.model.status.evidence import KpiEvidence
+from rollout.model.status.decision import CommandOutcome, Decision
 from rollout.model.status.release import Release
 from rollout.model.status.status import DECISIONS_KEPT, Status
 from rollout.model.status.traffic import TrafficChanges
@@ -187,28 +186,11 @@ class PlanContext:
                 harm_e=status.latest.harm_e,
                 threshold_e=self.thresholds.harm,
                 share=status.latest.split.reached.share,
-                kpis={name: self._figures(state) for name, state in status.latest.evidence.items()},
+                kpis={name: figures(state, self.policy.evidence) for name, state in status.latest.evidence.items()},
                 actor=actor,
                 verb=verb,
                 refused=refused,
             )
-        )
-
-    def _figures(self, state: KpiEvidence) -> KpiFigures:
-        low, high = interval(state)
-        return KpiFigures(
-            bad_c=state.bad_c,
-            all_c=state.all_c,
-            bad_s=state.bad_s,
-            all_s=state.all_s,
-            harm_e=harm_evidence(state),
-            proof_e=state.proof.e_value,
-            phi=dispersion(state, self.policy.evidence),
-            verdict=state.verdict,
-            reference="concurrent" if state.frozen_bound is None else "frozen",
-            asymptotic=state.batches is not None,
-            excess_low=low,
-            excess_high=high,
         )
 
     def finish(self, effects: tuple[Effect, ...]) -> Status:

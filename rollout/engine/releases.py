@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from rollout.engine.analysis.judged import judged
+from rollout.engine.analysis.verdict import Thresholds
+from rollout.engine.strategy import strategy_of
+from rollout.model.pinned import pinned_policy
 from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
@@ -43,4 +48,23 @@ def finished(before: Status, after: Status, now: datetime) -> FinishedRelease | 
         retries=after.latest.retries,
         undoing=after.latest.undoing or undone,
         policy_digest=after.latest.policy.digest if after.latest.policy else "",
+        **({} if undone else _judgement(after)),
     )
+
+
+def _judgement(status: Status) -> dict[str, Any]:
+    """Return what a release was judged by, and what it came to."""
+    policy, release = pinned_policy(status), status.latest
+    if policy is None:
+        return {}
+    needed = Thresholds.of(policy.evidence, release.retries)
+    steps = strategy_of(policy, undoing=release.undoing).steps
+    return {
+        "steps_bp": tuple(step.weight_bp for step in steps),
+        "reached": len(steps) if release.result is Result.PROMOTED else release.step,
+        "kpis": judged(policy, release.evidence),
+        "harm_e": release.harm_e,
+        "harm_needed_e": needed.harm,
+        "proof_needed_e": needed.proof,
+        "state": release.state.verdict if release.state else None,
+    }

@@ -20,6 +20,8 @@ from rollout.redaction import SECRETS
 
 RELEASES_KEPT = 50
 DECISIONS_MAX_BYTES = 256 * 1024
+RELEASES_MAX_BYTES = 256 * 1024
+"""A ConfigMap holds 1 MiB."""
 
 
 def journal_name(rollout: str) -> str:
@@ -32,10 +34,11 @@ def write(api: Api, owner: Object, decisions: Iterable[Decision], release: Finis
 
     def longer(data: Mapping[str, str]) -> owned_configmap.Data:
         kept = [*data.get("decisions", "").splitlines(), *lines]
-        while sum(map(len, kept)) + len(kept) > DECISIONS_MAX_BYTES:
-            kept.pop(0)
         releases = [*data.get("releases", "").splitlines(), *([_line(release)] if release else [])][-RELEASES_KEPT:]
-        return {"decisions": "\n".join(kept), "releases": "\n".join(releases)}
+        return {
+            "decisions": _newest(kept, DECISIONS_MAX_BYTES),
+            "releases": _newest(releases, RELEASES_MAX_BYTES),
+        }
 
     owned_configmap.change(api, owner, journal_name(name_of(owner)), longer)
 
@@ -55,6 +58,16 @@ def _read(model: type[Any], text: str) -> list[Any]:
         except ValidationError:
             continue
     return entries
+
+
+def _newest(lines: list[str], max_bytes: int) -> str:
+    """Return as many of the last lines as fit, as one text."""
+    size = sum(map(len, lines)) + len(lines)
+    first = 0
+    while size > max_bytes and first < len(lines):
+        size -= len(lines[first]) + 1
+        first += 1
+    return "\n".join(lines[first:])
 
 
 def _line(record: BaseModel) -> str:

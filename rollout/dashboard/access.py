@@ -1,0 +1,98 @@
+"""Who may come in: whoever has this process's token, or whoever has a token that the cluster knows."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from rollout.dashboard.sessions import Session, Sessions
+from rollout.dashboard.source import Source
+from rollout.errors import Forbidden, InvalidInput, RolloutError
+
+TOKEN_MAX_CHARS = 16_384
+
+
+class Access(Protocol):
+    """How one comes in."""
+
+    @property
+    def hint(self) -> str:
+        """What somebody who is not signed in must do."""
+        ...
+
+    @property
+    def answers_hosts(self) -> frozenset[str] | None:
+        """The names under which requests are answered; None: any."""
+        ...
+
+    def sign_in(self, token: str) -> Session:
+        """Begin a session. Raises Forbidden."""
+        ...
+
+    def by_header(self, headers: Mapping[str, str]) -> Session | None:
+        """Return the session of a request that brings its credential along; None where it brings none."""
+        ...
+
+
+class OneToken:
+    """One user, who has started the dashboard and was shown its token."""
+
+    hint = "Open the address that `rollout dashboard` printed: it carries the token."
+    answers_hosts = frozenset({"127.0.0.1", "localhost", "::1"})
+    """Whoever comes under another name was led here by somebody else's page (DNS rebinding)."""
+
+    def __init__(self, source: Source, sessions: Sessions) -> None:
+        self._source, self._sessions = source, sessions
+        self.token = secrets.token_urlsafe(32)
+
+    def sign_in(self, token: str) -> Session:
+        if not hmac.compare_digest(token.encode(), self.token.encode()):
+            raise Forbidden("this is not the token of this dashboard. It has a new one after each start")
+        return self._sessions.begin(self._source)
+
+    def by_header(self, headers: Mapping[str, str]) -> Session | None:  # noqa: ARG002  the token is in the address
+        return None
+
+
+class ClusterTokens:
+    """Users of a cluster, each with a token of their own.
+
+    Args:
+        source_of: returns the cluster as the user of a token sees it.
+        header: in which a proxy hands the user's token on, besides Authorization; empty: none.
+    """
+
+    hint = "Paste a token of the cluster, such as the output of `kubectl create token NAME`."
+    answers_hosts = None
+
+    def __init__(self, source_of: Callable[[str], Source], sessions: Sessions, header: str = "") -> None:
+        self._source_of, self._sessions, self._header = source_of, sessions, header
+
+    def sign_in(self, token: str) -> Session:
+        return self._begin(token.strip(), None)
+
+    def by_header(self, headers: Mapping[str, str]) -> Session | None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            token = headers.get(self._header, "") if self._header else ""
+        if not token:
+            return None
+        session_id = "header:" + hashlib.sha256(token.encode()).hexdigest()
+        return self._sessions.get(session_id) or self._begin(token.strip(), session_id)
+
+    def _begin(self, token: str, session_id: str | None) -> Session:
+        if not token or len(token) > TOKEN_MAX_CHARS or not token.isascii() or not token.isprintable():
+            raise Forbidden("this is not a token")
+        try:
+            source = self._source_of(token)
+            known = source.actor != "unknown"
+        except InvalidInput:
+            raise
+        except RolloutError as error:
+            raise Forbidden("the cluster does not know this token, or cannot be reached") from error
+        if not known:
+            raise Forbidden("the cluster does not know this token, or it has expired")
+        return self._sessions.begin(source, session_id)

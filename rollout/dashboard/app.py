@@ -1,0 +1,205 @@
+"""The dashboard as one ASGI application: who may come in, which page answers, and how a failure looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import parse_qsl
+
+import structlog
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
+from starlette.types import ASGIApp
+
+from rollout import __version__
+from rollout.dashboard.access import Access
+from rollout.dashboard.actions import Actions
+from rollout.dashboard.changes import Changes
+from rollout.dashboard.charts.band import band_chart
+from rollout.dashboard.charts.evidence import evidence_chart, total_chart
+from rollout.dashboard.charts.weight import weight_chart
+from rollout.dashboard.pages import Pages
+from rollout.dashboard.security import COOKIE, SafeHeaders, host_of, is_our_page
+from rollout.dashboard.sessions import Session, Sessions
+from rollout.dashboard.snapshots import Snapshots
+from rollout.engine import messages
+from rollout.engine.ports import Clock
+from rollout.errors import Forbidden, InvalidInput, NotFound, RolloutError, Unavailable
+from rollout.redaction import SECRETS
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_HERE = Path(__file__).parent
+FORM_MAX_BYTES = 32_768
+FIELDS_MAX = 8
+
+Handler = Callable[[Request, Session], Response]
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """The application, and what ends its streams."""
+
+    asgi: ASGIApp
+    changes: Changes
+
+
+def dashboard(access: Access, sessions: Sessions, clock: Clock) -> Dashboard:
+    """Return the dashboard for those whom `access` lets in."""
+    snapshots = Snapshots(monotonic)
+    templates = _templates()
+    pages = Pages(templates, snapshots, sessions, clock)
+    changes = Changes(snapshots)
+    door = _Door(access, sessions, templates)
+    actions = Actions(snapshots, sessions)
+    one = "/rollouts/{namespace}/{name}"
+    routes = [
+        Route("/", door.guarded(pages.everything)),
+        Route("/healthz", lambda _request: PlainTextResponse("ok\n")),
+        Route("/sign-in", door.sign_in, methods=["GET", "POST"]),
+        Route("/sign-out", door.sign_out, methods=["POST"]),
+        Route("/events", door.guarded(changes.stream)),
+        Route(one + "/events", door.guarded(changes.stream)),
+        Route(one, door.guarded(pages.one)),
+        Route(one + "/releases/{number:int}", door.guarded(pages.over)),
+        Route(one + "/{verb}", door.acting(actions), methods=["POST"]),
+        Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
+    ]
+    handlers: dict[Any, Any] = {
+        RolloutError: door.failed,
+        HTTPException: door.refused,
+        Exception: door.broken,
+    }
+    return Dashboard(SafeHeaders(Starlette(routes=routes, exception_handlers=handlers)), changes)
+
+
+class _Door:
+    """Lets requests in that somebody has signed in for, and says why where it does not."""
+
+    def __init__(self, access: Access, sessions: Sessions, templates: Jinja2Templates) -> None:
+        self._access, self._sessions, self._templates = access, sessions, templates
+
+    def guarded(self, handler: Handler) -> Callable[[Request], Any]:
+        """Return an endpoint that answers those who are signed in."""
+
+        async def endpoint(request: Request) -> Response:
+            self._check_host(request)
+            token = request.query_params.get("token")
+            if token is not None:  # out of the address at once: it would stay in the history
+                return await run_in_threadpool(self._enter, request, token)
+            session = await run_in_threadpool(self._session, request)
+            if session is None:
+                return self._sign_in_page(request, "", 401)
+            return await run_in_threadpool(handler, request, session)
+
+        return endpoint
+
+    def acting(self, actions: Actions) -> Callable[[Request], Any]:
+        """Return the endpoint of the actions."""
+
+        async def endpoint(request: Request) -> Response:
+            self._check_host(request)
+            form = await _form(request)
+            session = await run_in_threadpool(self._session, request)
+            if session is None:
+                return self._sign_in_page(request, "", 401)
+            return await run_in_threadpool(actions.act, request, session, form)
+
+        return endpoint
+
+    async def sign_in(self, request: Request) -> Response:
+        self._check_host(request)
+        if request.method == "GET":
+            return self._sign_in_page(request, "", 200)
+        form = await _form(request)
+        if not is_our_page(request):
+            return self._sign_in_page(request, "this form was not made by this page", 403)
+        return await run_in_threadpool(self._enter, request, form.get("token", ""))
+
+    async def sign_out(self, request: Request) -> Response:
+        form = await _form(request)
+        session = self._sessions.get(request.cookies.get(COOKIE, ""))
+        if session is not None and session.allows(form.get("csrf", "")):
+            self._sessions.end(session.id)
+        answer = RedirectResponse("/sign-in", status_code=303)
+        answer.delete_cookie(COOKIE)
+        return answer
+
+    def _enter(self, request: Request, token: str) -> Response:
+        try:
+            session = self._access.sign_in(token)
+        except Forbidden as error:
+            return self._sign_in_page(request, str(error), 403)
+        answer = RedirectResponse(request.url.path if request.method == "GET" else "/", status_code=303)
+        secure = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
+        answer.set_cookie(COOKIE, session.id, httponly=True, samesite="lax", secure=secure)
+        return answer
+
+    def _session(self, request: Request) -> Session | None:
+        return self._access.by_header(request.headers) or self._sessions.get(request.cookies.get(COOKIE, ""))
+
+    def _check_host(self, request: Request) -> None:
+        names = self._access.answers_hosts
+        if names is not None and host_of(request) not in names:
+            raise HTTPException(421, "this dashboard answers on this machine's own address only")
+
+    def _sign_in_page(self, request: Request, problem: str, status: int) -> Response:
+        context = {"hint": self._access.hint, "problem": problem, "asks": self._access.answers_hosts is None}
+        return self._templates.TemplateResponse(request, "sign-in.html", context, status_code=status)
+
+    def _error_page(self, request: Request, status: int, message: str) -> Response:
+        context = {"status": status, "message": message}
+        return self._templates.TemplateResponse(request, "error.html", context, status_code=status)
+
+    def failed(self, request: Request, error: RolloutError) -> Response:
+        """Say what went wrong, in our own words."""
+        kinds: tuple[tuple[type[RolloutError], int], ...] = (
+            (Forbidden, 403), (NotFound, 404), (InvalidInput, 400), (Unavailable, 503),
+        )  # fmt: skip
+        status = next((code for kind, code in kinds if isinstance(error, kind)), 500)
+        return self._error_page(request, status, SECRETS.redact(str(error)))
+
+    def refused(self, request: Request, error: HTTPException) -> Response:
+        message = "There is no such page." if error.status_code == 404 else error.detail
+        return self._error_page(request, error.status_code, message)
+
+    def broken(self, request: Request, error: Exception) -> Response:
+        """Log a fault of ours; the page does not quote it."""
+        _LOG.error("a page could not be made", path=request.url.path, exc_info=error)
+        return self._error_page(request, 500, "The page could not be made. The dashboard's log says why.")
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Return the fields of a form of bounded size. Raises HTTPException."""
+    size = request.headers.get("content-length", "")
+    if not size.isdigit() or int(size) > FORM_MAX_BYTES:
+        raise HTTPException(413, f"a form of at most {FORM_MAX_BYTES} bytes is expected")
+    try:
+        return dict(parse_qsl((await request.body()).decode(), max_num_fields=FIELDS_MAX, keep_blank_values=True))
+    except ValueError as error:
+        raise HTTPException(400, "this is not a form that a page of ours sends") from error
+
+
+def _templates() -> Jinja2Templates:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"span": messages.span, "weight": messages.weight, "percent": messages.percent}
+    environment.filters |= {"evidence": messages.evidence, "rate": lambda pair: messages.rate(*pair)}
+    environment.globals |= {
+        "weight_chart": weight_chart,
+        "band_chart": band_chart,
+        "evidence_chart": evidence_chart,
+        "total_chart": total_chart,
+        "version": __version__,
+    }
+    return Jinja2Templates(env=environment)

@@ -1,0 +1,1 @@
+"""Charts as SVG text. Pure; colours are the stylesheet's, by class."""

@@ -1,0 +1,72 @@
+"""One KPI as a band: what the difference may be, beside what is allowed."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from rollout.dashboard.charts.svg import Linear, element, frame, line, text
+from rollout.engine import messages
+from rollout.model.status.judged import JudgedKpi
+from rollout.views.kpi import KpiView
+
+WIDTH, HEIGHT = 340, 58
+_LEFT, _RIGHT, _MIDDLE = 10, 10, 24
+_WIDEST = 0.5
+"""Beyond half of all outcomes, or half of the mean, a band is cut off: the limit would not be seen any more."""
+
+
+def band_chart(view: KpiView) -> Markup:
+    """Return the chart; a frame without a band while nothing was compared."""
+    kpi = view.judged
+    low, high = _domain(kpi)
+    x = Linear(low, high, _LEFT, WIDTH - _RIGHT)
+    parts = [line(_LEFT, _MIDDLE, WIDTH - _RIGHT, _MIDDLE, "axis")]
+    if kpi.low is not None and kpi.high is not None:
+        left, right = x(kpi.low), x(kpi.high)
+        parts.append(
+            element(
+                "rect",
+                x=left,
+                y=_MIDDLE - 8,
+                width=max(2.0, round(right - left, 2)),
+                height=16,
+                rx=3,
+                class_=f"band {view.tone}",
+            )
+        )
+    if kpi.scale != "rate":
+        parts += [line(x(0.0), 8, x(0.0), 40, "zero"), text("same", x(0.0), 54, anchor=_anchor(x(0.0)))]
+    if kpi.harm_limit is not None:
+        at = x(kpi.harm_limit)
+        parts += [
+            line(at, 8, at, 40, "limit"),
+            text(f"limit {_shown(kpi, kpi.harm_limit)}", at, 54, anchor=_anchor(at, after=True)),
+        ]
+    return frame(WIDTH, HEIGHT, _words(view), *parts)
+
+
+def _domain(kpi: JudgedKpi) -> tuple[float, float]:
+    """Return what the axis shows: the band, the limit and the middle, with some room."""
+    limit = kpi.harm_limit or 0.0
+    values = [0.0, limit, *(value for value in (kpi.low, kpi.high) if value is not None)]
+    low, high = max(min(values), -max(_WIDEST, limit)), min(max(values), max(_WIDEST, 2 * limit))
+    room = max(0.005, (high - low) * 0.12)
+    return (max(0.0, low - room) if kpi.scale == "rate" else low - room), high + room
+
+
+def _anchor(at: float, *, after: bool = False) -> str:
+    if at > WIDTH * 0.75:
+        return "end"
+    return "start" if after or at < WIDTH * 0.15 else "middle" if at < WIDTH * 0.3 else "end"
+
+
+def _shown(kpi: JudgedKpi, value: float) -> str:
+    if kpi.scale == "rate":
+        return messages.percent(value)
+    unit = "%" if kpi.scale == "relative" else "pp"
+    return f"{value * 100:+.2g} {unit}"
+
+
+def _words(view: KpiView) -> str:
+    limit = "" if view.judged.harm_limit is None else f"; the limit is {_shown(view.judged, view.judged.harm_limit)}"
+    return f"{view.name}: candidate minus stable, {view.difference}{limit}"

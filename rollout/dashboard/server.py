@@ -1,0 +1,74 @@
+"""The dashboard over HTTP: in the foreground until a signal, or beside a daemon until it is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+import uvicorn
+
+from rollout.dashboard.app import Dashboard
+from rollout.errors import Fault, InvalidInput
+
+CLOSE_TIMEOUT_S = 3
+CONNECTIONS_MAX = 256
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises InvalidInput where the address cannot be used."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        remedy = "choose another address with --listen"
+        raise InvalidInput([Fault("--listen", f"{host}:{port} cannot be used: {error.strerror}", remedy)]) from error
+    return listening
+
+
+class DashboardServer:
+    """Answers on one socket."""
+
+    def __init__(self, dashboard: Dashboard, listening: socket.socket) -> None:
+        config = uvicorn.Config(
+            dashboard.asgi,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            limit_concurrency=CONNECTIONS_MAX,
+            timeout_graceful_shutdown=CLOSE_TIMEOUT_S,
+            ws="none",
+        )
+        self._server, self._socket, self._dashboard = uvicorn.Server(config), listening, dashboard
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    def start(self) -> None:
+        """Answer in a thread, until `close`."""
+        self._thread = threading.Thread(target=self._run, name="dashboard", daemon=True)
+        self._thread.start()
+
+    def run(self, stopped: threading.Event) -> None:
+        """Answer until `stopped` is set."""
+        self.start()
+        stopped.wait()
+        self.close()
+
+    def close(self) -> None:
+        """End all streams, and answer no more."""
+        self._dashboard.changes.ending = True
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(2 * CLOSE_TIMEOUT_S)
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])

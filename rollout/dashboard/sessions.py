@@ -1,0 +1,91 @@
+"""Who is signed in: bounded in number and in time, and nothing of it outlives the process."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from rollout.dashboard.source import Source
+from rollout.engine.ports import Clock
+
+SESSIONS_MAX = 256
+LASTS = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What became of somebody's last action, shown once."""
+
+    text: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One user in one browser.
+
+    Attributes:
+        csrf: what each form that changes something must carry.
+    """
+
+    id: str
+    source: Source
+    expires: datetime
+    csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+
+    def allows(self, csrf: str) -> bool:
+        """Whether a form was made for this session."""
+        return hmac.compare_digest(self.csrf.encode(), csrf.encode())
+
+
+class Sessions:
+    """The sessions of one server, by their ids."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: OrderedDict[str, Session] = OrderedDict()
+        self._notices: dict[str, Notice] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, source: Source, session_id: str | None = None) -> Session:
+        """Sign a user in; the oldest session makes room.
+
+        Args:
+            session_id: one that the caller derives from a credential; None: a new one.
+        """
+        now = self._clock.now()
+        session = Session(session_id or secrets.token_urlsafe(32), source, now + LASTS)
+        with self._lock:
+            self._known[session.id] = session
+            while len(self._known) > SESSIONS_MAX:
+                oldest, _ = self._known.popitem(last=False)
+                self._notices.pop(oldest, None)
+        return session
+
+    def get(self, session_id: str) -> Session | None:
+        with self._lock:
+            session = self._known.get(session_id)
+            if session is not None and session.expires <= self._clock.now():
+                del self._known[session_id]
+                return None
+            return session
+
+    def end(self, session_id: str) -> None:
+        with self._lock:
+            self._known.pop(session_id, None)
+            self._notices.pop(session_id, None)
+
+    def leave(self, session: Session, notice: Notice) -> None:
+        """Keep a notice for the next page of a session."""
+        with self._lock:
+            if session.id in self._known:
+                self._notices[session.id] = notice
+
+    def take(self, session: Session) -> Notice | None:
+        """Return the notice that was left, once."""
+        with self._lock:
+            return self._notices.pop(session.id, None)

@@ -1,0 +1,62 @@
+"""What was read a moment ago: many pages that show the same are one read."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from rollout.adapters.storage.base import Row
+from rollout.dashboard.source import Source
+from rollout.errors import NotFound
+
+KEPT_MAX = 512
+
+
+class Snapshots:
+    """Reads that are shared for a short time.
+
+    Args:
+        monotonic: the time in seconds, from anywhere.
+        lasts_s: how old an answer may be.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], lasts_s: float = 1.0) -> None:
+        self._monotonic, self._lasts_s = monotonic, lasts_s
+        self._kept: OrderedDict[tuple[Any, ...], tuple[float, Any]] = OrderedDict()
+        self._reading: dict[tuple[Any, ...], threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def all(self, source: Source, namespace: str | None) -> list[Row]:
+        rows: list[Row] = self._once((source, "all", namespace), lambda: source.all(namespace))
+        return rows
+
+    def row(self, source: Source, namespace: str, name: str) -> Row:
+        """Return one rollout. Raises NotFound."""
+        row: Row | None = self._once((source, "one", namespace, name), lambda: source.store(namespace).get(name))
+        if row is None:
+            raise NotFound(f"there is no rollout {namespace}/{name}, or none any more")
+        return row
+
+    def forget(self) -> None:
+        """Read anew next time: something was just changed."""
+        with self._lock:
+            self._kept.clear()
+
+    def _once(self, key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+        with self._lock:
+            reading = self._reading.setdefault(key, threading.Lock())
+        with reading:
+            with self._lock:
+                at, value = self._kept.get(key, (None, None))
+                if at is not None and self._monotonic() - at < self._lasts_s:
+                    return value
+            value = read()
+            with self._lock:
+                self._kept[key] = (self._monotonic(), value)
+                self._kept.move_to_end(key)
+                while len(self._kept) > KEPT_MAX:
+                    oldest, _ = self._kept.popitem(last=False)
+                    self._reading.pop(oldest, None)
+            return value

@@ -1,0 +1,54 @@
+"""The candidate's weight over time: as it was intended, and as the requests showed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollout.model.status.decision import Decision
+from rollout.model.units import FULL_BP
+
+POINTS_MAX = 400
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSeries:
+    """Points in time, oldest first; weights and shares as fractions.
+
+    Attributes:
+        intended: each holds until the next.
+        seen: what share of the requests reached the candidate, where that was counted.
+        marks: the moments at which something was decided, with what.
+    """
+
+    begin: datetime
+    end: datetime
+    intended: tuple[tuple[datetime, float], ...]
+    seen: tuple[tuple[datetime, float], ...]
+    marks: tuple[tuple[datetime, str], ...]
+
+
+def series(decisions: Iterable[Decision], begin: datetime, end: datetime) -> WeightSeries:
+    """Return the weights between two moments, from the decisions of that time."""
+    intended: list[tuple[datetime, float]] = [(begin, 0.0)]
+    seen: list[tuple[datetime, float]] = []
+    marks: list[tuple[datetime, str]] = []
+    for decision in decisions:
+        weight = decision.weight_bp / FULL_BP
+        if weight != intended[-1][1]:
+            intended.append((decision.at, weight))
+        if decision.share is not None and decision.kind == "sample":
+            seen.append((decision.at, decision.share))
+        if decision.kind in ("transition", "command"):
+            marks.append((decision.at, decision.message))
+    intended.append((end, intended[-1][1]))
+    return WeightSeries(begin, end, tuple(intended), _thinned(seen), tuple(marks))
+
+
+def _thinned(points: list[tuple[datetime, float]]) -> tuple[tuple[datetime, float], ...]:
+    """Return at most `POINTS_MAX` points, evenly taken; the last one always."""
+    if len(points) <= POINTS_MAX:
+        return tuple(points)
+    every = len(points) / POINTS_MAX
+    return (*(points[int(index * every)] for index in range(POINTS_MAX - 1)), points[-1])
