@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
+import threading
 
 from rollout.adapters.storage.base import RolloutStore, Row
 from rollout.adapters.storage.sqlite import SqliteStore
@@ -11,8 +13,8 @@ from rollout.dashboard.source import ANSWER_TIMEOUT_S
 from rollout.engine.facts import Verb
 from rollout.errors import Busy, StoreUnavailable
 
-ABORT_TIMEOUT_S = 90.0
-"""The command line sees an abort through, for a minute."""
+START_S = 5.0
+"""So long the command line may take to start on a busy machine."""
 
 
 class LocalSource:
@@ -37,22 +39,35 @@ class LocalSource:
         return self._store
 
     def ask(self, row: Row, verb: Verb, reason: str) -> str:
+        """Run the command line, and wait for it as long as a page may take; it goes on by itself after that."""
         name = row.rollout.metadata.name
         options = [f"--state={self._store.directory}", f"--actor={self._actor}", f"--reason={reason}"]
         command = [sys.executable, "-m", "rollout", verb, *options, "--", name]
-        timeout_s = ABORT_TIMEOUT_S if verb == "abort" else 2 * ANSWER_TIMEOUT_S
         try:
-            ended = subprocess.run(  # noqa: S603  our own program; a name and texts, no shell
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
+            running = subprocess.Popen(  # noqa: S603  our own program; a name and texts, no shell
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # the end of the dashboard is not the end of an abort
             )
-        except subprocess.TimeoutExpired as error:
-            raise Busy(
-                f"{verb} is noted for {name}, and was not answered in {timeout_s:g} s: reload the page"
-            ) from error
         except OSError as error:
             raise StoreUnavailable(f"{verb} could not be given: the command line cannot be started") from error
-        answer = (ended.stdout.strip() or ended.stderr.strip()).removeprefix("error: ").splitlines()
-        message = answer[0] if answer else f"{verb} ended with exit code {ended.returncode}"
-        if ended.returncode not in (0, 4):
-            raise Busy(message)
-        return message
+        ended: queue.Queue[tuple[str, str]] = queue.Queue()
+        threading.Thread(target=lambda: ended.put(running.communicate()), name=f"{verb} {name}", daemon=True).start()
+        try:
+            out, err = ended.get(timeout=ANSWER_TIMEOUT_S + START_S)
+        except queue.Empty:
+            return f"{verb} is noted for {name} and goes on: this page shows when it is done"
+        return _answer(verb, running.returncode, out, err)
+
+
+def _answer(verb: Verb, code: int, out: str, err: str) -> str:
+    """Return what the command line said. Raises Busy with it where the command had no success."""
+    lines = [line.removeprefix("error: ") for line in (*out.splitlines(), *err.splitlines()) if line.strip()]
+    if code in (0, 4):
+        return lines[0] if lines else f"{verb} is carried out"
+    raise Busy(
+        "\n".join(line for line in lines if not line.startswith("(exit")) or f"{verb} ended with exit code {code}"
+    )

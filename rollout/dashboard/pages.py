@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
-from rollout.adapters.storage.base import Row
+from rollout.adapters.storage.base import RolloutStore, Row
 from rollout.dashboard.sessions import Session, Sessions
 from rollout.dashboard.snapshots import Snapshots
 from rollout.engine.commands.offered import offered
 from rollout.engine.ports import Clock
-from rollout.errors import NotFound
+from rollout.errors import Forbidden, NotFound
 from rollout.model.status.decision import Decision
 from rollout.model.status.finished_release import FinishedRelease
 from rollout.views import listing, release
@@ -52,20 +52,19 @@ class Pages:
         row = self._row(request, session)
         metadata, status = row.rollout.metadata, row.rollout.status
         store = session.source.store(metadata.namespace)
-        now, name = self.clock.now(), metadata.name
+        now = self.clock.now()
         began = status.latest.started_at
-        decisions = store.decisions(name, samples=False, limit=DECISIONS_SHOWN)
-        samples = store.decisions(name, samples=True, limit=SAMPLES_READ)
-        own = _since(began, decisions, samples)
-        releases = store.releases(name, RELEASES_MAX)
+        record = _record_of(store, row)
+        own = _since(began, record.decisions, record.samples)
         return self._page(
             request,
             session,
             "rollout.html",
             row=row,
             view=release.under_way(row.rollout, own, now),
-            decisions=[decision for decision in reversed(decisions) if decision.kind != "sample"],
-            releases=_numbered(releases)[:RELEASES_SHOWN],
+            decisions=[decision for decision in reversed(record.decisions) if decision.kind != "sample"],
+            releases=_numbered(record.releases)[:RELEASES_SHOWN],
+            lacks=record.lacks,
             offered=offered(status),
             tone_of=release.result_tone,
         )
@@ -99,6 +98,34 @@ class Pages:
     def _page(self, request: Request, session: Session, template: str, **context: Any) -> Response:
         shared = {"session": session, "notice": self.sessions.take(session), "now": self.clock.now()}
         return self.templates.TemplateResponse(request, template, {**shared, **context})
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What is on record of a rollout, as far as this user may read it.
+
+    Attributes:
+        lacks: what is not there, and why.
+    """
+
+    decisions: list[Decision]
+    samples: list[Decision]
+    releases: list[FinishedRelease]
+    lacks: str = ""
+
+
+def _record_of(store: RolloutStore, row: Row) -> _Record:
+    """Return the record. In a cluster it is an object of its own, which not everybody may read who sees the rollout."""
+    name = row.rollout.metadata.name
+    try:
+        return _Record(
+            store.decisions(name, samples=False, limit=DECISIONS_SHOWN),
+            store.decisions(name, samples=True, limit=SAMPLES_READ),
+            store.releases(name, RELEASES_MAX),
+        )
+    except Forbidden:
+        lacks = "You may not read the ConfigMap with the record: only the last decisions are shown."
+        return _Record(list(row.rollout.status.decisions), [], [], lacks)
 
 
 def _numbered(releases: list[FinishedRelease]) -> list[tuple[int, FinishedRelease]]:

@@ -1,4 +1,4 @@
-"""The dashboard over HTTP: in the foreground until a signal, or beside a daemon until it is closed."""
+"""The dashboard over HTTP, in a thread of its own, until it is closed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CLOSE_TIMEOUT_S = 3
 CONNECTIONS_MAX = 256
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Return a socket that listens. Raises InvalidInput where the address cannot be used."""
+def bound(host: str, port: int, option: str) -> socket.socket:
+    """Return a socket that listens. Raises InvalidInput, naming the option, where the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -24,8 +24,8 @@ def bound(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        remedy = "choose another address with --listen"
-        raise InvalidInput([Fault("--listen", f"{host}:{port} cannot be used: {error.strerror}", remedy)]) from error
+        remedy = f"choose another address with {option}"
+        raise InvalidInput([Fault(option, f"{host}:{port} cannot be used: {error.strerror}", remedy)]) from error
     return listening
 
 
@@ -54,12 +54,6 @@ class DashboardServer:
         """Answer in a thread, until `close`."""
         self._thread = threading.Thread(target=self._run, name="dashboard", daemon=True)
         self._thread.start()
-
-    def run(self, stopped: threading.Event) -> None:
-        """Answer until `stopped` is set."""
-        self.start()
-        stopped.wait()
-        self.close()
 
     def close(self) -> None:
         """End all streams, and answer no more."""

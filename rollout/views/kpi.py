@@ -53,7 +53,7 @@ def view(name: str, kpi: JudgedKpi, harm_needed_e: float, proof_needed_e: float)
         judged=kpi,
         tone="none" if kpi.advisory else _TONES.get(counted.verdict, "none"),
         verdict="advisory" if kpi.advisory else counted.verdict,
-        worse=_worse(kpi),
+        worse=_worse(kpi, harm_needed_e),
         proved=_proved(counted.verdict, proof_done, advisory=kpi.advisory),
         candidate=shown(counted.bad_c, counted.all_c) if counted.all_c > 0 else "no outcomes yet",
         stable=shown(counted.bad_s, counted.all_s) if counted.all_s > 0 else "no outcomes yet",
@@ -70,7 +70,8 @@ def done(e_value: float, needed: float) -> float:
     return min(1.0, log(e_value) / log(needed))
 
 
-def _worse(kpi: JudgedKpi) -> str:
+def _worse(kpi: JudgedKpi, harm_needed_e: float) -> str:
+    """Answer in plain words. Harm is decided over all KPIs together: one that stands out alone is suspected first."""
     match kpi.figures.verdict:
         case "worse":
             return "yes"
@@ -79,7 +80,7 @@ def _worse(kpi: JudgedKpi) -> str:
         case "source-error":
             return "metrics cannot be read"
         case _:
-            return "no"
+            return "suspected" if kpi.figures.harm_e >= harm_needed_e > 0 else "no"
 
 
 def _proved(verdict: str, proof_done: float | None, *, advisory: bool) -> str:

@@ -124,7 +124,7 @@ def ended(release: FinishedRelease, decisions: Iterable[Decision]) -> ReleaseVie
         ended_at=release.ended_at,
         paused_s=release.paused_s,
         steps=tuple(
-            StepView(_label(weight_bp), "passed" if index < release.reached else "not reached")
+            StepView(_label(weight_bp), _past(index, release.reached))
             for index, weight_bp in enumerate(release.steps_bp)
         ),
         weights=weights.series(decisions, release.started_at, release.ended_at),
@@ -140,6 +140,10 @@ def ended(release: FinishedRelease, decisions: Iterable[Decision]) -> ReleaseVie
         census="",
         notes=(),
     )
+
+
+def _past(index: int, reached: int) -> str:
+    return "passed" if index < reached else "stopped here" if index == reached else "not reached"
 
 
 def result_tone(result: Result) -> Tone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from rollout.cli.say import say
 
 if TYPE_CHECKING:
     from rollout.adapters.egress import Egress
+    from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.controller.controller import Settings
 
 
@@ -43,6 +45,20 @@ def register(app: typer.Typer) -> None:
                 " such as prometheus.monitoring or *.example.com:443; repeatable [default: any]."
             ),
         ] = None,
+        dashboard: Annotated[
+            str,
+            typer.Option(
+                help="Serve the dashboard here too, such as 127.0.0.1:3200. In a cluster each user signs in with a"
+                " token of their own, and the API server decides what they may do."
+            ),
+        ] = "",
+        dashboard_token_header: Annotated[
+            str,
+            typer.Option(
+                help="In a cluster: a header in which a proxy hands the user's token on, besides Authorization,"
+                " such as x-forwarded-access-token."
+            ),
+        ] = "",
         dry_run: Annotated[bool, typer.Option("--dry-run", help="In a cluster: log plans, write nothing.")] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample, not only decisions.")] = False,
     ) -> None:
@@ -65,8 +81,22 @@ def register(app: typer.Typer) -> None:
 
             watched = None if all_namespaces else namespace
             settings = Settings(watched, identity(), workers, dry_run, egress=egress_of(gate_token or [], allow_host))
-            raise typer.Exit(_cluster(settings, context, kubeconfig, listen, lease_namespace))
-        _local(files, state, workers, until_idle=until_idle)
+            with _pages(dashboard, kubeconfig, context, watched, dashboard_token_header):
+                code = _cluster(settings, context, kubeconfig, listen, lease_namespace)
+            raise typer.Exit(code)
+        _local(files, state, workers, until_idle=until_idle, dashboard=dashboard)
+
+
+def _pages(
+    listen: str, kubeconfig: Path | None, context: str | None, namespace: str | None, token_header: str
+) -> AbstractContextManager[None]:
+    """Return what serves the dashboard meanwhile; nothing without an address. Raises InvalidInput."""
+    if not listen:
+        return nullcontext()
+    from rollout.cli.pages import require_packages, served_to_users
+
+    require_packages()
+    return served_to_users(kubeconfig, context, namespace, listen, token_header.lower())
 
 
 def _cluster(
@@ -121,7 +151,7 @@ def _address(text: str) -> tuple[str, int] | None:
     return host or "0.0.0.0", int(port)  # noqa: S104  what `:8080` means everywhere
 
 
-def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_idle: bool) -> None:
+def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_idle: bool, dashboard: str) -> None:
     import threading
 
     from rollout.adapters.storage.sqlite import SqliteStore
@@ -133,7 +163,18 @@ def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_
     directory = state_of(state, files)
     store = SqliteStore(directory, create=True)
     stopped = threading.Event()
-    with on_stop(stopped.set), only_one(directory) as ending:
+    with on_stop(stopped.set), only_one(directory) as ending, _own_pages(store, dashboard):
         say(f"running the rollouts in {directory}. Ctrl-C stops the daemon; Envoy keeps running", err=True)
         Supervisor(store, workers=workers).run(stopped, ending if until_idle else None)
     say("stopped. To continue: rollout daemon, or rollout start", err=True)
+
+
+def _own_pages(store: SqliteStore, listen: str) -> AbstractContextManager[None]:
+    if not listen:
+        return nullcontext()
+    from rollout.cli.commands.steer import login
+    from rollout.cli.pages import require_packages, served_to_one
+    from rollout.dashboard.local_source import LocalSource
+
+    require_packages()
+    return served_to_one(LocalSource(store, login()), listen, "--dashboard")

@@ -11,12 +11,7 @@ from rollout.cli.options import AllNamespaces, Context, Files, Kubeconfig, Names
 from rollout.cli.say import say
 
 if TYPE_CHECKING:
-    import socket
-
     from rollout.dashboard.source import Source
-
-USUAL_PORT = 3200
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +24,7 @@ def register(app: typer.Typer) -> None:
         context: Context = None,
         kubeconfig: Kubeconfig = None,
         listen: Annotated[
-            str, typer.Option(help=f"Where to answer, on this machine only [default: 127.0.0.1:{USUAL_PORT}].")
+            str, typer.Option(help="Where to answer, on this machine only [default: 127.0.0.1:3200].")
         ] = "",
     ) -> None:
         """Show the rollouts in a browser: live, with their evidence, and with actions in your name.
@@ -38,30 +33,21 @@ def register(app: typer.Typer) -> None:
         """
         import threading
 
-        require_packages()
-        from rollout.dashboard.access import OneToken
-        from rollout.dashboard.app import dashboard as pages
-        from rollout.dashboard.server import DashboardServer
-        from rollout.dashboard.sessions import Sessions
-        from rollout.runtime.clock import WallClock
+        from rollout.cli.pages import require_packages, served_to_one
         from rollout.runtime.logs import configure
         from rollout.runtime.signals import on_stop
 
+        require_packages()
         configure(verbose=False)
-        source = _source(Place(files, state, namespace, all_namespaces, context, kubeconfig))
-        listening = _listening(listen)
-        clock = WallClock()
-        sessions = Sessions(clock)
-        access = OneToken(source, sessions)
-        server = DashboardServer(pages(access, sessions, clock), listening)
+        source = source_of(Place(files, state, namespace, all_namespaces, context, kubeconfig))
         stopped = threading.Event()
-        with on_stop(stopped.set):
-            say(f"http://127.0.0.1:{server.port}/?token={access.token}")
+        with on_stop(stopped.set), served_to_one(source, listen, "--listen"):
             say(f"shows {source.label} as {source.actor}. Ctrl-C ends the dashboard; the rollouts go on", err=True)
-            server.run(stopped)
+            stopped.wait()
 
 
-def _source(place: Place) -> Source:
+def source_of(place: Place) -> Source:
+    """Return the rollouts of a place, as the user who asks. Raises StoreUnavailable, InvalidInput."""
     from rollout.cli.commands.steer import login
 
     if place.is_local:
@@ -74,32 +60,3 @@ def _source(place: Place) -> Source:
 
     api, namespace = place.api()
     return ClusterSource(api, namespace, f"namespace {namespace}" if namespace else "all namespaces")
-
-
-def _listening(listen: str) -> socket.socket:
-    from rollout.dashboard.server import bound
-    from rollout.errors import Fault, InvalidInput
-
-    if not listen:
-        try:
-            return bound("127.0.0.1", USUAL_PORT)
-        except InvalidInput:
-            return bound("127.0.0.1", 0)  # the usual port is taken: any other will do
-    host, _, port = listen.rpartition(":")
-    if host.strip("[]") not in _LOOPBACK or not port.isdigit() or int(port) > 65_535:
-        remedy = "write 127.0.0.1:PORT. To see it from elsewhere: ssh -L PORT:127.0.0.1:PORT, or `rollout daemon`"
-        message = "is not an address of this machine alone"
-        raise InvalidInput([Fault("--listen", message, remedy, listen)])
-    return bound(host.strip("[]"), int(port))
-
-
-def require_packages() -> None:
-    """Raise InvalidInput where what serves pages is not installed: it is an extra."""
-    from importlib.util import find_spec
-
-    from rollout.errors import Fault, InvalidInput
-
-    missing = [name for name in ("starlette", "uvicorn", "jinja2") if find_spec(name) is None]
-    if missing:
-        remedy = "install it with the extra: pip install 'agent-rollout[dashboard]'"
-        raise InvalidInput([Fault("dashboard", f"not installed: {', '.join(missing)}", remedy)])

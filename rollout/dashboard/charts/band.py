@@ -9,8 +9,8 @@ from rollout.engine import messages
 from rollout.model.status.judged import JudgedKpi
 from rollout.views.kpi import KpiView
 
-WIDTH, HEIGHT = 340, 58
-_LEFT, _RIGHT, _MIDDLE = 10, 10, 24
+WIDTH, HEIGHT = 340, 66
+_LEFT, _RIGHT, _MIDDLE = 10, 10, 34
 _WIDEST = 0.5
 """Beyond half of all outcomes, or half of the mean, a band is cut off: the limit would not be seen any more."""
 
@@ -35,13 +35,11 @@ def band_chart(view: KpiView) -> Markup:
             )
         )
     if kpi.scale != "rate":
-        parts += [line(x(0.0), 8, x(0.0), 40, "zero"), text("same", x(0.0), 54, anchor=_anchor(x(0.0)))]
+        parts += [line(x(0.0), 16, x(0.0), 50, "zero"), text("same", x(0.0), 11, anchor=_anchor(x(0.0)))]
     if kpi.harm_limit is not None:
         at = x(kpi.harm_limit)
-        parts += [
-            line(at, 8, at, 40, "limit"),
-            text(f"limit {_shown(kpi, kpi.harm_limit)}", at, 54, anchor=_anchor(at, after=True)),
-        ]
+        limit = f"limit {_shown(kpi, kpi.harm_limit)}"
+        parts += [line(at, 18, at, 52, "limit"), text(limit, at, 63, anchor=_anchor(at))]
     return frame(WIDTH, HEIGHT, _words(view), *parts)
 
 
@@ -54,10 +52,9 @@ def _domain(kpi: JudgedKpi) -> tuple[float, float]:
     return (max(0.0, low - room) if kpi.scale == "rate" else low - room), high + room
 
 
-def _anchor(at: float, *, after: bool = False) -> str:
-    if at > WIDTH * 0.75:
-        return "end"
-    return "start" if after or at < WIDTH * 0.15 else "middle" if at < WIDTH * 0.3 else "end"
+def _anchor(at: float) -> str:
+    """Return how a text stands at a place: never over the edge."""
+    return "end" if at > WIDTH * 0.8 else "start" if at < WIDTH * 0.2 else "middle"
 
 
 def _shown(kpi: JudgedKpi, value: float) -> str:

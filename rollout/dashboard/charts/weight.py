@@ -11,7 +11,7 @@ from rollout.dashboard.charts.svg import Linear, element, frame, line, text
 from rollout.engine import messages
 from rollout.views.weights import WeightSeries
 
-WIDTH, HEIGHT = 720, 190
+WIDTH, HEIGHT = 480, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 28
 _DAY_S = 86_400
 
@@ -37,7 +37,7 @@ def weight_chart(series: WeightSeries) -> Markup:
         element("circle", element("title", escape(message)), cx=at(moment), cy=HEIGHT - _BOTTOM, r=3.5, class_="mark")
         for moment, message in series.marks
     ]
-    ticks = [_tick(series.begin, length_s, part, x) for part in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    ticks = [_tick(series.begin, length_s, part, x) for part in (0.0, 0.5, 1.0)]
     path = element("path", d="".join(corners), class_="intended")
     return frame(WIDTH, HEIGHT, _words(series), *grid, *ticks, path, *seen, *marks)
 
