@@ -55,7 +55,7 @@ def test_every_answer_forbids_frames_foreign_scripts_and_referrers(client, page)
     headers = client.get(page).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
-    assert (headers["referrer-policy"], headers["x-content-type-options"]) == ("no-referrer", "nosniff")
+    assert (headers["referrer-policy"], headers["x-content-type-options"]) == ("same-origin", "nosniff")
 
 
 def test_pages_need_nothing_that_the_policy_forbids(client):

@@ -76,6 +76,7 @@ def _read_apart(function: Any) -> SourceReading:
 
 
 _READ_NOW: set[Any] = set()
+_TOOLS_READ_NOW: list[str] = []
 _APART: dict[Any, tuple[Any, SourceReading]] = {}
 """Functions, each with what was read of it: a key is one function's only while that lives."""
 
@@ -173,7 +174,16 @@ class _Walker:
 
     def _tool(self, name: str, tool: Any) -> None:
         self.reading.tools[name] = tool
-        reading = self.reading.tool_readings[name] = reading_of(*_inside(tool), state=self._state)
+        if _TOOLS_READ_NOW:  # tools know one another, by a list that each is put into: what calls them is read once
+            self.reading.tool_readings.setdefault(name, SourceReading())
+            for inner in _inside(tool):
+                self.visit(inner)
+            return
+        _TOOLS_READ_NOW.append(name)
+        try:
+            reading = self.reading.tool_readings[name] = reading_of(*_inside(tool), state=self._state)
+        finally:
+            _TOOLS_READ_NOW.pop()
         self.reading.classes += reading.classes
         self.reading.modules |= reading.modules
         self.reading.named |= reading.named
