@@ -68,11 +68,13 @@ class Tool(Loose):
     Attributes:
         arguments: the JSON Schema of what a model writes.
         unseen: what JSON Schema does not show of them.
+        defaults: the arguments that may be left out, each with a digest of its default.
         return_direct: whether the run ends with what it returns.
     """
 
     arguments: dict[str, Any] | bool = True
     unseen: dict[str, str] = Field(default_factory=dict)
+    defaults: dict[str, str] = Field(default_factory=dict)
     interrupt_calls: tuple[str, ...] | None = None
     may_ask: bool = False
     digest: str | None = None

@@ -224,6 +224,10 @@ def _tools(side: Side, name: str, one: Node, two: Node) -> None:
         elif not _takes(side, one.tools[tool], two.tools[tool]):
             change = ("was called", "takes other arguments")
             side.find("TOOL_ARGUMENTS", severity, f"{where}/arguments", *change, clearable=True, nodes=nodes)
+        for argument in _meant_otherwise(one.tools[tool], two.tools.get(tool)):
+            change = ("means one default where it is left out", "means another")
+            here = f"{where}/defaults/{argument}"
+            side.find("TOOL_ARGUMENTS", Severity.UNKNOWN, here, *change, clearable=True, nodes=nodes)
 
     if wraps_otherwise:
         change = ("one source" if one.wraps else "nothing", "another" if two.wraps else "nothing")
@@ -232,6 +236,12 @@ def _tools(side: Side, name: str, one: Node, two: Node) -> None:
 
 def _checks_otherwise(one: Tool, two: Tool) -> bool:
     return any(one.unseen[name] != two.unseen[name] for name in one.unseen.keys() & two.unseen.keys())
+
+
+def _meant_otherwise(one: Tool, two: Tool | None) -> list[str]:
+    """Return the arguments that a waiting call may have left out, and that have another default now."""
+    after = two.defaults if two else {}
+    return [name for name, default in one.defaults.items() if after.get(name, default) != default]
 
 
 def _takes(side: Side, one: Tool, two: Tool) -> bool:

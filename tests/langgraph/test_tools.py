@@ -43,6 +43,27 @@ def pay(amount: int) -> str:
     "Pay."
     return f"paid {amount}"
 """
+PLACED = """
+@tool
+def pay(amount: int, place: str = "{}") -> str:
+    "Pay."
+    return f"paid {{amount}} in {{place}}"
+"""
+KEPT = """
+KEPT = []
+def kept(function):
+    made = tool(function)
+    KEPT.append(made)
+    return made
+@kept
+def pay(amount: int) -> str:
+    "Pay."
+    return f"paid {amount}"
+@kept
+def refund(amount: int) -> str:
+    "Refund."
+    return f"back {amount} of {len(KEPT)}"
+"""
 LOOK = """
 @tool
 def look(text: str) -> str:
@@ -171,6 +192,10 @@ BREAKS = {
         REJECT,
     ),
     "a check of a tool's arguments": (agent(code=CHECKED.format(99) + LOOK), agent(code=CHECKED.format(10) + LOOK), APPROVE),
+    "what an argument means that was left out": (agent(code=PLACED.format("eu") + LOOK), agent(code=PLACED.format("us") + LOOK), APPROVE),
+    "a tool that a decorator keeps in a list": (
+        agent(tools="KEPT", code=KEPT + LOOK), agent(tools="KEPT", code=KEPT.replace("def pay", "def transfer") + LOOK), APPROVE,
+    ),
     "the run ends with what a tool returns": (
         agent(), agent(code=PAY.replace("@tool", "@tool(return_direct=True)") + LOOK), APPROVE,
     ),

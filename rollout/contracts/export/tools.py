@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from rollout.contracts.export.code.reading import SourceReading
@@ -16,6 +18,7 @@ def tool_contract(tool: Any, reading: SourceReading) -> dict[str, Any]:
     core = getattr(getattr(tool, "args_schema", None), "__pydantic_core_schema__", None)
     return {
         "arguments": arguments_of(tool),
+        "defaults": defaults_of(tool),
         "unseen": unseen_of(core) if isinstance(core, dict) else {},
         "interruptCalls": reading.calls if reading.is_whole or reading.calls else None,
         "mayAsk": reading.may_ask,
@@ -31,6 +34,24 @@ def arguments_of(tool: Any) -> Any:
         return _without_words(schema if isinstance(schema, dict) else schema.model_json_schema())
     except Exception:  # noqa: BLE001  a tool of the agent's may fail in any way
         return True
+
+
+def defaults_of(tool: Any) -> dict[str, str]:
+    """Return the arguments that a call may leave out, each with a digest of what it means then.
+
+    A waiting call means what the default was. A default that is made anew at each call has none.
+    """
+    try:
+        schema = tool.tool_call_schema
+        properties = (schema if isinstance(schema, dict) else schema.model_json_schema()).get("properties", {})
+        return {name: _digest(part["default"]) for name, part in sorted(properties.items()) if "default" in part}
+    except Exception:  # noqa: BLE001  a tool of the agent's may fail in any way
+        return {}
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]
 
 
 def _without_words(schema: Any, names: bool = False) -> Any:
