@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from rollout.dashboard.access import Access
+    from rollout.dashboard.access import Authenticator
     from rollout.dashboard.sessions import Sessions
-    from rollout.dashboard.source import Source
+    from rollout.dashboard.source import RolloutSource
 
 USUAL_PORT = 3200
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -22,14 +22,14 @@ _PACKAGES = ("starlette", "uvicorn", "jinja2")
 
 
 @contextmanager
-def served_to_one(source: Source, listen: str, option: str) -> Iterator[None]:
+def served_to_one(source: RolloutSource, listen: str, option: str) -> Iterator[None]:
     """Serve pages to whoever has the address that is printed, on this machine only. Raises InvalidInput."""
     from rollout.dashboard.access import OneToken
 
     listening = _own(listen, option)
     tokens: list[str] = []
 
-    def access(sessions: Sessions) -> Access:
+    def access(sessions: Sessions) -> Authenticator:
         door = OneToken(source, sessions)
         tokens.append(door.token)
         return door
@@ -52,7 +52,7 @@ def served_to_users(
     configuration, _ = configured(kubeconfig, context)
     label = f"namespace {namespace}" if namespace else "all namespaces"
 
-    def source_of(token: str) -> Source:
+    def source_of(token: str) -> RolloutSource:
         api = HttpApi(with_token(configuration, token), agent="rollout-dashboard", strict=True)
         return ClusterSource(api, namespace, label)
 
@@ -74,7 +74,7 @@ def require_packages() -> None:
 
 
 @contextmanager
-def _serving(access_of: Callable[[Sessions], Access], listening: socket.socket) -> Iterator[int]:
+def _serving(access_of: Callable[[Sessions], Authenticator], listening: socket.socket) -> Iterator[int]:
     from rollout.dashboard.app import dashboard
     from rollout.dashboard.server import DashboardServer
     from rollout.dashboard.sessions import Sessions

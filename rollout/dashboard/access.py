@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from rollout.dashboard.sessions import Session, Sessions
-from rollout.dashboard.source import Source
+from rollout.dashboard.source import RolloutSource
 from rollout.errors import Forbidden, InvalidInput, RolloutError
 
 TOKEN_MAX_CHARS = 16_384
 
 
-class Access(Protocol):
+class Authenticator(Protocol):
     """How one comes in."""
 
     @property
@@ -44,7 +44,7 @@ class OneToken:
     answers_hosts = frozenset({"127.0.0.1", "localhost", "::1"})
     """Whoever comes under another name was led here by somebody else's page (DNS rebinding)."""
 
-    def __init__(self, source: Source, sessions: Sessions) -> None:
+    def __init__(self, source: RolloutSource, sessions: Sessions) -> None:
         self._source, self._sessions = source, sessions
         self.token = secrets.token_urlsafe(32)
 
@@ -68,7 +68,7 @@ class ClusterTokens:
     hint = "Paste a token of the cluster, such as the output of `kubectl create token NAME`."
     answers_hosts = None
 
-    def __init__(self, source_of: Callable[[str], Source], sessions: Sessions, header: str = "") -> None:
+    def __init__(self, source_of: Callable[[str], RolloutSource], sessions: Sessions, header: str = "") -> None:
         self._source_of, self._sessions, self._header = source_of, sessions, header
 
     def sign_in(self, token: str) -> Session:

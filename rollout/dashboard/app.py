@@ -22,13 +22,13 @@ from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp
 
 from rollout import __version__
-from rollout.dashboard.access import Access
+from rollout.dashboard.access import Authenticator
 from rollout.dashboard.actions import Actions
 from rollout.dashboard.changes import Changes
 from rollout.dashboard.charts.band import band_chart
 from rollout.dashboard.charts.evidence import evidence_chart, total_chart
 from rollout.dashboard.charts.weight import weight_chart
-from rollout.dashboard.pages import Pages
+from rollout.dashboard.pages import PageRenderer
 from rollout.dashboard.security import COOKIE, SafeHeaders, host_of, is_our_page
 from rollout.dashboard.sessions import Session, Sessions
 from rollout.dashboard.snapshots import Snapshots
@@ -53,11 +53,11 @@ class Dashboard:
     changes: Changes
 
 
-def dashboard(access: Access, sessions: Sessions, clock: Clock) -> Dashboard:
+def dashboard(access: Authenticator, sessions: Sessions, clock: Clock) -> Dashboard:
     """Return the dashboard for those whom `access` lets in."""
     snapshots = Snapshots(monotonic)
     templates = _templates()
-    pages = Pages(templates, snapshots, sessions, clock)
+    pages = PageRenderer(templates, snapshots, sessions, clock)
     changes = Changes(snapshots)
     door = _Door(access, sessions, templates)
     actions = Actions(snapshots, sessions)
@@ -85,7 +85,7 @@ def dashboard(access: Access, sessions: Sessions, clock: Clock) -> Dashboard:
 class _Door:
     """Lets requests in that somebody has signed in for, and says why where it does not."""
 
-    def __init__(self, access: Access, sessions: Sessions, templates: Jinja2Templates) -> None:
+    def __init__(self, access: Authenticator, sessions: Sessions, templates: Jinja2Templates) -> None:
         self._access, self._sessions, self._templates = access, sessions, templates
 
     def guarded(self, handler: Handler) -> Callable[[Request], Any]:

@@ -27,7 +27,7 @@ SAMPLES_READ = 600
 
 
 @dataclass(frozen=True)
-class Pages:
+class PageRenderer:
     """Answers requests of somebody who is signed in."""
 
     templates: Jinja2Templates

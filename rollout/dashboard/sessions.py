@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from rollout.dashboard.source import Source
+from rollout.dashboard.source import RolloutSource
 from rollout.engine.ports import Clock
 
 SESSIONS_MAX = 256
@@ -33,7 +33,7 @@ class Session:
     """
 
     id: str
-    source: Source
+    source: RolloutSource
     expires: datetime
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
@@ -51,7 +51,7 @@ class Sessions:
         self._notices: dict[str, Notice] = {}
         self._lock = threading.Lock()
 
-    def begin(self, source: Source, session_id: str | None = None) -> Session:
+    def begin(self, source: RolloutSource, session_id: str | None = None) -> Session:
         """Sign a user in; the oldest session makes room.
 
         Args:

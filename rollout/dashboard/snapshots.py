@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rollout.adapters.storage.base import Row
-from rollout.dashboard.source import Source
+from rollout.dashboard.source import RolloutSource
 from rollout.errors import NotFound
 
 KEPT_MAX = 512
@@ -28,11 +28,11 @@ class Snapshots:
         self._reading: dict[tuple[Any, ...], threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def all(self, source: Source, namespace: str | None) -> list[Row]:
+    def all(self, source: RolloutSource, namespace: str | None) -> list[Row]:
         rows: list[Row] = self._once((source, "all", namespace), lambda: source.all(namespace))
         return rows
 
-    def row(self, source: Source, namespace: str, name: str) -> Row:
+    def row(self, source: RolloutSource, namespace: str, name: str) -> Row:
         """Return one rollout. Raises NotFound."""
         row: Row | None = self._once((source, "one", namespace, name), lambda: source.store(namespace).get(name))
         if row is None:

@@ -11,7 +11,7 @@ ANSWER_TIMEOUT_S = 10.0
 """So long a page waits for a controller's answer to a command."""
 
 
-class Source(Protocol):
+class RolloutSource(Protocol):
     """Rollouts as one user may see and steer them. Raises RolloutError."""
 
     @property

@@ -56,7 +56,12 @@ def visit(chromium, directory):
             page = context.new_page()
             page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("request", lambda request: complaints.append(request.url) if not request.url.startswith((address, "data:")) else None)
+            page.on(
+                "request",
+                lambda request: (
+                    complaints.append(request.url) if not request.url.startswith((address, "data:")) else None
+                ),
+            )
             page.goto(f"{address}/?token={token}")
             page.goto(address + path)
             page.store = store
@@ -80,7 +85,9 @@ def change(store, verb):
 
 
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("look", [{}, {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}}], ids=["wide", "phone"])
+@pytest.mark.parametrize(
+    "look", [{}, {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}}], ids=["wide", "phone"]
+)
 def test_a_page_fits_its_window_and_asks_nobody_else(visit, path, look):
     page = visit(path, **look)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -29,6 +29,11 @@ def documents(directory: str) -> list[dict]:
     return found
 
 
+def patched(kustomization: str) -> list[dict]:
+    """The operations that a kustomization carries out on the Deployment."""
+    return yaml.safe_load(yaml.safe_load((MANIFESTS / kustomization).read_text())["patches"][0]["patch"])
+
+
 def one(kind: str, directory: str = ".", name: str = "") -> dict:
     (found,) = [
         each for each in documents(directory) if each["kind"] == kind and name in ("", each["metadata"]["name"])
@@ -86,8 +91,8 @@ def test_the_arguments_are_those_that_the_command_knows():
     for directory in (".", "namespaced"):
         (container,) = one("Deployment", directory)["spec"]["template"]["spec"]["containers"]
         options = [word for word in container["args"] if word.startswith("--")]
-        patch = yaml.safe_load((MANIFESTS / "namespaced/kustomization.yaml").read_text())["patches"][0]["patch"]
-        options += [word for word in yaml.safe_load(patch)[0]["value"] if word.startswith("--")]
+        options += [word for word in patched("namespaced/kustomization.yaml")[0]["value"] if word.startswith("--")]
+        options.append(patched("dashboard/kustomization.yaml")[0]["value"])
         assert options and all(option in told for option in options), options
 
 
@@ -100,6 +105,15 @@ def test_probes_ask_what_is_answered_and_where():
     port = container["ports"][0]["containerPort"]
     assert f"0.0.0.0:{port}" in container["args"]
     assert one("NetworkPolicy")["spec"]["ingress"][0]["ports"][0]["port"] == port
+
+
+def test_the_dashboards_port_is_the_one_that_it_listens_on_and_that_is_let_in():
+    _, address, port = (operation["value"] for operation in patched("dashboard/kustomization.yaml"))
+    assert address == f"0.0.0.0:{port['containerPort']}"
+    assert one("NetworkPolicy", "dashboard")["spec"]["ingress"][0]["ports"][0]["port"] == port["containerPort"]
+    assert one("Service", "dashboard")["spec"]["ports"][0]["targetPort"] == port["name"]
+    selector = one("Deployment")["spec"]["selector"]["matchLabels"]
+    assert one("Service", "dashboard")["spec"]["selector"] == selector
 
 
 def test_the_lease_is_the_one_that_the_role_names():

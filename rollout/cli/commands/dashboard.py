@@ -11,7 +11,7 @@ from rollout.cli.options import AllNamespaces, Context, Files, Kubeconfig, Names
 from rollout.cli.say import say
 
 if TYPE_CHECKING:
-    from rollout.dashboard.source import Source
+    from rollout.dashboard.source import RolloutSource
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
             stopped.wait()
 
 
-def source_of(place: Place) -> Source:
+def source_of(place: Place) -> RolloutSource:
     """Return the rollouts of a place, as the user who asks. Raises StoreUnavailable, InvalidInput."""
     from rollout.cli.commands.steer import login
 

@@ -40,7 +40,7 @@ def band_chart(view: KpiView) -> Markup:
         at = x(kpi.harm_limit)
         limit = f"limit {_shown(kpi, kpi.harm_limit)}"
         parts += [line(at, 18, at, 52, "limit"), text(limit, at, 63, anchor=_anchor(at))]
-    return frame(WIDTH, HEIGHT, _words(view), *parts)
+    return frame(WIDTH, HEIGHT, _described(view), *parts)
 
 
 def _domain(kpi: JudgedKpi) -> tuple[float, float]:
@@ -64,6 +64,6 @@ def _shown(kpi: JudgedKpi, value: float) -> str:
     return f"{value * 100:+.2g} {unit}"
 
 
-def _words(view: KpiView) -> str:
+def _described(view: KpiView) -> str:
     limit = "" if view.judged.harm_limit is None else f"; the limit is {_shown(view.judged, view.judged.harm_limit)}"
     return f"{view.name}: candidate minus stable, {view.difference}{limit}"

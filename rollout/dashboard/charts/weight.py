@@ -39,7 +39,7 @@ def weight_chart(series: WeightSeries) -> Markup:
     ]
     ticks = [_tick(series.begin, length_s, part, x) for part in (0.0, 0.5, 1.0)]
     path = element("path", d="".join(corners), class_="intended")
-    return frame(WIDTH, HEIGHT, _words(series), *grid, *ticks, path, *seen, *marks)
+    return frame(WIDTH, HEIGHT, _described(series), *grid, *ticks, path, *seen, *marks)
 
 
 def _tick(begin: datetime, length_s: float, part: float, x: Linear) -> str:
@@ -49,7 +49,7 @@ def _tick(begin: datetime, length_s: float, part: float, x: Linear) -> str:
     return text(shown, x(length_s * part), HEIGHT - 8, anchor=anchor)
 
 
-def _words(series: WeightSeries) -> str:
+def _described(series: WeightSeries) -> str:
     weights = ", ".join(f"{weight:.4g} at {moment:%H:%M:%S}" for moment, weight in series.intended[1:-1][-8:])
     last = messages.percent(series.intended[-1][1]) if series.intended[-1][1] else "0 %"
     seen = f"; {messages.percent(series.seen[-1][1])} of the requests seen last" if series.seen else ""
