@@ -11,11 +11,16 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from rollout.contracts.export.code.libraries import bound_only, is_asking, wraps_functions
+from rollout.contracts.export.code.bound import bound_only, named_only
+from rollout.contracts.export.code.libraries import is_asking, wraps_functions
 from rollout.contracts.export.code.members import names_in
 from rollout.contracts.export.code.names.changes import changes_of
 from rollout.contracts.export.code.names.copied import copied
-from rollout.contracts.export.code.names.definitions import definition_of, is_literal, statements_of, value_of
+from rollout.contracts.export.code.names.definitions import (
+    definition_of,
+    is_plain_definition,
+    statements_of,
+)
 from rollout.contracts.export.code.names.literals import literal_of
 from rollout.contracts.export.code.names.modules import modules_handed_on
 from rollout.contracts.export.code.names.ownership import is_ours, is_own_module
@@ -101,7 +106,7 @@ class Constants:
                 self._visit(maker)  # the module makes it up when it is asked for it
             self.note(known)
             return
-        if not _is_plain_definition(statements, known):
+        if not is_plain_definition(statements, known) or any(map(named_only, statements)):
             self.note(known)
         self._numbers.setdefault((at, its_name), self._numbers[module, name])
         every = [*((at, statement) for statement in statements), *changes]
@@ -126,7 +131,7 @@ class Constants:
         value = getattr(statement, "value", None)
         for handed_on in modules_handed_on(statement, scope):
             self.read_module(handed_on)
-        bound = bound_only(statement)
+        bound = bound_only(statement, scope)
         for inner, _ in in_order(statement if value is None else value):
             self._inside(inner, scope, is_told=is_told or id(inner) in bound)
         self._reading.literals |= literals_in(statement)
@@ -277,19 +282,6 @@ def _changed_more_than_once(statements: list[ast.stmt]) -> set[str]:
     """Return the names of which several statements at the top of a module change what they stand for."""
     changed = Counter(name for statement in statements for name in set(changed_by(statement)))
     return {name for name, count in changed.items() if count > 1}
-
-
-def _is_plain_definition(statements: list[ast.stmt], known: Any) -> bool:
-    """Whether a name is given its value in one place, so that this tells all of it; not one that was replaced."""
-    if len(statements) != 1 or not isinstance(statements[0], ast.Assign | ast.AnnAssign):
-        return False
-    value = statements[0].value
-    if value is None or not is_literal(value):
-        return True
-    try:
-        return bool(value_of(value) == known)
-    except Exception:  # noqa: BLE001  the agent's own comparison
-        return False
 
 
 def key_of(target: Any) -> Any:

@@ -10,9 +10,10 @@ from types import ModuleType
 from typing import Any
 
 from rollout.contracts.export.code.asking import asking_names
+from rollout.contracts.export.code.bound import bound_only
 from rollout.contracts.export.code.constants import CONTAINERS, Constants
 from rollout.contracts.export.code.levels import texts_of_levels
-from rollout.contracts.export.code.libraries import bound_only, is_asking, wraps_functions
+from rollout.contracts.export.code.libraries import is_asking, wraps_functions
 from rollout.contracts.export.code.members import names_in
 from rollout.contracts.export.code.names.definitions import name_of
 from rollout.contracts.export.code.names.modules import modules_handed_on
@@ -100,7 +101,7 @@ class Functions:
         way = simple.ways
         written = {ast.dump(node) for node in ast.walk(way) if isinstance(node, ast.Name | ast.Attribute)}
         called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        bound = bound_only(tree)
+        bound = bound_only(tree, scope)
         for node, above in in_order(tree):
             known = resolved(node.func if isinstance(node, ast.Call) else node, scope)
             if isinstance(node, ast.Call):

@@ -5,7 +5,6 @@ Source: langchain 1.5 (`create_agent`, `HumanInTheLoopMiddleware`), langgraph-pr
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import inspect
@@ -18,9 +17,6 @@ from rollout.contracts.export.code.values import attributes_of, path_of
 
 HELD_DEPTH = 3
 PER_CALL = "per_call"
-_TELLING = frozenset({"bind_tools", "bind_functions", "with_structured_output", "render_text_description"})
-_TOLD = frozenset({"tools", "functions"})
-"""What `bind` hands on to a model."""
 
 
 def approvals_of(target: Any, digest_of: Callable[[Any], str]) -> dict[str, dict[str, Any]]:
@@ -131,17 +127,6 @@ def wraps_functions(value: Any) -> bool:
         return False
     held = probed(value, "__dict__", {})
     return is_tool(value) or any(callable(held.get(name)) for name in ("func", "afunc", "coroutine"))
-
-
-def bound_only(tree: ast.AST) -> set[int]:
-    """Return the ids of names that are handed to `bind_tools`: a model is told of them, and calls none."""
-    methods = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
-    handed: list[ast.expr] = []
-    for call in methods:
-        name = getattr(call.func, "attr", "")
-        handed += call.args if name in _TELLING else ()
-        handed += (one.value for one in call.keywords if name in _TELLING or (name == "bind" and one.arg in _TOLD))
-    return {id(node) for argument in handed for node in ast.walk(argument)}
 
 
 def is_tool(value: Any) -> bool:

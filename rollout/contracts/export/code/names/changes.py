@@ -13,6 +13,7 @@ from typing import Any
 from rollout.contracts.export.code.names.definitions import module_tree
 from rollout.contracts.export.code.names.ownership import is_own_module, own_modules
 from rollout.contracts.export.code.names.sites import sites_of
+from rollout.contracts.export.code.names.slices import slice_of
 
 Place = tuple[str, str]
 """A module, and a name in it."""
@@ -27,6 +28,7 @@ _CHANGED = (dict, list, set)
 def changes_of(module: str, name: str) -> list[tuple[str, ast.stmt]]:
     """Return the statements, each with its module, that change what a name of a module stands for.
 
+    Of a function that does so only what leads to the change: whom it asks otherwise means nothing for the value.
     Those at the top of the same module are left out: they define it.
     """
     return _changes(own_modules()).get((module, name), [])
@@ -38,12 +40,15 @@ def _changes(modules: tuple[ModuleType, ...]) -> dict[Place, list[tuple[str, ast
     homes = _homes(modules)
     for module in [one.__name__ for one in modules]:
         for statement in module_tree(module).body:
-            for place in dict.fromkeys(_places_in(module, statement, homes)):
+            changing: dict[Place, set[ast.AST]] = {}
+            for place, node in _places_in(module, statement, homes):
+                changing.setdefault(place, set()).add(node)
+            for place, nodes in changing.items():
                 is_definition = place[0] == module and not isinstance(statement, _DEFINING)
                 if is_definition:
                     continue
                 sites = known.setdefault(place, [])
-                sites.append((module, statement))
+                sites.append((module, slice_of(statement, frozenset(nodes), leaves=True)))
                 sites += _calls_of(module, statement)
     return known
 
@@ -113,14 +118,14 @@ def _calls_of(module: str, statement: ast.stmt) -> list[tuple[str, ast.stmt]]:
     return [site for site in sites_of(function) if not isinstance(site[1], _DEFINING)]
 
 
-def _places_in(module: str, statement: ast.stmt, homes: dict[int, Place]) -> Iterator[Place]:
-    """Return the places that a statement changes."""
+def _places_in(module: str, statement: ast.stmt, homes: dict[int, Place]) -> Iterator[tuple[Place, ast.AST]]:
+    """Return the places that a statement changes, each with what does so."""
     held = vars(sys.modules[module])
     for node in ast.walk(statement):
         for target in _targets(node):
             place = _place_of(target, held, homes)
             if place is not None:
-                yield place
+                yield place, node
 
 
 def _targets(node: ast.AST) -> list[ast.expr]:

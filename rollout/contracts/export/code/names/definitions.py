@@ -210,3 +210,16 @@ def _given(statement: ast.stmt) -> list[str]:
     elif isinstance(statement, ast.Delete):
         targets = statement.targets
     return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+
+
+def is_plain_definition(statements: list[ast.stmt], known: Any) -> bool:
+    """Whether a name is given its value in one place, so that this tells all of it; not one that was replaced."""
+    if len(statements) != 1 or not isinstance(statements[0], ast.Assign | ast.AnnAssign):
+        return False
+    value = statements[0].value
+    if value is None or not is_literal(value):
+        return True
+    try:
+        return bool(value_of(value) == known)
+    except Exception:  # noqa: BLE001  the agent's own comparison
+        return False

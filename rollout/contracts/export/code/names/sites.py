@@ -13,7 +13,7 @@ from rollout.contracts.export.code.names.ownership import own_modules
 from rollout.contracts.export.code.names.probing import probed
 from rollout.contracts.export.code.names.resolving import resolved
 from rollout.contracts.export.code.names.scope import Scope
-from rollout.contracts.export.code.names.slices import slice_of
+from rollout.contracts.export.code.names.slices import parts_of_graph, slice_of
 
 SITES_MAX = 50
 
@@ -41,7 +41,7 @@ def _in_module(name: str, target: Any) -> Iterator[tuple[str, ast.stmt]]:
         if isinstance(statement, ast.ClassDef) and resolved(ast.Name(statement.name), scope) is target:
             continue
         calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call) and _names(node, target, scope)]
-        if calls and _makes_graph(statement, scope):
+        if calls and (_makes_graph(statement, scope) or parts_of_graph(statement, frozenset(calls))):
             yield from ((name, ast.copy_location(ast.Expr(call), statement)) for call in calls)
         elif calls:
             yield name, slice_of(statement, frozenset(calls))

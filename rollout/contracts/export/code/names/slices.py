@@ -11,17 +11,27 @@ import functools
 from collections.abc import Iterator
 
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+_BUILDING = frozenset({"add_node", "add_sequence", "add_edge", "add_conditional_edges"})
+"""Methods with which a graph is built, in LangGraph."""
+
+_LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @functools.lru_cache(maxsize=4096)
-def slice_of(statement: ast.stmt, parts: frozenset[ast.AST]) -> ast.stmt:
+def slice_of(statement: ast.stmt, parts: frozenset[ast.AST], *, leaves: bool = False) -> ast.stmt:
     """Return a function, or a class, without the statements that have nothing to do with some parts of it.
 
     Any other statement is returned as it is.
+
+    Args:
+        leaves: whether what leaves the function before the last of the parts counts too: it decides whether that runs.
     """
     if not isinstance(statement, _INNER):
         return statement
+    last = max((getattr(part, "lineno", 0) for part in parts), default=0)
+    if leaves:
+        parts |= {one for one, _ in _statements(statement) if isinstance(one, _LEAVING) and one.lineno < last}
     needed: set[str] = set()
     kept: set[ast.AST] = set()
     size = -1
@@ -30,9 +40,21 @@ def slice_of(statement: ast.stmt, parts: frozenset[ast.AST]) -> ast.stmt:
         for inner, above in _statements(statement):
             if inner not in kept and _counts(inner, parts, needed):
                 kept.add(inner)
-                for one in (inner, *above):  # what decides whether it happens
+                holds = parts_of_graph(inner, parts) or [inner]
+                for one in (*holds, *above):  # what decides whether it happens
                     needed |= {node.id for node in _own(one) if isinstance(node, ast.Name)}
-    return _pruned(statement, kept)
+    return _pruned(statement, kept, parts)
+
+
+def parts_of_graph(statement: ast.AST, parts: frozenset[ast.AST]) -> list[ast.AST]:
+    """Return the parts that a statement puts into a graph, as `graph.add_node("ask", Asker(limit))`; else nothing.
+
+    What else is put into the graph has nothing to do with them.
+    """
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr not in _BUILDING:
+        return []
+    return [node for node in ast.walk(call) if node in parts and node is not call]
 
 
 def _statements(above: ast.AST, around: tuple[ast.AST, ...] = ()) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:
@@ -87,18 +109,27 @@ def _root(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _pruned(statement: ast.AST, kept: set[ast.AST]) -> ast.stmt:
+def _pruned(statement: ast.AST, kept: set[ast.AST], parts: frozenset[ast.AST]) -> ast.stmt:
     """Return a copy with the statements that are kept, and what they are within."""
     fields = dict(ast.iter_fields(statement))
     for part in _BLOCKS:
         if part in fields and isinstance(fields[part], list):
             fields[part] = [
-                inner if inner in kept and not _has_blocks(inner) else _pruned(inner, kept)
+                one
                 for inner in fields[part]
                 if inner in kept or any(deeper in kept for deeper, _ in _statements(inner))
+                for one in _kept(inner, kept, parts)
             ]
     copy = type(statement)(**fields)
     return ast.copy_location(copy, statement)  # type: ignore[return-value]
+
+
+def _kept(inner: ast.AST, kept: set[ast.AST], parts: frozenset[ast.AST]) -> list[ast.AST]:
+    """Return what is left of a statement that is kept, or has some within."""
+    if inner not in kept or _has_blocks(inner):
+        return [_pruned(inner, kept, parts)]
+    of_graph = parts_of_graph(inner, parts)
+    return [ast.copy_location(ast.Expr(one), inner) for one in of_graph if isinstance(one, ast.expr)] or [inner]
 
 
 def _has_blocks(statement: ast.AST) -> bool:
