@@ -17,7 +17,6 @@ from rollout.errors import RolloutError
 from rollout.views.listing import listed
 
 STREAMS_MAX = 64
-POLL_S = 1.0
 HEARTBEATS_S = 15.0
 LASTS_S = 900.0
 """A stream ends after this long; the browser opens another one."""
@@ -46,13 +45,15 @@ class Changes:
             return _digest(repr(listed((row.rollout, row.problem) for row in rows)))
 
         headers = {"X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(request, state), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            self._events(request, state, session.source.poll_s), media_type="text/event-stream", headers=headers
+        )
 
-    async def _events(self, request: Request, state: Callable[[], str]) -> AsyncIterator[str]:
+    async def _events(self, request: Request, state: Callable[[], str], poll_s: float) -> AsyncIterator[str]:
         self.open += 1
         try:
             before, quiet_s = "", 0.0
-            for _ in range(int(LASTS_S / POLL_S)):
+            for _ in range(int(LASTS_S / poll_s)):
                 if self.ending or await request.is_disconnected():
                     return
                 try:
@@ -65,8 +66,8 @@ class Changes:
                 elif quiet_s >= HEARTBEATS_S:
                     yield ": still here\n\n"
                     quiet_s = 0.0
-                quiet_s += POLL_S
-                await anyio.sleep(POLL_S)
+                quiet_s += poll_s
+                await anyio.sleep(poll_s)
         finally:
             self.open -= 1
 

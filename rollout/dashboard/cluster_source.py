@@ -24,6 +24,8 @@ class ClusterSource:
         namespace: the only one that is shown; None: all.
     """
 
+    poll_s = 3.0
+
     def __init__(self, api: Api, namespace: str | None, label: str) -> None:
         self._api, self._namespace, self._label = api, namespace, label
         self._actor: str | None = None

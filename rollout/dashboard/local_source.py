@@ -20,6 +20,8 @@ START_S = 5.0
 class LocalSource:
     """One state directory, as the user who runs the dashboard."""
 
+    poll_s = 1.0
+
     def __init__(self, store: SqliteStore, actor: str) -> None:
         self._store, self._actor = store, actor
 

@@ -19,22 +19,21 @@ class Snapshots:
 
     Args:
         monotonic: the time in seconds, from anywhere.
-        lasts_s: how old an answer may be.
     """
 
-    def __init__(self, monotonic: Callable[[], float], lasts_s: float = 1.0) -> None:
-        self._monotonic, self._lasts_s = monotonic, lasts_s
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
         self._kept: OrderedDict[tuple[Any, ...], tuple[float, Any]] = OrderedDict()
         self._reading: dict[tuple[Any, ...], threading.Lock] = {}
         self._lock = threading.Lock()
 
     def all(self, source: RolloutSource, namespace: str | None) -> list[Row]:
-        rows: list[Row] = self._once((source, "all", namespace), lambda: source.all(namespace))
+        rows: list[Row] = self._once(source, ("all", namespace), lambda: source.all(namespace))
         return rows
 
     def row(self, source: RolloutSource, namespace: str, name: str) -> Row:
         """Return one rollout. Raises NotFound."""
-        row: Row | None = self._once((source, "one", namespace, name), lambda: source.store(namespace).get(name))
+        row: Row | None = self._once(source, ("one", namespace, name), lambda: source.store(namespace).get(name))
         if row is None:
             raise NotFound(f"there is no rollout {namespace}/{name}, or none any more")
         return row
@@ -44,13 +43,14 @@ class Snapshots:
         with self._lock:
             self._kept.clear()
 
-    def _once(self, key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+    def _once(self, source: RolloutSource, what: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+        key = (source, *what)
         with self._lock:
             reading = self._reading.setdefault(key, threading.Lock())
         with reading:
             with self._lock:
                 at, value = self._kept.get(key, (None, None))
-                if at is not None and self._monotonic() - at < self._lasts_s:
+                if at is not None and self._monotonic() - at < source.poll_s:
                     return value
             value = read()
             with self._lock:

@@ -20,6 +20,11 @@ class RolloutSource(Protocol):
         ...
 
     @property
+    def poll_s(self) -> float:
+        """How old an answer may be that pages share, and how often an open page asks whether something has changed."""
+        ...
+
+    @property
     def actor(self) -> str:
         """The name that is recorded with each command."""
         ...

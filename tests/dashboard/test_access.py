@@ -90,7 +90,7 @@ def test_sessions_are_bounded_the_oldest_goes():
 
 
 class KnownUser:
-    label, actor = "all namespaces", "ada@example.com"
+    label, actor, poll_s = "all namespaces", "ada@example.com", 1.0
 
     def all(self, namespace=None):
         return []

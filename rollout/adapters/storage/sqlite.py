@@ -53,13 +53,22 @@ class SqliteStore:
                 f"there is no store in {directory}: nothing was started there. Start a rollout, or name --state"
             )
         self._file = Database(self.path)
+        self._listed: dict[str, tuple[tuple[str, str, str, str], Rollout]] = {}
         self.is_locked = False
 
     def all(self) -> list[Row]:
         """Return all rollouts by name."""
         with self._file.reading() as database:
             rows = database.execute("SELECT name, namespace, spec, status, holder FROM rollouts ORDER BY name")
-            return [_row(self.path, row, self.is_held(row[0])) for row in rows.fetchall()]
+            return [self._known_row(row) for row in rows.fetchall()]
+
+    def _known_row(self, row: tuple[str, str, str, str, str]) -> Row:
+        """Return a row of the list; what is written as it was is not read again: a list is asked for often."""
+        name, *_, holder = row
+        known = self._listed.get(name)
+        if known is None or known[0] != row[:4]:
+            known = self._listed[name] = row[:4], _row(self.path, row, held=False).rollout
+        return Row(known[1], holder if self.is_held(name) else "")
 
     def names(self) -> list[str]:
         """Return the names of all rollouts, without reading them."""
