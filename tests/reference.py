@@ -13,6 +13,8 @@ from typing import Any
 
 from rollout.model.crd.definitions import definitions
 from rollout.model.crd.editor import editor_schema
+from rollout.model.crd.output import output_schema
+from tests.outputs import SCHEMA as OUTPUT
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference.md"
@@ -116,3 +118,4 @@ def schema() -> str:
 if __name__ == "__main__":
     PAGE.write_text(page())
     SCHEMA.write_text(schema())
+    OUTPUT.write_text(json.dumps(output_schema(), indent=2) + "\n")

@@ -13,7 +13,7 @@ import typer
 
 from rollout.cli import streams
 from rollout.cli.say import say
-from rollout.errors import InvalidInput, RolloutError
+from rollout.errors import Fault, InvalidInput, RolloutError
 from rollout.redaction import SECRETS
 
 OUTPUT_LOST = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT)
@@ -95,15 +95,17 @@ def _run() -> int:
         if sys.argv[1:] == ["--version"]:  # asked for often, and by programs: without the rest of the command line
             _print_version()
             return 0
+        if _wants_json(sys.argv[1:]):
+            return _call_for_document()
         command_line(_asked())()
     except SystemExit as ended:  # the usual way
         return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
     except InvalidInput as error:
         count = len(error.faults)
-        _complain(f"{count} {'fault' if count == 1 else 'faults'}; nothing was changed\n{error}")
+        _complain(f"{count} {'fault' if count == 1 else 'faults'}; nothing was changed\n{error}", error)
         return error.exit_code
     except RolloutError as error:
-        _complain(str(error))
+        _complain(str(error), error)
         return error.exit_code
     except OSError as error:
         if error.errno not in OUTPUT_LOST:
@@ -112,8 +114,34 @@ def _run() -> int:
     return 0
 
 
-def _complain(message: str) -> None:
+def _call_for_document() -> int:
+    """Run a command that prints one document, also where the command line itself is wrong."""
+    try:
+        code = command_line(_asked())(standalone_mode=False)
+    except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt | EOFError):  # the library takes it for an end of its own
+            raise KeyboardInterrupt from error
+        if not isinstance(getattr(error, "exit_code", None), int) or not hasattr(error, "format_message"):
+            raise
+        message = str(error.format_message())
+        raise InvalidInput([Fault("the command line", message, "see --help of the command")]) from None
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, error: RolloutError) -> None:
+    """Say what went wrong; where a document was asked for, also as one, so that stdout always holds one."""
+    if _wants_json(sys.argv[1:]):
+        from rollout.cli.render.documents import error_document, print_document
+
+        print_document(error_document(error))
     say(SECRETS.redact(f"error: {message}"), err=True)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(f"{one}={two}" in ("-o=json", "--output=json") for one, two in pairs) or bool(
+        {"--output=json", "-ojson"} & {*arguments}
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from rollout.cli.options import Output, pick
@@ -19,7 +18,7 @@ def want(store: KubernetesStore, version: str, name: str | None, output: Output 
     Args:
         output: how to tell it, or None for not at all.
     """
-    from rollout.cli.render.result import as_json
+    from rollout.cli.render.documents import print_document, rollout_document
     from rollout.engine.eligibility import starts_by_itself
 
     checked_version(version)
@@ -36,7 +35,7 @@ def want(store: KubernetesStore, version: str, name: str | None, output: Output 
             err=True,
         )
     if output is Output.JSON:
-        say(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
+        print_document(rollout_document(row.rollout))
     elif output is Output.TEXT:
         say(
             f"{rollout_name}: spec.version is now {version}. To follow it: rollout status --watch {rollout_name}, or"

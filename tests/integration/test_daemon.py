@@ -46,7 +46,7 @@ def test_several_rollouts_survive_a_daemon_that_is_killed_again_and_again(place)
     ends = {name: (place.status(name)["result"], place.status(name)["stableVersion"]) for name in place.listen}
     assert ends == {"good": ("promoted", "v2"), "bad": ("rolled-back", "v1"), "blue": ("promoted", "v2")}
     assert [each.lost for each in users] == [[], [], []]
-    history = json.loads(place.run("history", "bad", "-o", "json"))
+    history = json.loads(place.run("history", "bad", "-o", "json"))["items"]
     assert [each["result"] for each in history] == ["rolled-back"], "each release is told once, however often killed"
 
 
@@ -136,7 +136,7 @@ def test_two_daemons_never_share_a_place_and_start_follows_the_one_there_is(plac
     with Users(place.listen["good"], rate=100) as users:
         told = place.run("start", "v2", name="good")
     assert "v2 is promoted" in told and users.lost == []
-    assert json.loads(place.run("history", "good", "-o", "json"))[-1]["candidate"] == "v2"
+    assert json.loads(place.run("history", "good", "-o", "json"))["items"][-1]["candidate"] == "v2"
 
 
 def test_a_pipeline_waits_for_what_it_started(place):
@@ -163,7 +163,7 @@ def test_a_newer_version_declared_in_mid_flight_supersedes_through_the_daemon(pl
         place.run("start", "v3", "--detach", name="good")
         eventually(lambda: place.status("good").get("candidateVersion") == "v3", 30)
         eventually(lambda: place.status("good")["phase"] == "Observing", 30)
-        assert json.loads(place.run("history", "good", "-o", "json"))[-1]["result"] == "superseded"
+        assert json.loads(place.run("history", "good", "-o", "json"))["items"][-1]["result"] == "superseded"
         asked, _ = rollout_started(place, "v2", "good")
         place.run("start", "v3", "--detach", name="good")
         err = asked.communicate(timeout=300)[1]

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests import outputs
 from tests.integration.real import needs_envoy, needs_langgraph, processes_with, rollout
 from tests.waiting import eventually
 
@@ -51,7 +52,7 @@ def test_the_demo_ends_as_the_candidate_deserves(strategy, candidate, code, culp
     done = rollout("demo", "--strategy", strategy, "--candidate", candidate, "-o", "json", cwd=tmp_path)
     out, err = done.communicate(timeout=TIMEOUT_S)
     assert done.returncode == code, err
-    document = json.loads(out)
+    document = outputs.document(out, "Rollout")
     status = document["status"]
     if culprit is None:
         assert status["stableVersion"] == "v2" and "is promoted" in document["sentence"]

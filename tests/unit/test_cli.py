@@ -222,7 +222,7 @@ def test_status_list_and_explain_tell_the_story_with_its_numbers(recorded):
     assert last.startswith("v2 was rolled back. All new conversations go to v1") and "20 needed" in last
     document = json.loads(run("status", "-o", "json", cwd=recorded).stdout)
     assert document["status"]["result"] == "rolled-back" and document["apiVersion"] == "rollout.dev/v1alpha1"
-    assert len(json.loads(run("explain", "-o", "json", "--looks", cwd=recorded).stdout)) > 10
+    assert len(json.loads(run("explain", "-o", "json", "--looks", cwd=recorded).stdout)["items"]) > 10
 
 
 def test_a_name_that_is_not_there_is_answered_with_the_nearest(recorded):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from rollout.adapters.storage.command_annotations import ABORT, COMMAND, annotat
 from rollout.adapters.storage.kubernetes import KubernetesStore
 from rollout.errors import Busy, NotFound
 from rollout.model.status.status import Status
+from tests import outputs
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.resources import Refusal
@@ -120,7 +120,7 @@ def test_a_release_from_start_to_history(tmp_path):
         assert "v2 is promoted" in out and last_line(err) == "(exit 0: promoted)"
         assert "v2" in rollout("status")[0] and "default/agent" in rollout("list", "-A")[0]
         assert "promoted" in rollout("history")[0] and "task-success" in rollout("explain")[0]
-        document = json.loads(rollout("status", "-o", "json")[0])
+        document = outputs.document(rollout("status", "-o", "json")[0], "Rollout")
         assert (
             document["status"]["stableVersion"] == "v2" and document["spec"]["backends"]["service"] == "$name-$version"
         )
@@ -131,7 +131,7 @@ def test_a_bad_release_exits_3_with_the_reason(tmp_path):
     with shell(tmp_path) as rollout:
         rollout.world.fails["v2"] = 0.7
         out, err = rollout("start", "v2", "--wait", "--timeout", "180s", "-o", "json", expect=3)
-        document = json.loads(out)
+        document = outputs.document(out, "Rollout")
         assert document["exitCode"] == 3 and "is worse" in document["sentence"]
         assert last_line(err) == "(exit 3: rolled back, or stopped by a gate)"
         lines = [line for line in err.splitlines() if "agent Observing" in line]

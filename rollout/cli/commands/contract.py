@@ -90,7 +90,9 @@ def check(
     if note := same_code(first, second):
         say(f"warning: {note}", err=True)
     if output is Output.JSON:
-        say(json.dumps(as_json(verdict), indent=2))
+        from rollout.cli.render.documents import document, print_document
+
+        print_document(document("StateVerdict", **verdict.model_dump(mode="json", by_alias=True)))
     else:
         for line in lines_of(verdict):
             say(line)
@@ -150,11 +152,6 @@ def _waivers(path: Path) -> tuple[Waiver, ...]:
     if faults:
         raise InvalidInput(faults)
     return tuple(waivers)
-
-
-def as_json(verdict: CompatibilityVerdict) -> dict[str, object]:
-    """Return a verdict as programs read it."""
-    return verdict.model_dump(mode="json", by_alias=True)
 
 
 def lines_of(verdict: CompatibilityVerdict) -> list[str]:

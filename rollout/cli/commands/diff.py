@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -35,6 +34,7 @@ def register(app: typer.Typer) -> None:
         from rollout.adapters.storage.kubernetes import KubernetesStore
         from rollout.cli.options import pick
         from rollout.cli.render.comparison import table
+        from rollout.cli.render.documents import document, print_document
         from rollout.controller.version_components import components_of
         from rollout.errors import Fault, InvalidInput
 
@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
         differs = any(left != right for left, right in pairs.values())
         if output is Output.JSON:
             components = {name: {one: left or None, other: right or None} for name, (left, right) in shown.items()}
-            say(json.dumps({"differs": differs, "components": components}, indent=2))
+            print_document(document("VersionDiff", differs=differs, components=components))
             return
         if shown:
             say(table((one, other), shown, shutil.get_terminal_size((100, 24)).columns))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -27,6 +26,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """List the releases of a rollout that are over, the newest last."""
         from rollout.cli.options import pick
+        from rollout.cli.render.documents import list_document, print_document
         from rollout.engine import messages
 
         store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).store()
@@ -35,8 +35,9 @@ def register(app: typer.Typer) -> None:
         first = max(1, len(releases) - limit + 1)
         releases = releases[-limit:]
         if output is Output.JSON:
-            raw = [release.model_dump(mode="json", by_alias=True, exclude_none=True) for release in releases]
-            say(json.dumps(raw, indent=2, sort_keys=True))
+            dumped = (release.model_dump(mode="json", by_alias=True, exclude_none=True) for release in releases)
+            items = ({"number": number, **release} for number, release in enumerate(dumped, first))
+            print_document(list_document("Release", items))
             return
         if not releases:
             say(f"{row.rollout.metadata.name}: no release is over yet")

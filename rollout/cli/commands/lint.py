@@ -23,17 +23,16 @@ def register(app: typer.Typer) -> None:
         output: OutputAs = Output.TEXT,
     ) -> None:
         """Check Rollout and RolloutPolicy files. Print every fault with its place and its remedy (exit 2)."""
-        import json
-
         from rollout.cli.documents import check
         from rollout.cli.options import files_of
+        from rollout.cli.render.documents import document, print_document
+        from rollout.cli.render.documents import faults as faults_of
         from rollout.model.documents import read_files
 
         documents = read_files(files_of(files))
         faults = check(documents)
         if output is Output.JSON:
-            raw = [{"path": f.path, "message": f.message, "remedy": f.remedy, "value": f.value} for f in faults]
-            say(json.dumps({"faults": raw}, indent=2, default=str))
+            print_document(document("LintResult", faults=faults_of(InvalidInput(faults))))
             raise typer.Exit(2 if faults else 0)
         if faults:
             raise InvalidInput(faults)

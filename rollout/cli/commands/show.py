@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,7 +54,7 @@ def status(
     from datetime import UTC, datetime
 
     from rollout.cli.options import pick
-    from rollout.cli.render.result import as_json
+    from rollout.cli.render.documents import print_document, rollout_document
     from rollout.cli.render.status import draw, labelled
 
     store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).store()
@@ -65,7 +64,7 @@ def status(
         interrupted = not _follow(store, row)
         row = pick(store, row.rollout.metadata.name)
     if output is Output.JSON:
-        say(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
+        print_document(rollout_document(row.rollout, problem=row.problem))
     else:
         width = shutil.get_terminal_size((100, 24)).columns
         lines = draw(row.rollout, datetime.now(UTC), width) + labelled("wrong", row.problem, width, "red")
@@ -110,14 +109,14 @@ def list_(
     output: OutputAs = Output.TEXT,
 ) -> None:
     """List all rollouts of this machine, or of a cluster."""
-    from rollout.cli.render.result import as_json
+    from rollout.cli.render.documents import list_document, print_document, rollout_document
     from rollout.engine import messages
     from rollout.model.status.cluster_status import PENDING
 
     place = Place(files, state, namespace, all_namespaces, context, kubeconfig)
     rows = place.store().all()
     if output is Output.JSON:
-        say(json.dumps([as_json(row.rollout) for row in rows], indent=2, sort_keys=True))
+        print_document(list_document("Rollout", (rollout_document(row.rollout, problem=row.problem) for row in rows)))
         return
     say(f"{'NAME':<24} {'STABLE':<10} {'CANDIDATE':<10} {'PHASE':<12} {'WEIGHT':<8} REASON")
     for row in rows:
@@ -152,6 +151,7 @@ def explain(
 ) -> None:
     """List the decisions of a rollout, each with its numbers."""
     from rollout.cli.options import pick
+    from rollout.cli.render.documents import list_document, print_document
     from rollout.cli.render.live import sentence
 
     store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).store()
@@ -160,8 +160,8 @@ def explain(
     of = _release(store, name, release) if release is not None else None
     decisions = store.decisions(name, samples=samples, limit=limit, of=of)
     if output is Output.JSON:
-        raw = [decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions]
-        say(json.dumps(raw, indent=2, sort_keys=True))
+        items = (decision.model_dump(mode="json", by_alias=True, exclude_none=True) for decision in decisions)
+        print_document(list_document("Decision", items))
         return
     _tell_all(decisions)
     say(f"\n{of.message if of else sentence(row.rollout.status)}")

@@ -108,12 +108,12 @@ def follow(
 
 def _tell(rollout: Rollout, sentence: str, code: int, output: Output) -> None:
     """Put the result on stdout, as a sentence or as a document."""
-    import json
+    from rollout.cli.render.documents import print_document, rollout_document
 
-    from rollout.cli.render.result import as_json
-
-    document = {**as_json(rollout), "exitCode": code, "sentence": sentence}
-    say(json.dumps(document, indent=2, sort_keys=True) if output is Output.JSON else sentence)
+    if output is Output.JSON:
+        print_document(rollout_document(rollout, exitCode=code, sentence=sentence))
+    else:
+        say(sentence)
 
 
 def _timed_out(timeout_s: float, what: str) -> int:

@@ -50,7 +50,9 @@ def carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: Ou
             again = "start" if verb not in ("abort", "drain") else verb
             say(f"interrupted. To continue: rollout {again}. To see where it is: rollout status", err=True)
             return 130
-        code = report(held.load(), command, output)
+        ends = verb == "retry" and output is Output.JSON  # its end is the document
+        accepted = any(answer.id == command and answer.accepted for answer in held.load().status.answers)
+        code = 0 if ends and accepted else report(held.load(), command, output)
         return code or _tell_end(verb, ended, held.load(), output)
     finally:
         held.release()
@@ -107,7 +109,9 @@ def report(rollout: Rollout, command: str, output: Output) -> int:
         say("it was answered; see rollout explain", err=True)
         return 0
     if output is Output.JSON:
-        say(outcome.model_dump_json(by_alias=True, indent=2))
+        from rollout.cli.render.documents import document, print_document
+
+        print_document(document("CommandOutcome", **outcome.model_dump(mode="json", by_alias=True)))
     else:
         say(f"{outcome.verb} {rollout.metadata.name}: {'' if outcome.accepted else 'refused: '}{outcome.message}")
     return 0 if outcome.accepted else 2

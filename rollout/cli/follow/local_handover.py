@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,8 +29,9 @@ def hand_over(
     from rollout.adapters.storage.sqlite import SqliteStore
     from rollout.cli.follow.follower import Follower
     from rollout.cli.options import pick
+    from rollout.cli.render.documents import print_document, rollout_document
     from rollout.cli.render.live import watcher
-    from rollout.cli.render.result import as_json, exit_code, finish
+    from rollout.cli.render.result import exit_code, finish
     from rollout.engine.eligibility import starts_by_itself
     from rollout.errors import RouterUnavailable
     from rollout.local.daemon_lock import ensure
@@ -54,7 +54,7 @@ def hand_over(
     status = row.rollout.status
     if detach and (status.is_active or starts_by_itself(status, version)):
         if output is Output.JSON:
-            say(json.dumps(as_json(row.rollout), indent=2, sort_keys=True))
+            print_document(rollout_document(row.rollout))
         else:
             say(f"{name}: the daemon ({daemon}) runs the release of {version}. To follow it: rollout status --watch")
         return 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import textwrap
-from typing import Any
 
 from rollout.cli.options import Output
+from rollout.cli.render.documents import print_document, rollout_document
 from rollout.cli.render.live import sentence
 from rollout.cli.say import say
 from rollout.engine import messages
@@ -66,17 +65,6 @@ def exit_code(status: Status | None, declared: str | None = None, wanted: str | 
     return 4
 
 
-def as_json(rollout: Rollout) -> dict[str, Any]:
-    """Return a rollout as a versioned document."""
-    return {
-        "apiVersion": "rollout.dev/v1alpha1",
-        "kind": "Rollout",
-        "metadata": rollout.metadata.model_dump(mode="json", by_alias=True),
-        "spec": rollout.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-        "status": rollout.status.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
-
-
 def finish(rollout: Rollout, code: int, output: Output, wanted: str | None = None) -> int:
     """Print the result and what the exit code means; return the code.
 
@@ -89,8 +77,7 @@ def finish(rollout: Rollout, code: int, output: Output, wanted: str | None = Non
     if code == 0 and status.latest.result is not Result.PROMOTED and status.blocked is None:
         last = f"{status.stable_version} is stable and has all conversations"
     if output is Output.JSON:
-        document = {**as_json(rollout), "exitCode": code, "sentence": last}
-        say(json.dumps(document, indent=2, sort_keys=True))
+        print_document(rollout_document(rollout, exitCode=code, sentence=last))
     else:
         width = shutil.get_terminal_size().columns
         say(textwrap.fill(last, width) if sys.stdout.isatty() else last)
