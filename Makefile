@@ -8,7 +8,7 @@ STRATEGY ?= canary
 T ?= tests
 COVERAGE ?=
 
-.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
+.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types pictures check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ reference: $(VENV)/.dev  ## write the fields of docs/reference.md and the JSON S
 
 house: $(VENV)/.dev  ## draw the house from its imports, into docs/architecture.md
 	$(BIN)/python -m tests.house
+
+pictures: $(VENV)/.dev  ## take the pictures of README, in docs/pictures; needs Chromium
+	$(BIN)/python -m tests.pictures
 
 check: lint types test  ## all of it, as CI runs it
 

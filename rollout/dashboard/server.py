@@ -13,6 +13,7 @@ from rollout.errors import Fault, InvalidInput
 
 CLOSE_TIMEOUT_S = 3
 CONNECTIONS_MAX = 256
+BACKLOG = 128
 
 
 def bound(host: str, port: int, option: str) -> socket.socket:
@@ -22,6 +23,7 @@ def bound(host: str, port: int, option: str) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG)  # whoever comes before the first answer waits, and is not turned away
     except OSError as error:
         listening.close()
         remedy = f"choose another address with {option}"

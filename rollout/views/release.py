@@ -82,7 +82,6 @@ def under_way(rollout: Rollout, decisions: Iterable[Decision], now: datetime) ->
     promoted = release.result is Result.PROMOTED
     needed = Thresholds.of(policy.evidence, release.retries) if policy else Thresholds(0.0, 0.0)
     verdict = release.state.verdict if release.state else None
-    began = release.started_at
     return ReleaseView(
         previous=(status.previous_version if promoted else status.stable_version) or "?",
         candidate=status.candidate_version or "",
@@ -90,13 +89,11 @@ def under_way(rollout: Rollout, decisions: Iterable[Decision], now: datetime) ->
         tone="bad" if status.blocked else _PHASES.get(status.phase, "none"),
         message=status.message or "nothing was rolled out yet",
         next=status.next,
-        started_at=began,
+        started_at=release.started_at,
         ended_at=None if status.is_active else status.phase_since,
         paused_s=release.paused_s,
         steps=_steps(status, policy) if policy else (),
-        weights=weights.series(decisions, began, now if status.is_active else status.phase_since or now)
-        if began
-        else None,
+        weights=_weights(status, decisions, now),
         kpis=_kpis(judged(policy, release.evidence), needed.harm, needed.proof) if policy else (),
         harm_e=release.harm_e,
         harm_needed_e=needed.harm,
@@ -108,6 +105,16 @@ def under_way(rollout: Rollout, decisions: Iterable[Decision], now: datetime) ->
         conversations=conversations(status, now),
         census=census(status),
         notes=_notes(status),
+    )
+
+
+def _weights(status: Status, decisions: Iterable[Decision], now: datetime) -> weights.WeightSeries | None:
+    began = status.latest.started_at
+    if began is None:
+        return None
+    end = now if status.is_active else status.phase_since or now
+    return weights.series(
+        decisions, began, max(began, end), status.latest.traffic.wanted_bp if status.is_active else None
     )
 
 
@@ -170,11 +177,15 @@ def _steps(status: Status, policy: PolicySpec) -> tuple[StepView, ...]:
     release = status.latest
     past = status.phase in (Phase.BAKING, Phase.DRAINING) or status.resume_to is Phase.BAKING
     promoted = release.result is Result.PROMOTED
+    failed = status.goes_back or status.phase is Phase.ROLLED_BACK
     steps = []
     for index, step in enumerate(strategy_of(policy, undoing=release.undoing).steps):
         passed = index < release.step or past or promoted
-        current = status.is_active and index == release.step and status.phase is not Phase.PREFLIGHT
-        steps.append(StepView(_label(step.weight_bp), "passed" if passed else "current" if current else "ahead"))
+        here = index == release.step and status.phase is not Phase.PREFLIGHT
+        state = "passed" if passed else "ahead"
+        if here and not passed:
+            state = "stopped here" if failed else "current" if status.is_active else state
+        steps.append(StepView(_label(step.weight_bp), state))
     steps.append(StepView("100 %", "passed" if promoted else "current" if past else "ahead"))
     return tuple(steps)
 

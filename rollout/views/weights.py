@@ -29,8 +29,12 @@ class WeightSeries:
     marks: tuple[tuple[datetime, str], ...]
 
 
-def series(decisions: Iterable[Decision], begin: datetime, end: datetime) -> WeightSeries:
-    """Return the weights between two moments, from the decisions of that time."""
+def series(decisions: Iterable[Decision], begin: datetime, end: datetime, wanted_bp: int | None = None) -> WeightSeries:
+    """Return the weights between two moments, from the decisions of that time.
+
+    Args:
+        wanted_bp: the weight that is wanted in the end, in basis points; None: the last decision's.
+    """
     intended: list[tuple[datetime, float]] = [(begin, 0.0)]
     seen: list[tuple[datetime, float]] = []
     marks: list[tuple[datetime, str]] = []
@@ -42,7 +46,7 @@ def series(decisions: Iterable[Decision], begin: datetime, end: datetime) -> Wei
             seen.append((decision.at, decision.share))
         if decision.kind in ("transition", "command"):
             marks.append((decision.at, decision.message))
-    intended.append((end, intended[-1][1]))
+    intended.append((end, intended[-1][1] if wanted_bp is None else wanted_bp / FULL_BP))
     return WeightSeries(begin, end, tuple(intended), _thinned(seen), tuple(marks))
 
 

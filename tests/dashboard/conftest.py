@@ -33,7 +33,8 @@ def recorded(tmp_path_factory):
 @pytest.fixture
 def directory(recorded, tmp_path):
     """The same, to be changed."""
-    return shutil.copytree(recorded, tmp_path / "state")
+    yield shutil.copytree(recorded, tmp_path / "state")
+    stores.end_routers(tmp_path)
 
 
 @contextmanager

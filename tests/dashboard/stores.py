@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.model.api.rollout import Metadata
+from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
+from tests.integration.real import processes_with
+from tests.network import free_port
+from tests.waiting import eventually
 from tests.world import Behaviour, World
 
 HOUR_S = 3600.0
@@ -25,8 +31,19 @@ def record(directory: Path, name: str, *worlds: World) -> SqliteStore:
                 held.save(plan)
     finally:
         held.release()
-    store.declare(Rollout(Metadata(name=name), worlds[-1].status_store.rollout.spec, worlds[-1].status))
+    routes = ({"envoy": {"listen": f"127.0.0.1:{free_port()}"}},)
+    spec = worlds[-1].status_store.rollout.spec
+    spec = RolloutSpec.model_validate({**spec.model_dump(by_alias=True, exclude_none=True), "routes": routes})
+    store.declare(Rollout(Metadata(name=name), spec, worlds[-1].status))
     return store
+
+
+def end_routers(directory: Path) -> None:
+    """End the Envoys that commands have started for rollouts of a directory."""
+    for line in processes_with(str(directory)):
+        with suppress(ProcessLookupError):
+            os.kill(int(line.split()[0]), signal.SIGTERM)
+    eventually(lambda: not processes_with(str(directory)), 30, f"left: {processes_with(str(directory))}")
 
 
 def under_way(**changes: object) -> World:

@@ -24,7 +24,8 @@ def recorded(tmp_path_factory):
 
 @pytest.fixture
 def directory(recorded, tmp_path):
-    return shutil.copytree(recorded, tmp_path / "state")
+    yield shutil.copytree(recorded, tmp_path / "state")
+    stores.end_routers(tmp_path)
 
 
 def run(directory, *arguments, expect=0):

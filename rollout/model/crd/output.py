@@ -37,7 +37,7 @@ _ANY_OBJECT: Schema = {"type": "object"}
 def output_schema() -> Schema:
     """Return the schema of one document that a command prints."""
     _, made_of = models_json_schema([(model, "validation") for model in _MODELS], by_alias=True)
-    defs: dict[str, Any] = dict(made_of["$defs"])
+    defs: dict[str, Any] = _printed(dict(made_of["$defs"]))
     defs["Status"] = _flat_status(defs.pop("Status"), defs["Release"])
     documents = _documents()
     return {
@@ -111,6 +111,15 @@ def _list(kind: str, items: Schema) -> Schema:
 
 def _ref(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
+
+
+def _printed(schema: Any) -> Any:
+    """Return a schema of what people write as one of what is printed: lists that are not given are printed empty."""
+    if isinstance(schema, list):
+        return [_printed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _printed(part) for key, part in schema.items() if not (key == "minItems" and isinstance(part, int))}
 
 
 def _flat_status(status: Schema, release: Schema) -> Schema:

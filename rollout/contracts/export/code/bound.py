@@ -61,13 +61,13 @@ def _handed_on(call: ast.Call, scope: Scope, depth: int) -> list[ast.expr]:
     function = vars(known).get("__init__") if inspect.isclass(known) else known
     if not inspect.isfunction(function) or not is_ours(function):
         return []
-    told = _told_parameters(function, depth)
-    if not told:
+    parameters = _told_parameters(function, depth)
+    if not parameters:
         return []
     positional = [*inspect.signature(function).parameters][1 if inspect.isclass(known) else 0 :]
-    by_place = [value for name, value in zip(positional, call.args, strict=False) if name in told]
+    by_place = [value for name, value in zip(positional, call.args, strict=False) if name in parameters]
     starred = any(isinstance(value, ast.Starred) for value in call.args)
-    return [*(() if starred else by_place), *(one.value for one in call.keywords if one.arg in told)]
+    return [*(() if starred else by_place), *(one.value for one in call.keywords if one.arg in parameters)]
 
 
 def _told_parameters(function: Any, depth: int) -> set[str]:
