@@ -57,6 +57,37 @@ def test_names_labels_and_selectors_say_the_candidate_and_everything_else_is_as_
     assert origin == before
 
 
+def test_every_label_selector_in_the_pods_says_the_candidate():
+    """Else its pods would be spread, and kept apart, by where those of stable are."""
+    origin = stable()
+    same = {"matchLabels": {"app": "agent", "version": "v1"}}
+    listed = {
+        "matchExpressions": [
+            {"key": "version", "operator": "In", "values": ["v1", "v0"]},
+            {"key": "app", "operator": "Exists"},
+        ]
+    }
+    pods = origin.deployment["spec"]["template"]["spec"]
+    pods["topologySpreadConstraints"] = [{"maxSkew": 1, "topologyKey": "zone", "labelSelector": same}]
+    rule = {"topologyKey": "host", "labelSelector": listed}
+    pods["affinity"] = {
+        "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": rule}]}
+    }
+    origin.deployment["spec"]["selector"] = {
+        "matchLabels": {"app": "agent"},
+        "matchExpressions": [{"key": "version", "operator": "In", "values": ["v1"]}],
+    }
+    before = copy.deepcopy(origin)
+    spec = candidate_of(origin, Wanted("v2", IMAGE), NEW)[0]["spec"]
+    inner = spec["template"]["spec"]
+    assert inner["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": {"app": "agent", "version": "v2"}}
+    (term,) = inner["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"]["labelSelector"]["matchExpressions"][0]["values"] == ["v2", "v0"]
+    assert term["podAffinityTerm"]["labelSelector"]["matchExpressions"][1] == {"key": "app", "operator": "Exists"}
+    assert spec["selector"]["matchExpressions"][0]["values"] == ["v2"]
+    assert VERSION_LABEL not in spec["selector"]["matchLabels"] and origin == before
+
+
 def test_nobody_who_tracks_the_stable_objects_takes_the_candidates_for_its_own():
     for made in candidate_of(stable(), Wanted("v2", IMAGE), NEW):
         metadata = made["metadata"]

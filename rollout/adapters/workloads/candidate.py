@@ -116,12 +116,14 @@ def candidate_of(origin: Origin, wanted: Wanted, names: Names) -> tuple[Object, 
     metadata["labels"] = renamed.labels(metadata.get("labels") or {})
     metadata["annotations"] = _own_annotations(metadata.get("annotations") or {})
     metadata.pop("creationTimestamp", None)
-    selector = renamed.labels((spec.get("selector") or {}).get("matchLabels") or {})
+    template["spec"] = renamed.within(template["spec"])
+    selector = renamed.selector(spec.get("selector") or {})
     service = _service(origin, names, renamed)
     if not renamed.tells(origin.deployment) or not renamed.tells(origin.service):
-        selector[VERSION_LABEL] = metadata["labels"][VERSION_LABEL] = object_form(wanted.version)
+        selector = {**selector, "matchLabels": {**(selector.get("matchLabels") or {})}}
+        selector["matchLabels"][VERSION_LABEL] = metadata["labels"][VERSION_LABEL] = object_form(wanted.version)
         service["spec"]["selector"][VERSION_LABEL] = object_form(wanted.version)
-    spec["selector"] = {**(spec.get("selector") or {}), "matchLabels": selector}
+    spec["selector"] = selector
     _set_container(template, wanted)
     deployment["spec"] = spec
     return deployment, service
@@ -156,8 +158,31 @@ class _Renaming:
     def tells(self, obj: Object) -> bool:
         """Whether a selector selects other pods than before once it is renamed."""
         selector = obj["spec"].get("selector") or {}
-        selector = selector.get("matchLabels", selector) if "matchLabels" in selector else selector
-        return bool(self.labels(selector) != selector)
+        renamed = self.selector(selector) if obj["kind"] != "Service" else self.labels(selector)
+        return bool(renamed != selector)
+
+    def selector(self, selector: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a LabelSelector that says the same of the other version."""
+        renamed = dict(selector)
+        if isinstance(selector.get("matchLabels"), dict):
+            renamed["matchLabels"] = self.labels(selector["matchLabels"])
+        if isinstance(selector.get("matchExpressions"), list):
+            renamed["matchExpressions"] = [
+                {**one, "values": [self._value(value) for value in one["values"]]} if one.get("values") else one
+                for one in selector["matchExpressions"]
+            ]
+        return renamed
+
+    def within(self, part: Any) -> Any:
+        """Return a part of a pod's spec whose label selectors (spread, affinity) say the same of the other version."""
+        if isinstance(part, list):
+            return [self.within(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        return {
+            key: self.selector(value) if key == "labelSelector" and isinstance(value, dict) else self.within(value)
+            for key, value in part.items()
+        }
 
     def _value(self, value: Any) -> Any:
         pairs = (
