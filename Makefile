@@ -8,7 +8,7 @@ STRATEGY ?= canary
 T ?= tests
 COVERAGE ?=
 
-.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types pictures check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-contracts bench clean
+.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types pictures check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-dashboard bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ bench-controller: $(VENV)/.dev  ## what many rollouts cost a controller: calls, 
 
 bench-abort: $(VENV)/.dev  ## how long an abort takes with many rollouts under way beside it
 	$(BIN)/python benchmarks/bench_abort.py
+
+bench-dashboard: $(VENV)/.dev  ## what an open dashboard costs, by how many rollouts there are
+	$(BIN)/python benchmarks/bench_dashboard.py
 
 bench-contracts: $(VENV)/.dev  ## how long schemas take to be compared, also hostile ones
 	$(BIN)/python benchmarks/bench_contracts.py

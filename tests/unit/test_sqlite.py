@@ -20,7 +20,7 @@ from rollout.model.status.decision import CommandOutcome, Decision
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Reason, Result
 from tests.statuses import status_with
-from tests.world import policy, spec
+from tests.world import World, policy, spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AGENT = Metadata(name="agent")
@@ -234,3 +234,18 @@ def test_writes_are_durable_and_readers_do_not_block_the_writer(store):
         held.save(planned(Status(message="written meanwhile")))
     assert store.get("agent").rollout.status.message == "written meanwhile"
     held.release()
+
+
+def test_a_list_reads_again_only_what_was_written_again(tmp_path, monkeypatch):
+    store = SqliteStore(tmp_path, create=True)
+    world = World()
+    for name in ("one", "two"):
+        store.declare(Rollout(Metadata(name=name), world.status_store.rollout.spec, Status(stable_version="v1")))
+    assert [row.rollout.metadata.name for row in store.all()] == ["one", "two"]
+    held = store.hold(Metadata(name="two"), lambda recorded: recorded)
+    held.save(Plan(Status(stable_version="v2")))
+    before = {row.rollout.metadata.name: row.rollout for row in store.all()}
+    assert before["two"].status.stable_version == "v2" and store.all()[1].holder
+    held.release()
+    again = {row.rollout.metadata.name: row.rollout for row in store.all()}
+    assert again["one"] is before["one"] and store.all()[1].holder == ""
