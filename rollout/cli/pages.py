@@ -34,8 +34,8 @@ def served_to_one(source: RolloutSource, listen: str, option: str) -> Iterator[N
         tokens.append(door.token)
         return door
 
-    with _serving(access, listening) as port:
-        say(f"http://127.0.0.1:{port}/?token={tokens[0]}")
+    with _serving(access, listening) as address:
+        say(f"{address}/?token={tokens[0]}")
         yield
 
 
@@ -53,12 +53,12 @@ def served_to_users(
     label = f"namespace {namespace}" if namespace else "all namespaces"
 
     def source_of(token: str) -> RolloutSource:
-        api = HttpApi(with_token(configuration, token), agent="rollout-dashboard", strict=True)
+        api = HttpApi(with_token(configuration, token), agent="rollout-dashboard", strict=True, ours=False)
         return ClusterSource(api, namespace, label)
 
     listening = _anywhere(listen)
-    with _serving(lambda sessions: ClusterTokens(source_of, sessions, token_header), listening) as port:
-        say(f"the dashboard answers on port {port}. It asks for a token of the cluster", err=True)
+    with _serving(lambda sessions: ClusterTokens(source_of, sessions, token_header), listening) as address:
+        say(f"the dashboard answers at {address}. It asks for a token of the cluster", err=True)
         yield
 
 
@@ -74,7 +74,7 @@ def require_packages() -> None:
 
 
 @contextmanager
-def _serving(access_of: Callable[[Sessions], Authenticator], listening: socket.socket) -> Iterator[int]:
+def _serving(access_of: Callable[[Sessions], Authenticator], listening: socket.socket) -> Iterator[str]:
     from rollout.dashboard.app import dashboard
     from rollout.dashboard.server import DashboardServer
     from rollout.dashboard.sessions import Sessions
@@ -85,7 +85,7 @@ def _serving(access_of: Callable[[Sessions], Authenticator], listening: socket.s
     server = DashboardServer(dashboard(access_of(sessions), sessions, clock), listening)
     server.start()
     try:
-        yield server.port
+        yield server.address
     finally:
         server.close()
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from rollout.dashboard.sessions import Session, Sessions
+from rollout.dashboard.sessions import BY_HEADER, Session, Sessions
 from rollout.dashboard.source import RolloutSource
 from rollout.errors import Forbidden, InvalidInput, RolloutError
 
-TOKEN_MAX_CHARS = 16_384
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{8,16384}")
+"""A bearer token (RFC 6750), or a bootstrap token of Kubernetes."""
 
 
 class Authenticator(Protocol):
@@ -21,6 +23,11 @@ class Authenticator(Protocol):
     @property
     def hint(self) -> str:
         """What somebody who is not signed in must do."""
+        ...
+
+    @property
+    def by_address(self) -> bool:
+        """Whether a token may come in the address; else it is asked for on a page."""
         ...
 
     @property
@@ -41,6 +48,7 @@ class OneToken:
     """One user, who has started the dashboard and was shown its token."""
 
     hint = "Open the address that `rollout dashboard` printed: it carries the token."
+    by_address = True
     answers_hosts = frozenset({"127.0.0.1", "localhost", "::1"})
     """Whoever comes under another name was led here by somebody else's page (DNS rebinding)."""
 
@@ -66,6 +74,7 @@ class ClusterTokens:
     """
 
     hint = "Paste a token of the cluster, such as the output of `kubectl create token NAME`."
+    by_address = False  # somebody else's link would sign its reader in as somebody else
     answers_hosts = None
 
     def __init__(self, source_of: Callable[[str], RolloutSource], sessions: Sessions, header: str = "") -> None:
@@ -80,11 +89,11 @@ class ClusterTokens:
             token = headers.get(self._header, "") if self._header else ""
         if not token:
             return None
-        session_id = "header:" + hashlib.sha256(token.encode()).hexdigest()
+        session_id = BY_HEADER + hashlib.sha256(token.encode()).hexdigest()
         return self._sessions.get(session_id) or self._begin(token.strip(), session_id)
 
     def _begin(self, token: str, session_id: str | None) -> Session:
-        if not token or len(token) > TOKEN_MAX_CHARS or not token.isascii() or not token.isprintable():
+        if not _TOKEN.fullmatch(token):
             raise Forbidden("this is not a token")
         try:
             source = self._source_of(token)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 from urllib.parse import parse_qsl
 
+import anyio
+import anyio.to_thread
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -29,7 +31,7 @@ from rollout.dashboard.charts.band import band_chart
 from rollout.dashboard.charts.evidence import evidence_chart, total_chart
 from rollout.dashboard.charts.weight import weight_chart
 from rollout.dashboard.pages import PageRenderer
-from rollout.dashboard.security import COOKIE, SafeHeaders, host_of, is_our_page
+from rollout.dashboard.security import NAME, SafeHeaders, cookie_of, host_of, is_our_page
 from rollout.dashboard.sessions import Session, Sessions
 from rollout.dashboard.snapshots import Snapshots
 from rollout.engine import messages
@@ -41,8 +43,12 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 _HERE = Path(__file__).parent
 FORM_MAX_BYTES = 32_768
 FIELDS_MAX = 8
+WAITING_MAX = 16
+"""So many sign-ins and actions wait for an API server, or a controller, at once."""
 
 Handler = Callable[[Request, Session], Response]
+Answer = TypeVar("Answer")
+Given = TypeVarTuple("Given")
 
 
 @dataclass(frozen=True)
@@ -58,19 +64,19 @@ def dashboard(access: Authenticator, sessions: Sessions, clock: Clock) -> Dashbo
     snapshots = Snapshots(monotonic)
     templates = _templates()
     pages = PageRenderer(templates, snapshots, sessions, clock)
-    changes = Changes(snapshots)
+    changes = Changes(snapshots, sessions)
     door = _Door(access, sessions, templates)
     actions = Actions(snapshots, sessions)
     one = "/rollouts/{namespace}/{name}"
     routes = [
         Route("/", door.guarded(pages.everything)),
-        Route("/healthz", lambda _request: PlainTextResponse("ok\n")),
+        Route("/healthz", _healthy),
         Route("/sign-in", door.sign_in, methods=["GET", "POST"]),
         Route("/sign-out", door.sign_out, methods=["POST"]),
         Route("/events", door.guarded(changes.stream)),
         Route(one + "/events", door.guarded(changes.stream)),
         Route(one, door.guarded(pages.one)),
-        Route(one + "/releases/{number:int}", door.guarded(pages.over)),
+        Route(one + "/releases/{number}", door.guarded(pages.over)),
         Route(one + "/{verb}", door.acting(actions), methods=["POST"]),
         Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
     ]
@@ -87,16 +93,18 @@ class _Door:
 
     def __init__(self, access: Authenticator, sessions: Sessions, templates: Jinja2Templates) -> None:
         self._access, self._sessions, self._templates = access, sessions, templates
+        self._waiting = anyio.CapacityLimiter(WAITING_MAX)
 
     def guarded(self, handler: Handler) -> Callable[[Request], Any]:
         """Return an endpoint that answers those who are signed in."""
 
         async def endpoint(request: Request) -> Response:
             self._check_host(request)
+            _check_names(request)
             token = request.query_params.get("token")
-            if token is not None:  # out of the address at once: it would stay in the history
-                return await run_in_threadpool(self._enter, request, token)
-            session = await run_in_threadpool(self._session, request)
+            if token is not None and self._access.by_address:  # out of the address at once: it stays in the history
+                return await self._run(self._enter, request, token)
+            session = await self._run(self._session, request)
             if session is None:
                 return self._sign_in_page(request, "", 401)
             return await run_in_threadpool(handler, request, session)
@@ -108,11 +116,12 @@ class _Door:
 
         async def endpoint(request: Request) -> Response:
             self._check_host(request)
+            _check_names(request)
             form = await _form(request)
-            session = await run_in_threadpool(self._session, request)
+            session = await self._run(self._session, request)
             if session is None:
                 return self._sign_in_page(request, "", 401)
-            return await run_in_threadpool(actions.act, request, session, form)
+            return await self._run(actions.act, request, session, form)
 
         return endpoint
 
@@ -123,16 +132,22 @@ class _Door:
         form = await _form(request)
         if not is_our_page(request):
             return self._sign_in_page(request, "this form was not made by this page", 403)
-        return await run_in_threadpool(self._enter, request, form.get("token", ""))
+        return await self._run(self._enter, request, form.get("token", ""))
 
     async def sign_out(self, request: Request) -> Response:
+        self._check_host(request)
         form = await _form(request)
-        session = self._sessions.get(request.cookies.get(COOKIE, ""))
-        if session is not None and session.allows(form.get("csrf", "")):
-            self._sessions.end(session.id)
+        session = self._sessions.by_cookie(request.cookies.get(cookie_of(request), ""))
+        if session is None or not is_our_page(request) or not session.allows(form.get("csrf", "")):
+            return self._error_page(request, 403, "This form was not made by this page: reload it and try again.")
+        self._sessions.end(session.id)
         answer = RedirectResponse("/sign-in", status_code=303)
-        answer.delete_cookie(COOKIE)
+        answer.delete_cookie(cookie_of(request))
         return answer
+
+    async def _run(self, act: Callable[[*Given], Answer], *arguments: *Given) -> Answer:
+        """Run what may wait for others in a thread: a few at once, so that pages are not held up by them."""
+        return await anyio.to_thread.run_sync(act, *arguments, limiter=self._waiting)
 
     def _enter(self, request: Request, token: str) -> Response:
         try:
@@ -141,11 +156,13 @@ class _Door:
             return self._sign_in_page(request, str(error), 403)
         answer = RedirectResponse(request.url.path if request.method == "GET" else "/", status_code=303)
         secure = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
-        answer.set_cookie(COOKIE, session.id, httponly=True, samesite="lax", secure=secure)
+        answer.set_cookie(cookie_of(request), session.id, httponly=True, samesite="lax", secure=secure)
         return answer
 
     def _session(self, request: Request) -> Session | None:
-        return self._access.by_header(request.headers) or self._sessions.get(request.cookies.get(COOKIE, ""))
+        return self._access.by_header(request.headers) or self._sessions.by_cookie(
+            request.cookies.get(cookie_of(request), "")
+        )
 
     def _check_host(self, request: Request) -> None:
         names = self._access.answers_hosts
@@ -153,7 +170,7 @@ class _Door:
             raise HTTPException(421, "this dashboard answers on this machine's own address only")
 
     def _sign_in_page(self, request: Request, problem: str, status: int) -> Response:
-        context = {"hint": self._access.hint, "problem": problem, "asks": self._access.answers_hosts is None}
+        context = {"hint": self._access.hint, "problem": problem, "asks": not self._access.by_address}
         return self._templates.TemplateResponse(request, "sign-in.html", context, status_code=status)
 
     def _error_page(self, request: Request, status: int, message: str) -> Response:
@@ -176,6 +193,20 @@ class _Door:
         """Log a fault of ours; the page does not quote it."""
         _LOG.error("a page could not be made", path=request.url.path, exc_info=error)
         return self._error_page(request, 500, "The page could not be made. The dashboard's log says why.")
+
+
+async def _healthy(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+def _check_names(request: Request) -> None:
+    """Refuse what cannot be the name of anything: it would become part of a path. Raises HTTPException."""
+    parts = {
+        **request.path_params,
+        **({"namespace": request.query_params["namespace"]} if "namespace" in request.query_params else {}),
+    }
+    if any(parts.get(name) and not NAME.fullmatch(str(parts[name])) for name in ("namespace", "name")):
+        raise HTTPException(404)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -6,12 +6,16 @@ import queue
 import subprocess
 import sys
 import threading
+from typing import Any
 
 from rollout.adapters.storage.base import RolloutStore, Row
 from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.dashboard.source import ANSWER_TIMEOUT_S
 from rollout.engine.facts import Verb
 from rollout.errors import Busy, StoreUnavailable
+from rollout.model.api.rollout import Metadata, RolloutSpec
+from rollout.model.rollout import Rollout
+from rollout.model.status.status import Status
 
 START_S = 5.0
 """So long the command line may take to start on a busy machine."""
@@ -34,8 +38,21 @@ class LocalSource:
         return self._actor
 
     def all(self, namespace: str | None = None) -> list[Row]:
-        rows = self._store.all()
+        try:
+            rows = self._store.all()
+        except StoreUnavailable:
+            rows = [self._row(name) for name in self._store.names()]  # one that cannot be read hides no other
         return [row for row in rows if namespace in (None, row.rollout.metadata.namespace)]
+
+    def _row(self, name: str) -> Row:
+        """Return a rollout; one that cannot be read says so in its problem."""
+        try:
+            row = self._store.get(name)
+            problem = "it is not there any more"
+        except StoreUnavailable as error:
+            row, problem = None, str(error)
+        unread: Any = RolloutSpec.model_construct()  # only to be shown
+        return row or Row(Rollout(Metadata(name=name), unread, Status()), "", problem=problem)
 
     def store(self, namespace: str) -> RolloutStore:  # noqa: ARG002  names are unique in a directory
         return self._store
@@ -44,7 +61,7 @@ class LocalSource:
         """Run the command line, and wait for it as long as a page may take; it goes on by itself after that."""
         name = row.rollout.metadata.name
         options = [f"--state={self._store.directory}", f"--actor={self._actor}", f"--reason={reason}"]
-        command = [sys.executable, "-m", "rollout", verb, *options, "--", name]
+        command = [sys.executable, "-P", "-m", "rollout", verb, *options, "--", name]
         try:
             running = subprocess.Popen(  # noqa: S603  our own program; a name and texts, no shell
                 command,

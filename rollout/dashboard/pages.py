@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
 from rollout.adapters.storage.base import RolloutStore, Row
+from rollout.dashboard.seen import digest_of, digest_of_all, moment_of
 from rollout.dashboard.sessions import Session, Sessions
 from rollout.dashboard.snapshots import Snapshots
 from rollout.engine.commands.offered import offered
@@ -45,7 +46,10 @@ class PageRenderer:
             "under way": sum(line.active for line in lines),
             "need somebody": sum(line.needs for line in lines),
         }
-        return self._page(request, session, "list.html", lines=lines, counts=counts, namespace=namespace or "")
+        digest = digest_of_all(rows)
+        return self._page(
+            request, session, "list.html", lines=lines, counts=counts, namespace=namespace or "", digest=digest
+        )
 
     def one(self, request: Request, session: Session) -> Response:
         """Return the page of one rollout, with the release under way or the last one."""
@@ -66,6 +70,10 @@ class PageRenderer:
             releases=_numbered(record.releases)[:RELEASES_SHOWN],
             lacks=record.lacks,
             offered=offered(status),
+            digest=digest_of(row),
+            seen=moment_of(row),
+            releases_total=len(record.releases),
+            decisions_cut=len(record.decisions) >= DECISIONS_SHOWN,
             tone_of=release.result_tone,
         )
 
@@ -74,10 +82,11 @@ class PageRenderer:
         row = self._row(request, session)
         name = row.rollout.metadata.name
         store = session.source.store(row.rollout.metadata.namespace)
-        number = int(request.path_params["number"])
+        written = request.path_params["number"]
+        number = int(written) if written.isascii() and written.isdigit() and len(written) < 10 else 0
         releases = store.releases(name, RELEASES_MAX)
         if not 1 <= number <= len(releases):
-            raise NotFound(f"{name} has no release {number}: there are {len(releases)}")
+            raise NotFound(f"{name} has no such release: there are {len(releases)}")
         chosen = releases[number - 1]
         samples = store.decisions(name, samples=True, limit=SAMPLES_READ, of=chosen)
         decisions = store.decisions(name, samples=False, limit=DECISIONS_SHOWN, of=chosen)
@@ -89,6 +98,7 @@ class PageRenderer:
             number=number,
             view=release.ended(chosen, _merged(decisions, samples)),
             decisions=list(reversed(decisions)),
+            decisions_cut=len(decisions) >= DECISIONS_SHOWN,
             tone_of=release.result_tone,
         )
 

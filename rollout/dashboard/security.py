@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -9,6 +10,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "rollout_dashboard"
+
+NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+"""What objects and namespaces are called (RFC 1123)."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -43,13 +47,23 @@ class SafeHeaders:
 
 
 def host_of(request: Request) -> str:
-    """Return the name that a request goes by, without its port."""
-    return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    """Return the name that a request goes by, without its port; nothing where it has none."""
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def cookie_of(request: Request) -> str:
+    """Return the name of our cookie: cookies ignore ports, and another dashboard may answer on another one."""
+    port = request.headers.get("host", "").rpartition(":")[2]
+    return f"{COOKIE}_{port}" if port.isdigit() else COOKIE
 
 
 def is_our_page(request: Request) -> bool:
     """Whether a request that changes something comes from a page of ours, as far as the browser says."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return False
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:  # the browser knows, also where a proxy goes by another name
+        return site in ("same-origin", "none")
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+    return origin is None or origin.partition("://")[2] == request.headers.get("host", "")

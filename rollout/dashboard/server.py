@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rollout.dashboard.app import Dashboard
 from rollout.errors import Fault, InvalidInput
@@ -14,6 +17,43 @@ from rollout.errors import Fault, InvalidInput
 CLOSE_TIMEOUT_S = 3
 CONNECTIONS_MAX = 256
 BACKLOG = 128
+REQUEST_TIMEOUT_S = 10.0
+"""So long a request may take to arrive: whoever sends nothing, or drips, holds no connection."""
+
+
+class BoundedProtocol(H11Protocol):
+    """HTTP/1.1 whose requests arrive in time, and whose connections are counted when they come."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS_MAX:
+            transport.abort()
+        else:
+            self._expect()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
+            self._expect()
+        elif self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        super().connection_lost(exc)
+
+    def _expect(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(REQUEST_TIMEOUT_S, self._give_up)
+
+    def _give_up(self) -> None:
+        self._late = None
+        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY) and not self.transport.is_closing():
+            self.transport.abort()
 
 
 def bound(host: str, port: int, option: str) -> socket.socket:
@@ -41,12 +81,19 @@ class DashboardServer:
             access_log=False,
             server_header=False,
             lifespan="off",
-            limit_concurrency=CONNECTIONS_MAX,
+            log_level="critical",  # what fails is logged where it is answered
+            http=BoundedProtocol,
             timeout_graceful_shutdown=CLOSE_TIMEOUT_S,
             ws="none",
         )
         self._server, self._socket, self._dashboard = uvicorn.Server(config), listening, dashboard
         self._thread: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it answers, as a browser has it."""
+        host, port, *_ = self._socket.getsockname()
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def port(self) -> int:

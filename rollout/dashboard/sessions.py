@@ -13,6 +13,10 @@ from rollout.dashboard.source import RolloutSource
 from rollout.engine.ports import Clock
 
 SESSIONS_MAX = 256
+SESSIONS_OF_ONE_MAX = 16
+BY_HEADER = "header:"
+"""How the ids of sessions begin whose requests bring their credential along: no cookie stands for one."""
+
 LASTS = timedelta(hours=12)
 
 
@@ -59,12 +63,21 @@ class Sessions:
         """
         now = self._clock.now()
         session = Session(session_id or secrets.token_urlsafe(32), source, now + LASTS)
+        actor = source.actor
         with self._lock:
+            own = [one for one, known in self._known.items() if known.source.actor == actor]
+            for oldest in own[: max(0, len(own) - SESSIONS_OF_ONE_MAX + 1)]:  # nobody signs others out
+                del self._known[oldest]
+                self._notices.pop(oldest, None)
             self._known[session.id] = session
             while len(self._known) > SESSIONS_MAX:
                 oldest, _ = self._known.popitem(last=False)
                 self._notices.pop(oldest, None)
         return session
+
+    def by_cookie(self, session_id: str) -> Session | None:
+        """Return the session that a cookie stands for."""
+        return None if session_id.startswith(BY_HEADER) else self.get(session_id)
 
     def get(self, session_id: str) -> Session | None:
         with self._lock:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rollout.model.status.decision import Decision
+from rollout.model.status.vocabulary import Phase
 from rollout.model.units import FULL_BP
 
 POINTS_MAX = 400
+
+_OVER = (Phase.DRAINING, Phase.STABLE)
+"""In these nothing is shifted any more: the weight is what it was in the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,13 @@ def series(decisions: Iterable[Decision], begin: datetime, end: datetime, wanted
     Args:
         wanted_bp: the weight that is wanted in the end, in basis points; None: the last decision's.
     """
-    intended: list[tuple[datetime, float]] = [(begin, 0.0)]
+    decisions = list(decisions)
+    cut = decisions and decisions[0].phase is not Phase.PREFLIGHT  # what was before is not known here
+    intended = [(decisions[0].at, decisions[0].weight_bp / FULL_BP)] if cut else [(begin, 0.0)]
     seen: list[tuple[datetime, float]] = []
     marks: list[tuple[datetime, str]] = []
     for decision in decisions:
-        weight = decision.weight_bp / FULL_BP
+        weight = intended[-1][1] if decision.phase in _OVER else decision.weight_bp / FULL_BP
         if weight != intended[-1][1]:
             intended.append((decision.at, weight))
         if decision.share is not None and decision.kind == "sample":

@@ -6,13 +6,19 @@ import re
 from datetime import timedelta
 
 import pytest
+from kubernetes import client as kubernetes_client
+from starlette.testclient import TestClient
 
+from rollout.adapters.kubernetes.api import HttpApi
+from rollout.adapters.kubernetes.on_behalf import with_token
 from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.dashboard.access import ClusterTokens
+from rollout.dashboard.app import dashboard
 from rollout.dashboard.local_source import LocalSource
 from rollout.dashboard.security import COOKIE
 from rollout.dashboard.sessions import LASTS, SESSIONS_MAX, Sessions
 from rollout.errors import Forbidden
+from rollout.redaction import SECRETS
 from rollout.testing import FakeClock
 from tests.dashboard.conftest import visiting
 
@@ -76,17 +82,30 @@ def test_a_session_ends_by_itself(recorded):
 
 
 def test_signing_out_ends_the_session_on_the_server(client):
-    session = client.cookies[COOKIE]
+    (name,) = (name for name in client.cookies if name.startswith(COOKIE))
+    session = client.cookies[name]
     csrf = re.search(r'name="csrf" value="([^"]+)"', client.get("/").text)[1]
     client.post("/sign-out", data={"csrf": csrf})
-    client.cookies.set(COOKIE, session)
+    client.cookies.set(name, session)
     assert client.get("/").status_code == 401
 
 
 def test_sessions_are_bounded_the_oldest_goes():
     sessions = Sessions(FakeClock())
-    ids = [sessions.begin(source=None).id for _ in range(SESSIONS_MAX + 2)]
+    ids = [sessions.begin(User(f"user-{number}")).id for number in range(SESSIONS_MAX + 2)]
     assert [sessions.get(one) is not None for one in ids[:3]] == [False, False, True] and sessions.get(ids[-1])
+
+
+class User:
+    def __init__(self, actor):
+        self.actor = actor
+
+
+def test_nobody_signs_others_out_by_signing_in_again_and_again():
+    sessions = Sessions(FakeClock())
+    ada = sessions.begin(User("ada"))
+    own = [sessions.begin(User("bob")) for _ in range(SESSIONS_MAX + 10)]
+    assert sessions.get(ada.id) is ada and sessions.get(own[-1].id) and sessions.get(own[0].id) is None
 
 
 class KnownUser:
@@ -130,3 +149,69 @@ def test_a_proxy_hands_the_users_token_on_and_it_is_asked_about_once():
 def test_a_header_that_was_not_named_lets_nobody_in():
     door, _ = cluster_door()
     assert door.by_header({"x-forwarded-access-token": "ada-token", "": "ada-token"}) is None
+
+
+def test_a_session_of_a_header_is_no_cookie():
+    door, _ = cluster_door()
+    session = door.by_header({"authorization": "Bearer ada-token"})
+    assert door._sessions.get(session.id) is session and door._sessions.by_cookie(session.id) is None
+
+
+def test_a_token_in_an_address_signs_nobody_in_to_a_cluster():
+    """Else somebody's link would sign its reader in as somebody else."""
+    door, asked = cluster_door()
+    served = dashboard(door, door._sessions, FakeClock())
+    with TestClient(served.asgi, base_url="http://dashboard.example") as client:
+        answer = client.get("/", params={"token": "ada-token"}, follow_redirects=False)
+    assert (answer.status_code, asked) == (401, [])
+
+
+@pytest.mark.parametrize("token", ["is worse than", "over all KPIs", "x", "a b c d e f g h", 'quo"ted"token'])
+def test_what_strangers_send_as_a_token_is_never_taken_for_a_secret_of_ours(token):
+    """It would be taken out of what the controller writes."""
+
+    def source_of(given):
+        HttpApi(with_token(kubernetes_client.Configuration(), given), agent="test", ours=False)
+        return Unknown()
+
+    door = ClusterTokens(source_of, Sessions(FakeClock()))
+    for given in (token, "known-to-nobody-else"):
+        with pytest.raises(Forbidden):
+            door.sign_in(given)
+        with pytest.raises(Forbidden):
+            door.by_header({"authorization": f"Bearer {given}"})
+    text = f"v2 {token} v1 known-to-nobody-else"
+    assert SECRETS.redact(text) == text
+
+
+def test_the_users_token_takes_the_place_of_every_credential_of_ours():
+    ours = kubernetes_client.Configuration()
+    ours.host, ours.username, ours.password, ours.cert_file = "https://api.example", "me", "secret", "/key"
+    ours.api_key = {"authorization": "Bearer ours"}
+    ours.refresh_api_key_hook = lambda configuration: configuration.api_key.update(authorization="Bearer ours")
+    theirs = with_token(ours, "theirs-token")
+    assert theirs.auth_settings()["BearerToken"]["value"] == "Bearer theirs-token"
+    assert (theirs.host, theirs.username, theirs.password, theirs.cert_file) == (
+        "https://api.example",
+        None,
+        None,
+        None,
+    )
+
+
+def test_two_dashboards_of_one_machine_have_a_session_each(outside):
+    outside.get("/", params={"token": outside.access.token})
+    other = outside.get("http://127.0.0.1:3201/")
+    assert other.status_code == 401 and outside.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/rollouts/default/%3Fwatch=1", "/rollouts/..%2F..%2Fapi/x", "/rollouts/Default/agent",
+                                  "/?namespace=..%2F..%2Fapi%2Fv1%2Fsecrets%3F", "/rollouts/default/a%00b"])  # fmt: skip
+def test_what_cannot_be_a_name_becomes_part_of_no_request(client, path):
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("headers", [{"Host": "["}, {"Host": ""}, {"Origin": "http://["}])
+def test_odd_headers_are_refused_in_our_words(outside, headers):
+    answer = outside.post("/sign-in", data={"token": "x"}, headers=headers)
+    assert answer.status_code in (403, 421) and "Traceback" not in answer.text

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
 from rollout.dashboard.local_source import LocalSource
 from rollout.errors import Busy, Forbidden
+from tests.dashboard import stores
 from tests.dashboard.conftest import ADDRESS, visiting
 
 PAGE = "/rollouts/default/support-agent"
@@ -40,12 +42,14 @@ def client(source):
         yield client
 
 
-def csrf(client):
-    return re.search(r'name="csrf" value="([^"]+)"', client.get(PAGE).text)[1]
+def form(client, page=PAGE, **fields):
+    """What a page's form sends: its marks, and what somebody has typed."""
+    text = client.get(page).text
+    return {name: re.search(f'name="{name}" value="([^"]+)"', text)[1] for name in ("csrf", "seen")} | fields
 
 
 def test_an_action_is_carried_out_once_with_its_reason_and_the_page_says_what_became_of_it(client, source):
-    answer = client.post(PAGE + "/approve", data={"csrf": csrf(client), "reason": "looks fine"})
+    answer = client.post(PAGE + "/approve", data=form(client, reason="looks fine"))
     assert source.asked == [("support-agent", "approve", "looks fine")]
     assert "approve: done" in answer.text
     assert "approve: done" not in client.get(PAGE).text
@@ -53,13 +57,13 @@ def test_an_action_is_carried_out_once_with_its_reason_and_the_page_says_what_be
 
 def test_a_refusal_is_shown_on_the_page(client, source):
     source.problem = Busy("approve was refused: no approval is pending")
-    answer = client.post(PAGE + "/approve", data={"csrf": csrf(client)})
+    answer = client.post(PAGE + "/approve", data=form(client))
     assert answer.status_code == 200 and 'class="notice bad"' in answer.text and "no approval is pending" in answer.text
 
 
 def test_missing_rights_are_shown_on_the_page(client, source):
     source.problem = Forbidden('rollouts.rollout.dev "support-agent" is forbidden: User "ada" cannot patch')
-    assert "cannot patch" in client.post(PAGE + "/abort", data={"csrf": csrf(client)}).text
+    assert "cannot patch" in client.post(PAGE + "/abort", data=form(client)).text
 
 
 @pytest.mark.parametrize("given", [{}, {"csrf": ""}, {"csrf": "guess"}, {"csrf": "é"}])
@@ -72,13 +76,13 @@ def test_a_form_without_this_sessions_mark_changes_nothing(client, source, given
                                      {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"},
                                      {"Sec-Fetch-Site": "same-site"}])  # fmt: skip
 def test_a_form_of_another_page_changes_nothing_even_with_the_mark(client, source, headers):
-    answer = client.post(PAGE + "/abort", data={"csrf": csrf(client)}, headers=headers)
+    answer = client.post(PAGE + "/abort", data=form(client), headers=headers)
     assert (answer.status_code, source.asked) == (403, [])
 
 
 def test_a_form_of_our_own_page_is_taken(client, source):
     headers = {"Origin": ADDRESS, "Sec-Fetch-Site": "same-origin"}
-    client.post(PAGE + "/pause", data={"csrf": csrf(client)}, headers=headers)
+    client.post(PAGE + "/pause", data=form(client), headers=headers)
     assert [verb for _, verb, _ in source.asked] == ["pause"]
 
 
@@ -90,7 +94,7 @@ def test_without_a_session_nothing_is_changed(source):
 
 @pytest.mark.parametrize("verb", ["undo", "retry", "drain", "delete", "approve%2F..", "releases"])
 def test_only_the_actions_that_are_offered_exist(client, source, verb):
-    answer = client.post(f"{PAGE}/{verb}", data={"csrf": csrf(client)})
+    answer = client.post(f"{PAGE}/{verb}", data=form(client))
     assert (answer.status_code in (404, 405), source.asked) == (True, [])
 
 
@@ -113,16 +117,64 @@ def test_an_action_goes_through_the_command_line_and_is_recorded_with_the_actor(
     store = SqliteStore(directory)
     with visiting(LocalSource(store, "ada")) as client:
         client.get("/", params={"token": client.access.token})
-        form = {"csrf": csrf(client), "reason": "-x; $(id) 'quoted'"}
-        answer = client.post("/rollouts/default/research-agent/pause", data=form)
+        page = "/rollouts/default/research-agent"
+        answer = client.post(page + "/pause", data=form(client, page, reason="-x; $(id)\x00\n 'quoted'"))
     assert 'class="notice good"' in answer.text and "the weight stays" in answer.text
     status = store.get("research-agent").rollout.status
     assert (status.phase, status.last_command.actor) == ("Paused", "ada")
-    assert status.last_command.reason == "-x; $(id) 'quoted'"
+    assert status.last_command.reason == "-x; $(id)   'quoted'"
 
 
 def test_a_verb_that_makes_no_sense_is_refused_by_the_engine(directory):
     with visiting(LocalSource(SqliteStore(directory), "ada")) as client:
         client.get("/", params={"token": client.access.token})
-        answer = client.post(PAGE + "/resume", data={"csrf": csrf(client)})
+        answer = client.post(PAGE + "/resume", data=form(client))
     assert 'class="notice bad"' in answer.text and "it waits for an approval" in answer.text
+
+
+def test_an_action_is_for_what_somebody_saw_and_an_abort_is_never_late(directory):
+    store = SqliteStore(directory)
+    source = Noting(store)
+    with visiting(source) as client:
+        client.get("/", params={"token": client.access.token})
+        page = "/rollouts/default/research-agent"
+        before = form(client, page)
+        row = store.get("research-agent")
+        held = store.hold(row.rollout.metadata, lambda recorded: recorded)
+        world = stores.under_way(rate=40.0)
+        world.command("pause")
+        world.reconcile()
+        held.save(world.plans[-1])
+        held.release()
+        answer = client.post(page + "/promote", data=before)
+        assert "the release has moved on" in answer.text and source.asked == []
+        client.post(page + "/abort", data=before)
+        client.post(page + "/resume", data=form(client, page))
+    assert [verb for _, verb, _ in source.asked] == ["abort", "resume"]
+
+
+def test_one_action_at_a_time_for_a_rollout(source, client):
+    """A double click is one action."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(row, verb, reason):
+        source.asked.append(verb)
+        begun.set()
+        assert goes_on.wait(30)
+        return "done"
+
+    source.ask = slow
+    given = form(client)
+    first = threading.Thread(target=lambda: client.post(PAGE + "/approve", data=given))
+    first.start()
+    assert begun.wait(30)
+    second = client.post(PAGE + "/approve", data=given)
+    goes_on.set()
+    first.join(30)
+    assert second.status_code == 503 and "is under way" in second.text and source.asked == ["approve"]
+
+
+def test_behind_a_proxy_that_goes_by_another_name_the_browsers_word_counts(client, source):
+    headers = {"Origin": "https://rollouts.example.com", "Sec-Fetch-Site": "same-origin"}
+    client.post(PAGE + "/pause", data=form(client), headers=headers)
+    assert [verb for _, verb, _ in source.asked] == ["pause"]

@@ -142,6 +142,34 @@ def test_an_abort_asks_first_and_says_what_became_of_it(visit):
     assert status.last_command.reason == "seen in the browser"
 
 
+def test_enter_in_the_reason_is_no_action(visit):
+    page = visit("/rollouts/default/support-agent")
+    page.fill("input[name=reason]", "need to ask first")
+    page.press("input[name=reason]", "Enter")
+    page.goto(page.url)
+    assert page.store.get("support-agent").rollout.status.phase == "Paused"
+
+
+def test_what_somebody_types_survives_a_change(visit):
+    page = visit("/rollouts/default/research-agent")
+    page.wait_for_selector("#live[data-state=on]")
+    page.fill("input[name=reason]", "half a sent")
+    change(page.store, "pause")
+    page.locator("[data-phase]", has_text="Paused").wait_for()
+    assert page.input_value("input[name=reason]") == "half a sent"
+    assert page.evaluate("document.activeElement.name") == "reason"
+    page.keyboard.type("ence")
+    assert page.input_value("input[name=reason]") == "half a sentence"
+    page.locator("button", has_text="Resume").wait_for()
+
+
+def test_a_change_that_came_before_the_stream_is_seen_too(visit):
+    page = visit()
+    page.route("**/research-agent/events", lambda route: (change(page.store, "pause"), route.continue_()))
+    page.goto(page.url + "rollouts/default/research-agent")
+    page.locator("[data-phase]", has_text="Paused").wait_for()
+
+
 def test_everything_can_be_reached_with_the_keyboard(visit):
     page = visit("/rollouts/default/research-agent")
     page.keyboard.press("Tab")

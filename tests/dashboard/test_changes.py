@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import threading
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.dashboard import changes
+from rollout.dashboard import changes, server
 from rollout.dashboard.access import OneToken
 from rollout.dashboard.app import dashboard
 from rollout.dashboard.local_source import LocalSource
@@ -27,13 +30,13 @@ def serving(directory):
     sessions = Sessions(WallClock())
     access = OneToken(LocalSource(store, "ada"), sessions)
     served = dashboard(access, sessions, WallClock())
-    server = DashboardServer(served, bound("127.0.0.1", 0, "--listen"))
-    server.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", follow_redirects=True, timeout=TIMEOUT_S) as client:
+    running = DashboardServer(served, bound("127.0.0.1", 0, "--listen"))
+    running.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{running.port}", follow_redirects=True, timeout=TIMEOUT_S) as client:
         client.get("/", params={"token": access.token})
-        client.served, client.server, client.store = served, server, store
+        client.served, client.server, client.store = served, running, store
         yield client
-        server.close()
+        running.close()
 
 
 def events(lines):
@@ -81,3 +84,44 @@ def test_streams_are_bounded(serving, monkeypatch):
 def test_an_address_that_is_taken_is_said(serving):
     with pytest.raises(InvalidInput, match="choose another address with --listen"):
         bound("127.0.0.1", serving.server.port, "--listen")
+
+
+def test_the_page_knows_what_it_showed_so_that_no_change_is_lost(serving):
+    """A change between the page and its stream is told by the first event."""
+    page = serving.get("/rollouts/default/research-agent").text
+    shown = re.search(r'data-digest="([^"]+)"', page)[1]
+    with serving.stream("GET", "/rollouts/default/research-agent/events") as answer:
+        assert next(events(answer.iter_lines())) == shown
+
+
+def test_signing_out_ends_the_streams_of_a_session(serving):
+    with serving.stream("GET", "/events") as answer:
+        told = events(answer.iter_lines())
+        next(told)
+        page = serving.get("/").text
+        serving.post("/sign-out", data={"csrf": re.search(r'name="csrf" value="([^"]+)"', page)[1]})
+        assert list(told) == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: 127",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n\r\ntok",
+    ],
+)
+def test_who_sends_nothing_or_not_all_holds_no_connection(serving, monkeypatch, sent):
+    monkeypatch.setattr(server, "REQUEST_TIMEOUT_S", 0.3)
+    with socket.create_connection(("127.0.0.1", serving.server.port), timeout=TIMEOUT_S) as idle:
+        idle.sendall(sent)
+        with suppress(ConnectionResetError):
+            assert idle.recv(100) == b""
+
+
+def test_more_connections_than_there_may_be_are_turned_away_and_the_rest_is_answered(serving, monkeypatch):
+    monkeypatch.setattr(server, "CONNECTIONS_MAX", 5)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(socket.create_connection(("127.0.0.1", serving.server.port), timeout=TIMEOUT_S))
+        assert serving.get("/healthz").status_code == 200  # over the connection that it has

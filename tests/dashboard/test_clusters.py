@@ -34,8 +34,8 @@ def test_a_rollout_of_a_cluster_has_a_page_and_is_steered_by_its_annotation(worl
         page = client.get("/rollouts/default/agent").text
         assert "v1" in page and "formaction" not in page
         csrf = re.search(r'name="csrf" value="([^"]+)"', page)[1]
-        answer = client.post("/rollouts/default/agent/pause", data={"csrf": csrf})
-        assert "refused: nothing to pause" in answer.text
+        answer = client.post("/rollouts/default/agent/abort", data={"csrf": csrf})
+        assert "nothing to abort" in answer.text
 
 
 def test_only_the_namespace_that_is_shown_can_be_asked_for(world):

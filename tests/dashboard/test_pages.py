@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from html import unescape
 
 import pytest
@@ -63,6 +65,12 @@ def test_a_promoted_release_has_passed_its_steps(client):
     past = client.get("/rollouts/default/travel-agent/releases/1").text
     assert part(past, "summary").count("passed: ") == 3 and "promoted" in part(past, "summary")
     assert "proved? yes" in part(past, "kpis")
+    for page in (past, client.get("/rollouts/default/travel-agent").text):
+        assert "100 % in the end" in page
+
+
+def test_a_rollout_is_found_in_its_own_namespace_only(client):
+    assert client.get("/rollouts/agents/billing-agent").status_code == 404
 
 
 def test_what_needs_an_approval_says_so_and_offers_it(client):
@@ -83,9 +91,6 @@ def test_what_is_not_there_is_said_without_a_traceback(client, page):
 
 
 def test_texts_of_others_stay_text(directory):
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(directory / "rollouts.db")) as database, database:
         for table, column in (("rollouts", "status"), ("decisions", "body")):
             database.execute(
@@ -104,6 +109,16 @@ def test_a_store_that_cannot_be_read_is_said_in_our_words(directory):
         (directory / "rollouts.db").write_bytes(b"no database at all")
         answer = client.get("/rollouts/default/travel-agent")
     assert answer.status_code == 503 and "Not available" in answer.text and "Traceback" not in answer.text
+
+
+def test_a_rollout_that_cannot_be_read_hides_no_other(directory):
+    with closing(sqlite3.connect(directory / "rollouts.db")) as database, database:
+        database.execute("UPDATE rollouts SET status = replace(status, 'Stable', 'Odd') WHERE name = 'travel-agent'")
+    with visiting(LocalSource(SqliteStore(directory), "ada")) as client:
+        client.get("/", params={"token": client.access.token})
+        page = client.get("/").text
+        assert "cannot read" in words(page) and page.count("data-row") == 4
+        assert client.get("/rollouts/default/travel-agent").status_code == 503
 
 
 def test_who_may_not_read_the_record_sees_the_rollout_all_the_same(recorded):

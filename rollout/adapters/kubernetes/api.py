@@ -120,13 +120,21 @@ class HttpApi:
     """The API over HTTP."""
 
     def __init__(
-        self, configuration: Any, *, agent: str, read_timeout_s: float = READ_TIMEOUT_S, strict: bool = False
+        self,
+        configuration: Any,
+        *,
+        agent: str,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        strict: bool = False,
+        ours: bool = True,
     ) -> None:
         """Make a client; nothing is sent yet.
 
         Args:
             agent: our name as the manager of fields.
             strict: whether unknown fields are refused instead of dropped.
+            ours: whether the credential is this process's own, to be kept out of whatever it writes. One that anybody
+                may send is not: it would decide what is taken out.
         """
         import urllib3  # noqa: PLC0415
         from kubernetes.client import ApiClient  # noqa: PLC0415
@@ -136,7 +144,7 @@ class HttpApi:
         if not configuration.verify_ssl:  # whoever has chosen that in a kubeconfig need not be told at each request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         configuration.retries = False  # urllib3 would triple each failure behind our own back-off
-        for credential in (*configuration.api_key.values(), configuration.password or ""):
+        for credential in (*configuration.api_key.values(), configuration.password or "") if ours else ():
             SECRETS.note(str(credential))
         configuration.keep_alive = True
         configuration.connection_pool_maxsize = 32

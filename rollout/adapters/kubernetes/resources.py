@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 Object = dict[str, Any]
 """An object of the API as it came: nothing is lost by passing through a model of ours."""
@@ -30,8 +31,9 @@ class Kind:
     def path(self, namespace: str | None, name: str = "", sub: str = "") -> str:
         """Return the URL path of an object, or of a list; no namespace: the whole cluster."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        within = f"/namespaces/{namespace}" if namespace else ""
-        return f"{root}{within}/{self.plural}" + (f"/{name}" if name else "") + (f"/{sub}" if sub else "")
+        within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+        place = f"/{quote(name, safe='')}" if name else ""
+        return f"{root}{within}/{self.plural}{place}" + (f"/{sub}" if sub else "")
 
 
 ROLLOUT = Kind("Rollout", "rollouts", "rollout.dev", "v1alpha1")

@@ -6,7 +6,7 @@
   const announce = document.getElementById("announce");
   const stream = main.dataset.stream;
   const RETRY_MS = 5000;
-  let asking = false, again = false;
+  let asking = false, again = false, source = null, timer = null;
 
   const filter = () => {
     const wanted = (document.getElementById("filter")?.value || "").trim().toLowerCase();
@@ -21,16 +21,28 @@
 
   const state = (name, text) => { if (live) { live.dataset.state = name; live.textContent = text; } };
 
-  // A part that somebody types in, or has opened, is left alone, or opened again.
-  const swap = (part, fresh) => {
-    if (part.contains(document.activeElement) && document.activeElement.matches("input")) return;
-    const opened = [...part.querySelectorAll("details")].map((one, at) => one.open ? at : -1).filter((at) => at >= 0);
-    const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    const from = part.querySelectorAll("details").length;
-    part.replaceWith(fresh);
-    const details = [...fresh.querySelectorAll("details")];
-    for (const at of opened) { const one = details[at + details.length - from]; if (one) one.open = true; }
-    if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+  // What somebody has opened, typed or focused is as it was after a change.
+  const mark = () => {
+    const active = document.activeElement;
+    const reason = main.querySelector("input[name=reason]");
+    const summaries = [...main.querySelectorAll("summary")];
+    return {
+      reason: reason?.value, caret: active === reason ? reason?.selectionStart : null,
+      target: active?.getAttribute?.("href") || active?.getAttribute?.("formaction"),
+      summary: summaries.length - summaries.indexOf(active), hadSummary: summaries.includes(active),
+      opened: summaries.map((one, at) => one.parentElement.open ? summaries.length - at : 0).filter(Boolean),
+    };
+  };
+  const restore = (before) => {
+    const reason = main.querySelector("input[name=reason]");
+    if (reason && before.reason) reason.value = before.reason;
+    const summaries = [...main.querySelectorAll("summary")];
+    for (const fromEnd of before.opened) { const one = summaries[summaries.length - fromEnd]; if (one) one.parentElement.open = true; }
+    if (document.activeElement && document.activeElement !== document.body) return;
+    const escaped = before.target ? CSS.escape(before.target) : "";
+    if (before.caret !== null && reason) { reason.focus(); reason.setSelectionRange(before.caret, before.caret); }
+    else if (before.hadSummary) summaries[summaries.length - before.summary]?.focus();
+    else if (escaped) (main.querySelector(`[href="${escaped}"], [formaction="${escaped}"]`) || main).focus();
   };
 
   const refresh = async () => {
@@ -42,18 +54,23 @@
       if (!answer.ok) { state("off", "not available"); return; }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       const before = document.querySelector("[data-phase]")?.textContent;
+      const marked = mark();
       const parts = fresh.querySelectorAll("[data-part]");
       const known = new Map([...document.querySelectorAll("[data-part]")].map((one) => [one.dataset.part, one]));
-      if (parts.length !== known.size) {
+      const same = parts.length === known.size && [...parts].every((part) => known.has(part.dataset.part));
+      if (!same) {
         main.replaceChildren(...fresh.getElementById("main").childNodes);
       } else {
         for (const part of parts) {
           const old = known.get(part.dataset.part);
-          if (old && old.outerHTML !== part.outerHTML) swap(old, part);
+          if (old.outerHTML !== part.outerHTML) old.replaceWith(part);
         }
       }
+      main.dataset.digest = fresh.getElementById("main").dataset.digest || "";
+      restore(marked);
       const phase = document.querySelector("[data-phase]")?.textContent;
       if (phase && phase !== before) announce.textContent = `The phase is ${phase} now.`;
+      if (source && source.readyState === EventSource.OPEN) state("on", "live");
       filter();
       document.documentElement.dataset.refreshed = String(Number(document.documentElement.dataset.refreshed || 0) + 1);
     } catch { state("off", "not available"); }
@@ -67,22 +84,23 @@
     for (const button of event.target.querySelectorAll("button")) button.setAttribute("aria-disabled", "true");
   });
 
-  if (stream) {
-    let timer = null;
-    const open = () => {
-      const source = new EventSource(stream);
-      let first = true;
-      source.addEventListener("open", () => state("on", "live"));
-      source.addEventListener("changed", () => { if (!first) refresh(); first = false; });
-      source.addEventListener("error", () => {
-        state("off", "not live");
-        if (source.readyState === EventSource.CLOSED) {
-          source.close();
-          clearTimeout(timer);
-          timer = setTimeout(() => { refresh(); open(); }, RETRY_MS);
-        }
-      });
-    };
-    open();
-  }
+  // A tab that nobody sees holds no connection: a browser has six of them for one server.
+  const open = () => {
+    if (!stream || source || document.hidden) return;
+    source = new EventSource(stream);
+    source.addEventListener("open", () => state("on", "live"));
+    source.addEventListener("changed", (event) => { if (event.data !== main.dataset.digest) refresh(); });
+    source.addEventListener("error", () => {
+      state("off", "not live");
+      if (source && source.readyState === EventSource.CLOSED) {
+        close();
+        timer = setTimeout(() => { refresh(); open(); }, RETRY_MS);
+      }
+    });
+  };
+  const close = () => { clearTimeout(timer); source?.close(); source = null; };
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) { close(); state("off", "not live"); } else open();
+  });
+  open();
 })();
