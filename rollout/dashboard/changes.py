@@ -44,7 +44,7 @@ class Changes:
                 return digest_of(self.snapshots.row(session.source, namespace, name))
             return digest_of_all(self.snapshots.all(session.source, wanted))
 
-        return _Stream(self, self._events(request, session, state))
+        return EventStream(self, self._events(request, session, state))
 
     async def _events(self, request: Request, session: Session, state: Callable[[], str]) -> AsyncIterator[str]:
         poll_s = session.source.poll_s
@@ -66,7 +66,7 @@ class Changes:
             await anyio.sleep(poll_s)
 
 
-class _Stream(StreamingResponse):
+class EventStream(StreamingResponse):
     """A stream that is counted from its first byte to its last."""
 
     def __init__(self, changes: Changes, events: AsyncIterator[str]) -> None:

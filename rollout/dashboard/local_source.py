@@ -51,8 +51,8 @@ class LocalSource:
             problem = "it is not there any more"
         except StoreUnavailable as error:
             row, problem = None, str(error)
-        unread: Any = RolloutSpec.model_construct()  # only to be shown
-        return row or Row(Rollout(Metadata(name=name), unread, Status()), "", problem=problem)
+        construct: Any = RolloutSpec.model_construct  # only to be shown
+        return row or Row(Rollout(Metadata(name=name), construct(), Status()), "", problem=problem)
 
     def store(self, namespace: str) -> RolloutStore:  # noqa: ARG002  names are unique in a directory
         return self._store
