@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rollout.engine import messages
+from rollout.engine.state.live import settle
 from rollout.engine.strategy import strategy_of
-from rollout.model.agent_state import Axis, Compatibility, Severity
+from rollout.model.agent_state import Axis, Compatibility, CompatibilityVerdict, Severity
 from rollout.model.api.policy import PolicySpec
 from rollout.model.status.release import Release
 from rollout.model.status.status import Status
@@ -53,9 +54,18 @@ def _state(state: Compatibility | None, policy: PolicySpec) -> Iterator[GateView
     if state is None or state.verdict is None:
         yield GateView("state contracts", "not compared", "wait", state.problem if state else "")
         return
-    worst = max((state.verdict.of(axis) for axis in Axis), key=lambda severity: severity.rank)
-    each_way = ", ".join(f"{axis} {state.verdict.of(axis)}" for axis in Axis)
+    verdict = settled(state)
+    assert verdict is not None
+    worst = max((verdict.of(axis) for axis in Axis), key=lambda severity: severity.rank)
+    each_way = ", ".join(f"{axis} {verdict.of(axis)}" for axis in Axis)
     yield GateView("state contracts", str(worst), _COMPATIBLE[worst], each_way)
+
+
+def settled(state: Compatibility | None) -> CompatibilityVerdict | None:
+    """Return what the contracts come to, with what a census of live conversations has cleared."""
+    if state is None or state.verdict is None:
+        return None
+    return settle(state, watched=state.census is not None)
 
 
 def _endpoints(status: Status) -> Iterator[GateView]:

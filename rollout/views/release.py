@@ -21,7 +21,7 @@ from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
 from rollout.views import kpi, weights
 from rollout.views.conversations import ConversationsView, census, conversations
-from rollout.views.gates import GateView, gates, is_shown
+from rollout.views.gates import GateView, gates, is_shown, settled
 from rollout.views.kpi import KpiView, Tone
 
 _PHASES: dict[Phase, Tone] = {
@@ -101,7 +101,7 @@ def under_way(rollout: Rollout, decisions: Iterable[Decision], now: datetime) ->
         proof_needed_e=needed.proof,
         gates=gates(status, policy) if policy and is_shown(status.phase) else (),
         findings=verdict.findings if verdict else (),
-        verdicts=_verdicts(verdict),
+        verdicts=_verdicts(settled(release.state)),
         conversations=conversations(status, now),
         census=census(status),
         notes=_notes(status),
@@ -113,9 +113,8 @@ def _weights(status: Status, decisions: Iterable[Decision], now: datetime) -> we
     if began is None:
         return None
     end = now if status.is_active else status.phase_since or now
-    return weights.series(
-        decisions, began, max(began, end), status.latest.traffic.wanted_bp if status.is_active else None
-    )
+    shifts = status.is_active and status.phase is not Phase.DRAINING
+    return weights.series(decisions, began, max(began, end), status.latest.traffic.wanted_bp if shifts else None)
 
 
 def ended(release: FinishedRelease, decisions: Iterable[Decision]) -> ReleaseView:

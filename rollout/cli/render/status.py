@@ -14,11 +14,11 @@ from rollout.model.api.kpi import Kpi
 from rollout.model.api.policy import PolicySpec
 from rollout.model.pinned import pinned_policy
 from rollout.model.rollout import Rollout
-from rollout.model.status.conversations import Draining
 from rollout.model.status.evidence import KpiEvidence
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
 from rollout.model.units import FULL_BP
+from rollout.views.conversations import draining
 
 _ICONS = {
     Phase.STABLE: ("✔", "green"),
@@ -53,7 +53,7 @@ def draw(rollout: Rollout, now: datetime, width: int = 80) -> list[Line]:
     lines += labelled("roles", _roles(status), width, "dim")
     lines += labelled("pins", str(status.pins) if status.pins else "", width, "dim")
     for version, drain in status.draining.items():
-        lines += labelled("drain", _drain(version, drain, now), width)
+        lines += labelled("drain", f"{version}: {draining(drain, now)}", width)
     lines += labelled("why", status.message or "nothing was rolled out yet", width)
     lines += labelled("next", status.next, width)
     if status.is_active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING):
@@ -84,18 +84,6 @@ def _roles(status: Status) -> str:
         return ""
     both = f"{versions.stable or '?'} behind the stable Service, {versions.candidate or '?'} behind the candidate's"
     return f"{both}, which serves" if versions.serving == "candidate" else both
-
-
-def _drain(version: str, drain: Draining, now: datetime) -> str:
-    """Say what is left of a version that gets no new conversations."""
-    if drain.done:
-        return f"{version}: over; what refers to it is taken out"
-    counted = messages.open_conversations(drain.open, drain.problem)
-    if drain.late:
-        return f"{version}: {counted}, kept after its deadline"
-    left_s = (drain.deadline - now).total_seconds() if drain.deadline else 0.0
-    until = f", {drain.then} in {messages.span(left_s)}" if left_s > 0 else ""
-    return f"{version}: {counted} open{until}"
 
 
 def labelled(label: str, text: str, width: int, style: str = "") -> list[Line]:
