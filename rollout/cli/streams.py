@@ -11,7 +11,6 @@ import threading
 import traceback
 from typing import IO, NoReturn
 
-from rollout.causes import why
 from rollout.redaction import SECRETS
 
 LOST = 1
@@ -63,6 +62,8 @@ def lost(error: OSError) -> int:
     _flush(sys.stdout)
     if error.errno == errno.EPIPE:
         return BROKEN_PIPE
+    from rollout.causes import why
+
     with contextlib.suppress(OSError):
         print(f"error: the output cannot be written: {why(error)}", file=sys.stderr, flush=True)  # noqa: T201
     return LOST

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollout.causes import why
 from rollout.cli.options import Output, OutputAs
 from rollout.cli.say import say
 from rollout.errors import Fault, InvalidInput
@@ -55,7 +54,7 @@ def export(
     try:
         output.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise InvalidInput([Fault(str(output), f"cannot be written: {why(error)}", "check the path")]) from error
+        raise InvalidInput([Fault(str(output), f"cannot be written: {_why(error)}", "check the path")]) from error
     say(f"{output}: the contract of {target} ({exported.contract.digest})", err=True)
 
 
@@ -125,7 +124,7 @@ def _read(path: Path) -> Contract:
         with path.open(encoding="utf-8") as file:
             return read(file.read(TEXT_MAX_BYTES + 1), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput([Fault(str(path), f"cannot be read: {why(error)}", "check the path")]) from error
+        raise InvalidInput([Fault(str(path), f"cannot be read: {_why(error)}", "check the path")]) from error
 
 
 def _waivers(path: Path) -> tuple[Waiver, ...]:
@@ -140,7 +139,7 @@ def _waivers(path: Path) -> tuple[Waiver, ...]:
             raise InvalidInput([Fault(str(path), "is larger than 1 MiB", "waivers need a few lines")])
         documents = load_all(text, str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput([Fault(str(path), f"cannot be read: {why(error)}", "write a YAML list")]) from error
+        raise InvalidInput([Fault(str(path), f"cannot be read: {_why(error)}", "write a YAML list")]) from error
     raw = documents[0][1] if len(documents) == 1 else None
     if not isinstance(raw, list):
         raise InvalidInput([Fault(str(path), "must be a list", "write a list of waivers, each with a dash")])
@@ -159,3 +158,9 @@ def lines_of(verdict: CompatibilityVerdict) -> list[str]:
     from rollout.contracts.report import finding_lines, verdict_lines
 
     return [*verdict_lines(verdict), *finding_lines(verdict.findings)]
+
+
+def _why(error: Exception) -> str:
+    from rollout.causes import why
+
+    return why(error)
