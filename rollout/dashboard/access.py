@@ -39,8 +39,16 @@ class Authenticator(Protocol):
         """Begin a session. Raises Forbidden."""
         ...
 
-    def by_header(self, headers: Mapping[str, str]) -> Session | None:
-        """Return the session of a request that brings its credential along; None where it brings none."""
+    def token_in(self, headers: Mapping[str, str]) -> str:
+        """Return the token that a request brings along; nothing where it brings none."""
+        ...
+
+    def known(self, token: str) -> Session | None:
+        """Return the session of requests that have brought this token before."""
+        ...
+
+    def by_token(self, token: str) -> Session:
+        """Begin the session of requests that bring this token. Raises Forbidden."""
         ...
 
 
@@ -61,8 +69,14 @@ class OneToken:
             raise Forbidden("this is not the token of this dashboard. It has a new one after each start")
         return self._sessions.begin(self._source)
 
-    def by_header(self, headers: Mapping[str, str]) -> Session | None:  # noqa: ARG002  the token is in the address
+    def token_in(self, headers: Mapping[str, str]) -> str:  # noqa: ARG002  the token is in the address
+        return ""
+
+    def known(self, token: str) -> Session | None:  # noqa: ARG002  as above
         return None
+
+    def by_token(self, token: str) -> Session:
+        return self.sign_in(token)
 
 
 class ClusterTokens:
@@ -83,14 +97,17 @@ class ClusterTokens:
     def sign_in(self, token: str) -> Session:
         return self._begin(token.strip(), None)
 
-    def by_header(self, headers: Mapping[str, str]) -> Session | None:
+    def token_in(self, headers: Mapping[str, str]) -> str:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             token = headers.get(self._header, "") if self._header else ""
-        if not token:
-            return None
-        session_id = BY_HEADER + hashlib.sha256(token.encode()).hexdigest()
-        return self._sessions.get(session_id) or self._begin(token.strip(), session_id)
+        return token.strip()
+
+    def known(self, token: str) -> Session | None:
+        return self._sessions.get(_id_of(token))
+
+    def by_token(self, token: str) -> Session:
+        return self._begin(token, _id_of(token))
 
     def _begin(self, token: str, session_id: str | None) -> Session:
         if not _TOKEN.fullmatch(token):
@@ -105,3 +122,7 @@ class ClusterTokens:
         if not known:
             raise Forbidden("the cluster does not know this token, or it has expired")
         return self._sessions.begin(source, session_id)
+
+
+def _id_of(token: str) -> str:
+    return BY_HEADER + hashlib.sha256(token.encode()).hexdigest()

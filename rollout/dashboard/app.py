@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
 import anyio
@@ -44,11 +44,9 @@ _HERE = Path(__file__).parent
 FORM_MAX_BYTES = 32_768
 FIELDS_MAX = 8
 WAITING_MAX = 16
-"""So many sign-ins and actions wait for an API server, or a controller, at once."""
+"""So many sign-ins wait for an API server at once, and so many actions for a controller: pages wait for neither."""
 
 Handler = Callable[[Request, Session], Response]
-Answer = TypeVar("Answer")
-Given = TypeVarTuple("Given")
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class _Door:
 
     def __init__(self, access: Authenticator, sessions: Sessions, templates: Jinja2Templates) -> None:
         self._access, self._sessions, self._templates = access, sessions, templates
-        self._waiting = anyio.CapacityLimiter(WAITING_MAX)
+        self._signing_in, self._acting = (anyio.CapacityLimiter(WAITING_MAX) for _ in range(2))
 
     def guarded(self, handler: Handler) -> Callable[[Request], Any]:
         """Return an endpoint that answers those who are signed in."""
@@ -103,8 +101,8 @@ class _Door:
             _check_names(request)
             token = request.query_params.get("token")
             if token is not None and self._access.by_address:  # out of the address at once: it stays in the history
-                return await self._run(self._enter, request, token)
-            session = await self._run(self._session, request)
+                return await self._enter(request, token)
+            session = await self._session(request)
             if session is None:
                 return self._sign_in_page(request, "", 401)
             return await run_in_threadpool(handler, request, session)
@@ -118,10 +116,10 @@ class _Door:
             self._check_host(request)
             _check_names(request)
             form = await _form(request)
-            session = await self._run(self._session, request)
+            session = await self._session(request)
             if session is None:
                 return self._sign_in_page(request, "", 401)
-            return await self._run(actions.act, request, session, form)
+            return await anyio.to_thread.run_sync(actions.act, request, session, form, limiter=self._acting)
 
         return endpoint
 
@@ -132,7 +130,7 @@ class _Door:
         form = await _form(request)
         if not is_our_page(request):
             return self._sign_in_page(request, "this form was not made by this page", 403)
-        return await self._run(self._enter, request, form.get("token", ""))
+        return await self._enter(request, form.get("token", ""))
 
     async def sign_out(self, request: Request) -> Response:
         self._check_host(request)
@@ -145,13 +143,9 @@ class _Door:
         answer.delete_cookie(cookie_of(request))
         return answer
 
-    async def _run(self, act: Callable[[*Given], Answer], *arguments: *Given) -> Answer:
-        """Run what may wait for others in a thread: a few at once, so that pages are not held up by them."""
-        return await anyio.to_thread.run_sync(act, *arguments, limiter=self._waiting)
-
-    def _enter(self, request: Request, token: str) -> Response:
+    async def _enter(self, request: Request, token: str) -> Response:
         try:
-            session = self._access.sign_in(token)
+            session = await anyio.to_thread.run_sync(self._access.sign_in, token, limiter=self._signing_in)
         except Forbidden as error:
             return self._sign_in_page(request, str(error), 403)
         answer = RedirectResponse(request.url.path if request.method == "GET" else "/", status_code=303)
@@ -159,10 +153,13 @@ class _Door:
         answer.set_cookie(cookie_of(request), session.id, httponly=True, samesite="lax", secure=secure)
         return answer
 
-    def _session(self, request: Request) -> Session | None:
-        return self._access.by_header(request.headers) or self._sessions.by_cookie(
-            request.cookies.get(cookie_of(request), "")
-        )
+    async def _session(self, request: Request) -> Session | None:
+        """Return whose request it is. Only a token that was never seen asks the API server, and waits for it."""
+        token = self._access.token_in(request.headers)
+        if not token:
+            return self._sessions.by_cookie(request.cookies.get(cookie_of(request), ""))
+        known = self._access.known(token)
+        return known or await anyio.to_thread.run_sync(self._access.by_token, token, limiter=self._signing_in)
 
     def _check_host(self, request: Request) -> None:
         names = self._access.answers_hosts
