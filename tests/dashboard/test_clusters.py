@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
+import sys
+from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from rollout.dashboard import cluster_source
@@ -77,12 +82,6 @@ def test_a_controller_that_does_not_answer_is_waited_for_in_bounds(monkeypatch):
 
 
 def test_the_command_prints_one_address_that_lets_its_reader_in_and_ends_on_a_signal(world, tmp_path):
-    import os
-    import signal
-    import sys
-
-    import httpx
-
     with serving(world.cluster, token="secret-token") as url:
         env = {**os.environ, "KUBECONFIG": str(kubeconfig(tmp_path / "kubeconfig", url)), "NO_COLOR": "1"}
         process = subprocess.Popen(
@@ -99,6 +98,43 @@ def test_the_command_prints_one_address_that_lets_its_reader_in_and_ends_on_a_si
         finally:
             process.kill()
     assert (process.returncode, out) == (0, "") and "Ctrl-C ends the dashboard" in err and "secret-token" not in err
+
+
+@contextmanager
+def daemon(tmp_path, *options, env=None):
+    """A daemon that serves the dashboard too, and the address that it says."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rollout", "daemon", "--dashboard", "127.0.0.1:0", *options],
+        env={**os.environ, "NO_COLOR": "1", **(env or {})},
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        lines = (process.stdout.readline() for _ in range(100))
+        yield next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+(?:/\S*)?", line)))
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_daemon_on_one_machine_serves_its_rollouts_to_whoever_has_its_address(tmp_path):
+    with (
+        daemon(tmp_path, "--state", str(tmp_path / "state")) as address,
+        httpx.Client(follow_redirects=True, timeout=30) as client,
+    ):
+        assert "No rollouts yet" in client.get(address).text
+        assert httpx.get(address.partition("?")[0]).status_code == 401
+
+
+def test_a_daemon_in_a_cluster_asks_each_user_for_a_token_and_lends_none(world, tmp_path):
+    with serving(world.cluster, token="secret-token") as url:
+        env = {"KUBECONFIG": str(kubeconfig(tmp_path / "kubeconfig", url))}
+        with daemon(tmp_path, "-n", "elsewhere", env=env) as address:
+            assert httpx.get(address).status_code == 401
+            answer = httpx.post(address + "/sign-in", data={"token": "nobody-knows-it"})
+            assert answer.status_code == 403 and "does not know this token" in answer.text
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:3200", "example.com:80", "nonsense", "127.0.0.1:99999", ":3200"])
