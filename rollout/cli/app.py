@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import itertools
 import os
 import signal
 import sys
@@ -138,10 +139,9 @@ def _complain(message: str, error: RolloutError) -> None:
 
 
 def _wants_json(arguments: list[str]) -> bool:
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return any(f"{one}={two}" in ("-o=json", "--output=json") for one, two in pairs) or bool(
-        {"--output=json", "-ojson"} & {*arguments}
-    )
+    """Whether a document was asked for, be the rest of the command line right or wrong."""
+    named = any(one in ("-o", "--output") and other == "json" for one, other in itertools.pairwise(arguments))
+    return named or bool({"--output=json", "-ojson"} & {*arguments})
 
 
 if __name__ == "__main__":

@@ -113,3 +113,8 @@ def test_a_document_with_another_word_for_a_phase_would_be_noticed(recorded):
     read["status"]["phase"] = "Looking"
     with pytest.raises(AssertionError, match="phase"):
         document(json.dumps(read), "Rollout")
+
+
+def test_without_arguments_the_help_is_shown(tmp_path):
+    done = command(cwd=tmp_path)
+    assert "Usage: " in done.stderr and "dashboard" in done.stderr and "Traceback" not in done.stderr
