@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from datetime import UTC, datetime
 
 from rollout.adapters.kubernetes.api import Api
@@ -12,9 +12,6 @@ from rollout.dashboard.source import ANSWER_TIMEOUT_S
 from rollout.engine.facts import Verb
 from rollout.errors import Busy, NotFound
 from rollout.model.status.decision import CommandOutcome
-
-_ANSWERS = threading.Event()
-"""Never set: to wait on it is a pause that a test can shorten."""
 
 
 class ClusterSource:
@@ -55,7 +52,7 @@ class ClusterSource:
             answered = store.get(metadata.name)
             if answered is not None and command in answered.rollout.status.handled:
                 return _outcome(answered, command, verb)
-            _ANSWERS.wait(store.poll_s)
+            time.sleep(store.poll_s)
         raise Busy(f"{verb} is noted for {metadata.name}, but the controller has not answered yet. Is it running?")
 
 
