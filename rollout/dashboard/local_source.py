@@ -17,7 +17,7 @@ from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 
-START_S = 5.0
+START_S = 15.0
 """So long the command line may take to start on a busy machine."""
 
 
