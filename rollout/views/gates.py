@@ -109,7 +109,10 @@ def _windows(status: Status, policy: PolicySpec) -> Iterator[GateView]:
     if policy.gates.windows or policy.gates.freezes:
         closed = status.reason is Reason.WINDOW_CLOSED
         message = status.message if closed else ""
-        yield GateView("release window", "closed" if closed else "open", "wait" if closed else "good", message)
+        state: tuple[str, Tone] = (
+            ("closed", "wait") if closed else ("holds nothing up", "none")
+        )  # asked before a move only
+        yield GateView("release window", *state, message)
 
 
 def _checks(release: Release) -> Iterator[GateView]:
