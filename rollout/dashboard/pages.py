@@ -44,7 +44,7 @@ class PageRenderer:
         counts = {
             "all": len(lines),
             "under way": sum(line.active for line in lines),
-            "need somebody": sum(line.needs for line in lines),
+            "need attention": sum(line.needs for line in lines),
         }
         digest = digest_of_all(rows)
         return self._page(

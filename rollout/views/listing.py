@@ -1,4 +1,4 @@
-"""All rollouts for people, a line each: whoever needs somebody first."""
+"""All rollouts for people, a line each: those that need attention first."""
 
 from __future__ import annotations
 

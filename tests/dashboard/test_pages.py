@@ -31,7 +31,7 @@ def test_the_list_shows_who_waits_for_a_human_first_then_what_is_under_way(clien
     assert re.findall(r"/rollouts/default/([a-z-]+)\"", page) == [
         "support-agent", "research-agent", "billing-agent", "travel-agent",
     ]  # fmt: skip
-    assert "4 all 2 under way 1 need somebody" in words(page)
+    assert "4 all 2 under way 1 need attention" in words(page)
     assert "waits for an approval" in page and "v2 is worse than v1" in page
 
 

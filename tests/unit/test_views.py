@@ -142,7 +142,7 @@ def test_a_census_that_clears_a_finding_clears_the_gate():
     assert [gate.state for gate in told] == ["break", "ok"]
 
 
-def test_who_needs_somebody_is_listed_first():
+def test_what_needs_attention_is_listed_first():
     worlds = {"a-stable": World(), "b-active": stores.under_way(), "c-waits": stores.waiting_for_approval()}
     rollouts = [world.status_store.rollout for world in worlds.values()]
     lines = listed([*((rollout, "") for rollout in rollouts), (rollouts[0], "it cannot be read\nmore")])

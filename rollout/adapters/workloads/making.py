@@ -70,10 +70,8 @@ class CandidateMaker:
 
     def make(self, making: Making) -> None:
         """Create what is not there yet. Raises ClusterUnavailable and its children; may be called again after it."""
-        for kind, body in (
-            (DEPLOYMENT, making.deployment),
-            (SERVICE, making.service),
-        ):  # what may be refused comes first
+        # What may be refused comes first.
+        for kind, body in ((DEPLOYMENT, making.deployment), (SERVICE, making.service)):
             with contextlib.suppress(Conflict):  # it was made for this Rollout before: that was checked
                 self._api.create(kind, self._naming.services_in, body)
 

@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from rollout.controller.controller import Settings
 
 
+DashboardAddress = Annotated[
+    str,
+    typer.Option(
+        help="Serve the dashboard here too, such as 127.0.0.1:3200. In a cluster each user signs in with a token of"
+        " their own, and the API server decides what they may do."
+    ),
+]
+TokenHeader = Annotated[
+    str,
+    typer.Option(
+        help="In a cluster: a header in which a proxy hands the user's token on, besides Authorization, such as"
+        " x-forwarded-access-token."
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     @app.command()
     def daemon(
@@ -45,20 +61,8 @@ def register(app: typer.Typer) -> None:
                 " such as prometheus.monitoring or *.example.com:443; repeatable [default: any]."
             ),
         ] = None,
-        dashboard: Annotated[
-            str,
-            typer.Option(
-                help="Serve the dashboard here too, such as 127.0.0.1:3200. In a cluster each user signs in with a"
-                " token of their own, and the API server decides what they may do."
-            ),
-        ] = "",
-        dashboard_token_header: Annotated[
-            str,
-            typer.Option(
-                help="In a cluster: a header in which a proxy hands the user's token on, besides Authorization,"
-                " such as x-forwarded-access-token."
-            ),
-        ] = "",
+        dashboard: DashboardAddress = "",
+        dashboard_token_header: TokenHeader = "",
         dry_run: Annotated[bool, typer.Option("--dry-run", help="In a cluster: log plans, write nothing.")] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample, not only decisions.")] = False,
     ) -> None:
