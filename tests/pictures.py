@@ -44,7 +44,7 @@ def terminal(world: World) -> str:
     console.print(Text(f"$ rollout status {NAME}\n", style="bold"))
     shown = Rollout(Metadata(name=NAME), world.status_store.rollout.spec, world.status)
     for line in draw(shown, world.clock.at, COLUMNS):
-        console.print(Text(line.text, style=line.style))
+        console.print(Text.assemble(*((piece.text, piece.style) for piece in line.pieces)))
     body = console.export_html(theme=MONOKAI, inline_styles=True, code_format="{code}")
     style = f"background:#14181f;color:#e6e9ef;padding:18px;margin:0;font:14px/1.45 monospace;width:{COLUMNS}ch"
     return f"<body style='margin:0'><pre id=picture style='{style}'>{body}</pre></body>"

@@ -87,6 +87,11 @@ def span(seconds: float) -> str:
     return f"{minutes}m" if minutes < 120 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
+def requests_left(left: float, version: str) -> str:
+    """``about 234 more requests of v2``."""
+    return f"about {left:,.0f} more request{'' if round(left) == 1 else 's'} of {version}"
+
+
 def conversations(count: int) -> str:
     """``1 conversation``, ``12 conversations``."""
     return f"{count} conversation{'' if count == 1 else 's'}"

@@ -23,6 +23,9 @@ from rollout.views import kpi, weights
 from rollout.views.conversations import ConversationsView, census, conversations
 from rollout.views.gates import GateView, gates, is_shown, settled
 from rollout.views.kpi import KpiView, Tone
+from rollout.views.outlook import NOTHING, Outlook, outlook
+
+POLICY_CHANGED = "the policy has changed since this release started. The change counts for the next release"
 
 _PHASES: dict[Phase, Tone] = {
     Phase.STABLE: "good",
@@ -49,6 +52,8 @@ class ReleaseView:
         headline: the phase, or how it ended, in a word.
         harm_done: how far the evidence of harm over all KPIs has come, 0 to 1.
         ended_at: None while it is under way.
+        outlook: what is left until the next decision.
+        current: the candidate's weight now; None where no release is under way.
     """
 
     previous: str
@@ -57,10 +62,12 @@ class ReleaseView:
     tone: Tone
     message: str
     next: str
+    outlook: Outlook
     started_at: datetime | None
     ended_at: datetime | None
     paused_s: float
     steps: tuple[StepView, ...]
+    current: weights.CurrentWeight | None
     weights: weights.WeightSeries | None
     kpis: tuple[KpiView, ...]
     harm_e: float
@@ -89,10 +96,12 @@ def under_way(rollout: Rollout, decisions: Iterable[Decision], now: datetime) ->
         tone="bad" if status.blocked else _PHASES.get(status.phase, "none"),
         message=status.message or "nothing was rolled out yet",
         next=status.next,
+        outlook=outlook(status, now),
         started_at=release.started_at,
         ended_at=None if status.is_active else status.phase_since,
         paused_s=release.paused_s,
         steps=_steps(status, policy) if policy else (),
+        current=weights.current(release.traffic, release.split.reached) if status.is_active else None,
         weights=_weights(status, decisions, now),
         kpis=_kpis(judged(policy, release.evidence), needed.harm, needed.proof) if policy else (),
         harm_e=release.harm_e,
@@ -104,7 +113,7 @@ def under_way(rollout: Rollout, decisions: Iterable[Decision], now: datetime) ->
         verdicts=_verdicts(settled(release.state)),
         conversations=conversations(status, now),
         census=census(status),
-        notes=_notes(status),
+        notes=_notes(rollout),
     )
 
 
@@ -126,6 +135,7 @@ def ended(release: FinishedRelease, decisions: Iterable[Decision]) -> ReleaseVie
         tone=result_tone(release.result),
         message=release.message,
         next="",
+        outlook=NOTHING,
         started_at=release.started_at,
         ended_at=release.ended_at,
         paused_s=release.paused_s,
@@ -133,6 +143,7 @@ def ended(release: FinishedRelease, decisions: Iterable[Decision]) -> ReleaseVie
             StepView(_label(weight_bp), _past(index, release.reached))
             for index, weight_bp in enumerate(release.steps_bp)
         ),
+        current=None,
         weights=weights.series(decisions, release.started_at, release.ended_at),
         kpis=_kpis(release.kpis, release.harm_needed_e, release.proof_needed_e),
         harm_e=release.harm_e,
@@ -195,10 +206,18 @@ def _verdicts(verdict: CompatibilityVerdict | None) -> str:
     return f"backward {verdict.backward}, forward {verdict.forward}, hop {verdict.hop}"
 
 
-def _notes(status: Status) -> tuple[str, ...]:
+def _notes(rollout: Rollout) -> tuple[str, ...]:
+    status = rollout.status
     if not status.is_active:
         return ()
     candidate = status.candidate_version or ""
     blocked = (status.blocked.message,) if status.blocked else ()
     workers = (messages.works_at_any_weight(worker, candidate) for worker in status.latest.workers)
-    return (*blocked, *status.latest.warnings, *workers)
+    changed = (POLICY_CHANGED,) if _policy_changed(rollout) else ()
+    return (*blocked, *status.latest.warnings, *workers, *changed)
+
+
+def _policy_changed(rollout: Rollout) -> bool:
+    declared, pinned = rollout.spec.policy, pinned_policy(rollout.status)
+    # Read anew, both have the defaults of this release: an upgrade is no edit.
+    return bool(declared and pinned and declared.canonical() != pinned.canonical())

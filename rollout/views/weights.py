@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from rollout.engine import messages
 from rollout.model.status.decision import Decision
+from rollout.model.status.traffic import Traffic
 from rollout.model.status.vocabulary import Phase
 from rollout.model.units import FULL_BP
+from rollout.stats import Reached
 
 POINTS_MAX = 400
 
@@ -31,6 +34,37 @@ class WeightSeries:
     intended: tuple[tuple[datetime, float], ...]
     seen: tuple[tuple[datetime, float], ...]
     marks: tuple[tuple[datetime, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentWeight:
+    """The candidate's share now: what is intended, and what the requests show.
+
+    Attributes:
+        intended, seen: 0 to 1; seen is None while no requests were counted at this weight.
+        state: whether the intended weight is effective in the router.
+        counted: what was seen, in words.
+    """
+
+    intended: float
+    label: str
+    state: str
+    seen: float | None
+    counted: str
+
+
+def current(traffic: Traffic, reached: Reached) -> CurrentWeight:
+    """Return the weight as it is now."""
+    counted = "no requests counted yet at this weight"
+    if reached.share is not None:
+        counted = f"{messages.percent(reached.share)} of {reached.everyone:,.0f} requests seen, {traffic.effective}"
+    return CurrentWeight(
+        intended=traffic.wanted_bp / FULL_BP,
+        label=messages.weight(traffic.wanted_bp),
+        state="effective" if traffic.applied_at is not None else "pending",
+        seen=reached.share,
+        counted=counted,
+    )
 
 
 def series(decisions: Iterable[Decision], begin: datetime, end: datetime, wanted_bp: int | None = None) -> WeightSeries:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import yaml
 from typer.main import get_command
 
 from rollout.adapters.storage.sqlite import SqliteStore
@@ -35,7 +34,6 @@ from tests.network import free_port
 from tests.rollout_commands import command
 from tests.statuses import status_with
 from tests.waiting import eventually
-from tests.world import POLICY as WORLD_POLICY
 from tests.world import Behaviour, World, policy, spec
 
 POLICY = """
@@ -416,44 +414,6 @@ def test_history_tells_each_release_once(tmp_path):
     third = run("explain", "--release", "3", "--samples", "--state", str(tmp_path / "state"), cwd=tmp_path).stdout
     assert "v3 is worse than v1" in third and "v2 is promoted" not in third
     assert "use 1 to 3" in run("explain", "--release", "4", "--state", str(tmp_path / "state"), cwd=tmp_path).stderr
-
-
-def test_the_picture_shows_intended_and_observed_share_evidence_reason_and_next_step():
-    world = World(rate=20)
-    world.run(400)
-    text = "\n".join(line.text for line in draw(world.status_store.rollout, datetime.now(UTC)))
-    for word in (
-        "v1 → v2",
-        "10 %",
-        "requests",
-        "tasks",
-        "harm",
-        "harm at 20",
-        "why",
-        "next",
-        "rollout abort agent",
-    ):
-        assert word in text, text
-    assert max(len(line) for line in text.splitlines()) <= 80
-
-
-def test_the_picture_of_a_bake_after_a_switch_shows_what_the_candidates_own_rate_may_be():
-    raw = yaml.safe_load(WORLD_POLICY)
-    del raw["canary"]
-    world = World(policy(yaml.safe_dump({**raw, "blueGreen": {"preview": {"for": "3m"}, "bake": {"for": "1h"}}})))
-    world.run(600)
-    text = " ".join(line.text.strip() for line in draw(world.status_store.rollout, datetime.now(UTC), 100))
-    assert world.status.phase is Phase.BAKING
-    assert "candidate only" in text and "tasks" in text and "stable was at most" in text
-    assert "preview" in text
-
-
-def test_the_picture_says_that_an_edited_policy_counts_next_time():
-    world = World()
-    world.run(60)
-    world.declare(policy=policy(drain={"deadline": "1h"}))
-    text = " ".join(line.text.strip() for line in draw(world.status_store.rollout, datetime.now(UTC)))
-    assert "The change counts for the next release" in text
 
 
 def test_the_last_sentence_says_why():

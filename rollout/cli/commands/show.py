@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +19,7 @@ from rollout.cli.options import (
     OutputAs,
     StateDir,
 )
-from rollout.cli.say import plain, say
+from rollout.cli.say import say
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 
 RELEASES_MAX = 100_000
-
-_NOBODY = "no controller is running. To continue: rollout start. To roll back: rollout abort"
 
 
 def register(app: typer.Typer) -> None:
@@ -47,56 +44,47 @@ def status(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it is over, or Ctrl-C.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the statistics and every gate too.")] = False,
     output: OutputAs = Output.TEXT,
 ) -> None:
-    """Show the phase, weight, evidence and next step of a rollout."""
-    import shutil
-    from datetime import UTC, datetime
-
+    """Show a rollout: its weight, its evidence, and what it waits for."""
     from rollout.cli.options import pick
     from rollout.cli.render.documents import print_document, rollout_document
-    from rollout.cli.render.status import draw, labelled
 
     store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).store()
     row = pick(store, name)
     interrupted = False
     if watch:
-        interrupted = not _follow(store, row)
+        interrupted = not _follow(store, row, verbose=verbose)
         row = pick(store, row.rollout.metadata.name)
     if output is Output.JSON:
         print_document(rollout_document(row.rollout, problem=row.problem))
     else:
-        width = shutil.get_terminal_size((100, 24)).columns
-        lines = draw(row.rollout, datetime.now(UTC), width) + labelled("wrong", row.problem, width, "red")
-        if row.rollout.status.is_active:
-            who = f"{row.holder} carries it out" if row.holder else _NOBODY
-            lines += labelled("who", who, width, "dim" if row.holder else "yellow")
-        for line in lines:
-            _styled(line.text, line.style)
+        _draw(row, verbose=verbose)
     if interrupted:
         raise typer.Exit(streams.INTERRUPTED)
 
 
-def _follow(store: RolloutStore, row: Row) -> bool:
+def _draw(row: Row, *, verbose: bool) -> None:
+    import shutil
+    from datetime import UTC, datetime
+
+    from rollout.cli.render.ansi import print_lines
+    from rollout.cli.render.status import draw
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    now = datetime.now(UTC)
+    print_lines(draw(row.rollout, now, width, verbose=verbose, holder=row.holder, problem=row.problem))
+
+
+def _follow(store: RolloutStore, row: Row, *, verbose: bool) -> bool:
     """Show every change until nothing is under way any more; False if Ctrl-C came first."""
     from rollout.cli.follow.follower import Follower
     from rollout.cli.render.live import watcher
 
     follower = Follower(store, row)
-    with watcher(row.rollout.metadata.name, follower.load, transient=True) as watching:
+    with watcher(row.rollout.metadata.name, follower.load, transient=True, verbose=verbose) as watching:
         return follower.until(lambda plan: not plan.status.is_active, watching.show) is not None
-
-
-def _styled(text: str, style: str) -> None:
-    import os
-
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and style:
-        colours = [word for word in style.split() if word not in ("bold", "dim")]
-        typer.secho(
-            plain(text), fg=colours[0] if colours else None, bold="bold" in style or None, dim="dim" in style or None
-        )
-    else:
-        say(text)
 
 
 def list_(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+from rollout.cli.render.line import Line, line
 from rollout.cli.render.status import draw
 from rollout.cli.say import plain, say
 from rollout.engine import messages
@@ -16,6 +18,9 @@ from rollout.engine.planned import Plan
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 HEARTBEAT_S = 60.0
 """On a pipe something is printed at least this often, so that no CI takes us for dead."""
@@ -72,16 +77,40 @@ def _where(phase: Phase, weight_bp: int) -> str:
     return str(phase) if phase in (Phase.STABLE, Phase.PREFLIGHT) else f"{phase} {messages.weight(weight_bp)}"
 
 
+EMPTY = Line()
+
+BEGIN_FRAME, END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
+"""Synchronized output: a terminal that knows it shows nothing half-drawn; the others ignore it."""
+
+
+@contextlib.contextmanager
+def _at_once(console: Console) -> Iterator[None]:
+    """Let a terminal show what is drawn meanwhile all at once."""
+    console.file.write(BEGIN_FRAME)
+    try:
+        yield
+    finally:
+        console.file.write(END_FRAME)
+        console.file.flush()
+
+
 class Live:
     """A picture that is redrawn at most five times a second; the terminal is restored whatever happens."""
 
     def __init__(
-        self, name: str, load: Callable[[], Rollout], footer: Callable[[], str], *, transient: bool = False
+        self,
+        name: str,
+        load: Callable[[], Rollout],
+        footer: Callable[[], str],
+        *,
+        transient: bool = False,
+        verbose: bool = False,
     ) -> None:
         """Draw nothing yet.
 
         Args:
             transient: whether the picture is taken away in the end, because the last one is printed by somebody else.
+            verbose: whether it has the statistics too.
         """
         from rich.console import Console
         from rich.live import Live as RichLive
@@ -89,6 +118,8 @@ class Live:
         self._name = name
         self._load = load
         self._footer = footer
+        self._verbose = verbose
+        self._picture: list[Line] = []
         self._live = RichLive(console=Console(stderr=True), auto_refresh=False, transient=transient)
         self._size = self._live.console.size
         self._drawn_at: datetime | None = None
@@ -117,26 +148,52 @@ class Live:
         if self._drawn_at is not None and (now - self._drawn_at).total_seconds() < REDRAW_S and not plan.decisions:
             return
         self._drawn_at = now
-        if self._live.console.size != self._size:  # what was drawn has been broken into other lines: no moving back up
-            self._size = self._live.console.size
-            self._live.console.clear()
-        picture = Text("\n")
-        for line in draw(self._load(), now, self._live.console.width):
-            picture.append(plain(line.text) + "\n", style=line.style or None)
-        if footer := self._footer():
-            picture.append(f"\n  {footer}\n", style="dim")
-        self._live.update(picture, refresh=True)
+        console = self._live.console
+        resized, self._size = console.size != self._size, console.size
+        picture = self._lines(now)
+        if picture == self._picture and not resized and not plan.decisions:
+            return
+        self._picture = picture
+        with _at_once(console):
+            if resized:  # what was drawn has been broken into other lines: no moving back up
+                console.clear()
+            drawing = Text()
+            for line in picture:
+                for piece in line.pieces:
+                    drawing.append(plain(piece.text), style=piece.style or None)
+                drawing.append("\n")
+            self._live.update(drawing, refresh=True)
+
+    def _lines(self, now: datetime) -> list[Line]:
+        """Return the picture, no higher than the terminal: what is drawn again must not have scrolled away."""
+        columns, rows = self._size
+        footer = self._footer()
+        below = [EMPTY, line(f"  {footer}", "dim").cut(columns)] if footer else []
+        room = max(4, rows - 3 - len(below))
+        lines = draw(self._load(), now, columns, verbose=self._verbose)
+        if len(lines) > room:
+            more = f"… {len(lines) - room + 1} more lines: make the terminal higher, or use rollout status"
+            lines = [*lines[: room - 1], line(more, "dim").cut(columns)]
+        return [EMPTY, *lines, *below]
 
 
 def watcher(
-    name: str, load: Callable[[], Rollout], footer: Callable[[], str] = lambda: "", *, transient: bool = False
+    name: str,
+    load: Callable[[], Rollout],
+    footer: Callable[[], str] = lambda: "",
+    *,
+    transient: bool = False,
+    verbose: bool = False,
 ) -> Watcher:
     """Return what suits where stderr goes.
 
     Args:
         transient: whether a live picture is taken away in the end.
+        verbose: whether it has the statistics too.
     """
-    return Live(name, load, footer, transient=transient) if sys.stderr.isatty() else Lines(name)
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        return Live(name, load, footer, transient=transient, verbose=verbose)
+    return Lines(name)
 
 
 def sentence(status: Status) -> str:

@@ -38,7 +38,7 @@ def figures(state: KpiEvidence, settings: Evidence) -> KpiFigures:
 
 def _judged(kpi: Kpi, state: KpiEvidence, settings: Evidence) -> JudgedKpi:
     counted = figures(state, settings)
-    common = {"figures": counted, "advisory": kpi.advisory, "problem": state.problem}
+    common = {"figures": counted, "advisory": kpi.advisory, "problem": state.problem or _silence(state)}
     bound = state.frozen_bound
     if counted.excess_low is None and bound is not None and state.all_c > 0 and not kpi.is_mean:
         low, high = rate_interval(state, settings)
@@ -59,6 +59,12 @@ def _judged(kpi: Kpi, state: KpiEvidence, settings: Evidence) -> JudgedKpi:
         harm_limit=_excess_allowed(kpi, kpi.margin, rate),
         proof_limit=_excess_allowed(kpi, kpi.proof_margin, rate),
     )
+
+
+def _silence(state: KpiEvidence) -> str:
+    """Say why a KPI is not judged, where its outcomes are such that people give of their own accord."""
+    doubtful = state.responses is not None and state.responses.doubtful
+    return "not judged: users of the two versions respond at different rates" if doubtful else ""
 
 
 def _excess_allowed(kpi: Kpi, margin: Margin | None, rate: float) -> float | None:

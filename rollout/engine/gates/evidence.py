@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import inf
 
 from rollout.engine import messages
-from rollout.engine.analysis.evidence import dispersion, frozen_limit
+from rollout.engine.analysis.evidence import frozen_limit
 from rollout.engine.analysis.lifecycle import REFERENCE_MAX, frozen
+from rollout.engine.analysis.remaining import observed_rate, requests_left
 from rollout.engine.analysis.verdict import must_prove
 from rollout.engine.context import PlanContext
 from rollout.engine.gates.gate import Blocked
@@ -14,7 +15,6 @@ from rollout.model.api.kpi import Kpi
 from rollout.model.status.evidence import KpiEvidence, KpiVerdict
 from rollout.model.status.vocabulary import Reason
 from rollout.model.units import FULL_BP
-from rollout.stats import promotion_requests
 
 FAINT = 0.05
 """Odds of a rate below this say too little to be multiplied."""
@@ -40,24 +40,14 @@ def _still_needed(context: PlanContext, kpi: Kpi, state: KpiEvidence) -> str:
     immature_s = kpi.matures_s - context.since(release.window_since)
     if immature_s > 0:
         return f"{text} (outcomes mature for {messages.span(immature_s)} more)"
-    margin = kpi.proof_margin
-    uncountable = (
-        margin is None
-        or margin.odds_ratio is not None
-        or kpi.is_mean
-        or state.frozen_bound is not None
-        or kpi.matures_s > 0
-    )
-    if uncountable or margin is None or state.all_s <= 0 or not release.traffic.wanted_bp:
-        return text
-    rate = (state.bad_c + state.bad_s) / (state.all_c + state.all_s)
     share = release.traffic.wanted_bp / FULL_BP
-    phi = dispersion(state, context.policy.evidence)
-    needed = promotion_requests(min(rate, 1.0), margin.rate, share, 1.0 / context.thresholds.proof, phi)
-    if needed == inf:
-        return f"{text} (cannot be proved while {messages.percent(rate)} fail: widen promotionMargin)"
-    left = max(1.0, needed - state.all_c)
-    return f"{text} (about {left:.0f} more requests of {context.status.candidate_version})"
+    left = requests_left(kpi, state, context.policy.evidence, share, context.thresholds.proof)
+    if left is None:
+        return text
+    if left == inf:
+        failing = messages.percent(observed_rate(state))
+        return f"{text} (cannot be proved while {failing} fail: widen promotionMargin)"
+    return f"{text} ({messages.requests_left(left, context.status.candidate_version or '')})"
 
 
 def reference_is_known(context: PlanContext) -> Blocked | None:
