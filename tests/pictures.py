@@ -25,7 +25,7 @@ from tests.dashboard import browser, stores
 from tests.world import Behaviour, World
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
-COLUMNS = 104
+COLUMNS = 112
 NAME = "support-agent"
 
 

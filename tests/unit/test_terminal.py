@@ -118,7 +118,7 @@ def test_nothing_is_foretold_while_somebody_is_waited_for():
 def test_a_gate_that_waits_stands_out_with_what_it_waits_for():
     lines = picture(stores.waiting_for_approval())
     assert any(re.search(r"├─ gates +✔ weight effective", one) for one in lines), lines
-    assert any(re.search(r"└─ ॥ approval of step 2 \(50 %\) +waits for an approval", one) for one in lines), lines
+    assert any(re.search(r"└─ ‖ approval of step 2 \(50 %\) +waits for an approval", one) for one in lines), lines
 
 
 def test_a_release_that_was_rolled_back_shows_where_and_by_what():

@@ -58,8 +58,12 @@ def _rows(view: ReleaseView, kpi: KpiView, width: int, *, verbose: bool) -> list
         _arm(view.candidate, kpi.candidate, figures.all_c, kpi),
         _arm(view.previous, kpi.stable, figures.all_s, kpi),
     ]
-    beside = [answers, *arms] if len(answers.text) <= width else [*_in_words(kpi), *arms]
-    lines = list(joined(beside, width, GAP))
+    beside = sum(len(one.text) + len(GAP) for one in (answers, *arms)) - len(GAP)
+    if beside <= width:
+        lines = list(joined([answers, *arms], width, GAP))
+    else:
+        first = [answers] if len(answers.text) <= width else [*_in_words(kpi)]
+        lines = [*joined(first, width, GAP), *joined(arms, width, GAP)]
     return [*lines, *(one for text in _more(view, kpi, verbose=verbose) for one in wrapped(text, width, "dim"))]
 
 

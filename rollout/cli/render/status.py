@@ -19,7 +19,7 @@ from rollout.views.release import ReleaseView, under_way
 from rollout.views.weights import CurrentWeight
 
 STYLES: dict[Tone, str] = {"good": "green", "bad": "red", "wait": "yellow", "none": "cyan"}
-_ICONS: dict[Tone, str] = {"good": "✔", "bad": "✖", "wait": "॥", "none": "◌"}
+_ICONS: dict[Tone, str] = {"good": "✔", "bad": "✖", "wait": "‖", "none": "◌"}
 _STEPS = {"passed": ("✔", "green"), "current": ("◌", "bold cyan"), "stopped here": ("✖", "red"), "ahead": ("·", "dim")}
 
 BAR_MAX, BAR_MIN = 28, 10
