@@ -115,11 +115,15 @@ def _prepare() -> None:
     """Import what commands need."""
     from rollout.cli.app import command_line
     from rollout.cli.follow import carry_out, drained, follower, local_handover, takeover, until  # noqa: F401
+    from rollout.cli.help import commands_of
     from rollout.cli.render import live, result, status  # noqa: F401
+    from rollout.cli.verbs import VERBS
     from rollout.local import run_one, wiring  # noqa: F401
     from rollout.model.base import build
 
     command_line()
+    for module in {verb.module for verb in VERBS.values()}:
+        commands_of(module)
     build()
     gc.freeze()
 

@@ -3,76 +3,62 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import itertools
 import os
 import signal
 import sys
 import threading
-
-import typer
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rollout.cli import streams
-from rollout.cli.say import say
 from rollout.errors import Fault, InvalidInput, RolloutError
 from rollout.redaction import SECRETS
+
+if TYPE_CHECKING:
+    import typer
 
 OUTPUT_LOST = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT)
 """What writing to a stream fails with. Files are written elsewhere, and what fails there is told by whoever does."""
 
-COMMANDS = {
-    "init": ("init",),
-    "start": ("start",),
-    "daemon": ("daemon",),
-    "dashboard": ("dashboard",),
-    "show": ("status", "list", "explain"),
-    "history": ("history",),
-    "diff": ("diff",),
-    "steer": ("promote", "approve", "pause", "resume", "abort", "retry", "undo"),
-    "wait": ("wait",),
-    "drain": ("drain",),
-    "lint": ("lint",),
-    "demo": ("demo",),
-    "router": ("router",),
-    "contract": ("contract",),
-    "crd": ("crd",),
-    "schema": ("schema",),
-}
-"""The commands by the module that has them, in the order of the help."""
 
+def command_line() -> typer.Typer:
+    """Return the command line: a verb is imported when it is asked for."""
+    import typer
 
-def command_line(asked: str | None = None) -> typer.Typer:
-    """Return the command line; where a command is asked for, only the module that has it: the others cost a start."""
+    from rollout.cli import layout
+    from rollout.cli.help import RootGroup
+
     app = typer.Typer(
         name="rollout",
-        help="Release new versions of AI agents safely: shift conversations, judge with evidence, record each reason.",
+        cls=RootGroup,
+        help=layout.ABOUT,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback(invoke_without_command=True)(root)
-    wanted = [module for module, names in COMMANDS.items() if asked in names] or list(COMMANDS)
-    for module in wanted:
-        importlib.import_module(f"rollout.cli.commands.{module}").register(app)
+    app.callback(invoke_without_command=True)(_root())
     return app
 
 
-def _asked() -> str | None:
-    """Return the command that was asked for; None where an option comes first, or a shell completes what it may be."""
-    return sys.argv[1] if len(sys.argv) > 1 and "_ROLLOUT_COMPLETE" not in os.environ else None
+def _root() -> Callable[[bool], None]:
+    import typer
 
+    def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+        if version:
+            _print_version()
+            raise typer.Exit
 
-def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
-    if version:
-        _print_version()
-        raise typer.Exit
+    root.__annotations__["version"] = bool
+    return root
 
 
 def _print_version() -> None:
     from rollout import __version__
 
-    typer.echo(__version__)
+    print(__version__)  # noqa: T201
 
 
 def main() -> None:
@@ -93,12 +79,11 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        if sys.argv[1:] == ["--version"]:  # asked for often, and by programs: without the rest of the command line
-            _print_version()
-            return 0
+        if (code := _answered_at_once(sys.argv[1:])) is not None:
+            return code
         if _wants_json(sys.argv[1:]):
             return _call_for_document()
-        command_line(_asked())()
+        command_line()()
     except SystemExit as ended:  # the usual way
         return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
     except InvalidInput as error:
@@ -115,10 +100,23 @@ def _run() -> int:
     return 0
 
 
+def _answered_at_once(arguments: list[str]) -> int | None:
+    """Answer what is asked for often, and by programs, without the rest of the command line; None: it is needed."""
+    if arguments == ["--version"]:
+        _print_version()
+        return 0
+    if arguments in ([], ["--help"], ["-h"]) and "_ROLLOUT_COMPLETE" not in os.environ:
+        from rollout.cli import layout
+
+        print(layout.root_help(layout.columns()))  # noqa: T201
+        return 0 if arguments else 2
+    return None
+
+
 def _call_for_document() -> int:
     """Run a command that prints one document, also where the command line itself is wrong."""
     try:
-        code = command_line(_asked())(standalone_mode=False)
+        code = command_line()(standalone_mode=False)
     except Exception as error:
         if isinstance(error.__cause__, KeyboardInterrupt | EOFError):  # the library takes it for an end of its own
             raise KeyboardInterrupt from error
@@ -135,6 +133,8 @@ def _complain(message: str, error: RolloutError) -> None:
         from rollout.cli.render.documents import error_document, print_document
 
         print_document(error_document(error))
+    from rollout.cli.say import say
+
     say(SECRETS.redact(f"error: {message}"), err=True)
 
 

@@ -66,7 +66,8 @@ class Place:
 
     def api(self) -> tuple[HttpApi, str | None]:
         """Return the cluster's API, and the namespace that is meant; None for all. Raises InvalidInput, likewise."""
-        from rollout.adapters.kubernetes.api import HttpApi, configured
+        from rollout.adapters.kubernetes.api import HttpApi
+        from rollout.adapters.kubernetes.kubeconfig import configured
         from rollout.errors import Fault, InvalidInput
 
         try:

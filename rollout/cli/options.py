@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli.completion import contexts, rollouts
+from rollout.cli.help import CLUSTER, MACHINE
 from rollout.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
@@ -21,22 +23,53 @@ class Output(StrEnum):
 
 Files = Annotated[
     list[Path] | None,
-    typer.Option("--file", "-f", help="A file with Rollout and RolloutPolicy documents; may be given several times."),
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        rich_help_panel=MACHINE,
+        help="A file with Rollout and RolloutPolicy documents; may be given several times.",
+    ),
 ]
 StateDir = Annotated[
     Path | None,
     typer.Option(
-        "--state", envvar="ROLLOUT_STATE", help="The directory of the store [default: .rollout beside the file]."
+        "--state",
+        metavar="DIR",
+        envvar="ROLLOUT_STATE",
+        rich_help_panel=MACHINE,
+        help="The directory of the store [default: .rollout beside the file].",
     ),
 ]
 OutputAs = Annotated[Output, typer.Option("--output", "-o", help="text, or json on stdout.")]
-OptionalName = Annotated[str | None, typer.Argument(help="The name of the rollout. Optional if there is only one.")]
+OptionalName = Annotated[
+    str | None,
+    typer.Argument(autocompletion=rollouts, help="The name of the rollout. Optional if there is only one."),
+]
 
-Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="A namespace of the cluster.")]
-AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces of the cluster.")]
-Context = Annotated[str | None, typer.Option("--context", help="A context of the kubeconfig.")]
+RolloutName = Annotated[
+    str | None,
+    typer.Option("--rollout", metavar="NAME", autocompletion=rollouts, help="Which Rollout, if there are several."),
+]
+
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", rich_help_panel=CLUSTER, help="A namespace of the cluster.")
+]
+AllNamespaces = Annotated[
+    bool, typer.Option("--all-namespaces", "-A", rich_help_panel=CLUSTER, help="All namespaces of the cluster.")
+]
+Context = Annotated[
+    str | None,
+    typer.Option("--context", autocompletion=contexts, rich_help_panel=CLUSTER, help="A context of the kubeconfig."),
+]
 Kubeconfig = Annotated[
-    Path | None, typer.Option("--kubeconfig", help="The kubeconfig to use [default: as kubectl does].")
+    Path | None,
+    typer.Option(
+        "--kubeconfig",
+        metavar="FILE",
+        rich_help_panel=CLUSTER,
+        help="The kubeconfig to use [default: as kubectl does].",
+    ),
 ]
 
 DEFAULT_FILE = Path("rollout.yaml")

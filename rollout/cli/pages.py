@@ -44,7 +44,8 @@ def served_to_users(
     kubeconfig: Path | None, context: str | None, namespace: str | None, listen: str, token_header: str
 ) -> Iterator[None]:
     """Serve pages to users of a cluster, each with the rights of their own token. Raises InvalidInput."""
-    from rollout.adapters.kubernetes.api import HttpApi, configured
+    from rollout.adapters.kubernetes.api import HttpApi
+    from rollout.adapters.kubernetes.kubeconfig import configured
     from rollout.adapters.kubernetes.on_behalf import with_token
     from rollout.dashboard.access import ClusterTokens
     from rollout.dashboard.cluster_source import ClusterSource

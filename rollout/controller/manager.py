@@ -11,8 +11,9 @@ from pathlib import Path
 
 import structlog
 
-from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.api import HttpApi
 from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
+from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.controller.controller import Controller, Settings
 from rollout.controller.healthz import HealthServer
 from rollout.errors import Fault, InvalidInput

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.api import HttpApi
+from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.adapters.kubernetes.resources import Kind
 from rollout.errors import ClusterUnavailable
 from tests.network import free_port

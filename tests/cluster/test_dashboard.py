@@ -9,7 +9,8 @@ import uuid
 import pytest
 from starlette.testclient import TestClient
 
-from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.api import HttpApi
+from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.adapters.kubernetes.on_behalf import with_token
 from rollout.adapters.kubernetes.resources import ROLLOUT
 from rollout.dashboard.access import ClusterTokens

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.api import HttpApi
+from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.adapters.kubernetes.resources import POD, Kind
 from rollout.errors import ClusterUnavailable
 from tests.cluster.server import Server

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.api import HttpApi
+from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.adapters.kubernetes.resources import Kind
 from tests.fakes.server import kubeconfig, serving
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.api import HttpApi
 from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
+from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.adapters.kubernetes.reflector import Reflector
 from rollout.adapters.kubernetes.resources import CONFIG_MAP, EVENT, LEASE, POLICY, ROLLOUT, SERVICE
 from rollout.errors import Conflict, NotFound, Rejected

@@ -13,10 +13,8 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from typer.main import get_command
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.cli.app import COMMANDS, command_line
 from rollout.cli.documents import read_target
 from rollout.cli.follow.follower import Follower, TimedOut
 from rollout.cli.follow.until import OnPause, until_over
@@ -100,7 +98,7 @@ def write(directory, *, v1: int, v2: int, listen: int, policy_text: str = POLICY
 
 
 def test_importing_the_command_line_loads_nothing_heavy():
-    heavy = "kubernetes httpx rich structlog apscheduler requests pydantic yaml sqlite3 prometheus_client"
+    heavy = "typer kubernetes httpx rich structlog apscheduler requests pydantic yaml sqlite3 prometheus_client"
     code = f"import sys, rollout.cli.app; print([m for m in '{heavy}'.split() if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -425,10 +423,3 @@ def test_the_last_sentence_says_why():
 
 def test_help_lists_every_command_also_where_one_is_named_after_it(tmp_path):
     assert "abort" in run("--help", "start", cwd=tmp_path).stdout
-
-
-def test_each_command_is_listed_under_the_module_that_has_it():
-    for module, names in COMMANDS.items():
-        alone = get_command(command_line(names[0]))
-        assert list(alone.commands) == list(names), module
-    assert set(get_command(command_line()).commands) == {name for names in COMMANDS.values() for name in names}

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from rollout.adapters.kubernetes.api import HttpApi, configured
+from rollout.adapters.kubernetes.api import HttpApi
+from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.adapters.kubernetes.merge_patch import merge_patch
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, InvalidInput, NotFound, Rejected
 from tests.fakes import patches

@@ -117,4 +117,9 @@ def test_a_document_with_another_word_for_a_phase_would_be_noticed(recorded):
 
 def test_without_arguments_the_help_is_shown(tmp_path):
     done = command(cwd=tmp_path)
-    assert "Usage: " in done.stderr and "dashboard" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 2
+        and "Usage: " in done.stdout
+        and "dashboard" in done.stdout
+        and "Traceback" not in done.stderr
+    )

@@ -1,6 +1,6 @@
 """Calls to the Kubernetes API: each bounded in time, each failure one of our own errors.
 
-The only module that imports `kubernetes`, whose part is what it is best at: kubeconfig, in-cluster tokens, TLS. Its
+With `kubeconfig`, all that imports `kubernetes`, whose part is what it is best at: kubeconfig, tokens, TLS. Its
 typed models are not used: they cost 12 times the parsing and raise for objects that are newer than they are, after the
 write has happened; nor its watch and elector, which hang and split (docs/adr/0003 says what was measured).
 """
@@ -8,16 +8,13 @@ write has happened; nor its watch and elector, which hang and split (docs/adr/00
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from rollout.adapters.kubernetes.errors import error_for, lost
 from rollout.adapters.kubernetes.resources import Kind, Object, version_of
-from rollout.causes import why
-from rollout.errors import ClusterUnavailable, Expired, Fault, InvalidInput
+from rollout.errors import ClusterUnavailable, Expired
 from rollout.redaction import SECRETS
 
 CONNECT_TIMEOUT_S = 5.0
@@ -74,46 +71,6 @@ class Watch(Protocol):
     def __iter__(self) -> Iterator[Object]: ...
 
     def stop(self) -> None: ...
-
-
-def configured(kubeconfig: Path | None = None, context: str | None = None) -> tuple[Any, str]:
-    """Return the client's configuration and the namespace it stands for. Raises InvalidInput.
-
-    In a pod, and without a kubeconfig being named, the service account is used.
-    """
-    import yaml  # noqa: PLC0415
-    from kubernetes import client, config  # noqa: PLC0415  0.4 s
-    from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
-
-    configuration = client.Configuration()
-    try:
-        if kubeconfig is None and context is None and _POD_NAMESPACE.exists():
-            config.load_incluster_config(client_configuration=configuration)
-            return configuration, _POD_NAMESPACE.read_text(encoding="utf-8").strip() or "default"
-        path = str(kubeconfig) if kubeconfig else None
-        config.load_kube_config(path, context, client_configuration=configuration, persist_config=False)
-        contexts, current = config.list_kube_config_contexts(path)
-        chosen = next((entry for entry in contexts if entry["name"] == context), current)
-        return configuration, chosen["context"].get("namespace") or "default"
-    except (ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        where = str(kubeconfig) if kubeconfig else "the kubeconfig"
-        remedy = "name one with --kubeconfig or KUBECONFIG, and its context with --context"
-        raise InvalidInput([Fault(where, _not_usable(error), remedy)]) from error
-
-
-def _not_usable(error: Exception) -> str:
-    """Say what is wrong with a kubeconfig. Its library quotes what it finds there, and that may be a credential."""
-    text = str(error)
-    if "No configuration found" in text or isinstance(error, FileNotFoundError):
-        return "cannot be used: it is not there, or empty"
-    if missing := re.search(r"Expected (?:key|object with name) ([-\w.@]{1,100})", text):
-        return f"cannot be used: it has no {missing.group(1)}"
-    if isinstance(error, OSError | UnicodeError):
-        return f"cannot be used: {why(error)}"
-    return "cannot be used: it is not a valid kubeconfig"
-
-
-_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class HttpApi:

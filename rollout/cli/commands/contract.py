@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli.help import VerbApp
 from rollout.cli.options import Output, OutputAs
 from rollout.cli.say import say
 from rollout.errors import Fault, InvalidInput
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
 STOPPED = 3
 
-contract = typer.Typer(
-    no_args_is_help=True, help="State contracts: export them, and check whether versions go together."
-)
+contract = VerbApp(no_args_is_help=True, help="State contracts: export them, and check whether versions go together.")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,8 +34,10 @@ def export(
     agent: Annotated[str, typer.Option(help="The agent's name.")] = "",
     version: Annotated[str, typer.Option(help="The version whose contract it is.")] = "",
     store: Annotated[str, typer.Option(help="What it keeps its state in: postgres, sqlite, redis.")] = "",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the contract into this file.")] = None,
-    timeout: Annotated[str, typer.Option(help="Give up importing the agent after so long.")] = "2m",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the contract into this file.")
+    ] = None,
+    timeout: Annotated[str, typer.Option(metavar="DURATION", help="Give up importing the agent after so long.")] = "2m",
 ) -> None:
     """Print the contract of an agent. It imports the agent's code: run it in the agent's image, or in its CI."""
     from rollout.cli.options import seconds_of
@@ -62,11 +63,11 @@ def export(
 def check(
     old: Annotated[Path, typer.Argument(help="The stable version's contract, or a JSON Schema; - is stdin.")],
     new: Annotated[Path, typer.Argument(help="The candidate's.")],
-    require: Annotated[str, typer.Option(help="What must be ok: none, backward, forward, full, hop.")] = "full",
+    require: Annotated[str, typer.Option(metavar="none|backward|forward|full|hop", help="What must be ok.")] = "full",
     open_writer: Annotated[
         bool, typer.Option("--open-writer", help="Plain containment: an open schema's writer may write any name.")
     ] = False,
-    waivers: Annotated[Path | None, typer.Option(help="A YAML file with a list of waivers.")] = None,
+    waivers: Annotated[Path | None, typer.Option(metavar="FILE", help="A YAML file with a list of waivers.")] = None,
     output: OutputAs = Output.TEXT,
 ) -> None:
     """Check whether NEW and OLD can read each other's state, and whether a conversation can hop (exit 0 or 3)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli.help import CLUSTER, MACHINE
 from rollout.cli.options import AllNamespaces, Context, Files, Kubeconfig, Namespace, StateDir
 from rollout.cli.say import say
 
@@ -20,15 +21,18 @@ if TYPE_CHECKING:
 DashboardAddress = Annotated[
     str,
     typer.Option(
+        metavar="HOST:PORT",
         help="Serve the dashboard here too, such as 127.0.0.1:3200. In a cluster each user signs in with a token of"
-        " their own, and the API server decides what they may do."
+        " their own, and the API server decides what they may do.",
     ),
 ]
 TokenHeader = Annotated[
     str,
     typer.Option(
-        help="In a cluster: a header in which a proxy hands the user's token on, besides Authorization, such as"
-        " x-forwarded-access-token."
+        metavar="HEADER",
+        rich_help_panel=CLUSTER,
+        help="A header in which a proxy hands the user's token on, besides Authorization, such as"
+        " x-forwarded-access-token.",
     ),
 ]
 
@@ -43,27 +47,43 @@ def register(app: typer.Typer) -> None:
         context: Context = None,
         kubeconfig: Kubeconfig = None,
         workers: Annotated[int, typer.Option(min=1, max=64, help="How many rollouts are reconciled at once.")] = 4,
-        until_idle: Annotated[bool, typer.Option("--until-idle", help="End once nothing is under way.")] = False,
-        listen: Annotated[str, typer.Option(help="In a cluster: where probes and metrics are answered.")] = "",
+        until_idle: Annotated[
+            bool, typer.Option("--until-idle", rich_help_panel=MACHINE, help="End once nothing is under way.")
+        ] = False,
+        listen: Annotated[
+            str,
+            typer.Option(metavar="HOST:PORT", rich_help_panel=CLUSTER, help="Where probes and metrics are answered."),
+        ] = "",
         lease_namespace: Annotated[
-            str, typer.Option(help="In a cluster: where the lease is [default: rollout-system with -A].")
+            str,
+            typer.Option(
+                metavar="NAMESPACE",
+                rich_help_panel=CLUSTER,
+                help="Where the lease is [default: rollout-system with -A].",
+            ),
         ] = "",
         gate_token: Annotated[
             list[str] | None,
             typer.Option(
-                help="In a cluster: a variable that policies may send to hosts, ROLLOUT_GATE_X=HOST[,HOST]; repeatable."
+                metavar="NAME=HOST[,HOST]",
+                rich_help_panel=CLUSTER,
+                help="A variable that policies may send to hosts, ROLLOUT_GATE_X=HOST[,HOST]; repeatable.",
             ),
         ] = None,
         allow_host: Annotated[
             list[str] | None,
             typer.Option(
-                help="In a cluster: a host that Rollouts and policies may name besides Services of their own namespace,"
-                " such as prometheus.monitoring or *.example.com:443; repeatable [default: any]."
+                metavar="HOST",
+                rich_help_panel=CLUSTER,
+                help="A host that Rollouts and policies may name besides Services of their own namespace,"
+                " such as prometheus.monitoring or *.example.com:443; repeatable [default: any].",
             ),
         ] = None,
         dashboard: DashboardAddress = "",
         dashboard_token_header: TokenHeader = "",
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="In a cluster: log plans, write nothing.")] = False,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", rich_help_panel=CLUSTER, help="Log plans, write nothing.")
+        ] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample, not only decisions.")] = False,
     ) -> None:
         """Run all rollouts of this machine, or of a cluster. Decisions are logged to stderr.

@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
         context: Context = None,
         kubeconfig: Kubeconfig = None,
         listen: Annotated[
-            str, typer.Option(help="Where to answer, on this machine only [default: 127.0.0.1:3200].")
+            str,
+            typer.Option(metavar="HOST:PORT", help="Where to answer, on this machine only [default: 127.0.0.1:3200]."),
         ] = "",
     ) -> None:
         """Show the rollouts in a browser: live, with their evidence, and with actions in your name.

@@ -6,17 +6,18 @@ from typing import Annotated
 
 import typer
 
+from rollout.cli.completion import versions
 from rollout.cli.location import Place
-from rollout.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputAs, StateDir
+from rollout.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputAs, RolloutName, StateDir
 from rollout.cli.say import say
 
 
 def register(app: typer.Typer) -> None:
     @app.command()
     def diff(
-        one: Annotated[str, typer.Argument(metavar="V1", help="One version.")],
-        other: Annotated[str, typer.Argument(metavar="V2", help="The other version.")],
-        rollout: Annotated[str | None, typer.Option("--rollout", help="Which Rollout, if there are several.")] = None,
+        one: Annotated[str, typer.Argument(metavar="V1", autocompletion=versions, help="One version.")],
+        other: Annotated[str, typer.Argument(metavar="V2", autocompletion=versions, help="The other version.")],
+        rollout: RolloutName = None,
         every: Annotated[bool, typer.Option("--all", help="Show also what is the same.")] = False,
         files: Files = None,
         state: StateDir = None,

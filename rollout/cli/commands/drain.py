@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli.completion import versions
 from rollout.cli.location import Place
-from rollout.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputAs, StateDir
+from rollout.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputAs, RolloutName, StateDir
 
 if TYPE_CHECKING:
     from rollout.adapters.storage.base import RolloutStore, Row
@@ -22,7 +23,7 @@ class Then(StrEnum):
 def register(app: typer.Typer) -> None:
     @app.command()
     def drain(
-        version: Annotated[str, typer.Argument(help="The version that lost.")],
+        version: Annotated[str, typer.Argument(autocompletion=versions, help="The version that lost.")],
         then: Annotated[
             Then | None,
             typer.Option(
@@ -30,12 +31,14 @@ def register(app: typer.Typer) -> None:
                 "contracts allow it; end takes the pins out."
             ),
         ] = None,
-        rollout: Annotated[str | None, typer.Option("--rollout", help="Which Rollout, if there are several.")] = None,
+        rollout: RolloutName = None,
         reason: Annotated[str, typer.Option("--reason", "-r", help="The reason. It is recorded.")] = "",
         actor: Annotated[
             str | None, typer.Option("--actor", envvar="ROLLOUT_ACTOR", help="Who gives the command.")
         ] = None,
-        timeout: Annotated[str, typer.Option(help="Give up after so long (exit 124), such as 30m or 24h.")] = "24h",
+        timeout: Annotated[
+            str, typer.Option(metavar="DURATION", help="Give up after so long (exit 124), such as 30m or 24h.")
+        ] = "24h",
         files: Files = None,
         state: StateDir = None,
         namespace: Namespace = None,

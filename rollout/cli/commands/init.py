@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from rollout.cli import streams
+from rollout.cli.completion import policies
 from rollout.cli.options import DEFAULT_FILE
 from rollout.cli.say import say
 
@@ -44,17 +45,27 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def init(
         name: Annotated[str | None, typer.Option(help="What the rollout is called, such as support-agent.")] = None,
-        stable: Annotated[str | None, typer.Option(help="The version in use: VERSION=URL.")] = None,
-        candidate: Annotated[str | None, typer.Option(help="The version to release next: VERSION=URL.")] = None,
-        listen: Annotated[str | None, typer.Option(help="The address that users connect to.")] = None,
-        policy: Annotated[str | None, typer.Option(help="Which ready-made policy to copy.")] = None,
-        metrics: Annotated[str, typer.Option(help="The path of the agents' metrics pages.")] = "/metrics",
+        stable: Annotated[
+            str | None, typer.Option(metavar="VERSION=URL", help="The version in use, and where it answers.")
+        ] = None,
+        candidate: Annotated[
+            str | None, typer.Option(metavar="VERSION=URL", help="The version to release next.")
+        ] = None,
+        listen: Annotated[
+            str | None, typer.Option(metavar="HOST:PORT", help="The address that users connect to.")
+        ] = None,
+        policy: Annotated[
+            str | None, typer.Option(autocompletion=policies, help="Which ready-made policy to copy.")
+        ] = None,
+        metrics: Annotated[
+            str, typer.Option(metavar="PATH", help="The path of the agents' metrics pages.")
+        ] = "/metrics",
         header: Annotated[str, typer.Option(help="The header that names a conversation.")] = "x-thread-id",
         file: Annotated[Path, typer.Option("--file", "-f", help="Where to write it.")] = DEFAULT_FILE,
         force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     ) -> None:
         """Write a commented rollout.yaml and a policy. Ask for each value that no option sets."""
-        known = _policies()
+        known = ready_made_policies()
         name = _answer(name, "name", "What is the agent called?", "support-agent", _name_problem)
         in_use = _answer(
             stable, "stable", "Which version is in use, and where?", "v1=http://127.0.0.1:9001", _version_problem
@@ -169,7 +180,7 @@ def _version(text: str) -> tuple[str, str]:
     return version, url
 
 
-def _policies() -> dict[str, Path]:
+def ready_made_policies() -> dict[str, Path]:
     """Return the ready-made policies by name: beside the package when installed, beside its folder in a checkout."""
     import rollout
 

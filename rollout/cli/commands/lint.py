@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     @app.command()
     def lint(
-        files: list[Path] = typer.Argument(None, help="Files or directories [default: rollout.yaml and policies/]."),
+        files: list[Path] = typer.Argument(
+            None, metavar="[FILE]...", help="Files or directories [default: rollout.yaml and policies/]."
+        ),
         output: OutputAs = Output.TEXT,
     ) -> None:
         """Check Rollout and RolloutPolicy files. Print every fault with its place and its remedy (exit 2)."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from rollout.cli.help import VerbApp
 from rollout.cli.options import Files, OptionalName, StateDir
 from rollout.cli.say import say
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="See, stop or prepare the Envoy of a rollout.", no_args_is_help=True)
+    group = VerbApp(help="See, stop or prepare the Envoy of a rollout.", no_args_is_help=True)
     app.add_typer(group, name="router")
 
     group.command()(status)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollout.cli.completion import versions
 from rollout.cli.follow.until import OnPause, checked, say_if_declined, until_over, wanted_rollout
+from rollout.cli.help import CLUSTER, MACHINE
 from rollout.cli.location import Place
-from rollout.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputAs, StateDir
+from rollout.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputAs, RolloutName, StateDir
 
 if TYPE_CHECKING:
     from rollout.cli.candidate import CandidateImage
@@ -20,27 +22,53 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     @app.command()
     def start(
-        version: Annotated[str, typer.Argument(help="The version to release.")],
+        version: Annotated[str, typer.Argument(autocompletion=versions, help="The version to release.")],
         files: Files = None,
         state: StateDir = None,
         namespace: Namespace = None,
         context: Context = None,
         kubeconfig: Kubeconfig = None,
-        rollout: Annotated[str | None, typer.Option("--rollout", help="Which Rollout, if there are several.")] = None,
-        stable: Annotated[str | None, typer.Option("--stable", help="The version in use, at the first start.")] = None,
+        rollout: RolloutName = None,
+        stable: Annotated[
+            str | None,
+            typer.Option(
+                "--stable",
+                metavar="VERSION",
+                autocompletion=versions,
+                rich_help_panel=MACHINE,
+                help="The version in use, at the first start.",
+            ),
+        ] = None,
         on_pause: Annotated[OnPause, typer.Option(help="At a pause: wait for a human, or exit 4.")] = OnPause.WAIT,
-        detach: Annotated[bool, typer.Option("--detach", "-d", help="Hand it to a daemon and return at once.")] = False,
-        wait: Annotated[bool, typer.Option("--wait", help="In a cluster: follow it to its end.")] = False,
-        timeout: Annotated[str, typer.Option(help="With --wait: give up after so long (exit 124).")] = "2h",
+        detach: Annotated[
+            bool,
+            typer.Option("--detach", "-d", rich_help_panel=MACHINE, help="Hand it to a daemon and return at once."),
+        ] = False,
+        wait: Annotated[bool, typer.Option("--wait", rich_help_panel=CLUSTER, help="Follow it to its end.")] = False,
+        timeout: Annotated[
+            str,
+            typer.Option(
+                metavar="DURATION", rich_help_panel=CLUSTER, help="With --wait: give up after so long (exit 124)."
+            ),
+        ] = "2h",
         image: Annotated[
             str | None,
-            typer.Option(help="In a cluster: make the candidate's Deployment and Service from those of stable."),
+            typer.Option(
+                rich_help_panel=CLUSTER, help="Make the candidate's Deployment and Service from those of stable."
+            ),
         ] = None,
-        container: Annotated[str | None, typer.Option(help="With --image: which container's image it is.")] = None,
+        container: Annotated[
+            str | None, typer.Option(rich_help_panel=CLUSTER, help="With --image: which container's image it is.")
+        ] = None,
         env: Annotated[
-            list[str] | None, typer.Option(metavar="NAME=VALUE", help="With --image: a variable of the candidate.")
+            list[str] | None,
+            typer.Option(
+                metavar="NAME=VALUE", rich_help_panel=CLUSTER, help="With --image: a variable of the candidate."
+            ),
         ] = None,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="With --image: print what would be made.")] = False,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", rich_help_panel=CLUSTER, help="With --image: print what would be made.")
+        ] = False,
         output: OutputAs = Output.TEXT,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every sample to stderr too.")] = False,
     ) -> None:

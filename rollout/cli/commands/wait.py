@@ -39,9 +39,14 @@ def register(app: typer.Typer) -> None:
         namespace: Namespace = None,
         context: Context = None,
         kubeconfig: Kubeconfig = None,
-        timeout: Annotated[str, typer.Option(help="Give up after so long (exit 124), such as 30m or 2h.")] = "2h",
+        timeout: Annotated[
+            str, typer.Option(metavar="DURATION", help="Give up after so long (exit 124), such as 30m or 2h.")
+        ] = "2h",
         wanted: Annotated[
-            str, typer.Option("--for", help="promoted, or drained=VERSION: none of its conversations is open.")
+            str,
+            typer.Option(
+                "--for", metavar="STATE", help="promoted, or drained=VERSION: none of its conversations is open."
+            ),
         ] = "promoted",
         on_pause: Annotated[OnPause, typer.Option(help="At a pause: wait for a human, or exit 4.")] = OnPause.WAIT,
         output: OutputAs = Output.TEXT,
