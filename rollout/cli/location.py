@@ -87,9 +87,10 @@ class Place:
 
 def _backends(path: Path) -> list[str]:
     """Return how the Rollouts in a file name their backends; nothing for what cannot be read: that is told later."""
+    if not path.exists():
+        return []
     from rollout.errors import InvalidInput
-    from rollout.model.documents import FILE_MAX_BYTES, read_bounded
-    from rollout.model.yaml_text import load_all
+    from rollout.model.yaml_text import FILE_MAX_BYTES, load_all, read_bounded
 
     forms: list[str] = []
     try:

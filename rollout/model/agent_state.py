@@ -1,7 +1,5 @@
 """Whether versions can read each other's state: what was found, what it comes to, and what people waive."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """What all documents share: camelCase outside, units in the names inside, unknown fields refused, never changed."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 

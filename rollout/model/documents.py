@@ -1,7 +1,5 @@
 """Reading what people write: YAML files in, Rollouts and policies out, or every fault at once."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,9 +17,7 @@ from rollout.model.validation.not_built import strip_policy, strip_rollout
 from rollout.model.validation.policy import POLICY_RULES
 from rollout.model.validation.rollout import ROLLOUT_RULES
 from rollout.model.validation.rules import mapping
-from rollout.model.yaml_text import load_all
-
-FILE_MAX_BYTES = 1024 * 1024
+from rollout.model.yaml_text import FILE_MAX_BYTES, load_all, read_bounded
 
 
 @dataclass(frozen=True)
@@ -88,13 +84,6 @@ def read_files(paths: Iterable[Path]) -> Documents:
             continue
         read_text(text, str(path), documents)
     return documents
-
-
-def read_bounded(path: Path, max_bytes: int) -> str | None:
-    """Return a file's text, None where it is larger: a device has no size, and no end. Raises OSError, UnicodeError."""
-    with path.open("rb") as file:
-        content = file.read(max_bytes + 1)
-    return None if len(content) > max_bytes else content.decode("utf-8")
 
 
 def read_text(text: str, where: str, documents: Documents) -> None:

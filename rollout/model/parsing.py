@@ -1,7 +1,5 @@
 """From raw data to a model, or to faults in our own words: pydantic finds them, people read them."""
 
-from __future__ import annotations
-
 import difflib
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """What a release has pinned at its start: the policy that stays effective, whatever is declared meanwhile."""
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 

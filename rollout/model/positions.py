@@ -1,7 +1,5 @@
 """Where in a YAML text a field stands: ``spec.canary.steps[1].weight`` is line 14, column 7."""
 
-from __future__ import annotations
-
 import re
 
 import yaml

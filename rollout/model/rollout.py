@@ -1,7 +1,5 @@
 """One rollout whole: what is declared and what has become of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from rollout.model.api.rollout import Metadata, RolloutSpec
@@ -14,4 +12,4 @@ class Rollout:
 
     metadata: Metadata
     spec: RolloutSpec
-    status: Status = Status()
+    status: Status = Status.model_construct()

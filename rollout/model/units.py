@@ -4,8 +4,6 @@ Percentages are strings (``"12.5%"``) held as integer basis points, so that deci
 Durations follow Gateway API's GEP-2257 (``1h30m``, ``500ms``) and are held as seconds.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from string import Template

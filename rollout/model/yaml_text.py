@@ -4,11 +4,10 @@ What YAML has beyond JSON is refused or taken as text: dates are strings (as the
 written once, numbers are finite, and aliases may not multiply a page into gigabytes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,6 +18,8 @@ except ImportError:
     from yaml import SafeLoader as _Base  # type: ignore[assignment]
 
 from rollout.errors import Fault, InvalidInput
+
+FILE_MAX_BYTES = 1024 * 1024
 
 NODES_MAX = 50_000
 """Mappings, lists and values, with those that aliases stand for. A rollout has a hundred."""
@@ -31,6 +32,13 @@ _TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "f
 
 
 _MERGE = "tag:yaml.org,2002:merge"
+
+
+def read_bounded(path: Path, max_bytes: int) -> str | None:
+    """Return a file's text, None where it is larger: a device has no size, and no end. Raises OSError, UnicodeError."""
+    with path.open("rb") as file:
+        content = file.read(max_bytes + 1)
+    return None if len(content) > max_bytes else content.decode("utf-8")
 
 
 class _Loader(_Base):

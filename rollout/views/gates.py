@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rollout.engine import messages
-from rollout.engine.state.live import settle
 from rollout.engine.strategy import strategy_of
 from rollout.model.agent_state import Axis, Compatibility, CompatibilityVerdict, Severity
 from rollout.model.api.policy import PolicySpec
@@ -65,6 +64,8 @@ def settled(state: Compatibility | None) -> CompatibilityVerdict | None:
     """Return what the contracts come to, with what a census of live conversations has cleared."""
     if state is None or state.verdict is None:
         return None
+    from rollout.engine.state.live import settle  # noqa: PLC0415  the whole comparison: only where there is a verdict
+
     return settle(state, watched=state.census is not None)
 
 

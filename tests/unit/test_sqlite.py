@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rollout.adapters.storage.sqlite import SqliteStore
-from rollout.adapters.storage.sqlite_status import COMMANDS_PENDING_MAX, as_json
+from rollout.adapters.storage.sqlite_schema import COMMANDS_PENDING_MAX, as_json
 from rollout.engine.planned import Plan
 from rollout.engine.releases import finished
 from rollout.errors import Busy, InvalidInput, StoreUnavailable

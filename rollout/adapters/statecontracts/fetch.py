@@ -14,9 +14,9 @@ from rollout.contracts.served import no_contract
 from rollout.engine.facts import FetchedContract
 from rollout.errors import PageUnavailable, Unavailable
 from rollout.model.api.state_sources import ConfigMapContract, HttpContract
-from rollout.model.documents import read_bounded
 from rollout.model.rollout import Rollout
 from rollout.model.units import expand, object_form
+from rollout.model.yaml_text import read_bounded
 
 CONTRACT_MAX_BYTES = 1024 * 1024
 OK = 200

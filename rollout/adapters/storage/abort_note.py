@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rollout import private_files
 from rollout.causes import why
-from rollout.engine.facts import Command
 from rollout.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from rollout.engine.facts import Command
 
 
 def _path(directory: Path, name: str) -> Path:
@@ -36,6 +39,8 @@ def read(directory: Path, name: str) -> Command | None:
         left = _path(directory, name).stat()
     except OSError:
         return None
+    from rollout.engine.facts import Command  # noqa: PLC0415  an abort is rare, and whoever only reads needs none
+
     at = datetime.fromtimestamp(left.st_mtime, UTC)
     return Command(f"abort-{left.st_mtime_ns}", "abort", "unknown", "left while the store could not be written", at)
 

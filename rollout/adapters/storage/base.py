@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from rollout.engine.facts import DrainOrder, Verb
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
 from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
+
+if TYPE_CHECKING:
+    from rollout.engine.facts import DrainOrder, Verb
 
 
 @dataclass(frozen=True)

@@ -14,22 +14,24 @@ import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from rollout import private_files
 from rollout.adapters.storage import abort_note
 from rollout.adapters.storage.base import Row
-from rollout.adapters.storage.sqlite_schema import Database
-from rollout.adapters.storage.sqlite_status import COMMANDS_PENDING_MAX, SqliteStatusStore, as_json
-from rollout.engine.facts import DrainOrder, Verb
+from rollout.adapters.storage.sqlite_schema import COMMANDS_PENDING_MAX, Database, as_json
 from rollout.errors import Busy, StoreLocked, StoreUnavailable
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
 from rollout.model.status.finished_release import FinishedRelease
 from rollout.model.status.status import Status
+
+if TYPE_CHECKING:
+    from rollout.adapters.storage.sqlite_status import SqliteStatusStore
+    from rollout.engine.facts import DrainOrder, Verb
 
 _LOCK_TRIES = 10
 _LOCK_PAUSE_S = 0.02
@@ -218,6 +220,8 @@ class SqliteStore:
             metadata: which rollout.
             change: gets what is recorded (None at first) and returns what is to be.
         """
+        from rollout.adapters.storage.sqlite_status import SqliteStatusStore  # noqa: PLC0415  with half of the engine
+
         lock = self._lock(metadata.name)
         try:
             with self._file.writing() as database:

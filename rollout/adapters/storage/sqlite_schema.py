@@ -7,6 +7,7 @@ each use, so that nothing is held while nothing happens.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
@@ -14,12 +15,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rollout import private_files
 from rollout.causes import why
 from rollout.errors import Fault, InvalidInput, StoreLocked, StoreUnavailable
+from rollout.redaction import SECRETS
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 SCHEMA_VERSION = 3
+COMMANDS_PENDING_MAX = 100
 BUSY_TIMEOUT_S = 10.0
 _PAUSE_S = 0.02
 _FIRST_READ = "SELECT count(*) FROM sqlite_master"
@@ -185,3 +192,11 @@ def _translated(path: Path) -> Iterator[None]:
             raise StoreLocked(f"{message}. See what runs there; rollout abort ends a controller that hangs") from error
         message = f"the store {path} cannot be used: {why(error)}. Check the disk and the permissions, or name --state"
         raise StoreUnavailable(message) from error
+
+
+def as_json(record: BaseModel) -> str:
+    """Return a record as it is stored: without the secrets that this process knows."""
+    text = record.model_dump_json(by_alias=True, exclude_none=True)
+    if SECRETS.redact(text) == text:
+        return text
+    return json.dumps(SECRETS.redacted(json.loads(text)), ensure_ascii=False)

@@ -5,26 +5,20 @@ Anybody may declare another spec, or append a command; both are read again at ev
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, cast, get_args
 
-from pydantic import BaseModel
-
 from rollout.adapters.storage import abort_note
-from rollout.adapters.storage.sqlite_schema import Database
+from rollout.adapters.storage.sqlite_schema import COMMANDS_PENDING_MAX, Database, as_json
 from rollout.engine.facts import Command, Verb
 from rollout.engine.planned import Plan
 from rollout.errors import LeaseLost
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
-from rollout.redaction import SECRETS
 
 DECISIONS_MAX = 50_000
 """The full record keeps this many decisions a rollout: two weeks of samples every 30 s."""
-
-COMMANDS_PENDING_MAX = 100
 
 _VERBS = frozenset(get_args(Verb))
 
@@ -117,11 +111,3 @@ def _time(written: object) -> datetime:
     except ValueError:
         return datetime.fromtimestamp(0, UTC)
     return read if read.tzinfo else read.replace(tzinfo=UTC)
-
-
-def as_json(record: BaseModel) -> str:
-    """Return a record as it is stored: without the secrets that this process knows."""
-    text = record.model_dump_json(by_alias=True, exclude_none=True)
-    if SECRETS.redact(text) == text:
-        return text
-    return json.dumps(SECRETS.redacted(json.loads(text)), ensure_ascii=False)

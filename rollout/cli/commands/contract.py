@@ -130,9 +130,8 @@ def _read(path: Path) -> Contract:
 
 def _waivers(path: Path) -> tuple[Waiver, ...]:
     from rollout.model.agent_state import Waiver
-    from rollout.model.documents import FILE_MAX_BYTES, read_bounded
     from rollout.model.parsing import parse
-    from rollout.model.yaml_text import load_all
+    from rollout.model.yaml_text import FILE_MAX_BYTES, load_all, read_bounded
 
     try:
         text = read_bounded(path, FILE_MAX_BYTES)

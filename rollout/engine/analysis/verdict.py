@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rollout.engine.analysis.evidence import harm_evidence
-from rollout.engine.facts import Round
 from rollout.model.api.kpi import Kpi
 from rollout.model.api.policy import Evidence, PolicySpec
 from rollout.model.status.evidence import KpiEvidence, KpiVerdict
 from rollout.model.units import FULL_BP
 from rollout.stats import Weighted, average, culprits
+
+if TYPE_CHECKING:
+    from rollout.engine.facts import Round
 
 NO_DATA_AFTER_S = 600.0
 """No outcomes from one of the versions for this long is `no-data`; before, it is just little traffic."""

@@ -1,7 +1,5 @@
 """How a conversation is recognized, what keeps it on its version, and how open ones are counted."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StringConstraints
@@ -58,7 +56,8 @@ class Conversations(Document):
     """What keeps a conversation on its version, how open ones are counted, and how many requests one usually has."""
 
     pin_by: PinBy = Field(
-        default=PinBy(header="x-thread-id"), description="How requests of one conversation are recognized."
+        default=PinBy.model_construct(header="x-thread-id"),
+        description="How requests of one conversation are recognized.",
     )
     pin: Pin | None = Field(
         default=None, description="What a started conversation carries, so that it stays on the version it began with."

@@ -1,7 +1,5 @@
 """Gates people declare: when a rollout may advance, and what else must agree."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints

@@ -1,7 +1,5 @@
 """KPIs: what is counted, and how much worse is too much."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, StrictBool, StringConstraints

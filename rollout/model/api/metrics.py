@@ -1,7 +1,5 @@
 """Where counters come from: a Prometheus, or the agents' own metrics pages."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, StrictBool, StringConstraints

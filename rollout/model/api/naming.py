@@ -1,7 +1,5 @@
 """How a version becomes a Service of a cluster, and back."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

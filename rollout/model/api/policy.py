@@ -1,7 +1,5 @@
 """RolloutPolicy: how a release is judged, and what follows. Field names carry units; the YAML's do not."""
 
-from __future__ import annotations
-
 import hashlib
 from decimal import Decimal
 from typing import Any, Literal
@@ -158,14 +156,18 @@ class PolicySpec(Document):
         default=None, description="Preview the candidate, then switch all traffic at once."
     )
     undo: Undo | None = Field(default=None, description="The quick way back to the version before.")
-    gates: Gates = Field(default=Gates(), description="What else must hold before traffic moves.")
+    gates: Gates = Field(default=Gates.model_construct(), description="What else must hold before traffic moves.")
     kpis: tuple[Kpi, ...] = Field(min_length=1, max_length=16, description="The KPIs that the candidate is judged by.")
     evidence: Evidence = Field(
-        default=Evidence(), description="How much evidence is needed, and how samples are taken."
+        default=Evidence.model_construct(), description="How much evidence is needed, and how samples are taken."
     )
-    reactions: Reactions = Field(default=Reactions(), description="The reaction to each verdict.")
-    drain: Drain = Field(default=Drain(), description="How long requests under way on the old version may take to end.")
-    capacity: Capacity = Field(default=Capacity(), description="The capacity that the candidate needs before a share.")
+    reactions: Reactions = Field(default=Reactions.model_construct(), description="The reaction to each verdict.")
+    drain: Drain = Field(
+        default=Drain.model_construct(), description="How long requests under way on the old version may take to end."
+    )
+    capacity: Capacity = Field(
+        default=Capacity.model_construct(), description="The capacity that the candidate needs before a share."
+    )
     spend_cap: SpendCap | None = Field(
         default=None, description="How much the candidate may cost until it is promoted."
     )

@@ -1,7 +1,5 @@
 """Services that have a role, not a version: which version is behind each is read from its pods."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints

@@ -1,7 +1,5 @@
 """Rollout: which version is wanted, how a version becomes a backend, through which routes, measured where."""
 
-from __future__ import annotations
-
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -144,7 +142,7 @@ class RolloutSpec(Document):
     )
     metrics: Metrics = Field(description="Where counters of both versions come from.")
     conversations: Conversations = Field(
-        default=Conversations(), description="What keeps a conversation on its version."
+        default=Conversations.model_construct(), description="What keeps a conversation on its version."
     )
     contract: ContractSource | None = Field(default=None, description="Where the state contract of a version is found.")
     state_store: StateStore | None = Field(

@@ -1,7 +1,5 @@
 """Where traffic is split: a rule of a Gateway API or Istio route, or an Envoy on one machine."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, StrictBool, StringConstraints

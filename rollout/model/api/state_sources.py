@@ -1,7 +1,5 @@
 """Where a version's state contract is found, and where the agents keep their conversations."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints

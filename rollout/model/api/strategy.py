@@ -1,7 +1,5 @@
 """How traffic moves: in steps beside the stable version (canary), or at once after a preview (blue-green)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -55,8 +53,8 @@ class Canary(Document):
     steps: tuple[Step, ...] = Field(
         min_length=1, max_length=20, description="The weights of the candidate, in rising order."
     )
-    bake: Bake = Field(default=Bake(), description="How the candidate is watched at 100%.")
-    standby: Standby = Field(default=Standby(), description="How long the old version stays ready.")
+    bake: Bake = Field(default=Bake.model_construct(), description="How the candidate is watched at 100%.")
+    standby: Standby = Field(default=Standby.model_construct(), description="How long the old version stays ready.")
 
 
 class Preview(Document):
@@ -81,10 +79,12 @@ class Switch(Document):
 class BlueGreen(Document):
     """Preview the candidate, switch everything at once, watch, and keep the old version ready."""
 
-    preview: Preview = Field(default=Preview(), description="The time before any user is on the candidate.")
-    switch: Switch = Field(default=Switch(), description="The one move of all traffic.")
-    bake: Bake = Field(default=Bake(), description="How the candidate is watched after the switch.")
-    standby: Standby = Field(default=Standby(), description="How long the old version stays ready.")
+    preview: Preview = Field(
+        default=Preview.model_construct(), description="The time before any user is on the candidate."
+    )
+    switch: Switch = Field(default=Switch.model_construct(), description="The one move of all traffic.")
+    bake: Bake = Field(default=Bake.model_construct(), description="How the candidate is watched after the switch.")
+    standby: Standby = Field(default=Standby.model_construct(), description="How long the old version stays ready.")
 
 
 class Undo(Document):
@@ -95,4 +95,4 @@ class Undo(Document):
         max_length=20,
         description="The weights of the version that is gone back to. Without steps it is one switch.",
     )
-    bake: Bake = Field(default=Bake(), description="How that version is watched at 100%.")
+    bake: Bake = Field(default=Bake.model_construct(), description="How that version is watched at 100%.")

@@ -1,7 +1,5 @@
 """What a rollout is carried out with, by where: on one machine, or in a cluster. A spec is one of the two."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from rollout.errors import Fault, InvalidInput

@@ -1,7 +1,5 @@
 """The two CustomResourceDefinitions of `rollout crd`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rollout.model.api.policy import PolicySpec

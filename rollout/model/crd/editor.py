@@ -1,7 +1,5 @@
 """A JSON Schema of what people write, for editors: completion, descriptions and faults while typing."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic.json_schema import models_json_schema

@@ -1,7 +1,5 @@
 """The JSON Schema of what `-o json` prints: one document, told by its `kind`. Fields are added, none is taken away."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic import BaseModel

@@ -3,8 +3,6 @@
 A rule that reads an absent field fails the object, so each is guarded with `has()`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from rollout.model.base import FORMER_NAMES

@@ -6,8 +6,6 @@ said in Kubernetes' own words or refused here, loudly. What was seen to be dropp
 in, so that they cannot differ.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 Tests keep them equal to the models.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import TypedDict
 

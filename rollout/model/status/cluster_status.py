@@ -1,7 +1,5 @@
 """A status as it stands in a cluster: what people see, and one text for what only the controller uses."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -84,7 +82,7 @@ class ClusterStatus(Status):
         generation: int,
         controller: str = "",
         roles: Mapping[str, str] = MappingProxyType({}),
-    ) -> ClusterStatus:
+    ) -> "ClusterStatus":
         """Return a status as it stands in a cluster."""
         release, active = status.latest, status.is_active
         return cls(

@@ -1,7 +1,5 @@
 """Conditions: what other programs in a cluster read, in kstatus' words. Reasons are a closed set."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal

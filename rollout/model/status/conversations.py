@@ -1,7 +1,5 @@
 """What the status holds of conversations: which stay where, and which versions are drained."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal, TypedDict, Unpack
 
@@ -26,7 +24,7 @@ class Pins(Record):
         return f"conversations stay on {', '.join(self.versions) or 'no version'}{rest}"
 
 
-NO_PINS = Pins()
+NO_PINS = Pins.model_construct()
 
 
 class Draining(Record):
@@ -51,7 +49,7 @@ class Draining(Record):
     unready_since: datetime | None = Field(default=None, description="Since when it does not answer.")
     asked_at: datetime | None = Field(default=None, description="Since when it is asked to run no replicas.")
 
-    def changed(self, **changes: Unpack[DrainingChanges]) -> Draining:
+    def changed(self, **changes: "Unpack[DrainingChanges]") -> "Draining":
         """Return it with other fields."""
         return self.model_copy(update=changes)
 

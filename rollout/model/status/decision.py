@@ -1,7 +1,5 @@
 """Decisions with the numbers that made them, and what became of commands."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """What the status holds of endpoints: how many of a version take requests, and who scales it."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from rollout.model.base import Record

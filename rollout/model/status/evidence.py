@@ -1,7 +1,5 @@
 """Evidence as it is kept between samples: e-processes, dispersion, totals and the counters' last values."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict, Unpack
@@ -63,7 +61,7 @@ class KpiEvidence(Record):
     verdict: KpiVerdict = KpiVerdict.UNDECIDED
     problem: str = ""
 
-    def changed(self, **changes: Unpack[KpiChanges]) -> KpiEvidence:
+    def changed(self, **changes: "Unpack[KpiChanges]") -> "KpiEvidence":
         """Return it with other fields."""
         return self.model_copy(update=changes)
 

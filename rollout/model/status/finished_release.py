@@ -1,7 +1,5 @@
 """One release that is over: what history tells."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """One KPI as it was judged: its figures beside what was allowed. What people see while it runs, and afterwards."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from rollout.model.base import Record

@@ -1,7 +1,5 @@
 """One release: from the moment a version is wanted until it is promoted or back. Every field has its start here."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal
 
@@ -68,7 +66,7 @@ class Release(Record):
     next_sample_at: datetime | None = None
     samples_in_window: int = 0
     gap_s: float = 0.0
-    traffic: Traffic = Field(default=Traffic(), description="The candidate's share of the traffic.")
+    traffic: Traffic = Field(default=Traffic.model_construct(), description="The candidate's share of the traffic.")
     warnings: tuple[str, ...] = Field(default=(), description="What the preflight found that users should know.")
     workers: tuple[str, ...] = Field(
         default=(), description="What runs of the candidate and has no Service: no weight holds it back."
@@ -80,10 +78,10 @@ class Release(Record):
     identity_drift: str = Field(default="", description="What has changed in a version since the preflight.")
     woken: str | None = None
     served: bool = False
-    counters: Ledger = Ledger()
+    counters: Ledger = Ledger.model_construct()
     evidence: dict[str, KpiEvidence] = Field(default_factory=dict)
-    split: TrafficEvidence = TrafficEvidence()
-    arrival: PinArrival = PinArrival()
+    split: TrafficEvidence = TrafficEvidence.model_construct()
+    arrival: PinArrival = PinArrival.model_construct()
     harm_e: float = Field(
         default=1.0, description="Evidence that the candidate is worse. It is rolled back at 1 / falseRollback."
     )
@@ -109,5 +107,5 @@ class Release(Record):
     result: Result | None = Field(default=None, description="How the last release ended.")
 
 
-NO_RELEASE = Release(candidate_version="")
+NO_RELEASE = Release.model_construct(candidate_version="")
 """What is read where there was no release yet."""

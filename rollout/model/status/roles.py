@@ -1,7 +1,5 @@
 """What the status holds of roles: which version is behind each of the two Services."""
 
-from __future__ import annotations
-
 from typing import Literal, TypedDict, Unpack
 
 from pydantic import Field
@@ -18,7 +16,7 @@ class RoleVersions(Record):
         default="stable", description="The role whose Service gets the traffic of the stable version."
     )
 
-    def changed(self, **changes: Unpack[RoleVersionsChanges]) -> RoleVersions:
+    def changed(self, **changes: "Unpack[RoleVersionsChanges]") -> "RoleVersions":
         """Return it with other fields."""
         return self.model_copy(update=changes)
 

@@ -1,7 +1,5 @@
 """Status: everything the controller knows about a rollout. A restart needs nothing else."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 
@@ -98,7 +96,7 @@ class Status(Record):
         return {**written, **(release or {})}
 
     @model_validator(mode="after")
-    def _has_its_release(self) -> Status:
+    def _has_its_release(self) -> "Status":
         if self.is_active and self.release is None:
             raise ValueError("a release is under way, and nothing says of which version")
         return self

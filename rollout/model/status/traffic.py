@@ -1,7 +1,5 @@
 """What the status holds of traffic: the candidate's share, and the routes that were borrowed for it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal, TypedDict, Unpack
 
@@ -38,7 +36,7 @@ class Traffic(Record):
         default=None, description="The header by which a candidate that is previewed is reached."
     )
 
-    def changed(self, **changes: Unpack[TrafficChanges]) -> Traffic:
+    def changed(self, **changes: "Unpack[TrafficChanges]") -> "Traffic":
         """Return it with other fields."""
         return self.model_copy(update=changes)
 

@@ -1,7 +1,5 @@
 """Closed sets of words for programs: phases, reasons, results."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

@@ -1,7 +1,5 @@
 """Rules for conversations: one pin, one census, and a census whose source is there."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from rollout.errors import Fault

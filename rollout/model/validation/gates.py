@@ -1,7 +1,5 @@
 """Rules for gates: a window opens, a check can be told from another."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo, available_timezones

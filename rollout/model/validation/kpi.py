@@ -1,7 +1,5 @@
 """Rules for KPIs: what can be counted, compared and proved."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """What may be declared and this release cannot do yet. It is refused with a clear message, never ignored."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rollout.errors import Fault

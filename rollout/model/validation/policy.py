@@ -1,7 +1,5 @@
 """Rules across the fields of a policy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """Rules across the fields of a Rollout."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Iterator
 from typing import Any

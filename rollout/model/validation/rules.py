@@ -5,8 +5,6 @@ whoever mends a document sees everything at once. Here is what all rules share; 
 `policy_rules`, `gate_rules`, `kpi_rules` and `rollout_rules`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Rules for state contracts: each version has its own, and everything is in one place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
