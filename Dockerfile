@@ -7,7 +7,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY policies policies
 COPY rollout rollout
 # Bytecode is compiled here: the root of the image is read-only, and each start would compile anew.
-RUN /opt/rollout/bin/pip install ".[state,dashboard]" \
+RUN /opt/rollout/bin/pip install ".[state,dashboard,notify]" \
  && /opt/rollout/bin/pip uninstall --yes pip \
  && python -m compileall -q -j 0 /opt/rollout/lib
 

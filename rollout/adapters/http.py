@@ -114,6 +114,11 @@ class Services:
             self._client.close()
 
 
+def _content(sent: Any) -> dict[str, Any]:
+    """Return how something is sent: bytes as they are, for whoever has signed them; all else as JSON."""
+    return {"content": sent} if isinstance(sent, bytes) else {"json": sent}
+
+
 def _exchange(
     client: httpx.Client,
     method: str,
@@ -135,7 +140,7 @@ def _exchange(
         with (
             cut,
             client.stream(
-                method, url, json=sent, headers=headers, timeout=timeout_s, extensions={"trace": cut.trace}
+                method, url, headers=headers, timeout=timeout_s, extensions={"trace": cut.trace}, **_content(sent)
             ) as response,
         ):
             body = read_body(cut.during(response.iter_raw()), response.headers.get("content-encoding", ""), max_bytes)

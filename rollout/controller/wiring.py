@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,8 @@ from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
 from rollout.adapters.metrics.queries import unreadable
 from rollout.adapters.metrics.sampler import Sampler
+from rollout.adapters.notifications.notifier import QueueOfNotices
+from rollout.adapters.notifications.sender import sender
 from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.read_only import ReadOnlyRouter
 from rollout.adapters.routers.route_kinds import route_kind_of
@@ -33,10 +35,11 @@ from rollout.controller.naming import naming_of, with_roles
 from rollout.controller.secrets import Credentials
 from rollout.engine.facts import Calendar, CheckFact, ResourceFacts
 from rollout.engine.ports import Ports, Router, StatusStore
-from rollout.errors import Fault
+from rollout.errors import Fault, PageUnavailable
 from rollout.model.api.gates import Gates
 from rollout.model.api.metrics import FromSecret, Prometheus
 from rollout.model.api.naming import Naming
+from rollout.model.api.notifications import SecretSource
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import Metadata
 from rollout.model.api.state_sources import StateStore
@@ -57,6 +60,7 @@ def faults_of(policy: PolicySpec, egress: Egress, namespace: str) -> list[Fault]
         message = "would run a program inside the controller, with its rights"
         remedy = "let a service run it, and ask that by gates.webhooks"
         faults.append(Fault(f"gates.commands[{index}]", message, remedy, command.name))
+    faults += _untold(policy, egress, namespace)
     for index, hook in enumerate(policy.gates.webhooks):
         faults += unasked(f"gates.webhooks[{index}].url", hook.url, egress, namespace)
         if hook.auth is None:
@@ -69,6 +73,16 @@ def faults_of(policy: PolicySpec, egress: Egress, namespace: str) -> list[Fault]
             message, _, remedy = refusal.partition(": ")
             faults.append(Fault(where, message, remedy, name))
     return faults
+
+
+def _untold(policy: PolicySpec, egress: Egress, namespace: str) -> Iterator[Fault]:
+    """Yield the faults of targets that the operator does not allow."""
+    for index, target in enumerate(policy.notifications.targets if policy.notifications else ()):
+        path = f"notifications.targets[{index}]"
+        if target.webhook is not None:
+            yield from unasked(f"{path}.webhook.url", target.webhook.url, egress, namespace)
+        if target.github is not None:
+            yield from unasked(f"{path}.github.api", target.github.api, egress, namespace)
 
 
 def unasked(path: str, url: str, egress: Egress, namespace: str) -> list[Fault]:
@@ -111,6 +125,7 @@ class Shared:
         self.conversation_counts = ConversationCounters(api, self._services, self.prometheus, self._address_of)
         self.identities = IdentityReader(api, uptime_s)
         self.denials: dict[str, dict[str, str]] = {}
+        self.notices = QueueOfNotices(sender(self._services, self._secret_of, egress, CLOCK))
 
     def check_runner_of(self, metadata: Metadata, naming: Naming) -> CheckRunner:
         """Return who carries out one rollout's checks."""
@@ -138,6 +153,12 @@ class Shared:
         self.egress.check(declared.url, namespace)
         return self.credentials.client(declared, namespace)
 
+    def _secret_of(self, source: SecretSource, namespace: str, sent_to: str) -> str:
+        if source.secret_key_ref is None:
+            raise PageUnavailable("in a cluster a secret of notifications is in a Secret: use secretKeyRef")
+        reference = FromSecret(secret_key_ref=source.secret_key_ref)
+        return self.credentials.value(reference, namespace, "notifications", sent_to)
+
     def _address_of(self, namespace: str, store: StateStore) -> str:
         assert store.postgres is not None
         assert store.postgres.secret_key_ref is not None, "documents were checked before"
@@ -152,6 +173,7 @@ class Shared:
         self.identities.forget(key)
         self.denials.pop(key, None)
         self.sampler.forget(key)
+        self.notices.forget(key)
         if (runner := self._check_runners.pop(key, None)) is not None:
             runner.close()
 
@@ -159,6 +181,7 @@ class Shared:
         for key in list(self._check_runners):
             self.forget(key)
         self.sampler.close()
+        self.notices.close()
         self._services.close()
         self._directory.cleanup()
 
@@ -216,6 +239,7 @@ def reconciler(
             clock=CLOCK,
             states=shared.states_of(metadata, naming, tuple(route_kinds)),
             conversations=shared.conversation_counts.of(spec, key, naming, tuple(route_kinds)),
+            notifier=None if shared.dry_run else shared.notices,
         ),
         resource=resource,
         warned=warned,

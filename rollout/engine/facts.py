@@ -199,6 +199,20 @@ class RoleFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryFact:
+    """How far the delivery of one notice to one target has come.
+
+    Attributes:
+        given_up: whether it is not tried any more.
+        message: what went wrong last.
+    """
+
+    delivered: bool = False
+    given_up: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything `plan` may know.
 
@@ -211,6 +225,7 @@ class Facts:
         asleep: versions at 0 replicas that we may wake up.
         identities: what each version is made of, by part.
         workers: what runs of the candidate and has no Service; None where nobody asked.
+        deliveries: what is known of notices on their way, by ``notice/target``.
         contracts: by version, where they were asked for.
         census: the newest census of live conversations, if there is one.
         conversations: how many are open, by version, of those that are drained or pinned.
@@ -232,6 +247,7 @@ class Facts:
     workers: tuple[str, ...] | None = None
     calendar: Calendar = Calendar()
     checks: Mapping[str, CheckFact] = field(default_factory=dict)
+    deliveries: Mapping[str, DeliveryFact] = field(default_factory=dict)
     contracts: Mapping[str, FetchedContract] = field(default_factory=dict)
     census: Census | None = None
     conversations: Mapping[str, ConversationCount] = field(default_factory=dict)

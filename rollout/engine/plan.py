@@ -21,6 +21,7 @@ from rollout.engine.eligibility import failed_after, starts_by_itself
 from rollout.engine.facts import Facts
 from rollout.engine.identities import note_identities
 from rollout.engine.next_step import next_step
+from rollout.engine.notices import note_notices
 from rollout.engine.phases.turns import take_turn
 from rollout.engine.planned import Plan
 from rollout.engine.releases import finished
@@ -67,6 +68,7 @@ def plan(rollout: Rollout, policy: PolicySpec, facts: Facts, now: datetime) -> P
     note_pins(context)
     note_blocked(context)
     context.update(next=next_step(context))
+    note_notices(context, rollout.status)
     effects = changes_of(context)
     return _whole(context, effects, before=rollout.status)
 

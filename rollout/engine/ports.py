@@ -12,12 +12,22 @@ from datetime import datetime
 from typing import Protocol
 
 from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, ConversationCount, FetchedContract, RoleFacts, Round
+from rollout.engine.facts import (
+    Calendar,
+    CheckFact,
+    Command,
+    ConversationCount,
+    DeliveryFact,
+    FetchedContract,
+    RoleFacts,
+    Round,
+)
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import RouteFacts
 from rollout.model.agent_state import Census
 from rollout.model.api.gates import Gates
 from rollout.model.api.kpi import Kpi
+from rollout.model.api.notifications import Notifications
 from rollout.model.rollout import Rollout
 from rollout.model.status.endpoints import Endpoints
 
@@ -132,6 +142,17 @@ class Gatekeeper(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Tells people of a release. It never blocks: what takes long goes on behind it."""
+
+    def deliveries(self, rollout: Rollout, notifications: Notifications) -> Mapping[str, DeliveryFact]:
+        """Return what is known of the notices in `rollout.status`, by ``notice/target``; begin those that are new.
+
+        A notice that is no longer there is given up.
+        """
+        ...
+
+
 class ConversationCounts(Protocol):
     """How many conversations of a version are open. It never blocks for long."""
 
@@ -177,6 +198,7 @@ class Ports:
     Attributes:
         states: None where no state is checked.
         conversations: None where nobody counts them.
+        notifier: None where nobody is told.
     """
 
     status_store: StatusStore
@@ -187,3 +209,4 @@ class Ports:
     clock: Clock
     states: StateContracts | None = None
     conversations: ConversationCounts | None = None
+    notifier: Notifier | None = None

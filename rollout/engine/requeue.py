@@ -25,6 +25,9 @@ ACTIVE_MAX_S = 2.0
 DRAIN_EVERY_S = 10.0
 """How often open conversations are counted where nothing else is under way."""
 
+NOTICE_S = 2.0
+"""How soon to see whether people were told."""
+
 WAITING_S = 15.0
 """What waits for something that no watch tells: a release that cannot begin, a version that is not back in its role."""
 
@@ -44,6 +47,11 @@ def requeue_after_s(before: Status, context: PlanContext, effects: tuple[Effect,
     Args:
         before: the status as it was observed.
     """
+    after_s = _after_s(before, context, effects)
+    return min(after_s or NOTICE_S, NOTICE_S) if context.status.notices else after_s
+
+
+def _after_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) -> float | None:
     after = context.status
     soon_s = _soon_s(before, context, effects)
     if not context.facts.resource.is_watched:

@@ -22,11 +22,26 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 BACKOFF = Backoff(1.0, 30.0)
 """When to try again while the store cannot be written."""
 
+TELL_WITHIN_S = 20.0
+TELL_EVERY_S = 0.25
+
 Watch = Callable[[Plan], None]
 """Is told each plan, to show it."""
 
 Done = Callable[[Plan], bool]
 """Whether the caller has seen enough."""
+
+
+def _let_people_know(reconciler: Reconciler, plan: Plan, stops: queue.SimpleQueue[None]) -> None:
+    """Stay until those who are to be told were, or their time is over: nobody comes after us to tell them."""
+    until_s = time.monotonic() + TELL_WITHIN_S
+    while plan.status.notices and time.monotonic() < until_s:
+        with contextlib.suppress(queue.Empty):
+            stops.get(timeout=TELL_EVERY_S)
+            stops.put(None)
+            return
+        with contextlib.suppress(Unavailable):
+            plan = reconciler.reconcile().plan
 
 
 def run(
@@ -60,6 +75,8 @@ def run(
                 failures, last_success_s = 0, time.monotonic()
                 watch(plan)
                 if done(plan):
+                    if stops.empty():
+                        _let_people_know(reconciler, plan, stops)
                     return plan.status if stops.empty() else None
                 requeue_after_s = plan.requeue_after_s or IDLE_S
             with contextlib.suppress(queue.Empty):

@@ -186,4 +186,4 @@ class Supervisor:
 def _has_work(rollout: Rollout) -> bool:
     """Whether a rollout is under way, or wanted."""
     status = rollout.status
-    return status.is_active or bool(status.draining) or starts_by_itself(status, rollout.spec.version)
+    return status.is_active or bool(status.draining or status.notices) or starts_by_itself(status, rollout.spec.version)

@@ -13,11 +13,14 @@ from rollout.adapters.checks.runner import CheckRunner
 from rollout.adapters.conversations.counter import ConversationCounter
 from rollout.adapters.conversations.pages import from_pages
 from rollout.adapters.conversations.threads import from_threads
+from rollout.adapters.egress import Egress
 from rollout.adapters.http import Pages, Services
 from rollout.adapters.metrics import gauges
 from rollout.adapters.metrics.presets import ROUTER_PREFIX
 from rollout.adapters.metrics.queries import resolve, unreadable
 from rollout.adapters.metrics.scrape import ScrapeSource
+from rollout.adapters.notifications.notifier import QueueOfNotices
+from rollout.adapters.notifications.sender import sender
 from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_external import ExternalEnvoy
 from rollout.adapters.routers.envoy_managed import ManagedEnvoy, find_envoy
@@ -28,8 +31,9 @@ from rollout.adapters.workloads.endpoints import EndpointWorkloads, problem_of
 from rollout.contracts.samples.snapshot import Limits, Survey
 from rollout.contracts.samples.stores import survey
 from rollout.engine.ports import Ports, StatusStore
-from rollout.errors import Fault, InvalidInput, RouterUnavailable, StoreUnavailable
+from rollout.errors import Fault, InvalidInput, PageUnavailable, RouterUnavailable, StoreUnavailable
 from rollout.local.reach import unreached
+from rollout.model.api.notifications import SecretSource
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.api.state_sources import StateStore
@@ -57,6 +61,18 @@ def _address_of(store: StateStore) -> str:
     if not address:
         raise StoreUnavailable(f"the variable {name} is not set: the agents' store is named by it")
     return address
+
+
+def _secret_of(source: SecretSource, namespace: str, sent_to: str) -> str:
+    """Return a secret from the variable that has it. Raises PageUnavailable without it."""
+    del namespace, sent_to  # whoever writes a policy here runs it with their own environment
+    name = source.env or ""
+    text = os.environ.get(name, "").strip()
+    SECRETS.note(text)
+    if not text:
+        what = f"the variable {name} is not set" if name else "on one machine a secret is in a variable: use env"
+        raise PageUnavailable(what)
+    return text
 
 
 def wiring(spec: RolloutSpec) -> RolloutSpec:
@@ -110,6 +126,8 @@ class LocalWiring:
         preview = f"http://{self._local.envoy.preview}" if self._local.envoy.preview else ""
         self.check_runner = CheckRunner(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
         self._close.callback(self.check_runner.close)
+        self._notices = QueueOfNotices(sender(services, _secret_of, Egress(), CLOCK))
+        self._close.callback(self._notices.close)
         self._conversations = self._counter(services)
         self._states = StateCollector(ContractReader(services, spec.backends.of).read, _address_of, CLOCK)
 
@@ -161,6 +179,7 @@ class LocalWiring:
                 clock=CLOCK,
                 states=self._states,
                 conversations=self._conversations,
+                notifier=self._notices if moves_traffic else None,
             ),
         )
 

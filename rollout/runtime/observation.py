@@ -13,6 +13,7 @@ from rollout.engine.facts import (
     CheckFact,
     Command,
     ConversationCount,
+    DeliveryFact,
     Facts,
     FetchedContract,
     ResourceFacts,
@@ -59,7 +60,8 @@ class Observation:
         routes = tuple(map(self._route, self.ports.routers))
         if status.goes_back or any(command.verb == "abort" for command in commands):
             # Nothing stands between an abort and its route: whatever else there is to ask may hang, or raise.
-            return Facts(routes=routes, commands=commands, versions=both, resource=self.resource)
+            deliveries = self._deliveries(rollout, policy)
+            return Facts(routes=routes, commands=commands, versions=both, resource=self.resource, deliveries=deliveries)
         due = status.is_active and is_sample_due(status, now) and len(both) == 2
         round_ = self._read(stable or "", candidate or "", policy) if due else None
         sampling, due = due and round_ is None, round_ is not None
@@ -80,6 +82,7 @@ class Observation:
             resource=self.resource,
             calendar=self.ports.gatekeeper.calendar(policy.gates) if status.is_active else Calendar(),
             checks=self._checks(rollout, policy),
+            deliveries=self._deliveries(rollout, policy),
             contracts=self._contracts(rollout, both),
             census=self._census(rollout),
             conversations=self._open(rollout),
@@ -142,6 +145,13 @@ class Observation:
     def _checks(self, rollout: Rollout, policy: PolicySpec) -> Mapping[str, CheckFact]:
         """Return what is known of the checks; without an answer they are under way, until their time is over."""
         return self._asked("checks", lambda: self.ports.gatekeeper.checks(rollout, policy.gates), lambda _: {})
+
+    def _deliveries(self, rollout: Rollout, policy: PolicySpec) -> Mapping[str, DeliveryFact]:
+        """Return what is known of notices on their way; without an answer they are, until their time is over."""
+        notifier, notifications = self.ports.notifier, policy.notifications
+        if notifier is None or notifications is None or not rollout.status.notices:
+            return {}
+        return self._asked("notifications", lambda: notifier.deliveries(rollout, notifications), lambda _: {})
 
     def _versions(
         self, rollout: Rollout, routes: tuple[RouteFacts, ...], commands: tuple[Command, ...], *, due: bool

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 
 from rollout.model.api.gates import Gates
 from rollout.model.api.kpi import Kpi, Selector
+from rollout.model.api.notifications import Notifications
 from rollout.model.api.strategy import BlueGreen, Canary, Undo
 from rollout.model.base import FORMER_NAMES, Document
 from rollout.model.units import Duration, Percent
@@ -171,6 +172,8 @@ class PolicySpec(Document):
     spend_cap: SpendCap | None = Field(
         default=None, description="How much the candidate may cost until it is promoted."
     )
+
+    notifications: Notifications | None = Field(default=None, description="Who is told of a release, and of what.")
 
     def canonical(self) -> str:
         """Return the one text that stands for this policy: defaults filled in, keys sorted."""

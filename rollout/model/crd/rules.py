@@ -23,6 +23,8 @@ _UNIONS = {
     "PostgresStore": "postgres",
     "Pin": "pin",
     "ConversationCensus": "census",
+    "NotificationTarget": "notification",
+    "SecretSource": "secret",
 }
 
 _SHARE = "double({0}.weight.substring(0, size({0}.weight) - 1))"

@@ -11,6 +11,7 @@ from rollout.model.status.conversations import Draining, Pins
 from rollout.model.status.decision import CommandOutcome, Decision
 from rollout.model.status.endpoints import Endpoints
 from rollout.model.status.evidence import KpiEvidence, Ledger, PinArrival, TrafficEvidence
+from rollout.model.status.notices import Notice
 from rollout.model.status.release import CheckRun, Pinned, Release
 from rollout.model.status.roles import RoleVersions
 from rollout.model.status.traffic import Base, RouteBlock, RuleIdentity, Traffic
@@ -99,5 +100,7 @@ class StatusChanges(PhaseChanges, total=False):
     added: dict[str, tuple[str, ...]]
     contracts: dict[str, Pinned]
     answers: tuple[CommandOutcome, ...]
+    notices: tuple[Notice, ...]
+    notified: tuple[str, ...]
     handled: tuple[str, ...]
     decisions: tuple[Decision, ...]

@@ -16,6 +16,7 @@ INTERNAL = (
     "policy", "wiring", "counters", "evidence", "split", "arrival", "contracts", "decisions", "checks", "bases",
     "rules", "added", "state", "handled", "answers", "identities", "windowSince", "sampledAt", "nextSampleAt",
     "samplesInWindow", "woken", "served",
+    "notices", "notified",
     "passedByHuman", "promotedBy", "harmAccepted", "approved", "windowWaived", "capacityWaived", "checkTries", "gapS",
     "spendAllowed",
     "stableDownSamples", "resumeTo", "unreadySamples", "troubleSince", "trouble", "troubleMessage",

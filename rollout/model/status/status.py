@@ -8,6 +8,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from rollout.model.base import Record
 from rollout.model.status.conversations import Draining, Pins
 from rollout.model.status.decision import CommandOutcome, Decision
+from rollout.model.status.notices import Notice
 from rollout.model.status.release import NO_RELEASE, Pinned, Release
 from rollout.model.status.roles import RoleVersions
 from rollout.model.status.traffic import Base, RouteBlock, RuleIdentity
@@ -39,6 +40,7 @@ class Status(Record):
         added: by route, the versions whose backend this controller has added.
         failed: versions that were rolled back, or turned down while they were known to be worse, with how often they
             had been retried by then.
+        notices: what people are still to be told; notified: the ids of what was ever to be told, the newest last.
         contracts: of the versions in use, by version, as they were when the preflight passed; a text that is too large
             is kept by its digest.
     """
@@ -74,6 +76,8 @@ class Status(Record):
     contracts: dict[str, Pinned] = Field(default_factory=dict)
     last_command: CommandOutcome | None = Field(default=None, description="What became of the last command.")
     answers: tuple[CommandOutcome, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    notified: tuple[str, ...] = ()
     handled: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
 

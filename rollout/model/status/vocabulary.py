@@ -82,6 +82,7 @@ class Reason(StrEnum):
     STATE_COMPATIBLE = "StateCompatible"
     STATE_INCOMPATIBLE = "StateIncompatible"
     STATE_UNKNOWN = "StateUnknown"
+    NOT_NOTIFIED = "NotNotified"
     FAULT = "Fault"
 
 

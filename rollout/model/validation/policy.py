@@ -9,6 +9,7 @@ from rollout.model.base import FORMER_NAMES
 from rollout.model.units import duration_s, percent_bp
 from rollout.model.validation.gates import gates
 from rollout.model.validation.kpi import kpis
+from rollout.model.validation.notifications import notifications
 from rollout.model.validation.rules import Raw, Rule, exactly_one, items, mapping, number, template
 from rollout.model.validation.state import state_gate
 
@@ -127,5 +128,6 @@ POLICY_RULES: tuple[Rule, ...] = (
     evidence_is_possible,  # what is waited for can come
     gates,  # can open, have names of their own
     spend_cap,  # is the candidate's alone
+    notifications,  # reach one place each
     state_gate,  # its census comes neither never nor all the time
 )

@@ -28,6 +28,8 @@ _UNIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("postgres", ("secretKeyRef", "env")),
     ("pin", ("header", "cookie", "threadId")),
     ("census", ("gauge", "http", "store")),
+    ("notification", ("apprise", "webhook", "github")),
+    ("secret", ("secretKeyRef", "env")),
 )
 UNION = dict(_UNIONS)
 IN_A_CLUSTER = frozenset({"service", "versions", "roles"})

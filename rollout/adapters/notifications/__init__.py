@@ -1,0 +1,1 @@
+"""Telling people and programs of a release, beside the turns."""
