@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from rollout.dashboard.security import is_our_page
 from rollout.dashboard.seen import moment_of
-from rollout.dashboard.sessions import Notice, Session, Sessions
+from rollout.dashboard.sessions import ActionResult, Session, Sessions
 from rollout.dashboard.snapshots import Snapshots
 from rollout.engine.facts import Verb
 from rollout.errors import Busy, Forbidden, NotFound, RolloutError
@@ -52,21 +52,21 @@ class Actions:
         self.sessions.leave(session, notice)
         return RedirectResponse(f"/rollouts/{namespace}/{name}", status_code=303)
 
-    def _ask(self, session: Session, namespace: str, name: str, verb: Verb, form: dict[str, str]) -> Notice:
+    def _ask(self, session: Session, namespace: str, name: str, verb: Verb, form: dict[str, str]) -> ActionResult:
         """Give the command, if the release is where it was when somebody decided; an abort is never late."""
         self.snapshots.forget()
         try:
             row = self.snapshots.row(session.source, namespace, name)
             if verb != "abort" and form.get("seen") != moment_of(row):
-                return Notice(
+                return ActionResult(
                     f"{verb} was not given: the release has moved on since the page was made. See it first", ok=False
                 )
             reason = _plain(form.get("reason", ""))[:REASON_MAX_CHARS]
-            return Notice(session.source.ask(row, verb, reason), ok=True)
+            return ActionResult(session.source.ask(row, verb, reason), ok=True)
         except NotFound:
             raise
         except RolloutError as error:
-            return Notice(SECRETS.redact(str(error)), ok=False)
+            return ActionResult(SECRETS.redact(str(error)), ok=False)
         finally:
             self.snapshots.forget()
 

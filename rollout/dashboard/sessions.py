@@ -21,7 +21,7 @@ LASTS = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ActionResult:
     """What became of somebody's last action, shown once."""
 
     text: str
@@ -52,7 +52,7 @@ class Sessions:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: OrderedDict[str, Session] = OrderedDict()
-        self._notices: dict[str, Notice] = {}
+        self._notices: dict[str, ActionResult] = {}
         self._lock = threading.Lock()
 
     def begin(self, source: RolloutSource, session_id: str | None = None) -> Session:
@@ -92,13 +92,13 @@ class Sessions:
             self._known.pop(session_id, None)
             self._notices.pop(session_id, None)
 
-    def leave(self, session: Session, notice: Notice) -> None:
+    def leave(self, session: Session, notice: ActionResult) -> None:
         """Keep a notice for the next page of a session."""
         with self._lock:
             if session.id in self._known:
                 self._notices[session.id] = notice
 
-    def take(self, session: Session) -> Notice | None:
+    def take(self, session: Session) -> ActionResult | None:
         """Return the notice that was left, once."""
         with self._lock:
             return self._notices.pop(session.id, None)

@@ -121,7 +121,7 @@ def _steps(context: PlanContext, before: Status, *, same: bool) -> Iterator[tupl
 def _troubles(context: PlanContext, before: Status, *, same: bool) -> Iterator[tuple[NoticeKind, str, str]]:
     status, release = context.status, context.status.latest
     if release.identity_drift and (not same or release.identity_drift != before.latest.identity_drift):
-        yield "drift", release.identity_drift, _digest(release.identity_drift)
+        yield "drift", f"changed since the release began: {release.identity_drift}", _digest(release.identity_drift)
     if same and release.traffic.drifts > before.latest.traffic.drifts:
         edited = [decision.message for decision in context.decisions if decision.reason is Reason.WEIGHT_DRIFT]
         message = edited[-1] if edited else "the weights were changed by somebody else, and are put back"

@@ -26,7 +26,9 @@ DRAIN_EVERY_S = 10.0
 """How often open conversations are counted where nothing else is under way."""
 
 NOTICE_S = 2.0
-"""How soon to see whether people were told."""
+"""How soon to see whether people were told; what could not be told at once is tried less often."""
+
+NOTICE_FRESH_S = 60.0
 
 WAITING_S = 15.0
 """What waits for something that no watch tells: a release that cannot begin, a version that is not back in its role."""
@@ -47,8 +49,12 @@ def requeue_after_s(before: Status, context: PlanContext, effects: tuple[Effect,
     Args:
         before: the status as it was observed.
     """
-    after_s = _after_s(before, context, effects)
-    return min(after_s or NOTICE_S, NOTICE_S) if context.status.notices else after_s
+    after_s, notices = _after_s(before, context, effects), context.status.notices
+    if not notices:
+        return after_s
+    fresh = any(context.since(notice.at) < NOTICE_FRESH_S for notice in notices)
+    notice_s = NOTICE_S if fresh else WAITING_S
+    return min(after_s or notice_s, notice_s)
 
 
 def _after_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) -> float | None:

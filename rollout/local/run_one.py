@@ -38,7 +38,6 @@ def _let_people_know(reconciler: Reconciler, plan: Plan, stops: queue.SimpleQueu
     while plan.status.notices and time.monotonic() < until_s:
         with contextlib.suppress(queue.Empty):
             stops.get(timeout=TELL_EVERY_S)
-            stops.put(None)
             return
         with contextlib.suppress(Unavailable):
             plan = reconciler.reconcile().plan
@@ -75,9 +74,10 @@ def run(
                 failures, last_success_s = 0, time.monotonic()
                 watch(plan)
                 if done(plan):
-                    if stops.empty():
-                        _let_people_know(reconciler, plan, stops)
-                    return plan.status if stops.empty() else None
+                    if not stops.empty():
+                        return None
+                    _let_people_know(reconciler, plan, stops)
+                    return plan.status
                 requeue_after_s = plan.requeue_after_s or IDLE_S
             with contextlib.suppress(queue.Empty):
                 stops.get(timeout=requeue_after_s)  # monotonic: a wall clock that steps makes nobody sleep

@@ -7,13 +7,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from rollout.engine.effects import LeaveRoute, SetPins, SetWeight
-from rollout.engine.facts import Calendar, CheckFact, Command, ConversationCount, FetchedContract, RoleFacts
+from rollout.engine.facts import (
+    Calendar,
+    CheckFact,
+    Command,
+    ConversationCount,
+    DeliveryFact,
+    FetchedContract,
+    RoleFacts,
+)
 from rollout.engine.planned import Plan
 from rollout.engine.route_facts import OwnRoute
 from rollout.errors import RouterUnavailable, StoreUnavailable
 from rollout.model.agent_state import Census
 from rollout.model.api.gates import Gates
+from rollout.model.api.notifications import Notifications
 from rollout.model.api.rollout import RolloutSpec
+from rollout.model.notice_kinds import NoticeKind
 from rollout.model.rollout import Rollout
 from rollout.model.status.decision import Decision
 from rollout.model.status.endpoints import Endpoints
@@ -243,3 +253,25 @@ class FakeStateContracts:
     def census(self, rollout: Rollout) -> Census | None:
         del rollout
         return None if self.seen is None else self.seen.model_copy(update={"at": self.clock.at})
+
+
+@dataclass
+class FakeNotifier:
+    """Tells people at once, remembers what each was told, and can be down.
+
+    Attributes:
+        messages: what each target was told, by its name: the kind and the message.
+    """
+
+    messages: dict[str, list[tuple[NoticeKind, str]]] = field(default_factory=dict)
+    down: bool = False
+
+    def deliveries(self, rollout: Rollout, notifications: Notifications) -> Mapping[str, DeliveryFact]:
+        names = {target.name for target in notifications.targets}
+        facts = {}
+        for notice in rollout.status.notices:
+            for name in names.intersection(notice.pending):
+                if not self.down:
+                    self.messages.setdefault(name, []).append((notice.kind, notice.message))
+                facts[f"{notice.id}/{name}"] = DeliveryFact(delivered=not self.down, message="nobody answers")
+        return facts

@@ -25,6 +25,7 @@ from rollout.testing.fakes import (
     FakeClock,
     FakeConversations,
     FakeGatekeeper,
+    FakeNotifier,
     FakeRouter,
     FakeStateContracts,
     FakeStatusStore,
@@ -95,7 +96,7 @@ class World:
     Args:
         behaviour: how each version behaves, by version.
         plans: every plan so far. What else there is can be reached, and broken: `clock`, `router`, `metrics`,
-            `workloads`, `gatekeeper`, `states`, `conversations` and `status_store`.
+            `workloads`, `gatekeeper`, `states`, `conversations`, `notifier` and `status_store`.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class World:
         self.gatekeeper = FakeGatekeeper()
         self.states = FakeStateContracts(self.clock)
         self.conversations = FakeConversations()
+        self.notifier = FakeNotifier()
         self.behaviour = {name: Behaviour() for name in VERSIONS}
         declared = example_spec(version, self.policy, **spec_changes)
         self.status_store = FakeStatusStore(
@@ -157,6 +159,7 @@ class World:
             self.clock,
             self.states,
             self.conversations,
+            self.notifier,
         )
         self.plans.append(Reconciler(lambda _: self.policy, ports).reconcile().plan)
         return self.plans[-1]

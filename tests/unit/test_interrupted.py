@@ -69,7 +69,12 @@ def test_ctrl_c_while_something_is_imported_is_exit_130(tmp_path, name, argument
 
 def test_ctrl_c_while_a_shell_completes_is_exit_130(tmp_path):
     code = AT_IMPORT.format(name="rollout.cli.commands.wait", arguments=[])
-    environment = {**os.environ, "_ROLLOUT_COMPLETE": "complete_bash", "COMP_WORDS": "rollout wait --ti", "COMP_CWORD": "2"}
+    environment = {
+        **os.environ,
+        "_ROLLOUT_COMPLETE": "complete_bash",
+        "COMP_WORDS": "rollout wait --ti",
+        "COMP_CWORD": "2",
+    }
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, env=environment
     )

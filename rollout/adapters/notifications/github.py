@@ -69,7 +69,7 @@ class _GitHub:
         return None
 
     def create(self, telling: Telling) -> int:
-        made = self.ask(
+        created = self.ask(
             "POST",
             "deployments",
             {
@@ -82,9 +82,9 @@ class _GitHub:
                 "payload": {"release": _release(telling)},
             },
         )
-        if not isinstance(made, dict) or not isinstance(made.get("id"), int):
+        if not isinstance(created, dict) or not isinstance(created.get("id"), int):
             raise PageUnavailable("GitHub made no deployment, and does not say why")
-        return int(made["id"])
+        return int(created["id"])
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         """Return what GitHub answers. Raises PageUnavailable for anything but a success, with what to do about it."""
