@@ -23,6 +23,7 @@ from tests.controller.test_state_contracts import BY_MAP, state_contract, with_c
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.http import serving
+from tests.waiting import eventually
 
 CANARY = "Canary7d1f-x9Q"
 PEM = f"-----BEGIN PRIVATE KEY-----\n{CANARY}{CANARY}\n-----END PRIVATE KEY-----"
@@ -204,3 +205,45 @@ def test_a_variable_is_sent_to_no_host_but_those_that_the_operator_lists(monkeyp
         world.start(egress=Egress({name: ("ci.example",)}))
         world.until(lambda _: world.condition("Stalled").get("reason") == "InvalidSpec")
         assert f"has not listed {name} for tenant.example:443" in world.condition("Stalled")["message"]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_nothing_of_a_chats_address_is_written(refused, capsys):
+    """The address is the service's token: neither a message that was taken nor one that was not may show it."""
+    pytest.importorskip("apprise", reason="apprise is not installed")
+    asked = []
+    chat = {"targets": [{"name": "team", "apprise": {"url": key("url")}}]}
+    with (
+        serving(lambda *told: asked.append(told) or f"no: {CANARY}", status=500 if refused else 200) as address,
+        ClusterWorld(start=False, policy=agents.policy(notifications=chat)) as world,
+    ):
+        secret(world, hosts="", url=f"json://{CANARY}:{CANARY}@{address}/{CANARY}")
+        world.start()
+        settled(world)
+        world.want("v2")
+        world.until(lambda status: status.get("stableVersion") == "v2")
+        eventually(lambda: asked, 60, "nobody was told")
+        assert CANARY not in everything_written(world, capsys)
+
+
+def test_a_key_of_notifications_proves_nothing_to_a_host_that_its_owner_does_not_name(capsys):
+    asked = []
+    with serving(lambda *told: asked.append(told) or "{}") as address:
+        bus = {"targets": [{"name": "bus", "webhook": {"url": f"http://{address}/x", "key": key("token")}}]}
+        with ClusterWorld(start=False, policy=agents.policy(notifications=bus)) as world:
+            secret(world, hosts="events.example.com", token=f"{CANARY}{CANARY}")
+            world.start()
+            settled(world)
+            world.want("v2")
+            world.until(lambda status: status.get("stableVersion") == "v2")
+            assert world.status()["notices"] and asked == []
+            written = everything_written(world, capsys)
+    assert f"does not say that it is meant for {address}" in written and CANARY not in written
+
+
+def test_a_host_that_the_operator_has_not_listed_is_no_target():
+    bus = {"targets": [{"name": "bus", "webhook": {"url": "https://tenant.example/x", "key": key("token")}}]}
+    with ClusterWorld(start=False, policy=agents.policy(notifications=bus)) as world:
+        world.start(egress=Egress({}, ("127.0.0.1",)))
+        world.until(lambda _: world.condition("Stalled").get("reason") == "InvalidSpec")
+        assert "notifications.targets[0].webhook.url" in world.condition("Stalled")["message"]

@@ -5,14 +5,19 @@ test_machine.py and test_cluster.py run it, side by side.
 
 from __future__ import annotations
 
+import base64
 import copy
+import hashlib
+import hmac
+import json
+import threading
 from contextlib import ExitStack
 
 import pytest
 
 from rollout.engine.facts import DrainOrder
 from tests.fakes import agents
-from tests.fakes.http import hook
+from tests.fakes.http import hook, serving
 
 HOLDS = {"steps": [{"weight": "50%", "for": "10m"}], "bake": {"for": "1s"}}
 ALWAYS = {"cron": "* * * * *", "for": "24h"}
@@ -294,6 +299,68 @@ def test_a_preview_is_checked_before_the_first_user(world):
         made.want("v2")
         assert made.phase("RolledBack")["result"] == "stopped-by-a-gate"
         made.all_on("v1")
+
+
+# -- notifications -----------------------------------------------------------------------------------------------------
+
+SIGNING_KEY = "a-key-that-proves-the-events-of-a-release"
+
+
+def bus(world_secret, url, **more):
+    return {"targets": [{"name": "bus", "webhook": {"url": url, "key": world_secret}, **more}]}
+
+
+@pytest.fixture
+def secret(request):
+    """How a policy of the wiring names a secret."""
+    return request.module.WIRING.secret
+
+
+def test_a_program_is_told_of_a_release_by_events_that_it_can_prove(world, secret):
+    received = []
+    with serving(lambda *told: received.append(told[2:]) or "{}", with_headers=True) as address:
+        made = world(policy=policy(notifications=bus(secret, f"http://{address}/events")))
+        made.keep_secret(SIGNING_KEY)
+        made.settled("v1")
+        made.want("v2")
+        made.settled("v2")
+        made.until(lambda status: not status.get("notices"))
+    for body, headers in received:
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        proof = base64.b64encode(hmac.new(SIGNING_KEY.encode(), signed, hashlib.sha256).digest()).decode()
+        assert headers["webhook-signature"] == f"v1,{proof}"
+    events = [json.loads(body) for body, _ in received]
+    kinds = [event["data"]["event"] for event in events]
+    assert {"started", "stepPassed", "promoted"} <= set(kinds)
+    assert len({event["id"] for event in events}) == len(events), "each is told once"
+
+
+def test_a_rollback_waits_for_nobody_who_is_to_be_told(world, secret):
+    release = threading.Event()
+    with serving(lambda *_: release.wait(60) and None) as address:
+        made = world(policy=policy(canary=HOLDS, notifications=bus(secret, f"http://{address}/events")))
+        made.keep_secret(SIGNING_KEY)
+        made.observing()
+        assert made.ask("abort")["accepted"]
+        made.phase("RolledBack")
+        made.all_on("v1")
+        assert made.status()["notices"], "and nobody was told yet"
+        release.set()
+
+
+def test_what_an_approval_waits_for_is_told_to_a_chat(world, secret):
+    pytest.importorskip("apprise", reason="apprise is not installed")
+    received = []
+    steps = [{"weight": "50%", "for": "1s", "approval": "required"}]
+    chat = {"targets": [{"name": "team", "events": ["needsApproval"], "apprise": {"url": secret}}]}
+    with serving(lambda *told: received.append(json.loads(told[2])) or "{}") as address:
+        made = world(policy=policy(canary={"steps": steps, "bake": {"for": "1s"}}, notifications=chat))
+        made.keep_secret(f"json://{address}/team")
+        made.settled("v1")
+        made.want("v2")
+        made.until(lambda status: status.get("heldBy") == "approval" and not status.get("notices"))
+    assert [message["title"] for message in received] == ["agent: v2 needs an approval"]
+    assert "waits for an approval" in received[0]["message"]
 
 
 # -- the state gate ------------------------------------------------------------------------------------------------------

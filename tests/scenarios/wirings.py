@@ -4,18 +4,22 @@ and a cluster (its real controller on a fake API server and a fake Prometheus).
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import random
 import threading
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from typing import ClassVar
 from urllib.parse import urlsplit
 
-from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT
+from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT, SECRET
 from rollout.adapters.routers.route_pins import PINS
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from rollout.adapters.storage.sqlite import SqliteStore
+from rollout.controller.secrets import ALLOWED_HOSTS
 from rollout.local.supervisor import Supervisor
 from rollout.model.api.rollout import Metadata, RolloutSpec
 from rollout.model.documents import policy_spec
@@ -64,6 +68,7 @@ class Cluster(Steering, ClusterWorld):
     """A cluster."""
 
     place = "cluster"
+    secret: ClassVar = {"secretKeyRef": {"name": "told", "key": "key"}}  # how notifications name what `keep_secret` keeps
 
     def __init__(self, _path, **more):
         ClusterWorld.__init__(self, **more)
@@ -75,6 +80,13 @@ class Cluster(Steering, ClusterWorld):
         self.api.merge(ROLLOUT, self.namespace, "agent", {"metadata": {"annotations": {key: text}}})
         status = self.until(lambda status: told["id"] in status.get("handled", ()))
         return next(each for each in status["answers"] if each["id"] == told["id"])
+
+    def keep_secret(self, text):
+        """Put a secret where notifications name it."""
+        metadata = {"name": "told", "annotations": {ALLOWED_HOSTS: "127.0.0.1"}}
+        data = {"key": base64.b64encode(text.encode()).decode()}
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+        self.api.create(SECRET, self.namespace, body)
 
     def pause_spec(self, paused):
         self.api.merge(ROLLOUT, self.namespace, "agent", {"spec": {"paused": paused}})
@@ -107,6 +119,7 @@ class Machine(Steering):
     """One machine."""
 
     place = "machine"
+    secret: ClassVar = {"env": "TOLD_KEY"}
 
     def __init__(self, path, *, policy=None, rate=2000, **spec):
         self.fails = {"v1": 0.02, "v2": 0.02, "v3": 0.02}
@@ -223,6 +236,10 @@ class Machine(Steering):
 
     def want(self, version):
         self._declare(version=version)
+
+    def keep_secret(self, text):
+        os.environ["TOLD_KEY"] = text
+        self.close.callback(os.environ.pop, "TOLD_KEY", None)
 
     def pause_spec(self, paused):
         self._declare(paused=paused)

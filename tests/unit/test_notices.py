@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from rollout.engine.effects import SetWeight
 from rollout.engine.notices import DELIVERED_WITHIN_S, NOTICES_MAX
 from rollout.engine.requeue import NOTICE_S, WAITING_S
+from rollout.local.run_one import run
 from rollout.model.documents import policy_spec
 from rollout.model.notice_kinds import EVERY_KIND
 from rollout.model.status.notices import Notice
@@ -204,6 +206,23 @@ def test_a_controller_that_dies_after_writing_it_down_leaves_it_to_the_next_one(
     made.reconcile()
     made.reconcile()
     assert kinds(made) == ["started"] and made.status.notices == () and made.status.notified == tuple(ids)
+
+
+def test_a_release_in_the_foreground_ends_once_people_know_of_its_end():
+    """Nobody comes after it to tell them."""
+    made = world(rate=60.0)
+    made.notifier.down = True
+    made.run(6 * HOUR_S, until="Draining", every_s=5.0)
+    turns = []
+
+    class Loop:
+        def reconcile(self):
+            turns.append(made.notifier.down)
+            made.notifier.down = len(turns) < 3
+            return SimpleNamespace(plan=made.reconcile())
+
+    assert run("agent", Loop(), lambda _: None, lambda _: True) is not None
+    assert "promoted" in kinds(made) and made.status.notices == () and len(turns) >= 3
 
 
 # what can be declared
