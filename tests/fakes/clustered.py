@@ -26,7 +26,7 @@ class ClusterWorld:
     api: who arranges things; address: of the pods. A real API server has others (see tests/cluster).
     """
 
-    namespace, address = "default", "127.0.0.1"
+    namespace, address, name = "default", "127.0.0.1", "agent"
 
     def connect(self):
         """Return the API for whoever arranges things."""
@@ -46,6 +46,7 @@ class ClusterWorld:
         versions=("v1", "v2"),
         policy=None,
         start=True,
+        declared=True,
         shape=None,
         **spec,
     ):
@@ -59,7 +60,7 @@ class ClusterWorld:
         prometheus_client.SHARED_S = 0.02
         self.url = self.close.enter_context(prometheus.serving(self.prometheus))
         for each in ("v1", "v2"):
-            agents.version(self.api, each, namespace=self.namespace, address=self.address)
+            agents.version(self.api, each, name=self.name, namespace=self.namespace, address=self.address)
         self.route_kind = {
             "httpRoute": HTTP_ROUTE,
             "grpcRoute": agents.GRPC_ROUTE,
@@ -80,10 +81,11 @@ class ClusterWorld:
             self.roles()
             agents.by_role(route, kind)
             self.runs = {"web-stable": "v1", "web-canary": "v2"}
-        if not shape:
+        if declared and not shape:
             self.api.create(self.route_kind, self.namespace, route)
-        self.api.create(POLICY, self.namespace, policy or agents.policy())
-        self.api.create(ROLLOUT, self.namespace, agents.rollout(self.url, kind=kind, **spec))
+        if declared:
+            self.api.create(POLICY, self.namespace, policy or agents.policy())
+            self.api.create(ROLLOUT, self.namespace, agents.rollout(self.url, kind=kind, **spec))
         self.gateway = self.close.enter_context(agents.Gateway(self.api, namespace=self.namespace))
         self.random = random.Random(1)
         self._stop = threading.Event()
@@ -117,7 +119,7 @@ class ClusterWorld:
         """Each version's weight in the route as it is now."""
         if self.shape:
             return self.shape.shares(self.api, self.namespace)
-        found = self.api.get(self.route_kind, self.namespace, "agent")["spec"]
+        found = self.api.get(self.route_kind, self.namespace, self.name)["spec"]
         if self.kind == "virtualService":
             return {
                 each["destination"].get("subset", each["destination"]["host"].removeprefix("agent-")): each.get(
@@ -125,7 +127,8 @@ class ClusterWorld:
                 )
                 for each in next(rule for rule in found["http"] if rule.get("name") in ("chat", "talk"))["route"]
             }
-        return {each["name"].removeprefix("agent-"): each["weight"] for each in found["rules"][1]["backendRefs"]}
+        chat = next(rule for rule in found["rules"] if rule["name"] == "chat")
+        return {each["name"].removeprefix(f"{self.name}-"): each["weight"] for each in chat["backendRefs"]}
 
     def roles(self):
         """Put v1 behind the stable Service of two with a role, and v2 behind the candidate's."""
@@ -145,14 +148,16 @@ class ClusterWorld:
             self._tasks(each, 50, "web-stable")
         shares = {}
         while not self._stop.wait(0.05):
-            with contextlib.suppress(ClusterUnavailable, IndexError):  # a test may have deleted the route, or its rule
+            with contextlib.suppress(
+                ClusterUnavailable, IndexError, KeyError, StopIteration
+            ):  # a test may have deleted the route, or its rule
                 shares = self.shares()
             total = sum(shares.values()) or 1
             for each, weight in shares.items():
                 self._tasks(self.runs[each] if self.runs else each, round(self.rate * 0.05 * weight / total), each)
 
     def _tasks(self, which, count, service=""):
-        pod = self.pod_behind(service, which) if self.runs else f"agent-{which}"
+        pod = self.pod_behind(service, which) if self.runs else f"{self.name}-{which}"
         failed = sum(self.random.random() < self.fails.get(which, 0.0) for _ in range(count))
         if count:
             self.prometheus.add("agent_tasks_started_total", count, version=which, pod=pod)
@@ -161,10 +166,10 @@ class ClusterWorld:
         if failed:
             self.prometheus.add("agent_tasks_failed_total", failed, version=which, pod=pod)
 
-    def get(self, name="agent"):
-        return self.api.get(ROLLOUT, self.namespace, name)
+    def get(self, name=None):
+        return self.api.get(ROLLOUT, self.namespace, name or self.name)
 
-    def status(self, name="agent"):
+    def status(self, name=None):
         return unpacked(self.get(name).get("status") or {})
 
     def want(self, version, name="agent", **spec):
@@ -185,7 +190,7 @@ class ClusterWorld:
     def phase(self, *phases, timeout_s=120.0):
         return self.until(lambda status: status.get("phase") in phases, timeout_s)
 
-    def condition(self, of, name="agent"):
+    def condition(self, of, name=None):
         return next((each for each in self.status(name).get("conditions", ()) if each["type"] == of), {})
 
     def decisions(self):

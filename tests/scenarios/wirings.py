@@ -68,7 +68,9 @@ class Cluster(Steering, ClusterWorld):
     """A cluster."""
 
     place = "cluster"
-    secret: ClassVar = {"secretKeyRef": {"name": "told", "key": "key"}}  # how notifications name what `keep_secret` keeps
+    secret: ClassVar = {
+        "secretKeyRef": {"name": "told", "key": "key"}
+    }  # how notifications name what `keep_secret` keeps
 
     def __init__(self, _path, **more):
         ClusterWorld.__init__(self, **more)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from pathlib import Path
 
 import pytest
 
+from tests.dashboard import stores
+from tests.readme import ROOT, TEXT, named_in_the_text
 from tests.rollout_commands import command
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "README.md").read_text()
 LINES = [
     line.split("#")[0].strip() for block in re.findall(r"```\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()
 ]
@@ -39,6 +39,47 @@ def test_its_commands_and_their_options_are_known(line, tmp_path):
     assert asked.returncode == 0
     known = set(re.findall(r"--?[a-z-]+", asked.stdout))
     assert {option for option in options if option.startswith("-")} <= known
+
+
+NAMED = [line for line in named_in_the_text() if line.startswith("rollout ")]
+
+
+def test_the_text_names_commands():
+    assert {"rollout abort", "rollout explain"} <= set(NAMED)
+
+
+@pytest.mark.parametrize("line", NAMED)
+def test_a_command_that_the_text_names_is_run_and_understood(line, recorded):
+    """On a release under way, or on two contracts: each does its work, or says what is missing; never "no such option"."""
+    done = command(*line.split()[1:], cwd=recorded)
+    refused = "refused: no version was promoted here" in done.stdout  # `undo`, after this release
+    assert refused or done.returncode in (0, 3, 4), f"{line}: {done.stdout}{done.stderr}"
+    assert done.stdout and "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    stores.record(tmp_path / ".rollout", "support-agent", stores.rolled_back())
+    for version in ("v1", "v2"):
+        (tmp_path / f"{version}.json").write_text(
+            json.dumps({"type": "object", "properties": {"a": {"type": "string"}}})
+        )
+    yield tmp_path
+    stores.end_routers(tmp_path)
+
+
+def test_what_it_says_of_tests_is_what_ci_runs():
+    ci = (ROOT / ".ci" / "run").read_text()
+    for target in ("test", "cluster-binaries", "test-cluster"):
+        assert f"`make {target}`" in TEXT and re.search(rf"make {target}(?![-\w])", ci), target
+
+
+def test_the_demo_that_it_shows_is_the_one_that_is_tested():
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^demo:.*\n\t@\$\(BIN\)/rollout demo", makefile, re.MULTILINE)
+    assert "make demo" in LINES and all(
+        line.startswith(("make demo", "make test")) for line in LINES if line.startswith("make")
+    )
 
 
 def test_its_files_are_there():
