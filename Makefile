@@ -8,7 +8,7 @@ STRATEGY ?= canary
 T ?= tests
 COVERAGE ?=
 
-.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types pictures check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-dashboard bench-contracts bench clean
+.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types pictures check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-dashboard bench-start bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -73,6 +73,9 @@ bench-abort: $(VENV)/.dev  ## how long an abort takes with many rollouts under w
 
 bench-dashboard: $(VENV)/.dev  ## what an open dashboard costs, by how many rollouts there are
 	$(BIN)/python benchmarks/bench_dashboard.py
+
+bench-start: $(VENV)/.demo  ## what it costs to start a command, as a ratio to starting Python
+	$(BIN)/python benchmarks/bench_start.py
 
 bench-contracts: $(VENV)/.dev  ## how long schemas take to be compared, also hostile ones
 	$(BIN)/python benchmarks/bench_contracts.py

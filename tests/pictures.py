@@ -21,6 +21,7 @@ from rollout.dashboard.server import DashboardServer, bound
 from rollout.dashboard.sessions import Sessions
 from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
+from rollout.views.summary import overview_of
 from tests.dashboard import browser, stores
 from tests.world import Behaviour, World
 
@@ -43,7 +44,7 @@ def terminal(world: World) -> str:
     console = Console(width=COLUMNS, record=True, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ rollout status {NAME}\n", style="bold"))
     shown = Rollout(Metadata(name=NAME), world.status_store.rollout.spec, world.status)
-    for line in draw(shown, world.clock.at, COLUMNS):
+    for line in draw(overview_of(shown, world.clock.at), world.clock.at.timestamp(), COLUMNS):
         console.print(Text.assemble(*((piece.text, piece.style) for piece in line.pieces)))
     body = console.export_html(theme=MONOKAI, inline_styles=True, code_format="{code}")
     style = f"background:#14181f;color:#e6e9ef;padding:18px;margin:0;font:14px/1.45 monospace;width:{COLUMNS}ch"

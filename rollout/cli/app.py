@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rollout.cli import streams
+from rollout.cli import at_once, streams
 from rollout.errors import Fault, InvalidInput, RolloutError
 from rollout.redaction import SECRETS
 
@@ -48,17 +48,10 @@ def _root() -> Callable[[bool], None]:
 
     def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
         if version:
-            _print_version()
-            raise typer.Exit
+            raise typer.Exit(at_once.version())
 
     root.__annotations__["version"] = bool
     return root
-
-
-def _print_version() -> None:
-    from rollout import __version__
-
-    print(__version__)  # noqa: T201
 
 
 def main() -> None:
@@ -79,7 +72,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        if (code := _answered_at_once(sys.argv[1:])) is not None:
+        if (code := at_once.answered(sys.argv[1:])) is not None:
             return code
         if _wants_json(sys.argv[1:]):
             return _call_for_document()
@@ -98,19 +91,6 @@ def _run() -> int:
             raise
         return streams.lost(error)
     return 0
-
-
-def _answered_at_once(arguments: list[str]) -> int | None:
-    """Answer what is asked for often, and by programs, without the rest of the command line; None: it is needed."""
-    if arguments == ["--version"]:
-        _print_version()
-        return 0
-    if arguments in ([], ["--help"], ["-h"]) and "_ROLLOUT_COMPLETE" not in os.environ:
-        from rollout.cli import layout
-
-        print(layout.root_help(layout.columns()))  # noqa: T201
-        return 0 if arguments else 2
-    return None
 
 
 def _call_for_document() -> int:

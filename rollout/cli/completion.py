@@ -97,7 +97,7 @@ def _versions(rollout: Rollout) -> list[str]:
 
 def _declared(ctx: Any) -> list[str]:
     """Return the versions that the files at hand give an address to."""
-    from rollout.cli.options import files_of
+    from rollout.cli.files import files_of
     from rollout.model.documents import read_files
 
     paths = files_of(ctx.params.get("files") and [Path(path) for path in ctx.params["files"]])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollout.cli.options import DEFAULT_FILE, files_of, state_of
+from rollout.cli.files import DEFAULT_FILE, files_of, state_of
 
 if TYPE_CHECKING:
     from rollout.adapters.kubernetes.api import HttpApi

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rollout.model import wording
 from rollout.model.status.evidence import KpiEvidence
 from rollout.model.units import format_percent
+
+span = wording.span
 
 
 def percent(fraction: float) -> str:
@@ -76,15 +79,6 @@ def between(low: float, high: float, *, relative: bool) -> str:
 def listed(names: Iterable[str]) -> str:
     names = list(names)
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
-
-
-def span(seconds: float) -> str:
-    """Write a span of time for people: 42s, 9m, 3h20m."""
-    seconds = max(0, round(seconds))
-    if seconds < 120:
-        return f"{seconds}s"
-    minutes = seconds // 60
-    return f"{minutes}m" if minutes < 120 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def requests_left(left: float, version: str) -> str:

@@ -63,11 +63,14 @@ def _versions(status: Status, now: datetime) -> Iterator[ConversationsView]:
 
 def draining(drain: Draining, now: datetime) -> str:
     """Say what is left of a version that gets no new conversations."""
+    left_s = (drain.deadline - now).total_seconds() if drain.deadline else 0.0
+    until = f", {drain.then} in {messages.span(left_s)}" if left_s > 0 and not (drain.done or drain.late) else ""
+    return f"{draining_text(drain)}{until}"
+
+
+def draining_text(drain: Draining) -> str:
+    """Say the same without the time that is left."""
     if drain.done:
         return "over; what refers to it is taken out"
     counted = messages.open_conversations(drain.open, drain.problem)
-    if drain.late:
-        return f"{counted}, kept after its deadline"
-    left_s = (drain.deadline - now).total_seconds() if drain.deadline else 0.0
-    until = f", {drain.then} in {messages.span(left_s)}" if left_s > 0 else ""
-    return f"{counted} open{until}"
+    return f"{counted}, kept after its deadline" if drain.late else f"{counted} open"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -18,6 +17,7 @@ from rollout.model.status.release import Release
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
 from rollout.model.units import FULL_BP
+from rollout.views.overview import Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,31 @@ class Outlook:
         requests: so many of the candidate, for the KPI that needs the most; None where evidence is not waited for.
         by_kpi: the same, KPI by KPI; infinite where no number is enough.
         latest_s: how long until the step is given up, or passed undecided; None where it waits for ever.
-        message: all of it, in a line; empty where there is nothing to say.
+        in_words: the requests.
     """
 
     seconds: float | None
     requests: float | None
     by_kpi: dict[str, float]
     latest_s: float | None
-    message: str
+    in_words: str = ""
+
+    def left(self, now: datetime) -> Left:
+        """Return the same by the clock, so that it can be told later too."""
+        at = now.timestamp()
+        return Left(
+            requests=self.in_words,
+            due_at=None if self.seconds is None else at + self.seconds,
+            latest_at=None if self.latest_s is None else at + self.latest_s,
+        )
+
+    @property
+    def message(self) -> str:
+        """All of it, in a line; empty where there is nothing to say."""
+        return Left(self.in_words, self.seconds, self.latest_s).message(0.0)
 
 
-NOTHING = Outlook(None, None, {}, None, "")
+NOTHING = Outlook(None, None, {}, None)
 
 
 def outlook(status: Status, now: datetime) -> Outlook:
@@ -55,10 +69,11 @@ def outlook(status: Status, now: datetime) -> Outlook:
     held_s = waits_s - _watched_s(release, now)
     rate = _per_second(release, now)
     proof_s = requests / rate if requests is not None and isfinite(requests) and rate else 0.0
-    seconds = max(0.0, held_s, proof_s)
+    known = bool(rate) or requests is None
     latest_s = None if at_most_s is None else max(0.0, at_most_s - _watched_s(release, now))
-    message = ", ".join(_parts(status, requests, seconds, latest_s, known=bool(rate) or requests is None))
-    return Outlook(seconds, requests, by_kpi, latest_s, message)
+    return Outlook(
+        max(0.0, held_s, proof_s) if known else None, requests, by_kpi, latest_s, _in_words(status, requests)
+    )
 
 
 def _declared(status: Status, policy: PolicySpec, strategy: ReleaseStrategy) -> tuple[float, float | None]:
@@ -110,15 +125,9 @@ def _per_second(release: Release, now: datetime) -> float:
     return counted / max(1.0, passed_s) * release.traffic.wanted_bp / FULL_BP
 
 
-def _parts(
-    status: Status, requests: float | None, seconds: float, latest_s: float | None, *, known: bool
-) -> Iterator[str]:
-    candidate = status.candidate_version or ""
-    if requests is not None and not isfinite(requests):
-        yield "its evidence cannot be reached at this rate of failures"
-    elif requests is not None:
-        yield f"after {messages.requests_left(requests, candidate)}{f' (~{messages.span(seconds)})' if known else ''}"
-    elif seconds > 0:
-        yield f"in {messages.span(seconds)}"
-    if latest_s is not None and (requests is not None or latest_s < seconds):
-        yield f"in {messages.span(latest_s)} at the latest"
+def _in_words(status: Status, requests: float | None) -> str:
+    if requests is None:
+        return ""
+    if not isfinite(requests):
+        return "its evidence cannot be reached at this rate of failures"
+    return f"after {messages.requests_left(requests, status.candidate_version or '')}"

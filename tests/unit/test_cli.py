@@ -28,6 +28,7 @@ from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Result
+from rollout.views.summary import overview_of
 from tests.network import free_port
 from tests.rollout_commands import command
 from tests.statuses import status_with
@@ -418,7 +419,7 @@ def test_the_last_sentence_says_why():
     assert sentence(Status()) == "which version is stable is not known yet"
     assert sentence(Status(stable_version="v1")) == "v1 is stable"
     rollout = Rollout(Metadata(name="a"), spec("v2", policy()), Status(stable_version="v1"))
-    assert draw(rollout, datetime.now(UTC))[0].text.startswith("a  v1")
+    assert draw(overview_of(rollout, datetime.now(UTC)), 0.0)[0].text.startswith("a  v1")
 
 
 def test_help_lists_every_command_also_where_one_is_named_after_it(tmp_path):

@@ -19,6 +19,7 @@ from rollout.model.documents import rollout_spec
 from rollout.model.rollout import Rollout
 from rollout.model.status.roles import RoleVersions
 from rollout.model.status.status import Status
+from rollout.views.summary import overview_of
 from tests.fakes import agents
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.clustered import ClusterWorld
@@ -223,7 +224,7 @@ def test_the_status_says_what_is_behind_each_service_and_which_one_serves_after_
     for serving in ("stable", "candidate"):
         status = status_with(Status(stable_version="v2"), role_versions=versions.changed(serving=serving))
         rollout = Rollout(Metadata(name="agent"), spec("v2", policy()), status)
-        drawn.append(" ".join(line.text.strip() for line in draw(rollout, datetime.now(UTC), 120)))
+        drawn.append(" ".join(line.text.strip() for line in draw(overview_of(rollout, datetime.now(UTC)), 0.0, 120)))
     assert "v1 behind the stable Service, v2 behind the candidate's" in drawn[0] and "which serves" not in drawn[0]
     assert "v2 behind the candidate's, which serves" in drawn[1]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.cli.say import plain
+from rollout.cli.plain import plain
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from rollout.model.api.rollout import Metadata
 from rollout.model.rollout import Rollout
 from rollout.model.status.vocabulary import Phase, Reason
 from rollout.views.outlook import outlook
+from rollout.views.summary import overview_of
 from tests.dashboard import stores
 from tests.waiting import eventually
 from tests.world import POLICY, Behaviour, World, policy
@@ -35,7 +36,7 @@ NAME = "support-agent"
 
 def picture(world: World, width: int = 100, **options) -> list[str]:
     shown = Rollout(Metadata(name=NAME), world.status_store.rollout.spec, world.status)
-    return [one.text for one in draw(shown, world.clock.at, width, **options)]
+    return [one.text for one in draw(overview_of(shown, world.clock.at), world.clock.at.timestamp(), width, **options)]
 
 
 def flat(lines: list[str]) -> str:

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from rollout import private_files
 from rollout.adapters.storage import abort_note
 from rollout.adapters.storage.base import Row
+from rollout.adapters.storage.sqlite_lease import is_held, lock_path
 from rollout.adapters.storage.sqlite_schema import COMMANDS_PENDING_MAX, Database, as_json
 from rollout.errors import Busy, StoreLocked, StoreUnavailable
 from rollout.model.api.rollout import Metadata, RolloutSpec
@@ -200,18 +201,10 @@ class SqliteStore:
 
     def is_held(self, name: str) -> bool:
         """Whether a controller carries this rollout out right now."""
-        path = self._lock_path(name)
-        if not path.exists():
-            return False
-        with private_files.appending(path) as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return True
-            return False
+        return is_held(self.directory, name)
 
     def _lock_path(self, name: str) -> Path:
-        return self.directory / f"{name}.lock"
+        return lock_path(self.directory, name)
 
     def hold(self, metadata: Metadata, change: Callable[[Rollout | None], Rollout]) -> SqliteStatusStore:
         """Take a rollout's lease and write what `change` makes of it. Raises Busy while another controller has it.

@@ -25,7 +25,7 @@ from rollout.redaction import SECRETS
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 COMMANDS_PENDING_MAX = 100
 BUSY_TIMEOUT_S = 10.0
 _PAUSE_S = 0.02
@@ -53,6 +53,9 @@ ALTER TABLE commands ADD COLUMN version TEXT;
 """,
     """
 ALTER TABLE commands ADD COLUMN ending TEXT;
+""",
+    """
+CREATE TABLE overviews (rollout TEXT PRIMARY KEY, of TEXT NOT NULL, body TEXT NOT NULL);
 """,
 )
 """What each version of the format adds to the one before: a file of any age is brought up to date."""

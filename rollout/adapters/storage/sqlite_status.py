@@ -5,17 +5,20 @@ Anybody may declare another spec, or append a command; both are read again at ev
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, cast, get_args
 
-from rollout.adapters.storage import abort_note
+from rollout.adapters.storage import abort_note, overviews
 from rollout.adapters.storage.sqlite_schema import COMMANDS_PENDING_MAX, Database, as_json
 from rollout.engine.facts import Command, Verb
 from rollout.engine.planned import Plan
 from rollout.errors import LeaseLost
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
+from rollout.model.status.status import Status
+from rollout.views.summary import overview_of
 
 DECISIONS_MAX = 50_000
 """The full record keeps this many decisions a rollout: two weeks of samples every 30 s."""
@@ -75,6 +78,7 @@ class SqliteStatusStore:
             )
             if changed.rowcount != 1:
                 raise LeaseLost(f"{name} is held by another controller since: this one stops writing")
+            self._keep_overview(database, status)
             database.executemany(
                 "INSERT INTO decisions (rollout, at, kind, body) VALUES (?,?,?,?)",
                 [(name, decision.at.isoformat(), decision.kind, as_json(decision)) for decision in plan.decisions],
@@ -98,6 +102,19 @@ class SqliteStatusStore:
         if left is not None and left.id in status.handled:
             abort_note.take_away(self._file.directory, name)
         self._rollout = Rollout(self._rollout.metadata, self._rollout.spec, status)
+
+    def _keep_overview(self, database: sqlite3.Connection, status: Status) -> None:
+        """Keep what a terminal shows. A fault of that must not keep a release from being written down."""
+        shown = Rollout(self._rollout.metadata, self._rollout.spec, status)
+        try:
+            overview = overview_of(shown, datetime.now(UTC))
+        except Exception:
+            import structlog  # noqa: PLC0415  as rarely needed as it is
+
+            log = structlog.get_logger(__name__)
+            log.exception("internal error: please report it", rollout=shown.metadata.name)
+        else:
+            overviews.keep(database, shown.metadata.name, overview)
 
     def release(self) -> None:
         """Let go of the lease."""

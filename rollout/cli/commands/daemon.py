@@ -179,7 +179,7 @@ def _local(files: list[Path] | None, state: Path | None, workers: int, *, until_
     import threading
 
     from rollout.adapters.storage.sqlite import SqliteStore
-    from rollout.cli.options import state_of
+    from rollout.cli.files import state_of
     from rollout.local.daemon_lock import only_one
     from rollout.local.supervisor import Supervisor
     from rollout.runtime.signals import on_stop

@@ -53,7 +53,7 @@ def source_of(place: Place) -> RolloutSource:
 
     if place.is_local:
         from rollout.adapters.storage.sqlite import SqliteStore
-        from rollout.cli.options import state_of
+        from rollout.cli.files import state_of
         from rollout.dashboard.local_source import LocalSource
 
         return LocalSource(SqliteStore(state_of(place.state, place.files)), login())

@@ -11,7 +11,7 @@ import typer
 
 from rollout.cli import streams
 from rollout.cli.completion import policies
-from rollout.cli.options import DEFAULT_FILE
+from rollout.cli.files import DEFAULT_FILE
 from rollout.cli.say import say
 
 _DOCUMENT = """\

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Check Rollout and RolloutPolicy files. Print every fault with its place and its remedy (exit 2)."""
         from rollout.cli.documents import check
-        from rollout.cli.options import files_of
+        from rollout.cli.files import files_of
         from rollout.cli.render.documents import document, print_document
         from rollout.cli.render.documents import faults as faults_of
         from rollout.model.documents import read_files

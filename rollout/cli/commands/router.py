@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
 def status(name: OptionalName = None, files: Files = None, state: StateDir = None) -> None:
     """Say whether Envoy runs, where it listens and which weights are effective."""
     from rollout.adapters.storage.sqlite import SqliteStore
-    from rollout.cli.options import pick, state_of
+    from rollout.cli.files import state_of
+    from rollout.cli.options import pick
     from rollout.local.wiring import LocalWiring
     from rollout.model.api.wiring import local_spec
 
@@ -44,7 +45,7 @@ def setup(name: OptionalName = None, files: Files = None) -> None:
 
     from rollout.adapters.routers.envoy_config import own_envoy
     from rollout.cli.documents import read_target
-    from rollout.cli.options import files_of
+    from rollout.cli.files import files_of
     from rollout.engine.effects import SetWeight
     from rollout.errors import Fault, InvalidInput
     from rollout.local.wiring import LocalWiring
@@ -72,7 +73,8 @@ def stop(name: OptionalName = None, files: Files = None, state: StateDir = None)
     """Stop Envoy. Conversations through it end; refused while a controller uses it."""
     from rollout.adapters.routers.envoy_managed import port_problem
     from rollout.adapters.storage.sqlite import SqliteStore
-    from rollout.cli.options import pick, state_of
+    from rollout.cli.files import state_of
+    from rollout.cli.options import pick
     from rollout.errors import Busy, Fault, InvalidInput, RouterUnavailable
     from rollout.local.wiring import LocalWiring
     from rollout.model.api.wiring import local_spec

@@ -71,10 +71,12 @@ def _draw(row: Row, *, verbose: bool) -> None:
 
     from rollout.cli.render.ansi import print_lines
     from rollout.cli.render.status import draw
+    from rollout.views.summary import overview_of
 
     width = shutil.get_terminal_size((100, 24)).columns
     now = datetime.now(UTC)
-    print_lines(draw(row.rollout, now, width, verbose=verbose, holder=row.holder, problem=row.problem))
+    overview = overview_of(row.rollout, now)
+    print_lines(draw(overview, now.timestamp(), width, verbose=verbose, holder=row.holder, problem=row.problem))
 
 
 def _follow(store: RolloutStore, row: Row, *, verbose: bool) -> bool:

@@ -81,8 +81,9 @@ def register(app: typer.Typer) -> None:
         --wait at the end of the release.
         """
         from rollout.cli.documents import read_target
+        from rollout.cli.files import files_of, state_of
         from rollout.cli.follow.local_handover import hand_over
-        from rollout.cli.options import files_of, seconds_of, state_of
+        from rollout.cli.options import seconds_of
         from rollout.local.daemon_lock import running
         from rollout.runtime.logs import configure
 

@@ -57,8 +57,9 @@ def _command(verb: Verb) -> Callable[..., None]:
         kubeconfig: Kubeconfig = None,
         output: OutputAs = Output.TEXT,
     ) -> None:
+        from rollout.cli.files import state_of
         from rollout.cli.follow.takeover import end_whoever_locks
-        from rollout.cli.options import pick, state_of
+        from rollout.cli.options import pick
         from rollout.errors import StoreLocked
 
         place = Place(files, state, namespace, context=context, kubeconfig=kubeconfig)
@@ -97,8 +98,8 @@ def _declare_anew(store: SqliteStore, row: Row, files: list[Path] | None) -> Non
     An undo never does: going back must not depend on what somebody is editing.
     """
     from rollout.cli.documents import read_target
+    from rollout.cli.files import files_of, state_of
     from rollout.cli.follow.until import wanted_rollout
-    from rollout.cli.options import files_of, state_of
 
     name, paths = row.rollout.metadata.name, files_of(files)
     at_hand = paths[0].exists() and state_of(None, files).resolve() == store.directory.resolve()

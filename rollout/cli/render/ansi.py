@@ -6,25 +6,21 @@ import os
 import sys
 from collections.abc import Iterable
 
-import typer
-
+from rollout.cli.plain import plain
 from rollout.cli.render.line import Line, Piece
-from rollout.cli.say import plain, say
+
+CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
+"""ECMA-48, SGR."""
 
 
 def print_lines(lines: Iterable[Line]) -> None:
     """Print lines on stdout."""
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     for line in lines:
-        if coloured:
-            typer.echo("".join(map(_styled, line.pieces)))
-        else:
-            say(line.text.rstrip())
+        text = "".join(map(_styled, line.pieces)) if coloured else plain(line.text.rstrip())
+        print(text)  # noqa: T201
 
 
 def _styled(piece: Piece) -> str:
-    names = piece.style.split()
-    colours = [name for name in names if name not in ("bold", "dim")]
-    return typer.style(
-        plain(piece.text), fg=colours[0] if colours else None, bold="bold" in names or None, dim="dim" in names or None
-    )
+    text, codes = plain(piece.text), [str(CODES[name]) for name in piece.style.split()]
+    return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes and text else text

@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from rollout.cli.plain import plain
 from rollout.cli.render.line import Line, line
 from rollout.cli.render.status import draw
-from rollout.cli.say import plain, say
+from rollout.cli.say import say
 from rollout.engine import messages
 from rollout.engine.planned import Plan
 from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
+from rollout.views.summary import overview_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -170,7 +172,8 @@ class Live:
         footer = self._footer()
         below = [EMPTY, line(f"  {footer}", "dim").cut(columns)] if footer else []
         room = max(4, rows - 3 - len(below))
-        lines = draw(self._load(), now, columns, verbose=self._verbose)
+        overview = overview_of(self._load(), now)
+        lines = draw(overview, now.timestamp(), columns, verbose=self._verbose)
         if len(lines) > room:
             more = f"… {len(lines) - room + 1} more lines: make the terminal higher, or use rollout status"
             lines = [*lines[: room - 1], line(more, "dim").cut(columns)]
