@@ -52,6 +52,7 @@ def test_every_line_does_what_it_says(server):
                 world.fit_the_example()
                 world.until(lambda status: status.get("stableVersion") == "v1" and status.get("phase") == "Stable")
         assert "v2 is promoted" in done.stdout and world.shares() == {"v1": 0, "v2": 100}
+        server.kubectl("delete", "-f", example, "--timeout=120s")  # other tests apply it too, as somebody else
 
 
 def test_the_example_that_it_applies_is_the_one_whose_rollout_it_waits_for():
