@@ -42,13 +42,21 @@ class Secrets:
         self._known: dict[str, None] = {}
         self._noted: set[int] = set()
 
-    def note(self, secret: str) -> None:
-        """Remember a secret: as a whole, line by line, and the pieces that a library may quote."""
+    def note(self, secret: str, *, whole: bool = False) -> None:
+        """Remember a secret: as a whole, line by line, and the pieces that a library may quote.
+
+        Args:
+            whole: only as it is, because no library that quotes is handed it, and its pieces are words like others.
+        """
         if hash(secret) in self._noted:
             return
         with self._lock:
             self._noted.add(hash(secret))
-            known = dict.fromkeys(sorted({*self._known, *_spellings(secret)}, key=len, reverse=True)[:SECRETS_MAX])
+            known = dict.fromkeys(
+                sorted({*self._known, *(_whole(secret) if whole else _spellings(secret))}, key=len, reverse=True)[
+                    :SECRETS_MAX
+                ]
+            )
             self._known = known  # replaced, never changed: readers go over it without the lock
 
     def note_environment(self, environment: Mapping[str, str]) -> None:
@@ -80,6 +88,10 @@ class Secrets:
 def _is_secret(value: str) -> bool:
     """Whether a value can be a secret: TOKENIZERS_PARALLELISM is a word, and a TOKEN_FILE a path."""
     return len(value) >= PIECE_MIN and not _WORD.match(value) and not value.startswith(("/", "./"))
+
+
+def _whole(secret: str) -> set[str]:
+    return {secret.strip()} if len(secret.strip()) >= PIECE_MIN else set()
 
 
 def _spellings(secret: str) -> set[str]:

@@ -37,11 +37,9 @@ class Egress:
         if refusal := self.refusal(url, namespace):
             raise PageUnavailable(refusal)
 
-    def check_service(self, scheme: str) -> None:
-        """Raise PageUnavailable where messages may not go to a service, such as `slack`: its hosts are its own."""
-        if self.hosts is not None and f"{scheme}://" not in self.hosts:
-            message = f"the operator has not listed {scheme}://, so nobody is told there"
-            raise PageUnavailable(f"{message}: rollout daemon --allow-host {scheme}://")
+    def hosts_of(self, namespace: str) -> tuple[str, ...] | None:
+        """Return the patterns of all hosts that documents of a namespace may have asked; None for all."""
+        return None if self.hosts is None else (*self.hosts, *_own(namespace))
 
     def token_refusal(self, variable: str, url: str) -> str:
         """Return why a variable is not sent to a URL; empty if it may be."""

@@ -17,9 +17,9 @@ def answered(arguments: list[str]) -> int | None:
     """Return the exit code of what was answered; None where the whole command line is needed."""
     if "_ROLLOUT_COMPLETE" in os.environ:
         return None
-    if arguments == ["--version"]:
+    if arguments in (["--version"], ["version"]):
         return version()
-    if arguments in ([], ["--help"], ["-h"]):
+    if arguments in ([], ["--help"], ["-h"], ["help"]):
         from rollout.cli import layout
 
         print(layout.root_help(layout.columns()))  # noqa: T201

@@ -86,6 +86,11 @@ def _known(ctx: Any) -> list[Rollout]:
         given.get("context"),
         given.get("kubeconfig") and Path(given["kubeconfig"]),
     )
+    if not place.is_local:
+        from rollout.adapters.kubernetes.kubeconfig import asks_a_program
+
+        if asks_a_program(place.kubeconfig, place.context):
+            return []  # it may open a browser, or ask for a password
     return [row.rollout for row in place.store().all()]
 
 

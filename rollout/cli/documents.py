@@ -31,15 +31,12 @@ def check(documents: Documents) -> list[Fault]:
     """Return every fault in the documents and between them."""
     faults = list(documents.faults)
     for policy in documents.policies:
-        faults += [
-            fault.within(f"{policy.where}: spec.") for fault in unreadable(policy.spec, _place_of(policy, documents))
-        ]
+        place = _place_of(policy, documents)
+        faults += [fault.within(f"{policy.where}: spec.") for fault in _unfit(policy.spec, place)]
     for rollout in documents.rollouts:
         if rollout.spec.policy is not None:
-            place: Place = "machine" if rollout.spec.is_local else "cluster"
-            faults += [
-                fault.within(f"{rollout.where}: spec.policy.") for fault in unreadable(rollout.spec.policy, place)
-            ]
+            place = "machine" if rollout.spec.is_local else "cluster"
+            faults += [fault.within(f"{rollout.where}: spec.policy.") for fault in _unfit(rollout.spec.policy, place)]
         faults += _references(rollout, documents)
         prometheus = rollout.spec.metrics.prometheus
         split = unreadable_split(prometheus.requests if prometheus else None)
@@ -51,6 +48,14 @@ def check(documents: Documents) -> list[Fault]:
             message = "is the name of another Rollout too"
             faults.append(Fault(f"{rollout.where}: metadata.name", message, "rename one", rollout.metadata.name))
     return [documents.located(fault) for fault in faults]
+
+
+def _unfit(policy: PolicySpec, place: Place) -> list[Fault]:
+    """Return what of a policy does not fit where it is used."""
+    faults = unreadable(policy, place)
+    if policy.notifications is not None and place:
+        faults += policy.notifications.misplaced(place)
+    return faults
 
 
 def _references(rollout: RolloutDocument, documents: Documents) -> list[Fault]:

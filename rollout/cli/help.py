@@ -26,6 +26,9 @@ GROUPS = ("Options", MACHINE, CLUSTER)
 class VerbCommand(TyperCommand):
     """A command whose help groups its options and shows how it is used."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [*_usage(self, ctx)]
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write("\n".join(_help(self, ctx)) + "\n")
 
@@ -60,7 +63,7 @@ class RootGroup(TyperGroup):
         return known.get(cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in VERBS and not args[0].startswith("-"):
+        if args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
             close = difflib.get_close_matches(args[0], VERBS, n=1)
             ctx.fail(f"there is no command {args[0]}. {f'Did you mean {close[0]}?' if close else 'See rollout --help'}")
         return super().resolve_command(ctx, args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
@@ -68,7 +69,18 @@ def examples(lines: Iterable[str], width: int) -> Iterator[str]:
             yield f"  {command.ljust(widest)}  # {comment}"
         else:
             yield from [f"  # {comment}"] if comment else []
-            yield f"  {command}"
+            yield from _continued(command, width)
+
+
+def _continued(command: str, width: int) -> Iterator[str]:
+    """Yield a command line, continued before an option where it is too long, as a shell reads it."""
+    line = "  "
+    for part in re.split(r" (?=--?\w)", command):
+        if len(line) + len(part) + 3 > width and line.strip():
+            yield f"{line.rstrip()} \\"
+            line = "      "
+        line += f"{part} "
+    yield line.rstrip()
 
 
 def laid_out(sections: Iterable[tuple[str, Rows]], width: int) -> Iterator[str]:

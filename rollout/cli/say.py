@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
-from rollout.cli.plain import plain
+from rollout.cli.plain import fitting, plain
 
 
 def say(text: str = "", *, err: bool = False) -> None:
     """Print a line for people, on stdout or stderr."""
-    typer.echo(plain(text), err=err)
+    typer.echo(fitting(plain(text), sys.stderr if err else sys.stdout), err=err)

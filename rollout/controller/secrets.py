@@ -84,18 +84,25 @@ class Credentials:
             return self._clients.setdefault(access, PrometheusClient(access))
 
     def value(
-        self, source: FromSecret, namespace: str, where_used: str = "spec.metrics.prometheus", sent_to: str = ""
+        self,
+        source: FromSecret,
+        namespace: str,
+        where_used: str = "spec.metrics.prometheus",
+        sent_to: str = "",
+        *,
+        whole: bool = False,
     ) -> str:
         """Return a secret. Raises PageUnavailable where it cannot be used, with its name only.
 
         Args:
             sent_to: the URL that it, or what it proves, is sent to; empty where it stays here, or names its own host.
+            whole: whether its pieces are no secrets by themselves: an address has words in it.
         """
         reference = source.secret_key_ref
         key = (namespace, reference.name, reference.key)
         value = self._values.get(key)
         if value is None or time.monotonic() >= value.read_again_at(sent_to):
-            value = self._read(source, namespace, where_used)
+            value = self._read(source, namespace, where_used, whole=whole)
             if len(self._values) >= SECRETS_MAX:
                 self._values.clear()
             self._values[key] = value
@@ -107,7 +114,7 @@ class Credentials:
             raise PageUnavailable(f"{message}: let its owner annotate it with {ALLOWED_HOSTS}: {host}")
         return value.text
 
-    def _read(self, source: FromSecret, namespace: str, where_used: str) -> _Value:
+    def _read(self, source: FromSecret, namespace: str, where_used: str, *, whole: bool) -> _Value:
         reference = source.secret_key_ref
         where = f"the Secret {namespace}/{reference.name}"
         try:
@@ -122,7 +129,7 @@ class Credentials:
             raise PageUnavailable(f"{where} has no key {reference.key}") from error
         except (binascii.Error, UnicodeDecodeError):  # the cause would quote it
             raise PageUnavailable(f"{where}: {reference.key} is not text") from None
-        SECRETS.note(text)
+        SECRETS.note(text, whole=whole)
         annotations = secret["metadata"].get("annotations") or {}
         hosts = tuple(host for host in str(annotations.get(ALLOWED_HOSTS, "")).replace(",", " ").split() if host)
         return _Value(text, hosts, time.monotonic())

@@ -125,7 +125,7 @@ class Shared:
         self.conversation_counts = ConversationCounters(api, self._services, self.prometheus, self._address_of)
         self.identities = IdentityReader(api, uptime_s)
         self.denials: dict[str, dict[str, str]] = {}
-        self.notices = QueueOfNotices(sender(self._services, self._secret_of, egress, CLOCK))
+        self.notices = QueueOfNotices(sender(self._services, self._secret_of, egress, CLOCK), CLOCK)
 
     def check_runner_of(self, metadata: Metadata, naming: Naming) -> CheckRunner:
         """Return who carries out one rollout's checks."""
@@ -157,7 +157,7 @@ class Shared:
         if source.secret_key_ref is None:
             raise PageUnavailable("in a cluster a secret of notifications is in a Secret: use secretKeyRef")
         reference = FromSecret(secret_key_ref=source.secret_key_ref)
-        return self.credentials.value(reference, namespace, "notifications", sent_to)
+        return self.credentials.value(reference, namespace, "notifications", sent_to, whole=not sent_to)
 
     def _address_of(self, namespace: str, store: StateStore) -> str:
         assert store.postgres is not None

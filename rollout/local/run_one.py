@@ -6,13 +6,19 @@ import contextlib
 import queue
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 
 from rollout.backoff import Backoff
+from rollout.engine.notices import settled
 from rollout.engine.planned import Plan
+from rollout.engine.ports import Ports
 from rollout.engine.requeue import IDLE_S
 from rollout.errors import InvalidInput, LeaseLost, StoreUnavailable, Unavailable
+from rollout.model.api.policy import PolicySpec
+from rollout.model.pinned import effective_policy
+from rollout.model.rollout import Rollout
 from rollout.model.status.status import Status
 from rollout.runtime.reconciler import Reconciler
 from rollout.runtime.signals import on_stop
@@ -22,8 +28,11 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 BACKOFF = Backoff(1.0, 30.0)
 """When to try again while the store cannot be written."""
 
-TELL_WITHIN_S = 20.0
+TELL_WITHIN_S = 8.0
+"""Whoever asks for something meanwhile waits for ten seconds."""
+
 TELL_EVERY_S = 0.25
+NEWS_S = 60.0
 
 Watch = Callable[[Plan], None]
 """Is told each plan, to show it."""
@@ -32,15 +41,29 @@ Done = Callable[[Plan], bool]
 """Whether the caller has seen enough."""
 
 
-def _let_people_know(reconciler: Reconciler, plan: Plan, stops: queue.SimpleQueue[None]) -> None:
-    """Stay until those who are to be told were, or their time is over: nobody comes after us to tell them."""
+def _let_people_know(ports: Ports, policy_of: Callable[[Rollout], PolicySpec], stops: queue.SimpleQueue[None]) -> None:
+    """Stay until those who are to be told were, or their time is over: nobody comes after us to tell them.
+
+    Nothing is planned any more: what comes in meanwhile is for whoever carries the rollout out next.
+    """
     until_s = time.monotonic() + TELL_WITHIN_S
-    while plan.status.notices and time.monotonic() < until_s:
+    while time.monotonic() < until_s:
+        rollout = ports.status_store.load()
+        notifications = effective_policy(rollout.status, policy_of(rollout)).notifications
+        if ports.notifier is None or notifications is None or not _news(rollout.status, ports.clock.now()):
+            return
+        status = settled(rollout.status, ports.notifier.deliveries(rollout, notifications))
+        if status != rollout.status:
+            ports.status_store.save(Plan(status))
+            continue
         with contextlib.suppress(queue.Empty):
             stops.get(timeout=TELL_EVERY_S)
             return
-        with contextlib.suppress(Unavailable):
-            plan = reconciler.reconcile().plan
+
+
+def _news(status: Status, now: datetime) -> bool:
+    """Whether something has just come about that people do not know yet; what is older has been tried."""
+    return any((now - notice.at).total_seconds() < NEWS_S for notice in status.notices)
 
 
 def run(
@@ -76,7 +99,10 @@ def run(
                 if done(plan):
                     if not stops.empty():
                         return None
-                    _let_people_know(reconciler, plan, stops)
+                    try:
+                        _let_people_know(reconciler.ports, reconciler.policy_of, stops)
+                    except Exception:  # noqa: BLE001  the release is over, whatever becomes of its news
+                        _LOG.exception("people could not be told")
                     return plan.status
                 requeue_after_s = plan.requeue_after_s or IDLE_S
             with contextlib.suppress(queue.Empty):

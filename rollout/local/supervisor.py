@@ -18,10 +18,12 @@ from rollout.adapters.storage.sqlite_status import SqliteStatusStore
 from rollout.backoff import Backoff
 from rollout.engine.eligibility import starts_by_itself
 from rollout.errors import RolloutError
+from rollout.local.run_one import NEWS_S
 from rollout.local.wiring import LocalWiring, wiring
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.base import build
 from rollout.model.rollout import Rollout
+from rollout.runtime.clock import CLOCK
 from rollout.runtime.reconciler import Reconciler
 from rollout.runtime.workqueue import WorkQueue
 
@@ -186,4 +188,5 @@ class Supervisor:
 def _has_work(rollout: Rollout) -> bool:
     """Whether a rollout is under way, or wanted."""
     status = rollout.status
-    return status.is_active or bool(status.draining or status.notices) or starts_by_itself(status, rollout.spec.version)
+    news = any((CLOCK.now() - notice.at).total_seconds() < NEWS_S for notice in status.notices)
+    return status.is_active or bool(status.draining) or news or starts_by_itself(status, rollout.spec.version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -68,11 +69,21 @@ def _secret_of(source: SecretSource, namespace: str, sent_to: str) -> str:
     del namespace, sent_to  # whoever writes a policy here runs it with their own environment
     name = source.env or ""
     text = os.environ.get(name, "").strip()
-    SECRETS.note(text)
+    SECRETS.note(text, whole=True)
     if not text:
         what = f"the variable {name} is not set" if name else "on one machine a secret is in a variable: use env"
         raise PageUnavailable(what)
     return text
+
+
+def _unset(policy: PolicySpec) -> Iterator[Fault]:
+    """Yield a fault for each secret of notifications that is not there: nobody would be told, and hear of it late."""
+    for index, target in enumerate(policy.notifications.targets if policy.notifications else ()):
+        for path, secret in target.secrets():
+            if secret.env and not os.environ.get(secret.env, "").strip():
+                remedy = f"set it, or take the target {target.name} out of the policy"
+                at = f"policy: notifications.targets[{index}].{path}.env"
+                yield Fault(at, f"the variable {secret.env} is not set", remedy)
 
 
 def wiring(spec: RolloutSpec) -> RolloutSpec:
@@ -126,7 +137,7 @@ class LocalWiring:
         preview = f"http://{self._local.envoy.preview}" if self._local.envoy.preview else ""
         self.check_runner = CheckRunner(services, directory.resolve().parent, CLOCK, spec.backends.of, preview)
         self._close.callback(self.check_runner.close)
-        self._notices = QueueOfNotices(sender(services, _secret_of, Egress(), CLOCK))
+        self._notices = QueueOfNotices(sender(services, _secret_of, Egress(), CLOCK), CLOCK)
         self._close.callback(self._notices.close)
         self._conversations = self._counter(services)
         self._states = StateCollector(ContractReader(services, spec.backends.of).read, _address_of, CLOCK)
@@ -190,6 +201,7 @@ class LocalWiring:
             if endpoint.version in (stable, candidate) and (problem := problem_of(endpoint.url)):
                 remedy = f"start {endpoint.version} there, or correct the address"
                 faults.append(Fault(f"spec.backends.endpoints[{index}].url", problem, remedy))
+        faults += _unset(declared_policy(self._rollout))
         faults += self._probe_envoy()
         # The version in use is brought up whatever its counters say: nothing is judged by them.
         return faults if faults or stable == candidate else self._probe_metrics(stable, candidate)

@@ -9,6 +9,7 @@ from datetime import datetime
 from rollout.engine import messages
 from rollout.model.status.conversations import Draining
 from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase
 from rollout.model.units import FULL_BP
 
 
@@ -50,11 +51,12 @@ def census(status: Status) -> str:
 def _versions(status: Status, now: datetime) -> Iterator[ConversationsView]:
     pinned = status.pins.versions if status.pins else ()
     stays = "stay on it" if pinned else "go by the weight"
+    shifts = status.is_active and status.phase is not Phase.DRAINING  # then the candidate is the stable version
     if status.stable_version:
-        share = messages.weight(FULL_BP - status.latest.traffic.wanted_bp) if status.is_active else "100 %"
-        yield ConversationsView(status.stable_version, "stable", share, stays if status.is_active else "stay on it")
+        share = messages.weight(FULL_BP - status.latest.traffic.wanted_bp) if shifts else "100 %"
+        yield ConversationsView(status.stable_version, "stable", share, stays if shifts else "stay on it")
     candidate = status.candidate_version
-    if status.is_active and candidate and candidate != status.stable_version:
+    if shifts and candidate and candidate != status.stable_version:
         open_ones = "stay on it" if candidate in pinned else "go by the weight"
         yield ConversationsView(candidate, "candidate", messages.weight(status.latest.traffic.wanted_bp), open_ones)
     for version, drain in status.draining.items():

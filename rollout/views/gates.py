@@ -85,7 +85,7 @@ def _effective(release: Release) -> Iterator[GateView]:
         return
     tones: dict[str, Tone] = {"confirmed": "good", "unconfirmed": "none", "refuted": "bad"}
     share = "" if reached.share is None else f"{messages.percent(reached.share)} of {reached.everyone:.0f} requests"
-    yield GateView("weight effective", traffic.effective, tones[traffic.effective], share)
+    yield GateView("requests show the weight", traffic.effective, tones[traffic.effective], share)
 
 
 def _approval(status: Status, policy: PolicySpec) -> Iterator[GateView]:

@@ -78,7 +78,9 @@ def _worse(kpi: JudgedKpi, harm_needed_e: float) -> str:
         case "no-data":
             return "no data"
         case "source-error":
-            return "metrics cannot be read"
+            return "unreadable"
+        case _ if not kpi.figures.all_c:
+            return "not known"
         case _:
             return "suspected" if kpi.figures.harm_e >= harm_needed_e > 0 else "no"
 

@@ -106,6 +106,8 @@ class Overview:
 
     Attributes:
         versions: which ones it is about, such as ``v1 → v2``.
+        worse: whether the candidate is, over all KPIs, in a word.
+        untold: what people do not know of yet, in words.
         steps: each with its weight, and whether it is passed, current or ahead.
         harm, proof: the evidence over all KPIs and what a proof needs, in numbers.
         notes: each with whether traffic is stuck for it.
@@ -126,6 +128,7 @@ class Overview:
     weight: WeightOverview | None
     kpis: tuple[KpiOverview, ...]
     arms: tuple[str, str]
+    worse: str
     harm_done: float
     harm: str
     gates: tuple[GateOverview, ...]
@@ -135,6 +138,7 @@ class Overview:
     pins: str
     notes: tuple[tuple[str, bool], ...]
     last: str
+    untold: str
     stoppable: bool
 
     def text(self) -> str:

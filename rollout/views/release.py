@@ -101,7 +101,7 @@ def under_way(rollout: Rollout, decisions: Iterable[Decision], now: datetime) ->
         ended_at=None if status.is_active else status.phase_since,
         paused_s=release.paused_s,
         steps=_steps(status, policy) if policy else (),
-        current=weights.current(release.traffic, release.split.reached) if status.is_active else None,
+        current=weights.current(release.traffic, release.split.reached) if _shifts(status) else None,
         weights=_weights(status, decisions, now),
         kpis=_kpis(judged(policy, release.evidence), needed.harm, needed.proof) if policy else (),
         harm_e=release.harm_e,
@@ -122,8 +122,13 @@ def _weights(status: Status, decisions: Iterable[Decision], now: datetime) -> we
     if began is None:
         return None
     end = now if status.is_active else status.phase_since or now
-    shifts = status.is_active and status.phase is not Phase.DRAINING
-    return weights.series(decisions, began, max(began, end), status.latest.traffic.wanted_bp if shifts else None)
+    wanted_bp = status.latest.traffic.wanted_bp if _shifts(status) else None
+    return weights.series(decisions, began, max(began, end), wanted_bp)
+
+
+def _shifts(status: Status) -> bool:
+    """Whether traffic is still split: once a version is promoted, it is not."""
+    return status.is_active and status.phase is not Phase.DRAINING
 
 
 def ended(release: FinishedRelease, decisions: Iterable[Decision]) -> ReleaseView:

@@ -15,6 +15,8 @@ from rollout.views.kpi import KpiView
 from rollout.views.overview import GateOverview, KpiOverview, Overview, VersionOverview, WeightOverview
 from rollout.views.release import ReleaseView, under_way
 
+UNTOLD_AFTER_S = 10.0
+
 
 def overview_of(rollout: Rollout, now: datetime) -> Overview:
     """Return what a terminal shows of a rollout."""
@@ -35,6 +37,7 @@ def overview_of(rollout: Rollout, now: datetime) -> Overview:
         weight=_weight(view),
         kpis=tuple(_kpi(view, kpi) for kpi in view.kpis),
         arms=(view.candidate, view.previous),
+        worse=_worse(view),
         harm_done=view.harm_done,
         harm=_harm(view),
         gates=tuple(GateOverview(gate.name, gate.state, gate.tone, gate.message) for gate in view.gates),
@@ -44,6 +47,7 @@ def overview_of(rollout: Rollout, now: datetime) -> Overview:
         pins=str(status.pins) if status.pins else "",
         notes=tuple((note, status.blocked is not None and note == status.blocked.message) for note in view.notes),
         last=_last(status),
+        untold=_untold(status, now),
         stoppable=active and status.phase not in (Phase.ROLLING_BACK, Phase.SUPERSEDING, Phase.DRAINING),
     )
 
@@ -99,6 +103,22 @@ def _limit(limit: float, scale: str) -> str:
             return f"{limit * 100:+.0f} %"
         case _:
             return f"{limit * 100:+.1f} pp"
+
+
+def _worse(view: ReleaseView) -> str:
+    """Say whether the candidate is worse over all KPIs: that is what a rollback is decided by."""
+    if view.harm_done >= 1.0:
+        return "yes"
+    judged = any(kpi.worse in ("yes", "no", "suspected") and not kpi.judged.advisory for kpi in view.kpis)
+    return "no" if judged else "not known"
+
+
+def _untold(status: Status, now: datetime) -> str:
+    """Say whom news has not reached that is more than news: it was tried, and is tried again."""
+    late = [notice for notice in status.notices if (now - notice.at).total_seconds() > UNTOLD_AFTER_S]
+    targets = dict.fromkeys(target for notice in late for target in notice.pending)
+    kinds = dict.fromkeys(notice.kind for notice in late)
+    return f"{messages.listed(targets)} could not be told yet of {messages.listed(kinds)}" if late else ""
 
 
 def _harm(view: ReleaseView) -> str:

@@ -40,7 +40,7 @@ def test_a_release_under_way_shows_weight_evidence_gates_and_conversations(clien
     summary, kpis = part(page, "summary"), part(page, "kpis")
     assert "v1 → to v2 Observing" in summary and "Next:" in summary and "current: 50 %" in summary
     assert "worse? no" in kpis and re.search(r"proved\? (?:\d+ %|yes)", kpis)
-    assert "weight effective" in part(page, "gates") and "50 %" in part(page, "conversations")
+    assert "requests show the weight" in part(page, "gates") and "50 %" in part(page, "conversations")
     assert "the weight is set" in part(page, "decisions") and "No release is over yet" in part(page, "releases")
 
 

@@ -303,7 +303,8 @@ def test_a_preview_is_checked_before_the_first_user(world):
 
 # -- notifications -----------------------------------------------------------------------------------------------------
 
-SIGNING_KEY = "a-key-that-proves-the-events-of-a-release"
+SIGNING_SECRET = b"a key that proves the events of a release"
+SIGNING_KEY = "whsec_" + base64.b64encode(SIGNING_SECRET).decode()
 
 
 def bus(world_secret, url, **more):
@@ -327,7 +328,7 @@ def test_a_program_is_told_of_a_release_by_events_that_it_can_prove(world, secre
         made.until(lambda status: not status.get("notices"))
     for body, headers in received:
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-        proof = base64.b64encode(hmac.new(SIGNING_KEY.encode(), signed, hashlib.sha256).digest()).decode()
+        proof = base64.b64encode(hmac.new(SIGNING_SECRET, signed, hashlib.sha256).digest()).decode()
         assert headers["webhook-signature"] == f"v1,{proof}"
     events = [json.loads(body) for body, _ in received]
     kinds = [event["data"]["event"] for event in events]

@@ -189,3 +189,40 @@ def test_where_nothing_can_be_read_nothing_is_offered_and_nothing_is_said(place,
     (tmp_path / "kubeconfig").write_text("nonsense: [")
     assert completed("rollout status ", tmp_path) == []
     assert completed("rollout status --context prod ", place) == [], "the cluster does not answer"
+
+
+@pytest.mark.parametrize("line", ["rollout statu --w", "rollout nonsense x ", "rollout status --nonsense x "])
+def test_a_line_that_is_wrong_is_no_error_while_a_shell_completes(line, place):
+    assert set(completed(line, place)) <= {*VERBS, "research-agent", "support-agent"}
+
+
+def test_no_program_is_started_to_log_in_while_a_shell_completes(place):
+    ran = place / "ran"
+    (place / "with-exec").write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\n"
+        "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}]\n"
+        f"users: [{{name: u, user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, command: touch, args: ['{ran}']}}}}}}]\n"
+    )
+    assert completed(f"rollout status --kubeconfig {place / 'with-exec'} ", place) == []
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("alias", [["help"], ["version"]])
+def test_help_and_version_are_words_too(alias, tmp_path):
+    done = command(*alias, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout == command(f"--{alias[0]}", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("verb", ["init", "start"])
+def test_an_example_that_is_too_long_is_continued_as_a_shell_reads_it(verb):
+    text = help_of(verb, width=60)
+    examples = [line for title in ("Example", "Examples") for line in sections(text).get(title, [])]
+    assert max(map(len, examples)) <= 66
+    joined = re.sub(r" \\\n\s+", " ", "\n".join(examples))
+    for example in examples_of(verb):
+        assert example.partition("  # ")[0] in joined
+
+
+def test_what_is_wrong_in_a_line_is_told_with_the_usage_that_help_has(tmp_path):
+    done = command("start", cwd=tmp_path)
+    assert done.returncode == 2 and "start VERSION [OPTIONS]" in done.stderr

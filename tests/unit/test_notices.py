@@ -9,12 +9,15 @@ import pytest
 
 from rollout.engine.effects import SetWeight
 from rollout.engine.notices import DELIVERED_WITHIN_S, NOTICES_MAX
+from rollout.engine.ports import Ports
 from rollout.engine.requeue import NOTICE_S, WAITING_S
 from rollout.local.run_one import run
 from rollout.model.documents import policy_spec
 from rollout.model.notice_kinds import EVERY_KIND
+from rollout.model.rollout import Rollout
 from rollout.model.status.notices import Notice
 from rollout.model.status.vocabulary import Phase
+from rollout.runtime.clock import CLOCK as WALL
 from tests.dashboard.stores import HOUR_S
 from tests.statuses import status_with
 from tests.world import POLICY, Behaviour, World, policy
@@ -97,6 +100,50 @@ def test_a_version_that_somebody_has_changed_is_told_once_for_each_change():
         made.run(40)
     drifts = [message for kind, message in made.notifier.messages["t0"] if kind == "drift"]
     assert len(drifts) == len(set(drifts)) == 2, drifts
+
+
+def test_a_rollback_is_told_as_done_only_once_it_is():
+    made = world()
+    made.run(120)
+    made.router.deaf = True
+    made.command("abort")
+    made.run(60)
+    assert made.status.phase is Phase.ROLLING_BACK and made.router.share_of("v2") > 0
+    assert "rollingBack" in kinds(made) and "rolledBack" not in kinds(made)
+    made.router.deaf = False
+    made.run(60, until="RolledBack")
+    made.run(5)
+    assert kinds(made).count("rolledBack") == 1 and made.router.share_of("v2") == 0
+
+
+def test_a_version_that_another_one_replaces_has_its_end_told_too():
+    made = world()
+    made.run(120)
+    made.declare(version="v3")
+    made.run(120)
+    told = made.notifier.messages["t0"]
+    told = [(kind, message) for kind, message in told if kind != "stepPassed"]
+    assert [kind for kind, _ in told] == ["started", "rollingBack", "rolledBack", "started"]
+    assert told[-2][1] == "v2 was superseded: v3 is wanted" and "v1 to v3" in told[-1][1]
+
+
+def test_a_release_that_goes_on_is_told():
+    made = world()
+    made.run(120)
+    made.command("pause")
+    made.run(10)
+    made.command("resume")
+    made.run(10)
+    assert kinds(made)[-2:] == ["paused", "resumed"]
+
+
+def test_each_is_told_with_the_version_and_the_weight_that_it_is_about():
+    made = world(rate=60.0)
+    made.notifier.down = True
+    made.run(6 * HOUR_S, until="Draining", every_s=5.0)
+    shown = {notice.kind: notice for plan in made.plans for notice in plan.status.notices}
+    assert shown["promoted"].stable == "v1" and shown["promoted"].candidate == "v2"
+    assert shown["stepPassed"].weight_bp == 5000 and "50 %" in shown["stepPassed"].message
 
 
 def test_weights_that_somebody_else_has_changed_are_told():
@@ -208,21 +255,58 @@ def test_a_controller_that_dies_after_writing_it_down_leaves_it_to_the_next_one(
     assert kinds(made) == ["started"] and made.status.notices == () and made.status.notified == tuple(ids)
 
 
-def test_a_release_in_the_foreground_ends_once_people_know_of_its_end():
-    """Nobody comes after it to tell them."""
-    made = world(rate=60.0)
+def foreground(made: World) -> SimpleNamespace:
+    """A release in the foreground, as `run` has it."""
+    ports = Ports(made.status_store, (), made.metrics, made.workloads, made.gatekeeper, WALL, notifier=made.notifier)
+    return SimpleNamespace(
+        ports=ports, policy_of=lambda _: made.policy, reconcile=lambda: SimpleNamespace(plan=made.plans[-1])
+    )
+
+
+def at_its_end(**options) -> World:
+    """A release that has just ended, by the wall clock, of which people know nothing yet."""
+    made = world(rate=60.0, **options)
     made.notifier.down = True
     made.run(6 * HOUR_S, until="Draining", every_s=5.0)
-    turns = []
+    notices = tuple(notice.model_copy(update={"at": WALL.now()}) for notice in made.status.notices)
+    rollout = made.status_store.rollout
+    made.status_store.rollout = Rollout(rollout.metadata, rollout.spec, status_with(made.status, notices=notices))
+    return made
 
-    class Loop:
-        def reconcile(self):
-            turns.append(made.notifier.down)
-            made.notifier.down = len(turns) < 3
-            return SimpleNamespace(plan=made.reconcile())
 
-    assert run("agent", Loop(), lambda _: None, lambda _: True) is not None
-    assert "promoted" in kinds(made) and made.status.notices == () and len(turns) >= 3
+def test_a_release_in_the_foreground_ends_once_people_know_of_its_end():
+    """Nobody comes after it to tell them."""
+    made, asked = at_its_end(), []
+    tell = made.notifier.deliveries
+
+    def deliveries(rollout, notifications):
+        asked.append(1)
+        made.notifier.down = len(asked) < 3
+        return tell(rollout, notifications)
+
+    made.notifier.deliveries = deliveries
+    assert run("agent", foreground(made), lambda _: None, lambda _: True) is not None
+    assert "promoted" in kinds(made) and made.status.notices == ()
+
+
+def test_while_people_are_told_nothing_is_planned_any_more():
+    """A command that comes in then is for whoever carries the rollout out next."""
+    made = at_its_end()
+    made.notifier.down = False
+    planned = len(made.plans)
+    made.command("undo")
+    run("agent", foreground(made), lambda _: None, lambda _: True)
+    assert len(made.plans) == planned and made.status_store.pending, "the undo was taken by a process that ends"
+
+
+def test_a_fault_while_people_are_told_is_no_fault_of_the_release():
+    made = at_its_end()
+
+    def fail(*_):
+        raise KeyError("x")
+
+    made.notifier.deliveries = fail
+    assert run("agent", foreground(made), lambda _: None, lambda _: True) is not None
 
 
 # what can be declared

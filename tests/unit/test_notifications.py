@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
+import resource
+import socket
 import threading
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +36,10 @@ from tests.waiting import eventually
 from tests.world import policy, spec
 
 AT = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
-KEY = "a-key-of-the-webhook-that-proves-events"
+CLOCK = FakeClock(AT)
+ROOT = Path(__file__).parents[2]
+KEY = "whsec_" + base64.b64encode(b"a key of the webhook that proves events").decode()
+SECRET = b"a key of the webhook that proves events"
 LINK = "https://rollouts.example.com/rollouts/$namespace/$name"
 
 
@@ -60,7 +68,7 @@ def content(kind="rolledBack", link=LINK):
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_every_kind_has_a_heading_a_state_at_github_and_a_type(kind):
-    assert kind in HEADINGS and kind in github.STATES and kind in services.TYPES
+    assert kind in HEADINGS and (kind in github.STATES or kind == "drift") and kind in services.TYPES
     assert content(kind).title.startswith("support-agent: ")
 
 
@@ -87,7 +95,7 @@ def test_an_event_is_a_cloudevent_that_its_receiver_can_prove():
     method, path, body, headers = received[0]
     assert (method, path, headers["Content-Type"]) == ("POST", "/events", "application/cloudevents+json")
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    expected = base64.b64encode(hmac.new(KEY.encode(), signed, hashlib.sha256).digest()).decode()
+    expected = base64.b64encode(hmac.new(SECRET, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
     assert json.loads(body) == {
         "specversion": "1.0",
@@ -119,7 +127,14 @@ def test_the_example_of_standard_webhooks_gives_the_signature_that_it_names():
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-@pytest.mark.parametrize(("key", "why"), [("tooshortkey", "shorter than 16"), ("whsec_not base64!", "is not base64")])
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("c2hvcnRrZXk=", "fewer than 16"),
+        ("whsec_not base64!", "is not base64"),
+        ("a-key-as-text-that-is-long", "is not base64"),
+    ],
+)
 def test_a_key_that_proves_nothing_is_refused_and_not_quoted(key, why):
     with pytest.raises(PageUnavailable, match=why) as refused:
         events.send(Services(), "http://127.0.0.1:9/", key, content(), AT)
@@ -199,8 +214,33 @@ def test_another_release_of_the_same_version_is_another_deployment():
 
 
 @pytest.mark.parametrize(
+    "answer", ["[]", "{}", "null", "text", '[{"payload": {"release": "agents/support-agent/17"}}]']
+)
+def test_an_answer_of_github_that_makes_no_sense_is_a_delivery_that_failed(answer):
+    with serving(lambda *_: answer) as address, pytest.raises(PageUnavailable, match="GitHub answered with"):
+        github.send(Services(), deployment(address), "token", content("started"))
+
+
+@pytest.mark.parametrize(
+    "more", [{"repository": "../.."}, {"repository": "a/.."}, {"api": "https://api.github.com/?x="}]
+)
+def test_no_other_api_is_asked_by_way_of_a_name(more):
+    with pytest.raises(ValueError, match="pattern"):
+        deployment("127.0.0.1:9", **more)
+
+
+def test_a_drift_changes_no_state_of_a_deployment():
+    github.send(Services(), deployment("127.0.0.1:9"), "token", content("drift"))
+
+
+@pytest.mark.parametrize(
     ("status", "why"),
-    [(401, "not valid"), (403, "may not write"), (404, "there is no acme/agent"), (422, "is no tag, branch or commit")],
+    [
+        (401, "not valid"),
+        (403, "may not write"),
+        (404, "there is no acme/agent"),
+        (422, "is vv2 a tag, branch or commit"),
+    ],
 )
 def test_what_github_refuses_is_told_with_what_it_means(status, why):
     with (
@@ -239,10 +279,92 @@ def test_a_service_that_cannot_be_told_is_named_by_its_scheme_alone(address, why
     assert "topsecretpart" not in f"{refused.value}{caplog.text}{shown.out}{shown.err}"
 
 
-def test_without_apprise_it_says_how_it_is_installed(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "apprise", None)
+def test_without_apprise_it_says_how_it_is_installed(monkeypatch, tmp_path):
+    (tmp_path / "apprise.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
     with pytest.raises(PageUnavailable, match=r"agent-rollout\[notify\]"):
         services.send("json://127.0.0.1/", content())
+
+
+# what an address of somebody else may make the controller do
+
+
+@pytest.fixture
+def apprise():
+    return pytest.importorskip("apprise", reason="apprise is not installed")
+
+
+def test_a_service_that_never_answers_is_left_in_time_whatever_its_address_says(apprise, monkeypatch):
+    monkeypatch.setattr(services, "TIMEOUT_S", 5.0)
+    release = threading.Event()
+    with serving(lambda *_: release.wait(60) and "") as address:
+        began = time.monotonic()
+        with pytest.raises(PageUnavailable, match="did not answer within 5 s"):
+            services.send(f"json://{address}/x?rto=999999&cto=999999", content())
+        assert time.monotonic() - began < 50
+        release.set()
+
+
+def test_a_service_that_answers_without_end_fills_no_memory_of_ours(apprise):
+    sent = [0]
+
+    def endless(listener):
+        client, _ = listener.accept()
+        with client, contextlib.suppress(OSError):
+            client.recv(65536)
+            client.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
+            for _ in range(4096):  # four gigabytes, if somebody takes them
+                client.sendall(b"x" * (1 << 20))
+                sent[0] += 1
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=endless, args=(listener,), daemon=True)
+        server.start()
+        with pytest.raises(PageUnavailable, match="did not"):
+            services.send(f"json://127.0.0.1:{listener.getsockname()[1]}/x?rto=60", content())
+        server.join(60)
+    assert sent[0] < 1200, "more was taken than the child may have"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+@pytest.mark.parametrize("option", ["", "?redirect=yes", "?REDIRECT=yes&rto=5"])
+def test_a_message_is_not_sent_on_to_where_an_answer_points(apprise, option):
+    elsewhere = []
+    with (
+        serving(lambda *request: elsewhere.append(request) or "{}") as target,
+        serving(lambda *_: "{}", status=307, headers={"Location": f"http://{target}/x"}) as address,
+        pytest.raises(PageUnavailable, match="did not take the message"),
+    ):
+        services.send(f"json://{address}/x{option}", content())
+    assert elsewhere == []
+
+
+def test_a_host_that_the_operator_has_not_listed_is_not_asked_by_any_plugin(apprise):
+    asked = []
+    with serving(lambda *request: asked.append(request) or "{}") as address:
+        services.send(f"json://{address}/x", content(), (address,), tenant=True)
+        for other in ("json://{}/x", "workflows://{}/w/sig?verify=no", "json://localhost:{}/x"):
+            where = other.format(address if "{}/" in other and "localhost" not in other else address.partition(":")[2])
+            with pytest.raises(PageUnavailable, match="has not listed the host|did not take"):
+                services.send(where, content(), ("only.example.com",), tenant=True)
+    assert len(asked) == 1
+
+
+def test_a_template_of_a_plugin_reaches_no_other_host_and_no_file(apprise, tmp_path):
+    posted, inner = [], []
+    card = {"type": "message", "attachments": [], "secret": "of-the-metadata-service"}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with (
+        serving(lambda *request: posted.append(request) or "{}") as address,
+        serving(lambda *request: inner.append(request) or json.dumps(card)) as metadata,
+    ):
+        for template in (f"http://{metadata}/latest", f"file://{tmp_path}/card.json"):
+            with contextlib.suppress(PageUnavailable):
+                services.send(
+                    f"workflows://{address}/w/sig?verify=no&template={template}", content(), (address,), tenant=True
+                )
+    assert inner == [] and not any(b"of-the-metadata-service" in body for _, _, body in posted)
 
 
 # what may be sent where
@@ -257,21 +379,18 @@ def test_a_secret_is_asked_for_with_where_it_goes_and_an_operator_is_heard():
 
     webhook = declared(webhook={"url": "https://bus.example.com/x", "key": {"env": "K"}}).targets[0]
     hub = declared(github={"repository": "a/b", "token": {"env": "T"}}).targets[0]
-    chat = declared(apprise={"url": {"env": "C"}}).targets[0]
     send = sender(Services(), secret, Egress({}, ("only.example.com",)), FakeClock())
     for target, why in ((webhook, "bus.example.com"), (hub, "api.github.com")):
         with pytest.raises(PageUnavailable, match=f"has not listed {why}"):
             send(target, content())
     assert asked == [], "a secret is not even read for a host that is barred"
-    with pytest.raises(PageUnavailable, match="has not listed the service://|the operator has not listed"):
-        send(chat, content())
-    allowed = Egress({}, ("json://", "bus.example.com"))
-    allowed.check_service("json")
-    with pytest.raises(PageUnavailable, match="has not listed slack://"):
-        allowed.check_service("slack")
 
 
 # beside the turns
+
+
+def numbered(number: int) -> Notice:
+    return notice(number=number)
 
 
 def delivered(queue: QueueOfNotices, one: Rollout, notifications: Notifications) -> dict:
@@ -289,7 +408,7 @@ def test_a_turn_is_not_held_up_by_whoever_does_not_answer():
         begun.set()
         release.wait(60)
 
-    queue = QueueOfNotices(hang)
+    queue = QueueOfNotices(hang, CLOCK)
     one = rollout(notice())
     assert delivered(queue, one, CHAT) == {notice().id: False}
     assert begun.wait(60)
@@ -307,7 +426,7 @@ def test_what_fails_is_tried_again_later_and_later_and_not_for_ever():
         ended.release()
         raise PageUnavailable("nobody answers")
 
-    queue = QueueOfNotices(fail, lambda: clock[0])
+    queue = QueueOfNotices(fail, CLOCK, lambda: clock[0])
     one = rollout(notice())
     for _ in range(TRIES_MAX):
         queue.deliveries(one, CHAT)
@@ -321,9 +440,51 @@ def test_what_fails_is_tried_again_later_and_later_and_not_for_ever():
     assert fact.given_up and fact.message == "nobody answers" and len(tries) == TRIES_MAX
 
 
+def test_what_happened_later_does_not_overtake_what_came_before_it():
+    """Or the last state that GitHub knows is not the last one there was."""
+    told, answers = [], [True, False, True, True]
+
+    def send(_target, what):
+        told.append(what.kind)
+        if not answers.pop(0):
+            raise PageUnavailable("503")
+
+    seconds = [0.0]
+    queue = QueueOfNotices(send, CLOCK, lambda: seconds[0])
+    one = rollout(notice("started"), notice("stepPassed"), notice("promoted"))
+    for number in range(1, 5):
+        eventually(lambda number=number: queue.deliveries(one, CHAT) and len(told) == number, 60, f"{told}")
+        eventually(lambda: not any(t.name == "notify-bus" for t in threading.enumerate()), 60, "goes on")
+        seconds[0] += 10.0
+    assert told == ["started", "stepPassed", "stepPassed", "promoted"]
+
+
+def test_what_is_too_late_is_not_begun():
+    sent = []
+    queue = QueueOfNotices(lambda _target, what: sent.append(what), FakeClock(AT + timedelta(hours=2)))
+    (fact,) = queue.deliveries(rollout(notice()), CHAT).values()
+    assert not fact.delivered and sent == []
+
+
+def test_a_system_without_threads_takes_no_place_of_others_for_ever(monkeypatch):
+    def no_thread(_self):
+        raise RuntimeError("can't start new thread")
+
+    sent, seconds = [], [0.0]
+    queue = QueueOfNotices(lambda _target, what: sent.append(what), CLOCK, lambda: seconds[0])
+    one = rollout(*(notice(number=number) for number in range(12)))
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        for _ in range(20):
+            queue.deliveries(one, CHAT)
+            seconds[0] += 1000.0
+    queue.deliveries(rollout(notice("promoted")), CHAT)
+    eventually(lambda: len(sent) == 1, 60, "nothing is delivered any more")
+
+
 def test_what_is_delivered_is_not_delivered_again_and_is_forgotten_with_its_notice():
     sent = []
-    queue = QueueOfNotices(lambda _target, what: sent.append(what.id))
+    queue = QueueOfNotices(lambda _target, what: sent.append(what.id), CLOCK)
     one = rollout(notice())
     eventually(lambda: delivered(queue, one, CHAT) == {notice().id: True}, 60, "is never delivered")
     for _ in range(20):
@@ -339,11 +500,11 @@ def test_one_namespace_s_slow_servers_do_not_keep_another_s_people_from_being_to
             release.wait(60)
         told.append(what.namespace)
 
-    queue = QueueOfNotices(send)
-    slow = rollout(*(notice(number=number) for number in range(30)), namespace="slow")
+    queue = QueueOfNotices(send, CLOCK)
+    slow = [rollout(*map(numbered, range(30)), namespace="slow", name=f"agent-{number}") for number in range(5)]
     quick = rollout(notice(), namespace="quick")
-    for _ in range(10):
-        queue.deliveries(slow, CHAT)
+    for one in slow * 5:
+        queue.deliveries(one, CHAT)
     busy = [thread for thread in threading.enumerate() if thread.name == "notify-bus"]
     assert len(busy) == OF_ONE_NAMESPACE_MAX
     eventually(lambda: queue.deliveries(quick, CHAT) and told == ["quick"], 60, f"{told}")
@@ -355,7 +516,7 @@ def test_a_fault_of_a_plugin_is_a_delivery_that_failed():
     def crash(_target, _content):
         raise RuntimeError("with slack://secret in it")
 
-    queue = QueueOfNotices(crash)
+    queue = QueueOfNotices(crash, CLOCK)
     one = rollout(notice())
     eventually(lambda: next(iter(queue.deliveries(one, CHAT).values())).message != "", 60, "nothing is said")
     (fact,) = queue.deliveries(one, CHAT).values()

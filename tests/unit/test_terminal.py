@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from rollout.cli.render.bars import THRESHOLD, evidence_bar, share_bar
-from rollout.cli.render.line import Line, Piece, joined, line
+from rollout.cli.render.line import Line, Piece, joined, line, wrapped
 from rollout.cli.render.status import draw
 from rollout.cli.render.tree import WIDTH_MIN, Branch, drawn, text
 from rollout.engine.planned import Plan
@@ -118,7 +118,7 @@ def test_nothing_is_foretold_while_somebody_is_waited_for():
 
 def test_a_gate_that_waits_stands_out_with_what_it_waits_for():
     lines = picture(stores.waiting_for_approval())
-    assert any(re.search(r"├─ gates +✔ weight effective", one) for one in lines), lines
+    assert any(re.search(r"├─ gates +✔ requests show the weight", one) for one in lines), lines
     assert any(re.search(r"└─ ‖ approval of step 2 \(50 %\) +waits for an approval", one) for one in lines), lines
 
 
@@ -150,7 +150,10 @@ def test_an_edited_policy_counts_next_time():
 
 def test_what_nobody_carries_out_and_what_cannot_be_carried_out_is_said(observing):
     said = flat(picture(observing, holder="", problem="unknown field spec.stepz"))
-    assert "no controller is running" in said and "wrong unknown field spec.stepz" in said
+    assert (
+        "no controller is running, so nothing moves. To continue: rollout start v2" in said
+        and "wrong unknown field spec.stepz" in said
+    )
     assert "web-1 carries it out" in flat(picture(observing, holder="web-1"))
 
 
@@ -302,3 +305,71 @@ def test_colour_is_for_terminals_that_want_it(store, tmp_path, env, coloured):
     screen.close()
     assert NAME in screen.written.decode()
     assert (b"\x1b[" in screen.written) is coloured
+
+
+# where there is little room, or another alphabet
+
+
+def test_letters_that_take_two_columns_are_counted_as_two():
+    lines = wrapped("版本二比版本一差得多 and it was rolled back", 20)
+    assert max(one.cells for one in lines) <= 20 and len(lines) > 2
+    assert "".join(one.text for one in lines).replace(" ", "") == "版本二比版本一差得多anditwasrolledback"
+    assert Line((Piece("版本二"),)).cut(4).cells <= 4
+
+
+def test_a_word_that_is_wider_than_its_place_is_broken_and_nothing_is_lost():
+    assert [one.text for one in wrapped("a " + "b" * 20, 8)] == ["a", "bbbbbbbb", "bbbbbbbb", "bbbb"]
+
+
+def test_where_the_terminal_is_low_what_can_be_missed_is_left_out_first(collecting):
+    whole, compact = picture(collecting, 80), picture(collecting, 80, compact=True)
+    assert len(compact) < len(whole)
+    labels = [match[1] for one in compact if (match := re.match(r"[├└]─ (\w+)", one))]
+    assert labels == ["why", "next", "steps", "weight", "KPIs", "gates", "stop"]
+    assert all(any(name in one and "proved?" in one for one in compact) for name in ("errors", "tasks"))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_knows_no_bars_gets_others_and_no_traceback(store, tmp_path, encoding):
+    for extra in ([], ["--verbose"], ["--state", ".rollout"]):
+        screen = Screen(tmp_path, "status", *extra, PYTHONIOENCODING=encoding, NO_COLOR="1")
+        eventually(screen.ended, 60, "does not end")
+        screen.close()
+        shown = screen.written.decode(encoding)
+        assert f"{NAME}  v1 > v2" in shown and "|- why" in shown and "Traceback" not in shown, shown
+
+
+def test_nobody_is_said_to_be_no_worse_before_anything_was_counted():
+    world = World(rate=0.0)
+    world.run(120)
+    said = flat(picture(world))
+    assert "worse? not known" in said and "worse? no " not in said
+
+
+def test_an_estimate_that_has_run_out_is_none():
+    """More requests than were thought to be needed have come: nobody knows how many more it takes."""
+    world = World(policy(canary={"steps": [{"weight": "20%", "until": "evidence"}], "bake": {"for": "5m"}}), rate=2)
+    for _ in range(60):
+        world.run(60)
+        if world.status.phase is not Phase.OBSERVING:
+            break
+        assert "about 1 more request " not in flat(picture(world))
+        assert all(left > 1 for left in outlook(world.status, world.clock.at).by_kpi.values())
+
+
+def test_after_a_promotion_new_conversations_go_to_the_stable_version_that_is_promoted():
+    world = World(rate=60.0)
+    world.run(6 * stores.HOUR_S, until="Draining", every_s=5.0)
+    said = flat(picture(world))
+    assert "v2 stable 100 % of new ones" in said and "intended" not in said
+
+
+def test_news_that_has_not_reached_somebody_is_shown_once_it_is_more_than_news():
+    from tests.unit.test_notices import EVERYTHING
+
+    world = World(policy(notifications=EVERYTHING))
+    world.notifier.down = True
+    world.run(5)
+    assert "untold" not in flat(picture(world))
+    world.run(30)
+    assert "untold t0 could not be told yet of started" in flat(picture(world))

@@ -102,7 +102,7 @@ def figures(**changes) -> KpiFigures:
         ({"harm_e": 33.0}, "suspected", "50 %"),
         ({"verdict": "acceptable", "proof_e": 20.0}, "no", "yes"),
         ({"verdict": "no-data", "all_c": 0}, "no data", "50 %"),
-        ({"verdict": "source-error"}, "metrics cannot be read", "50 %"),
+        ({"verdict": "source-error"}, "unreadable", "50 %"),
     ],
 )
 def test_plain_words_come_first(changes, worse, proved):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,27 @@ def context_names(kubeconfig: Path | None) -> list[str]:
     from kubernetes import config  # noqa: PLC0415  as above
 
     return [entry["name"] for entry in config.list_kube_config_contexts(str(kubeconfig) if kubeconfig else None)[0]]
+
+
+def asks_a_program(kubeconfig: Path | None, context: str | None) -> bool:
+    """Whether a context's user logs in by a program (`exec`, `auth-provider`); also where that cannot be told."""
+    import yaml  # noqa: PLC0415
+
+    named = [kubeconfig] if kubeconfig else map(Path, os.environ.get("KUBECONFIG", "").split(os.pathsep))
+    paths = [path for path in named if path.is_file()] or [Path.home() / ".kube" / "config"]
+    contexts: dict[str, Any] = {}
+    users: dict[str, Any] = {}
+    current = context
+    try:
+        for path in paths if paths[0].is_file() else ():
+            read = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            current = current or read.get("current-context")
+            contexts |= {entry["name"]: entry.get("context") or {} for entry in read.get("contexts") or ()}
+            users |= {entry["name"]: entry.get("user") or {} for entry in read.get("users") or ()}
+        user = users.get(contexts.get(current or "", {}).get("user", ""), {})
+        return bool({"exec", "auth-provider"} & {*user})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return True
 
 
 def _not_usable(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """CloudEvents to a program, in structured mode, signed as Standard Webhooks 1.0 has it.
 
 The signature is HMAC-SHA256 over ``id.timestamp.body``: whoever has the key can tell that an event is ours, whole, and
-not of long ago. A key that begins with ``whsec_`` is base64; any other is taken as it is written.
+not of long ago. A key is base64, with ``whsec_`` before it or without, as their libraries read it.
 
 Sources: https://github.com/cloudevents/spec (1.0.2), https://github.com/standard-webhooks/standard-webhooks
 """
@@ -22,6 +22,7 @@ from rollout.errors import PageUnavailable
 TYPE = "dev.rollout.release"
 TIMEOUT_S = 10.0
 ANSWER_MAX_BYTES = 64 * 1024
+MAKE_KEY = "make one with: echo whsec_$(openssl rand -base64 32)"
 KEY_MIN = 16
 """A shorter key can be found by trying."""
 
@@ -58,13 +59,10 @@ def signed(event_id: str, body: bytes, key: str, now: datetime) -> dict[str, str
 
 
 def _key(text: str) -> bytes:
-    if text.startswith("whsec_"):
-        try:
-            secret = base64.b64decode(text.removeprefix("whsec_"), validate=True)
-        except (binascii.Error, ValueError):  # the cause would quote it
-            raise PageUnavailable("the key of the webhook begins with whsec_ and is not base64") from None
-    else:
-        secret = text.encode()
+    try:
+        secret = base64.b64decode(text.strip().removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):  # the cause would quote it
+        raise PageUnavailable(f"the key of the webhook is not base64: {MAKE_KEY}") from None
     if len(secret) < KEY_MIN:
-        raise PageUnavailable(f"the key of the webhook is shorter than {KEY_MIN} bytes, so it proves nothing")
+        raise PageUnavailable(f"the key of the webhook has fewer than {KEY_MIN} bytes: {MAKE_KEY}")
     return secret

@@ -27,18 +27,21 @@ STATES: dict[NoticeKind, str] = {
     "stepPassed": "in_progress",
     "paused": "pending",
     "needsApproval": "pending",
+    "resumed": "in_progress",
     "rollingBack": "failure",
     "rolledBack": "failure",
     "promoted": "success",
-    "drift": "in_progress",
     "stuck": "error",
 }
+"""A drift is no state of a deployment: that stays as it is."""
 
 
 def send(services: Services, declared: GitHubDeployment, token: str, telling: Telling) -> None:
     """Bring the status of a release's deployment up to date. Raises PageUnavailable where GitHub does not take it."""
-    api = _GitHub(services, declared, token)
-    deployment = api.find(telling) or api.create(telling)
+    if telling.kind not in STATES:
+        return
+    api = _GitHub(services, declared, token, telling)
+    deployment = api.find() or api.create()
     status = {
         "state": STATES[telling.kind],
         "description": _shortened(telling.message),
@@ -49,8 +52,10 @@ def send(services: Services, declared: GitHubDeployment, token: str, telling: Te
 
 
 class _GitHub:
-    def __init__(self, services: Services, declared: GitHubDeployment, token: str) -> None:
-        self._services, self._declared = services, declared
+    def __init__(self, services: Services, declared: GitHubDeployment, token: str, telling: Telling) -> None:
+        self._services, self._declared, self._telling = services, declared, telling
+        names = {"name": telling.rollout, "namespace": telling.namespace, "version": telling.candidate}
+        self._ref = expand(declared.ref, **names)
         self._headers = {
             "Authorization": f"Bearer {token}",
             "Accept": "application/vnd.github+json",
@@ -58,33 +63,31 @@ class _GitHub:
             "User-Agent": "agent-rollout",
         }
 
-    def find(self, telling: Telling) -> int | None:
+    def find(self) -> int | None:
         """Return the deployment of a release, if it was made already."""
-        asked = {"ref": self._ref(telling), "environment": self._declared.environment, "task": TASK}
+        asked = {"ref": self._ref, "environment": self._declared.environment, "task": TASK}
         listed = self.ask("GET", f"deployments?{urlencode(asked)}", None)
         for deployment in listed if isinstance(listed, list) else ():
             payload = deployment.get("payload") if isinstance(deployment, dict) else None
-            if isinstance(payload, dict) and payload.get("release") == _release(telling):
-                return int(deployment["id"])
+            if isinstance(payload, dict) and payload.get("release") == _release(self._telling):
+                return _number(deployment)
         return None
 
-    def create(self, telling: Telling) -> int:
+    def create(self) -> int:
         created = self.ask(
             "POST",
             "deployments",
             {
-                "ref": self._ref(telling),
+                "ref": self._ref,
                 "environment": self._declared.environment,
                 "task": TASK,
                 "auto_merge": False,
                 "required_contexts": [],  # what must be green before a release is the pipeline's business
-                "description": _shortened(telling.title),
-                "payload": {"release": _release(telling)},
+                "description": _shortened(self._telling.title),
+                "payload": {"release": _release(self._telling)},
             },
         )
-        if not isinstance(created, dict) or not isinstance(created.get("id"), int):
-            raise PageUnavailable("GitHub made no deployment, and does not say why")
-        return int(created["id"])
+        return _number(created)
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         """Return what GitHub answers. Raises PageUnavailable for anything but a success, with what to do about it."""
@@ -99,19 +102,23 @@ class _GitHub:
             raise PageUnavailable("GitHub answered with something that is not JSON") from None
 
     def _meaning(self, answer: Response) -> str:
-        repository = self._declared.repository
+        repository, ref = self._declared.repository, self._ref
         meanings = {
             401: ": the token is not valid",
-            403: f": the token may not write deployments of {repository}",
+            403: f": the token may not write deployments of {repository}, or has asked too often",
             404: f": there is no {repository}, or the token may not see it",
-            409: f": {self._declared.ref} cannot be deployed: a merge would be needed",
-            422: f": {self._declared.ref} is no tag, branch or commit of {repository}",
+            409: f": {ref} cannot be deployed: a merge would be needed",
+            422: f": is {ref} a tag, branch or commit of {repository}?",
         }
         return meanings.get(answer.status, "")
 
-    def _ref(self, telling: Telling) -> str:
-        names = {"name": telling.rollout, "namespace": telling.namespace, "version": telling.candidate}
-        return expand(self._declared.ref, **names)
+
+def _number(deployment: Any) -> int:
+    """Return which deployment it is. Raises PageUnavailable for what is none."""
+    number = deployment.get("id") if isinstance(deployment, dict) else None
+    if not isinstance(number, int):
+        raise PageUnavailable("GitHub answered with something that is no deployment")
+    return number
 
 
 def _release(telling: Telling) -> str:

@@ -13,17 +13,18 @@ import structlog
 from rollout.adapters.notifications.telling import Telling, telling
 from rollout.backoff import Backoff
 from rollout.engine.facts import DeliveryFact
+from rollout.engine.ports import Clock
 from rollout.errors import Unavailable
 from rollout.model.api.notifications import Notifications, NotificationTarget
 from rollout.model.rollout import Rollout
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
-TRIES_MAX = 8
+TRIES_MAX = 16
 BACKOFF = Backoff(2.0, 300.0)
 AT_ONCE_MAX = 8
 OF_ONE_NAMESPACE_MAX = 2
-"""One tenant's slow servers do not keep another's people from being told."""
+"""One tenant's slow servers do not keep another's people from being told. A send ends within half a minute."""
 
 Send = Callable[[NotificationTarget, Telling], None]
 """Tells one target. Raises Unavailable where it does not take it, with nothing secret in the message."""
@@ -53,8 +54,8 @@ class QueueOfNotices:
         uptime_s: a clock that does not step.
     """
 
-    def __init__(self, send: Send, uptime_s: Callable[[], float] = time.monotonic) -> None:
-        self._send, self._uptime_s = send, uptime_s
+    def __init__(self, send: Send, clock: Clock, uptime_s: Callable[[], float] = time.monotonic) -> None:
+        self._send, self._clock, self._uptime_s = send, clock, uptime_s
         self._lock = threading.Lock()
         self._deliveries: dict[str, dict[str, _Delivery]] = {}
         self._under_way: Counter[str] = Counter()
@@ -74,9 +75,13 @@ class QueueOfNotices:
             known = self._deliveries.setdefault(f"{namespace}/{rollout.metadata.name}", {})
             for gone in known.keys() - wanted.keys():
                 del known[gone]
+            waiting: set[str] = set()
             for key, (notice, target) in wanted.items():
                 delivery = known.setdefault(key, _Delivery())
-                if self._is_due(delivery, namespace):
+                is_first = target.name not in waiting  # what is told later must not be overtaken
+                if not (delivery.delivered or delivery.fact.given_up):
+                    waiting.add(target.name)
+                if is_first and self._clock.now() < notice.deadline and self._is_due(delivery, namespace):
                     self._begin(delivery, namespace, target, telling(rollout, notice, notifications))
             return {key: delivery.fact for key, delivery in known.items()}
 
@@ -99,13 +104,18 @@ class QueueOfNotices:
         )
 
     def _begin(self, delivery: _Delivery, namespace: str, target: NotificationTarget, content: Telling) -> None:
-        delivery.under_way = True
         delivery.tries += 1
-        self._under_way[namespace] += 1
         work = threading.Thread(
             target=self._deliver, args=(delivery, namespace, target, content), name=f"notify-{target.name}", daemon=True
         )
-        work.start()
+        delivery.under_way = True
+        self._under_way[namespace] += 1
+        try:
+            work.start()
+        except RuntimeError:  # the system has no thread to give
+            self._under_way[namespace] -= 1
+            delivery.under_way, delivery.message = False, "no thread could be started"
+            delivery.next_s = self._uptime_s() + BACKOFF.after_s(delivery.tries)
 
     def _deliver(self, delivery: _Delivery, namespace: str, target: NotificationTarget, content: Telling) -> None:
         problem = ""

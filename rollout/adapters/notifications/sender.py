@@ -12,7 +12,6 @@ from rollout.adapters.notifications.telling import Telling
 from rollout.engine.ports import Clock
 from rollout.errors import PageUnavailable
 from rollout.model.api.notifications import NotificationTarget, SecretSource
-from rollout.redaction import SECRETS
 
 
 class SecretReader(Protocol):
@@ -41,9 +40,8 @@ def sender(
             github.send(http, target.github, token, telling)
         elif target.apprise is not None:
             address = secret(target.apprise.url, telling.namespace, "").strip()
-            SECRETS.note(address)
-            egress.check_service(services.scheme_of(address))
-            services.send(address, telling)
+            tenant = egress.tokens is not None
+            services.send(address, telling, egress.hosts_of(telling.namespace), tenant=tenant)
 
     return send
 

@@ -19,6 +19,7 @@ HEADINGS: dict[NoticeKind, str] = {
     "stepPassed": "{candidate} passed a step",
     "paused": "release of {candidate} is paused",
     "needsApproval": "{candidate} needs an approval",
+    "resumed": "release of {candidate} goes on",
     "rollingBack": "{candidate} is being rolled back",
     "rolledBack": "{candidate} was rolled back",
     "promoted": "{candidate} is promoted",

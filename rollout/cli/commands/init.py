@@ -13,6 +13,7 @@ from rollout.cli import streams
 from rollout.cli.completion import policies
 from rollout.cli.files import DEFAULT_FILE
 from rollout.cli.say import say
+from rollout.errors import Fault, InvalidInput
 
 _DOCUMENT = """\
 # What is released, and where. Check it with: rollout lint {file}
@@ -66,6 +67,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Write a commented rollout.yaml and a policy. Ask for each value that no option sets."""
         known = ready_made_policies()
+        if sys.stdin.isatty() and not force and file.exists():  # before anybody answers five questions
+            raise InvalidInput([_taken(file)])
         name = _answer(name, "name", "What is the agent called?", "support-agent", _name_problem)
         in_use = _answer(
             stable, "stable", "Which version is in use, and where?", "v1=http://127.0.0.1:9001", _version_problem
@@ -74,7 +77,9 @@ def register(app: typer.Typer) -> None:
             candidate, "candidate", "Which is the next, and where?", "v2=http://127.0.0.1:9002", _version_problem
         )
         listen = listen or (
-            _answer(None, "listen", "Which address do users connect to?", LISTEN) if sys.stdin.isatty() else LISTEN
+            _answer(None, "listen", "Which address do users connect to?", LISTEN, _address_problem)
+            if sys.stdin.isatty()
+            else LISTEN
         )
         chosen = _answer(
             policy,
@@ -137,8 +142,6 @@ def _answer(
     given: str | None, option: str, question: str, usual: str, problem: Callable[[str], str] = lambda _: ""
 ) -> str:
     """Return what an option says, else what somebody at the terminal answers, asked until it is right; else refuse."""
-    from rollout.errors import Fault, InvalidInput
-
     if given is not None:
         if remedy := problem(given):
             raise InvalidInput([Fault(f"--{option}", "cannot be used", remedy, given)])
@@ -193,7 +196,6 @@ def ready_made_policies() -> dict[str, Path]:
 
 def _write(file: Path, text: str, chosen: str, known: dict[str, Path], *, force: bool) -> None:
     """Write both files, or neither. Raises InvalidInput with every fault."""
-    from rollout.errors import Fault, InvalidInput
     from rollout.model.documents import Documents, read_text
 
     documents = Documents()
@@ -201,11 +203,7 @@ def _write(file: Path, text: str, chosen: str, known: dict[str, Path], *, force:
     faults = list(documents.faults)
     copy = file.parent / "policies" / f"{chosen}.yaml"
     if not force:
-        faults += [
-            Fault(str(path), "already exists", "name another with --file, or write over it with --force")
-            for path in (file, *([copy] if _differs(copy, known[chosen]) else []))
-            if path.exists()
-        ]
+        faults += [_taken(path) for path in (file, *([copy] if _differs(copy, known[chosen]) else [])) if path.exists()]
     if faults:
         raise InvalidInput(faults)
     try:
@@ -215,6 +213,16 @@ def _write(file: Path, text: str, chosen: str, known: dict[str, Path], *, force:
     except OSError as error:
         message = f"cannot be written: {error.strerror or error}"
         raise InvalidInput([Fault(str(error.filename), message, "check the path and its permissions")]) from error
+
+
+def _taken(path: Path) -> Fault:
+    return Fault(str(path), "already exists", "name another with --file, or write over it with --force")
+
+
+def _address_problem(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    right = bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65_536
+    return "" if right else f"write host and port, such as 127.0.0.1:{text if text.isdigit() else 8080}"
 
 
 def _differs(copy: Path, original: Path) -> bool:

@@ -93,7 +93,7 @@ def follow(
     follower = Follower(store, row)
     version = row.rollout.spec.version or row.rollout.status.stable_version or ""
     if not row.holder and not row.uid and row.rollout.status.is_active:
-        say("no controller runs this release. To continue: rollout start, or rollout daemon", err=True)
+        say(f"no controller runs this release. To continue: rollout start {version}, or rollout daemon", err=True)
     with watcher(row.rollout.metadata.name, follower.load) as watching:
         try:
             settled = until_settled(version, on_pause, follower.load)

@@ -47,7 +47,8 @@ def carry_out(store: SqliteStore, row: Row, command: str, verb: Verb, output: Ou
             patience_s = None if verb == "retry" else PATIENCE_S
             ended = run(name, reconciler, watching.show, _until(verb, command, held.load), patience_s=patience_s)
         if ended is None:
-            again = "start" if verb not in ("abort", "drain") else verb
+            version = held.load().spec.version or row.rollout.status.candidate_version
+            again = verb if verb in ("abort", "drain") else f"start {version}"
             say(f"interrupted. To continue: rollout {again}. To see where it is: rollout status", err=True)
             return 130
         ends = verb == "retry" and output is Output.JSON  # its end is the document
@@ -88,7 +89,8 @@ def _tell_end(verb: Verb, ended: Status, rollout: Rollout, output: Output) -> in
         wanted = rollout.spec.version
         return finish(rollout, exit_code(ended, wanted, wanted), output, wanted)
     if verb == "undo":
-        idle = ". No controller is running. To continue: rollout start" if ended.is_active else ""
+        again = f"rollout start {ended.candidate_version}"
+        idle = f". No controller is running. To continue: {again}" if ended.is_active else ""
         say(f"{sentence(ended)}{idle}", err=True)
         if ended.is_active:
             return 4
@@ -98,7 +100,7 @@ def _tell_end(verb: Verb, ended: Status, rollout: Rollout, output: Output) -> in
         say(f"{problem}. Try again: rollout abort\n(exit 5: not all traffic is back)", err=True)
         return 5
     if ended.is_active:
-        say("no controller is running. To continue: rollout start", err=True)
+        say(f"no controller is running. To continue: rollout start {ended.candidate_version}", err=True)
     return 0
 
 

@@ -84,8 +84,8 @@ class Follower:
                         return plan.status
                     held_at = time.monotonic() if holder else held_at
                 if attended and time.monotonic() - held_at > GONE_AFTER_S:
-                    message = f"no controller runs {self._name} any more. To continue: rollout start"
-                    raise StoreUnavailable(message)
+                    again = f"rollout start {self._rollout.spec.version}"
+                    raise StoreUnavailable(f"no controller runs {self._name} any more. To continue: {again}")
                 if timeout_s is not None and time.monotonic() - began > timeout_s:
                     raise TimedOut
                 time.sleep(self._store.poll_s)

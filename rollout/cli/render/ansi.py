@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-from rollout.cli.plain import plain
+from rollout.cli.plain import fitting, plain
 from rollout.cli.render.line import Line, Piece
 
 CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
@@ -18,7 +18,7 @@ def print_lines(lines: Iterable[Line]) -> None:
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     for line in lines:
         text = "".join(map(_styled, line.pieces)) if coloured else plain(line.text.rstrip())
-        print(text)  # noqa: T201
+        print(fitting(text, sys.stdout))  # noqa: T201
 
 
 def _styled(piece: Piece) -> str:

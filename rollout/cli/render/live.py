@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from rollout.cli.plain import plain
+from rollout.cli.plain import fitting, plain
 from rollout.cli.render.line import Line, line
 from rollout.cli.render.status import draw
 from rollout.cli.say import say
@@ -146,7 +146,7 @@ class Live:
         for decision in plan.decisions:
             if decision.kind != "sample":
                 text = f"{decision.at:%H:%M:%S}  {decision.phase:<11} {decision.message}"
-                self._live.console.print(Text(plain(text), style="dim"))
+                self._live.console.print(Text(fitting(plain(text), sys.stderr), style="dim"))
         if self._drawn_at is not None and (now - self._drawn_at).total_seconds() < REDRAW_S and not plan.decisions:
             return
         self._drawn_at = now
@@ -162,7 +162,7 @@ class Live:
             drawing = Text()
             for line in picture:
                 for piece in line.pieces:
-                    drawing.append(plain(piece.text), style=piece.style or None)
+                    drawing.append(fitting(plain(piece.text), sys.stderr), style=piece.style or None)
                 drawing.append("\n")
             self._live.update(drawing, refresh=True)
 
@@ -174,6 +174,8 @@ class Live:
         room = max(4, rows - 3 - len(below))
         overview = overview_of(self._load(), now)
         lines = draw(overview, now.timestamp(), columns, verbose=self._verbose)
+        if len(lines) > room:
+            lines = draw(overview, now.timestamp(), columns, compact=True)
         if len(lines) > room:
             more = f"… {len(lines) - room + 1} more lines: make the terminal higher, or use rollout status"
             lines = [*lines[: room - 1], line(more, "dim").cut(columns)]

@@ -17,7 +17,6 @@ _ICONS = {"good": "✔", "bad": "✖", "wait": "‖", "none": "◌"}
 _STEPS = {"passed": ("✔", "green"), "current": ("◌", "bold cyan"), "stopped here": ("✖", "red"), "ahead": ("·", "dim")}
 
 BAR_MAX, BAR_MIN = 28, 10
-NO_CONTROLLER = "no controller is running. To continue: rollout start. To roll back: rollout abort"
 
 
 def draw(
@@ -26,6 +25,7 @@ def draw(
     width: int = 80,
     *,
     verbose: bool = False,
+    compact: bool = False,
     holder: str | None = None,
     problem: str = "",
 ) -> list[Line]:
@@ -34,11 +34,13 @@ def draw(
     Args:
         now: in unix seconds.
         verbose: whether to add the statistics: e-values, intervals, dispersion.
+        compact: whether to leave out what can be missed where there is little room.
         holder: who carries it out, empty if nobody does; None where that is not known.
         problem: why it cannot be carried out as it is declared.
     """
-    branches = [*_release(overview, now, verbose=verbose), *_surroundings(overview, now, verbose=verbose)]
-    branches += [text("wrong", problem, "red")] if problem else []
+    branches = [*_missing(overview, holder, problem), *_release(overview, now, verbose=verbose, compact=compact)]
+    branches += [] if compact else _surroundings(overview, now, verbose=verbose)
+    branches += _notes(overview)
     branches += _stop(overview, holder)
     return drawn(_head(overview, now), branches, width)
 
@@ -54,7 +56,17 @@ def _head(overview: Overview, now: float) -> list[Line]:
     return parts
 
 
-def _release(overview: Overview, now: float, *, verbose: bool) -> Iterator[Branch]:
+def _missing(overview: Overview, holder: str | None, problem: str) -> Iterator[Branch]:
+    """Yield what keeps the release from going on, first of all: that it cannot, or that nobody carries it out."""
+    if problem:
+        yield text("wrong", problem, "red")
+    if overview.active and holder == "":
+        start = f"To continue: rollout start {overview.arms[0]}"
+        stop = ". To roll back: rollout abort" if overview.stoppable else ""
+        yield text("who", f"no controller is running, so nothing moves. {start}{stop}", "yellow")
+
+
+def _release(overview: Overview, now: float, *, verbose: bool, compact: bool) -> Iterator[Branch]:
     yield text("why", overview.message)
     if overview.next:
         yield text("next", ", ".join(part for part in (overview.next, overview.left.message(now)) if part))
@@ -63,7 +75,7 @@ def _release(overview: Overview, now: float, *, verbose: bool) -> Iterator[Branc
     if overview.weight is not None:
         yield Branch("weight", partial(_weight, overview.weight))
     if overview.kpis:
-        yield kpis.branch(overview, verbose=verbose)
+        yield kpis.branch(overview, verbose=verbose, compact=compact)
     if overview.gates:
         yield _gates(overview.gates, verbose=verbose)
 
@@ -90,7 +102,7 @@ def _gates(gates: Sequence[GateOverview], *, verbose: bool) -> Branch:
     """Return the gates: those that hold up nothing side by side, the others with what they wait for."""
     below = [gate for gate in gates if verbose or gate.tone in ("bad", "wait")]
     marks = [
-        line(f"{'✔' if gate.tone == 'good' else '·'} {gate.name}", STYLES[gate.tone])
+        line(f"✔ {gate.name}" if gate.tone == "good" else f"· {gate.name}: {gate.state}", STYLES[gate.tone])
         for gate in gates
         if gate not in below
     ]
@@ -113,10 +125,16 @@ def _surroundings(overview: Overview, now: float, *, verbose: bool) -> Iterator[
         yield text("roles", overview.roles)
     if overview.pins and verbose:
         yield text("pins", overview.pins)
-    for note, stuck in overview.notes:
-        yield text("stuck" if stuck else "note", note, "bold red" if stuck else "yellow")
     if overview.last:
         yield text("last", overview.last, "dim")
+
+
+def _notes(overview: Overview) -> Iterator[Branch]:
+    """Yield what somebody should look at."""
+    for note, stuck in overview.notes:
+        yield text("stuck" if stuck else "note", note, "bold red" if stuck else "yellow")
+    if overview.untold:
+        yield text("untold", overview.untold, "yellow")
 
 
 def _open(one: VersionOverview, now: float) -> str:
@@ -125,7 +143,7 @@ def _open(one: VersionOverview, now: float) -> str:
 
 
 def _stop(overview: Overview, holder: str | None) -> Iterator[Branch]:
-    if overview.active and holder is not None:
-        yield text("who", f"{holder} carries it out" if holder else NO_CONTROLLER, "dim" if holder else "yellow")
+    if overview.active and holder:
+        yield text("who", f"{holder} carries it out", "dim")
     if overview.stoppable:
         yield text("stop", f"rollout abort {overview.name}", "dim")

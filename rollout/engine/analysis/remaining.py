@@ -12,7 +12,7 @@ from rollout.stats import promotion_requests
 def requests_left(
     kpi: Kpi, state: KpiEvidence, settings: Evidence, share: float, proof_needed_e: float
 ) -> float | None:
-    """Return how many more requests the candidate needs; infinite where no number is enough, None where none is known.
+    """Return how many more requests the candidate needs; infinite: no number is enough; None: none can be told.
 
     Args:
         share: the candidate's share of the traffic, 0 to 1.
@@ -25,7 +25,8 @@ def requests_left(
         return None
     rate = observed_rate(state)
     needed = promotion_requests(rate, margin.rate, share, 1.0 / proof_needed_e, dispersion(state, settings))
-    return max(1.0, needed - state.all_c)
+    left = needed - state.all_c
+    return left if left > 0 else None  # it came otherwise than expected: nobody knows how many more
 
 
 def observed_rate(state: KpiEvidence) -> float:

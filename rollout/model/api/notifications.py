@@ -1,9 +1,11 @@
 """Who is told of a release: chats and mail through Apprise, other programs by CloudEvents, and GitHub deployments."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from rollout.errors import Fault
 from rollout.model.api.gates import WebhookUrl
 from rollout.model.api.metrics import SecretKeyRef
 from rollout.model.api.state_sources import Variable
@@ -12,7 +14,11 @@ from rollout.model.notice_kinds import EVERY_KIND, NoticeKind
 from rollout.model.units import Name
 
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s]*)?$", max_length=500)]
-Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$")]
+Repository = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}/\.?[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}$", max_length=200),
+]
+ApiUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=500)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.$/{}-]{1,200}$")]
 Environment = Annotated[str, StringConstraints(pattern=r"^[^\s\x00][^\x00\n]{0,99}$")]
 
@@ -48,7 +54,7 @@ class GitHubDeployment(Document):
         default="$version", description="Template of the tag, branch or commit that a version was built from."
     )
     token: SecretSource = Field(description="A token that may write deployments of the repository.")
-    api: WebhookUrl = Field(default="https://api.github.com", description="The API, where it is not github.com's.")
+    api: ApiUrl = Field(default="https://api.github.com", description="The API, where it is not github.com's.")
 
 
 class NotificationTarget(Document):
@@ -62,6 +68,15 @@ class NotificationTarget(Document):
     webhook: EventWebhook | None = Field(default=None, description="A program that takes signed CloudEvents.")
     github: GitHubDeployment | None = Field(default=None, description="Deployments of a repository at GitHub.")
 
+    def secrets(self) -> tuple[tuple[str, SecretSource], ...]:
+        """Return the secrets that it needs, each with its path."""
+        named = (
+            ("apprise.url", self.apprise.url if self.apprise else None),
+            ("webhook.key", self.webhook.key if self.webhook else None),
+            ("github.token", self.github.token if self.github else None),
+        )
+        return tuple((path, secret) for path, secret in named if secret is not None)
+
 
 class Notifications(Document):
     """Who is told of a release. Nobody waits for them: a release goes its way whether they can be reached or not."""
@@ -72,3 +87,13 @@ class Notifications(Document):
         "https://rollouts.example.com/rollouts/$namespace/$name.",
     )
     targets: tuple[NotificationTarget, ...] = Field(default=(), max_length=10, description="Who is told, and of what.")
+
+    def misplaced(self, place: Literal["machine", "cluster"]) -> Iterator[Fault]:
+        """Yield a fault for each secret that cannot be read where the policy is used."""
+        wrong, right = ("secretKeyRef", "env") if place == "machine" else ("env", "secretKeyRef")
+        where = "on one machine" if place == "machine" else "in a cluster"
+        for index, target in enumerate(self.targets):
+            for path, secret in target.secrets():
+                if (secret.secret_key_ref if place == "machine" else secret.env) is not None:
+                    at = f"notifications.targets[{index}].{path}.{wrong}"
+                    yield Fault(at, f"cannot be read {where}", f"use {right}")

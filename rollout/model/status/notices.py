@@ -15,6 +15,7 @@ class Notice(Record):
         id: the same for the same thing, so that telling it twice is telling it once.
         pending: the targets that do not know of it yet, by name.
         deadline: until when that is tried.
+        stable: the version that the release began from.
     """
 
     id: str
