@@ -325,3 +325,24 @@ def test_a_retry_that_was_aborted_for_other_reasons_is_retried_with_what_it_had(
         assert world.status.latest.retries == 1
         world.command("abort")
         world.run(60, until=Phase.ROLLED_BACK)
+
+
+def test_a_retry_that_was_typed_twice_is_carried_out_once_and_refused_never():
+    """The first was interrupted before it was taken up, and is still there."""
+    world = World(rate=50)
+    world.behaviour["v2"] = Behaviour(tasks=0.5)
+    world.run(2 * HOUR, until=Phase.ROLLED_BACK)
+    first, second = (world.command("retry", phase=Phase.ROLLED_BACK) for _ in range(2))
+    world.reconcile()
+    answers = {answer.id: answer for answer in world.status.answers}
+    assert answers[first].accepted and answers[second].accepted
+    assert answers[second].message == "v2 is being released already" and world.status.latest.retries == 1
+
+
+def test_a_retry_for_another_moment_is_refused_as_ever():
+    world = World(rate=50)
+    world.run(10 * 60, until=Phase.OBSERVING)
+    late = world.command("retry", phase=Phase.ROLLED_BACK)
+    world.reconcile()
+    (answer,) = (answer for answer in world.status.answers if answer.id == late)
+    assert not answer.accepted and "the command is for RolledBack" in answer.message

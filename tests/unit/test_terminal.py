@@ -20,6 +20,7 @@ import yaml
 from rollout.cli.render.bars import THRESHOLD, evidence_bar, share_bar
 from rollout.cli.render.line import Line, Piece, joined, line, wrapped
 from rollout.cli.render.status import draw
+from rollout.cli.render.table import hanging, table
 from rollout.cli.render.tree import WIDTH_MIN, Branch, drawn, text
 from rollout.engine.planned import Plan
 from rollout.model.api.rollout import Metadata
@@ -373,3 +374,26 @@ def test_news_that_has_not_reached_somebody_is_shown_once_it_is_more_than_news()
     assert "untold" not in flat(picture(world))
     world.run(30)
     assert "untold t0 could not be told yet of started" in flat(picture(world))
+
+
+# tables
+
+
+def test_a_table_is_as_wide_as_what_is_in_it_and_its_last_column_is_wrapped_on_a_terminal():
+    rows = [("a", "Stable", "one two three four five six"), ("support-agent", "RolledBack", "seven")]
+    assert table(("NAME", "PHASE", "WHY"), rows, 54) == [
+        "NAME           PHASE       WHY",
+        "a              Stable      one two three four five",
+        "                           six",
+        "support-agent  RolledBack  seven",
+    ]
+
+
+def test_for_programs_a_row_is_a_line_whatever_its_length():
+    rows = [("a", "x " * 100), ("b", "y")]
+    assert len(table(("NAME", "WHY"), rows, None)) == 3
+
+
+def test_a_long_text_hangs_under_its_beginning():
+    assert hanging("12:00  " + "word " * 8, 7, 32) == ["12:00  word word word word word", "       word word word"]
+    assert hanging("12:00  " + "word " * 8, 7, None) == ["12:00  " + "word " * 8]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rollout.cli.commands.show import RELEASES_MAX
 from rollout.cli.location import Place
 from rollout.cli.options import Context, Files, Kubeconfig, Namespace, OptionalName, Output, OutputAs, StateDir
+from rollout.cli.render.table import table, terminal_width
 from rollout.cli.say import say
+
+if TYPE_CHECKING:
+    from rollout.model.status.finished_release import FinishedRelease
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +31,6 @@ def register(app: typer.Typer) -> None:
         """List the releases of a rollout that are over, the newest last."""
         from rollout.cli.options import pick
         from rollout.cli.render.documents import list_document, print_document
-        from rollout.engine import messages
 
         store = Place(files, state, namespace, context=context, kubeconfig=kubeconfig).store()
         row = pick(store, name)
@@ -42,12 +45,18 @@ def register(app: typer.Typer) -> None:
         if not releases:
             say(f"{row.rollout.metadata.name}: no release is over yet")
             return
-        say(f"{'#':<4} {'STARTED':<17} {'TOOK':<7} {'PAUSED':<7} {'FROM':<10} {'TO':<10} {'RESULT':<16} WHY")
-        for number, release in enumerate(releases, first):
-            took = messages.span((release.ended_at - release.started_at).total_seconds())
-            paused = messages.span(release.paused_s) if release.paused_s else "-"
-            kind = f"{release.result}{' (undo)' if release.undoing and release.result == 'promoted' else ''}"
-            say(
-                f"{number:<4} {release.started_at:%Y-%m-%d %H:%M}Z {took:<7} {paused:<7} {release.previous:<10} "
-                f"{release.candidate:<10} {kind:<16} {release.message}"
-            )
+        head = ("#", "STARTED", "TOOK", "PAUSED", "FROM", "TO", "RESULT", "WHY")
+        for line in table(
+            head, [_row(number, release) for number, release in enumerate(releases, first)], terminal_width()
+        ):
+            say(line)
+
+
+def _row(number: int, release: FinishedRelease) -> tuple[str, ...]:
+    from rollout.engine import messages
+
+    took = messages.span((release.ended_at - release.started_at).total_seconds())
+    paused = messages.span(release.paused_s) if release.paused_s else "-"
+    kind = f"{release.result}{' (undo)' if release.undoing and release.result == 'promoted' else ''}"
+    started = f"{release.started_at:%Y-%m-%d %H:%M}Z"
+    return str(number), started, took, paused, release.previous, release.candidate, kind, release.message

@@ -19,6 +19,7 @@ from rollout.cli.options import (
     OutputAs,
     StateDir,
 )
+from rollout.cli.render.table import hanging, table, terminal_width
 from rollout.cli.say import say
 
 if TYPE_CHECKING:
@@ -100,29 +101,33 @@ def list_(
 ) -> None:
     """List all rollouts of this machine, or of a cluster."""
     from rollout.cli.render.documents import list_document, print_document, rollout_document
-    from rollout.engine import messages
-    from rollout.model.status.cluster_status import PENDING
 
     place = Place(files, state, namespace, all_namespaces, context, kubeconfig)
     rows = place.store().all()
     if output is Output.JSON:
         print_document(list_document("Rollout", (rollout_document(row.rollout, problem=row.problem) for row in rows)))
         return
-    say(f"{'NAME':<24} {'STABLE':<10} {'CANDIDATE':<10} {'PHASE':<12} {'WEIGHT':<8} REASON")
-    for row in rows:
-        status = row.rollout.status
-        candidate = (status.candidate_version or "-") if status.is_active else "-"
-        weight = messages.weight(status.latest.traffic.wanted_bp) if status.is_active else "-"
-        say(
-            f"{_named(row, wide=all_namespaces):<24} {status.stable_version or '-':<10} {candidate:<10} "
-            f"{status.phase if status.stable_version else PENDING:<12} {weight:<8} "
-            f"{row.problem.splitlines()[0] if row.problem else status.reason}"
-        )
+    head = ("NAME", "STABLE", "CANDIDATE", "PHASE", "WEIGHT", "REASON")
+    for line in table(head, [_row(row, wide=all_namespaces) for row in rows], terminal_width()):
+        say(line)
 
 
-def _named(row: Row, *, wide: bool) -> str:
-    metadata = row.rollout.metadata
-    return f"{metadata.namespace}/{metadata.name}" if wide else metadata.name
+def _row(row: Row, *, wide: bool) -> tuple[str, ...]:
+    from rollout.engine import messages
+    from rollout.model.status.cluster_status import PENDING
+    from rollout.model.status.vocabulary import Phase
+
+    status, metadata = row.rollout.status, row.rollout.metadata
+    shown = status.is_active or status.phase is Phase.ROLLED_BACK
+    reason = row.problem.splitlines()[0] if row.problem else str(status.reason)
+    return (
+        f"{metadata.namespace}/{metadata.name}" if wide else metadata.name,
+        status.stable_version or "-",
+        (status.candidate_version or "-") if shown else "-",
+        str(status.phase) if status.stable_version else PENDING,
+        messages.weight(status.latest.traffic.wanted_bp) if shown else "-",
+        f"{reason} (no controller)" if status.is_active and not (row.holder or row.uid) else reason,
+    )
 
 
 def explain(
@@ -182,10 +187,8 @@ def _tell_all(decisions: list[Decision]) -> None:
 def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
     from rollout.engine import messages
 
-    say(
-        f"{decision.at:%Y-%m-%d %H:%M:%S}Z  {decision.phase:<11} {messages.weight(decision.weight_bp):>6}  "
-        f"{decision.message}"
-    )
+    moment = f"{decision.at:%Y-%m-%d %H:%M:%S}Z"
+    _wrapped(f"{moment}  {decision.phase:<11} {messages.weight(decision.weight_bp):>6}  {decision.message}", 42)
     for name, kpi in figures.items():
         if kpi.all_c + kpi.all_s > 0:
             shown = messages.mean if kpi.asymptotic else messages.rate
@@ -195,7 +198,12 @@ def _tell(decision: Decision, figures: dict[str, KpiFigures]) -> None:
                 kpi.verdict + (" (reference: frozen)" if kpi.reference == "frozen" else ""),
                 *([_excess(kpi)] if kpi.excess_low is not None else []),
             )
-            say(f"{'':22}{'; '.join(columns)}")
+            _wrapped(f"{'':22}{'; '.join(columns)}", 22)
+
+
+def _wrapped(text: str, indent: int) -> None:
+    for line in hanging(text, indent, terminal_width()):
+        say(line)
 
 
 def _excess(kpi: KpiFigures) -> str:

@@ -10,7 +10,7 @@ from rollout.engine.commands.answer import SPEC_PAUSED, CommandRefused, because
 from rollout.engine.commands.approve import approve
 from rollout.engine.commands.drain import drain
 from rollout.engine.commands.promote import compare_anew, promote
-from rollout.engine.commands.retry import retry
+from rollout.engine.commands.retry import is_under_way, retry
 from rollout.engine.commands.undo import undo
 from rollout.engine.context import PlanContext
 from rollout.engine.eligibility import failed_after, is_harmful
@@ -100,6 +100,8 @@ def _expected(context: PlanContext, command: Command) -> None:
             )
         return
     status, release = context.status, context.release
+    if command.verb == "retry" and is_under_way(context, command):
+        return
     if command.phase is not None and command.phase != status.phase:
         raise CommandRefused(f"the command is for {command.phase}, but the release is now {status.phase}")
     if command.plan is not None and release.policy is not None and command.plan != release.policy.digest:

@@ -24,6 +24,8 @@ def retry(context: PlanContext, command: Command) -> str:
         message = f"tried again {because(command)}"
         begin(context, Event.RETRY, message, candidate=back, retries=retries, undoing=True, actor=command.actor)
         return f"the way back to {back} begins again"
+    if is_under_way(context, command):
+        return f"{wanted} is being released already"
     idle = status.phase in (Phase.ROLLED_BACK, Phase.STABLE, Phase.DRAINING)
     if not idle or wanted is None or wanted == status.stable_version:
         raise CommandRefused(f"nothing to try again: the rollout is {status.phase}")
@@ -37,6 +39,14 @@ def retry(context: PlanContext, command: Command) -> str:
     event = Event.RETRY if status.phase is Phase.ROLLED_BACK else Event.START
     begin(context, event, f"tried again {because(command)}", candidate=wanted, retries=retries, actor=command.actor)
     return f"{wanted} starts again" + (", with half the budget for false rollbacks" if retries else "")
+
+
+def is_under_way(context: PlanContext, command: Command) -> bool:
+    """Whether what a retry asks for has begun since it was given: whoever types it twice wants it once."""
+    status, release = context.status, context.release
+    ends = status.goes_back or status.phase in (Phase.FROZEN, Phase.DRAINING)
+    began = release.started_at is not None and command.at <= release.started_at
+    return began and status.is_active and not ends and status.candidate_version == context.spec.version
 
 
 def _thaw(context: PlanContext, command: Command) -> str:
