@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rollout.adapters.kubernetes.resources import ROLLOUT
+from rollout.adapters.kubernetes.resources import POLICY, ROLLOUT
 from rollout.errors import Rejected
 from tests.fakes import agents
 
@@ -120,3 +120,37 @@ def test_roles_are_two_services_and_one_thing_says_the_version(server, namespace
     ):
         with pytest.raises(Rejected, match=told.replace("$", "[$]")):
             server.api.create(ROLLOUT, namespace, agents.rollout("http://p:9090", name="other", backends=backends))
+
+
+SECRET_KEY = {"secretKeyRef": {"name": "told", "key": "key"}}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"apprise": {"url": SECRET_KEY}},
+        {"webhook": {"url": "https://events.example.com/x", "key": SECRET_KEY}, "events": ["rolledBack", "promoted"]},
+        {"github": {"repository": "acme/agent", "ref": "v$version", "token": SECRET_KEY}},
+    ],
+    ids=lambda target: next(iter(target)),
+)
+def test_each_kind_of_target_of_notifications_is_taken(server, namespace, target):
+    notifications = {"link": "https://r.example.com/$namespace/$name", "targets": [{"name": "a", **target}]}
+    server.api.create(POLICY, namespace, agents.policy(notifications=notifications))
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ({}, "exactly one"),
+        ({"apprise": {"url": SECRET_KEY}, "github": {"repository": "a/b", "token": SECRET_KEY}}, "exactly one"),
+        ({"apprise": {"url": {}}}, "needs secretKeyRef"),
+        ({"apprise": {"url": SECRET_KEY}, "events": ["nonsense"]}, "Unsupported value"),
+        ({"github": {"repository": "a/..", "token": SECRET_KEY}}, "repository"),
+    ],
+    ids=str,
+)
+def test_a_target_that_could_never_be_told_is_refused(server, namespace, target, why):
+    targets = [{"name": "a", **target}]
+    with pytest.raises(Rejected, match=why):
+        server.api.create(POLICY, namespace, agents.policy(notifications={"targets": targets}))

@@ -381,7 +381,7 @@ def test_news_that_has_not_reached_somebody_is_shown_once_it_is_more_than_news()
 
 def test_a_table_is_as_wide_as_what_is_in_it_and_its_last_column_is_wrapped_on_a_terminal():
     rows = [("a", "Stable", "one two three four five six"), ("support-agent", "RolledBack", "seven")]
-    assert table(("NAME", "PHASE", "WHY"), rows, 54) == [
+    assert table(("NAME", "PHASE", "WHY"), rows, 53) == [
         "NAME           PHASE       WHY",
         "a              Stable      one two three four five",
         "                           six",
