@@ -175,7 +175,8 @@ def _steps(context: PlanContext, before: Status, *, same: bool) -> Iterator[_New
     steps = context.strategy.steps if context.status.is_active else ()
     if same and onward and before.resume_to is not Phase.BAKING and step < len(steps):
         weight_bp = steps[step].weight_bp
-        message = f"step {step + 1} of {len(steps)} ({messages.weight(weight_bp)}) passed"
+        label = messages.weight(weight_bp) if weight_bp else "preview"
+        message = f"step {step + 1} of {len(steps)} ({label}) passed"
         yield _News("stepPassed", message, release, str(step + 1), weight_bp)
 
 

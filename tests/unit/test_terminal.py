@@ -269,7 +269,7 @@ def store(tmp_path):
 def test_watch_draws_whole_frames_when_something_changes_and_never_clears_the_screen(store, tmp_path):
     screen = Screen(tmp_path, "status", "--watch")
     try:
-        eventually(lambda: screen.shows("stop", "\x1b[?2026l"), 60, f"{screen.written}")
+        eventually(lambda: screen.shows("no controller is running", "stop", "\x1b[?2026l"), 60, f"{screen.written}")
         row = store.get(NAME)
         held = store.hold(row.rollout.metadata, lambda recorded: recorded)
         held.save(Plan(row.rollout.status.model_copy(update={"message": "something has changed"})))

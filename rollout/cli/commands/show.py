@@ -86,7 +86,8 @@ def _follow(store: RolloutStore, row: Row, *, verbose: bool) -> bool:
     from rollout.cli.render.live import watcher
 
     follower = Follower(store, row)
-    with watcher(row.rollout.metadata.name, follower.load, transient=True, verbose=verbose) as watching:
+    name = row.rollout.metadata.name
+    with watcher(name, follower.load, transient=True, verbose=verbose, holder=lambda: follower.holder) as watching:
         return follower.until(lambda plan: not plan.status.is_active, watching.show) is not None
 
 

@@ -46,6 +46,7 @@ class Follower:
         self._away = False
         self.seen = row.seen
         self.problem = ""
+        self.holder = row.holder
 
     def load(self) -> Rollout:
         return self._rollout
@@ -113,7 +114,7 @@ class Follower:
             self._last = self._store.last_decision(self._name)
         news = self._store.decisions_after(self._name, self._last)
         self._last = news[-1][0] if news else self._last
-        self._rollout, self.seen = row.rollout, row.seen
+        self._rollout, self.seen, self.holder = row.rollout, row.seen, row.holder
         if row.problem and row.problem != self.problem:
             say(f"{self._name} cannot go on: {row.problem}", err=True)
         self.problem = row.problem

@@ -107,12 +107,14 @@ class Live:
         *,
         transient: bool = False,
         verbose: bool = False,
+        holder: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Draw nothing yet.
 
         Args:
             transient: whether the picture is taken away in the end, because the last one is printed by somebody else.
             verbose: whether it has the statistics too.
+            holder: returns who carries the rollout out, as `draw` has it.
         """
         from rich.console import Console
         from rich.live import Live as RichLive
@@ -120,7 +122,7 @@ class Live:
         self._name = name
         self._load = load
         self._footer = footer
-        self._verbose = verbose
+        self._verbose, self._holder = verbose, holder
         self._picture: list[Line] = []
         self._live = RichLive(console=Console(stderr=True), auto_refresh=False, transient=transient)
         self._size = self._live.console.size
@@ -173,9 +175,10 @@ class Live:
         below = [EMPTY, line(f"  {footer}", "dim").cut(columns)] if footer else []
         room = max(4, rows - 3 - len(below))
         overview = overview_of(self._load(), now)
-        lines = draw(overview, now.timestamp(), columns, verbose=self._verbose)
+        holder = self._holder()
+        lines = draw(overview, now.timestamp(), columns, verbose=self._verbose, holder=holder)
         if len(lines) > room:
-            lines = draw(overview, now.timestamp(), columns, compact=True)
+            lines = draw(overview, now.timestamp(), columns, compact=True, holder=holder)
         if len(lines) > room:
             more = f"… {len(lines) - room + 1} more lines: make the terminal higher, or use rollout status"
             lines = [*lines[: room - 1], line(more, "dim").cut(columns)]
@@ -189,15 +192,17 @@ def watcher(
     *,
     transient: bool = False,
     verbose: bool = False,
+    holder: Callable[[], str | None] = lambda: None,
 ) -> Watcher:
     """Return what suits where stderr goes.
 
     Args:
         transient: whether a live picture is taken away in the end.
         verbose: whether it has the statistics too.
+        holder: returns who carries the rollout out; None where that is not known.
     """
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        return Live(name, load, footer, transient=transient, verbose=verbose)
+        return Live(name, load, footer, transient=transient, verbose=verbose, holder=holder)
     return Lines(name)
 
 
