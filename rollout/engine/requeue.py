@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import inf
 
 from rollout.engine.context import PlanContext
 from rollout.engine.effects import Effect
@@ -64,7 +65,7 @@ def _after_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) 
         return soon_s
     if after.is_active:
         moves = effects or context.decisions or soon_s < IDLE_S
-        return min(ACTIVE_MAX_S, soon_s) if moves else ACTIVE_MAX_S
+        return min(ACTIVE_MAX_S, soon_s if moves else max(AT_ONCE_S, _until_sample_s(context)))
     if effects or after.phase is not before.phase or after.bases:
         return soon_s
     if after.draining:
@@ -72,6 +73,12 @@ def _after_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) 
     away = after.role_versions is not None and after.role_versions.serving == "candidate"
     waits = away or starts_by_itself(after, context.spec.version) or after.stable_version is None
     return WAITING_S if waits else None
+
+
+def _until_sample_s(context: PlanContext) -> float:
+    """Return how long until the next sample is due, in seconds; for ever where none is awaited."""
+    due, observed = context.release.next_sample_at, context.status.phase in OBSERVED
+    return (due - context.now).total_seconds() if due and observed and not context.facts.sampling else inf
 
 
 def _soon_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) -> float:

@@ -9,15 +9,18 @@ from rollout.engine.analysis.counters import REQUESTS, SPEND, TimedIncrement, re
 from rollout.engine.analysis.evidence import CountedSample, after_sample
 from rollout.engine.analysis.gaps import is_gap
 from rollout.engine.analysis.lifecycle import split_after
+from rollout.engine.analysis.schedule import next_sample
 from rollout.engine.analysis.verdict import judge_all, with_verdicts
 from rollout.engine.context import PlanContext
 from rollout.engine.conversations.arrival import counted_arrival
 from rollout.engine.conversations.pins import is_one_way
 from rollout.engine.facts import Round
+from rollout.engine.gates.progress import SAMPLES_MIN
 from rollout.engine.routes.drift import wrong_split
 from rollout.engine.start import open_window
 from rollout.engine.transitions import OBSERVED
 from rollout.model.status.traffic import Effective
+from rollout.model.status.vocabulary import Phase
 from rollout.stats import Increment, Reached
 
 
@@ -30,7 +33,7 @@ def take_sample(context: PlanContext) -> None:
         open_window(context)  # the clock stepped back: how long anything took is unknown
     if _has_nothing_new(context, round_):
         context.update_release(
-            next_sample_at=context.later(context.policy.evidence.sample_every_s),
+            next_sample_at=_next_sample(context, context.release.samples_in_window),
             unready_samples=context.release.unready_samples + 1 if _candidate_down(context) else 0,
         )
         return
@@ -46,6 +49,7 @@ def take_sample(context: PlanContext) -> None:
         turns = 1 if is_one_way(context) else context.spec.conversations.turns
         split = split_after(split, increments.get(REQUESTS), context.release.traffic.wanted_bp, turns, elapsed_s)
     judgement = judge_all(policy, evidence, context.thresholds)
+    samples_in_window = context.release.samples_in_window + (1 if increments else 0)
     context.update_release(
         counters=ledger,
         evidence=with_verdicts(policy, evidence, judgement, context.thresholds, round_),
@@ -55,8 +59,8 @@ def take_sample(context: PlanContext) -> None:
         culprits=judgement.culprits,
         environment=judgement.environment,
         sampled_at=context.now,
-        next_sample_at=context.later(policy.evidence.sample_every_s),
-        samples_in_window=context.release.samples_in_window + (1 if increments else 0),
+        next_sample_at=_next_sample(context, samples_in_window),
+        samples_in_window=samples_in_window,
         unready_samples=context.release.unready_samples + 1 if _candidate_down(context) else 0,
         traffic=context.release.traffic.changed(effective=_effective(split.reached)),
         spent=context.release.spent + (timed[SPEND].increment.all_c if SPEND in timed else 0.0),
@@ -69,6 +73,14 @@ def take_sample(context: PlanContext) -> None:
         if increments
         else "nothing counted: the weight was not steady since the last sample",
     )
+
+
+def _next_sample(context: PlanContext, samples_in_window: int) -> datetime:
+    """Return when the next sample is due: a step lasts what it declares, also where the interval is longer."""
+    baking = context.status.phase is Phase.BAKING
+    held_s = context.strategy.bake.for_s if baking else context.step.for_s
+    needed = SAMPLES_MIN - samples_in_window
+    return next_sample(context.release, context.policy.evidence, held_s, needed, context.now)
 
 
 def _has_nothing_new(context: PlanContext, round_: Round) -> bool:

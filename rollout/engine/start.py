@@ -67,10 +67,12 @@ def ask_weight(context: PlanContext, weight_bp: int, preview_header: str | None 
 
 def open_window(context: PlanContext) -> None:
     """Begin to watch the effective weight anew: after the warm-up, with nothing seen of it yet. Harm is kept."""
+    begins, due = context.later(context.policy.evidence.warm_up_s), context.release.next_sample_at
     context.update_release(
         evidence=interrupted(context.release.evidence),
         split=split_restarted(context.release.split),
-        window_since=context.later(context.policy.evidence.warm_up_s),
+        window_since=begins,
+        next_sample_at=due if due is None else min(due, begins),  # what is counted in it begins with a sample
         samples_in_window=0,
         gap_s=0.0,
     )
