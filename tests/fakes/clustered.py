@@ -127,7 +127,7 @@ class ClusterWorld:
                 )
                 for each in next(rule for rule in found["http"] if rule.get("name") in ("chat", "talk"))["route"]
             }
-        chat = next(rule for rule in found["rules"] if rule["name"] == "chat")
+        chat = found["rules"][1 if len(found["rules"]) > 1 else 0]
         return {each["name"].removeprefix(f"{self.name}-"): each["weight"] for each in chat["backendRefs"]}
 
     def roles(self):

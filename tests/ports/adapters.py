@@ -21,6 +21,7 @@ from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.scrape import ScrapeSource
+from rollout.adapters.notifications.notifier import QueueOfNotices
 from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_external import ExternalEnvoy
 from rollout.adapters.routers.kubernetes import KubernetesRouter
@@ -34,6 +35,7 @@ from rollout.adapters.workloads.endpoints import EndpointWorkloads
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import SetWeight
 from rollout.engine.facts import FetchedContract
+from rollout.errors import PageUnavailable
 from rollout.model.api.conversations import Conversations
 from rollout.model.api.naming import Naming
 from rollout.model.api.rollout import Backends, Endpoint, Metadata
@@ -47,6 +49,7 @@ from rollout.testing import (
     FakeConversations,
     FakeGatekeeper,
     FakeMetrics,
+    FakeNotifier,
     FakeRouter,
     FakeStateContracts,
     FakeStatusStore,
@@ -287,6 +290,30 @@ WORKLOADS: dict[str, Maker] = {
     "EndpointWorkloads": endpoint_workloads,
     "ServiceWorkloads": service_workloads,
 }
+
+
+# -- Notifier ----------------------------------------------------------------------------------------------------------
+
+
+def fake_notifier(_: Path, __: ExitStack) -> Tried:
+    notifier = FakeNotifier()
+    return Tried(notifier, lambda: setattr(notifier, "down", True))
+
+
+def queue_of_notices(_: Path, close: ExitStack) -> Tried:
+    down: list[bool] = []
+
+    def send(target: object, telling: object) -> None:
+        del target, telling
+        if down:
+            raise PageUnavailable("nobody answers")
+
+    queue = QueueOfNotices(send, FakeClock(NOW))
+    close.callback(queue.close)
+    return Tried(queue, lambda: down.append(True))
+
+
+NOTIFIERS: dict[str, Maker] = {"FakeNotifier": fake_notifier, "QueueOfNotices": queue_of_notices}
 
 
 # -- Gatekeeper, States, Clock -----------------------------------------------------------------------------------------

@@ -14,8 +14,11 @@ from rollout.engine.planned import Plan
 from rollout.engine.route_facts import BorrowedRoute
 from rollout.errors import RouterUnavailable, Unavailable
 from rollout.model.api.gates import Gates
+from rollout.model.api.notifications import Notifications
 from rollout.model.status.decision import Decision
+from rollout.model.status.notices import Notice
 from rollout.model.status.release import CheckRun
+from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase, Reason
 from tests.ports import adapters
 from tests.ports.adapters import NOW, tried
@@ -151,6 +154,40 @@ def test_without_windows_traffic_may_move_and_a_check_that_is_asked_never_holds_
         assert set(facts) <= {"1"} and all(fact.passed is None for fact in facts.values())
 
 
+# -- Notifier ----------------------------------------------------------------------------------------------------------
+
+TOLD = Notifications.model_validate({"targets": [{"name": "team", "apprise": {"url": {"env": "CHAT"}}}]})
+
+
+def to_be_told(*notices):
+    status = status_with(Status(stable_version="v1"), notices=notices)
+    return adapters.replace_status(adapters.rollout(), status)
+
+
+def notice(name):
+    deadline = NOW + timedelta(hours=1)
+    return Notice(id=name, kind="promoted", at=NOW, deadline=deadline, pending=("team",), message="v2 is promoted")
+
+
+@over(adapters.NOTIFIERS)
+def test_what_is_to_be_told_is_told_and_what_is_not_there_any_more_is_not_spoken_of(maker, tmp_path):
+    with tried(maker, tmp_path) as it:
+        first = to_be_told(notice("1"))
+        eventually(lambda: it.adapter.deliveries(first, TOLD)["1/team"].delivered)
+        assert set(it.adapter.deliveries(to_be_told(notice("2")), TOLD)) == {"2/team"}
+        assert it.adapter.deliveries(to_be_told(), TOLD) == {}
+
+
+@over(adapters.NOTIFIERS)
+def test_whoever_cannot_be_told_is_a_fact_with_a_word_and_holds_nobody_up(maker, tmp_path):
+    with tried(maker, tmp_path) as it:
+        it.take_down()
+        asked = to_be_told(notice("1"))
+        eventually(lambda: it.adapter.deliveries(asked, TOLD)["1/team"].message)
+        fact = it.adapter.deliveries(asked, TOLD)["1/team"]
+        assert not fact.delivered and fact.message == "nobody answers"
+
+
 # -- States ------------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +238,7 @@ PORTS = {
     "MetricsSource": adapters.METRICS,
     "Workloads": adapters.WORKLOADS,
     "Gatekeeper": adapters.GATEKEEPERS,
+    "Notifier": adapters.NOTIFIERS,
     "StateContracts": adapters.STATES,
     "ConversationCounts": adapters.CONVERSATIONS,
     "StatusStore": adapters.STATUS_STORES,
