@@ -25,9 +25,9 @@ def answered(arguments: list[str]) -> int | None:
         print(layout.root_help(layout.columns()))  # noqa: T201
         return 0 if arguments else 2
     verbose = bool(VERBOSE & {*arguments})
-    verb, *names = [argument for argument in arguments if argument not in VERBOSE]
-    if verb == "status" and len(names) <= 1 and not any(name.startswith("-") for name in names):
-        return _status(names[0] if names else None, verbose=verbose)
+    asked_for = [argument for argument in arguments if argument not in VERBOSE]
+    if asked_for[:1] == ["status"] and len(asked_for) <= 2 and not asked_for[-1].startswith("-"):
+        return _status(asked_for[1] if len(asked_for) > 1 else None, verbose=verbose)
     return None
 
 

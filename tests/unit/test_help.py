@@ -213,6 +213,12 @@ def test_help_and_version_are_words_too(alias, tmp_path):
     assert done.returncode == 0 and done.stdout == command(f"--{alias[0]}", cwd=tmp_path).stdout
 
 
+@pytest.mark.parametrize("line", [["-v"], ["--verbose", "-v"], ["-x"], ["status", "-x"]])
+def test_a_line_that_is_none_is_told_without_a_traceback(line, tmp_path):
+    done = command(*line, cwd=tmp_path)
+    assert done.returncode == 2 and "No such option" in done.stderr and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["init", "start"])
 def test_an_example_that_is_too_long_is_continued_as_a_shell_reads_it(verb):
     text = help_of(verb, width=60)

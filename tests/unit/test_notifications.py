@@ -351,6 +351,25 @@ def test_a_host_that_the_operator_has_not_listed_is_not_asked_by_any_plugin(appr
     assert len(asked) == 1
 
 
+def test_a_host_that_the_operator_has_listed_by_its_name_is_asked(apprise):
+    asked = []
+    with serving(lambda *request: asked.append(request) or "{}") as address:
+        port = address.partition(":")[2]
+        for listed in (f"localhost:{port}", "localhost"):
+            services.send(f"json://localhost:{port}/x", content(), (listed,), tenant=True)
+        with pytest.raises(PageUnavailable, match="has not listed the host"):
+            services.send(f"json://localhost:{port}/x", content(), ("localhost:1",), tenant=True)
+    assert len(asked) == 2
+
+
+def test_an_address_that_no_listed_name_has_is_not_connected_to(apprise):
+    """Whoever lists a name has not listed all that is behind the addresses of others."""
+    asked = []
+    with serving(lambda *request: asked.append(request) or "{}") as address, pytest.raises(PageUnavailable):
+        services.send(f"json://{address}/x", content(), ("localhost",), tenant=True)
+    assert asked == []
+
+
 def test_a_template_of_a_plugin_reaches_no_other_host_and_no_file(apprise, tmp_path):
     posted, inner = [], []
     card = {"type": "message", "attachments": [], "secret": "of-the-metadata-service"}

@@ -10,10 +10,11 @@ import json
 import resource
 import socket
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
+
+from rollout.adapters.hosts import is_allowed
 
 MEMORY_MAX_BYTES = 1 << 30
 """Of addresses, not of memory in use: an interpreter with the library takes a third of it."""
@@ -23,6 +24,9 @@ INPUT_MAX_BYTES = 1 << 20
 
 READABLE = ("/usr/", "/lib/", "/lib64/", "/etc/ssl/", "/etc/pki/", "/etc/mime.types", "/etc/hosts", "/etc/resolv.conf",
             "/etc/nsswitch.conf", "/etc/localtime", "/dev/urandom", "/dev/null")  # fmt: skip
+
+
+PROCESSES = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork", "os.forkpty"})
 
 
 class Answer(StrEnum):
@@ -47,9 +51,9 @@ def main() -> None:
     except ImportError:
         _answer(Answer.NOT_INSTALLED)
         return
-    barred: list[str] = []
     hosts = asked["hosts"]
-    sys.addaudithook(_guard(tuple(hosts) if hosts is not None else None, barred, tenant=bool(asked["tenant"])))
+    guard = _Guard(tuple(hosts) if hosts is not None else None, tenant=bool(asked["tenant"]))
+    guard.install()
     try:
         service = Apprise.instantiate(_without_options(asked["address"]), asset=AppriseAsset(http_redirects=False))
         if service is None:
@@ -59,7 +63,7 @@ def main() -> None:
         taken = service.notify(title=asked["title"], body=asked["body"], notify_type=asked["type"])
     except Exception:  # noqa: BLE001  one of a hundred plugins may fail in any way
         taken = False
-    _answer(Answer.TAKEN if taken else Answer.BARRED if barred else Answer.REFUSED)
+    _answer(Answer.TAKEN if taken else Answer.BARRED if guard.barred else Answer.REFUSED)
 
 
 def _answer(word: Answer) -> None:
@@ -73,56 +77,50 @@ def _without_options(address: str) -> str:
     return "?".join(part for part in (head, "&".join(kept)) if part)
 
 
-def _guard(hosts: tuple[str, ...] | None, barred: list[str], *, tenant: bool) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return a hook that bars hosts and files.
+class _Guard:
+    """Bars hosts and files.
 
     Args:
         hosts: patterns of those that may be asked; None for all.
-        barred: is told what was barred.
         tenant: whether files of this machine are barred, too.
     """
-    from rollout.adapters.hosts import is_allowed  # noqa: PLC0415  before the library runs
 
-    resolved: set[str] = set()
+    def __init__(self, hosts: tuple[str, ...] | None, *, tenant: bool) -> None:
+        self._hosts, self._tenant = hosts, tenant
+        self._addresses: set[str] = set()
+        self.barred = False
+        self._look_up = socket.getaddrinfo
 
-    def allows(host: str, port: object) -> bool:
+    def install(self) -> None:
+        """Check every name that is looked up, and every address that is connected to: it must come from such a name."""
+        socket.getaddrinfo = self._checked
+        sys.addaudithook(self._hook)
+
+    def _checked(self, host: Any, port: Any, *more: Any, **options: Any) -> list[Any]:
+        if not self._allows(_text(host), port):
+            self._bar("this host may not be asked")
+        answer = self._look_up(host, port, *more, **options)
+        self._addresses.update(str(entry[4][0]) for entry in answer)
+        return answer
+
+    def _allows(self, host: str, port: object) -> bool:
         named = f"[{host}]" if ":" in host else host
-        return hosts is None or is_allowed(f"https://{named}:{port}", hosts)
+        return self._hosts is None or is_allowed(f"https://{named}:{port}", self._hosts)
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "socket.getaddrinfo" and hosts is not None:
-            host, port = _text(arguments[0]), arguments[1]
-            if not allows(host, port):
-                barred.append(f"{host}:{port}")
-                raise Barred("this host may not be asked")
-            resolved.update(entry[4][0] for entry in _looked_up(host))
-        elif event == "socket.connect" and hosts is not None:
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and self._hosts is not None:
             address = arguments[1]
-            host, port = (_text(address[0]), address[1]) if isinstance(address, tuple) else (_text(address), "unix")
-            if host not in resolved and not (_is_address(host) and allows(host, port)):
-                barred.append(f"{host}:{port}")
-                raise Barred("this host may not be asked")
-        elif event == "open" and tenant and not _may_read(arguments):
+            host, port = address[:2] if isinstance(address, tuple) else (_text(address), 0)
+            if host not in self._addresses and not (_is_address(host) and self._allows(host, port)):
+                self._bar("this address may not be connected to")
+        elif event == "open" and self._tenant and not _may_read(arguments):
             raise Barred("this file may not be read")
-        elif event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork"):
+        elif event in PROCESSES:
             raise Barred("no process may be started")
 
-    looking = False
-
-    def _looked_up(host: str) -> list[Any]:
-        """Return the addresses of a host that may be asked, without asking ourselves about it again."""
-        nonlocal looking
-        if looking:
-            return []
-        looking = True
-        try:
-            return list(socket.getaddrinfo(host, None))
-        except OSError:
-            return []
-        finally:
-            looking = False
-
-    return hook
+    def _bar(self, why: str) -> None:
+        self.barred = True
+        raise Barred(why)
 
 
 def _text(value: object) -> str:
