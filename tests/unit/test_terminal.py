@@ -240,6 +240,10 @@ class Screen:
         self._read()
         return all(word.encode() in self.written for word in words)
 
+    def is_whole(self) -> bool:
+        """Whether each frame that was begun has been drawn to its end."""
+        return self.written.count(b"\x1b[?2026h") == self.written.count(b"\x1b[?2026l") > 0
+
     def ended(self) -> bool:
         self._read()
         return self.process.poll() is not None
@@ -274,7 +278,7 @@ def test_watch_draws_whole_frames_when_something_changes_and_never_clears_the_sc
         held = store.hold(row.rollout.metadata, lambda recorded: recorded)
         held.save(Plan(row.rollout.status.model_copy(update={"message": "something has changed"})))
         held.release()
-        eventually(lambda: screen.shows("something has changed", "\x1b[?2026l"), 60, f"{screen.written}")
+        eventually(lambda: screen.shows("something has changed") and screen.is_whole(), 60, f"{screen.written}")
         frames = screen.written.split(b"\x1b[?2026h")
         assert b"\x1b[2J" not in screen.written
         assert not any(frame.split(b"\x1b[?2026l")[1] for frame in frames[1:]), "something is drawn outside a frame"

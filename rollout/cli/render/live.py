@@ -23,6 +23,9 @@ from rollout.views.summary import overview_of
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
+
+    from rollout.model.status.decision import Decision
 
 HEARTBEAT_S = 60.0
 """On a pipe something is printed at least this often, so that no CI takes us for dead."""
@@ -96,6 +99,22 @@ def _at_once(console: Console) -> Iterator[None]:
         console.file.flush()
 
 
+def _sentence_of(decision: Decision) -> str:
+    return f"{decision.at:%H:%M:%S}  {decision.phase:<11} {decision.message}"
+
+
+def _drawing(lines: list[Line], end: str = "\n") -> Text:
+    """Return lines as rich draws them."""
+    from rich.text import Text
+
+    drawing = Text()
+    for one in lines:
+        for piece in one.pieces:
+            drawing.append(fitting(plain(piece.text), sys.stderr), style=piece.style or None)
+        drawing.append(end)
+    return drawing
+
+
 class Live:
     """A picture that is redrawn at most five times a second; the terminal is restored whatever happens."""
 
@@ -142,31 +161,23 @@ class Live:
             self._show(plan)
 
     def _show(self, plan: Plan) -> None:
-        from rich.text import Text
-
-        now = datetime.now(UTC)
-        for decision in plan.decisions:
-            if decision.kind != "sample":
-                text = f"{decision.at:%H:%M:%S}  {decision.phase:<11} {decision.message}"
-                self._live.console.print(Text(fitting(plain(text), sys.stderr), style="dim"))
-        if self._drawn_at is not None and (now - self._drawn_at).total_seconds() < REDRAW_S and not plan.decisions:
+        """Draw one frame: what was decided, for good, and the picture below it, in place of the one before."""
+        now, console = datetime.now(UTC), self._live.console
+        decisions = [decision for decision in plan.decisions if decision.kind != "sample"]
+        if self._drawn_at is not None and (now - self._drawn_at).total_seconds() < REDRAW_S and not decisions:
             return
         self._drawn_at = now
-        console = self._live.console
         resized, self._size = console.size != self._size, console.size
         picture = self._lines(now)
-        if picture == self._picture and not resized and not plan.decisions:
+        if picture == self._picture and not resized and not decisions:
             return
         self._picture = picture
         with _at_once(console):
             if resized:  # what was drawn has been broken into other lines: no moving back up
                 console.clear()
-            drawing = Text()
-            for line in picture:
-                for piece in line.pieces:
-                    drawing.append(fitting(plain(piece.text), sys.stderr), style=piece.style or None)
-                drawing.append("\n")
-            self._live.update(drawing, refresh=True)
+            for decision in decisions:
+                console.print(_drawing([line(_sentence_of(decision), "dim")], end=""))
+            self._live.update(_drawing(picture), refresh=True)
 
     def _lines(self, now: datetime) -> list[Line]:
         """Return the picture, no higher than the terminal: what is drawn again must not have scrolled away."""
