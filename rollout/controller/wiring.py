@@ -14,6 +14,7 @@ from rollout.adapters.egress import Egress
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
+from rollout.adapters.kubernetes.read_once import ReadOnce
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
 from rollout.adapters.metrics.queries import unreadable
 from rollout.adapters.metrics.sampler import Sampler
@@ -198,7 +199,8 @@ def reconciler(
     """Return the loop's body for one turn of a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
     status = rollout.status
-    naming, roles = with_roles(shared.api, naming_of(rollout), status)
+    api = ReadOnce(shared.api)
+    naming, roles = with_roles(api, naming_of(rollout), status)
     versions = versions_of(status, spec.version)
     key = f"{metadata.namespace}/{metadata.name}"
     denials = shared.denials.setdefault(key, {})
@@ -224,7 +226,7 @@ def reconciler(
         )
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
     identity = partial(shared.identities.read, key)
-    workloads = ServiceWorkloads(shared.api, naming, tuple(route_kinds), shared.may_write, roles, identity)
+    workloads = ServiceWorkloads(api, naming, tuple(route_kinds), shared.may_write, roles, identity, api.forget)
     return Reconciler(
         policy_of=lambda _: policy,
         ports=Ports(

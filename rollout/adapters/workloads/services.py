@@ -1,6 +1,6 @@
 """Versions that are Services in a cluster: are they there, ready, asleep, and what are they made of?
 
-Read afresh at every turn, never from a cache: there are few, and what is wrong with them decides whether users are sent
+Read afresh at every turn, once in it, and again before an act: what is wrong with them decides whether users are sent
 there. Raises ClusterUnavailable where the API does not answer: that says nothing of a version, so nothing is decided.
 """
 
@@ -41,6 +41,7 @@ class ServiceWorkloads:
         route_kinds: the kinds of routes that refer to them.
         roles: who reads what is behind the Services of roles, where there are some.
         identity: who reads what a Deployment is made of.
+        refresh: lets everything be read anew; before each act.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class ServiceWorkloads:
         may_write: Callable[[], bool] = lambda: True,
         roles: RoleReader | None = None,
         identity: Callable[[Object], Mapping[str, str]] | None = None,
+        refresh: Callable[[], None] = lambda: None,
     ) -> None:
         self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
-        self._roles, self._identity = roles, identity
+        self._roles, self._identity, self._refresh = roles, identity, refresh
         self._readiness = Readiness(api, naming, self._sleeps)
         self._promotion = RolePromotion(api, naming, may_write)
 
@@ -171,6 +173,7 @@ class ServiceWorkloads:
     def promote_image(self, version: str) -> None:
         """Roll a version out behind the stable role's Service, where it is ours to change."""
         if not self._is_elsewhere:
+            self._refresh()
             self._promotion.carry_out(version)
 
     def scale_down(self, version: str) -> None:
@@ -180,7 +183,8 @@ class ServiceWorkloads:
             self._scale(deployment, 0)
 
     def _scaled(self, version: str) -> Object | None:
-        """Return a version's Deployment, if it is ours to scale."""
+        """Return a version's Deployment as it is now, if it is ours to scale."""
+        self._refresh()
         return None if self._is_elsewhere or not self._may_write() else self._deployment(version)
 
     def _scale(self, deployment: Object, replicas: int) -> None:
