@@ -110,7 +110,7 @@ def test_on_a_terminal_the_screen_is_live_and_given_back_in_order(tmp_path, left
     os.close(theirs)
     seen = bytearray()
     try:
-        while b"proof" not in seen or b"why " not in seen:
+        while b"proved?" not in seen or b"why " not in seen:
             seen += os.read(ours, 65536)
             assert len(seen) < 5_000_000
         started.send_signal(signal.SIGINT)
