@@ -41,10 +41,7 @@ def _promote(context: PlanContext) -> None:
         _promoted(context),
         stable_version=new,
         previous_version=old,
-        # A version that was down, and passed, keeps nobody's conversation.
-        draining=status.draining
-        if context.release.stable_passed_by
-        else begin_drain(context, old or "", Axis.BACKWARD),
+        draining=_drained(context),
         failed={version: tries for version, tries in status.failed.items() if version != new},
         release=context.changed(result=Result.PROMOTED, deadline=context.later(context.policy.drain.deadline_s)),
         standby_until=context.later(standby_s) if standby_s else None,
