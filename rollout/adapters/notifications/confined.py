@@ -10,6 +10,7 @@ import json
 import resource
 import socket
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
@@ -44,8 +45,9 @@ class Barred(OSError):  # noqa: N818
 def main() -> None:
     """Send one message, and say in a word what became of it."""
     asked = json.loads(sys.stdin.buffer.read(INPUT_MAX_BYTES))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_MAX_BYTES, FILE_MAX_BYTES))
+    for limit, most in ((resource.RLIMIT_AS, MEMORY_MAX_BYTES), (resource.RLIMIT_FSIZE, FILE_MAX_BYTES)):
+        with suppress(ValueError, OSError):  # macOS knows no limit of addresses
+            resource.setrlimit(limit, (most, most))
     try:
         from apprise import Apprise, AppriseAsset  # noqa: PLC0415  this is what the process is for
     except ImportError:
