@@ -1,78 +1,64 @@
-"""What many rollouts cost a controller: calls while nothing happens, memory, and how long a turn takes.
+"""What many rollouts cost a controller: CPU, calls and bytes, counted at a fake API server and a fake Prometheus.
 
-Counts and ratios; the times are of this machine. The API server is the tests' fake, in the same process, so the memory is
-of both: the first row is the base.
+The controller is a process of its own, and its CPU is the kernel's account of it; both servers speak HTTP.
+
+    python benchmarks/bench_controller.py [ROLLOUTS:ACTIVE …]
 """
 
 from __future__ import annotations
 
 import collections
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT
-from rollout.controller.controller import Controller, Settings
-from rollout.runtime.logs import configure
-from tests.fakes import agents
+from benchmarks import fleet
+from benchmarks.counters import RisingCounters
+from tests.fakes import prometheus, server
 from tests.fakes.cluster import FakeCluster
-from tests.fakes.server import FakeApi
 
-SIZES = (1, 500, 2000)
-IDLE_S = 10.0
-
-
-def megabytes() -> float:
-    return (
-        int(
-            next(
-                line.split()[1]
-                for line in Path("/proc/self/status").read_text().splitlines()
-                if line.startswith("VmRSS")
-            )
-        )
-        / 1024
-    )
+SIZES = ("200:0", "1:1", "20:20", "200:200")
+MEASURED_S = 60.0
+SETTLED_S = 15.0
 
 
-def measure(size: int) -> None:
-    cluster = FakeCluster(keeps=100_000)
-    api = FakeApi(cluster, "bench")
-    api.create(POLICY, "default", agents.policy())
-    for number in range(size):
-        name = f"agent{number}"
-        agents.version(api, "v1", name=name)
-        api.create(HTTP_ROUTE, "default", agents.route(name=name))
-        api.create(ROLLOUT, "default", agents.rollout("http://127.0.0.1:1", name=name))
-    before_mb = megabytes()
-    controller = Controller(FakeApi(cluster), Settings(workers=8), lambda: True)
-    began = time.monotonic()
-    controller.start()
-    controller.lead()
-    while any("stableVersion" not in (each.get("status") or {}) for each in api.list_all(ROLLOUT, "default")[0]):
-        time.sleep(0.2)
-    settled_s = time.monotonic() - began
-    known = -1
-    while known != len(cluster.calls):  # its own writes come back to it once
-        known = len(cluster.calls)
-        time.sleep(1.0)
-    cluster.calls.clear()
-    time.sleep(IDLE_S)
-    calls = collections.Counter(verb for verb, _, _ in cluster.calls)
+def measure(size: int, active: int, folder: Path) -> None:
+    cluster, names = FakeCluster(keeps=1_000_000), [f"agent{number}" for number in range(size)]
+    api, counters = server.FakeApi(cluster, "bench"), RisingCounters(names)
+    with prometheus.serving(counters) as metrics_url, server.serving(cluster) as url:
+        fleet.create(api, names, metrics_url)
+        config = server.kubeconfig(folder / "kubeconfig", url)
+        began = time.monotonic()
+        with fleet.controller(config, folder / "log") as process:
+            fleet.wait("all are seen", lambda: all("stableVersion" in one for one in fleet.statuses(api).values()))
+            seen_s = time.monotonic() - began
+            fleet.release(api, names[:active])
+            fleet.wait("all are shifted", lambda: all(fleet.weight(api, name) == 50 for name in names[:active]))
+            time.sleep(SETTLED_S)
+            cluster.calls.clear()
+            counters.asked.clear()
+            cpu_s, start = process.cpu_s(), time.monotonic()
+            time.sleep(MEASURED_S)
+            cpu_s, minutes = process.cpu_s() - cpu_s, (time.monotonic() - start) / 60
+            calls = collections.Counter(f"{verb} {what}" for verb, what, _ in list(cluster.calls))
+            asked, rss_mb = len(counters.asked), process.rss_mb()
     print(
-        f"{size:>8}  {settled_s:>10.1f}  {size / settled_s:>11.0f}  {sum(calls.values()) / IDLE_S:>12.1f}"
-        f"  {1024 * (megabytes() - before_mb) / size:>14.0f}"
+        f"{size:>8}  {active:>6}  {seen_s:>6.1f}  {cpu_s / minutes:>9.2f}  {sum(calls.values()) / minutes:>9.0f}"
+        f"  {asked / minutes:>11.0f}  {rss_mb:>6.0f}   "
+        + ", ".join(f"{count / minutes:.0f} {what}" for what, count in calls.most_common(6)),
+        flush=True,
     )
-    controller.stop()
 
 
 def main() -> None:
-    configure(verbose=False)
-    print("rollouts  all seen, s  turns a s.  idle calls/s  kB a rollout")
-    for size in SIZES:
-        measure(size)
+    print("rollouts  active  seen s  CPU-s/min  calls/min  queries/min  RSS MB   calls a minute, by kind")
+    for asked in sys.argv[1:] or SIZES:
+        size, _, active = asked.partition(":")
+        with tempfile.TemporaryDirectory() as folder:
+            measure(int(size), int(active), Path(folder))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ class WorkQueue:
     ) -> None:
         self._backoff = backoff
         self._failures: Counter[str] = Counter()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._lanes = {urgent_only: _Lane(self._lock) for urgent_only in (False, True)}
         self._share_max, self._clock = share_max, clock
         self._waiting: OrderedDict[str, deque[str]] = OrderedDict()
         self._urgent: deque[str] = deque()
@@ -49,18 +50,20 @@ class WorkQueue:
 
     def add(self, key: str, *, urgent: bool = False) -> None:
         """Let a key be worked on soon; urgent: before all that are not."""
-        with self._changed:
+        with self._lock:
             self._add(key, urgent=urgent)
 
     def add_after(self, key: str, delay_s: float, *, urgent: bool = False) -> None:
         """Let a key be worked on after a delay; a newer delay of a key replaces an older one."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return
             due = self._clock() + max(0.0, delay_s)
             self._due[key] = (due, urgent)
             heapq.heappush(self._heap, (due, next(self._order), key))
-            self._changed.notify_all()
+            if self._heap[0][2] == key:
+                for lane in self._lanes.values():
+                    lane.look_at_the_time()
 
     def add_rate_limited(self, key: str, *, least_s: float | None = None, urgent: bool = False) -> float:
         """Let a key that failed be worked on again, later and later; return in how many seconds.
@@ -68,7 +71,7 @@ class WorkQueue:
         Args:
             least_s: how soon after the first failure.
         """
-        with self._changed:
+        with self._lock:
             self._failures[key] += 1
             delay_s = self._backoff.after_s(self._failures[key], least_s)
         self.add_after(key, delay_s, urgent=urgent)
@@ -76,30 +79,39 @@ class WorkQueue:
 
     def failures(self, key: str) -> int:
         """Return how often a key has failed in a row."""
-        with self._changed:
+        with self._lock:
             return self._failures[key]
 
     def forget(self, key: str) -> None:
         """Take it that a key works again, or is gone: its next failure is the first."""
-        with self._changed:
+        with self._lock:
             self._failures.pop(key, None)
 
-    def take(self, *, urgent_only: bool = False) -> str | None:
-        """Wait for a key and return it; None once the queue is closed. Hand it back with `done`."""
-        with self._changed:
+    def take(self, *, urgent_only: bool = False, waits: bool = True) -> str | None:
+        """Return a key, once there is one; None once the queue is closed. Hand it back with `done`.
+
+        Args:
+            waits: False: return None where there is none now.
+        """
+        lane = self._lanes[urgent_only]
+        with self._lock:
             while not self._closed:
                 left_s = self._ripen()
                 if (key := self._next(urgent_only=urgent_only)) is not None:
                     self._queued.pop(key)
                     self._working.add(key)
                     self._in_hands[_namespace(key)] += 1
+                    if self._waiting or self._urgent or not lane.is_kept:
+                        lane.wake()  # for the next key, or to keep the time instead of this one
                     return key
-                self._changed.wait(left_s)
+                if not waits:
+                    return None
+                lane.wait(left_s)
             return None
 
     def done(self, key: str) -> None:
         """Hand a key back; if it was added meanwhile it waits again."""
-        with self._changed:
+        with self._lock:
             self._working.discard(key)
             namespace = _namespace(key)
             self._in_hands[namespace] -= 1
@@ -107,18 +119,20 @@ class WorkQueue:
                 del self._in_hands[namespace]
             if key in self._queued:
                 self._line_up(key, urgent=self._queued[key])
-            self._changed.notify_all()  # a namespace may have a worker again
+            if self._waiting or self._urgent:  # a namespace may have a worker again
+                self._wake(urgent=bool(self._urgent))
 
     def depth(self) -> int:
         """Return how many keys wait for a worker."""
-        with self._changed:
+        with self._lock:
             return len(self._urgent) + sum(map(len, self._waiting.values()))
 
     def close(self) -> None:
         """Let every worker end after what it has in hand."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            for lane in self._lanes.values():
+                lane.wake_all()
 
     def _add(self, key: str, *, urgent: bool) -> None:
         if self._closed or (key in self._queued and (self._queued[key] or not urgent)):
@@ -129,7 +143,12 @@ class WorkQueue:
         self._queued[key] = urgent
         if key not in self._working:
             self._line_up(key, urgent=urgent)
-            self._changed.notify_all()
+            self._wake(urgent=urgent)
+
+    def _wake(self, *, urgent: bool) -> None:
+        self._lanes[False].wake()
+        if urgent:
+            self._lanes[True].wake()
 
     def _line_up(self, key: str, *, urgent: bool) -> None:
         if urgent:
@@ -172,6 +191,43 @@ class WorkQueue:
                 del self._waiting[namespace]
             return key
         return None
+
+
+class _Lane:
+    """Workers that wait for the same keys. One of them keeps the time; the others sleep until they are needed.
+
+    Were all of them told of each key, and of each delay that is over, they would cost more than the work.
+    """
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._keeper, self._others = threading.Condition(lock), threading.Condition(lock)
+        self.is_kept, self._asleep = False, 0
+
+    def wait(self, left_s: float | None) -> None:
+        """Wait, with the lock held, until woken; whoever keeps the time also wakes when it is over."""
+        if not self.is_kept:
+            self.is_kept = True
+            try:
+                self._keeper.wait(left_s)
+            finally:
+                self.is_kept = False
+            return
+        self._asleep += 1
+        try:
+            self._others.wait()
+        finally:
+            self._asleep -= 1
+
+    def wake(self) -> None:
+        """Wake one: who sleeps, else who keeps the time."""
+        (self._others if self._asleep else self._keeper).notify()
+
+    def look_at_the_time(self) -> None:
+        self._keeper.notify()
+
+    def wake_all(self) -> None:
+        self._keeper.notify_all()
+        self._others.notify_all()
 
 
 def _namespace(key: str) -> str:

@@ -42,15 +42,19 @@ class FakePrometheus:
         """A gauge."""
         self.series[name, tuple(sorted(labels.items()))] = value
 
+    def matching(self, selector):
+        """The series that a selector selects: (labels as sorted pairs, value)."""
+        return [
+            (labels, value)
+            for (name, labels), value in list(self.series.items())
+            if name == selector.name and accepts(selector, dict(labels))
+        ]
+
     def evaluate(self, query):
         now, found = time.time(), []
         for timestamp, text, _, term in TERM.findall(query) or [("", query, "", "")]:
             selector = parse(text)
-            matching = [
-                (labels, value)
-                for (name, labels), value in self.series.items()
-                if name == selector.name and accepts(selector, dict(labels))
-            ]
+            matching = self.matching(selector)
             if timestamp and matching:
                 by = timestamp.partition("(")[2].partition(")")[0].split(",")
                 groups = {
@@ -83,8 +87,14 @@ def serving(prometheus):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_POST(self):
+            self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
+
         def do_GET(self):
-            query = parse_qs(urlsplit(self.path).query).get("query", [""])[0]
+            self.answer(urlsplit(self.path).query)
+
+        def answer(self, parameters):
+            query = parse_qs(parameters).get("query", [""])[0]
             prometheus.asked.append(query)
             prometheus.headers.append(dict(self.headers))
             answer = prometheus.answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -27,15 +28,7 @@ def drain(queue, **how):
 
 def taking(queue, **how):
     """Take a key if one can be had at once."""
-    with queue._changed:
-        queue._ripen()
-        if not (queue._urgent or (not how.get("urgent_only") and any(allowed(queue)))):
-            return None
-    return queue.take(**how)
-
-
-def allowed(queue):
-    return (queue._share_max is None or queue._in_hands[each] < queue._share_max for each in queue._waiting)
+    return queue.take(**how, waits=False)
 
 
 def test_a_key_is_never_in_two_hands_and_never_lost():
@@ -145,3 +138,46 @@ def test_closing_lets_every_worker_end(how):
     queue.add("n/a")
     queue.add_after("n/b", 0.0)
     assert queue.depth() == 0
+
+
+def test_each_key_wakes_one_worker_and_is_taken_whoever_kept_the_time():
+    queue, taken, lock = WorkQueue(), [], threading.Lock()
+
+    def work():
+        while (key := queue.take()) is not None:
+            with lock:
+                taken.append(key)
+            queue.done(key)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for number in range(500):
+        queue.add(f"n/a{number}")
+        queue.add_after(f"n/b{number}", number / 5000)
+    end = time.monotonic() + 60
+    while len(taken) < 1000 and time.monotonic() < end:
+        time.sleep(0.01)
+    queue.close()
+    for thread in threads:
+        thread.join(30)
+    assert len(taken) == 1000 and not any(thread.is_alive() for thread in threads)
+
+
+def test_a_delay_that_ends_sooner_than_the_one_that_is_waited_for_is_not_overslept():
+    queue, taken = WorkQueue(), threading.Event()
+    queue.add_after("n/late", 3600)
+    threading.Thread(target=lambda: (queue.take(), taken.set()), daemon=True).start()
+    queue.add_after("n/soon", 0.05)
+    assert taken.wait(30)
+    queue.close()
+
+
+def test_an_urgent_delay_is_kept_by_the_urgent_lane_where_all_others_are_busy():
+    queue, taken = WorkQueue(), threading.Event()
+    queue.add("n/busy")
+    assert queue.take() == "n/busy"
+    threading.Thread(target=lambda: (queue.take(urgent_only=True), taken.set()), daemon=True).start()
+    queue.add_after("n/abort", 0.05, urgent=True)
+    assert taken.wait(30)
+    queue.close()
