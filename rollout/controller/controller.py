@@ -22,6 +22,7 @@ from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of
 from rollout.adapters.metrics.sampler import Sampler
+from rollout.adapters.storage.held_statuses import WriteTimings
 from rollout.adapters.storage.rollout_resource import is_urgent
 from rollout.backoff import Backoff
 from rollout.controller.informers import Informers
@@ -76,6 +77,7 @@ class Settings:
         namespace: the only one it looks after; None for all.
         lease: by which it leads.
         egress: what documents of tenants may have it ask, and send away of its environment.
+        status_writes: when evidence is written that nothing else brings along.
     """
 
     namespace: str | None = None
@@ -84,6 +86,7 @@ class Settings:
     dry_run: bool = False
     lease: str = ""
     egress: Egress = Egress({})
+    status_writes: WriteTimings = WriteTimings()
 
 
 class Controller:
@@ -99,10 +102,17 @@ class Controller:
         sampler = Sampler(WorkQueue(share_max=SAMPLERS // 4), self._enqueue, SAMPLERS)
         claims = Claims(api, settings.lease)
         self._shared = Shared(
-            api, self.informers.routes, may_write, sampler, claims, dry_run=settings.dry_run, egress=settings.egress
+            api,
+            self.informers.routes,
+            may_write,
+            sampler,
+            claims,
+            dry_run=settings.dry_run,
+            egress=settings.egress,
+            scope=settings.namespace,
         )
         events = Events(api, settings.identity, CLOCK.now, self._shared.may_write)
-        self._reconciler = RolloutReconciler(self._shared, self.informers, events)
+        self._reconciler = RolloutReconciler(self._shared, self.informers, events, settings.status_writes)
         self._stopped = threading.Event()
         self._busy: dict[str, float] = {}
         self._threads = [
@@ -132,6 +142,7 @@ class Controller:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
+        self._reconciler.flush(deadline)
         self.informers.stop(1.0)
         self._shared.close()
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 from collections.abc import Iterable
 from functools import lru_cache
 
-from rollout.adapters.egress import Egress
-from rollout.adapters.kubernetes.resources import Object, namespace_of
-from rollout.adapters.metrics.queries import unreadable_split
-from rollout.adapters.storage.rollout_resource import spec_of, wanted_of
-from rollout.controller.informers import Informers
-from rollout.controller.wiring import faults_of, unasked
+from rollout.adapters.kubernetes.resources import Object
+from rollout.adapters.storage.rollout_resource import wanted_of
 from rollout.engine.facts import Trouble
 from rollout.errors import (
     Fault,
@@ -21,52 +16,12 @@ from rollout.errors import (
 )
 from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import WIRING, RolloutSpec
-from rollout.model.api.wiring import cluster_spec
-from rollout.model.documents import policy_spec
 from rollout.model.parsing import prune
 from rollout.model.pinned import pinned_policy
 from rollout.model.status.status import Status
-from rollout.model.status.vocabulary import Phase, Reason
+from rollout.model.status.vocabulary import Phase
 
 FAULTS_TOLD_MAX = 8
-
-
-def readable(obj: Object) -> tuple[RolloutSpec | None, Trouble | None]:
-    try:
-        spec = spec_of(obj)
-    except InvalidInput as error:
-        return None, Trouble(Reason.INVALID_SPEC, summary_of(error.faults))
-    requests = spec.metrics.prometheus.requests if spec.metrics.prometheus else None
-    if faults := [fault.within("spec.") for fault in unreadable_split(requests)]:
-        return None, Trouble(Reason.INVALID_SPEC, summary_of(faults))
-    return spec, None
-
-
-def unasked_metrics(obj: Object, spec: RolloutSpec, egress: Egress) -> Trouble | None:
-    """Return why the operator does not let this Rollout's Prometheus be asked."""
-    url = cluster_spec(spec).prometheus.url
-    faults = unasked("spec.metrics.prometheus.url", url, egress, namespace_of(obj))
-    return Trouble(Reason.INVALID_SPEC, summary_of(faults)) if faults else None
-
-
-def declared_policy(
-    informers: Informers, obj: Object, spec: RolloutSpec, egress: Egress
-) -> tuple[PolicySpec | None, Trouble | None]:
-    """Return the declared policy, or why there is none."""
-    policy, prefix = spec.policy, "spec.policy."
-    if spec.policy_ref is not None:
-        name, prefix = spec.policy_ref.name, f"RolloutPolicy {spec.policy_ref.name}: spec."
-        raw = informers.policies.get(namespace_of(obj), name)
-        if raw is None:
-            remedy = "create it, or correct spec.policyRef"
-            return None, Trouble(Reason.POLICY_NOT_FOUND, f"there is no RolloutPolicy {name} here: {remedy}")
-        policy, faults = policy_spec(copy.deepcopy(raw.get("spec")), lenient=True)
-        if faults or policy is None:
-            return None, Trouble(Reason.INVALID_SPEC, summary_of(fault.within(prefix) for fault in faults))
-    assert policy is not None, "exactly one of policy and policyRef is given"
-    if faults := faults_of(policy, egress, namespace_of(obj)):
-        return None, Trouble(Reason.INVALID_SPEC, summary_of(fault.within(prefix) for fault in faults))
-    return policy, None
 
 
 def effective_spec_and_policy(
@@ -95,7 +50,7 @@ def _still_wanted(obj: Object, status: Status) -> str | None:
     return wanted if wanted in known else status.declined_version or status.candidate_version
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def read_wiring(text: str, version: str | None) -> RolloutSpec:
     """Return the spec of a rollout under way from what its status has pinned, maybe by a newer release of this tool.
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.presets import STARTED
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
-from rollout.adapters.metrics.prometheus_source import PrometheusSource
-from rollout.engine.facts import Round
-from rollout.engine.ports import MetricsSource
-from rollout.errors import Unavailable
-from rollout.model.api.kpi import Kpi
+from rollout.adapters.metrics.prometheus_reading import Question, Reading, filler
+from rollout.adapters.metrics.prometheus_source import Asking
 from rollout.model.api.metrics import Prometheus
 from rollout.model.api.naming import Naming
 from rollout.model.api.rollout import RolloutSpec
@@ -24,61 +20,59 @@ from rollout.runtime.clock import CLOCK
 Connect = Callable[[Prometheus], PrometheusClient]
 
 
-def metrics_source(
-    connect: Connect, naming: Naming, spec: RolloutSpec, pods_of: Callable[[str], Pods]
-) -> MetricsSource:
-    """Return the metrics source; it is built where it is read: no Secret stands between an abort and its route.
+@dataclass(frozen=True)
+class Measured:
+    """By what the selectors of a rollout are filled in: readings of the same are the same."""
 
-    Args:
+    naming: Naming
+    requests: str | None
+    pinned: bool
+
+    def reading(self, question: Question) -> Reading:
+        fill = filler(self.naming.name, self.naming.services_in, backend_names(self.naming))
+        return Reading(question, fill, requests=self.requests, pinned=self.pinned)
+
+
+@dataclass
+class Readings:
+    """The reading of each rollout, kept from one sample to the next."""
+
+    kept: dict[str, tuple[Measured, Question, Reading]] = field(default_factory=dict)
+
+    def of(self, key: str, measured: Measured, question: Question) -> Reading:
+        known = self.kept.get(key)
+        if known is not None and known[0] == measured and known[1] == question:
+            return known[2]
+        reading = measured.reading(question)
+        self.kept[key] = (measured, question, reading)
+        return reading
+
+    def forget(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+
+@dataclass(frozen=True)
+class ClusterMetrics:
+    """The metrics of one rollout. Its Prometheus is connected to where it is read: no Secret stands before an abort.
+
+    Attributes:
         connect: returns a client for what is declared; it raises Unavailable where that is not allowed.
+        pods_of: what is behind a version's Service.
     """
-    return _LazySource(lambda: _built(connect, naming, spec, pods_of))
 
+    key: str
+    readings: Readings
+    connect: Connect
+    naming: Naming
+    spec: RolloutSpec
+    pods_of: Callable[[str], Pods]
 
-def _built(connect: Connect, naming: Naming, spec: RolloutSpec, pods_of: Callable[[str], Pods]) -> MetricsSource:
-    declared = _measured(spec)
-    try:
-        client = connect(declared)
-    except Unavailable as error:
-        return _UnreadableSource(str(error))
-    return PrometheusSource(
-        client,
-        naming.name,
-        naming.services_in,
-        backend_names(naming),
-        requests=declared.requests,
-        stale_after_s=declared.stale_after_s,
-        now=time.time,
-        clock=CLOCK.now,
-        pods_of=pods_of,
-        pinned=spec.conversations.pin is not None,
-    )
-
-
-@dataclass(frozen=True)
-class _LazySource:
-    """A metrics source that is built when it is read, on the thread that reads it."""
-
-    build: Callable[[], MetricsSource]
-
-    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round | None:
-        return self.build().read(stable, candidate, kpis, spend)
-
-
-@dataclass(frozen=True)
-class _UnreadableSource:
-    """A metrics source that cannot be asked."""
-
-    why: str
-
-    def read(self, stable: str, candidate: str, kpis: tuple[Kpi, ...], spend: str | None = None) -> Round:
-        del stable, candidate
-        return Round.unreadable(kpis, spend, self.why)
-
-
-def _measured(spec: RolloutSpec) -> Prometheus:
-    """Return the Prometheus with the counter that the split is measured by: of new conversations, where others stay."""
-    declared = cluster_spec(spec).prometheus
-    if spec.conversations.pin is None or declared.requests is not None:
-        return declared
-    return declared.model_copy(update={"requests": STARTED})
+    def asking(self, question: Question) -> Asking:
+        """Make a question ready. Raises Unavailable."""
+        declared, pinned = cluster_spec(self.spec).prometheus, self.spec.conversations.pin is not None
+        # Of new conversations, where others stay.
+        requests = STARTED if pinned and declared.requests is None else declared.requests
+        reading = self.readings.of(self.key, Measured(self.naming, requests, pinned), question)
+        client = self.connect(declared)
+        pods: Mapping[str, Pods] = {version: self.pods_of(version) for version in (question.stable, question.candidate)}
+        return Asking(client, reading, pods, declared.stale_after_s, CLOCK.now)

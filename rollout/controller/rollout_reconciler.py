@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import copy
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,24 +14,18 @@ from rollout.adapters.kubernetes.resources import ROLLOUT, Object, key_of, name_
 from rollout.adapters.routers.route_pins import OwningRollout
 from rollout.adapters.routers.rule import RuleRefused
 from rollout.adapters.storage.command_annotations import unreadable
+from rollout.adapters.storage.held_statuses import HeldStatuses, WriteTimings
 from rollout.adapters.storage.kubernetes_status import DryRunStatusStore, KubernetesStatusStore
 from rollout.adapters.storage.rollout_resource import (
     claim_of,
-    conditions_in,
     generation_of,
     is_deleted,
     needs_finalizer,
-    status_of,
     visible_status,
     wanted_of,
 )
-from rollout.controller.effective_spec import (
-    declared_policy,
-    effective_spec_and_policy,
-    readable,
-    summary_of,
-    unasked_metrics,
-)
+from rollout.controller.declared import Declared
+from rollout.controller.effective_spec import effective_spec_and_policy, summary_of
 from rollout.controller.informers import Informers
 from rollout.controller.route_conflicts import route_conflict
 from rollout.controller.wiring import Shared, reconciler
@@ -40,9 +34,12 @@ from rollout.engine.conditions import conditions_of
 from rollout.engine.facts import ResourceFacts, Trouble
 from rollout.engine.planned import Plan
 from rollout.engine.rollback.lost import without_evidence
+from rollout.engine.transitions import OBSERVED
 from rollout.errors import (
+    ClusterUnavailable,
     Forbidden,
     InvalidInput,
+    LeaseLost,
     Rejected,
     RouteRaced,
     RouterUnavailable,
@@ -84,10 +81,21 @@ class ResourceResult:
 
 
 class RolloutReconciler:
-    """Carries out what a Rollout resource says. It remembers nothing but what failed last, and what it warned of."""
+    """Carries out what a Rollout resource says.
 
-    def __init__(self, shared: Shared, informers: Informers, events: Events) -> None:
+    It remembers what failed last, what it warned of, and evidence that is not written yet. All of it may be lost.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        informers: Informers,
+        events: Events,
+        timings: WriteTimings = WriteTimings(),  # noqa: B008  frozen
+    ) -> None:
         self._shared, self._informers, self._events = shared, informers, events
+        self._statuses = HeldStatuses(timings)
+        self._declared = Declared(informers, shared.egress)
         self._warned: dict[str, set[str]] = {}
         self._failed: dict[str, Trouble] = {}
 
@@ -95,20 +103,40 @@ class RolloutReconciler:
         """Forget a Rollout that is gone."""
         self._warned.pop(key, None)
         self._failed.pop(key, None)
+        self._rest(key)
+
+    def flush(self, deadline_s: float) -> None:
+        """Write the evidence that has waited, until a deadline (monotonic): whoever goes on has it then."""
+        for key in self._statuses.unwritten():
+            obj = self._informers.rollouts.get(*key.split("/", 1))
+            if obj is None or time.monotonic() > deadline_s or not self._shared.may_write():
+                continue
+            try:
+                self._status_store(obj, None).flush()
+            except (ClusterUnavailable, InvalidInput, LeaseLost) as error:
+                _LOG.info("evidence was not written; whoever goes on counts it anew", rollout=key, why=str(error))
 
     def reconcile(self, obj: Object) -> ResourceResult:
         """Take one turn. Raises ClusterUnavailable and its children; nothing is half done then."""
+        result = self._reconcile(obj)
+        if result.status is None or not result.status.is_active:
+            self._rest(key_of(obj))
+        return result
+
+    def _rest(self, key: str) -> None:
+        """Keep nothing that was parsed of a Rollout that is at rest: there are many, and their turns are rare."""
+        self._statuses.forget(key)
+        self._declared.forget(key)
+
+    def _reconcile(self, obj: Object) -> ResourceResult:
         if other := self._shared.claims.held_by_another(claim_of(obj), version_of(obj)):
             return self._leave_to(obj, other)
         try:
-            status = status_of(obj)
+            status = self._statuses.of(obj).status
         except InvalidInput as error:
             return self._mend(obj, error)
-        spec, trouble = readable(obj)
-        policy: PolicySpec | None = None
+        spec, policy, trouble = self._declared.of(obj)
         if spec is not None:
-            policy, wrong = declared_policy(self._informers, obj, spec, self._shared.egress)
-            trouble = trouble or wrong or unasked_metrics(obj, spec, self._shared.egress)
             trouble = trouble or route_conflict(self._informers, obj, spec, status)
         spec, policy = effective_spec_and_policy(obj, spec, policy, status, trouble)
         barred, trouble = trouble is not None, trouble or _misread(obj)
@@ -165,7 +193,7 @@ class RolloutReconciler:
         resource = ResourceFacts(
             is_watched=True,
             generation=generation_of(obj),
-            conditions=conditions_in(obj),
+            conditions=status_store.conditions,
             trouble=trouble or self._failed.get(key),
             leaving=leaving,
             barred=barred,
@@ -180,9 +208,18 @@ class RolloutReconciler:
             raise
         self._note_failures(key, result, rollout)
         self._publish(status_store, obj, result.plan.status, trouble or self._failed.get(key))
-        requeue_after_s = DRY_RUN_S if self._shared.dry_run else result.plan.requeue_after_s
+        requeue_after_s = DRY_RUN_S if self._shared.dry_run else self._next_turn_s(key, result.plan)
         failures = () if self._shared.dry_run else result.failures
         return ResourceResult(result.plan.status, requeue_after_s, failures, tuple(_verdicts(result.plan)))
+
+    def _next_turn_s(self, key: str, plan: Plan) -> float | None:
+        """Return when to come again: its next sample is taken at its time, and wakes it then."""
+        status = plan.status
+        if status.is_active and status.phase in OBSERVED and status.latest.next_sample_at is not None:
+            sample_s = (status.latest.next_sample_at - CLOCK.now()).total_seconds()
+            if sample_s > 0 and not self._shared.sampler.foresee(key, sample_s):
+                return min(sample_s, plan.requeue_after_s or sample_s)
+        return plan.requeue_after_s
 
     def _note_failures(self, key: str, result: ReconcileResult, rollout: Rollout) -> None:
         """Keep in mind what failed, until something succeeds."""
@@ -210,7 +247,7 @@ class RolloutReconciler:
         self, status_store: KubernetesStatusStore, obj: Object, status: Status, trouble: Trouble | None
     ) -> None:
         """Bring what others read up to date, and tell of a trouble when it begins."""
-        before, generation = conditions_in(obj), generation_of(obj)
+        before, generation = status_store.before, generation_of(obj)
         conditions = conditions_of(
             status, wanted_of(obj), status_store.conditions, generation=generation, now=CLOCK.now(), trouble=trouble
         )
@@ -227,8 +264,9 @@ class RolloutReconciler:
         kind = DryRunStatusStore if self._shared.dry_run else KubernetesStatusStore
         return kind(
             self._shared.api,
-            copy.deepcopy(obj),
+            obj,
             spec,
+            statuses=self._statuses,
             events=self._events,
             now=CLOCK.now,
             may_write=self._shared.may_write,

@@ -8,7 +8,8 @@ from rollout.adapters.kubernetes.resources import Object, name_of
 from rollout.adapters.routers.route_kinds import route_kind_of, route_name
 from rollout.adapters.routers.splits import label_of
 from rollout.adapters.storage.rollout_resource import status_of
-from rollout.controller.effective_spec import read_wiring, readable
+from rollout.controller.declared import readable
+from rollout.controller.effective_spec import read_wiring
 from rollout.controller.informers import Informers
 from rollout.engine.facts import Trouble
 from rollout.errors import InvalidInput

@@ -17,7 +17,8 @@ from pathlib import Path
 from rollout.adapters.hosts import host_of, is_allowed
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import SECRET
-from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
+from rollout.adapters.metrics.prometheus_client import PrometheusClient
+from rollout.adapters.metrics.prometheus_connection import Access
 from rollout.errors import Forbidden, NotFound, PageUnavailable
 from rollout.model.api.metrics import FromSecret, Prometheus
 from rollout.redaction import SECRETS

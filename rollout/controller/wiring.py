@@ -15,6 +15,7 @@ from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.kubernetes.read_once import ReadOnce
+from rollout.adapters.kubernetes.workload_caches import WorkloadCaches
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
 from rollout.adapters.metrics.queries import unreadable
 from rollout.adapters.metrics.sampler import Sampler
@@ -28,10 +29,11 @@ from rollout.adapters.routers.splits import Split, is_there, splits_of
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.identity_reader import IdentityReader
+from rollout.adapters.workloads.pods_behind import pods_behind
 from rollout.adapters.workloads.service_urls import endpoint_urls, service_urls
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.controller.conversation_counters import ConversationCounters
-from rollout.controller.metrics_source import metrics_source
+from rollout.controller.metrics_source import ClusterMetrics, Readings
 from rollout.controller.naming import naming_of, with_roles
 from rollout.controller.secrets import Credentials
 from rollout.engine.facts import Calendar, CheckFact, ResourceFacts
@@ -100,6 +102,7 @@ class Shared:
         sampler: takes samples of counters for all of them.
         claims: tells whose a Rollout is.
         egress: what documents may have the controller ask and send: no variable, unless the operator has listed it.
+        scope: the only namespace that the controller looks after; None for all.
     """
 
     def __init__(
@@ -112,7 +115,9 @@ class Shared:
         *,
         dry_run: bool = False,
         egress: Egress = Egress({}),  # noqa: B008  frozen
+        scope: str | None = None,
     ) -> None:
+        self.workloads = WorkloadCaches(api, scope)
         self.egress = egress
         self.sampler, self.claims = sampler, claims
         self.api, self.caches, self.dry_run = api, caches, dry_run
@@ -125,6 +130,7 @@ class Shared:
         self._readers: dict[str, ContractReader] = {}
         self.conversation_counts = ConversationCounters(api, self._services, self.prometheus, self._address_of)
         self.identities = IdentityReader(api, uptime_s)
+        self.readings = Readings()
         self.denials: dict[str, dict[str, str]] = {}
         self.notices = QueueOfNotices(sender(self._services, self._secret_of, egress, CLOCK), CLOCK)
 
@@ -172,6 +178,7 @@ class Shared:
         self._readers.pop(key, None)
         self.conversation_counts.forget(key)
         self.identities.forget(key)
+        self.readings.forget(key)
         self.denials.pop(key, None)
         self.sampler.forget(key)
         self.notices.forget(key)
@@ -182,6 +189,7 @@ class Shared:
         for key in list(self._check_runners):
             self.forget(key)
         self.sampler.close()
+        self.workloads.stop()
         self.notices.close()
         self._services.close()
         self._directory.cleanup()
@@ -199,7 +207,7 @@ def reconciler(
     """Return the loop's body for one turn of a rollout. Cheap: everything that lasts is shared."""
     spec, metadata = rollout.spec, rollout.metadata
     status = rollout.status
-    api = ReadOnce(shared.api)
+    api = ReadOnce(shared.api, shared.workloads)
     naming, roles = with_roles(api, naming_of(rollout), status)
     versions = versions_of(status, spec.version)
     key = f"{metadata.namespace}/{metadata.name}"
@@ -234,7 +242,14 @@ def reconciler(
             routers=tuple(routers),
             metrics=shared.sampler.of(
                 key,
-                metrics_source(partial(shared.prometheus, namespace=metadata.namespace), naming, spec, workloads.pods),
+                ClusterMetrics(
+                    key,
+                    shared.readings,
+                    partial(shared.prometheus, namespace=metadata.namespace),
+                    naming,
+                    spec,
+                    lambda version: pods_behind(ReadOnce(shared.api, shared.workloads), naming, version),
+                ),
             ),
             workloads=workloads,
             gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),

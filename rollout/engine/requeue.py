@@ -10,6 +10,7 @@ from rollout.engine.effects import Effect
 from rollout.engine.eligibility import starts_by_itself
 from rollout.engine.transitions import OBSERVED
 from rollout.model.status.status import Status
+from rollout.model.status.vocabulary import Phase
 
 AT_ONCE_S = 0.05
 """After something changed: how soon to go on."""
@@ -23,8 +24,14 @@ IDLE_S = 1.0
 ACTIVE_MAX_S = 2.0
 """A release that is under way is reconciled this often at least: deadlines, and what no watch tells."""
 
+STEADY = (Phase.OBSERVING, Phase.BAKING, Phase.PAUSED, Phase.FROZEN)
+"""Phases in which nothing moves between two samples."""
+
 DRAIN_EVERY_S = 10.0
 """How often open conversations are counted where nothing else is under way."""
+
+SAMPLE_LATE_S = 10.0
+"""Whoever is woken by its samples comes by itself where one is so late."""
 
 NOTICE_S = 2.0
 """How soon to see whether people were told; what could not be told at once is tried less often."""
@@ -64,7 +71,10 @@ def _after_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) 
     if not context.facts.resource.is_watched:
         return soon_s
     if after.is_active:
-        moves = effects or context.decisions or soon_s < IDLE_S
+        moves = effects or any(decision.kind != "sample" for decision in context.decisions)
+        if not moves and _is_steady(context):
+            return max(AT_ONCE_S, min(_until_sample_s(context) + SAMPLE_LATE_S, _until_deadline_s(context)))
+        moves = moves or soon_s < IDLE_S
         return min(ACTIVE_MAX_S, soon_s if moves else max(AT_ONCE_S, _until_sample_s(context)))
     if effects or after.phase is not before.phase or after.bases:
         return soon_s
@@ -75,9 +85,25 @@ def _after_s(before: Status, context: PlanContext, effects: tuple[Effect, ...]) 
     return WAITING_S if waits else None
 
 
+def _is_steady(context: PlanContext) -> bool:
+    """Whether nothing happens but samples, and what a watch tells."""
+    status, facts = context.status, context.facts
+    waits = facts.checks or facts.census is not None or status.draining or status.pins or context.release.trouble
+    return status.phase in STEADY and context.release.next_sample_at is not None and not waits
+
+
+def _until_deadline_s(context: PlanContext) -> float:
+    """Return how long until the phase is given up, in seconds; for ever where it is not, or should have been."""
+    deadline = context.release.deadline
+    left_s = (deadline - context.now).total_seconds() if deadline is not None else 0.0
+    return left_s if left_s > 0 else inf
+
+
 def _until_sample_s(context: PlanContext) -> float:
     """Return how long until the next sample is due, in seconds; for ever where none is awaited."""
     due, observed = context.release.next_sample_at, context.status.phase in OBSERVED
+    if context.facts.sampling and _is_steady(context):
+        return 0.0
     return (due - context.now).total_seconds() if due and observed and not context.facts.sampling else inf
 
 

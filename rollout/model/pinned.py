@@ -18,7 +18,7 @@ def pinned_policy(status: Status) -> PolicySpec | None:
     return read_policy(status.latest.policy.text) if status.latest.policy else None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def read_policy(text: str) -> PolicySpec:
     """Return a policy from its canonical text, maybe by a newer release of this tool. Cached by its text."""
     return PolicySpec.model_validate(prune(PolicySpec, json.loads(text)))

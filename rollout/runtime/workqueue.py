@@ -200,7 +200,7 @@ class _Lane:
     """
 
     def __init__(self, lock: threading.Lock) -> None:
-        self._keeper, self._others = threading.Condition(lock), threading.Condition(lock)
+        self._timekeeper, self._others = threading.Condition(lock), threading.Condition(lock)
         self.is_kept, self._asleep = False, 0
 
     def wait(self, left_s: float | None) -> None:
@@ -208,7 +208,7 @@ class _Lane:
         if not self.is_kept:
             self.is_kept = True
             try:
-                self._keeper.wait(left_s)
+                self._timekeeper.wait(left_s)
             finally:
                 self.is_kept = False
             return
@@ -220,13 +220,13 @@ class _Lane:
 
     def wake(self) -> None:
         """Wake one: who sleeps, else who keeps the time."""
-        (self._others if self._asleep else self._keeper).notify()
+        (self._others if self._asleep else self._timekeeper).notify()
 
     def look_at_the_time(self) -> None:
-        self._keeper.notify()
+        self._timekeeper.notify()
 
     def wake_all(self) -> None:
-        self._keeper.notify_all()
+        self._timekeeper.notify_all()
         self._others.notify_all()
 
 

@@ -10,7 +10,7 @@ import pytest
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from rollout.backoff import Backoff
-from tests.controller.steps import LONG, abort, ask, observing, settled
+from tests.controller.steps import LONG, abort, ask, observing, restart, settled
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.resources import Refusal
@@ -93,8 +93,9 @@ def test_an_abort_needs_no_rights_but_those_for_the_route():
         observing(world)
         world.cluster.allowed = lambda verb, resource, place: (
             resource.plural not in ("services", "endpointslices", "deployments")
-            or not threading.current_thread().name.startswith("worker")
+            or not threading.current_thread().name.startswith(("worker", "reflect"))
         )
+        restart(world)  # a watch that is open goes on
         world.until(lambda _: world.condition("Stalled").get("reason") == "Forbidden")
         looked = world.status()["sampledAt"]
         world.until(lambda status: status["sampledAt"] > looked)

@@ -119,10 +119,10 @@ def test_a_deposed_leader_that_wakes_up_late_is_refused_by_the_version_it_knew()
             lambda _: finalizers(world) == [] and ABORT not in (world.get()["metadata"].get("annotations") or {})
         )
         late = Controller(frozen, Settings(identity="late", workers=1), lambda: True)
-        late.informers.rollouts._items["default/agent"] = old_rollout
-        late.informers.routes["httpRoute"]._items["default/agent"] = old_route
-        late.informers.policies._items["default/quick"] = world.api.get(POLICY, "default", "quick")
-        late.informers.rollouts.note = lambda found: None
+        late.informers.rollouts.note(old_rollout)
+        late.informers.routes["httpRoute"].note(old_route)
+        late.informers.policies.note(world.api.get(POLICY, "default", "quick"))
+        late.informers.rollouts.note = lambda found, *, wakes=True: None
         before = world.get()["metadata"]["resourceVersion"]
         for _ in range(3):
             late._reconcile("default/agent")

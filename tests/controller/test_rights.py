@@ -99,6 +99,12 @@ def test_the_role_has_what_the_code_calls_and_nothing_more():
         settled(world)
         world.want("v2")
         world.phase("Observing")
+    with ClusterWorld(start=False, policy=LONG) as world:
+        world.cluster.allowed = allows
+        world.start()
+        settled(world)
+        world.want("v9")  # nobody has created its Service
+        world.until(lambda _: ("get", "services", "") in used)
     with ClusterWorld(
         start=False, backends={"service": "$name-$version", "port": 8000, "namespace": "elsewhere"}
     ) as world:
@@ -140,7 +146,7 @@ def _image(world):
 def test_rights_that_are_missing_are_told_and_stop_no_other():
     with ClusterWorld(start=False) as world:
         world.cluster.allowed = lambda verb, resource, place: (
-            not (resource.plural == "services" and threading.current_thread().name.startswith("worker"))
+            not (resource.plural == "services" and threading.current_thread().name.startswith(("worker", "reflect")))
         )
         world.start()
         world.until(lambda _: world.condition("Stalled").get("reason") == "Forbidden")

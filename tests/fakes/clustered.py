@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from rollout.adapters.kubernetes.resources import EVENT, HTTP_ROUTE, POLICY, ROLLOUT
 from rollout.adapters.metrics import prometheus_client
 from rollout.adapters.storage import history_configmap
+from rollout.adapters.storage.held_statuses import WriteTimings
 from rollout.controller.controller import Controller, Settings
 from rollout.errors import ClusterUnavailable
 from rollout.model.status.cluster_status import unpacked
@@ -18,6 +19,9 @@ from rollout.runtime.logs import configure
 from tests.fakes import agents, prometheus, shapes
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.server import FakeApi
+
+QUICKLY = WriteTimings(soonest_s=0.5, latest_s=1.0, spacing_s=0.05)
+"""Samples are taken ten times as often as in life, and evidence is written as much sooner."""
 
 
 class ClusterWorld:
@@ -108,9 +112,8 @@ class ClusterWorld:
     def start(self, **settings):
         """Start a controller that leads."""
         self.leads = True
-        self.controller = Controller(
-            self.controllers_api(), Settings(identity="test", workers=2, **settings), lambda: self.leads
-        )
+        settings = {"identity": "test", "workers": 2, "status_writes": QUICKLY, **settings}
+        self.controller = Controller(self.controllers_api(), Settings(**settings), lambda: self.leads)
         self.controller.start()
         self.controller.lead()
         return self.controller

@@ -22,11 +22,11 @@ def as_seen(kind, body, before, chosen):
 
 
 def selects(parameters, resource):
-    if not re.match(r"^([\w./-]+==?[\w.-]*(,|$))*$", parameters.get("labelSelector") or ""):
+    if not re.match(r"^([\w./-]+(==?[\w.-]*)?(,|$))*$", parameters.get("labelSelector") or ""):
         raise Refusal(400, "BadRequest", "unable to parse requirement")
-    labels = dict(
-        each.split("=", 1) for each in (parameters.get("labelSelector") or "").replace("==", "=").split(",") if each
-    )
+    listed = [each for each in (parameters.get("labelSelector") or "").replace("==", "=").split(",") if each]
+    labels = dict(each.split("=", 1) for each in listed if "=" in each)
+    present = [each for each in listed if "=" not in each]
     fields = dict(
         each.split("=", 1) for each in (parameters.get("fieldSelector") or "").replace("==", "=").split(",") if each
     )
@@ -38,9 +38,8 @@ def selects(parameters, resource):
 
     def chosen(each):
         found = each["metadata"].get("labels") or {}
-        return all(found.get(key) == value for key, value in labels.items()) and all(
-            field_of(each, key) == value for key, value in fields.items()
-        )
+        labelled = all(found.get(key) == value for key, value in labels.items()) and found.keys() >= set(present)
+        return labelled and all(field_of(each, key) == value for key, value in fields.items())
 
     return chosen
 

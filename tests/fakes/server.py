@@ -45,6 +45,9 @@ class FakeApi:
         page = self._call("GET", kind.path(namespace), selectors)
         return page["items"], page["metadata"]["resourceVersion"]
 
+    def pages(self, kind, namespace, **selectors):
+        yield self.list_all(kind, namespace, **selectors)
+
     def create(self, kind, namespace, body):
         return self._call("POST", kind.path(namespace), body=body)
 
@@ -61,8 +64,9 @@ class FakeApi:
         body = {"preconditions": {"resourceVersion": version}} if version else None
         return self._call("DELETE", kind.path(namespace, name), None, "application/json", body)
 
-    def watch(self, kind, namespace, version, timeout_s):
+    def watch(self, kind, namespace, version, timeout_s, **selectors):
         parameters = {"resourceVersion": version, "timeoutSeconds": timeout_s, "allowWatchBookmarks": "true"}
+        parameters |= selectors
         if self.cluster.fault:
             try:
                 self.cluster.fault("WATCH", kind.path(namespace))

@@ -16,7 +16,8 @@ from rollout.adapters.kubernetes.resources import ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND, commands_of, unreadable
 from rollout.adapters.storage.kubernetes import row_of
 from rollout.adapters.storage.rollout_resource import conditions_in, generation_of, status_of, visible_status
-from rollout.controller.effective_spec import effective_spec_and_policy, readable
+from rollout.controller.declared import readable
+from rollout.controller.effective_spec import effective_spec_and_policy
 from rollout.controller.wiring import faults_of
 from rollout.errors import InvalidInput
 from rollout.model.documents import policy_spec, read_documents, read_files, rollout_spec

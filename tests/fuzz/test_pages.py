@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rollout.adapters.checks.webhooks import read as read_verdict
 from rollout.adapters.http import Response
 from rollout.adapters.metrics.page import Unreadable, read_page
-from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
+from rollout.adapters.metrics.prometheus_client import PrometheusClient
+from rollout.adapters.metrics.prometheus_connection import Access
 from rollout.adapters.metrics.scrape import ScrapeSource
 from rollout.adapters.metrics.selector import parse
 from rollout.contracts.check import check

@@ -18,7 +18,8 @@ from rollout.adapters.conversations.pages import from_pages
 from rollout.adapters.http import Pages, Services
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
 from rollout.adapters.metrics.backend_names import backend_names
-from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
+from rollout.adapters.metrics.prometheus_client import PrometheusClient
+from rollout.adapters.metrics.prometheus_connection import Access
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.scrape import ScrapeSource
 from rollout.adapters.notifications.notifier import QueueOfNotices
@@ -28,6 +29,7 @@ from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 from rollout.adapters.routers.splits import only_split
 from rollout.adapters.statecontracts.collector import StateCollector
+from rollout.adapters.storage.held_statuses import AT_ONCE, HeldStatuses
 from rollout.adapters.storage.kubernetes_status import KubernetesStatusStore
 from rollout.adapters.storage.rollout_resource import spec_of
 from rollout.adapters.storage.sqlite import SqliteStore
@@ -178,7 +180,14 @@ def kubernetes_status(_: Path, __: ExitStack) -> Tried:
         def tell(self, *_: object) -> None: ...
 
     status_store = KubernetesStatusStore(
-        api, obj, spec_of(obj), events=Quiet(), now=lambda: NOW, may_write=lambda: True, note=lambda _: None
+        api,
+        obj,
+        spec_of(obj),
+        statuses=HeldStatuses(AT_ONCE),
+        events=Quiet(),
+        now=lambda: NOW,
+        may_write=lambda: True,
+        note=lambda _, *, wakes=True: None,
     )
     return Tried(status_store, lambda: setattr(cluster, "fault", away))
 

@@ -11,7 +11,8 @@ from rollout.adapters.conversations.pages import from_pages
 from rollout.adapters.conversations.threads import from_threads
 from rollout.adapters.http import Pages, Services
 from rollout.adapters.metrics import gauges
-from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
+from rollout.adapters.metrics.prometheus_client import PrometheusClient
+from rollout.adapters.metrics.prometheus_connection import Access
 from rollout.cli.follow.drained import until_drained, version_of
 from rollout.contracts.samples.snapshot import Snapshot, Survey
 from rollout.errors import InvalidInput, StoreUnavailable, Unavailable

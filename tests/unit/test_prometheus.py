@@ -13,7 +13,8 @@ import pytest
 from rollout.adapters.kubernetes.resources import SECRET
 from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.presets import PRESETS
-from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
+from rollout.adapters.metrics.prometheus_client import PrometheusClient
+from rollout.adapters.metrics.prometheus_connection import Access
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.adapters.metrics.queries import resolve, unreadable
 from rollout.controller.secrets import ALLOWED_HOSTS, Credentials
@@ -232,7 +233,7 @@ def test_rollouts_that_ask_the_same_at_one_time_ask_once(server, monkeypatch):
 
 
 def test_a_long_round_is_asked_in_parts_at_one_time(server, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.metrics.prometheus_source.QUERY_MAX_CHARACTERS", 300)
+    monkeypatch.setattr("rollout.adapters.metrics.selected.QUERY_MAX_CHARACTERS", 300)
     tasks(server, "v1", 100, 1)
     tasks(server, "v2", 50, 2)
     read = source(server).read("v1", "v2", (TASKS,))
@@ -421,7 +422,7 @@ def test_two_replicas_that_take_turns_invent_no_outcomes(server):
 
 
 def test_an_answer_without_end_is_cut(server, monkeypatch):
-    monkeypatch.setattr("rollout.adapters.metrics.prometheus_client.ANSWER_MAX_BYTES", 100_000)
+    monkeypatch.setattr("rollout.adapters.metrics.prometheus_connection.ANSWER_MAX_BYTES", 100_000)
     server.answer = (200, "application/json", '{"data":"' + "x" * 1_000_000 + '"}')
     assert "take out labels" in source(server).read("v1", "v2", (TASKS,)).kpis["tasks"].problem
 

@@ -8,7 +8,8 @@ import pytest
 
 from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.metrics.backend_names import backend_names
-from rollout.adapters.metrics.prometheus_client import Access, PrometheusClient
+from rollout.adapters.metrics.prometheus_client import PrometheusClient
+from rollout.adapters.metrics.prometheus_connection import Access
 from rollout.adapters.metrics.prometheus_source import PrometheusSource
 from rollout.model.api.kpi import Kpi
 from rollout.model.api.naming import Naming

@@ -7,6 +7,7 @@ import pytest
 from rollout.adapters.kubernetes.resources import DESTINATION_RULE, ENDPOINT_SLICE
 from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.presets import PRESETS
+from rollout.adapters.workloads.pods_behind import pods_behind
 from rollout.adapters.workloads.service_urls import endpoint_urls, service_urls
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import LeaveRoute, SetWeight
@@ -131,8 +132,7 @@ def test_pages_of_a_version_are_asked_for_at_its_own_pods_and_counted_by_them(ap
     with pytest.raises(PageUnavailable, match="has no subset v3"):
         addresses("v3")
     assert service_urls(api, NAMING)("v2") == [], "the shared Service is nobody's own address"
-    workloads = ServiceWorkloads(api, NAMING, ("VirtualService",))
-    assert workloads.pods("v2").names == {"agent-v2"}
+    assert pods_behind(api, NAMING, "v2").names == {"agent-v2"}
 
 
 @pytest.mark.parametrize("preset", ["istio/errors", "gateway/errors"])

@@ -41,7 +41,11 @@ class Api(Protocol):
     def get(self, kind: Kind, namespace: str, name: str) -> Object: ...
 
     def list_all(self, kind: Kind, namespace: str | None, **selectors: str) -> tuple[list[Object], str]:
-        """Return all objects of a kind, page by page, and the version to watch from."""
+        """Return all objects of a kind, and the version to watch from."""
+        ...
+
+    def pages(self, kind: Kind, namespace: str | None, **selectors: str) -> Iterator[tuple[list[Object], str]]:
+        """Yield them page by page, each with that version: whoever keeps little of each need not hold them all."""
         ...
 
     def create(self, kind: Kind, namespace: str, body: Object) -> Object: ...
@@ -62,7 +66,7 @@ class Api(Protocol):
         """Delete an object as it was read at a resourceVersion; a later one is left alone (Conflict)."""
         ...
 
-    def watch(self, kind: Kind, namespace: str | None, version: str, timeout_s: float) -> Watch: ...
+    def watch(self, kind: Kind, namespace: str | None, version: str, timeout_s: float, **selectors: str) -> Watch: ...
 
 
 class Watch(Protocol):
@@ -120,15 +124,18 @@ class HttpApi:
         return self._call("GET", kind.path(namespace, name))
 
     def list_all(self, kind: Kind, namespace: str | None, **selectors: str) -> tuple[list[Object], str]:
-        objects: list[Object] = []
+        pages = list(self.pages(kind, namespace, **selectors))
+        return [obj for objects, _ in pages for obj in objects], pages[-1][1]
+
+    def pages(self, kind: Kind, namespace: str | None, **selectors: str) -> Iterator[tuple[list[Object], str]]:
         parameters = {"limit": str(PAGE_SIZE), **selectors}
         for _ in range(PAGES_MAX):
             page = self._call("GET", kind.path(namespace), parameters)
             says = {"apiVersion": kind.api_version, "kind": kind.kind}  # which the items of a list do not
-            objects.extend({**says, **obj} for obj in page.get("items") or ())
+            yield [{**says, **obj} for obj in page.get("items") or ()], version_of(page)
             parameters["continue"] = page["metadata"].get("continue") or ""
             if not parameters["continue"]:
-                return objects, version_of(page)
+                return
         raise ClusterUnavailable(f"there are more than {PAGES_MAX * PAGE_SIZE} {kind.resource}: watch fewer namespaces")
 
     def create(self, kind: Kind, namespace: str, body: Object) -> Object:
@@ -147,9 +154,9 @@ class HttpApi:
         body = json.dumps({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"resourceVersion": version}})
         self._call("DELETE", kind.path(namespace, name), None, body, "application/json")
 
-    def watch(self, kind: Kind, namespace: str | None, version: str, timeout_s: float) -> Watch:
+    def watch(self, kind: Kind, namespace: str | None, version: str, timeout_s: float, **selectors: str) -> Watch:
         """Open a watch. The read timeout lies above `timeout_s`: a dead peer ends it too."""
-        parameters = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true"}
+        parameters = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", **selectors}
         parameters["timeoutSeconds"] = str(int(timeout_s))
         return _Stream(self._open("GET", kind.path(namespace), parameters, read_timeout_s=timeout_s + READ_TIMEOUT_S))
 

@@ -55,6 +55,7 @@ class Elector:
         """
         self.identity = identity
         self._api, self._namespace, self._name, self._terms, self._now = api, namespace, name, terms, now
+        self._held: Object | None = None
         self._seen: tuple[Any, ...] = ()
         self._seen_at = 0.0
         self._renewed_at: float | None = None
@@ -134,11 +135,23 @@ class Elector:
         self.problem = message
 
     def _acquire(self, began: float) -> bool:
+        """Write over the lease as we wrote it last; where somebody else has written since, read it first."""
+        held, self._held = self._held, None
+        if held is not None and self.leads:
+            try:
+                self._write(held, {})
+            except (Conflict, NotFound):
+                pass
+            else:
+                return True
+        return self._read_and_acquire(began)
+
+    def _read_and_acquire(self, began: float) -> bool:
         try:
             lease = self._api.get(LEASE, self._namespace, self._name)
         except NotFound:
-            lease = self._create()
-            return bool(lease["spec"]["holderIdentity"] == self.identity)
+            self._held = self._create()
+            return True
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
         seen = (holder, spec.get("renewTime"), lease["metadata"].get("resourceVersion"))
@@ -163,12 +176,12 @@ class Elector:
             "leaseTransitions": 0,
         }
         body = {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": {"name": self._name}, "spec": spec}
-        return self._api.create(LEASE, self._namespace, body)
+        return self._api.create(LEASE, self._namespace, body)  # of two who try, one is refused
 
     def _write(self, lease: Object, changes: dict[str, Any]) -> None:
         """Write over the very version that was read: of two who try, one is refused."""
         spec = {**(lease.get("spec") or {}), **changes, "renewTime": self._stamp()}
-        self._api.replace(LEASE, self._namespace, self._name, {**lease, "spec": spec})
+        self._held = self._api.replace(LEASE, self._namespace, self._name, {**lease, "spec": spec})
 
     def _stamp(self) -> str:
         return self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")

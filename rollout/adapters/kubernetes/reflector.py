@@ -10,7 +10,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import structlog
 
@@ -37,6 +39,8 @@ class Reflector:
     Args:
         changed: is told every object that came, changed or went.
         optional: whether the daemon is ready without it: its kind may not be installed, or be forbidden.
+        pack, unpack: what is kept of an object, and the object again.
+        selectors: by which objects are kept at all.
     """
 
     def __init__(
@@ -47,14 +51,19 @@ class Reflector:
         changed: Callable[[Object], None],
         *,
         optional: bool = False,
+        pack: Callable[[Object], Any] = lambda obj: obj,
+        unpack: Callable[[Any], Object] = lambda kept: kept,
+        selectors: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.kind = kind
         self.optional = optional
         self.problem = ""
         self.synced = threading.Event()
         self._api, self._namespace, self._changed = api, namespace, changed
-        self._items: dict[str, Object] = {}
-        self._gone: dict[str, Object] = {}
+        self._pack, self._unpack, self._selectors = pack, unpack, dict(selectors)
+        self._items: dict[str, tuple[str, Any]] = {}
+        self._gone: dict[str, str] = {}
+        self._untold: dict[str, str] = {}
         self._lock = threading.Lock()  # around a change of either: what a write returned comes from another thread
         self._version = ""
         self._watch: Watch | None = None
@@ -75,17 +84,28 @@ class Reflector:
 
     def get(self, namespace: str, name: str) -> Object | None:
         """Return an object as last seen. It is shared: never change it."""
-        return self._items.get(f"{namespace}/{name}")
+        return self.by_key(f"{namespace}/{name}")
+
+    def by_key(self, key: str) -> Object | None:
+        item = self._items.get(key)
+        return None if item is None else self._unpack(item[1])
 
     def all(self) -> list[Object]:
-        return list(self._items.values())
+        return [self._unpack(kept) for _, kept in list(self._items.values())]
 
-    def note(self, obj: Object) -> None:
-        """Take in what a write of ours has returned, unless the watch has seen a newer version already."""
+    def note(self, obj: Object, *, wakes: bool = True) -> None:
+        """Take in what a write of ours has returned, unless the watch has seen a newer version already.
+
+        Args:
+            wakes: whether somebody is to be told once the watch brings it.
+        """
         with self._lock:
-            known = self._items.get(key_of(obj)) or self._gone.get(key_of(obj))
-            if known is None or is_newer(obj, known):
-                self._items[key_of(obj)] = _slim(obj)
+            key = key_of(obj)
+            known = self._items[key][0] if key in self._items else self._gone.get(key)
+            if known is None or is_newer(version_of(obj), known):
+                self._items[key] = self._kept(obj)
+                if not wakes:
+                    self._untold[key] = version_of(obj)
 
     def forget(self, obj: Object) -> None:
         """Take an object out that the API says is not there."""
@@ -126,21 +146,28 @@ class Reflector:
             _LOG.warning("the cache falls behind", kind=self.kind.resource, why=why)
         self.problem = why
 
+    def _kept(self, obj: Object) -> tuple[str, Any]:
+        return version_of(obj), self._pack(_slim(obj))
+
     def _list(self) -> None:
-        objects, version = self._api.list_all(self.kind, self._namespace)
-        now = {key_of(obj): _slim(obj) for obj in objects}
+        now: dict[str, tuple[str, Any]] = {}
+        version = ""
+        for objects, at in self._api.pages(self.kind, self._namespace, **self._selectors):
+            now.update((key_of(obj), self._kept(obj)) for obj in objects)
+            version = at
         with self._lock:
             before, self._items, self._version = self._items, now, version
         self.problem = ""
-        self.synced.set()
-        for key, obj in now.items():
-            if key not in before or version_of(before[key]) != version_of(obj):
-                self._changed(obj)
+        for key, (at, kept) in list(now.items()):
+            if key not in before or before[key][0] != at:
+                self._changed(self._unpack(kept))
         for key in before.keys() - now.keys():
-            self._changed(before[key])
+            self._changed(self._unpack(before[key][1]))
+        self.synced.set()
 
     def _follow(self) -> None:
-        watch = self._api.watch(self.kind, self._namespace, self._version, random.uniform(*WATCH_S))  # noqa: S311
+        lasts_s = random.uniform(*WATCH_S)  # noqa: S311
+        watch = self._api.watch(self.kind, self._namespace, self._version, lasts_s, **self._selectors)
         self._watch = watch
         if self._stopped.is_set():
             watch.stop()
@@ -153,22 +180,25 @@ class Reflector:
 
     def _take(self, kind: str, obj: Object) -> None:
         with self._lock:
+            untold = self._untold.pop(key_of(obj), None)
             if kind == "DELETED":
                 self._items.pop(key_of(obj), None)
-                self._gone[key_of(obj)] = {"metadata": {"resourceVersion": version_of(obj)}}
+                self._gone[key_of(obj)] = version_of(obj)
                 if len(self._gone) > GONE_KEPT:
                     del self._gone[next(iter(self._gone))]
             else:
-                self._items[key_of(obj)] = _slim(obj)
+                self._items[key_of(obj)] = self._kept(obj)
+                if untold == version_of(obj):
+                    return
         self._changed(obj)
 
 
-def is_newer(one: Object, other: Object) -> bool:
-    """Whether `one` was read after `other`. Versions are numbers in every API server that there is."""
+def is_newer(one: str, other: str) -> bool:
+    """Whether what has version `one` was read after `other`. They are numbers in every API server that there is."""
     try:
-        return int(version_of(one)) >= int(version_of(other))
+        return int(one) >= int(other)
     except ValueError:
-        return version_of(one) != version_of(other)
+        return one != other
 
 
 def _slim(obj: Object) -> Object:

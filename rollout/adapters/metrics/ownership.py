@@ -66,6 +66,21 @@ def whose(labels: Labels, pods: Pods) -> Owner:
     return Owner.FOREIGN if named or elsewhere or service is not None else Owner.UNKNOWN
 
 
+def hints_of(labels: Labels) -> tuple[str, ...]:
+    """Return what a series says of whose it is; none: it can only be told by its namespace, if at all."""
+    named = [labels[pod] for _, pod in PAIRS if labels.get(pod)]
+    services = [labels[name] for name in SERVICE_LABELS if labels.get(name)][:1]
+    if not named and not services:
+        return ()
+    host = _host(labels.get("instance", ""))
+    return tuple(dict.fromkeys(hint for hint in (*named, *services, host, host.partition(".")[0]) if hint))
+
+
+def hints_to(pods: Pods) -> tuple[str, ...]:
+    """Return by which of these hints a series may be of these pods."""
+    return (*pods.names, *pods.addresses, pods.service)
+
+
 def _is_service(host: str, pods: Pods) -> bool:
     """Whether a host is the Service's own name: `agent-v2`, `agent-v2.agents.svc`."""
     name, _, rest = host.partition(".")

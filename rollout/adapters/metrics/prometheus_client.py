@@ -9,18 +9,22 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from rollout.adapters.bodies import BodyRefused, read_body
+from rollout.adapters.metrics.prometheus_connection import (
+    CONNECT_TIMEOUT_S,
+    Access,
+    Connection,
+    CutError,
+    LateError,
+)
 from rollout.causes import why
 from rollout.redaction import SECRETS
 
-CONNECT_TIMEOUT_S = 3.0
 SLACK_S = 1.0
 """Reading is bounded a second time from outside: a server that trickles its answer holds a thread, never a sample."""
 
@@ -30,7 +34,6 @@ SHARED_S = 1.0
 SHARED_MAX = 256
 WORKERS_MAX = 16
 SAMPLES_MAX = 20_000
-ANSWER_MAX_BYTES = 16 * 1024 * 1024
 
 AWAY_S = 15.0
 """Who has not answered in time is left alone for so long, so that its rollouts do not hold up those of others."""
@@ -63,27 +66,6 @@ class QueryResult:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How a Prometheus is reached.
-
-    Attributes:
-        headers: with credentials, so never shown.
-        ca, cert: files, or what is usual.
-    """
-
-    url: str
-    timeout_s: float = 10.0
-    headers: tuple[tuple[str, str], ...] = ()
-    basic: tuple[str, str] | None = None
-    ca: Path | None = None
-    cert: tuple[Path, Path] | None = None
-    insecure: bool = False
-
-    def __repr__(self) -> str:
-        return f"Access({self.url})"
-
-
 class PrometheusClient:
     """Queries to one Prometheus, shared by all rollouts that use it in the same way."""
 
@@ -93,7 +75,7 @@ class PrometheusClient:
         self._shared: dict[str, tuple[float, Future[QueryResult]]] = {}
         self._away_until = 0.0
         self._slots = threading.BoundedSemaphore(WORKERS_MAX)
-        self._local = threading.local()
+        self._idle: list[Connection] = []
 
     def query(self, text: str, at: float | None = None) -> QueryResult:
         """Evaluate an instant query.
@@ -142,21 +124,33 @@ class PrometheusClient:
         return True
 
     def _ask(self, text: str, at: float | None) -> QueryResult:
+        with self._lock:
+            kept = self._idle.pop() if self._idle else None
+        connection = kept or Connection(self._access)
+        answer = self._asked(connection, text, at)
+        if answer.problem and kept is not None and not answer.late:  # the server may have closed it meanwhile
+            connection = Connection(self._access)
+            answer = self._asked(connection, text, at)
+        if not answer.problem:  # one that has failed may be broken
+            with self._lock:
+                self._idle.append(connection)
+        return answer
+
+    def _asked(self, connection: Connection, text: str, at: float | None) -> QueryResult:
         import requests  # noqa: PLC0415  with the client 0.2 s
         from prometheus_api_client.exceptions import PrometheusApiClientException  # noqa: PLC0415
 
-        heard: dict[str, Any] = {}
         parameters = {"timeout": f"{max(1, round(self._access.timeout_s))}s", "limit": str(SAMPLES_MAX)}
         if at is not None:
             parameters["time"] = f"{at:.3f}"
         try:
-            vector = self._connection(heard).custom_query(text, params=parameters)
-        except _LateError:
+            vector = connection.query(text, parameters)
+        except LateError:
             return self._late()
-        except _CutError as error:
+        except CutError as error:
             return self._no(str(error))
         except requests.exceptions.JSONDecodeError:
-            return self._no(f"answered {heard.get('type') or 'no JSON'}: is a login page in front of it?")
+            return self._no(f"answered {connection.dropped.get('type') or 'no JSON'}: is a login page in front of it?")
         except requests.exceptions.SSLError as error:
             return self._no(f"could not be trusted: {why(error)}")
         except requests.RequestException as error:
@@ -164,13 +158,14 @@ class PrometheusClient:
                 return self._late()
             return self._no(f"does not answer: {why(error)}")
         except PrometheusApiClientException:
-            return self._no(_refusal(heard))
+            return self._no(_refusal(connection.dropped))
         except (KeyError, TypeError, ValueError, RecursionError):
             return self._no("answered something that is not a query result")
         except OSError as error:
             return self._no(f"cannot be asked: {why(error)}")
-        if heard.get("status") == "error" or heard.get("warnings"):
-            return self._no(f"gave a partial answer: {_quoted('; '.join(map(str, heard.get('warnings', ()))))}")
+        dropped = connection.dropped
+        if dropped.get("status") == "error" or dropped.get("warnings"):
+            return self._no(f"gave a partial answer: {_quoted('; '.join(map(str, dropped.get('warnings', ()))))}")
         return self._read(vector)
 
     def _read(self, vector: Any) -> QueryResult:
@@ -195,67 +190,6 @@ class PrometheusClient:
 
     def _no(self, why: str) -> QueryResult:
         return QueryResult(problem=f"{self._access.url} {why}")
-
-    def _connection(self, heard: dict[str, Any]) -> Any:
-        """Return this thread's client; `heard` is told what it would drop: warnings, errors, the type of the answer."""
-        import requests  # noqa: PLC0415
-        from prometheus_api_client import PrometheusConnect  # noqa: PLC0415
-        from urllib3.util.retry import Retry  # noqa: PLC0415
-
-        def hear(answer: Any, **_: Any) -> None:
-            if answer.is_redirect:
-                raise _CutError("redirects elsewhere: is a login page in front of it?")
-            _read_whole(answer, deadline)
-            heard["code"] = answer.status_code
-            heard["type"] = answer.headers.get("Content-Type", "").partition(";")[0]
-            try:
-                body = answer.json()
-            except (ValueError, RecursionError):
-                return
-            if isinstance(body, dict):
-                heard.update({key: body[key] for key in ("status", "error", "warnings") if key in body})
-
-        deadline = time.monotonic() + self._access.timeout_s + CONNECT_TIMEOUT_S
-        access, session = self._access, requests.Session()
-        session.trust_env = False
-        session.verify = False if access.insecure else str(access.ca) if access.ca else True
-        session.cert = (str(access.cert[0]), str(access.cert[1])) if access.cert else None
-        session.hooks["response"] = [hear]
-        return PrometheusConnect(
-            access.url.rstrip("/"),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity", **dict(access.headers)},
-            auth=access.basic and (access.basic[0].encode(), access.basic[1].encode()),
-            session=session,
-            retry=Retry(total=0),
-            timeout=(CONNECT_TIMEOUT_S, access.timeout_s),
-        )
-
-
-class _CutError(Exception):
-    """The answer was given up in the middle."""
-
-
-class _LateError(Exception):
-    """The answer does not end in time."""
-
-
-def _read_whole(answer: Any, deadline: float) -> None:
-    """Read an answer's body, at most so much of it and so long: the library would read on for as long as bytes come."""
-
-    def in_time() -> Iterator[bytes]:
-        for chunk in answer.raw.stream(65_536, decode_content=False):
-            yield chunk
-            if time.monotonic() > deadline:
-                raise _LateError
-
-    try:
-        body = read_body(in_time(), answer.headers.get("Content-Encoding", ""), ANSWER_MAX_BYTES)
-    except BodyRefused as error:
-        remedy = ": take out labels" if "larger" in str(error) else ""
-        raise _CutError(f"gave an answer that {error}{remedy}") from error
-    finally:
-        answer.close()
-    answer._content, answer._content_consumed = body, True  # noqa: SLF001  the library's way to say: read
 
 
 def _refusal(heard: Mapping[str, Any]) -> str:

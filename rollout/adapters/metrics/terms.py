@@ -8,20 +8,20 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 
 from rollout.adapters.kubernetes.pods import Pods
-from rollout.adapters.metrics.ownership import LABELS, foreign_problem, gateway_problem
+from rollout.adapters.metrics.ownership import foreign_problem, gateway_problem
 from rollout.adapters.metrics.presets import ROUTERS
-from rollout.adapters.metrics.prometheus_client import QueryResult, Sample
+from rollout.adapters.metrics.prometheus_client import Sample
 from rollout.adapters.metrics.scrape import SERIES_MAX
+from rollout.adapters.metrics.selected import TERM, Selected, SeriesOf, process_of
 from rollout.adapters.metrics.selector import parse
-
-LABEL = "rollout_term"
-
 
 _PROCESS = ("job", "namespace", "pod", "instance")
 """What tells one process from another: its counters begin anew together."""
+
+NAMES_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +29,15 @@ class Term:
     """One selector of a round.
 
     Attributes:
-        id: by which its series are known in the answer.
         template: the selector with `$version` and the like still open.
         version: whose it is.
         preset: the family of presets that it is of, if it is of one.
     """
 
-    id: str
     text: str
     template: str
     version: str
     preset: str
-
-    @property
-    def promql(self) -> str:
-        return f'label_replace({self.text},"{LABEL}","{self.id}","","")'
-
-    @property
-    def newest(self) -> str:
-        """The time of its newest sample: an instant query would also show one that is five minutes old."""
-        by = ",".join(LABELS)
-        return f'label_replace(max by({by})(timestamp({self.text})),"{LABEL}","{self.id}@","","")'
 
 
 @dataclass
@@ -59,67 +47,69 @@ class Terms:
     by_text: dict[str, Term] = field(default_factory=dict)
 
     def add(self, text: str, template: str, version: str, preset: str) -> None:
-        self.by_text.setdefault(text, Term(f"t{len(self.by_text)}", text, template, version, preset))
+        self.by_text.setdefault(text, Term(text, template, version, preset))
 
 
 class Answered:
     """An answer, term by term, without the series of others.
 
     Args:
-        owners: who knows what is behind a version's Service.
+        pods: what is behind each version's Service; None: whatever is selected counts.
     """
 
-    def __init__(
-        self, terms: Terms, answer: QueryResult, stale_after_s: float, owners: Callable[[str], Pods] | None
-    ) -> None:
-        self._terms, self._answer, self._stale_after_s = terms, answer, stale_after_s
-        self._pods = cache(owners) if owners is not None else None
+    def __init__(self, terms: Terms, selected: Selected, stale_after_s: float, pods: Mapping[str, Pods] | None) -> None:
+        self._terms, self._selected, self._stale_after_s, self._pods = terms, selected, stale_after_s, pods
         self._series: dict[str, dict[str, float]] = {}
         self._problems: dict[str, str] = {}
         self._absent: dict[str, str] = {}
         self._age_s: dict[str, float] = {}
         self._newest: dict[str, float] = {}
-        raw: dict[str, list[Sample]] = {}
-        for sample in answer.samples:
-            raw.setdefault(sample.labels.get(LABEL, ""), []).append(sample)
-        for term in terms.by_text.values():
-            self._take(term, raw.get(term.id, []), raw.get(f"{term.id}@", []))
+        for text, term in terms.by_text.items():
+            if (series := selected.series.get(text)) is not None:
+                self._take(term, series)
 
-    def _take(self, term: Term, samples: list[Sample], newest: list[Sample]) -> None:
-        problem, kept = self._of_ours(term, samples)
+    def _take(self, term: Term, of_term: SeriesOf) -> None:
+        problem, ours = self._of_ours(term, of_term)
         if problem:
-            self._problems[term.id] = problem
+            self._problems[term.text] = problem
             return
-        series = {_name(sample): sample.value for sample, ours in zip(samples, kept, strict=True) if ours}
-        if samples and not series:
-            self._absent[term.id] = f"{len(samples)} series {term.text}, none of a pod behind the version's Service"
-        if not series:
+        if of_term.samples and not ours:
+            count = len(of_term.samples)
+            self._absent[term.text] = f"{count} series {term.text}, none of a pod behind the version's Service"
+        if not ours:
             return
-        self._series[term.id] = series
-        processes = {_process(sample.labels) for sample, ours in zip(samples, kept, strict=True) if ours}
-        seen = [sample for sample in newest if _process(sample.labels) in processes] or newest
+        self._series[term.text] = {_name(sample): sample.value for sample in ours}
+        seen = of_term.scraped(dict.fromkeys(process_of(sample.labels) for sample in ours))
         if seen:
             last = max(seen, key=lambda sample: sample.value)
-            self._age_s[term.id], self._newest[term.id] = last.at - last.value, last.value
+            self._age_s[term.text], self._newest[term.text] = last.at - last.value, last.value
 
-    def _of_ours(self, term: Term, samples: list[Sample]) -> tuple[str, list[bool]]:
+    def _of_ours(self, term: Term, of_term: SeriesOf) -> tuple[str, list[Sample]]:
+        """Return why a term's series cannot be used, or an empty text; and those that are the version's."""
+        samples = of_term.samples
         if self._pods is None or not samples:
-            return "", [True] * len(samples)
-        pods = self._pods(term.version)
+            return "", samples
+        pods = self._pods[term.version]
         if term.preset == "gateway":
             label = next(iter(parse(term.text).matchers)).label
-            return gateway_problem((sample.labels.get(label, "") for sample in samples), pods.service, pods.namespace)
-        if term.preset in ROUTERS:
-            return "", [True] * len(samples)  # their selectors name the Service and the namespace
-        labels = [sample.labels for sample in samples]
-        return foreign_problem(term.template, labels, pods, is_preset=term.preset != "")
+            names = (sample.labels.get(label, "") for sample in samples)
+            problem, kept = gateway_problem(names, pods.service, pods.namespace)
+        elif term.preset in ROUTERS:
+            return "", samples  # their selectors name the Service and the namespace
+        else:
+            is_preset = term.preset != ""
+            samples = of_term.near(pods) if is_preset else samples
+            problem, kept = foreign_problem(
+                term.template, [sample.labels for sample in samples], pods, is_preset=is_preset
+            )
+        return problem, [] if problem else [sample for sample, mine in zip(samples, kept, strict=True) if mine]
 
     def _by_version(self, of: Mapping[str, float], best: Callable[[Iterable[float]], float]) -> list[float]:
         """Return the best of each version's terms: one scrape of a version has all of its counters."""
         by_version: dict[str, list[float]] = {}
-        for term in self._terms.by_text.values():
-            if term.id in of:
-                by_version.setdefault(term.version, []).append(of[term.id])
+        for text, term in self._terms.by_text.items():
+            if text in of:
+                by_version.setdefault(term.version, []).append(of[text])
         return [best(values) for values in by_version.values()]
 
     @property
@@ -134,7 +124,7 @@ class Answered:
         return f"{min(newest):.3f}" if newest else ""
 
     def series(self, text: str) -> dict[str, float]:
-        return self._series.get(self._terms.by_text[text].id, {})
+        return self._series.get(text, {})
 
     def problem(self, text: str, must_exist: bool = False) -> str:
         """Say why a selector's series are not to be used.
@@ -142,32 +132,28 @@ class Answered:
         Args:
             must_exist: whether none at all is a fault too.
         """
-        if self._answer.problem:
-            return self._answer.problem
-        series, id_ = self.series(text), self._terms.by_text[text].id
-        if id_ in self._problems:
-            return self._problems[id_]
-        if must_exist and not series and id_ in self._absent:
-            return f"there are {self._absent[id_]}: compare their labels with its endpoints"
+        if self._selected.problem:
+            return self._selected.problem
+        series = self.series(text)
+        if text in self._problems:
+            return self._problems[text]
+        if must_exist and not series and text in self._absent:
+            return f"there are {self._absent[text]}: compare their labels with its endpoints"
         if must_exist and not series:
             return f"there is no series {text}: is the name right, and do its labels say so?"
         if len(series) > SERIES_MAX:
             return f"{text} has {len(series)} series, more than {SERIES_MAX}: take out a label"
         if any(value < 0 for value in series.values()):
             return f"{text} has a value below 0: that is not a counter"
-        if series and self._age_s.get(id_, 0.0) > self._stale_after_s:
-            return f"{text} was last seen {self._age_s[id_]:.0f} s ago: is it still scraped?"
+        if series and self._age_s.get(text, 0.0) > self._stale_after_s:
+            return f"{text} was last seen {self._age_s[text]:.0f} s ago: is it still scraped?"
         return ""
 
 
-def _process(labels: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what tells the process that a series is of."""
-    return tuple(labels.get(label, "") for label in LABELS)
+BOUND = re.compile(r'\ble="([0-9.eE+-]+)"')
 
 
-_BOUND = re.compile(r'\ble="([0-9.eE+-]+)"')
-
-
+@lru_cache(maxsize=256)
 def any_spelling(bound: str) -> str:
     """Return a matcher for a bucket's bound however it is written: 8000, 8000.0 and 8e+03 are one.
 
@@ -193,7 +179,12 @@ def any_spelling(bound: str) -> str:
 
 def _name(sample: Sample) -> str:
     """Return a short name of a series, its process first: whole label sets would not fit into a status."""
-    labels = {label: value for label, value in sample.labels.items() if label != LABEL}
+    return _named(tuple(sample.labels.items()))
+
+
+@lru_cache(maxsize=NAMES_KEPT)
+def _named(items: tuple[tuple[str, str], ...]) -> str:
+    labels = {label: value for label, value in items if label != TERM}
     process = "\0".join(labels.get(label, "") for label in _PROCESS)
     return f"{_digest(process)}|{_digest(repr(sorted(labels.items())))}"
 

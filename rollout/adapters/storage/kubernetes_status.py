@@ -1,13 +1,15 @@
 """Where the status of a rollout is kept in a cluster: the Rollout resource itself.
 
-Every write carries the resourceVersion it was decided on: what a deposed leader still sends is refused. The finalizer
-stands only while traffic is not where it was found, so that an uninstalled controller blocks nothing for ever.
+Every write carries the resourceVersion it was decided on: what a deposed leader still sends is refused. Evidence is
+held between writes. The finalizer stands only while traffic is not where it was found, so that an uninstalled
+controller blocks nothing for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
@@ -17,17 +19,17 @@ from rollout.adapters.kubernetes.merge_patch import merge_patch
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, name_of, namespace_of, version_of
 from rollout.adapters.storage import history_configmap, roles_configmap
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND, commands_of
+from rollout.adapters.storage.held_statuses import HeldStatus, HeldStatuses
 from rollout.adapters.storage.rollout_resource import (
-    conditions_in,
     generation_of,
     is_deleted,
     metadata_of,
     needs_finalizer,
-    status_of,
 )
 from rollout.engine.facts import Command
 from rollout.engine.planned import Plan
 from rollout.engine.roles import roles_of
+from rollout.engine.status_writes import conditions_must_be_written, must_be_written
 from rollout.errors import ClusterUnavailable, LeaseLost
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
@@ -52,6 +54,12 @@ _WARNINGS = {
 }  # fmt: skip
 
 
+class Noted(Protocol):
+    """Takes in what a write has returned."""
+
+    def __call__(self, obj: Object, *, wakes: bool = True) -> None: ...
+
+
 class KubernetesStatusStore:
     """One Rollout resource as it was last seen: the `StatusStore` port of the engine, for one turn."""
 
@@ -61,25 +69,32 @@ class KubernetesStatusStore:
         obj: Object,
         spec: RolloutSpec | None,
         *,
+        statuses: HeldStatuses,
         events: Events,
         now: Callable[[], datetime],
         may_write: Callable[[], bool],
-        note: Callable[[Object], None],
+        note: Noted,
         controller: str = "",
         warned: set[str] | None = None,
     ) -> None:
-        """Read the status of one Rollout.
+        """Read the status of one Rollout. Raises InvalidInput where it cannot be read.
 
         Args:
             spec: to go by; None where there is none, and nothing but the conditions can be told.
-            note: hears every write.
+            statuses: holds what is not written at once.
+
+        Attributes:
+            before: the conditions as they were when the turn began.
+            note: hears every write, and whether it is a reason to look again.
             warned: what was logged already, and need not be at each turn.
         """
         self._api, self._obj, self._events = api, obj, events
         self._now, self._may_write, self._note = now, may_write, note
         self._spec, self._controller = spec, controller
         self._warned: set[str] = set() if warned is None else warned
-        self._status = status_of(obj)
+        self._statuses = statuses
+        held = statuses.of(obj)
+        self._status, self.before = held.status, held.conditions
         self._untold: list[Decision] = []
         self._finished: FinishedRelease | None = None
 
@@ -89,8 +104,8 @@ class KubernetesStatusStore:
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """The conditions as they were read, or as they were written last."""
-        return conditions_in(self._obj)
+        """The conditions as they were read, or as they were decided last."""
+        return self._statuses.of(self._obj).conditions
 
     def commands(self) -> tuple[Command, ...]:
         """Return what the annotations ask for; a deletion in mid-flight asks for all traffic to go back to stable."""
@@ -101,10 +116,13 @@ class KubernetesStatusStore:
         return (*given, Command(f"deleted-{uid}", "abort", "kubernetes", "the Rollout is deleted", self._now()))
 
     def save(self, plan: Plan) -> None:
-        """Write the status over the version that was read. Raises StoreUnavailable; then nothing was written."""
+        """Write the status over the version that was read, or hold it where it may wait.
+
+        Raises StoreUnavailable; then nothing was written. Before an effect nothing waits.
+        """
         if needs_finalizer(plan.status) and not is_deleted(self._obj):
             self._set_finalizer(wanted=True)
-        self._write(plan.status, plan.conditions)
+        self._write(plan.status, plan.conditions, at_once=bool(plan.effects))
         self._untold = [decision for decision in plan.decisions if decision.kind != "sample"]
         self._finished = plan.finished
 
@@ -127,19 +145,52 @@ class KubernetesStatusStore:
         if not needs_finalizer(self._status):
             self._set_finalizer(wanted=False)
 
-    def _write(self, status: Status, conditions: tuple[Condition, ...], roles: Mapping[str, str] | None = None) -> None:
-        """Write what has changed; `roles`: those that were told, None as they stand."""
+    def flush(self) -> None:
+        """Write what has waited."""
+        held = self._statuses.of(self._obj)
+        self._write(held.status, held.conditions, at_once=True)
+
+    def _write(
+        self,
+        status: Status,
+        conditions: tuple[Condition, ...],
+        roles: Mapping[str, str] | None = None,
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Write what has changed, or hold it; `roles`: those that were told, None as they stand."""
+        roles = self._told_roles if roles is None else roles
+        held = self._statuses.of(self._obj)
+        can_wait = not at_once and self._can_wait(held, status, conditions, roles)
+        if can_wait and not self._is_due(held, status, conditions):
+            self._statuses.hold(self._obj, status, conditions)
+            self._status = status
+            return
         shown = ClusterStatus.of(
-            status,
-            conditions,
-            generation=generation_of(self._obj),
-            controller=self._controller,
-            roles=self._told_roles if roles is None else roles,
+            status, conditions, generation=generation_of(self._obj), controller=self._controller, roles=roles
         )
         patch = merge_patch(self._obj.get("status") or {}, SECRETS.redacted(packed(shown)))
         if patch:
-            self._send({"status": patch}, sub="status")
+            self._send({"status": patch}, sub="status", wakes=not can_wait)
+        self._statuses.wrote(self._obj, status, conditions)
         self._status = status
+
+    def _can_wait(
+        self, held: HeldStatus, status: Status, conditions: tuple[Condition, ...], roles: Mapping[str, str]
+    ) -> bool:
+        """Whether nothing differs from what is written but evidence."""
+        shown = self._obj.get("status") or {}
+        return (
+            shown.get("controller") == self._controller
+            and shown.get("observedGeneration") == generation_of(self._obj)
+            and roles == self._told_roles
+            and not must_be_written(held.written, status)
+            and not conditions_must_be_written(held.written_conditions, conditions)
+        )
+
+    def _is_due(self, held: HeldStatus, status: Status, conditions: tuple[Condition, ...]) -> bool:
+        differs = status != held.written or conditions != held.written_conditions
+        return differs and self._statuses.is_due(held)
 
     def _roles(self, status: Status) -> Mapping[str, str]:
         """Tell workers the roles of versions; return those that they were told. What could not be is told again."""
@@ -161,14 +212,14 @@ class KubernetesStatusStore:
     def _told_roles(self) -> Mapping[str, str]:
         return (self._obj.get("status") or {}).get("roles") or {}
 
-    def _send(self, patch: Object, sub: str = "") -> None:
+    def _send(self, patch: Object, sub: str = "", *, wakes: bool = True) -> None:
         if not self._may_write():
             raise LeaseLost("this controller does not lead any more: it stops writing")
         body = {"metadata": {"resourceVersion": version_of(self._obj)}}
         for key, value in patch.items():
             body[key] = {**body[key], **value} if key == "metadata" else value
         self._obj = self._api.merge(ROLLOUT, namespace_of(self._obj), name_of(self._obj), body, sub=sub)
-        self._note(self._obj)
+        self._note(self._obj, wakes=wakes)
 
     def _set_finalizer(self, *, wanted: bool) -> None:
         present = self._obj["metadata"].get("finalizers") or []

@@ -1,7 +1,7 @@
 """Versions that are Services in a cluster: are they there, ready, asleep, and what are they made of?
 
-Read afresh at every turn, once in it, and again before an act: what is wrong with them decides whether users are sent
-there. Raises ClusterUnavailable where the API does not answer: that says nothing of a version, so nothing is decided.
+As watches tell, and read again before an act: what is wrong with them decides whether users are sent there. Raises
+ClusterUnavailable where the API does not answer: that says nothing of a version, so nothing is decided.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from itertools import combinations
 from typing import Any
 
 from rollout.adapters.kubernetes.api import Api
-from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.kubernetes.resources import (
     DEPLOYMENT,
     SERVICE,
@@ -19,15 +18,15 @@ from rollout.adapters.kubernetes.resources import (
     version_of,
 )
 from rollout.adapters.workloads.autoscalers import Autoscaler, autoscaler_of
-from rollout.adapters.workloads.backing import backend_of, slices_of
+from rollout.adapters.workloads.backing import backend_of
 from rollout.adapters.workloads.grants import not_granted
-from rollout.adapters.workloads.readiness import Readiness, asleep_because, pod_of
+from rollout.adapters.workloads.readiness import Readiness, asleep_because
 from rollout.adapters.workloads.role_promotion import RolePromotion
 from rollout.adapters.workloads.roles import RoleReader
 from rollout.adapters.workloads.subsets import labels_of
 from rollout.adapters.workloads.workers import workers_of
 from rollout.engine.facts import RoleFacts
-from rollout.errors import ClusterUnavailable, NotFound
+from rollout.errors import NotFound
 from rollout.model.api.naming import Naming
 from rollout.model.status.endpoints import Endpoints
 
@@ -206,20 +205,6 @@ class ServiceWorkloads:
         deployments, _ = self._api.list_all(DEPLOYMENT, self._naming.services_in)
         services, _ = self._api.list_all(SERVICE, self._naming.services_in)
         return workers_of(self._naming, version, deployments, services)
-
-    def pods(self, version: str) -> Pods:
-        """Return what is behind a version's Service, ready or not. Never raises: what cannot be asked is a problem."""
-        service, namespace = self._naming.service(version), self._naming.services_in
-        try:
-            slices, problem = slices_of(self._api, self._naming, version)
-            if problem and self._naming.backends.subset:
-                return Pods(service, namespace, problem=problem)
-            endpoints = [endpoint for piece in slices for endpoint in piece.get("endpoints") or ()]
-            names = frozenset(map(pod_of, endpoints)) - {""}
-            addresses = frozenset(str(address) for endpoint in endpoints for address in endpoint.get("addresses") or ())
-        except (ClusterUnavailable, AttributeError, TypeError) as error:
-            return Pods(service, namespace, problem=f"the endpoints of {namespace}/{service} cannot be read: {error}")
-        return Pods(service, namespace, names, addresses)
 
     def _autoscaler(self, version: str) -> Autoscaler | None:
         """Return who scales a version: found by its declared Deployment, else by the names of its pods."""
