@@ -12,8 +12,6 @@ import structlog
 from rollout.adapters.kubernetes.events import Events
 from rollout.adapters.kubernetes.resources import ROLLOUT, Object, key_of, name_of, namespace_of, version_of
 from rollout.adapters.routers.route_pins import OwningRollout
-from rollout.adapters.routers.rule import RuleRefused
-from rollout.adapters.storage.command_annotations import unreadable
 from rollout.adapters.storage.held_statuses import HeldStatuses, WriteTimings
 from rollout.adapters.storage.kubernetes_status import DryRunStatusStore, KubernetesStatusStore
 from rollout.adapters.storage.rollout_resource import (
@@ -28,6 +26,7 @@ from rollout.controller.declared import Declared
 from rollout.controller.effective_spec import effective_spec_and_policy, summary_of
 from rollout.controller.informers import Informers
 from rollout.controller.route_conflicts import route_conflict
+from rollout.controller.troubles import is_told_elsewhere, misread, refusal_of
 from rollout.controller.wiring import Shared, reconciler
 from rollout.engine.commands.dispatch import refused
 from rollout.engine.conditions import conditions_of
@@ -41,9 +40,6 @@ from rollout.errors import (
     InvalidInput,
     LeaseLost,
     Rejected,
-    RouteRaced,
-    RouterUnavailable,
-    RouteWriteDenied,
     Unavailable,
 )
 from rollout.model.api.policy import PolicySpec
@@ -139,7 +135,7 @@ class RolloutReconciler:
         if spec is not None:
             trouble = trouble or route_conflict(self._informers, obj, spec, status)
         spec, policy = effective_spec_and_policy(obj, spec, policy, status, trouble)
-        barred, trouble = trouble is not None, trouble or _misread(obj)
+        barred, trouble = trouble is not None, trouble or misread(obj)
         if spec is None or policy is None:
             return self._refuse(obj, status, trouble)
         return self._carry_out(obj, spec, policy, trouble, barred=barred)
@@ -223,10 +219,10 @@ class RolloutReconciler:
 
     def _note_failures(self, key: str, result: ReconcileResult, rollout: Rollout) -> None:
         """Keep in mind what failed, until something succeeds."""
-        failed = [failure for failure in result.failures if not _is_told_elsewhere(failure)]
+        failed = [failure for failure in result.failures if not is_told_elsewhere(failure)]
         moved = result.plan.effects or result.plan.status.phase is not rollout.status.phase
         if failed:
-            self._failed[key] = _refused(failed[0])
+            self._failed[key] = refusal_of(failed[0])
         elif not result.failures and moved:
             self.forget(key)
 
@@ -235,7 +231,7 @@ class RolloutReconciler:
     ) -> None:
         """Tell that the API server refuses what we write of a Rollout, as far as it can be told."""
         key = key_of(obj)
-        failed = self._failed[key] = _refused(error)
+        failed = self._failed[key] = refusal_of(error)
         warned = self._warned.setdefault(key, set())
         if str(error) not in warned:
             warned.add(str(error))
@@ -274,25 +270,6 @@ class RolloutReconciler:
             controller=self._shared.claims.own,
             warned=self._warned.setdefault(key_of(obj), set()),
         )
-
-
-def _is_told_elsewhere(failure: Unavailable) -> bool:
-    """Whether the status tells it (a write that was denied), or the next turn mends it (somebody was faster)."""
-    return isinstance(failure, (RouteRaced, RouteWriteDenied))
-
-
-def _refused(error: Exception) -> Trouble:
-    cause = error.__cause__
-    if isinstance(error, Forbidden) or isinstance(cause, Forbidden):
-        return Trouble(Reason.FORBIDDEN, f"{error}: see the controller's role (manifests/access)")
-    if isinstance(cause, RuleRefused):
-        return Trouble(cause.reason, str(error))
-    return Trouble(Reason.ROUTER_DOWN if isinstance(error, RouterUnavailable) else Reason.WRITE_DENIED, str(error))
-
-
-def _misread(obj: Object) -> Trouble | None:
-    text = unreadable(obj)
-    return Trouble(Reason.INVALID_SPEC, text) if text else None
 
 
 def _verdicts(plan: Plan) -> Iterable[str]:

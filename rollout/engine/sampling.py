@@ -9,7 +9,7 @@ from rollout.engine.analysis.counters import REQUESTS, SPEND, TimedIncrement, re
 from rollout.engine.analysis.evidence import CountedSample, after_sample
 from rollout.engine.analysis.gaps import is_gap
 from rollout.engine.analysis.lifecycle import split_after
-from rollout.engine.analysis.schedule import next_sample
+from rollout.engine.analysis.schedule import SOONEST_S, at_once, moved_far, next_sample
 from rollout.engine.analysis.verdict import judge_all, with_verdicts
 from rollout.engine.context import PlanContext
 from rollout.engine.conversations.arrival import counted_arrival
@@ -33,7 +33,7 @@ def take_sample(context: PlanContext) -> None:
         open_window(context)  # the clock stepped back: how long anything took is unknown
     if _has_nothing_new(context, round_):
         context.update_release(
-            next_sample_at=_next_sample(context, context.release.samples_in_window),
+            next_sample_at=_next_sample(context, context.release.samples_in_window, far=_awaits_more(context)),
             unready_samples=context.release.unready_samples + 1 if _candidate_down(context) else 0,
         )
         return
@@ -50,6 +50,7 @@ def take_sample(context: PlanContext) -> None:
         split = split_after(split, increments.get(REQUESTS), context.release.traffic.wanted_bp, turns, elapsed_s)
     judgement = judge_all(policy, evidence, context.thresholds)
     samples_in_window = context.release.samples_in_window + (1 if increments else 0)
+    far = moved_far(context.release.harm_e, judgement.harm_e, context.thresholds.harm)
     context.update_release(
         counters=ledger,
         evidence=with_verdicts(policy, evidence, judgement, context.thresholds, round_),
@@ -59,7 +60,7 @@ def take_sample(context: PlanContext) -> None:
         culprits=judgement.culprits,
         environment=judgement.environment,
         sampled_at=context.now,
-        next_sample_at=_next_sample(context, samples_in_window),
+        next_sample_at=_next_sample(context, samples_in_window, far=far),
         samples_in_window=samples_in_window,
         unready_samples=context.release.unready_samples + 1 if _candidate_down(context) else 0,
         traffic=context.release.traffic.changed(effective=_effective(split.reached)),
@@ -75,12 +76,29 @@ def take_sample(context: PlanContext) -> None:
     )
 
 
-def _next_sample(context: PlanContext, samples_in_window: int) -> datetime:
-    """Return when the next sample is due: a step lasts what it declares, also where the interval is longer."""
+def _next_sample(context: PlanContext, samples_in_window: int, *, far: bool) -> datetime:
+    """Return when the next sample is due: a step lasts what it declares, also where the interval is longer.
+
+    Args:
+        far: whether the evidence has moved so far that the next one may decide.
+    """
     baking = context.status.phase is Phase.BAKING
     held_s = context.strategy.bake.for_s if baking else context.step.for_s
     needed = SAMPLES_MIN - samples_in_window
-    return next_sample(context.release, context.policy.evidence, held_s, needed, context.now)
+    settings, is_shared = context.policy.evidence, context.facts.resource.is_watched
+    due = next_sample(context.release, settings, held_s, needed, context.now, is_shared=is_shared)
+    return at_once(settings, due, context.now) if far else due
+
+
+def _awaits_more(context: PlanContext) -> bool:
+    """Whether this sample was due at once, and its source had nothing new yet: it is asked again at once, for a while.
+
+    After one interval it is asked as usual: a source that is scraped less often has nothing new all the time.
+    """
+    release, every_s = context.release, context.policy.evidence.sample_every_s
+    if release.sampled_at is None or release.next_sample_at is None or context.since(release.sampled_at) >= every_s:
+        return False
+    return every_s > SOONEST_S and (release.next_sample_at - release.sampled_at).total_seconds() < every_s / 2
 
 
 def _has_nothing_new(context: PlanContext, round_: Round) -> bool:

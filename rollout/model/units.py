@@ -6,6 +6,7 @@ Durations follow Gateway API's GEP-2257 (``1h30m``, ``500ms``) and are held as s
 
 import hashlib
 import re
+from functools import lru_cache
 from string import Template
 from typing import Annotated, Any
 
@@ -111,6 +112,11 @@ NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 
+NAMES_KEPT = 16_384
+"""So many names of objects, made of a version each, are not made anew."""
+
+
+@lru_cache(maxsize=NAMES_KEPT)
 def object_form(version: str) -> str:
     """Return a version as names of objects can have it: 1.4.2 is 1-4-2. One that could be such a name is itself."""
     form = _NOT_IN_NAMES.sub("-", version.lower())
@@ -121,13 +127,19 @@ def object_form(version: str) -> str:
 
 def expand(template: str, **names: str) -> str:
     """Fill a template's ``$name``, ``$version`` and the like; ``$$`` is a dollar. Unknown names stay."""
-    return Template(template).safe_substitute(names)
+    return _expanded(template, tuple(names.items()))
 
 
-def template_names(template: str) -> set[str]:
+@lru_cache(maxsize=NAMES_KEPT)
+def _expanded(template: str, names: tuple[tuple[str, str], ...]) -> str:
+    return Template(template).safe_substitute(dict(names))
+
+
+@lru_cache(maxsize=NAMES_KEPT)
+def template_names(template: str) -> frozenset[str]:
     """Return the names a template uses."""
-    return {
+    return frozenset(
         match.group("named") or match.group("braced")
         for match in Template.pattern.finditer(template)
         if match.group("named") or match.group("braced")
-    }
+    )

@@ -13,7 +13,6 @@ request". Over several weights each increment counts by its all_c * h_c.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, log
 
@@ -24,7 +23,8 @@ _DOWN = (0.9, 0.75, 0.55, 0.35, 0.15, 0.03)
 _NONE = (0.0,) * len(_UP)
 _SAME = RateMargin(1.0, 0.0)
 _UNIT = RateMargin(1.0, 1.0)
-_HALVINGS = 24
+_STEPS_MAX = 60
+_NEAR = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,7 @@ class Difference:
     def interval(self, miss: float) -> tuple[float, float]:
         """Return (low, high) of p_c - p_s; it misses the truth, at any time ever, with probability at most `miss`."""
         bar = log(2.0 / miss)
-        low = _edge(lambda d: _log_mixture(self.up_a, self.up_b, d) >= bar, -1.0, 1.0)
-        high = _edge(lambda d: _log_mixture(self.down_a, self.down_b, d) >= bar, 1.0, -1.0)
-        return low, high
+        return _edge(self.up_a, self.up_b, bar, -1.0), _edge(self.down_a, self.down_b, bar, 1.0)
 
 
 def _sums(increment: Increment, bets: tuple[float, ...], phi: float) -> list[tuple[float, float]]:
@@ -67,20 +65,30 @@ def _added(sums: tuple[float, ...], more: list[float]) -> tuple[float, ...]:
     return tuple(before + now for before, now in zip(sums, more, strict=True))
 
 
-def _log_mixture(sums_a: tuple[float, ...], sums_b: tuple[float, ...], difference: float) -> float:
+def _edge(sums_a: tuple[float, ...], sums_b: tuple[float, ...], bar: float, start: float) -> float:
+    """Return where what is refuted from `start` on ends; `start` itself if nothing is refuted.
+
+    The log of a mixture of exponentials is convex, so that Newton's steps never leave the side that is refuted.
+    """
+    difference = start
+    for _ in range(_STEPS_MAX):
+        value, slope = _log_mixture(sums_a, sums_b, difference)
+        if value <= bar or slope * start <= 0:
+            break
+        step = (value - bar) / slope
+        difference -= step
+        if abs(difference) >= 1.0:
+            return -start
+        if abs(step) < _NEAR:
+            break
+    return difference
+
+
+def _log_mixture(sums_a: tuple[float, ...], sums_b: tuple[float, ...], difference: float) -> tuple[float, float]:
+    """Return the log of the mixture, and its slope."""
     logs = [a - difference * b for a, b in zip(sums_a, sums_b, strict=True)]
     top = max(logs)
-    return top + log(sum(exp(value - top) for value in logs) / len(logs))
-
-
-def _edge(refuted: Callable[[float], bool], start: float, end: float) -> float:
-    """Return where what is refuted from `start` on ends, on the way to `end`; `start` itself if nothing is refuted."""
-    if not refuted(start):
-        return start
-    for _ in range(_HALVINGS):
-        middle = (start + end) / 2.0
-        if refuted(middle):
-            start = middle
-        else:
-            end = middle
-    return start
+    shares = [exp(value - top) for value in logs]
+    total = sum(shares)
+    slope = -sum(share * b for share, b in zip(shares, sums_b, strict=True)) / total
+    return top + log(total / len(logs)), slope

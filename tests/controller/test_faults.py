@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT
+from rollout.adapters.storage.held_statuses import WriteTimings
 from rollout.backoff import Backoff
 from rollout.controller.controller import Controller, Settings
-from tests.controller.steps import LONG, abort, finalizers, push, restart, settled
+from tests.controller.steps import LONG, abort, finalizers, observing, push, restart, settled
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.resources import Refusal
 from tests.fakes.server import FakeApi
+from tests.waiting import eventually
 
 
 def flaky(seed, share=0.16):
@@ -186,3 +189,51 @@ def test_an_effect_that_is_refused_is_told_and_not_hammered():
         # Each look writes its evidence, comes back by the watch, and tries once: five a second in this test, not more.
         assert world.cluster.calls.count(("patch", "httproutes", "gateway.networking.k8s.io")) - before <= 12
         assert world.condition("Stalled") == told, "the condition flaps"
+
+
+HOLDING = WriteTimings(soonest_s=600.0, latest_s=600.0, spacing_s=1.0)
+
+
+@contextmanager
+def held():
+    """A world whose controller holds evidence of a candidate's tasks, and what their number was when it was seen."""
+    with ClusterWorld(policy=LONG, start=False) as world:
+        world.start(status_writes=HOLDING)
+        observing(world)
+        world.until(lambda status: status["traffic"]["effective"] == "confirmed" and verdict(status) == "acceptable")
+        before, began = tasks_counted(world), tasks(world)
+        eventually(lambda: tasks(world) > began + 2000, 60, "tasks go on")
+        assert tasks_counted(world) == before, "samples are not written one by one"
+        yield world
+
+
+def verdict(status):
+    return status.get("evidence", {}).get("task-success", {}).get("verdict")
+
+
+def tasks(world):
+    counters = world.prometheus.series.items()
+    return sum(
+        value for labels, value in counters if "agent_tasks_started_total" in str(labels) and "v2" in str(labels)
+    )
+
+
+def tasks_counted(world):
+    return world.status()["evidence"]["task-success"]["allC"]
+
+
+def test_evidence_that_was_not_written_is_counted_anew_by_whoever_goes_on():
+    """A crash loses samples; it loses no outcome that is still counted."""
+    with held() as world:
+        there = tasks(world)
+        world.leads = False  # as if it had been killed: it writes nothing any more
+        world.controller.stop()
+        world.start()
+        world.until(lambda _: tasks_counted(world) > there - 500)
+
+
+def test_a_controller_that_ends_in_order_writes_what_it_holds():
+    with held() as world:
+        before, there = tasks_counted(world), tasks(world)
+        world.controller.stop()
+        assert before + 1000 < tasks_counted(world) <= there + 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -26,6 +27,16 @@ def granted(path, kind):
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
+
+
+@contextmanager
+def asking(allows, **settings):
+    """A world at rest whose controller may call what `allows` says."""
+    with ClusterWorld(start=False, policy=LONG, **settings) as world:
+        world.cluster.allowed = allows
+        world.start()
+        settled(world)
+        yield world
 
 
 def test_the_role_in_one_namespace_is_the_role_in_all():
@@ -87,22 +98,11 @@ def test_the_role_has_what_the_code_calls_and_nothing_more():
                     ]
                 )
             )
-    with ClusterWorld(kind="virtualService", start=False, policy=LONG, backends=agents.SUBSETS) as world:
-        world.cluster.allowed = allows
-        world.start()
-        settled(world)
-        world.want("v2")
-        world.phase("Observing")
-    with ClusterWorld(start=False, policy=LONG, backends=agents.ROLES) as world:
-        world.cluster.allowed = allows
-        world.start()
-        settled(world)
-        world.want("v2")
-        world.phase("Observing")
-    with ClusterWorld(start=False, policy=LONG) as world:
-        world.cluster.allowed = allows
-        world.start()
-        settled(world)
+    for settings in ({"kind": "virtualService", "backends": agents.SUBSETS}, {"backends": agents.ROLES}):
+        with asking(allows, **settings) as world:
+            world.want("v2")
+            world.phase("Observing")
+    with asking(allows) as world:
         world.want("v9")  # nobody has created its Service
         world.until(lambda _: ("get", "services", "") in used)
     with ClusterWorld(

@@ -49,6 +49,18 @@ class Candidate:
             self.elector.release()
 
 
+def test_a_renewal_is_one_call_and_one_that_was_written_over_is_read_first(cluster):
+    elector = Elector(FakeApi(cluster), "default", "lead", "one", TERMS)
+    assert elector._try()
+    cluster.calls.clear()
+    assert elector._try() and elector._try()
+    assert [call[:2] for call in cluster.calls] == [("update", "leases")] * 2
+    FakeApi(cluster, "test").merge(LEASE, "default", "lead", {"metadata": {"labels": {"seen": "yes"}}})
+    assert elector._try(), "somebody has labelled it; it is ours all the same"
+    FakeApi(cluster, "test").merge(LEASE, "default", "lead", {"spec": {"holderIdentity": "two"}})
+    assert not elector._try(), "it was taken"
+
+
 def test_one_leads_and_hands_over_at_once_when_it_ends_in_order(cluster):
     terms = LeaseTimings(lease_s=600.0, renew_s=590.0, retry_s=0.1)
     one = Candidate(FakeApi(cluster), "one", terms)

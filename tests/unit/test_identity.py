@@ -9,8 +9,8 @@ import pytest
 from rollout.adapters.kubernetes.resources import CONFIG_MAP, DEPLOYMENT, POD, SECRET
 from rollout.adapters.workloads.components import components_in
 from rollout.adapters.workloads.contents import Contents
-from rollout.adapters.workloads.identity import identity_of
-from rollout.adapters.workloads.identity_reader import FRESH_S, IdentityReader, pods_of
+from rollout.adapters.workloads.identity import identity_of, image_digests
+from rollout.adapters.workloads.identity_reader import FRESH_S, SETTLED_S, IdentityReader, pods_of
 from rollout.engine.identities import changed_parts
 from rollout.errors import Forbidden
 from rollout.model.status.vocabulary import Phase, Reason, Result
@@ -67,7 +67,7 @@ def deployment(api, name, template):
 
 def identity(api, name="agent-v1"):
     found = api.get(DEPLOYMENT, "default", name)
-    return identity_of(found, Contents(api, "default").digest, pods_of(api, found))
+    return identity_of(found, Contents(api, "default").digest, image_digests(pods_of(api, found)))
 
 
 def changed(api, change):
@@ -160,6 +160,28 @@ def test_what_is_held_is_read_again_after_a_while_and_a_changed_deployment_at_on
     assert "image agent" in changed_parts(before, read())
     reader.forget("default/agent")
     assert reader.kept == {}
+
+
+def test_pods_are_listed_again_once_their_deployment_has_changed_and_seldom_while_it_stands(api):
+    now = [0.0]
+    reader = IdentityReader(FakeApi(api.cluster), lambda: now[0])
+
+    def lists():
+        api.cluster.calls.clear()
+        reader.read("default/agent", deployment)
+        return sum(call[:2] == ("list", "pods") for call in api.cluster.calls)
+
+    deployment = api.get(DEPLOYMENT, "default", "agent-v1")
+    assert lists() == 1
+    now[0] = FRESH_S + 1
+    assert lists() == 0, "its ready pods are counted in it: none was replaced"
+    deployment = api.merge(DEPLOYMENT, "default", "agent-v1", {"status": {"readyReplicas": 7}}, sub="status")
+    now[0] += FRESH_S + 1
+    assert lists() == 1
+    now[0] += SETTLED_S - 1
+    assert lists() == 0
+    now[0] += 2 + FRESH_S
+    assert lists() == 1
 
 
 def test_components_are_named_by_their_place_and_literals_that_may_be_secrets_are_digests(api):

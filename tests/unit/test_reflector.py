@@ -154,6 +154,18 @@ def test_a_server_that_answers_gone_to_everything_is_not_hammered(cluster, monke
         assert len(cluster.calls) - before <= 4
 
 
+def test_a_write_that_is_no_reason_to_look_again_wakes_nobody_and_the_next_one_does(cluster):
+    api, seen = FakeApi(cluster), []
+    cache = Reflector(api, WIDGET, None, lambda obj: seen.append(obj["metadata"]["resourceVersion"]))
+    api.create(WIDGET, "default", widget("one"))
+    quiet = api.merge(WIDGET, "default", "one", {"metadata": {"labels": {"seen": "once"}}})
+    cache.note(api.get(WIDGET, "default", "one"), wakes=False)
+    loud = api.merge(WIDGET, "default", "one", {"metadata": {"labels": {"seen": "twice"}}})
+    for obj in (quiet, loud, quiet):
+        cache._take("MODIFIED", obj)
+    assert seen == [loud["metadata"]["resourceVersion"], quiet["metadata"]["resourceVersion"]]
+
+
 def test_what_was_deleted_is_not_brought_back_by_a_late_answer(cluster):
     api = FakeApi(cluster)
     old = api.create(WIDGET, "default", widget())

@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from rollout.engine.analysis.schedule import SOONEST_S, next_sample
+from rollout.engine.analysis.schedule import SOONEST_S, at_once, moved_far, next_sample
+from rollout.engine.analysis.verdict import Thresholds
 from rollout.model.api.policy import Evidence
 from rollout.model.status.release import Release
 from rollout.testing import EPOCH
+from rollout.testing.users import Behaviour
 from tests.world import World, policy
 
 SETTINGS = Evidence.model_validate({"sampleEvery": "30s"})
@@ -77,3 +79,73 @@ def test_a_long_step_is_sampled_no_more_often_than_the_interval_says():
     world.run(1200)
     samples = [decision for plan in world.plans for decision in plan.decisions if decision.kind == "sample"]
     assert 38 <= len(samples) <= 42
+
+
+@pytest.mark.parametrize("began_s", [0.0, 3.0, 14.9, 15.1, 29.0])
+def test_samples_that_share_a_source_fall_together_one_interval_apart(began_s):
+    """One query then serves all of them."""
+    release, at_s, moments = Release(candidate_version="v2", window_since=at(0)), began_s, []
+    for _ in range(4):
+        due = next_sample(release, SETTINGS, 36_000, -2, at(at_s), is_shared=True)
+        at_s = (due - EPOCH).total_seconds()
+        moments.append(at_s)
+    assert all(seconds % 30 == 0 for seconds in moments)
+    assert 0 < moments[0] - began_s <= 45 and [b - a for a, b in itertools.pairwise(moments)] == [30.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("now_s", "held_s", "needed"), [(7, 20, 3), (7, 50, 2), (17, 62, 1), (0, 8, 1)], ids=str
+)  # fmt: skip
+def test_a_step_that_ends_soon_is_sampled_at_its_end_whoever_shares_its_source(now_s, held_s, needed):
+    release = Release(candidate_version="v2", window_since=at(now_s))
+    seconds, taken = now_s, 0
+    while seconds < now_s + held_s:
+        due = next_sample(release, SETTINGS, held_s, needed - taken, at(seconds), is_shared=True)
+        seconds, taken = (due - EPOCH).total_seconds(), taken + 1
+    assert seconds == pytest.approx(now_s + held_s, abs=SOONEST_S) and taken >= needed
+
+
+@pytest.mark.parametrize(
+    ("before_e", "after_e", "far"),
+    [
+        (1.0, 9.0, False),
+        (1.0, 11.0, True),
+        (0.01, 0.9, False),  # what is missing counts from where it stood
+        (0.01, 1.1, True),
+        (50.0, 75.0, True),
+        (1.0, 100.0, False),  # that decides: nothing is missing
+        (20.0, 5.0, False),
+        (1.0, 1.0, False),
+    ],
+)
+def test_a_sample_moves_the_evidence_far_by_more_than_half_of_what_is_missing(before_e, after_e, far):
+    assert moved_far(before_e, after_e, threshold_e=100.0) is far
+
+
+def test_after_a_sample_that_moved_the_evidence_far_the_next_one_comes_at_once():
+    assert at_once(SETTINGS, at(30), at(0)) == at(SOONEST_S)
+    assert at_once(SETTINGS, at(0.4), at(0)) == at(0.4)
+
+
+def test_a_candidate_that_fails_is_sampled_at_once_while_its_next_sample_may_decide():
+    steps = [{"weight": "50%", "for": "1h"}]
+    followed = []
+    for seed in range(8):
+        settings = policy(canary={"steps": steps}, evidence={"sampleEvery": "30s", "warmUp": "0s"})
+        world = World(settings, rate=2.0, seed=seed)
+        world.run(300, until="Observing")
+        world.run(120)
+        world.behaviour["v2"] = Behaviour(tasks=0.25)
+        far_at, limit = None, world.clock.at + timedelta(seconds=1200)
+        while world.status.phase == "Observing" and world.clock.at < limit:
+            before = world.status.latest
+            plan = world.reconcile()
+            after = plan.status.latest
+            if after.sampled_at != before.sampled_at:
+                if far_at is not None:
+                    followed.append((world.clock.at - far_at).total_seconds())
+                far = moved_far(before.harm_e, after.harm_e, Thresholds.of(settings.evidence, 0).harm)
+                far_at = world.clock.at if far else None
+            world.pass_s(min(plan.requeue_after_s or 0.5, 0.5))
+        assert world.status.phase == "RollingBack", seed
+    assert followed and max(followed) <= 2.0, followed

@@ -18,7 +18,7 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 GATHER_S = 0.03
 """So long questions are waited for after the first: those that are due at one time are made ready one by one."""
 
-TOGETHER_MAX = 64
+TOGETHER_MAX = 256
 """So many rounds are asked together; their answer is bounded."""
 
 AT_ONCE_MAX = 2

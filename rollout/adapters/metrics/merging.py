@@ -58,11 +58,11 @@ def merged(texts: Iterable[str]) -> list[Merged]:
     for text in dict.fromkeys(texts):
         name, labels, values, fixed = _taken_apart(text)
         group, length = open_.get((name, labels, fixed), (None, 0))
-        length += sum(map(len, values)) + len(values)
-        if group is None or length > LISTED_MAX_CHARACTERS:
+        own = sum(map(len, values)) + len(values)
+        if group is None or length + own > LISTED_MAX_CHARACTERS:
             group, length = Merged(name, labels, fixed), 0
             groups.append(group)
-        open_[name, labels, fixed] = group, length
+        open_[name, labels, fixed] = group, length + own
         group.texts[values] = text
     return groups
 

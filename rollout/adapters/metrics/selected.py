@@ -38,7 +38,7 @@ class SeriesOf:
         places = {place for hint in ("", *hints_to(pods)) for place in by_hint.get(hint, ())}
         return [self.samples[place] for place in sorted(places)]
 
-    def scraped(self, processes: Iterable[tuple[str, ...]]) -> list[Sample]:
+    def scraped(self, processes: Iterable[tuple[str | None, ...]]) -> list[Sample]:
         """Return when these processes were scraped last; where that is not told, when all were."""
         known = self._by_process
         return [sample for process in processes for sample in known.get(process, ())] or self.newest
@@ -53,8 +53,8 @@ class SeriesOf:
         return index
 
     @cached_property
-    def _by_process(self) -> dict[tuple[str, ...], list[Sample]]:
-        index: dict[tuple[str, ...], list[Sample]] = {}
+    def _by_process(self) -> dict[tuple[str | None, ...], list[Sample]]:
+        index: dict[tuple[str | None, ...], list[Sample]] = {}
         for sample in self.newest:
             index.setdefault(process_of(sample.labels), []).append(sample)
         return index
@@ -124,6 +124,6 @@ def _batches(parts: Iterable[str]) -> list[list[str]]:
     return batches
 
 
-def process_of(labels: Mapping[str, str]) -> tuple[str, ...]:
+def process_of(labels: Mapping[str, str]) -> tuple[str | None, ...]:
     """Return what tells the process that a series is of."""
-    return tuple([labels.get(label, "") for label in LABELS])
+    return tuple(map(labels.get, LABELS))

@@ -78,6 +78,8 @@ class HeldStatuses:
             status, conditions = status_of(obj), conditions_in(obj)
             held = HeldStatus(uid, raw, status, conditions, status, conditions, self._monotonic_s())
             self._held[key_of(obj)] = held
+        elif held.raw is not raw:
+            held = self._held[key_of(obj)] = replace(held, raw=raw)  # the same one, as the watch has brought it
         return held
 
     def hold(self, obj: Object, status: Status, conditions: tuple[Condition, ...]) -> None:
@@ -89,12 +91,14 @@ class HeldStatuses:
         uid, raw = str(obj["metadata"].get("uid", "")), obj.get("status")
         self._held[key_of(obj)] = HeldStatus(uid, raw, status, conditions, status, conditions, self._monotonic_s())
 
+    def may_be_due(self, held: HeldStatus) -> bool:
+        """Whether it was written long enough ago to be written again."""
+        return self._monotonic_s() - held.written_at_s >= self._timings.soonest_s
+
     def is_due(self, held: HeldStatus) -> bool:
         """Whether evidence that has waited is written now. Whoever is told so writes."""
         now = self._monotonic_s()
         age_s = now - held.written_at_s
-        if age_s < self._timings.soonest_s:
-            return False
         with self._lock:
             if age_s < self._timings.latest_s and now < self._next_write_s:
                 return False

@@ -118,11 +118,11 @@ class KubernetesStatusStore:
     def save(self, plan: Plan) -> None:
         """Write the status over the version that was read, or hold it where it may wait.
 
-        Raises StoreUnavailable; then nothing was written. Before an effect nothing waits.
+        Raises StoreUnavailable; then nothing was written. What may wait is evidence: it is no intent of an effect.
         """
         if needs_finalizer(plan.status) and not is_deleted(self._obj):
             self._set_finalizer(wanted=True)
-        self._write(plan.status, plan.conditions, at_once=bool(plan.effects))
+        self._write(plan.status, plan.conditions)
         self._untold = [decision for decision in plan.decisions if decision.kind != "sample"]
         self._finished = plan.finished
 
@@ -189,6 +189,8 @@ class KubernetesStatusStore:
         )
 
     def _is_due(self, held: HeldStatus, status: Status, conditions: tuple[Condition, ...]) -> bool:
+        if not self._statuses.may_be_due(held):
+            return False
         differs = status != held.written or conditions != held.written_conditions
         return differs and self._statuses.is_due(held)
 

@@ -15,12 +15,12 @@ _IGNORED_ANNOTATIONS = ("kubectl.kubernetes.io/",)
 _MOUNTED = {"configMap", "secret", "projected"}
 
 
-def identity_of(deployment: Object, digest_of_use: Callable[[Use], str], pods: Iterable[Object]) -> dict[str, str]:
+def identity_of(deployment: Object, digest_of_use: Callable[[Use], str], digests: Mapping[str, str]) -> dict[str, str]:
     """Return a version's fingerprint by part. A part that is not known is absent.
 
     Args:
         digest_of_use: of what an object holds; empty where it may not be read.
-        pods: of the version, which know the digests of the images they run.
+        digests: of the images that the version's pods run, by container.
     """
     template = template_of(deployment)
     fingerprint = {f"image {one.get('name')}": str(one.get("image")) for one in containers_of(template)}
@@ -28,8 +28,8 @@ def identity_of(deployment: Object, digest_of_use: Callable[[Use], str], pods: I
     held: dict[str, list[str]] = {}
     for use in uses_of(template):
         held.setdefault(f"{use.kind} {use.name}", []).append(digest_of_use(use))
-    fingerprint |= {part: digest_of(digests) for part, digests in held.items() if all(digests)}
-    return fingerprint | {f"digest of {name}": digests for name, digests in image_digests(pods).items()}
+    fingerprint |= {part: digest_of(parts) for part, parts in held.items() if all(parts)}
+    return fingerprint | {f"digest of {name}": listed for name, listed in digests.items()}
 
 
 def settings_of(deployment: Object) -> dict[str, str]:

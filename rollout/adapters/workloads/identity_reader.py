@@ -6,20 +6,33 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rollout.adapters.kubernetes.api import Api
-from rollout.adapters.kubernetes.resources import POD, Object, name_of, namespace_of
+from rollout.adapters.kubernetes.resources import POD, Object, name_of, namespace_of, version_of
 from rollout.adapters.workloads.contents import Contents
-from rollout.adapters.workloads.identity import identity_of
+from rollout.adapters.workloads.identity import identity_of, image_digests
 from rollout.errors import Forbidden
 
 FRESH_S = 60.0
 """What ConfigMaps, Secrets and pods hold is read again after this."""
 
+SETTLED_S = 300.0
+"""Pods are read again after this where their Deployment is the same to the letter: it counts its ready pods."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
+    """What was read of one Deployment.
+
+    Attributes:
+        version: the Deployment's when its pods were read, at pods_at_s.
+        digests: of the images that its pods run, by container.
+    """
+
     at_s: float
     generation: int
     identity: Mapping[str, str]
+    version: str
+    pods_at_s: float
+    digests: Mapping[str, str]
 
 
 @dataclass
@@ -46,9 +59,14 @@ class IdentityReader:
         last, now_s = self.kept.get((rollout, name)), self.uptime_s()
         if last is not None and last.generation == generation and now_s - last.at_s < FRESH_S:
             return last.identity
+        version, pods_at_s = version_of(deployment), now_s
+        if last is not None and last.version == version != "" and now_s - last.pods_at_s < SETTLED_S:
+            digests, pods_at_s = last.digests, last.pods_at_s
+        else:
+            digests = image_digests(pods_of(self.api, deployment))
         contents = Contents(self.api, namespace_of(deployment))
-        identity = identity_of(deployment, contents.digest, pods_of(self.api, deployment))
-        self.kept[rollout, name] = _Reading(now_s, generation, identity)
+        identity = identity_of(deployment, contents.digest, digests)
+        self.kept[rollout, name] = _Reading(now_s, generation, identity, version, pods_at_s, digests)
         return identity
 
     def forget(self, rollout: str) -> None:

@@ -116,6 +116,8 @@ def _settled(
     then it is held, for a replica may know nothing yet of what is young.
     """
     current = _flatten(reading)
+    if all(current.get(entry, 0.0) >= value for entry, value in known.items()):
+        return reading, frozenset()
     held: set[str] = set()
     doubts: set[str] = set()
     for page in {_page(entry) for entry in current}:
