@@ -8,7 +8,7 @@ STRATEGY ?= canary
 T ?= tests
 COVERAGE ?=
 
-.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types pictures check bench-stats bench-policies bench-comparisons bench-controller bench-abort bench-dashboard bench-start bench-contracts bench clean
+.PHONY: help house reference demo test test-cluster cluster-binaries test-mesh mesh-binaries lint types pictures check bench-stats bench-policies bench-comparisons bench-controller bench-cluster bench-abort bench-dashboard bench-start bench-contracts bench clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -68,7 +68,10 @@ bench-comparisons: $(VENV)/.dev  ## intervals, means and response rates: how oft
 bench-controller: $(VENV)/.dev  ## what many rollouts cost a controller: calls, memory, time a look
 	$(BIN)/python benchmarks/bench_controller.py
 
-bench-abort: $(VENV)/.dev  ## how long an abort takes with many rollouts under way beside it
+bench-cluster: $(VENV)/.dev  ## the same on a real API server and a real Prometheus; see cluster-binaries
+	$(BIN)/python benchmarks/bench_cluster.py
+
+bench-abort: $(VENV)/.dev  ## how long an abort, or a rollback by evidence, takes with many rollouts under way beside it
 	$(BIN)/python benchmarks/bench_abort.py
 
 bench-dashboard: $(VENV)/.dev  ## what an open dashboard costs, by how many rollouts there are

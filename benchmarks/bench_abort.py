@@ -1,100 +1,94 @@
-"""How long an abort takes, from the annotation to weight 0, with many rollouts under way beside it.
+"""How long it takes to send all traffic back, with many rollouts under way beside it: after an abort, and by evidence.
 
-The API server and the Prometheus are the tests' fakes, in the same process: the times are of this machine, and an upper
-bound. Printed: the median and the slowest of the aborts, in milliseconds.
+The controller is a process of its own; the API server and the Prometheus are the tests' fakes, over HTTP. A rollback by
+evidence is timed from the scrape that it was decided by, and from the first scrape in which the candidate fails.
+
+    python benchmarks/bench_abort.py [ACTIVE …]
 """
 
 from __future__ import annotations
 
-import statistics
+import json
+import math
 import sys
-import threading
+import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from rollout.adapters.kubernetes.resources import HTTP_ROUTE, POLICY, ROLLOUT
+from benchmarks import fleet
+from benchmarks.counters import RisingCounters
+from rollout.adapters.kubernetes.resources import ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT
-from rollout.controller.controller import Controller, Settings
-from rollout.runtime.logs import configure
-from tests.fakes import agents, prometheus
+from tests.fakes import prometheus, server
 from tests.fakes.cluster import FakeCluster
-from tests.fakes.server import FakeApi
 
-POLICY_SPEC = {
-    "canary": {"steps": [{"weight": "50%", "for": "10h"}], "bake": {"for": "1s"}},
-    "evidence": {"sampleEvery": "10s", "warmUp": "0s", "dispersion": "1"},
-}
-ABORTS = 15
-START_S = 180.0
-
-
-def share(api: FakeApi, name: str) -> int:
-    return api.get(HTTP_ROUTE, "default", name)["spec"]["rules"][1]["backendRefs"][1]["weight"]
+SIZES = ("20", "200", "1000")
+ABORTS = 60
+ROLLBACKS = 40
+SETTLED_S = 45.0
+SLOW_S = 60.0
+EVERY_S = 0.005
+LARGE = 500
+"""From so many active rollouts on, samples are taken every 30 s, else every 10 s."""
 
 
-def measure(active: int, *, hanging: int) -> None:
-    cluster = FakeCluster(keeps=1_000_000)
-    api, fake, hang = FakeApi(cluster, "bench"), prometheus.FakePrometheus(), threading.Event()
-    for version in ("v1", "v2"):
-        for what in ("started", "failed"):
-            for number in range(active):
-                labels = {"version": version, "pod": f"agent{number}-{version}"}
-                fake.add(f"agent_tasks_{what}_total", 100, **labels)
-    with ExitStack() as close:
-        url = close.enter_context(prometheus.serving(fake))
-        never = prometheus.FakePrometheus()
-        never.answer = lambda: (hang.wait(3600), (200, "application/json", "{}"))[1]
-        never_url = close.enter_context(prometheus.serving(never))
-        api.create(POLICY, "default", agents.policy(**POLICY_SPEC))
-        for number in range(active):
-            name = f"agent{number}"
-            for version in ("v1", "v2"):
-                agents.version(api, version, name=name)
-            api.create(HTTP_ROUTE, "default", agents.route(name=name))
-            api.create(ROLLOUT, "default", agents.rollout(url, name=name))
-        close.enter_context(agents.Gateway(api))
-        controller = Controller(FakeApi(cluster), Settings(workers=8), lambda: True)
-        controller.start()
-        controller.lead()
-        close.callback(controller.stop)
-        wait(
-            lambda: all((each.get("status") or {}).get("stableVersion") for each in api.list_all(ROLLOUT, "default")[0])
-        )
-        for number in range(active):
-            api.merge(ROLLOUT, "default", f"agent{number}", {"spec": {"version": "v2"}})
-        wait(lambda: all(share(api, f"agent{number}") for number in range(active)))
-        for number in range(hanging):
-            change = {"spec": {"metrics": {"prometheus": {"url": never_url}}}}
-            api.merge(ROLLOUT, "default", f"agent{active - 1 - number}", change)
-        if hanging:
-            fake.answer = never.answer  # pinned wirings keep the first address
-        time.sleep(12.0)
-        took = []
-        for number in range(min(ABORTS, active)):
-            began = time.monotonic()
-            api.merge(ROLLOUT, "default", f"agent{number}", {"metadata": {"annotations": {ABORT: "bench"}}})
-            wait(lambda number=number: share(api, f"agent{number}") == 0)
-            took.append((time.monotonic() - began) * 1000)
-        hang.set()
-        print(f"{active:>7}  {hanging:>7}  {statistics.median(took):>10.0f}  {max(took):>11.0f}", flush=True)
+def measure(active: int, folder: Path) -> None:
+    cluster, names = FakeCluster(keeps=1_000_000), [f"agent{number}" for number in range(active)]
+    api, counters = server.FakeApi(cluster, "bench"), RisingCounters(names)
+    sample_every = "30s" if active >= LARGE else "10s"
+    with prometheus.serving(counters) as metrics_url, server.serving(cluster) as url:
+        fleet.create(api, names, metrics_url, sample_every=sample_every)
+        config = server.kubeconfig(folder / "kubeconfig", url)
+        with fleet.controller(config, folder / "log"):
+            fleet.wait("all are seen", lambda: all("stableVersion" in one for one in fleet.statuses(api).values()))
+            fleet.release(api, names)
+            fleet.wait("all are shifted", lambda: all(fleet.weight(api, name) == 50 for name in names), every_s=1.0)
+            time.sleep(SETTLED_S)
+            aborted = names[: min(ABORTS, active // 3 + 1)]
+            took = [_abort(api, name) for name in aborted]
+            _tell(active, "abort", took)
+            rest = [name for name in names if name not in aborted]
+            decided, failed = zip(*(_fail(api, counters, name) for name in rest[:ROLLBACKS]), strict=True)
+    _tell(active, "rollback, from the deciding scrape", list(decided))
+    _tell(active, "rollback, from the first bad scrape", list(failed))
 
 
-def wait(holds) -> None:
-    end = time.monotonic() + START_S
-    while not holds():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.005)
+def _abort(api: Any, name: str) -> float:
+    began = time.monotonic()
+    api.merge(ROLLOUT, fleet.NAMESPACE, name, {"metadata": {"annotations": {ABORT: "bench"}}})
+    _wait_for_weight_0(api, name)
+    return time.monotonic() - began
+
+
+def _fail(api: Any, counters: RisingCounters, name: str) -> tuple[float, float]:
+    """Let a candidate fail; return how long after the deciding scrape, and after the first bad one, it had weight 0."""
+    bad_from = math.ceil(time.time())
+    counters.fails[f"{name}-v2"] = float(bad_from)
+    _wait_for_weight_0(api, name)
+    now = time.time()
+    status = api.get(ROLLOUT, fleet.NAMESPACE, name)["status"]
+    scraped = float(json.loads(status["internal"])["counters"]["mark"])
+    return now - scraped, now - (bad_from + 1)
+
+
+def _wait_for_weight_0(api: Any, name: str) -> None:
+    fleet.wait(f"{name} has no weight", lambda: fleet.weight(api, name) == 0, SLOW_S, EVERY_S)
+
+
+def _tell(active: int, what: str, took: list[float]) -> None:
+    ranked = sorted(took)
+    middle, high = ranked[len(ranked) // 2], ranked[min(len(ranked) - 1, math.ceil(len(ranked) * 0.99) - 1)]
+    print(f"{active:>7}  {len(took):>5}  {middle:>9.2f}  {high:>9.2f}   {what}", flush=True)
 
 
 def main() -> None:
-    configure(verbose=False)
-    print(" active  hanging  median, ms  slowest, ms")
-    measure(1, hanging=0)
-    measure(24, hanging=24)
-    measure(190, hanging=0)
+    print(" active  times  median, s  99 %, s   what")
+    for active in sys.argv[1:] or SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            measure(int(active), Path(folder))
 
 
 if __name__ == "__main__":

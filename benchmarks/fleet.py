@@ -46,12 +46,14 @@ def policy(sample_every: str) -> dict[str, Any]:
     return agents.policy(**POLICY_SPEC, evidence=evidence)
 
 
-def create(api: Any, names: list[str], prometheus: str, *, sample_every: str = "10s") -> None:
-    """Create agents at v1, with v2 beside it, behind a VirtualService each."""
+def create(
+    api: Any, names: list[str], prometheus: str, *, sample_every: str = "10s", address: str = "127.0.0.1"
+) -> None:
+    """Create agents at v1, with v2 beside it, behind a VirtualService each; address: of their pods."""
     api.create(POLICY, NAMESPACE, policy(sample_every))
     for name in names:
         for version in ("v1", "v2"):
-            agents.version(api, version, name=name, namespace=NAMESPACE)
+            agents.version(api, version, name=name, namespace=NAMESPACE, address=address)
         api.create(VIRTUAL_SERVICE, NAMESPACE, agents.route(name=name, kind="virtualService"))
         api.create(ROLLOUT, NAMESPACE, agents.rollout(prometheus, name=name, kind="virtualService"))
 

@@ -234,7 +234,9 @@ def reconciler(
         )
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
     identity = partial(shared.identities.read, key)
-    workloads = ServiceWorkloads(api, naming, tuple(route_kinds), shared.may_write, roles, identity, api.forget)
+    workloads = ServiceWorkloads(
+        api, naming, tuple(route_kinds), shared.may_write, roles, identity, api.forget, api.mentioning
+    )
     return Reconciler(
         policy_of=lambda _: policy,
         ports=Ports(

@@ -129,7 +129,7 @@ class Server:
             "--secure-port", str(self.port), "--cert-dir", str(self.path / "certs"), "--endpoint-reconciler-type", "none",
             "--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", str(key),
             "--service-account-signing-key-file", str(key), "--authorization-mode", "RBAC", "--token-auth-file",
-            str(self.path / "tokens.csv"), "--service-cluster-ip-range", "10.0.0.0/24", "--audit-policy-file",
+            str(self.path / "tokens.csv"), "--service-cluster-ip-range", "10.0.0.0/16", "--audit-policy-file",
             str(self.path / "audit.json"), "--audit-log-path", str(self.path / "audit.log"),
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import bisect
 import copy
 import json
 import re
@@ -446,11 +447,12 @@ class FakeCluster:
             with self.lock:
                 if at < self.oldest:
                     return
-                news = [entry for entry in self.log if entry[0] > at and mine(entry[2])]
+                first = bisect.bisect_right(self.log, at, key=lambda entry: entry[0])
+                news = [entry for entry in self.log[first:] if mine(entry[2])]
+                at = max(at, self.version)
                 if not news:
                     self.lock.wait(0.05)
-            for version, kind, _, body, before in news:
-                at = version
+            for _, kind, _, body, before in news:
                 shown = as_seen(kind, body, before, chosen)
                 if shown:
                     yield {"type": shown, "object": copy.deepcopy(body)}

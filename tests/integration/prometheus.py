@@ -20,14 +20,16 @@ needs_prometheus = pytest.mark.skipif(
 
 
 class Prometheus:
-    """Reads pages twice a second. pages: by job, the path and the addresses. Close it after use."""
+    """Reads pages again and again. pages: by job, the path and the addresses. Close it after use."""
 
-    def __init__(self, path: Path, pages: Mapping[str, tuple[str, list[str]]]) -> None:
+    def __init__(
+        self, path: Path, pages: Mapping[str, tuple[str, list[str]]], *, every: str = "500ms", honors: bool = False
+    ) -> None:
         jobs = [
-            {"job_name": job, "metrics_path": page, "static_configs": [{"targets": targets}]}
+            {"job_name": job, "metrics_path": page, "honor_labels": honors, "static_configs": [{"targets": targets}]}
             for job, (page, targets) in pages.items()
         ]
-        config = {"global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"}, "scrape_configs": jobs}
+        config = {"global": {"scrape_interval": every, "scrape_timeout": every}, "scrape_configs": jobs}
         (path / "prometheus.yml").write_text(json.dumps(config))
         address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{address}"

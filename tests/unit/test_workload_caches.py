@@ -121,5 +121,19 @@ def test_before_an_act_everything_is_read_from_the_server_itself(cluster, api, c
     }
 
 
+def test_deployments_with_a_word_are_told_without_a_call_and_those_of_others_are_not(cluster, api, caches):
+    for name in ("agent", "other"):
+        agents.version(api, "v1", name=name)
+    agents.version(api, "v1", namespace="elsewhere")
+    assert caches.get(DEPLOYMENT, "default", "agent-v1") is not None
+    cluster.calls.clear()
+    once = ReadOnce(FakeApi(cluster), caches)
+    assert [obj["metadata"]["name"] for obj in once.mentioning(DEPLOYMENT, "default", "other")] == ["other-v1"]
+    assert cluster.calls == []
+    once.forget()
+    assert {obj["metadata"]["name"] for obj in once.mentioning(DEPLOYMENT, "default", "other")} >= {"other-v1"}
+    assert [call[:2] for call in cluster.calls] == [("list", "deployments")]
+
+
 def test_only_workloads_are_cached(caches):
     assert CONFIG_MAP not in KINDS and caches.get(CONFIG_MAP, "default", "any") is None

@@ -65,6 +65,14 @@ class ReadOnce:
             self._lists[key] = self._api.list_all(kind, namespace, **selectors) if watched is None else (watched, "")
         return self._lists[key]
 
+    def mentioning(self, kind: Kind, namespace: str, word: str) -> list[Object]:
+        """Return the objects of a namespace that have a word anywhere, and maybe others. Raises ClusterUnavailable."""
+        if self._caches is not None and not self._fresh:
+            watched = self._caches.mentioning(kind, namespace, word)
+            if watched is not None:
+                return watched
+        return self.list_all(kind, namespace)[0]
+
     def pages(self, kind: Kind, namespace: str | None, **selectors: str) -> Iterator[tuple[list[Object], str]]:
         return self._api.pages(kind, namespace, **selectors)
 

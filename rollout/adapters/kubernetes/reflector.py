@@ -93,6 +93,10 @@ class Reflector:
     def all(self) -> list[Object]:
         return [self._unpack(kept) for _, kept in list(self._items.values())]
 
+    def kept(self, prefix: str) -> list[Any]:
+        """Return what is kept of the objects whose key begins with a prefix."""
+        return [kept for key, (_, kept) in list(self._items.items()) if key.startswith(prefix)]
+
     def note(self, obj: Object, *, wakes: bool = True) -> None:
         """Take in what a write of ours has returned, unless the watch has seen a newer version already.
 

@@ -107,6 +107,13 @@ class WorkloadCaches:
                 return [obj for obj in cache.reflector.all() if key_of(obj).startswith(f"{namespace}/")]
         return None
 
+    def mentioning(self, kind: Kind, namespace: str, word: str) -> list[Object] | None:
+        """Return the objects of a namespace that have a word anywhere; None where a cache cannot tell."""
+        cache = self._ready(kind, namespace)
+        if cache is None:
+            return None
+        return [unpacked(text) for text in cache.reflector.kept(f"{namespace}/") if word in text]
+
     def note(self, kind: Kind, obj: Object) -> None:
         """Take in what a read or a write has returned."""
         for place in (None, key_of(obj).partition("/")[0]):

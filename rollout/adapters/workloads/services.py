@@ -14,6 +14,7 @@ from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import (
     DEPLOYMENT,
     SERVICE,
+    Kind,
     Object,
     version_of,
 )
@@ -24,7 +25,7 @@ from rollout.adapters.workloads.readiness import Readiness, asleep_because
 from rollout.adapters.workloads.role_promotion import RolePromotion
 from rollout.adapters.workloads.roles import RoleReader
 from rollout.adapters.workloads.subsets import labels_of
-from rollout.adapters.workloads.workers import workers_of
+from rollout.adapters.workloads.workers import unserved_of, workers_of
 from rollout.engine.facts import RoleFacts
 from rollout.errors import NotFound
 from rollout.model.api.naming import Naming
@@ -41,6 +42,7 @@ class ServiceWorkloads:
         roles: who reads what is behind the Services of roles, where there are some.
         identity: who reads what a Deployment is made of.
         refresh: lets everything be read anew; before each act.
+        mentioning: returns the objects of a kind in a namespace that have a word, and maybe more; None: all are listed.
     """
 
     def __init__(
@@ -52,9 +54,11 @@ class ServiceWorkloads:
         roles: RoleReader | None = None,
         identity: Callable[[Object], Mapping[str, str]] | None = None,
         refresh: Callable[[], None] = lambda: None,
+        mentioning: Callable[[Kind, str, str], list[Object]] | None = None,
     ) -> None:
         self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
         self._roles, self._identity, self._refresh = roles, identity, refresh
+        self._mentioning = mentioning or self._listed
         self._readiness = Readiness(api, naming, self._sleeps)
         self._promotion = RolePromotion(api, naming, may_write)
 
@@ -202,9 +206,16 @@ class ServiceWorkloads:
         """Return the Deployments of a version that no Service leads to, in our namespace."""
         if self._is_elsewhere:
             return ()
-        deployments, _ = self._api.list_all(DEPLOYMENT, self._naming.services_in)
+        deployments = self._mentioning(DEPLOYMENT, self._naming.services_in, self._naming.name)
+        unserved = unserved_of(self._naming, version, deployments)
+        if not unserved:
+            return ()  # of which nobody need know all Services
         services, _ = self._api.list_all(SERVICE, self._naming.services_in)
-        return workers_of(self._naming, version, deployments, services)
+        return workers_of(unserved, services)
+
+    def _listed(self, kind: Kind, namespace: str, word: str) -> list[Object]:
+        del word
+        return self._api.list_all(kind, namespace)[0]
 
     def _autoscaler(self, version: str) -> Autoscaler | None:
         """Return who scales a version: found by its declared Deployment, else by the names of its pods."""

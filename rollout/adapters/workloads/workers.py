@@ -13,26 +13,31 @@ from rollout.model.units import object_form
 APP_LABELS = ("app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/part-of")
 
 
-def workers_of(
-    naming: Naming, version: str, deployments: Iterable[Object], services: Iterable[Object]
-) -> tuple[str, ...]:
-    """Return the names of Deployments that belong to a version and have no Service.
+def unserved_of(naming: Naming, version: str, deployments: Iterable[Object]) -> dict[str, Mapping[str, Any]]:
+    """Return the pod labels of Deployments that belong to a version and are not the one behind its Service, by name.
 
     One belongs to it by its name (`NAME-…-VERSION`) or by the usual labels of its pods. One without replicas takes no
     work.
     """
-    selectors = [selector for service in services if (selector := _selector(service))]
     served = {naming.service(version), naming.deployment(version)}
-    named = []
+    unserved = {}
     for deployment in deployments:
         name, labels = str(deployment["metadata"]["name"]), _labels(deployment)
         if name in served or deployment.get("spec", {}).get("replicas") == 0:
             continue
-        if not (_is_of_agent(naming, name, labels) and _is_of_version(version, name, labels)):
-            continue
-        if not any(selector.items() <= labels.items() for selector in selectors):
-            named.append(name)
-    return tuple(sorted(named))
+        if _is_of_agent(naming, name, labels) and _is_of_version(version, name, labels):
+            unserved[name] = labels
+    return unserved
+
+
+def workers_of(unserved: Mapping[str, Mapping[str, Any]], services: Iterable[Object]) -> tuple[str, ...]:
+    """Return the names of those that no Service selects."""
+    selectors = [selector for service in services if (selector := _selector(service))]
+    return tuple(
+        name
+        for name, labels in sorted(unserved.items())
+        if not any(selector.items() <= labels.items() for selector in selectors)
+    )
 
 
 def _is_of_agent(naming: Naming, name: str, labels: Mapping[str, Any]) -> bool:
