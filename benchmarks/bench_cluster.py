@@ -24,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import fleet
+from benchmarks.costs import HEADER, measured
 from benchmarks.counters import RisingCounters
 from tests.cluster import server as cluster_server
 from tests.cluster.world import AdminApi
@@ -92,20 +93,8 @@ def measure(size: int, active: int, folder: Path) -> None:
         fleet.release(api, names[:active])
         fleet.wait("all are shifted", lambda: all(fleet.weight(api, name) == 50 for name in names[:active]))
         time.sleep(SETTLED_S)
-        asked, cpu_s, start, since = _queries(prometheus), process.cpu_s(), time.monotonic(), time.time()
-        time.sleep(MEASURED_S)
-        cpu_s, minutes = process.cpu_s() - cpu_s, (time.monotonic() - start) / 60
-        asked, calls, rss_mb = (
-            _queries(prometheus) - asked,
-            _calls(folder, since, since + minutes * 60),
-            process.rss_mb(),
-        )
-    print(
-        f"{size:>8}  {active:>6}  {seen_s:>6.1f}  {cpu_s / minutes:>9.2f}  {calls.total() / minutes:>9.0f}"
-        f"  {asked / minutes:>11.0f}  {rss_mb:>6.0f}   "
-        + ", ".join(f"{count / minutes:.0f} {what}" for what, count in calls.most_common(6)),
-        flush=True,
-    )
+        costs = measured(process, MEASURED_S, lambda since: _calls(folder, since), lambda: _queries(prometheus))
+    print(costs.row(size, active, seen_s), flush=True)
 
 
 def _queries(prometheus: Prometheus) -> float:
@@ -116,13 +105,13 @@ def _queries(prometheus: Prometheus) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in counted)
 
 
-def _calls(folder: Path, since: float, until: float) -> collections.Counter[str]:
-    """Return the controller's calls between two times, without its watches, by the API server's audit log."""
+def _calls(folder: Path, since: float) -> collections.Counter[str]:
+    """Return the controller's calls since a time, without its watches, by the API server's audit log."""
     calls: collections.Counter[str] = collections.Counter()
     for line in (folder / "audit.log").read_text().splitlines():
         event = json.loads(line)
         at = datetime.fromisoformat(event["requestReceivedTimestamp"].replace("Z", "+00:00")).timestamp()
-        if since <= at < until and event["verb"] != "watch" and event.get("userAgent", "").startswith(AGENT):
+        if at >= since and event["verb"] != "watch" and event.get("userAgent", "").startswith(AGENT):
             of = event.get("objectRef") or {}
             sub = f"/{of['subresource']}" if of.get("subresource") else ""
             calls[f"{event['verb']} {of.get('resource', event['requestURI'])}{sub}"] += 1
@@ -134,7 +123,7 @@ def main() -> None:
         sys.exit(why)
     # Nothing writes over the Deployments, which have no node to run on.
     cluster_server.CONTROLLERS = "serviceaccount-controller,namespace-controller,garbage-collector-controller"
-    print("rollouts  active  seen s  CPU-s/min  calls/min  queries/min  RSS MB   calls a minute, by kind")
+    print(HEADER)
     for asked in sys.argv[1:] or SIZES:
         size, _, active = asked.partition(":")
         with tempfile.TemporaryDirectory() as folder:

@@ -16,13 +16,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import fleet
+from benchmarks.costs import HEADER, measured
 from benchmarks.counters import RisingCounters
 from tests.fakes import prometheus, server
 from tests.fakes.cluster import FakeCluster
 
 SIZES = ("200:0", "1:1", "20:20", "200:200")
 MEASURED_S = 60.0
-SETTLED_S = 15.0
+SETTLED_S = 70.0
+"""After the first minute statuses are written by their schedule."""
 
 
 def measure(size: int, active: int, folder: Path) -> None:
@@ -39,22 +41,15 @@ def measure(size: int, active: int, folder: Path) -> None:
             fleet.wait("all are shifted", lambda: all(fleet.weight(api, name) == 50 for name in names[:active]))
             time.sleep(SETTLED_S)
             cluster.calls.clear()
-            counters.asked.clear()
-            cpu_s, start = process.cpu_s(), time.monotonic()
-            time.sleep(MEASURED_S)
-            cpu_s, minutes = process.cpu_s() - cpu_s, (time.monotonic() - start) / 60
-            calls = collections.Counter(f"{verb} {what}" for verb, what, _ in list(cluster.calls))
-            asked, rss_mb = len(counters.asked), process.rss_mb()
-    print(
-        f"{size:>8}  {active:>6}  {seen_s:>6.1f}  {cpu_s / minutes:>9.2f}  {sum(calls.values()) / minutes:>9.0f}"
-        f"  {asked / minutes:>11.0f}  {rss_mb:>6.0f}   "
-        + ", ".join(f"{count / minutes:.0f} {what}" for what, count in calls.most_common(6)),
-        flush=True,
-    )
+            calls = lambda _: collections.Counter(  # noqa: E731
+                f"{verb} {what}" for verb, what, _ in list(cluster.calls) if verb != "watch"
+            )
+            costs = measured(process, MEASURED_S, calls, lambda: len(counters.asked))
+    print(costs.row(size, active, seen_s), flush=True)
 
 
 def main() -> None:
-    print("rollouts  active  seen s  CPU-s/min  calls/min  queries/min  RSS MB   calls a minute, by kind")
+    print(HEADER)
     for asked in sys.argv[1:] or SIZES:
         size, _, active = asked.partition(":")
         with tempfile.TemporaryDirectory() as folder:

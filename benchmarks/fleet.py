@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 from rollout.adapters.kubernetes.resources import POLICY, ROLLOUT, VIRTUAL_SERVICE
 from tests.fakes import agents
+from tests.network import free_port
 
 NAMESPACE = "agents"
 STEP_BP = 5000
@@ -84,10 +86,17 @@ def wait(what: str, holds: Callable[[], bool], bound_s: float = 300.0, every_s: 
 
 
 class Process:
-    """A process, by the kernel's accounts."""
+    """A controller: its process by the kernel's accounts, and its own metrics."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, pid: int, port: int) -> None:
+        self.pid, self.port = pid, port
+
+    def samples(self) -> float:
+        """Return how many samples it has taken, of all rollouts."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        verdicts = sum(float(line.split()[-1]) for line in lines if line.startswith("rollout_kpi_verdict_total{"))
+        return verdicts / len(POLICY_SPEC["kpis"])
 
     def cpu_s(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -102,11 +111,12 @@ class Process:
 def controller(kubeconfig: Path, log: Path, *options: str) -> Iterator[Process]:
     """Run `rollout daemon` for all namespaces in a process of its own."""
     command = [sys.executable, "-m", "rollout", "daemon", "-A", "--kubeconfig", str(kubeconfig)]
-    command += ["--lease-namespace", NAMESPACE, *options]
+    port = free_port()
+    command += ["--lease-namespace", NAMESPACE, "--listen", f"127.0.0.1:{port}", *options]
     with log.open("w") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)
     try:
-        yield Process(process.pid)
+        yield Process(process.pid, port)
     finally:
         process.terminate()
         try:
