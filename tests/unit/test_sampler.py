@@ -185,3 +185,19 @@ def test_samples_that_are_due_within_a_tick_are_asked_for_together(sampler, take
         assert sampler.foresee(f"n{number}/a", 0.6 + number / 1000)
     taken.wait(20)
     assert len(prometheus.asked) <= 4, "two ticks at most, each at once or in two parts"
+
+
+def test_the_longer_an_answer_takes_the_more_are_asked_for_together(sampler, taken):
+    """Each answer may have the series of all agents: many small questions cost as much as as many large ones."""
+
+    class Slow(Prometheus):
+        def query(self, text, at=None):
+            time.sleep(0.2)
+            return super().query(text, at)
+
+    prometheus = Slow()
+    for number in range(100):
+        sampler.of(f"n{number}/a", Source(prometheus, f"up{number}")).read("v1", "v2", ())
+        time.sleep(0.02)
+    taken.wait(100)
+    assert len(prometheus.asked) <= 11, "two at a time, with pauses twice as long as an answer takes"

@@ -18,6 +18,10 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 GATHER_S = 0.03
 """So long questions are waited for after the first: those that are due at one time are made ready one by one."""
 
+GATHER_SHARE, GATHER_MAX_S = 2.0, 1.0
+"""So many times as long as the last answer took, up to a second: a selector that names no agent has the series of all
+in each answer, and few large groups cost less than many small ones."""
+
 TOGETHER_MAX = 256
 """So many rounds are asked together; their answer is bounded."""
 
@@ -36,6 +40,7 @@ class Together:
         self._now, self._lock = now, threading.Lock()
         self._waiting: dict[PrometheusClient, deque[tuple[Asking, Note]]] = defaultdict(deque)
         self._askers: dict[PrometheusClient, int] = defaultdict(int)
+        self._took_s: dict[PrometheusClient, float] = {}
 
     def add(self, asking: Asking, note: Note) -> None:
         """Have a round asked with others, soon; `note` is told it on another thread."""
@@ -49,9 +54,13 @@ class Together:
         threading.Thread(target=self._run, args=(client,), name="prometheus-gather", daemon=True).start()
 
     def _run(self, client: PrometheusClient) -> None:
-        time.sleep(GATHER_S)
-        while group := self._next(client):
+        while True:
+            time.sleep(max(GATHER_S, min(GATHER_MAX_S, GATHER_SHARE * self._took_s.get(client, 0.0))))
+            if not (group := self._next(client)):
+                return
+            began = time.monotonic()
             _ask(group, self._now)
+            self._took_s[client] = time.monotonic() - began
 
     def _next(self, client: PrometheusClient) -> list[tuple[Asking, Note]]:
         """Return the next group; an empty one where nothing waits, and this thread is one fewer."""
@@ -62,6 +71,7 @@ class Together:
                 self._askers[client] -= 1
                 if not self._askers[client]:
                     del self._askers[client], self._waiting[client]
+                    self._took_s.pop(client, None)
             return group
 
 
