@@ -11,7 +11,6 @@ from __future__ import annotations
 import collections
 import json
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
@@ -24,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import fleet
-from benchmarks.costs import HEADER, measured
+from benchmarks.costs import measured, table
 from benchmarks.counters import RisingCounters
 from tests.cluster import server as cluster_server
 from tests.cluster.world import AdminApi
@@ -123,11 +122,7 @@ def main() -> None:
         sys.exit(why)
     # Nothing writes over the Deployments, which have no node to run on.
     cluster_server.CONTROLLERS = "serviceaccount-controller,namespace-controller,garbage-collector-controller"
-    print(HEADER)
-    for asked in sys.argv[1:] or SIZES:
-        size, _, active = asked.partition(":")
-        with tempfile.TemporaryDirectory() as folder:
-            measure(int(size), int(active), Path(folder))
+    table(measure, SIZES)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import collections
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import fleet
-from benchmarks.costs import HEADER, measured
+from benchmarks.costs import measured, table
 from benchmarks.counters import RisingCounters
 from tests.fakes import prometheus, server
 from tests.fakes.cluster import FakeCluster
@@ -41,19 +40,16 @@ def measure(size: int, active: int, folder: Path) -> None:
             fleet.wait("all are shifted", lambda: all(fleet.weight(api, name) == 50 for name in names[:active]))
             time.sleep(SETTLED_S)
             cluster.calls.clear()
-            calls = lambda _: collections.Counter(  # noqa: E731
-                f"{verb} {what}" for verb, what, _ in list(cluster.calls) if verb != "watch"
-            )
-            costs = measured(process, MEASURED_S, calls, lambda: len(counters.asked))
+            costs = measured(process, MEASURED_S, lambda _: _calls(cluster), lambda: len(counters.asked))
     print(costs.row(size, active, seen_s), flush=True)
 
 
+def _calls(cluster: FakeCluster) -> collections.Counter[str]:
+    return collections.Counter(f"{verb} {what}" for verb, what, _ in list(cluster.calls) if verb != "watch")
+
+
 def main() -> None:
-    print(HEADER)
-    for asked in sys.argv[1:] or SIZES:
-        size, _, active = asked.partition(":")
-        with tempfile.TemporaryDirectory() as folder:
-            measure(int(size), int(active), Path(folder))
+    table(measure, SIZES)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import collections
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.fleet import Process
 
@@ -67,3 +70,12 @@ def measured(
         queries=queries() - asked,
         rss_mb=process.rss_mb(),
     )
+
+
+def table(measure: Callable[[int, int, Path], None], sizes: Iterable[str]) -> None:
+    """Print a row for each size that was asked for, as ROLLOUTS:ACTIVE, or for those that are usual."""
+    print(HEADER)
+    for asked in sys.argv[1:] or sizes:
+        size, _, active = asked.partition(":")
+        with tempfile.TemporaryDirectory() as folder:
+            measure(int(size), int(active), Path(folder))

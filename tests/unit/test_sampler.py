@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from rollout.adapters.metrics.prometheus_client import QueryResult
+from rollout.adapters.metrics.prometheus_source import asked_together
 from rollout.adapters.metrics.sampler import Sampler
 from rollout.engine.facts import KpiReading, Round
 from rollout.errors import PageUnavailable
@@ -149,6 +150,26 @@ def test_what_makes_a_common_query_fail_is_the_trouble_of_whoever_asked_for_it(s
         for name in ("good", "bad", "fine")
     }
     assert problems == {"good": "", "bad": "bad query", "fine": ""}
+
+
+def rounds_of(prometheus, names):
+    askings = [Source(prometheus, name).asking(None) for name in names]
+    return [one.requests.problem for one in asked_together(askings, time.time)]
+
+
+def test_one_selector_that_is_refused_costs_the_others_few_queries():
+    prometheus = Prometheus(refuses="bad")
+    names = [*(f'up{{of="{number}"}}' for number in range(63)), 'up{of="bad"}']
+    assert rounds_of(prometheus, names) == [*[""] * 63, "bad query"]
+    assert len(prometheus.asked) <= 1 + 2 * 6, "each half by itself, not each of 64"
+
+
+def test_a_source_that_does_not_answer_is_asked_once_for_all():
+    prometheus = Prometheus()
+    prometheus.query = lambda text, at=None: (
+        prometheus.asked.append(text) or QueryResult(problem="down", of_source=True)
+    )
+    assert rounds_of(prometheus, ["a", "b", "c"]) == ["down"] * 3 and len(prometheus.asked) == 1
 
 
 def test_the_next_sample_is_taken_at_its_time_and_whoever_asks_finds_it(sampler, taken):

@@ -59,11 +59,13 @@ class QueryResult:
 
     Attributes:
         late: whether there was no answer in time.
+        of_source: whether the source is the trouble, whatever it is asked.
     """
 
     samples: tuple[Sample, ...] = ()
     problem: str = ""
     late: bool = False
+    of_source: bool = False
 
 
 class PrometheusClient:
@@ -87,7 +89,7 @@ class PrometheusClient:
         """
         key, now = f"{text}@{at}", time.monotonic()
         if now < self._away_until:
-            return self._no("has not answered lately; it is asked again in a moment")
+            return self._away("has not answered lately; it is asked again in a moment")
         with self._lock:
             self._shared = {known: held for known, held in self._shared.items() if now - held[0] < SHARED_S}
             held = self._shared.get(key)
@@ -150,19 +152,22 @@ class PrometheusClient:
         except CutError as error:
             return self._no(str(error))
         except requests.exceptions.JSONDecodeError:
-            return self._no(f"answered {connection.dropped.get('type') or 'no JSON'}: is a login page in front of it?")
+            return self._away(
+                f"answered {connection.dropped.get('type') or 'no JSON'}: is a login page in front of it?"
+            )
         except requests.exceptions.SSLError as error:
-            return self._no(f"could not be trusted: {why(error)}")
+            return self._away(f"could not be trusted: {why(error)}")
         except requests.RequestException as error:
             if _is_timeout(error):
                 return self._late()
-            return self._no(f"does not answer: {why(error)}")
+            return self._away(f"does not answer: {why(error)}")
         except PrometheusApiClientException:
-            return self._no(_refusal(connection.dropped))
+            is_login = connection.dropped.get("code") in (401, 403)
+            return (self._away if is_login else self._no)(_refusal(connection.dropped))
         except (KeyError, TypeError, ValueError, RecursionError):
             return self._no("answered something that is not a query result")
         except OSError as error:
-            return self._no(f"cannot be asked: {why(error)}")
+            return self._away(f"cannot be asked: {why(error)}")
         dropped = connection.dropped
         if dropped.get("status") == "error" or dropped.get("warnings"):
             return self._no(f"gave a partial answer: {_quoted('; '.join(map(str, dropped.get('warnings', ()))))}")
@@ -187,6 +192,9 @@ class PrometheusClient:
 
     def _late(self) -> QueryResult:
         return QueryResult(problem=f"{self._access.url} has not answered in {self._access.timeout_s:g} s", late=True)
+
+    def _away(self, why: str) -> QueryResult:
+        return QueryResult(problem=f"{self._access.url} {why}", of_source=True)
 
     def _no(self, why: str) -> QueryResult:
         return QueryResult(problem=f"{self._access.url} {why}")

@@ -83,14 +83,15 @@ class PrometheusSource:
 def asked_together(askings: Sequence[Asking], now: Callable[[], float]) -> list[Round]:
     """Ask for several rounds of one Prometheus at once; return each.
 
-    What makes their common query fail is told to whoever has asked for it: then each is asked by itself.
+    What makes their common query fail is told to whoever has asked for it: each half is asked by itself then.
 
     Args:
         now: unix seconds.
     """
     selected = select(askings[0].client, _texts(askings), now)
-    if selected.problem and not selected.late and len(askings) > 1:
-        return [asking.round(select(asking.client, asking.reading.texts, now)) for asking in askings]
+    if selected.problem and selected.is_of_query and len(askings) > 1:
+        middle = len(askings) // 2
+        return [*asked_together(askings[:middle], now), *asked_together(askings[middle:], now)]
     return [asking.round(selected) for asking in askings]
 
 

@@ -62,15 +62,19 @@ class SeriesOf:
 
 @dataclass(frozen=True)
 class Selected:
-    """The series of each selector, or why they are not to be used."""
+    """The series of each selector, or why they are not to be used.
+
+    Attributes:
+        is_of_query: whether fewer selectors may fare better.
+    """
 
     series: Mapping[str, SeriesOf]
     problem: str = ""
-    late: bool = False
+    is_of_query: bool = False
 
     @classmethod
     def nothing(cls, answer: QueryResult) -> Selected:
-        return cls({}, answer.problem, answer.late)
+        return cls({}, answer.problem, not (answer.late or answer.of_source))
 
 
 def select(client: PrometheusClient, texts: Iterable[str], now: Callable[[], float]) -> Selected:
