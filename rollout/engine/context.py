@@ -37,6 +37,7 @@ class PlanContext:
         self.status: Status = rollout.status
         self.decisions: list[Decision] = []
         self.answers: list[CommandOutcome] = []
+        self._policy: tuple[object, PolicySpec] | None = None
         self._strategy: tuple[PolicySpec, bool, ReleaseStrategy] | None = None
 
     @property
@@ -47,7 +48,10 @@ class PlanContext:
     @property
     def policy(self) -> PolicySpec:
         """The effective policy: the pinned one, once a rollout has begun."""
-        return effective_policy(self.status, self.declared)
+        pinned = self.release.policy
+        if self._policy is None or self._policy[0] is not pinned:
+            self._policy = pinned, effective_policy(self.status, self.declared)
+        return self._policy[1]
 
     @property
     def thresholds(self) -> Thresholds:

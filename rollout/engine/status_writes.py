@@ -32,7 +32,10 @@ def must_be_written(written: Status, status: Status) -> bool:
         or (written.release is None) != (status.release is None)
         or _differ(written.latest, status.latest, _RELEASE_NOW)
         or _verdicts(written.latest.evidence) != _verdicts(status.latest.evidence)
-        or any(decision not in written.decisions for decision in _kept(status.decisions))
+        or (
+            status.decisions is not written.decisions
+            and any(decision not in written.decisions for decision in _kept(status.decisions))
+        )
     )
 
 

@@ -125,6 +125,12 @@ def object_form(version: str) -> str:
     return form
 
 
+@lru_cache(maxsize=NAMES_KEPT)
+def object_name(template: str, name: str, version: str, namespace: str) -> str:
+    """Return the name of an object that is a version's, by a template."""
+    return expand(template, name=name, version=object_form(version), namespace=namespace)
+
+
 def expand(template: str, **names: str) -> str:
     """Fill a template's ``$name``, ``$version`` and the like; ``$$`` is a dollar. Unknown names stay."""
     return _expanded(template, tuple(names.items()))

@@ -16,13 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, log
 
-from rollout.stats.twosample import Increment, RateMargin, log_e
+from rollout.stats.twosample import Increment, log_e_by_excess
 
 _UP = (1.1, 1.3, 1.7, 2.5, 5.0, 15.0)
 _DOWN = (0.9, 0.75, 0.55, 0.35, 0.15, 0.03)
 _NONE = (0.0,) * len(_UP)
-_SAME = RateMargin(1.0, 0.0)
-_UNIT = RateMargin(1.0, 1.0)
 _STEPS_MAX = 60
 _NEAR = 1e-9
 
@@ -55,10 +53,8 @@ class Difference:
 
 
 def _sums(increment: Increment, bets: tuple[float, ...], phi: float) -> list[tuple[float, float]]:
-    """Return (a, b) of one increment for each bet: with an excess of 1 the log e-value is a - b."""
-    with_none = [log_e(increment, bet, _SAME, phi) for bet in bets]
-    with_one = [log_e(increment, bet, _UNIT, phi) for bet in bets]
-    return [(none, none - one) for none, one in zip(with_none, with_one, strict=True)]
+    """Return (a, b) of one increment for each bet."""
+    return [log_e_by_excess(increment, bet, 1.0, phi) for bet in bets]
 
 
 def _added(sums: tuple[float, ...], more: list[float]) -> tuple[float, ...]:
@@ -68,9 +64,13 @@ def _added(sums: tuple[float, ...], more: list[float]) -> tuple[float, ...]:
 def _edge(sums_a: tuple[float, ...], sums_b: tuple[float, ...], bar: float, start: float) -> float:
     """Return where what is refuted from `start` on ends; `start` itself if nothing is refuted.
 
-    The log of a mixture of exponentials is convex, so that Newton's steps never leave the side that is refuted.
+    What one bet by itself refutes, with its share of the mixture, the mixture refutes too: steps begin there. The log
+    of a mixture of exponentials is convex, so that Newton's steps never leave the side that is refuted.
     """
-    difference = start
+    alone = [(a - log(len(sums_a)) - bar) / b for a, b in zip(sums_a, sums_b, strict=True) if b * start < 0]
+    difference = max([start, *alone]) if start < 0 else min([start, *alone])
+    if abs(difference) >= 1.0 and difference * start < 0:
+        return -start
     for _ in range(_STEPS_MAX):
         value, slope = _log_mixture(sums_a, sums_b, difference)
         if value <= bar or slope * start <= 0:
@@ -88,7 +88,9 @@ def _log_mixture(sums_a: tuple[float, ...], sums_b: tuple[float, ...], differenc
     """Return the log of the mixture, and its slope."""
     logs = [a - difference * b for a, b in zip(sums_a, sums_b, strict=True)]
     top = max(logs)
-    shares = [exp(value - top) for value in logs]
-    total = sum(shares)
-    slope = -sum(share * b for share, b in zip(shares, sums_b, strict=True)) / total
-    return top + log(total / len(logs)), slope
+    total = fall = 0.0
+    for value, b in zip(logs, sums_b, strict=True):
+        share = exp(value - top)
+        total += share
+        fall += share * b
+    return top + log(total / len(logs)), -fall / total

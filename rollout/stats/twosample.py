@@ -76,14 +76,19 @@ def log_e(increment: Increment, bet: float, margin: RateMargin, phi: float) -> f
         bet: the rate ratio bet on, above 1 for harm, below 1 for non-inferiority.
         phi: dispersion, at least 1, fixed before the increment. Too large costs only speed.
     """
-    if not increment.is_comparison:
-        return 0.0
-    spread = phi * (bet * margin.ratio * increment.all_c + increment.all_s)
-    h_c = (bet - 1.0) * increment.all_s / spread
-    h_s = (1.0 - bet) * margin.ratio * increment.all_c / spread
-    return (
-        increment.bad_c * _log_s(h_c, phi) + increment.bad_s * _log_s(h_s, phi) - margin.excess * increment.all_c * h_c
-    )
+    gain, price = log_e_by_excess(increment, bet, margin.ratio, phi)
+    return gain - margin.excess * price
+
+
+def log_e_by_excess(increment: Increment, bet: float, ratio: float, phi: float) -> tuple[float, float]:
+    """Return (a, b): with an excess d the natural logarithm of the increment's e-value is a - d b."""
+    all_c, all_s = increment.all_c, increment.all_s
+    if not (all_c > 0 and all_s > 0):
+        return 0.0, 0.0
+    spread = phi * (bet * ratio * all_c + all_s)
+    h_c = (bet - 1.0) * all_s / spread
+    h_s = (1.0 - bet) * ratio * all_c / spread
+    return increment.bad_c * _log_s(h_c, phi) + increment.bad_s * _log_s(h_s, phi), all_c * h_c
 
 
 def _log_s(h: float, phi: float) -> float:

@@ -22,8 +22,12 @@ from rollout.adapters.metrics.prometheus_connection import (
     CutError,
     LateError,
 )
+from rollout.adapters.metrics.series import Series, series_of
 from rollout.causes import why
 from rollout.redaction import SECRETS
+
+TERM = "rollout_term"
+"""The label by which a query tells which of its selectors has brought a series."""
 
 SLACK_S = 1.0
 """Reading is bounded a second time from outside: a server that trickles its answer holds a thread, never a sample."""
@@ -46,11 +50,17 @@ class Sample:
     Attributes:
         value: finite.
         at: the evaluation's time, in unix seconds.
+        term: which selector of a query has brought it, where that is told.
     """
 
-    labels: Mapping[str, str]
+    series: Series
     value: float
     at: float
+    term: str = ""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.series.labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +193,9 @@ class PrometheusClient:
                 if not math.isfinite(value):
                     name = series["metric"].get("__name__", "the answer")
                     return self._no(f"returned {text} for {name}, which is not a usable number")
-                samples.append(Sample(dict(series["metric"]), value, float(at)))
+                labels = series["metric"]
+                term = labels.pop(TERM, "")
+                samples.append(Sample(series_of(tuple(labels.items())), value, float(at), term))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return self._no("answered something that is not a vector of samples")
         if len(samples) >= SAMPLES_MAX:

@@ -8,10 +8,9 @@ from functools import cached_property
 
 from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.metrics.merging import Merged, merged
-from rollout.adapters.metrics.ownership import LABELS, hints_of, hints_to
-from rollout.adapters.metrics.prometheus_client import PrometheusClient, QueryResult, Sample
+from rollout.adapters.metrics.ownership import LABELS, hints_to
+from rollout.adapters.metrics.prometheus_client import TERM, PrometheusClient, QueryResult, Sample
 
-TERM = "rollout_term"
 QUERY_MAX_CHARACTERS = 6000
 """The client writes queries into the URL; proxies take 8 KB."""
 
@@ -48,7 +47,7 @@ class SeriesOf:
         """The places of series, by what tells whose they are; under an empty text those of which nothing tells."""
         index: dict[str, list[int]] = {}
         for place, sample in enumerate(self.samples):
-            for hint in hints_of(sample.labels) or ("",):
+            for hint in sample.series.hints or ("",):
                 index.setdefault(hint, []).append(place)
         return index
 
@@ -56,7 +55,7 @@ class SeriesOf:
     def _by_process(self) -> dict[tuple[str | None, ...], list[Sample]]:
         index: dict[tuple[str | None, ...], list[Sample]] = {}
         for sample in self.newest:
-            index.setdefault(process_of(sample.labels), []).append(sample)
+            index.setdefault(sample.series.process, []).append(sample)
         return index
 
 
@@ -97,10 +96,10 @@ def select(client: PrometheusClient, texts: Iterable[str], now: Callable[[], flo
 
 def _sort(samples: Sequence[Sample], groups: Mapping[str, Merged], series: Mapping[str, SeriesOf]) -> None:
     for sample in samples:
-        term = sample.labels.get(TERM, "")
+        term = sample.term
         is_newest = term.endswith("@")
         group = groups.get(term[:-1] if is_newest else term)
-        text = None if group is None else group.text_of(sample.labels)
+        text = None if group is None else group.text_of(sample.series.labels)
         if text is not None:
             (series[text].newest if is_newest else series[text].samples).append(sample)
 
@@ -126,8 +125,3 @@ def _batches(parts: Iterable[str]) -> list[list[str]]:
         batches[-1].append(part)
         length += len(part)
     return batches
-
-
-def process_of(labels: Mapping[str, str]) -> tuple[str | None, ...]:
-    """Return what tells the process that a series is of."""
-    return tuple(map(labels.get, LABELS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,13 +14,8 @@ from rollout.adapters.metrics.ownership import foreign_problem, gateway_problem
 from rollout.adapters.metrics.presets import ROUTERS
 from rollout.adapters.metrics.prometheus_client import Sample
 from rollout.adapters.metrics.scrape import SERIES_MAX
-from rollout.adapters.metrics.selected import TERM, Selected, SeriesOf, process_of
+from rollout.adapters.metrics.selected import Selected, SeriesOf
 from rollout.adapters.metrics.selector import parse
-
-_PROCESS = ("job", "namespace", "pod", "instance")
-"""What tells one process from another: its counters begin anew together."""
-
-NAMES_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +72,8 @@ class Answered:
             self._absent[term.text] = f"{count} series {term.text}, none of a pod behind the version's Service"
         if not ours:
             return
-        self._series[term.text] = {_name(sample): sample.value for sample in ours}
-        seen = of_term.scraped(dict.fromkeys(process_of(sample.labels) for sample in ours))
+        self._series[term.text] = {sample.series.name: sample.value for sample in ours}
+        seen = of_term.scraped(dict.fromkeys(sample.series.process for sample in ours))
         if seen:
             last = max(seen, key=lambda sample: sample.value)
             self._age_s[term.text], self._newest[term.text] = last.at - last.value, last.value
@@ -175,19 +169,3 @@ def any_spelling(bound: str) -> str:
     return (
         f'le=~"{"|".join(spelling.replace(".", "[.]").replace("+", "[+]") for spelling in dict.fromkeys(spellings))}"'
     )
-
-
-def _name(sample: Sample) -> str:
-    """Return a short name of a series, its process first: whole label sets would not fit into a status."""
-    return _named(tuple(sample.labels.items()))
-
-
-@lru_cache(maxsize=NAMES_KEPT)
-def _named(items: tuple[tuple[str, str], ...]) -> str:
-    labels = {label: value for label, value in items if label != TERM}
-    process = "\0".join(labels.get(label, "") for label in _PROCESS)
-    return f"{_digest(process)}|{_digest(repr(sorted(labels.items())))}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:10]

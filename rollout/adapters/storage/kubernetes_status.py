@@ -95,6 +95,7 @@ class KubernetesStatusStore:
         self._statuses = statuses
         held = statuses.of(obj)
         self._status, self.before = held.status, held.conditions
+        self._seen: tuple[Status, tuple[Condition, ...], Mapping[str, str]] | None = None
         self._untold: list[Decision] = []
         self._finished: FinishedRelease | None = None
 
@@ -160,11 +161,13 @@ class KubernetesStatusStore:
     ) -> None:
         """Write what has changed, or hold it; `roles`: those that were told, None as they stand."""
         roles = self._told_roles if roles is None else roles
+        if self._seen is not None and not at_once and self._seen[0] is status and self._seen[1:] == (conditions, roles):
+            return  # this turn has written it, or found that it may wait
         held = self._statuses.of(self._obj)
         can_wait = not at_once and self._can_wait(held, status, conditions, roles)
         if can_wait and not self._is_due(held, status, conditions):
             self._statuses.hold(self._obj, status, conditions)
-            self._status = status
+            self._status, self._seen = status, (status, conditions, roles)
             return
         shown = ClusterStatus.of(
             status, conditions, generation=generation_of(self._obj), controller=self._controller, roles=roles
@@ -173,7 +176,7 @@ class KubernetesStatusStore:
         if patch:
             self._send({"status": patch}, sub="status", wakes=not can_wait)
         self._statuses.wrote(self._obj, status, conditions)
-        self._status = status
+        self._status, self._seen = status, (status, conditions, roles)
 
     def _can_wait(
         self, held: HeldStatus, status: Status, conditions: tuple[Condition, ...], roles: Mapping[str, str]

@@ -129,8 +129,10 @@ def _cluster(
     import threading
 
     from rollout.controller.manager import LEASE_NAMESPACE, serve
+    from rollout.runtime.collection import collect_seldom
     from rollout.runtime.signals import on_stop
 
+    collect_seldom()
     stopped = threading.Event()
     where = f"namespace {settings.namespace}" if settings.namespace else "all namespaces"
     say(f"looks after the rollouts of {where}{' and writes nothing' if settings.dry_run else ''}", err=True)

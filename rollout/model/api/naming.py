@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rollout.model.api.rollout import Backends
-from rollout.model.units import FORM_MAX, expand, object_form
+from rollout.model.units import FORM_MAX, expand, object_form, object_name
 
 _FORM = f"[a-z0-9]([-a-z0-9]{{0,{FORM_MAX - 2}}}[a-z0-9])?"
 
@@ -39,14 +39,11 @@ class Naming:
             return next((service for service, behind in self.running.items() if behind == version), "")
         if self.backends.versions:
             return self.backends.versions.get(version, "")
-        return expand(
-            self.backends.service or "", name=self.name, version=object_form(version), namespace=self.namespace
-        )
+        return object_name(self.backends.service or "", self.name, version, self.namespace)
 
     def subset(self, version: str) -> str:
         """Return the name of a version's subset; nothing where each version has a Service of its own."""
-        template = self.backends.subset or ""
-        return expand(template, name=self.name, version=object_form(version), namespace=self.namespace)
+        return object_name(self.backends.subset or "", self.name, version, self.namespace)
 
     def backend(self, version: str) -> str:
         """Return what a version's backend is called, for messages."""
