@@ -23,6 +23,7 @@ from benchmarks.parts import PARTS, REST, Costs, metered
 from rollout.adapters.kubernetes.api import HttpApi
 from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.controller.controller import Controller, Settings
+from rollout.controller.share import All
 from rollout.runtime import logs
 from tests.fakes import prometheus, server
 from tests.fakes.cluster import FakeCluster
@@ -64,9 +65,9 @@ def tell_parts(active: int, folder: Path) -> None:
     with prometheus.serving(counters) as metrics_url, server.serving(cluster) as url, metered() as meter:
         fleet.create(api, names, metrics_url)
         config = configured(server.kubeconfig(folder / "kubeconfig", url), None)[0]
-        controller = Controller(HttpApi(config, agent="bench"), Settings(workers=4), lambda: True)
+        controller = Controller(HttpApi(config, agent="bench"), Settings(workers=4), All(lambda: True))
         controller.start()
-        controller.lead()
+        controller.gain()
         try:
             fleet.wait("all are seen", lambda: all("stableVersion" in one for one in fleet.statuses(api).values()))
             fleet.release(api, names)

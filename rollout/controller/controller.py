@@ -10,7 +10,6 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +27,7 @@ from rollout.backoff import Backoff
 from rollout.controller.informers import Informers
 from rollout.controller.metrics import ControllerMetrics
 from rollout.controller.rollout_reconciler import RolloutReconciler
+from rollout.controller.share import Share
 from rollout.controller.wiring import Shared
 from rollout.errors import ClusterUnavailable, Conflict, Forbidden, NotFound, RolloutError
 from rollout.model.base import build
@@ -75,7 +75,6 @@ class Settings:
 
     Attributes:
         namespace: the only one it looks after; None for all.
-        lease: by which it leads.
         egress: what documents of tenants may have it ask, and send away of its environment.
         status_writes: when evidence is written that nothing else brings along.
     """
@@ -84,29 +83,27 @@ class Settings:
     identity: str = "rollout"
     workers: int = 8
     dry_run: bool = False
-    lease: str = ""
     egress: Egress = Egress({})
     status_writes: WriteTimings = WriteTimings()
 
 
 class Controller:
-    """Workers around one queue. `lead` lets them begin; before that the caches are kept warm."""
+    """Workers around one queue. They begin with the first shard; before that the caches are kept warm."""
 
-    def __init__(self, api: Api, settings: Settings, may_write: Callable[[], bool]) -> None:
+    def __init__(self, api: Api, settings: Settings, share: Share) -> None:
         build()  # before there are threads
         self.figures = ControllerMetrics()
-        self._api, self._settings = api, settings
+        self._api, self._settings, self._share = api, settings, share
         self._queue = WorkQueue(share_max=max(1, settings.workers - 1), backoff=BACKOFF)
         self.figures.depth.labels("rollout").set_function(self._queue.depth)
         self.informers = Informers(api, settings.namespace, self._enqueue)
         sampler = Sampler(WorkQueue(share_max=SAMPLERS // 4), self._enqueue, SAMPLERS)
-        claims = Claims(api, settings.lease)
         self._shared = Shared(
             api,
             self.informers.routes,
-            may_write,
+            share,
             sampler,
-            claims,
+            Claims(api),
             dry_run=settings.dry_run,
             egress=settings.egress,
             scope=settings.namespace,
@@ -115,6 +112,7 @@ class Controller:
         self._reconciler = RolloutReconciler(self._shared, self.informers, events, settings.status_writes)
         self._stopped = threading.Event()
         self._busy: dict[str, float] = {}
+        self._began = False
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(settings.workers)
         ] + [
@@ -126,11 +124,29 @@ class Controller:
         """Fill the caches."""
         self.informers.start()
 
-    def lead(self) -> None:
-        """Let the workers begin."""
+    def gain(self, shard: int = 0) -> None:
+        """Begin with the rollouts of a shard."""
         self.figures.leads.labels("rollout").set(1)
-        for thread in self._threads:
-            thread.start()
+        if not self._began:
+            self._began = True
+            for thread in self._threads:
+                thread.start()
+        for key in self._keys():
+            if self._share.shard_of(key) == shard:
+                self._enqueue(key)
+
+    def leave(self, shard: int) -> None:
+        """Let the turns of a shard end, write what has waited, and forget its rollouts."""
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while time.monotonic() < deadline and any(self._share.shard_of(key) == shard for key in list(self._busy)):
+            self._stopped.wait(READY_POLL_S)
+        left = [key for key in self._keys() if self._share.shard_of(key) == shard]
+        self._reconciler.flush(deadline, left)
+        for key in left:
+            self._forget(key)
+
+    def _keys(self) -> list[str]:
+        return self.informers.rollouts.keys()
 
     def stop(self) -> None:
         """Let every turn end; whoever comes next goes on from the resources. It may be called twice."""
@@ -142,7 +158,7 @@ class Controller:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
-        self._reconciler.flush(deadline)
+        self._reconciler.flush(deadline, self._keys())
         self.informers.stop(1.0)
         self._shared.close()
 
@@ -156,7 +172,9 @@ class Controller:
         return self.informers.not_ready()
 
     def _enqueue(self, key: str) -> None:
-        """Let a Rollout be reconciled; one that goes back to stable goes before all others."""
+        """Let a Rollout of ours be reconciled; one that goes back to stable goes before all others."""
+        if not self._share.carries(key):
+            return
         obj = self.informers.rollouts.get(*key.split("/", 1))
         self._queue.add(key, urgent=obj is not None and is_urgent(obj))
 
@@ -196,10 +214,9 @@ class Controller:
         """Reconcile one Rollout and return how it ended. Never raises."""
         namespace, _, name = key.partition("/")
         obj = self.informers.rollouts.get(namespace, name)
-        if obj is None:
-            self._shared.forget(key)
-            self._reconciler.forget(key)
-            self.figures.forget(namespace, name)
+        if obj is None or not self._share.carries(key):
+            if obj is None:
+                self._forget(key)
             return Outcome("gone")
         try:
             result = self._reconciler.reconcile(obj)
@@ -226,6 +243,12 @@ class Controller:
             for verdict in result.verdicts:
                 self.figures.verdicts.labels(verdict).inc()
         return Outcome("failed") if result.failures else Outcome("done", result.requeue_after_s)
+
+    def _forget(self, key: str) -> None:
+        """Forget a Rollout that is gone, or is carried out by another controller from now on."""
+        self._shared.forget(key)
+        self._reconciler.forget(key)
+        self.figures.forget(*key.split("/", 1))
 
     def _refresh(self, obj: Object) -> None:
         """Read a Rollout past the cache: what we knew of it is old."""

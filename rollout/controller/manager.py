@@ -1,4 +1,4 @@
-"""A controller's life: warm caches, the lease, the workers, the probes, and an orderly end."""
+"""A controller's life: warm caches, the leases, the workers, the probes, and an orderly end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 import uuid
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -16,6 +15,8 @@ from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
 from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.controller.controller import Controller, Settings
 from rollout.controller.healthz import HealthServer
+from rollout.controller.shards import Shards, lease_names
+from rollout.controller.share import All
 from rollout.errors import Fault, InvalidInput
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -45,45 +46,46 @@ def serve(
     lease_namespace: str | None = None,
     listen: tuple[str, int] | None = None,
     terms: LeaseTimings = LeaseTimings(),  # noqa: B008  frozen
+    shards: int = 1,
 ) -> int:
-    """Carry rollouts out until stopped (0), or until the lease is lost (1): then the process must end.
+    """Carry rollouts out until stopped (0), or until a lease is lost (1): then the process must end.
 
     Args:
-        lease_namespace: where the lease is; None: where we run.
+        lease_namespace: where the leases are; None: where we run.
         listen: where probes are answered, if anywhere.
+        shards: how many there are of the rollouts; each has a lease.
     """
     configuration, here = configured(kubeconfig, context)
     api = HttpApi(configuration, agent=AGENT)
     # Its requests end within a retry period: a renewal that hangs must not outlive the lease.
     leases = HttpApi(configured(kubeconfig, context)[0], agent=AGENT, read_timeout_s=terms.retry_s)
-    place, name = lease_namespace or here, lease_name(settings.namespace)
-    elector = Elector(leases, place, name, settings.identity, terms)
-    settings = settings if settings.dry_run else replace(settings, lease=f"{place}/{name}")
-    controller = Controller(api, settings, (lambda: True) if settings.dry_run else lambda: elector.leads)
-    health = _health_server(listen, controller, elector) if listen is not None else None
+    names = lease_names(lease_name(settings.namespace), shards)
+    held = Shards([Elector(leases, lease_namespace or here, name, settings.identity, terms) for name in names], terms)
+    controller = Controller(api, settings, All(lambda: True) if settings.dry_run else held)
+    health = _health_server(listen, controller, held) if listen is not None else None
     controller.start()
     orderly = False
     try:
         if settings.dry_run:  # it writes nothing, so it needs no lease
-            controller.lead()
+            controller.gain()
             orderly = stopped.wait()
         else:
-            orderly = elector.run(stopped, controller.lead, controller.stop)
+            orderly = held.run(stopped, controller)
     finally:
         controller.stop()
         if orderly and not settings.dry_run:
-            elector.release()
+            held.release()
         if health is not None:
             health.close()
     _LOG.info("ended", orderly=orderly)
     return 0 if orderly else 1
 
 
-def _health_server(listen: tuple[str, int], controller: Controller, elector: Elector) -> HealthServer:
+def _health_server(listen: tuple[str, int], controller: Controller, held: Shards) -> HealthServer:
     """Answer probes and scrapes. Raises InvalidInput where the address cannot be used."""
     try:
         return HealthServer(
-            listen, controller.not_alive, lambda: controller.not_ready() or elector.problem, controller.figures.page
+            listen, controller.not_alive, lambda: controller.not_ready() or held.problem, controller.figures.page
         )
     except OSError as error:
         where, remedy = f"{listen[0]}:{listen[1]}", "choose another address with --listen"

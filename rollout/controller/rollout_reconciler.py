@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -26,6 +27,7 @@ from rollout.controller.declared import Declared
 from rollout.controller.effective_spec import effective_spec_and_policy, summary_of
 from rollout.controller.informers import Informers
 from rollout.controller.route_conflicts import route_conflict
+from rollout.controller.shards import are_siblings
 from rollout.controller.troubles import is_told_elsewhere, misread, refusal_of
 from rollout.controller.wiring import Shared, reconciler
 from rollout.engine.commands.dispatch import refused
@@ -56,6 +58,9 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 WAITING_S = 15.0
 """How soon to come again where something is wrong that no watch tells of."""
+
+HANDED_OVER_S = 2.0
+"""How soon to come again to a Rollout that another shard is about to let go of."""
 
 DRY_RUN_S = 30.0
 
@@ -101,11 +106,11 @@ class RolloutReconciler:
         self._failed.pop(key, None)
         self._rest(key)
 
-    def flush(self, deadline_s: float) -> None:
-        """Write the evidence that has waited, until a deadline (monotonic): whoever goes on has it then."""
-        for key in self._statuses.unwritten():
+    def flush(self, deadline_s: float, keys: Iterable[str]) -> None:
+        """Write the evidence of Rollouts that has waited, until a deadline (monotonic): whoever goes on has it then."""
+        for key in set(keys).intersection(self._statuses.unwritten()):
             obj = self._informers.rollouts.get(*key.split("/", 1))
-            if obj is None or time.monotonic() > deadline_s or not self._shared.may_write():
+            if obj is None or time.monotonic() > deadline_s or not self._shared.may_write(key):
                 continue
             try:
                 self._status_store(obj, None).flush()
@@ -125,7 +130,8 @@ class RolloutReconciler:
         self._declared.forget(key)
 
     def _reconcile(self, obj: Object) -> ResourceResult:
-        if other := self._shared.claims.held_by_another(claim_of(obj), version_of(obj)):
+        own = self._shared.share.lease_of(key_of(obj))
+        if other := self._shared.claims.held_by_another(claim_of(obj), own, version_of(obj)):
             return self._leave_to(obj, other)
         try:
             status = self._statuses.of(obj).status
@@ -160,7 +166,7 @@ class RolloutReconciler:
             self._warned[key_of(obj)].add(why)
             self._events.tell(obj, "Warning", Reason.INVALID_SPEC, "Reconcile", why)
         visible = visible_status(obj)
-        if visible is None or self._shared.dry_run or not self._shared.may_write():
+        if visible is None or self._shared.dry_run or not self._shared.may_write(key_of(obj)):
             return ResourceResult(None, WAITING_S)
         patch = {"metadata": {"resourceVersion": version_of(obj)}, "status": packed(without_evidence(visible))}
         answer = self._shared.api.merge(ROLLOUT, namespace_of(obj), name_of(obj), patch, sub="status")
@@ -168,7 +174,12 @@ class RolloutReconciler:
         return ResourceResult(None, 0.0)
 
     def _leave_to(self, obj: Object, other: str) -> ResourceResult:
-        """Leave a Rollout to another controller, and say so once: two would undo each other's weights."""
+        """Leave a Rollout to another controller, and say so once: two would undo each other's weights.
+
+        While the number of shards changes it is another shard's for a moment, which is nobody's trouble.
+        """
+        if are_siblings(claim_of(obj), self._shared.share.lease_of(key_of(obj))):
+            return ResourceResult(None, HANDED_OVER_S)
         remedy = "stop one of the two controllers, or narrow one down with --namespace"
         message = f"it is carried out by {other}: {remedy}"
         if message not in self._warned.setdefault(key_of(obj), set()):
@@ -265,9 +276,9 @@ class RolloutReconciler:
             statuses=self._statuses,
             events=self._events,
             now=CLOCK.now,
-            may_write=self._shared.may_write,
+            may_write=partial(self._shared.may_write, key_of(obj)),
             note=self._informers.rollouts.note,
-            controller=self._shared.claims.own,
+            controller=self._shared.share.lease_of(key_of(obj)),
             warned=self._warned.setdefault(key_of(obj), set()),
         )
 

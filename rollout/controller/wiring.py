@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from rollout.controller.conversation_counters import ConversationCounters
 from rollout.controller.metrics_source import ClusterMetrics, Readings
 from rollout.controller.naming import naming_of, with_roles
 from rollout.controller.secrets import Credentials
+from rollout.controller.share import Share
 from rollout.engine.facts import Calendar, CheckFact, ResourceFacts
 from rollout.engine.ports import Ports, Router, StatusStore
 from rollout.errors import Fault, PageUnavailable
@@ -100,6 +101,7 @@ class Shared:
     Args:
         caches: routes by the key of their kind in a spec.
         sampler: takes samples of counters for all of them.
+        share: what of all this controller carries out.
         claims: tells whose a Rollout is.
         egress: what documents may have the controller ask and send: no variable, unless the operator has listed it.
         scope: the only namespace that the controller looks after; None for all.
@@ -109,7 +111,7 @@ class Shared:
         self,
         api: Api,
         caches: Mapping[str, Cache],
-        may_write: Callable[[], bool],
+        share: Share,
         sampler: Sampler,
         claims: Claims,
         *,
@@ -121,7 +123,7 @@ class Shared:
         self.egress = egress
         self.sampler, self.claims = sampler, claims
         self.api, self.caches, self.dry_run = api, caches, dry_run
-        self.may_write: Callable[[], bool] = (lambda: False) if dry_run else may_write
+        self.share = share
         self._services = Services()
         self._directory = tempfile.TemporaryDirectory(prefix="rollout-")
         self.credentials = Credentials(api, Path(self._directory.name))
@@ -133,6 +135,10 @@ class Shared:
         self.readings = Readings()
         self.denials: dict[str, dict[str, str]] = {}
         self.notices = QueueOfNotices(sender(self._services, self._secret_of, egress, CLOCK), CLOCK)
+
+    def may_write(self, key: str) -> bool:
+        """Whether a rollout may be written now: asked before each write."""
+        return not self.dry_run and self.share.may_write(key)
 
     def check_runner_of(self, metadata: Metadata, naming: Naming) -> CheckRunner:
         """Return who carries out one rollout's checks."""
@@ -208,9 +214,10 @@ def reconciler(
     spec, metadata = rollout.spec, rollout.metadata
     status = rollout.status
     api = ReadOnce(shared.api, shared.workloads)
+    key = f"{metadata.namespace}/{metadata.name}"
+    may_write = partial(shared.may_write, key)
     naming, roles = with_roles(api, naming_of(rollout), status)
     versions = versions_of(status, spec.version)
-    key = f"{metadata.namespace}/{metadata.name}"
     denials = shared.denials.setdefault(key, {})
     splits = _splits_of(shared, rollout, naming, versions)
     labels = frozenset(split.label for split in splits)
@@ -223,7 +230,7 @@ def reconciler(
             split,
             naming,
             versions,
-            shared.may_write,
+            may_write,
             beside=tuple(other for other in splits if other is not split),
             alone=status.is_active,
             denials=denials,
@@ -235,7 +242,7 @@ def reconciler(
         routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
     identity = partial(shared.identities.read, key)
     workloads = ServiceWorkloads(
-        api, naming, tuple(route_kinds), shared.may_write, roles, identity, api.forget, api.mentioning
+        api, naming, tuple(route_kinds), may_write, roles, identity, api.forget, api.mentioning
     )
     return Reconciler(
         policy_of=lambda _: policy,

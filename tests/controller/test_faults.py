@@ -14,6 +14,7 @@ from rollout.adapters.storage.command_annotations import ABORT
 from rollout.adapters.storage.held_statuses import WriteTimings
 from rollout.backoff import Backoff
 from rollout.controller.controller import Controller, Settings
+from rollout.controller.share import All
 from tests.controller.steps import LONG, abort, finalizers, observing, push, restart, settled
 from tests.fakes.clustered import ClusterWorld
 from tests.fakes.resources import Refusal
@@ -121,7 +122,7 @@ def test_a_deposed_leader_that_wakes_up_late_is_refused_by_the_version_it_knew()
         world.until(
             lambda _: finalizers(world) == [] and ABORT not in (world.get()["metadata"].get("annotations") or {})
         )
-        late = Controller(frozen, Settings(identity="late", workers=1), lambda: True)
+        late = Controller(frozen, Settings(identity="late", workers=1), All(lambda: True))
         late.informers.rollouts.note(old_rollout)
         late.informers.routes["httpRoute"].note(old_route)
         late.informers.policies.note(world.api.get(POLICY, "default", "quick"))

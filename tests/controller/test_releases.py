@@ -8,6 +8,7 @@ import pytest
 
 from rollout.adapters.kubernetes.resources import CONFIG_MAP, DEPLOYMENT, HTTP_ROUTE, POLICY, ROLLOUT
 from rollout.controller.controller import Controller, Settings
+from rollout.controller.share import All
 from tests.controller.steps import LONG, abort, ask, finalizers, gone, observing, released, settled
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
@@ -231,7 +232,7 @@ def test_the_controller_tells_how_it_is():
 
 def test_keys_that_wait_for_a_worker_are_counted_on_the_metrics_page():
     with ClusterWorld(start=False) as world:
-        controller = Controller(FakeApi(world.cluster), Settings(identity="idle"), lambda: True)
+        controller = Controller(FakeApi(world.cluster), Settings(identity="idle"), All(lambda: True))
         for key in ("default/a", "default/b", "default/a"):
             controller._queue.add(key)
         assert 'workqueue_depth{name="rollout"} 2.0' in controller.figures.page().decode()

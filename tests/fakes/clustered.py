@@ -13,6 +13,7 @@ from rollout.adapters.metrics import prometheus_client
 from rollout.adapters.storage import history_configmap
 from rollout.adapters.storage.held_statuses import WriteTimings
 from rollout.controller.controller import Controller, Settings
+from rollout.controller.share import All
 from rollout.errors import ClusterUnavailable
 from rollout.model.status.cluster_status import unpacked
 from rollout.runtime.logs import configure
@@ -109,13 +110,13 @@ class ClusterWorld:
             self.controller.stop()
         self.close.close()
 
-    def start(self, **settings):
+    def start(self, lease="", **settings):
         """Start a controller that leads."""
         self.leads = True
         settings = {"identity": "test", "workers": 2, "status_writes": QUICKLY, **settings}
-        self.controller = Controller(self.controllers_api(), Settings(**settings), lambda: self.leads)
+        self.controller = Controller(self.controllers_api(), Settings(**settings), All(lambda: self.leads, lease))
         self.controller.start()
-        self.controller.lead()
+        self.controller.gain()
         return self.controller
 
     def shares(self):

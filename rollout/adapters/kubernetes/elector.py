@@ -1,4 +1,4 @@
-"""Who leads? One Lease, renewed in time; the leader stops itself before anybody else may lead.
+"""Who leads? A Lease, renewed in time; the leader stops itself before anybody else may lead.
 
 Own, because the client's elector leads on while the API refuses it: two replicas were seen to lead together. Here every
 request is bounded by the retry period, deadlines are monotonic, and a renewal counts from before it was asked for.
@@ -6,7 +6,6 @@ request is bounded by the retry period, deadlines are monotonic, and a renewal c
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,8 +35,18 @@ class LeaseTimings:
     retry_s: float = 2.0
 
 
+ASKED_BY = "rollout.dev/asked-by"
+"""The annotation of a Lease by which another controller asks its holder for it."""
+
+
 class Elector:
-    """Holds, or waits for, one Lease. `run` blocks; `leads` may be asked from any thread, before each write."""
+    """Holds, or waits for, one Lease. One thread acquires it; `leads` may be asked from any, before each write.
+
+    Attributes:
+        holder: who held it when it was last read; empty where it was free.
+        asked_by: who asks for it.
+        problem: why it cannot be had.
+    """
 
     def __init__(
         self,
@@ -59,7 +68,12 @@ class Elector:
         self._seen: tuple[Any, ...] = ()
         self._seen_at = 0.0
         self._renewed_at: float | None = None
-        self.problem = ""
+        self.problem = self.holder = self.asked_by = ""
+
+    @property
+    def lease(self) -> str:
+        """The lease, as `namespace/name`."""
+        return f"{self._namespace}/{self._name}"
 
     @property
     def leads(self) -> bool:
@@ -67,50 +81,41 @@ class Elector:
         renewed_at = self._renewed_at  # read once: another thread may take it away
         return renewed_at is not None and time.monotonic() - renewed_at < self._terms.renew_s
 
-    def run(self, stopped: threading.Event, lead: Callable[[], None], drain: Callable[[], None]) -> bool:
-        """Wait for the lease, call `lead` once, renew until stopped. Returns whether it ended because it was stopped.
-
-        Args:
-            drain: lets what is under way end, and returns then; the lease is renewed until it has. False: the lease is
-                lost; end the process, for what it was doing may have been taken over.
-        """
-        while not stopped.is_set() and not self._try():
-            stopped.wait(self._terms.retry_s)
-        if not stopped.is_set():
-            _LOG.info("leads", identity=self.identity)
-            lead()
-        while not stopped.wait(self._terms.retry_s):
-            self._try()
-            if not self.leads:
-                self._renewed_at = None
-                _LOG.error("the lease is lost: another controller may lead by now")
-                drain()
-                return False
-        draining = threading.Thread(target=drain, name="drain", daemon=True)
-        draining.start()
-        while draining.is_alive():
-            draining.join(self._terms.retry_s)
-            if self.leads:
-                self._try()
-        return True
-
     def release(self) -> None:
         """Let another one lead at once. Call it after the last write."""
         if not self.leads:
             return
-        self._renewed_at = None
+        self.give_up()
         try:
             lease = self._api.get(LEASE, self._namespace, self._name)
             if lease["spec"].get("holderIdentity") == self.identity:
-                self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
+                self._write(_asked_by(lease, None), {"holderIdentity": "", "leaseDurationSeconds": 1})
         except (ClusterUnavailable, KeyError) as error:
             _LOG.info("the lease could not be released; it runs out", why=str(error))
+        self._held = None
 
-    def _try(self) -> bool:
-        """Take or renew the lease if it is ours or free; whether it is ours now."""
+    def give_up(self) -> None:
+        """Lead no more, from now on, whatever the lease says."""
+        self._renewed_at = None
+
+    def ask(self) -> None:
+        """Ask the holder to let go of it, once."""
+        try:
+            lease = self._api.get(LEASE, self._namespace, self._name)
+            if lease["spec"].get("holderIdentity") == self.holder and not _asks(lease):
+                self._api.replace(LEASE, self._namespace, self._name, _asked_by(lease, self.identity))
+        except (ClusterUnavailable, KeyError) as error:
+            _LOG.debug("the lease could not be asked for; it is asked for again", why=str(error))
+
+    def acquire(self, patience_s: float = 0.0) -> bool:
+        """Take or renew the lease if it is ours or free; whether it is ours now.
+
+        Args:
+            patience_s: for so long a lease that was let go of is left to others.
+        """
         began = time.monotonic()
         try:
-            taken = self._acquire(began)
+            taken = self._acquire(began, patience_s)
         except ClusterUnavailable as error:
             self._tell(error)
             return False
@@ -134,7 +139,7 @@ class Elector:
             _LOG.warning("does not lead", why=message)
         self.problem = message
 
-    def _acquire(self, began: float) -> bool:
+    def _acquire(self, began: float, patience_s: float) -> bool:
         """Write over the lease as we wrote it last; where somebody else has written since, read it first."""
         held, self._held = self._held, None
         if held is not None and self.leads:
@@ -144,28 +149,35 @@ class Elector:
                 pass
             else:
                 return True
-        return self._read_and_acquire(began)
+        return self._read_and_acquire(began, patience_s)
 
-    def _read_and_acquire(self, began: float) -> bool:
+    def _read_and_acquire(self, began: float, patience_s: float) -> bool:
         try:
             lease = self._api.get(LEASE, self._namespace, self._name)
         except NotFound:
-            self._held = self._create()
+            if self._is_young(("missing",), began, patience_s):
+                return False
+            self._held, self.holder, self.asked_by = self._create(), self.identity, ""
             return True
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
-        seen = (holder, spec.get("renewTime"), lease["metadata"].get("resourceVersion"))
-        if seen != self._seen:
-            # Whether a lease has run out is told by our own clock since it last changed, never by its holder's.
-            self._seen, self._seen_at = seen, began
-        run_out = began - self._seen_at > float(spec.get("leaseDurationSeconds") or self._terms.lease_s)
-        if holder not in ("", self.identity) and not run_out:
+        lasts_s = float(spec.get("leaseDurationSeconds") or self._terms.lease_s) if holder else patience_s
+        is_young = self._is_young((holder, spec.get("renewTime")), began, lasts_s)
+        self.holder, self.asked_by = holder if is_young else "", _asks(lease)
+        if holder != self.identity and is_young:
             return False
         changes = {"holderIdentity": self.identity, "leaseDurationSeconds": max(1, round(self._terms.lease_s))}
         if holder != self.identity:
+            lease = _asked_by(lease, None)
             changes |= {"acquireTime": self._stamp(), "leaseTransitions": int(spec.get("leaseTransitions") or 0) + 1}
         self._write(lease, changes)
         return True
+
+    def _is_young(self, seen: tuple[Any, ...], now: float, lasts_s: float) -> bool:
+        """Whether a lease is as it is for so long at most: by our own clock since it changed, never by its holder's."""
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, now
+        return lasts_s > 0 and now - self._seen_at <= lasts_s
 
     def _create(self) -> Object:
         spec = {
@@ -182,6 +194,19 @@ class Elector:
         """Write over the very version that was read: of two who try, one is refused."""
         spec = {**(lease.get("spec") or {}), **changes, "renewTime": self._stamp()}
         self._held = self._api.replace(LEASE, self._namespace, self._name, {**lease, "spec": spec})
+        self.holder, self.asked_by = spec["holderIdentity"], _asks(self._held)
 
     def _stamp(self) -> str:
         return self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _asks(lease: Object) -> str:
+    """Return who asks for a lease."""
+    return str((lease["metadata"].get("annotations") or {}).get(ASKED_BY) or "")
+
+
+def _asked_by(lease: Object, identity: str | None) -> Object:
+    """Return a lease that somebody asks for, or nobody."""
+    metadata = lease["metadata"]
+    kept = {name: value for name, value in (metadata.get("annotations") or {}).items() if name != ASKED_BY}
+    return {**lease, "metadata": {**metadata, "annotations": {**kept, ASKED_BY: identity} if identity else kept}}

@@ -32,10 +32,11 @@ class Events:
     Args:
         instance: who we are.
         now: the wall clock.
+        may_write: whether anything may be written of a Rollout, by its key.
     """
 
     def __init__(
-        self, api: Api, instance: str, now: Callable[[], datetime], may_write: Callable[[], bool] = lambda: True
+        self, api: Api, instance: str, now: Callable[[], datetime], may_write: Callable[[str], bool] = lambda _: True
     ) -> None:
         self._api, self._instance, self._now, self._may_write = api, instance[:128], now, may_write
         self._lock = threading.Lock()
@@ -47,7 +48,7 @@ class Events:
         Args:
             kind: Normal or Warning.
         """
-        if not self._may_write() or not self._has_token(key_of(about)):
+        if not self._may_write(key_of(about)) or not self._has_token(key_of(about)):
             return
         at, note = self._now(), SECRETS.redact(note)
         stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -90,6 +90,9 @@ class Reflector:
         item = self._items.get(key)
         return None if item is None else self._unpack(item[1])
 
+    def keys(self) -> list[str]:
+        return list(self._items)
+
     def all(self) -> list[Object]:
         return [self._unpack(kept) for _, kept in list(self._items.values())]
 

@@ -62,6 +62,15 @@ def register(app: typer.Typer) -> None:
                 help="Where the lease is [default: rollout-system with -A].",
             ),
         ] = "",
+        shards: Annotated[
+            int,
+            typer.Option(
+                min=1,
+                max=64,
+                rich_help_panel=CLUSTER,
+                help="Into how many shards rollouts are divided; replicas share them. The same for all replicas.",
+            ),
+        ] = 1,
         gate_token: Annotated[
             list[str] | None,
             typer.Option(
@@ -106,7 +115,7 @@ def register(app: typer.Typer) -> None:
             watched = None if all_namespaces else namespace
             settings = Settings(watched, identity(), workers, dry_run, egress=egress_of(gate_token or [], allow_host))
             with _pages(dashboard, kubeconfig, context, watched, dashboard_token_header):
-                code = _cluster(settings, context, kubeconfig, listen, lease_namespace)
+                code = _cluster(settings, context, kubeconfig, listen, lease_namespace, shards)
             raise typer.Exit(code)
         _local(files, state, workers, until_idle=until_idle, dashboard=dashboard)
 
@@ -124,7 +133,7 @@ def _pages(
 
 
 def _cluster(
-    settings: Settings, context: str | None, kubeconfig: Path | None, listen: str, lease_namespace: str
+    settings: Settings, context: str | None, kubeconfig: Path | None, listen: str, lease_namespace: str, shards: int
 ) -> int:
     import threading
 
@@ -144,6 +153,7 @@ def _cluster(
             context=context,
             lease_namespace=lease_namespace or settings.namespace or LEASE_NAMESPACE,
             listen=_address(listen),
+            shards=shards,
         )
 
 
