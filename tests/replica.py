@@ -1,4 +1,4 @@
-"""One replica of a controller, as a process: `python -m tests.replica KUBECONFIG IDENTITY SHARDS`."""
+"""One replica of a controller for the namespace `agents`: `python -m tests.replica KUBECONFIG IDENTITY SHARDS`."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import yaml
 
 from rollout.adapters.storage.command_annotations import ABORT, COMMAND
 from rollout.controller.manager import LEASE_NAME
+from rollout.controller.shards import lease_names
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests"
@@ -29,9 +30,9 @@ def documents(directory: str) -> list[dict]:
     return found
 
 
-def patched(kustomization: str) -> list[dict]:
-    """The operations that a kustomization carries out on the Deployment."""
-    return yaml.safe_load(yaml.safe_load((MANIFESTS / kustomization).read_text())["patches"][0]["patch"])
+def patched(kustomization: str, number: int = 0) -> list[dict]:
+    """The operations of a kustomization's patch; the first is the Deployment's."""
+    return yaml.safe_load(yaml.safe_load((MANIFESTS / kustomization).read_text())["patches"][number]["patch"])
 
 
 def one(kind: str, directory: str = ".", name: str = "") -> dict:
@@ -88,12 +89,20 @@ def test_the_arguments_are_those_that_the_command_knows():
     from rollout.cli.app import command_line
 
     told = typer.testing.CliRunner().invoke(command_line(), ["daemon", "--help"]).stdout
-    for directory in (".", "namespaced"):
+    for directory in (".", "namespaced", "sharded"):
         (container,) = one("Deployment", directory)["spec"]["template"]["spec"]["containers"]
         options = [word for word in container["args"] if word.startswith("--")]
         options += [word for word in patched("namespaced/kustomization.yaml")[0]["value"] if word.startswith("--")]
         options.append(patched("dashboard/kustomization.yaml")[0]["value"])
+        options.append(patched("sharded/kustomization.yaml")[1]["value"].partition("=")[0])
         assert options and all(option in told for option in options), options
+
+
+def test_each_shard_has_a_replica_and_a_lease_that_the_role_names():
+    replicas, shards = (operation["value"] for operation in patched("sharded/kustomization.yaml"))
+    names = patched("sharded/kustomization.yaml", 1)[0]["value"]
+    assert shards == f"--shards={replicas}"
+    assert set(lease_names(LEASE_NAME, replicas)) <= set(names)
 
 
 def test_probes_ask_what_is_answered_and_where():
@@ -166,7 +175,7 @@ def test_no_image_is_called_latest(word):
         assert ":latest" not in path.read_text(), word
 
 
-@pytest.mark.parametrize("install", [".", "namespaced"])
+@pytest.mark.parametrize("install", [".", "namespaced", "sharded"])
 def test_commands_and_config_maps_are_guarded_in_every_install(install):
     names = {each["metadata"]["name"] for each in documents(install) if each["kind"] == "ValidatingAdmissionPolicy"}
     bound = {
