@@ -12,7 +12,7 @@ from rollout.adapters.metrics.queries import unreadable_split
 from rollout.adapters.storage.rollout_resource import spec_of
 from rollout.controller.effective_spec import summary_of
 from rollout.controller.informers import Informers
-from rollout.controller.wiring import faults_of, unasked
+from rollout.controller.policy_faults import faults_of, unasked
 from rollout.engine.facts import Trouble
 from rollout.errors import Fault, InvalidInput
 from rollout.model.api.policy import PolicySpec

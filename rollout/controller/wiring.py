@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,6 @@ from rollout.adapters.kubernetes.claims import Claims
 from rollout.adapters.kubernetes.read_once import ReadOnce
 from rollout.adapters.kubernetes.workload_caches import WorkloadCaches
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
-from rollout.adapters.metrics.queries import unreadable
 from rollout.adapters.metrics.sampler import Sampler
 from rollout.adapters.notifications.notifier import QueueOfNotices
 from rollout.adapters.notifications.sender import sender
@@ -39,7 +38,7 @@ from rollout.controller.secrets import Credentials
 from rollout.controller.share import Share
 from rollout.engine.facts import Calendar, CheckFact, ResourceFacts
 from rollout.engine.ports import Ports, Router, StatusStore
-from rollout.errors import Fault, PageUnavailable
+from rollout.errors import PageUnavailable
 from rollout.model.api.gates import Gates
 from rollout.model.api.metrics import FromSecret, Prometheus
 from rollout.model.api.naming import Naming
@@ -52,47 +51,6 @@ from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Phase
 from rollout.runtime.clock import CLOCK, uptime_s
 from rollout.runtime.reconciler import Reconciler
-
-ENVIRONMENT_PREFIX = "ROLLOUT_GATE_"
-"""Whoever may write a policy must not be able to read any variable of the controller by sending it somewhere."""
-
-
-def faults_of(policy: PolicySpec, egress: Egress, namespace: str) -> list[Fault]:
-    """Return what cannot be carried out of a policy in a namespace of a cluster."""
-    faults = unreadable(policy, "cluster")
-    for index, command in enumerate(policy.gates.commands):
-        message = "would run a program inside the controller, with its rights"
-        remedy = "let a service run it, and ask that by gates.webhooks"
-        faults.append(Fault(f"gates.commands[{index}]", message, remedy, command.name))
-    faults += _untold(policy, egress, namespace)
-    for index, hook in enumerate(policy.gates.webhooks):
-        faults += unasked(f"gates.webhooks[{index}].url", hook.url, egress, namespace)
-        if hook.auth is None:
-            continue
-        where, name = f"gates.webhooks[{index}].auth.bearer.env", hook.auth.bearer.env
-        if not name.startswith(ENVIRONMENT_PREFIX):
-            message = "is a variable of the controller that policies may not send away"
-            faults.append(Fault(where, message, f"call it {ENVIRONMENT_PREFIX}…", name))
-        elif refusal := egress.token_refusal(name, hook.url):
-            message, _, remedy = refusal.partition(": ")
-            faults.append(Fault(where, message, remedy, name))
-    return faults
-
-
-def _untold(policy: PolicySpec, egress: Egress, namespace: str) -> Iterator[Fault]:
-    """Yield the faults of targets that the operator does not allow."""
-    for index, target in enumerate(policy.notifications.targets if policy.notifications else ()):
-        path = f"notifications.targets[{index}]"
-        if target.webhook is not None:
-            yield from unasked(f"{path}.webhook.url", target.webhook.url, egress, namespace)
-        if target.github is not None:
-            yield from unasked(f"{path}.github.api", target.github.api, egress, namespace)
-
-
-def unasked(path: str, url: str, egress: Egress, namespace: str) -> list[Fault]:
-    """Return the fault of a URL that the operator does not allow, if it is none."""
-    message, _, remedy = egress.refusal(url, namespace).partition(": ")
-    return [Fault(path, message, remedy, url)] if message else []
 
 
 class Shared:

@@ -16,8 +16,8 @@ from rollout.adapters.egress import Egress
 from rollout.adapters.kubernetes.resources import SECRET
 from rollout.contracts.samples.postgres import survey
 from rollout.contracts.samples.snapshot import Limits
+from rollout.controller.policy_faults import ENVIRONMENT_PREFIX
 from rollout.controller.secrets import ALLOWED_HOSTS
-from rollout.controller.wiring import ENVIRONMENT_PREFIX
 from tests.controller.steps import settled
 from tests.controller.test_state_contracts import BY_MAP, state_contract, with_contracts
 from tests.fakes import agents

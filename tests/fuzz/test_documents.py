@@ -18,7 +18,7 @@ from rollout.adapters.storage.kubernetes import row_of
 from rollout.adapters.storage.rollout_resource import conditions_in, generation_of, status_of, visible_status
 from rollout.controller.declared import readable
 from rollout.controller.effective_spec import effective_spec_and_policy
-from rollout.controller.wiring import faults_of
+from rollout.controller.policy_faults import faults_of
 from rollout.errors import InvalidInput
 from rollout.model.documents import policy_spec, read_documents, read_files, rollout_spec
 from tests.fakes import agents
