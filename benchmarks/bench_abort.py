@@ -31,16 +31,14 @@ ROLLBACKS = 40
 SETTLED_S = 45.0
 SLOW_S = 60.0
 EVERY_S = 0.005
-LARGE = 500
-"""From so many active rollouts on, samples are taken every 30 s, else every 10 s."""
 
 
 def measure(active: int, folder: Path) -> None:
     cluster, names = FakeCluster(keeps=1_000_000), [f"agent{number}" for number in range(active)]
-    api, counters = server.FakeApi(cluster, "bench"), RisingCounters(names)
-    sample_every = "30s" if active >= LARGE else "10s"
+    large, sample_every = active >= fleet.LARGE, f"{fleet.sample_every_s(active)}s"
+    api, counters = server.FakeApi(cluster, "bench"), RisingCounters(names, named=large)
     with prometheus.serving(counters) as metrics_url, server.serving(cluster) as url:
-        fleet.create(api, names, metrics_url, sample_every=sample_every)
+        fleet.create(api, names, metrics_url, sample_every=sample_every, named=large)
         config = server.kubeconfig(folder / "kubeconfig", url)
         with fleet.controller(config, folder / "log"):
             fleet.wait("all are seen", lambda: all("stableVersion" in one for one in fleet.statuses(api).values()))

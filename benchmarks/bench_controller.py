@@ -37,20 +37,23 @@ SETTLED_S = 70.0
 
 def measure(size: int, active: int, folder: Path) -> None:
     cluster, names = FakeCluster(keeps=1_000_000), [f"agent{number}" for number in range(size)]
-    api, counters = server.FakeApi(cluster, "bench"), RisingCounters(names)
+    large = active >= fleet.LARGE
+    api, counters = server.FakeApi(cluster, "bench"), RisingCounters(names, named=large)
+    every_s = fleet.sample_every_s(active)
     with prometheus.serving(counters) as metrics_url, server.serving(cluster) as url:
-        fleet.create(api, names, metrics_url)
+        fleet.create(api, names, metrics_url, sample_every=f"{every_s}s", named=large)
         config = server.kubeconfig(folder / "kubeconfig", url)
         began = time.monotonic()
         with fleet.controller(config, folder / "log") as process:
-            fleet.wait("all are seen", lambda: all("stableVersion" in one for one in fleet.statuses(api).values()))
+            fleet.wait_until_seen(api, size)
             seen_s = time.monotonic() - began
             fleet.release(api, names[:active])
-            fleet.wait("all are shifted", lambda: all(fleet.weight(api, name) == 50 for name in names[:active]))
+            shifted = lambda: all(fleet.weight(api, name) == 50 for name in names[:active])  # noqa: E731
+            fleet.wait("all are shifted", shifted, every_s=max(0.2, active / 200))
             time.sleep(SETTLED_S)
             cluster.calls.clear()
             costs = measured(process, MEASURED_S, lambda _: _calls(cluster), lambda: len(counters.asked))
-    print(costs.row(size, active, seen_s), flush=True)
+    print(costs.row(size, active, seen_s, every_s), flush=True)
 
 
 def _calls(cluster: FakeCluster) -> collections.Counter[str]:

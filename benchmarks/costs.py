@@ -15,7 +15,6 @@ from benchmarks.fleet import Process
 HEADER = (
     "rollouts  active  seen s  CPU-s/min  ms/sample  samples  calls/min  queries/min  RSS MB   calls a minute, by kind"
 )
-SAMPLE_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,9 @@ class Costs:
     queries: float
     rss_mb: float
 
-    def row(self, size: int, active: int, seen_s: float) -> str:
+    def row(self, size: int, active: int, seen_s: float, sample_every_s: float = 10.0) -> str:
         """Return the row; samples are a share of those that are due."""
-        wanted = active * self.minutes * 60 / SAMPLE_EVERY_S
+        wanted = active * self.minutes * 60 / sample_every_s
         each = f"{1000 * self.cpu_s / self.samples:.1f}" if self.samples else "-"
         share = f"{self.samples / wanted:.0%}" if wanted else "-"
         kinds = ", ".join(f"{count / self.minutes:.0f} {what}" for what, count in self.calls.most_common(6))

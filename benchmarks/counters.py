@@ -16,30 +16,40 @@ NAMES = {
     "agent_requests_total": True,
     "agent_errors_total": True,
 }
-"""The counters of an agent, and whether they say which agent they are of."""
+"""The counters of an agent, and whether they say which agent they are of in any case."""
+
+Series = tuple[tuple[tuple[str, str], ...], dict[str, str]]
 
 
 class RisingCounters(prometheus.FakePrometheus):
-    """Counters of many agents, each at v1 and v2. fails: of which pods, and since when, nine of ten tasks do."""
+    """Counters of many agents, each at v1 and v2. fails: of which pods, and since when, nine of ten tasks do.
 
-    def __init__(self, agents: list[str]) -> None:
+    named: whether all counters say which agent they are of.
+    """
+
+    def __init__(self, agents: list[str], *, named: bool = False) -> None:
         super().__init__()
         self.began = time.time()
         self.fails: dict[str, float] = {}
-        self.labels: dict[str, list[tuple[tuple[tuple[str, str], ...], dict[str, str]]]] = {name: [] for name in NAMES}
+        self.labels: dict[str, list[Series]] = {name: [] for name in NAMES}
+        self._by_agent: dict[tuple[str, str], list[Series]] = {}
         for agent in agents:
             for version in ("v1", "v2"):
                 own = {"namespace": "agents", "pod": f"{agent}-{version}", "version": version}
                 for name, says in NAMES.items():
-                    labels = {**({"agent": agent} if says else {}), **own}
+                    labels = {**({"agent": agent} if says or named else {}), **own}
                     self.labels[name].append((tuple(sorted(labels.items())), labels))
+                    self._by_agent.setdefault((name, agent), []).append(self.labels[name][-1])
 
     def matching(self, selector):
         scraped = time.time() // SCRAPED_EVERY_S * SCRAPED_EVERY_S
         wanted = {m.label: _values(m.value) for m in selector.matchers if m.operator in ("=", "=~")}
+        series = self.labels.get(selector.name, [])
+        if "agent" in wanted:
+            series = [one for agent in wanted["agent"] for one in self._by_agent.get((selector.name, agent), ())]
         return [
             (pairs, self.value(selector.name, labels["pod"], scraped))
-            for pairs, labels in self.labels.get(selector.name, ())
+            for pairs, labels in series
             if all(labels.get(label, "") in values for label, values in wanted.items())
         ]
 

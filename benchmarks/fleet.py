@@ -39,20 +39,39 @@ POLICY_SPEC: dict[str, Any] = {
         },
     ],
 }
+LARGE = 500
+"""From so many active rollouts on samples are taken every 30 s, else every 10 s; selectors name their agent then."""
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def policy(sample_every: str) -> dict[str, Any]:
-    """Return a policy that holds its candidate at half of the traffic for hours."""
+def sample_every_s(active: int) -> int:
+    return 30 if active >= LARGE else 10
+
+
+def policy(sample_every: str, *, named: bool = False) -> dict[str, Any]:
+    """Return a policy that holds its candidate at half of the traffic for hours; named: its selectors name the agent."""
     evidence = {"sampleEvery": sample_every, "warmUp": "0s", "dispersion": "1"}
-    return agents.policy(**POLICY_SPEC, evidence=evidence)
+    made = agents.policy(**POLICY_SPEC, evidence=evidence)
+    if named:
+        tasks = made["spec"]["kpis"][0]
+        del tasks["preset"]
+        labels = '{agent="$name",version="$version"}'
+        tasks |= {"bad": f"agent_tasks_failed_total{labels}", "total": f"agent_tasks_started_total{labels}"}
+    return made
 
 
 def create(
-    api: Any, names: list[str], prometheus: str, *, sample_every: str = "10s", address: str = "127.0.0.1"
+    api: Any,
+    names: list[str],
+    prometheus: str,
+    *,
+    sample_every: str = "10s",
+    address: str = "127.0.0.1",
+    named: bool = False,
 ) -> None:
     """Create agents at v1, with v2 beside it, behind a VirtualService each; address: of their pods."""
-    api.create(POLICY, NAMESPACE, policy(sample_every))
+    api.create(POLICY, NAMESPACE, policy(sample_every, named=named))
     for name in names:
         for version in ("v1", "v2"):
             agents.version(api, version, name=name, namespace=NAMESPACE, address=address)
@@ -83,6 +102,12 @@ def wait(what: str, holds: Callable[[], bool], bound_s: float = 300.0, every_s: 
         if time.monotonic() > end:
             raise TimeoutError(f"not within {bound_s:.0f} s: {what}")
         time.sleep(every_s)
+
+
+def wait_until_seen(api: Any, size: int) -> None:
+    """Wait until the stable version of each rollout is known; who looks too often slows down the fake server."""
+    seen = lambda: all("stableVersion" in one for one in statuses(api).values())  # noqa: E731
+    wait("all are seen", seen, bound_s=600.0, every_s=max(0.2, size / 1000))
 
 
 class Process:

@@ -17,9 +17,13 @@ from rollout.adapters.kubernetes.resources import (
     name_of,
     namespace_of,
 )
+from rollout.adapters.kubernetes.slim import packed, remembering
 from rollout.adapters.routers.istio import delegates_of
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 from rollout.adapters.routers.route_pins import OWNER_LABEL
+
+PARSED_MAX = 2048
+"""So many objects of a kind are kept parsed: those under way. An object takes several times the memory of its text."""
 
 Reference = tuple[str, str, str]
 """Kind, namespace and name of something that a rollout refers to."""
@@ -39,10 +43,20 @@ class Informers:
         self._referred: dict[Reference, set[str]] = {}
         self._roots: dict[Reference, set[Reference]] = {}
         self._delegates: dict[Reference, set[Reference]] = {}
-        self.rollouts = Reflector(api, ROLLOUT, namespace, self._rollout_changed)
+        self.rollouts = Reflector(
+            api, ROLLOUT, namespace, self._rollout_changed, pack=packed, unpack=remembering(PARSED_MAX)
+        )
         self.policies = Reflector(api, POLICY, namespace, self._referred_changed)
         self.routes: Mapping[str, Reflector] = {
-            route_kind.key: Reflector(api, route_kind.kind, namespace, self._referred_changed, optional=True)
+            route_kind.key: Reflector(
+                api,
+                route_kind.kind,
+                namespace,
+                self._referred_changed,
+                optional=True,
+                pack=packed,
+                unpack=remembering(PARSED_MAX),
+            )
             for route_kind in ROUTE_KINDS
         }
         self.all = (self.rollouts, self.policies, *self.routes.values())

@@ -93,6 +93,10 @@ class Reflector:
     def keys(self) -> list[str]:
         return list(self._items)
 
+    def under(self, prefix: str) -> list[Object]:
+        """Return the objects whose key, `namespace/name`, begins with a prefix."""
+        return [self._unpack(kept) for kept in self.kept(prefix)]
+
     def all(self) -> list[Object]:
         return [self._unpack(kept) for _, kept in list(self._items.values())]
 

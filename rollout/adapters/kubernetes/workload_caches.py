@@ -104,7 +104,7 @@ class WorkloadCaches:
         if kind is DESTINATION_RULE and not selectors:
             cache = self._ready(kind, namespace)
             if cache is not None:
-                return [obj for obj in cache.reflector.all() if key_of(obj).startswith(f"{namespace}/")]
+                return cache.reflector.under(f"{namespace}/")
         return None
 
     def mentioning(self, kind: Kind, namespace: str, word: str) -> list[Object] | None:

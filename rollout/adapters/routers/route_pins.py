@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rollout.adapters.kubernetes.api import Api
-from rollout.adapters.kubernetes.resources import ROLLOUT, Kind, Object, name_of, namespace_of, version_of
+from rollout.adapters.kubernetes.resources import ROLLOUT, Kind, Object, name_of, version_of
 from rollout.adapters.routers.gateway_api import GATEWAY, Acceptance
 from rollout.adapters.routers.pin_entries import mark_of, pin_patch, pins_in, removal, seen_entries
 from rollout.adapters.routers.pin_route import (
@@ -44,7 +44,7 @@ class Cache(Protocol):
 
     def get(self, namespace: str, name: str) -> Object | None: ...
 
-    def all(self) -> list[Object]: ...
+    def under(self, prefix: str) -> list[Object]: ...
 
     def note(self, obj: Object) -> None: ...
 
@@ -213,11 +213,8 @@ class ObjectPins:
         known, prefix = {self._name_for(label) for label in self.labels}, f"{self.owner.name}-pins-"
         return [
             obj
-            for obj in self.cache.all()
-            if name_of(obj).startswith(prefix)
-            and name_of(obj) not in known
-            and namespace_of(obj) == self.namespace
-            and self.owner.owns(obj)
+            for obj in self.cache.under(f"{self.namespace}/{prefix}")
+            if name_of(obj) not in known and self.owner.owns(obj)
         ]
 
     def _body(self, route: Object, rule: Rule, pins: Pins) -> Object:

@@ -29,7 +29,7 @@ class WriteTimings:
     """
 
     soonest_s: float = 15.0
-    latest_s: float = 60.0
+    latest_s: float = 120.0
     spacing_s: float = 1.0
 
 
