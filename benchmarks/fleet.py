@@ -40,7 +40,8 @@ POLICY_SPEC: dict[str, Any] = {
     ],
 }
 LARGE = 500
-"""From so many active rollouts on samples are taken every 30 s, else every 10 s; selectors name their agent then."""
+"""From so many active rollouts on samples are taken every 30 s, else every 10 s. In a fleet of so many selectors name
+their agent: a preset has the series of all in each answer."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
