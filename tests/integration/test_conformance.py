@@ -6,7 +6,6 @@ A real one is what `make cluster-binaries` builds, or, with USE_EXISTING_CLUSTER
 from __future__ import annotations
 
 import os
-import threading
 import uuid
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rollout.adapters.kubernetes.api import HttpApi
-from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
+from rollout.adapters.kubernetes.elector import Elector
 from rollout.adapters.kubernetes.kubeconfig import configured
 from rollout.adapters.kubernetes.reflector import Reflector
 from rollout.adapters.kubernetes.resources import CONFIG_MAP, EVENT, LEASE, POLICY, ROLLOUT, SERVICE
@@ -262,17 +261,15 @@ def test_a_phase_can_be_selected(server, name):
     assert name in {each["metadata"]["name"] for each in found}
 
 
-def test_leases_are_held_by_one(server, name):
-    terms = LeaseTimings(lease_s=1.0, renew_s=0.7, retry_s=0.2)
-    one, two = Elector(server, "default", name, "one", terms), Elector(server, "default", name, "two", terms)
-    ended, led = threading.Event(), threading.Event()
-    thread = threading.Thread(target=one.run, args=(ended, led.set, lambda: None), daemon=True)
-    thread.start()
-    assert led.wait(60) and not two._try()
-    ended.set()
-    thread.join(60)
+def test_leases_are_held_by_one_and_asked_for_by_another(server, name):
+    one, two = Elector(server, "default", name, "one"), Elector(server, "default", name, "two")
+    assert one.acquire() and one.acquire() and not two.acquire()
+    two.ask()
+    assert one.acquire() and one.leads and one.asked_by == "two"
     one.release()
-    assert two._try() and server.get(LEASE, "default", name)["spec"]["holderIdentity"] == "two"
+    assert not one.leads and two.acquire()
+    lease = server.get(LEASE, "default", name)
+    assert lease["spec"]["holderIdentity"] == "two" and two.asked_by == "", lease
 
 
 def test_events_and_journals_are_taken(server, name):
