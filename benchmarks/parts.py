@@ -6,7 +6,6 @@ Functions are wrapped for the time of a measurement. A part is charged what it d
 from __future__ import annotations
 
 import functools
-import json
 import threading
 import time
 from collections import Counter
@@ -143,6 +142,6 @@ def _event(meter: Meter, function: Callable[..., Any]) -> Callable[..., Any]:
 def _read_whole(meter: Meter, function: Callable[..., Any]) -> Callable[..., Any]:
     def read(answer: Any, deadline: float) -> None:
         function(answer, deadline)
-        meter.count(len(answer.content) + len(json.dumps(answer.request.body or "")))
+        meter.count(len(answer.content) + len(answer.request.url))
 
     return read

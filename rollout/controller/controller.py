@@ -139,7 +139,8 @@ class Controller:
         """Let the turns of a shard end, write what has waited, and forget its rollouts."""
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while time.monotonic() < deadline and any(self._share.shard_of(key) == shard for key in list(self._busy)):
-            self._stopped.wait(READY_POLL_S)
+            if self._stopped.wait(READY_POLL_S):
+                return  # everything ends, this shard too
         left = [key for key in self._keys() if self._share.shard_of(key) == shard]
         self._reconciler.flush(deadline, left)
         for key in left:

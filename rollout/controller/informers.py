@@ -17,7 +17,7 @@ from rollout.adapters.kubernetes.resources import (
     name_of,
     namespace_of,
 )
-from rollout.adapters.kubernetes.slim import packed, remembering
+from rollout.adapters.kubernetes.slim import packed, unpacked
 from rollout.adapters.routers.istio import delegates_of
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 from rollout.adapters.routers.route_pins import OWNER_LABEL
@@ -44,7 +44,7 @@ class Informers:
         self._roots: dict[Reference, set[Reference]] = {}
         self._delegates: dict[Reference, set[Reference]] = {}
         self.rollouts = Reflector(
-            api, ROLLOUT, namespace, self._rollout_changed, pack=packed, unpack=remembering(PARSED_MAX)
+            api, ROLLOUT, namespace, self._rollout_changed, pack=packed, unpack=unpacked, remembers=PARSED_MAX
         )
         self.policies = Reflector(api, POLICY, namespace, self._referred_changed)
         self.routes: Mapping[str, Reflector] = {
@@ -55,7 +55,8 @@ class Informers:
                 self._referred_changed,
                 optional=True,
                 pack=packed,
-                unpack=remembering(PARSED_MAX),
+                unpack=unpacked,
+                remembers=PARSED_MAX,
             )
             for route_kind in ROUTE_KINDS
         }

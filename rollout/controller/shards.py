@@ -22,7 +22,6 @@ from rollout.adapters.kubernetes.elector import Elector, LeaseTimings
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
-SHARDS_MAX = 64
 KEYS_KEPT = 20_000
 _OF = re.compile(r"-\d+-of-\d+$")
 

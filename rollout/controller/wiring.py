@@ -173,40 +173,15 @@ def reconciler(
     status = rollout.status
     api = ReadOnce(shared.api, shared.workloads)
     key = f"{metadata.namespace}/{metadata.name}"
-    may_write = partial(shared.may_write, key)
     naming, roles = with_roles(api, naming_of(rollout), status)
-    versions = versions_of(status, spec.version)
-    denials = shared.denials.setdefault(key, {})
-    splits = _splits_of(shared, rollout, naming, versions)
-    labels = frozenset(split.label for split in splits)
-    routers: list[Router] = []
-    route_kinds = [route_kind_of(route)[0].kind.kind for route in spec.routes]
-    for split in splits:
-        router = KubernetesRouter(
-            shared.api,
-            shared.caches[split.route_kind.key],
-            split,
-            naming,
-            versions,
-            may_write,
-            beside=tuple(other for other in splits if other is not split),
-            alone=status.is_active,
-            denials=denials,
-            conversations=spec.conversations,
-            owner=owner,
-            draining=tuple(status.draining),
-            labels=labels,
-        )
-        routers.append(ReadOnlyRouter(router) if shared.dry_run else router)
-    identity = partial(shared.identities.read, key)
-    workloads = ServiceWorkloads(
-        api, naming, tuple(route_kinds), may_write, roles, identity, api.forget, api.mentioning
-    )
+    route_kinds = tuple(route_kind_of(route)[0].kind.kind for route in spec.routes)
+    may_write, identity = partial(shared.may_write, key), partial(shared.identities.read, key)
+    workloads = ServiceWorkloads(api, naming, route_kinds, may_write, roles, identity, api.forget, api.mentioning)
     return Reconciler(
         policy_of=lambda _: policy,
         ports=Ports(
             status_store=status_store,
-            routers=tuple(routers),
+            routers=_routers_of(shared, rollout, naming, owner),
             metrics=shared.sampler.of(
                 key,
                 ClusterMetrics(
@@ -221,13 +196,39 @@ def reconciler(
             workloads=workloads,
             gatekeeper=_Idle() if shared.dry_run else shared.check_runner_of(metadata, naming),
             clock=CLOCK,
-            states=shared.states_of(metadata, naming, tuple(route_kinds)),
-            conversations=shared.conversation_counts.of(spec, key, naming, tuple(route_kinds)),
+            states=shared.states_of(metadata, naming, route_kinds),
+            conversations=shared.conversation_counts.of(spec, key, naming, route_kinds),
             notifier=None if shared.dry_run else shared.notices,
         ),
         resource=resource,
         warned=warned,
     )
+
+
+def _routers_of(shared: Shared, rollout: Rollout, naming: Naming, owner: OwningRollout) -> tuple[Router, ...]:
+    """Return who carries out each rule that is shifted."""
+    key, status = f"{rollout.metadata.namespace}/{rollout.metadata.name}", rollout.status
+    versions = versions_of(status, rollout.spec.version)
+    splits = _splits_of(shared, rollout, naming, versions)
+    routers = tuple(
+        KubernetesRouter(
+            shared.api,
+            shared.caches[split.route_kind.key],
+            split,
+            naming,
+            versions,
+            partial(shared.may_write, key),
+            beside=tuple(other for other in splits if other is not split),
+            alone=status.is_active,
+            denials=shared.denials.setdefault(key, {}),
+            conversations=rollout.spec.conversations,
+            owner=owner,
+            draining=tuple(status.draining),
+            labels=frozenset(split.label for split in splits),
+        )
+        for split in splits
+    )
+    return tuple(map(ReadOnlyRouter, routers)) if shared.dry_run else routers
 
 
 def _splits_of(shared: Shared, rollout: Rollout, naming: Naming, versions: tuple[str, ...]) -> list[Split]:

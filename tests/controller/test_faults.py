@@ -233,6 +233,44 @@ def test_evidence_that_was_not_written_is_counted_anew_by_whoever_goes_on():
         world.until(lambda _: tasks_counted(world) > there - 500)
 
 
+class Handed:
+    """A share that can be handed over."""
+
+    def __init__(self):
+        self.is_ours = True
+
+    def shard_of(self, key):
+        return 0
+
+    def carries(self, key):
+        return self.is_ours
+
+    def may_write(self, key):
+        return True
+
+    def lease_of(self, key):
+        return ""
+
+
+def test_a_shard_that_is_left_is_written_as_it_holds_and_worked_on_no_more(monkeypatch):
+    share = Handed()
+    monkeypatch.setattr("tests.fakes.clustered.All", lambda *_: share)
+    with held() as world:
+        before = tasks_counted(world)
+        share.is_ours = False
+        world.controller.leave(0)
+        written = tasks_counted(world)
+        assert before + 1000 < written
+        later = tasks(world)
+        world.api.merge(ROLLOUT, "default", "agent", {"metadata": {"labels": {"seen": "yes"}}})
+        eventually(lambda: tasks(world) > later + 2000)
+        assert tasks_counted(world) == written, "a change of it is another controller's to see"
+        share.is_ours = True
+        world.controller.gain()
+        abort(world)
+        world.phase("RolledBack")
+
+
 def test_a_controller_that_ends_in_order_writes_what_it_holds():
     with held() as world:
         before, there = tasks_counted(world), tasks(world)

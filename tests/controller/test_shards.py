@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from benchmarks import fleet
 from benchmarks.counters import RisingCounters
-from rollout.adapters.kubernetes.resources import LEASE, ROLLOUT
+from rollout.adapters.kubernetes.resources import EVENT, LEASE, ROLLOUT
 from rollout.adapters.storage.command_annotations import ABORT
 from rollout.controller.shards import lease_names, shard_of
 from tests.fakes import prometheus, server
@@ -59,12 +58,19 @@ class Fleet:
             replica.kill()
             replica.wait(30)
 
-    def start(self, name):
+    def start(self, name, shards=SHARDS):
         door = self.doors[name] = Door(self.cluster, name, self.written)
         config = server.kubeconfig(self.folder / name, self.close.enter_context(server.serving(door)))
-        command = [sys.executable, "-m", "tests.replica", str(config), name, str(SHARDS)]
+        command = [sys.executable, "-m", "tests.replica", str(config), name, str(shards)]
         with (self.folder / f"{name}.log").open("w") as log:
             self.replicas[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+
+    def writers(self):
+        """Who has written a Rollout or its route so far."""
+        return {by for by, path, _ in self.written if "rollouts" in path or "virtualservices" in path}
+
+    def renewals(self):
+        return sum("leases" in path for _, path, _ in self.written)
 
     def holders(self):
         """Who holds each shard, by the API server's word."""
@@ -131,8 +137,8 @@ def test_a_replica_that_comes_later_is_given_a_shard_and_one_that_ends_leaves_it
     agents.start("two")
     eventually(lambda: sorted(agents.holders()) == ["one", "one", "two"], why=str(agents.holders()))
     given = agents.holders().index("two")
-    settled = threading.Event()
-    assert not settled.wait(3.0)
+    before = agents.renewals()
+    eventually(lambda: agents.renewals() > before + 20)
     assert agents.holders()[given] == "two", "it is not asked back for"
     agents.abort(AGENTS)
     eventually(lambda: agents.has_weight(AGENTS, 0))
@@ -140,3 +146,20 @@ def test_a_replica_that_comes_later_is_given_a_shard_and_one_that_ends_leaves_it
     assert agents.replicas["one"].wait(60) == 0
     eventually(lambda: agents.holders() == ["two"] * 3)
     assert agents.strangers() == []
+
+
+def test_while_the_number_of_shards_changes_a_rollout_is_of_whoever_has_claimed_it(agents):
+    agents.start("old", shards=1)
+    fleet.release(agents.api, AGENTS)
+    eventually(lambda: agents.has_weight(AGENTS, 50))
+    agents.start("new")
+    eventually(lambda: agents.holders() == ["new"] * 3, why="its leases are others")
+    before = agents.renewals()
+    eventually(lambda: agents.renewals() > before + 20)
+    assert agents.writers() == {"old"}
+    agents.replicas["old"].send_signal(signal.SIGTERM)
+    assert agents.replicas["old"].wait(60) == 0
+    agents.abort(AGENTS)
+    eventually(lambda: agents.has_weight(AGENTS, 0), why="who comes after it carries all of them out")
+    events = agents.api.list_all(EVENT, "agents")[0]
+    assert events and not [event for event in events if event["reason"] == "ClaimedByAnother"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from contextlib import contextmanager
@@ -218,3 +219,29 @@ def test_half_the_size_is_not_kept(cluster):
         eventually(cache.synced.is_set)
         kept = cache.get("default", "r")["metadata"]["managedFields"]
         assert kept == [{"manager": "kubectl", "operation": "Apply"}], "who manages fields, not which"
+
+
+def test_an_object_is_unpacked_once_until_it_changes_and_only_its_newest_version_is_remembered(cluster):
+    api, unpacked = FakeApi(cluster), []
+
+    def unpack(text):
+        unpacked.append(text)
+        return json.loads(text)
+
+    for name in ("a", "b", "c"):
+        api.create(WIDGET, "default", widget(name))
+    with reflecting(api, pack=json.dumps, unpack=unpack, remembers=2) as cache:
+        assert cache.synced.wait(60)
+        unpacked.clear()
+        one = cache.get("default", "a")
+        assert cache.get("default", "a") is one and len(unpacked) == 1
+        for size in range(5):
+            api.merge(WIDGET, "default", "a", {"spec": {"version": f"v{size + 2}"}})
+            eventually(lambda size=size: cache.get("default", "a")["spec"]["version"] == f"v{size + 2}")
+        assert len(cache._remembered) == 1
+        for name in ("b", "c"):
+            assert cache.get("default", name)["metadata"]["name"] == name
+        assert len(cache._remembered) == 2, "what was asked for longest ago is forgotten first"
+        before = len(unpacked)
+        assert cache.get("default", "c") is not None and len(unpacked) == before
+        assert cache.get("default", "a") is not None and len(unpacked) == before + 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +41,7 @@ class Reflector:
         changed: is told every object that came, changed or went.
         optional: whether the daemon is ready without it: its kind may not be installed, or be forbidden.
         pack, unpack: what is kept of an object, and the object again.
+        remembers: so many objects that were asked for last are not unpacked anew until they change.
         selectors: by which objects are kept at all.
     """
 
@@ -53,6 +55,7 @@ class Reflector:
         optional: bool = False,
         pack: Callable[[Object], Any] = lambda obj: obj,
         unpack: Callable[[Any], Object] = lambda kept: kept,
+        remembers: int = 0,
         selectors: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.kind = kind
@@ -62,6 +65,7 @@ class Reflector:
         self._api, self._namespace, self._changed = api, namespace, changed
         self._pack, self._unpack, self._selectors = pack, unpack, dict(selectors)
         self._items: dict[str, tuple[str, Any]] = {}
+        self._remembers, self._remembered = remembers, OrderedDict[str, tuple[Any, Object]]()
         self._gone: dict[str, str] = {}
         self._untold: dict[str, str] = {}
         self._lock = threading.Lock()  # around a change of either: what a write returned comes from another thread
@@ -88,7 +92,16 @@ class Reflector:
 
     def by_key(self, key: str) -> Object | None:
         item = self._items.get(key)
-        return None if item is None else self._unpack(item[1])
+        if item is None or not self._remembers:
+            return None if item is None else self._unpack(item[1])
+        with self._lock:
+            kept, obj = self._remembered.pop(key, (None, None))
+            if obj is None or kept != item[1]:
+                obj = self._unpack(item[1])
+            self._remembered[key] = item[1], obj
+            if len(self._remembered) > self._remembers:
+                self._remembered.popitem(last=False)
+        return obj
 
     def keys(self) -> list[str]:
         return list(self._items)
@@ -122,6 +135,7 @@ class Reflector:
         """Take an object out that the API says is not there."""
         with self._lock:
             self._items.pop(key_of(obj), None)
+            self._remembered.pop(key_of(obj), None)
         self._changed(obj)
 
     def _run(self) -> None:
@@ -194,6 +208,7 @@ class Reflector:
             untold = self._untold.pop(key_of(obj), None)
             if kind == "DELETED":
                 self._items.pop(key_of(obj), None)
+                self._remembered.pop(key_of(obj), None)
                 self._gone[key_of(obj)] = version_of(obj)
                 if len(self._gone) > GONE_KEPT:
                     del self._gone[next(iter(self._gone))]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from rollout.adapters.kubernetes.resources import (
@@ -33,17 +32,12 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 def packing(kind: Kind) -> Callable[[Object], str]:
     """Return how an object becomes a text with the fields that are read."""
     slim = _SLIM[kind]
-    return lambda obj: json.dumps(slim(obj), separators=(",", ":"))
+    return lambda obj: packed(slim(obj))
 
 
 def packed(obj: Object) -> str:
     """Return an object as one text, with all that it has."""
     return json.dumps(obj, separators=(",", ":"))
-
-
-def remembering(count: int) -> Callable[[str], Object]:
-    """Return what unpacks texts, and remembers so many objects: those that are looked at again and again."""
-    return lru_cache(maxsize=count)(unpacked)
 
 
 def unpacked(text: str) -> Object:
