@@ -100,10 +100,12 @@ def test_a_policy_may_go_from_a_switch_to_steps_between_releases(world):
     made.settled("v1")
     made.want("v2")
     made.settled("v2")
-    made.let_policy(policy(canary={"steps": [{"weight": "50%", "for": "200ms"}], "bake": {"for": "200ms"}}))
+    made.let_policy(policy(canary=QUICK_BAKE))
     made.list_third()
     made.want("v3")
-    made.until(lambda status: status.get("traffic", {}).get("appliedBp") == 5000, timeout_s=90)
+    made.until(lambda status: status["phase"] == "Observing" and status["traffic"]["appliedBp"] == 5000)
+    made.until(lambda status: status["evidence"].get("task-success", {}).get("allS", 0) > 200)
+    assert made.ask("promote")["accepted"]
     made.settled("v3")
     made.all_on("v3")
 
