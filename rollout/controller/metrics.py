@@ -37,7 +37,7 @@ class ControllerMetrics:
             registry=at,
         )
         self.leads.labels("rollout").set(0)
-        self._known: dict[tuple[str, str], Phase] = {}
+        self._known: dict[tuple[str, str], tuple[Phase, int]] = {}
         self._draining: dict[tuple[str, str], frozenset[str]] = {}
 
     def show(self, namespace: str, name: str, status: Status) -> None:
@@ -45,13 +45,13 @@ class ControllerMetrics:
         key = (namespace, name)
         if key not in self._known and len(self._known) >= ROLLOUTS_MAX:
             return
-        before = self._known.get(key)
-        if before is not None and before is not status.phase:
-            self._phase.remove(namespace, name, before)
-        self._known[key] = status.phase
-        self._phase.labels(namespace, name, status.phase).set(1)
-        share = status.latest.traffic.wanted_bp / FULL_BP if status.is_active else 0.0
-        self._weight.labels(namespace, name).set(share)
+        before, weight_bp = self._known.get(key), status.latest.traffic.wanted_bp if status.is_active else 0
+        if before != (status.phase, weight_bp):
+            if before is not None and before[0] is not status.phase:
+                self._phase.remove(namespace, name, before[0])
+            self._known[key] = status.phase, weight_bp
+            self._phase.labels(namespace, name, status.phase).set(1)
+            self._weight.labels(namespace, name).set(weight_bp / FULL_BP)
         self._show_drains(key, {version: drain.open for version, drain in status.draining.items() if not drain.done})
 
     def _show_drains(self, key: tuple[str, str], open_by_version: Mapping[str, int | None]) -> None:
@@ -64,9 +64,9 @@ class ControllerMetrics:
 
     def forget(self, namespace: str, name: str) -> None:
         """Take a rollout out that is gone."""
-        phase = self._known.pop((namespace, name), None)
-        if phase is not None:
-            self._phase.remove(namespace, name, phase)
+        known = self._known.pop((namespace, name), None)
+        if known is not None:
+            self._phase.remove(namespace, name, known[0])
             self._weight.remove(namespace, name)
             self._show_drains((namespace, name), {})
 

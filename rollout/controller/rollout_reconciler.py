@@ -48,7 +48,7 @@ from rollout.model.api.policy import PolicySpec
 from rollout.model.api.rollout import RolloutSpec
 from rollout.model.rollout import Rollout
 from rollout.model.status.cluster_status import packed
-from rollout.model.status.conditions import ConditionType
+from rollout.model.status.conditions import Condition, ConditionType
 from rollout.model.status.status import Status
 from rollout.model.status.vocabulary import Reason
 from rollout.runtime.clock import CLOCK
@@ -199,6 +199,7 @@ class RolloutReconciler:
             return ResourceResult(rollout.status, None)
         resource = ResourceFacts(
             is_watched=True,
+            keeps_samples=False,
             generation=generation_of(obj),
             conditions=status_store.conditions,
             trouble=trouble or self._failed.get(key),
@@ -214,7 +215,9 @@ class RolloutReconciler:
             self._note_refusal(obj, status_store, trouble, error)
             raise
         self._note_failures(key, result, rollout)
-        self._publish(status_store, obj, result.plan.status, trouble or self._failed.get(key))
+        after = trouble or self._failed.get(key)
+        planned = result.plan.conditions if after == resource.trouble and spec.version == wanted_of(obj) else None
+        self._publish(status_store, obj, result.plan.status, after, planned)
         requeue_after_s = DRY_RUN_S if self._shared.dry_run else self._next_turn_s(key, result.plan)
         failures = () if self._shared.dry_run else result.failures
         return ResourceResult(result.plan.status, requeue_after_s, failures, tuple(_verdicts(result.plan)))
@@ -251,11 +254,16 @@ class RolloutReconciler:
             self._publish(status_store, obj, status_store.load().status, trouble or failed)
 
     def _publish(
-        self, status_store: KubernetesStatusStore, obj: Object, status: Status, trouble: Trouble | None
+        self,
+        status_store: KubernetesStatusStore,
+        obj: Object,
+        status: Status,
+        trouble: Trouble | None,
+        planned: tuple[Condition, ...] | None = None,
     ) -> None:
-        """Bring what others read up to date, and tell of a trouble when it begins."""
+        """Bring what others read up to date, and tell of a trouble when it begins; planned: conditions that are known."""
         before, generation = status_store.before, generation_of(obj)
-        conditions = conditions_of(
+        conditions = planned or conditions_of(
             status, wanted_of(obj), status_store.conditions, generation=generation, now=CLOCK.now(), trouble=trouble
         )
         status_store.publish(status, conditions)

@@ -14,12 +14,14 @@ from rollout.adapters.egress import Egress
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
+from rollout.adapters.kubernetes.kept_answers import KeptAnswers
 from rollout.adapters.kubernetes.read_once import ReadOnce
 from rollout.adapters.kubernetes.workload_caches import WorkloadCaches
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
 from rollout.adapters.metrics.sampler import Sampler
 from rollout.adapters.notifications.notifier import QueueOfNotices
 from rollout.adapters.notifications.sender import sender
+from rollout.adapters.routers.kept_facts import KeptRouter
 from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.read_only import ReadOnlyRouter
 from rollout.adapters.routers.route_kinds import route_kind_of
@@ -28,9 +30,9 @@ from rollout.adapters.routers.splits import Split, is_there, splits_of
 from rollout.adapters.statecontracts.collector import StateCollector
 from rollout.adapters.statecontracts.fetch import ContractReader
 from rollout.adapters.workloads.identity_reader import IdentityReader
+from rollout.adapters.workloads.kept_workloads import KeptWorkloads
 from rollout.adapters.workloads.pods_behind import pods_behind
 from rollout.adapters.workloads.service_urls import endpoint_urls, service_urls
-from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.controller.conversation_counters import ConversationCounters
 from rollout.controller.metrics_source import ClusterMetrics, Readings
 from rollout.controller.naming import naming_of, with_roles
@@ -91,6 +93,7 @@ class Shared:
         self.conversation_counts = ConversationCounters(api, self._services, self.prometheus, self._address_of)
         self.identities = IdentityReader(api, uptime_s)
         self.readings = Readings()
+        self.answers = KeptAnswers()
         self.denials: dict[str, dict[str, str]] = {}
         self.notices = QueueOfNotices(sender(self._services, self._secret_of, egress, CLOCK), CLOCK)
 
@@ -143,6 +146,7 @@ class Shared:
         self.conversation_counts.forget(key)
         self.identities.forget(key)
         self.readings.forget(key)
+        self.answers.forget(key)
         self.denials.pop(key, None)
         self.sampler.forget(key)
         self.notices.forget(key)
@@ -175,8 +179,16 @@ def reconciler(
     key = f"{metadata.namespace}/{metadata.name}"
     naming, roles = with_roles(api, naming_of(rollout), status)
     route_kinds = tuple(route_kind_of(route)[0].kind.kind for route in spec.routes)
-    may_write, identity = partial(shared.may_write, key), partial(shared.identities.read, key)
-    workloads = ServiceWorkloads(api, naming, route_kinds, may_write, roles, identity, api.forget, api.mentioning)
+    workloads = KeptWorkloads(
+        api,
+        naming,
+        route_kinds,
+        partial(shared.may_write, key),
+        roles,
+        shared.identities,
+        answers=shared.answers,
+        rollout=key,
+    )
     return Reconciler(
         policy_of=lambda _: policy,
         ports=Ports(
@@ -211,20 +223,24 @@ def _routers_of(shared: Shared, rollout: Rollout, naming: Naming, owner: OwningR
     versions = versions_of(status, rollout.spec.version)
     splits = _splits_of(shared, rollout, naming, versions)
     routers = tuple(
-        KubernetesRouter(
-            shared.api,
-            shared.caches[split.route_kind.key],
-            split,
-            naming,
-            versions,
-            partial(shared.may_write, key),
-            beside=tuple(other for other in splits if other is not split),
-            alone=status.is_active,
-            denials=shared.denials.setdefault(key, {}),
-            conversations=rollout.spec.conversations,
-            owner=owner,
-            draining=tuple(status.draining),
-            labels=frozenset(split.label for split in splits),
+        KeptRouter(
+            KubernetesRouter(
+                shared.api,
+                shared.caches[split.route_kind.key],
+                split,
+                naming,
+                versions,
+                partial(shared.may_write, key),
+                beside=tuple(other for other in splits if other is not split),
+                alone=status.is_active,
+                denials=shared.denials.setdefault(key, {}),
+                conversations=rollout.spec.conversations,
+                owner=owner,
+                draining=tuple(status.draining),
+                labels=frozenset(split.label for split in splits),
+            ),
+            shared.answers,
+            key,
         )
         for split in splits
     )

@@ -26,7 +26,11 @@ from rollout.model.status.vocabulary import HeldBy, Phase, Reason
 
 
 class PlanContext:
-    """Collects the next status and the decisions on the way to it."""
+    """Collects the next status and the decisions on the way to it.
+
+    Attributes:
+        release: the one under way, or the last one; one without anything where there was none.
+    """
 
     def __init__(self, rollout: Rollout, declared: PolicySpec, facts: Facts, now: datetime) -> None:
         self.spec = rollout.spec
@@ -34,16 +38,11 @@ class PlanContext:
         self.declared = declared
         self.facts = facts
         self.now = now
-        self.status: Status = rollout.status
+        self._note(rollout.status)
         self.decisions: list[Decision] = []
         self.answers: list[CommandOutcome] = []
         self._policy: tuple[object, PolicySpec] | None = None
         self._strategy: tuple[PolicySpec, bool, ReleaseStrategy] | None = None
-
-    @property
-    def release(self) -> Release:
-        """The release under way, or the last one; one without anything where there was none."""
-        return self.status.latest
 
     @property
     def policy(self) -> PolicySpec:
@@ -117,7 +116,11 @@ class PlanContext:
 
     def update(self, **changes: Unpack[StatusChanges]) -> None:
         """Change fields of the status."""
-        self.status = self.status.model_copy(update=changes)
+        self._note(self.status.model_copy(update=changes))
+
+    def _note(self, status: Status) -> None:
+        self.status: Status = status
+        self.release: Release = status.latest
 
     def update_release(self, **changes: Unpack[ReleaseChanges]) -> None:
         """Change fields of the release."""
@@ -147,7 +150,7 @@ class PlanContext:
             release = changes.get("release") or self.release
             changes["release"] = release.model_copy(update={"paused_s": paused_s})
         since = self.now if phase is not self.status.phase else self.status.phase_since
-        self.status = self.status.model_copy(update={"phase": phase, "phase_since": since})
+        self._note(self.status.model_copy(update={"phase": phase, "phase_since": since}))
         self.update(reason=reason, message=message, **changes)
         self.record("transition", actor=actor)
 
@@ -177,7 +180,8 @@ class PlanContext:
         Args:
             reason: where it is not the status's.
         """
-        status = self.status
+        status, settings = self.status, self.policy.evidence
+        is_kept = kind != "sample" or self.facts.resource.keeps_samples
         self.decisions.append(
             Decision(
                 at=self.now,
@@ -190,7 +194,10 @@ class PlanContext:
                 harm_e=status.latest.harm_e,
                 threshold_e=self.thresholds.harm,
                 share=status.latest.split.reached.share,
-                kpis={name: figures(state, self.policy.evidence) for name, state in status.latest.evidence.items()},
+                kpis={
+                    name: figures(state, settings, with_interval=is_kept)
+                    for name, state in status.latest.evidence.items()
+                },
                 actor=actor,
                 verb=verb,
                 refused=refused,

@@ -66,6 +66,7 @@ class ResourceFacts:
 
     Attributes:
         is_watched: whether its changes, and those of what it refers to, are told; then only time must be waited for.
+        keeps_samples: whether what is decided at each sample is kept, with all its figures.
         generation: the spec's.
         conditions: as they stand.
         trouble: what is wrong with what is declared.
@@ -74,6 +75,7 @@ class ResourceFacts:
     """
 
     is_watched: bool = False
+    keeps_samples: bool = True
     generation: int = 0
     conditions: tuple[Condition, ...] = ()
     trouble: Trouble | None = None

@@ -125,9 +125,10 @@ class Observation:
         return self._asked("contracts", lambda: states.contracts(rollout, both), unreadable)
 
     def _census(self, rollout: Rollout) -> Census | None:
-        states, now = self.ports.states, self.ports.clock.now()
+        states = self.ports.states
         if states is None:
             return None
+        now = self.ports.clock.now()
         return self._asked("census", lambda: states.census(rollout), lambda problem: Census(at=now, problem=problem))
 
     def _open(self, rollout: Rollout) -> Mapping[str, ConversationCount]:

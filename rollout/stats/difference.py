@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, log
 
-from rollout.stats.twosample import Increment, log_e_by_excess
+from rollout.stats.twosample import Increment, logs_by_excess
 
 _UP = (1.1, 1.3, 1.7, 2.5, 5.0, 15.0)
 _DOWN = (0.9, 0.75, 0.55, 0.35, 0.15, 0.03)
@@ -38,7 +38,7 @@ class Difference:
         """Return the state after one increment; phi as for the two-sample kernel."""
         if not increment.is_comparison:
             return self
-        up, down = _sums(increment, _UP, phi), _sums(increment, _DOWN, phi)
+        up, down = logs_by_excess(increment, _UP, 1.0, phi), logs_by_excess(increment, _DOWN, 1.0, phi)
         return Difference(
             _added(self.up_a, [a for a, _ in up]),
             _added(self.up_b, [b for _, b in up]),
@@ -50,11 +50,6 @@ class Difference:
         """Return (low, high) of p_c - p_s; it misses the truth, at any time ever, with probability at most `miss`."""
         bar = log(2.0 / miss)
         return _edge(self.up_a, self.up_b, bar, -1.0), _edge(self.down_a, self.down_b, bar, 1.0)
-
-
-def _sums(increment: Increment, bets: tuple[float, ...], phi: float) -> list[tuple[float, float]]:
-    """Return (a, b) of one increment for each bet."""
-    return [log_e_by_excess(increment, bet, 1.0, phi) for bet in bets]
 
 
 def _added(sums: tuple[float, ...], more: list[float]) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
 
-from rollout.stats.twosample import Increment, RateMargin, log_e
+from rollout.stats.twosample import Increment, RateMargin, logs_by_excess
 
 RAISE_PER_LOOK = 5.0
 """One increment may multiply the evidence at most by this."""
@@ -118,4 +118,4 @@ def start(grid: Grid, *, restarts: bool) -> Wealth:
 
 def rate_evidence(increment: Increment, grid: Grid, margin: RateMargin, phi: float) -> list[float]:
     """Return the increment's log e-values over a grid, by the two-sample kernel."""
-    return [log_e(increment, bet, margin, phi) for bet in grid.bets]
+    return [gain - margin.excess * price for gain, price in logs_by_excess(increment, grid.bets, margin.ratio, phi)]

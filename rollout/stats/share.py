@@ -46,10 +46,8 @@ class SampleRatio:
         """Return the state after an increment with `candidate` of `everyone`'s requests where `share` was wanted."""
         if everyone <= 0 or not 0.0 < share < 1.0:
             return self
-        logs = []
-        for bet in GRID.bets:
-            edge = scale_odds(share, TOLERANCE if bet > 1.0 else 1.0 / TOLERANCE)
-            logs.append(log_e(candidate, everyone, edge, bet, turns))
+        above, below = scale_odds(share, TOLERANCE), scale_odds(share, 1.0 / TOLERANCE)
+        logs = [log_e(candidate, everyone, above if bet > 1.0 else below, bet, turns) for bet in GRID.bets]
         return SampleRatio(self.wealth.after(GRID, logs, elapsed_s))
 
 

@@ -25,6 +25,7 @@ assignment probability; the cluster-robust form is this project's own (see docs/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, log1p
 
@@ -76,23 +77,27 @@ def log_e(increment: Increment, bet: float, margin: RateMargin, phi: float) -> f
         bet: the rate ratio bet on, above 1 for harm, below 1 for non-inferiority.
         phi: dispersion, at least 1, fixed before the increment. Too large costs only speed.
     """
-    gain, price = log_e_by_excess(increment, bet, margin.ratio, phi)
+    ((gain, price),) = logs_by_excess(increment, (bet,), margin.ratio, phi)
     return gain - margin.excess * price
 
 
-def log_e_by_excess(increment: Increment, bet: float, ratio: float, phi: float) -> tuple[float, float]:
-    """Return (a, b): with an excess d the natural logarithm of the increment's e-value is a - d b."""
-    all_c, all_s = increment.all_c, increment.all_s
+def logs_by_excess(increment: Increment, bets: Sequence[float], ratio: float, phi: float) -> list[tuple[float, float]]:
+    """Return (a, b) for each bet: with an excess d the natural logarithm of the increment's e-value is a - d b.
+
+    All bets in one loop: a controller spends a tenth of its time here.
+    """
+    bad_c, all_c, bad_s, all_s = increment.bad_c, increment.all_c, increment.bad_s, increment.all_s
     if not (all_c > 0 and all_s > 0):
-        return 0.0, 0.0
-    spread = phi * (bet * ratio * all_c + all_s)
-    h_c = (bet - 1.0) * all_s / spread
-    h_s = (1.0 - bet) * ratio * all_c / spread
-    return increment.bad_c * _log_s(h_c, phi) + increment.bad_s * _log_s(h_s, phi), all_c * h_c
-
-
-def _log_s(h: float, phi: float) -> float:
-    if phi == 1.0:
-        return log1p(h)
-    size = (phi + 1.0) / 2.0
-    return log((1.0 + h * size) / (1.0 + h * (size - 1.0)))
+        return [(0.0, 0.0)] * len(bets)
+    expected, size = ratio * all_c, (phi + 1.0) / 2.0
+    logs = []
+    for bet in bets:
+        spread = phi * (bet * expected + all_s)
+        h_c, h_s = (bet - 1.0) * all_s / spread, (1.0 - bet) * expected / spread
+        if phi == 1.0:
+            gain = bad_c * log1p(h_c) + bad_s * log1p(h_s)
+        else:
+            gain = bad_c * log((1.0 + h_c * size) / (1.0 + h_c * (size - 1.0)))
+            gain += bad_s * log((1.0 + h_s * size) / (1.0 + h_s * (size - 1.0)))
+        logs.append((gain, all_c * h_c))
+    return logs

@@ -7,12 +7,15 @@ from what is watched, where that is known; before an act, and after it, from the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from rollout.adapters.kubernetes.api import Api, Watch
+from rollout.adapters.kubernetes.kept_answers import Reads, Seen
 from rollout.adapters.kubernetes.resources import Kind, Object
 from rollout.adapters.kubernetes.slim import KINDS
-from rollout.adapters.kubernetes.workload_caches import WorkloadCaches
+from rollout.adapters.kubernetes.workload_caches import WorkloadCaches, slices_of_which
 from rollout.errors import NotFound
 
 Answer = TypeVar("Answer")
@@ -29,6 +32,8 @@ class ReadOnce:
         self._api, self._caches, self._fresh = api, caches, caches is None
         self._objects: dict[tuple[object, ...], Object | NotFound] = {}
         self._lists: dict[tuple[object, ...], tuple[list[Object], str]] = {}
+        self._seen: dict[tuple[object, ...], Seen] = {}
+        self._reads: Reads | None = None
 
     @property
     def manager(self) -> str:
@@ -38,17 +43,31 @@ class ReadOnce:
         """Read everything anew: before an act, and after it."""
         self._objects.clear()
         self._lists.clear()
+        self._seen.clear()
         self._fresh = True
+
+    @contextmanager
+    def noting(self, reads: Reads) -> Iterator[None]:
+        """Note what is read meanwhile."""
+        self._reads = reads
+        try:
+            yield
+        finally:
+            self._reads = None
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         if kind not in KINDS:
+            self._note(None)
             return self._api.get(kind, namespace, name)
         key = (kind, namespace, name)
         if key not in self._objects:
+            if self._watched is not None:
+                self._seen[key] = Seen.now(partial(self._watched.token, kind, namespace, name))
             try:
-                self._objects[key] = self._seen(kind, namespace, name) or self._asked(kind, namespace, name)
+                self._objects[key] = self._cached(kind, namespace, name) or self._asked(kind, namespace, name)
             except NotFound as error:
                 self._objects[key] = error
+        self._note(self._seen.get(key))
         known = self._objects[key]
         if isinstance(known, NotFound):
             raise known
@@ -56,21 +75,26 @@ class ReadOnce:
 
     def list_all(self, kind: Kind, namespace: str | None, **selectors: str) -> tuple[list[Object], str]:
         if kind not in KINDS:
+            self._note(None)
             return self._api.list_all(kind, namespace, **selectors)
         key = (kind, namespace, *sorted(selectors.items()))
         if key not in self._lists:
-            watched = None
-            if self._caches is not None and not self._fresh and namespace is not None:
-                watched = self._caches.listed(kind, namespace, selectors)
-            self._lists[key] = self._api.list_all(kind, namespace, **selectors) if watched is None else (watched, "")
+            listed = None
+            if self._watched is not None and namespace is not None:
+                if service := slices_of_which(kind, selectors):
+                    self._seen[key] = Seen.now(partial(self._watched.token_of_slices, namespace, service))
+                listed = self._watched.listed(kind, namespace, selectors)
+            self._lists[key] = self._api.list_all(kind, namespace, **selectors) if listed is None else (listed, "")
+        self._note(self._seen.get(key))
         return self._lists[key]
 
     def mentioning(self, kind: Kind, namespace: str, word: str) -> list[Object]:
         """Return the objects of a namespace that have a word anywhere, and maybe others. Raises ClusterUnavailable."""
-        if self._caches is not None and not self._fresh:
-            watched = self._caches.mentioning(kind, namespace, word)
-            if watched is not None:
-                return watched
+        self._note(None)
+        if self._watched is not None:
+            mentioning = self._watched.mentioning(kind, namespace, word)
+            if mentioning is not None:
+                return mentioning
         return self.list_all(kind, namespace)[0]
 
     def pages(self, kind: Kind, namespace: str | None, **selectors: str) -> Iterator[tuple[list[Object], str]]:
@@ -94,8 +118,20 @@ class ReadOnce:
     def watch(self, kind: Kind, namespace: str | None, version: str, timeout_s: float, **selectors: str) -> Watch:
         return self._api.watch(kind, namespace, version, timeout_s, **selectors)
 
-    def _seen(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        return None if self._caches is None or self._fresh else self._caches.get(kind, namespace, name)
+    @property
+    def _watched(self) -> WorkloadCaches | None:
+        """The caches, while what they tell is fresh enough."""
+        return None if self._fresh else self._caches
+
+    def _note(self, seen: Seen | None) -> None:
+        """Note a read; None: of what no watch tells."""
+        if self._reads is not None and seen is not None:
+            self._reads.add(seen)
+        elif self._reads is not None:
+            self._reads.are_watched = False
+
+    def _cached(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        return None if self._watched is None else self._watched.get(kind, namespace, name)
 
     def _asked(self, kind: Kind, namespace: str, name: str) -> Object:
         """Ask for an object that no cache has: it may have been created just now."""

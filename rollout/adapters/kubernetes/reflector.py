@@ -103,6 +103,10 @@ class Reflector:
                 self._remembered.popitem(last=False)
         return obj
 
+    def token(self, namespace: str, name: str) -> object | None:
+        """Return what is another once an object has changed; None where it is not there."""
+        return self._items.get(f"{namespace}/{name}")
+
     def keys(self) -> list[str]:
         return list(self._items)
 

@@ -56,10 +56,17 @@ class _Cache:
         return reflector.synced.is_set() and not reflector.problem
 
     def of_service(self, namespace: str, service: str) -> list[Object]:
-        with self._lock:
-            keys = sorted(self._by_service.get(f"{namespace}/{service}", ()))
-        listed = map(self.reflector.by_key, keys)
+        listed = map(self.reflector.by_key, self._slices_of(namespace, service))
         return [obj for obj in listed if obj is not None]
+
+    def token_of_service(self, namespace: str, service: str) -> object:
+        """Return what is another once an EndpointSlice of a Service has come, changed or gone."""
+        keys = self._slices_of(namespace, service)
+        return [(key, self.reflector.token(*key.split("/", 1))) for key in keys]
+
+    def _slices_of(self, namespace: str, service: str) -> list[str]:
+        with self._lock:
+            return sorted(self._by_service.get(f"{namespace}/{service}", ()))
 
     def _index(self, obj: Object) -> None:
         key, namespace = key_of(obj), key_of(obj).partition("/")[0]
@@ -86,7 +93,7 @@ class WorkloadCaches:
 
     api: Api
     scope: str | None = None
-    _caches: dict[tuple[Kind, str | None], _Cache] = field(default_factory=dict)
+    _caches: dict[tuple[str, str | None], _Cache] = field(default_factory=dict)  # by plural and namespace
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
 
@@ -97,8 +104,7 @@ class WorkloadCaches:
 
     def listed(self, kind: Kind, namespace: str, selectors: Mapping[str, str]) -> list[Object] | None:
         """Return the objects that are selected; None where a cache cannot tell."""
-        label, _, service = selectors.get("labelSelector", "").partition("=")
-        if kind is ENDPOINT_SLICE and label == SERVICE_NAME and service:
+        if service := slices_of_which(kind, selectors):
             cache = self._ready(kind, namespace)
             return None if cache is None else cache.of_service(namespace, service)
         if kind is DESTINATION_RULE and not selectors:
@@ -106,6 +112,16 @@ class WorkloadCaches:
             if cache is not None:
                 return cache.reflector.under(f"{namespace}/")
         return None
+
+    def token(self, kind: Kind, namespace: str, name: str) -> object | None:
+        """Return what is another once an object has changed; None where no cache has it."""
+        cache = self._ready(kind, namespace)
+        return None if cache is None else cache.reflector.token(namespace, name)
+
+    def token_of_slices(self, namespace: str, service: str) -> object | None:
+        """Return what is another once an EndpointSlice of a Service has changed; None where no cache can tell."""
+        cache = self._ready(ENDPOINT_SLICE, namespace)
+        return None if cache is None else cache.token_of_service(namespace, service)
 
     def mentioning(self, kind: Kind, namespace: str, word: str) -> list[Object] | None:
         """Return the objects of a namespace that have a word anywhere; None where a cache cannot tell."""
@@ -117,7 +133,7 @@ class WorkloadCaches:
     def note(self, kind: Kind, obj: Object) -> None:
         """Take in what a read or a write has returned."""
         for place in (None, key_of(obj).partition("/")[0]):
-            if (cache := self._caches.get((kind, place))) is not None:
+            if (cache := self._caches.get((kind.plural, place))) is not None:
                 cache.reflector.note(obj)
 
     def stop(self) -> None:
@@ -130,11 +146,11 @@ class WorkloadCaches:
     def _ready(self, kind: Kind, namespace: str) -> _Cache | None:
         if kind not in KINDS:
             return None
-        every = self._caches.get((kind, None))
+        every = self._caches.get((kind.plural, None))
         if every is not None and every.is_ready(FILLING_S):
             self._end(kind)
             return every
-        cache = self._caches.get((kind, namespace)) or self._begun(kind, namespace)
+        cache = self._caches.get((kind.plural, namespace)) or self._begun(kind, namespace)
         if cache is None or not cache.is_ready(FILLING_S):
             return None
         cache.read_at = time.monotonic()
@@ -143,14 +159,14 @@ class WorkloadCaches:
     def _begun(self, kind: Kind, namespace: str) -> _Cache | None:
         """Begin to watch a namespace, or the whole cluster where these become many."""
         with self._lock:
-            places = [place for of, place in self._caches if of is kind and place is not None]
+            places = [place for plural, place in self._caches if plural == kind.plural and place is not None]
             place = None if self.scope is None and len(places) >= NAMESPACES_MAX else namespace
             if self._stopped:
                 return None
             self._sweep()
-            if (kind, place) not in self._caches:
-                self._caches[kind, place] = _Cache(self.api, kind, place)
-            return self._caches[kind, place]
+            if (kind.plural, place) not in self._caches:
+                self._caches[kind.plural, place] = _Cache(self.api, kind, place)
+            return self._caches[kind.plural, place]
 
     def _sweep(self) -> None:
         """Stop watching namespaces that nobody reads of any more."""
@@ -163,7 +179,13 @@ class WorkloadCaches:
         if len(self._caches) <= len(KINDS):
             return
         with self._lock:
-            ended = [key for key in self._caches if key[0] is kind and key[1] is not None]
+            ended = [key for key in self._caches if key[0] == kind.plural and key[1] is not None]
             caches = [self._caches.pop(key) for key in ended]
         for cache in caches:
             cache.reflector.stop()
+
+
+def slices_of_which(kind: Kind, selectors: Mapping[str, str]) -> str:
+    """Return the Service whose EndpointSlices are selected; empty where something else is."""
+    label, _, service = selectors.get("labelSelector", "").partition("=")
+    return service if kind is ENDPOINT_SLICE and label == SERVICE_NAME else ""

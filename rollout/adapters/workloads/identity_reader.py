@@ -46,7 +46,7 @@ class IdentityReader:
 
     api: Api
     uptime_s: Callable[[], float]
-    kept: dict[tuple[str, str], _Reading] = field(default_factory=dict)
+    kept: dict[str, dict[str, _Reading]] = field(default_factory=dict)
 
     def read(self, rollout: str, deployment: Object) -> Mapping[str, str]:
         """Return what a version is made of. Raises ClusterUnavailable.
@@ -56,7 +56,7 @@ class IdentityReader:
         """
         name = f"{namespace_of(deployment)}/{name_of(deployment)}"
         generation = int(deployment["metadata"].get("generation") or 0)
-        last, now_s = self.kept.get((rollout, name)), self.uptime_s()
+        last, now_s = self.kept.get(rollout, {}).get(name), self.uptime_s()
         if last is not None and last.generation == generation and now_s - last.at_s < FRESH_S:
             return last.identity
         version, pods_at_s = version_of(deployment), now_s
@@ -66,11 +66,16 @@ class IdentityReader:
             digests = image_digests(pods_of(self.api, deployment))
         contents = Contents(self.api, namespace_of(deployment))
         identity = identity_of(deployment, contents.digest, digests)
-        self.kept[rollout, name] = _Reading(now_s, generation, identity, version, pods_at_s, digests)
+        self.kept.setdefault(rollout, {})[name] = _Reading(now_s, generation, identity, version, pods_at_s, digests)
         return identity
 
+    def is_fresh(self, rollout: str, deployments: tuple[str, ...]) -> bool:
+        """Whether nothing is to be read anew of Deployments (`namespace/name`) that are as they were."""
+        readings, now_s = self.kept.get(rollout, {}), self.uptime_s()
+        return all(now_s - readings[name].at_s < FRESH_S for name in deployments if name in readings)
+
     def forget(self, rollout: str) -> None:
-        self.kept = {key: reading for key, reading in self.kept.items() if key[0] != rollout}
+        self.kept.pop(rollout, None)
 
 
 def pods_of(api: Api, deployment: Object) -> list[Object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.resources import Object
@@ -18,12 +18,16 @@ class Readiness:
     Args:
         sleeper: returns who scales a version whose Deployment is at 0 replicas, and how it is woken; nothing of one
             that is not.
+
+    Attributes:
+        ready: how many endpoints were found to take requests, by version.
+        pods: the names of the pods behind them.
     """
 
     def __init__(self, api: Api, naming: Naming, sleeper: Callable[[str], str]) -> None:
         self._api, self._naming, self._sleeper = api, naming, sleeper
-        self._ready: dict[str, int] = {}
-        self._pods: dict[str, frozenset[str]] = {}
+        self.ready: Mapping[str, int] = {}
+        self.pods: Mapping[str, frozenset[str]] = {}
 
     def problem(self, version: str, ports: tuple[int, ...]) -> str:
         """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
@@ -59,20 +63,19 @@ class Readiness:
 
     def count(self, version: str) -> int:
         """Return how many endpoints of a version take requests."""
-        if version not in self._ready:
+        if version not in self.ready:
             self._note(version, slices_of(self._api, self._naming, version)[0])
-        return self._ready[version]
+        return self.ready[version]
 
     def pods_of(self, version: str) -> frozenset[str]:
         """Return the names of the pods that were found behind a version."""
-        return self._pods.get(version, frozenset())
+        return self.pods.get(version, frozenset())
 
     def _note(self, version: str, slices: Iterable[Object]) -> list[Object]:
         endpoints = [one for piece in slices for one in piece.get("endpoints") or () if is_ready(one)]
-        self._ready[version] = len(
-            {pod_of(one) or str(one.get("addresses")) for one in endpoints}
-        )  # one pod, two families
-        self._pods[version] = frozenset(map(pod_of, endpoints)) - {""}
+        ready = len({pod_of(one) or str(one.get("addresses")) for one in endpoints})  # one pod, two families
+        self.ready = {**self.ready, version: ready}
+        self.pods = {**self.pods, version: frozenset(map(pod_of, endpoints)) - {""}}
         return endpoints
 
     def _wanted(self, ports: tuple[int, ...]) -> tuple[int, ...]:

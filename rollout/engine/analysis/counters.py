@@ -57,10 +57,12 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
     """
     reborn = {page for page, birth in round_.births.items() if birth > ledger.births.get(page, birth) + BIRTH_SLACK_S}
     joined = set(round_.pages) - set(ledger.pages) if ledger.pages else set()
-    values = {
-        kpi: {series: 0.0 if _page(series) in reborn else value for series, value in known.items()}
-        for kpi, known in ledger.values.items()
-    }
+    values = dict(ledger.values)
+    if reborn:
+        values = {
+            kpi: {series: 0.0 if _page(series) in reborn else value for series, value in known.items()}
+            for kpi, known in values.items()
+        }
     read_at, increments = dict(ledger.read_at), {}
     doubts: set[str] = set()
     for name, reading in _readings(round_).items():
@@ -75,7 +77,9 @@ def take(ledger: Ledger, round_: Round, now: datetime) -> tuple[Ledger, dict[str
             doubts |= {f"{name}|{page}" for page in doubted}
         current = _flatten(reading)
         if known is not None:
-            before = {series: value for series, value in current.items() if _page(series) in joined} | known
+            before = known
+            if joined:
+                before = {series: value for series, value in current.items() if _page(series) in joined} | known
             increments[name] = TimedIncrement(_increment(before, reading), read_at[name])
         kept = {**(known or {}), **current}
         values[name] = kept if len(kept) <= SERIES_KEPT else current
@@ -173,14 +177,19 @@ def _arm(known: Mapping[str, float], arm: str, counters: Counters) -> tuple[floa
 
     One process holds all series of a page, so one that fell means that all of them began anew.
     """
-    values = {f"{arm} bad:{series}": value for series, value in counters.bad.items()}
-    values |= {f"{arm} all:{series}": value for series, value in counters.total.items()}
-    reset = {_page(entry) for entry, value in values.items() if value < known.get(entry, 0.0)}
-    grown = {
-        entry: value - (0.0 if _page(entry) in reset else known.get(entry, 0.0)) for entry, value in values.items()
+    bad = {f"{arm} bad:{series}": value for series, value in counters.bad.items()}
+    total = {f"{arm} all:{series}": value for series, value in counters.total.items()}
+    reset = {
+        _page(entry) for values in (bad, total) for entry, value in values.items() if value < known.get(entry, 0.0)
     }
-    bad = sum(value for entry, value in grown.items() if entry.startswith(f"{arm} bad:"))
-    return bad, sum(grown.values()) - bad
+
+    def grown(values: Mapping[str, float]) -> float:
+        return sum(
+            value - (0.0 if reset and _page(entry) in reset else known.get(entry, 0.0))
+            for entry, value in values.items()
+        )
+
+    return grown(bad), grown(total)
 
 
 def _page(entry: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from rollout.engine.effects import SetWeight
 from rollout.engine.route_facts import OwnRoute, RouteFacts
@@ -21,23 +20,23 @@ def wanted_weight(status: Status) -> SetWeight | None:
         return None
     bases = sorted(status.bases.items())
     restores = bool(status.bases) and status.phase in _RESTORING
-    rest = SetWeight(
-        status.stable_version,
-        bases=tuple((name, base.original if restores else base.used) for name, base in bases),
+    stable, candidate, weight_bp, header = status.stable_version, None, 0, None
+    if status.phase is Phase.DRAINING and status.previous_version:
+        stable, candidate, weight_bp, restores = status.previous_version, status.stable_version, FULL_BP, True
+    elif status.phase is not Phase.STABLE and status.candidate_version is not None:
+        traffic, candidate = status.latest.traffic, status.candidate_version
+        weight_bp, header = traffic.wanted_bp, traffic.preview_header
+    nothing_moved = candidate is not None and weight_bp == 0 and not restores  # they add up to what they did
+    return SetWeight(
+        stable,
+        candidate,
+        weight_bp,
+        header,
+        bases=() if nothing_moved else tuple((name, base.original if restores else base.used) for name, base in bases),
         restores=restores,
         pins=status.pins or NO_PINS,
         parts=tuple((name, version, of) for name, base in bases for version, of in sorted(base.parts.items())),
     )
-    if status.phase is Phase.DRAINING and status.previous_version:
-        stable, promoted = status.previous_version, status.stable_version
-        return replace(rest, stable=stable, candidate=promoted, weight_bp=FULL_BP, restores=True)
-    if status.phase is Phase.STABLE or status.candidate_version is None:
-        return rest
-    traffic = status.latest.traffic
-    if traffic.wanted_bp == 0 and not restores:
-        rest = replace(rest, bases=())  # nothing has moved yet: whatever they add up to is as it was
-    weight_bp, header = traffic.wanted_bp, traffic.preview_header
-    return replace(rest, candidate=status.candidate_version, weight_bp=weight_bp, preview_header=header)
 
 
 def is_as_wanted(wanted: SetWeight, route: RouteFacts) -> bool:
