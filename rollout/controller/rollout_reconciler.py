@@ -261,7 +261,7 @@ class RolloutReconciler:
         trouble: Trouble | None,
         planned: tuple[Condition, ...] | None = None,
     ) -> None:
-        """Bring what others read up to date, and tell of a trouble when it begins; planned: conditions that are known."""
+        """Bring what others read up to date, and tell of a trouble when it begins; planned: known conditions."""
         before, generation = status_store.before, generation_of(obj)
         conditions = planned or conditions_of(
             status, wanted_of(obj), status_store.conditions, generation=generation, now=CLOCK.now(), trouble=trouble

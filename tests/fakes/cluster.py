@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import bisect
-import copy
 import json
 import re
 import threading
@@ -12,6 +11,7 @@ import time
 import uuid
 
 from tests.fakes import patches, schemas
+from tests.fakes.copies import copied
 from tests.fakes.requests import (
     as_seen,
     check_times,
@@ -31,6 +31,7 @@ PATH = re.compile(
     r"^/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
     r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?$"
 )
+SERVICE_NAME = "kubernetes.io/service-name"
 PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
 
 
@@ -46,6 +47,8 @@ class FakeCluster:
         self.lock = threading.Condition()
         self.version = first_version
         self.objects = {}
+        self.by_kind = {}
+        self.by_service = {}
         self.owners = {}
         self.log = []
         self.oldest = first_version
@@ -74,7 +77,7 @@ class FakeCluster:
             parameters = dict(parameters or {})
             parameters.setdefault("fieldManager", agent.partition("/")[0])
             if method == "GET" and place["name"]:
-                return 200, copy.deepcopy(self._get(resource, place))
+                return 200, copied(self._get(resource, place))
             if method == "GET":
                 return 200, self._list(resource, place, parameters)
             if method == "DELETE":
@@ -102,28 +105,35 @@ class FakeCluster:
 
     def _list(self, resource, place, parameters):
         chosen = selects(parameters, resource)
-        found = [
-            each
-            for (group, plural, namespace, _), each in sorted(self.objects.items(), key=lambda item: item[0][2:])
-            if (group, plural) == (resource.group, resource.plural)
-            and place["namespace"] in (None, namespace)
-            and chosen(each)
-        ]
-        metadata = {"continue": "", "resourceVersion": str(self.version)}
         start, limit = start_of(parameters.get("continue")), int(parameters.get("limit") or 0)
-        if start:
-            found = [
-                each for each in found if f"{each['metadata'].get('namespace')}/{each['metadata']['name']}" > start
-            ]
-        if limit and len(found) > limit:
-            last = found[limit - 1]["metadata"]
+        of_kind = self.by_kind.get((resource.group, resource.plural), {})
+        keys = sorted(
+            key
+            for key in self._of_service(parameters, of_kind)
+            if place["namespace"] in (None, key[0]) and (not start or f"{key[0]}/{key[1]}" > start)
+        )
+        found, rest = [], 0
+        for at, key in enumerate(keys):
+            if limit and len(found) == limit:
+                rest = len(keys) - at
+                break
+            if chosen(of_kind[key]):
+                found.append(of_kind[key])
+        metadata = {"continue": "", "resourceVersion": str(self.version)}
+        if rest:
+            last = found[-1]["metadata"]
             token = json.dumps({"v": "meta.k8s.io/v1", "start": f"{last.get('namespace')}/{last['name']}"})
             metadata["continue"] = base64.b64encode(token.encode()).decode()
-            metadata["remainingItemCount"] = len(found) - limit
-            found = found[:limit]
+            if not (parameters.get("labelSelector") or parameters.get("fieldSelector")):  # else nobody has counted them
+                metadata["remainingItemCount"] = rest
         version = next(iter(resource.versions))
         api = f"{resource.group}/{version}" if resource.group else version
-        return {"apiVersion": api, "kind": f"{resource.kind}List", "metadata": metadata, "items": copy.deepcopy(found)}
+        return {"apiVersion": api, "kind": f"{resource.kind}List", "metadata": metadata, "items": copied(found)}
+
+    def _of_service(self, parameters, of_kind):
+        """Return the keys that may be selected: those of a Service's EndpointSlices without a look at all others."""
+        service = re.fullmatch(f"{SERVICE_NAME}=([^,]+)", parameters.get("labelSelector") or "")
+        return self.by_service.get(service[1], ()) if service else of_kind
 
     def _create(self, resource, place, body, parameters):
         metadata = body.setdefault("metadata", {})
@@ -207,11 +217,11 @@ class FakeCluster:
         key = (resource.group, resource.plural, place["namespace"], place["name"])
         if key not in self.objects:
             body.setdefault("metadata", {})["name"] = place["name"]
-            made = self._create(resource, place, copy.deepcopy(body), {**parameters, "fieldManager": manager})
+            made = self._create(resource, place, copied(body), {**parameters, "fieldManager": manager})
             self.owners[key] = {manager: set(patches.leaves(body))}
             return 201, made
         live = self.objects[key]
-        wanted = copy.deepcopy(body)
+        wanted = copied(body)
         made, owners, conflicts = patches.apply(
             live, wanted, manager, self.owners.get(key, {}), parameters.get("force") == "true"
         )
@@ -236,7 +246,7 @@ class FakeCluster:
             message = f'Operation cannot be fulfilled on {full_name(resource)} "{name}": the object has been modified; please apply your changes to the latest version and try again'
             raise Refusal(409, "Conflict", message, details_of(resource, name))
         key = (resource.group, resource.plural, place["namespace"], name)
-        stored, live, made = live, unmanaged(live), copy.deepcopy(after)
+        stored, live, made = live, unmanaged(live), copied(after)
         listed = {each.get("manager") for each in made["metadata"].get("managedFields") or ()}
         known = self.owners.get(key, {})
         if "managedFields" in made["metadata"] and owners is None:  # whoever is taken out of the list owns nothing more
@@ -261,13 +271,13 @@ class FakeCluster:
         made["metadata"].pop("managedFields", None)
         if resource.status:
             if place["sub"] == "status":
-                made = {**copy.deepcopy(live), **({"status": made["status"]} if "status" in made else {})}
+                made = {**copied(live), **({"status": made["status"]} if "status" in made else {})}
             elif resource.custom:
                 made = {**made, **({"status": live["status"]} if "status" in live else {})}
                 made.pop("status", None) if "status" not in live else None
         self._check(resource, made, parameters, live)
         if made == live and known.keys() == self.owners.get(key, {}).keys():
-            return copy.deepcopy(stored)
+            return copied(stored)
         outside = lambda each: {key: value for key, value in each.items() if key not in ("metadata", "status")}
         if "generation" in made["metadata"] and outside(made) != outside(live):
             made["metadata"]["generation"] += 1
@@ -278,7 +288,7 @@ class FakeCluster:
         self.owners[key] = owners
         if made["metadata"].get("deletionTimestamp") and not made["metadata"].get("finalizers"):
             self._remove(key, made)
-            return copy.deepcopy(made)
+            return copied(made)
         return self._store(key, made, "MODIFIED")
 
     def _delete(self, resource, place, options):
@@ -295,11 +305,11 @@ class FakeCluster:
                 )
         if live["metadata"].get("finalizers"):
             if not live["metadata"].get("deletionTimestamp"):
-                live = copy.deepcopy(live)
+                live = copied(live)
                 live["metadata"] |= {"deletionTimestamp": now_text(), "deletionGracePeriodSeconds": 0}
                 live["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
                 return self._store(key, live, "MODIFIED")
-            return copy.deepcopy(live)
+            return copied(live)
         self._remove(key, live)
         details = {"name": place["name"], "kind": resource.plural, "uid": live["metadata"]["uid"]}
         details |= {"group": resource.group} if resource.group else {}
@@ -371,7 +381,7 @@ class FakeCluster:
 
     def _store(self, key, body, kind):
         self.version += 1
-        body = copy.deepcopy(body)
+        body = copied(body)
         body["metadata"]["resourceVersion"] = str(self.version)
         managers = [
             {"manager": name, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {}}
@@ -383,19 +393,34 @@ class FakeCluster:
             body["metadata"]["managedFields"] = managers
         before = self.objects.get(key)
         self.objects[key] = body
+        self._index(key, before, body)
         self._log(kind, key, body, before)
-        return copy.deepcopy(body)
+        return copied(body)
 
     def _remove(self, key, body):
         self.version += 1
         before = self.objects.pop(key)
+        self._index(key, before, None)
         self.owners.pop(key, None)
-        gone = copy.deepcopy(body)
+        gone = copied(body)
         gone["metadata"]["resourceVersion"] = str(self.version)
         self._log("DELETED", key, gone, before)
 
+    def _index(self, key, before, after):
+        of_kind = self.by_kind.setdefault(key[:2], {})
+        for obj in (before, after):
+            service = ((obj or {}).get("metadata", {}).get("labels") or {}).get(SERVICE_NAME)
+            if key[1] == "endpointslices" and service:
+                self.by_service.setdefault(service, {}).pop(key[2:], None)
+                if obj is after:
+                    self.by_service[service][key[2:]] = True
+        if after is None:
+            of_kind.pop(key[2:], None)
+        else:
+            of_kind[key[2:]] = after
+
     def _log(self, kind, key, body, before):
-        self.log.append((self.version, kind, key, copy.deepcopy(body), before))
+        self.log.append((self.version, kind, key, copied(body), before))
         if len(self.log) > self.keeps:
             self.oldest = self.log[-self.keeps][0]
             del self.log[: -self.keeps]
@@ -429,9 +454,7 @@ class FakeCluster:
             return
         with self.lock:
             if not at or at == "0":
-                found = [
-                    copy.deepcopy(each) for key, each in sorted(self.objects.items()) if mine(key) and chosen(each)
-                ]
+                found = [copied(each) for key, each in sorted(self.objects.items()) if mine(key) and chosen(each)]
                 at = self.version
             elif int(at) < self.oldest:
                 yield {
@@ -455,7 +478,7 @@ class FakeCluster:
             for _, kind, _, body, before in news:
                 shown = as_seen(kind, body, before, chosen)
                 if shown:
-                    yield {"type": shown, "object": copy.deepcopy(body)}
+                    yield {"type": shown, "object": copied(body)}
             if parameters.get("allowWatchBookmarks") and time.monotonic() > next_bookmark and at <= self.version:
                 next_bookmark = time.monotonic() + 0.5
                 api = f"{resource.group}/{place['version']}" if resource.group else "v1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from tests.fakes.copies import copied
 
 
 class BadPatch(Exception):
@@ -11,7 +11,7 @@ class BadPatch(Exception):
 
 def merge(target, patch):
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
+        return copied(patch)
     made = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
         if value is None:
@@ -22,7 +22,7 @@ def merge(target, patch):
 
 
 def json_patch(target, operations):
-    target = copy.deepcopy(target)
+    target = copied(target)
     for each in operations:
         try:
             _one(target, each)
@@ -85,7 +85,7 @@ def apply(live, wanted, manager, owners, force):
     ]
     if conflicts and not force:
         return live, owners, conflicts
-    made = copy.deepcopy(live)
+    made = copied(live)
     for path in owners.get(manager, set()) - mine.keys():
         if not any(path in paths for other, paths in owners.items() if other != manager):
             _remove(made, path)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import copy
 import json
 import re
 from datetime import UTC, datetime
 
+from tests.fakes.copies import copied
 from tests.fakes.resources import Refusal
 
 
@@ -61,7 +61,7 @@ def start_of(token):
 
 def parse_body(resource, body):
     if isinstance(body, (dict, list)):
-        return copy.deepcopy(body)
+        return copied(body)
     try:
         return json.loads(body)
     except ValueError as error:
