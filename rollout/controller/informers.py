@@ -17,13 +17,13 @@ from rollout.adapters.kubernetes.resources import (
     name_of,
     namespace_of,
 )
-from rollout.adapters.kubernetes.slim import packed, unpacked
+from rollout.adapters.kubernetes.slim import compressed, decompressed, packed, unpacked
 from rollout.adapters.routers.istio import delegates_of
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 from rollout.adapters.routers.route_pins import OWNER_LABEL
 
 PARSED_MAX = 2048
-"""So many objects of a kind are kept parsed: those under way. An object takes several times the memory of its text."""
+"""So many Rollouts are kept parsed: those under way. An object takes several times the memory of its text."""
 
 Reference = tuple[str, str, str]
 """Kind, namespace and name of something that a rollout refers to."""
@@ -44,7 +44,7 @@ class Informers:
         self._roots: dict[Reference, set[Reference]] = {}
         self._delegates: dict[Reference, set[Reference]] = {}
         self.rollouts = Reflector(
-            api, ROLLOUT, namespace, self._rollout_changed, pack=packed, unpack=unpacked, remembers=PARSED_MAX
+            api, ROLLOUT, namespace, self._rollout_changed, pack=compressed, unpack=decompressed, remembers=PARSED_MAX
         )
         self.policies = Reflector(api, POLICY, namespace, self._referred_changed)
         self.routes: Mapping[str, Reflector] = {
@@ -56,7 +56,6 @@ class Informers:
                 optional=True,
                 pack=packed,
                 unpack=unpacked,
-                remembers=PARSED_MAX,
             )
             for route_kind in ROUTE_KINDS
         }

@@ -125,9 +125,10 @@ class RolloutReconciler:
         return result
 
     def _rest(self, key: str) -> None:
-        """Keep nothing that was parsed of a Rollout that is at rest: there are many, and their turns are rare."""
+        """Keep nothing that was worked out of a Rollout that is at rest: there are many, and their turns are rare."""
         self._statuses.forget(key)
         self._declared.forget(key)
+        self._shared.answers.forget(key)
 
     def _reconcile(self, obj: Object) -> ResourceResult:
         own = self._shared.share.lease_of(key_of(obj))

@@ -6,6 +6,7 @@ A parsed object takes ten times the memory of its text, and few are read between
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,6 +44,15 @@ def packed(obj: Object) -> str:
 def unpacked(text: str) -> Object:
     obj: Object = json.loads(text)
     return obj
+
+
+def compressed(obj: Object) -> bytes:
+    """Return a large object, as a Rollout is with its evidence, in a quarter of its text's memory."""
+    return zlib.compress(packed(obj).encode(), 1)
+
+
+def decompressed(data: bytes) -> Object:
+    return unpacked(zlib.decompress(data).decode())
 
 
 def _service(obj: Object) -> Object:
