@@ -138,9 +138,10 @@ def _cluster(
     import threading
 
     from rollout.controller.manager import LEASE_NAMESPACE, serve
-    from rollout.runtime.collection import collect_seldom
+    from rollout.runtime.memory import collect_seldom, share_arenas
     from rollout.runtime.signals import on_stop
 
+    share_arenas()
     collect_seldom()
     stopped = threading.Event()
     where = f"namespace {settings.namespace}" if settings.namespace else "all namespaces"
