@@ -41,9 +41,14 @@ def measure(active: int, folder: Path) -> None:
         fleet.create(api, names, metrics_url, sample_every=sample_every, named=large)
         config = server.kubeconfig(folder / "kubeconfig", url)
         with fleet.controller(config, folder / "log"):
-            fleet.wait("all are seen", lambda: all("stableVersion" in one for one in fleet.statuses(api).values()))
+            fleet.wait_until_seen(api, active)
             fleet.release(api, names)
-            fleet.wait("all are shifted", lambda: all(fleet.weight(api, name) == 50 for name in names), every_s=1.0)
+            fleet.wait(
+                "all are shifted",
+                lambda: all(fleet.weight(api, name) == 50 for name in names),
+                bound_s=900.0,
+                every_s=active / 200,
+            )
             time.sleep(SETTLED_S)
             aborted = names[: min(ABORTS, active // 3 + 1)]
             took = [_abort(api, name) for name in aborted]

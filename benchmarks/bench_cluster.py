@@ -88,13 +88,15 @@ def measure(size: int, active: int, folder: Path) -> None:
         fleet.create(api, names, prometheus.url, address=ADDRESS, named=named)
         began = time.monotonic()
         process = close.enter_context(fleet.controller(server.kubeconfig, folder / "log"))
+        process.wait_until_ready()
+        ready_s = time.monotonic() - began
         fleet.wait_until_seen(api, size)
         seen_s = time.monotonic() - began
         fleet.release(api, names[:active])
         fleet.wait("all are shifted", lambda: all(fleet.weight(api, name) == 50 for name in names[:active]))
         time.sleep(SETTLED_S)
         costs = measured(process, MEASURED_S, lambda since: _calls(folder, since), lambda: _queries(prometheus))
-    print(costs.row(size, active, seen_s), flush=True)
+    print(costs.row(size, active, ready_s, seen_s), flush=True)
 
 
 def _queries(prometheus: Prometheus) -> float:

@@ -45,15 +45,17 @@ def measure(size: int, active: int, folder: Path) -> None:
         config = server.kubeconfig(folder / "kubeconfig", url)
         began = time.monotonic()
         with fleet.controller(config, folder / "log") as process:
+            process.wait_until_ready()
+            ready_s = time.monotonic() - began
             fleet.wait_until_seen(api, size)
             seen_s = time.monotonic() - began
             fleet.release(api, names[:active])
             shifted = lambda: all(fleet.weight(api, name) == 50 for name in names[:active])  # noqa: E731
-            fleet.wait("all are shifted", shifted, every_s=max(0.2, active / 200))
+            fleet.wait("all are shifted", shifted, bound_s=900.0, every_s=max(0.2, active / 200))
             time.sleep(SETTLED_S)
             cluster.calls.clear()
             costs = measured(process, MEASURED_S, lambda _: _calls(cluster), lambda: len(counters.asked))
-    print(costs.row(size, active, seen_s, every_s), flush=True)
+    print(costs.row(size, active, ready_s, seen_s, every_s), flush=True)
 
 
 def _calls(cluster: FakeCluster) -> collections.Counter[str]:

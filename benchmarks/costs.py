@@ -12,9 +12,7 @@ from pathlib import Path
 
 from benchmarks.fleet import Process
 
-HEADER = (
-    "rollouts  active  seen s  CPU-s/min  ms/sample  samples  calls/min  queries/min  RSS MB   calls a minute, by kind"
-)
+HEADER = "rollouts  active  ready s  seen s  CPU-s/min  ms/sample  samples  calls/min  queries/min  RSS MB   calls a minute, by kind"
 
 
 @dataclass(frozen=True)
@@ -34,14 +32,14 @@ class Costs:
     queries: float
     rss_mb: float
 
-    def row(self, size: int, active: int, seen_s: float, sample_every_s: float = 10.0) -> str:
+    def row(self, size: int, active: int, ready_s: float, seen_s: float, sample_every_s: float = 10.0) -> str:
         """Return the row; samples are a share of those that are due."""
         wanted = active * self.minutes * 60 / sample_every_s
         each = f"{1000 * self.cpu_s / self.samples:.1f}" if self.samples else "-"
         share = f"{self.samples / wanted:.0%}" if wanted else "-"
         kinds = ", ".join(f"{count / self.minutes:.0f} {what}" for what, count in self.calls.most_common(6))
         return (
-            f"{size:>8}  {active:>6}  {seen_s:>6.1f}  {self.cpu_s / self.minutes:>9.2f}  {each:>9}  {share:>7}"
+            f"{size:>8}  {active:>6}  {ready_s:>7.1f}  {seen_s:>6.1f}  {self.cpu_s / self.minutes:>9.2f}  {each:>9}  {share:>7}"
             f"  {self.calls.total() / self.minutes:>9.0f}  {self.queries / self.minutes:>11.0f}  {self.rss_mb:>6.0f}   {kinds}"
         )
 

@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,17 @@ class Process:
 
     def __init__(self, pid: int, port: int) -> None:
         self.pid, self.port = pid, port
+
+    def wait_until_ready(self) -> None:
+        """Wait until its caches are filled."""
+        wait("it is ready", self._is_ready, every_s=0.1)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=10) as answer:
+                return bool(answer.status == HTTPStatus.OK)
+        except OSError:
+            return False
 
     def samples(self) -> float:
         """Return how many samples it has taken, of all rollouts."""
