@@ -245,3 +245,27 @@ def test_an_object_is_unpacked_once_until_it_changes_and_only_its_newest_version
         before = len(unpacked)
         assert cache.get("default", "c") is not None and len(unpacked) == before
         assert cache.get("default", "a") is not None and len(unpacked) == before + 1
+
+
+def test_what_a_write_has_returned_is_neither_unpacked_nor_packed_again_when_the_watch_brings_it(cluster):
+    api, packed, unpacked = FakeApi(cluster), [], []
+
+    def pack(obj):
+        packed.append(obj["metadata"]["resourceVersion"])
+        return json.dumps(obj)
+
+    def unpack(text):
+        unpacked.append(text)
+        return json.loads(text)
+
+    api.create(WIDGET, "default", widget("a"))
+    with reflecting(api, pack=pack, unpack=unpack, remembers=2) as cache:
+        assert cache.synced.wait(60)
+        cache.get("default", "a")
+        written = api.merge(WIDGET, "default", "a", {"spec": {"version": "v7"}})
+        cache.note(written)
+        unpacked.clear()
+        assert cache.get("default", "a") == written
+        eventually(lambda: any(obj["spec"]["version"] == "v7" for obj in cache.seen), 60, "the watch has brought it")
+        assert cache.get("default", "a") == written and unpacked == []
+        assert packed.count(written["metadata"]["resourceVersion"]) == 1

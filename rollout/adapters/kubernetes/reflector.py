@@ -132,6 +132,8 @@ class Reflector:
             known = self._items[key][0] if key in self._items else self._gone.get(key)
             if known is None or is_newer(version_of(obj), known):
                 self._items[key] = self._kept(obj)
+                if key in self._remembered:
+                    self._remembered[key] = self._items[key][1], obj  # parsed as it is: whoever wrote it reads it next
                 if not wakes:
                     self._untold[key] = version_of(obj)
 
@@ -217,7 +219,9 @@ class Reflector:
                 if len(self._gone) > GONE_KEPT:
                     del self._gone[next(iter(self._gone))]
             else:
-                self._items[key_of(obj)] = self._kept(obj)
+                known = self._items.get(key_of(obj))
+                if known is None or known[0] != version_of(obj):  # else a write of ours has brought it already
+                    self._items[key_of(obj)] = self._kept(obj)
                 if untold == version_of(obj):
                     return
         self._changed(obj)
