@@ -14,7 +14,8 @@ from rollout.adapters.egress import Egress
 from rollout.adapters.http import Services
 from rollout.adapters.kubernetes.api import Api
 from rollout.adapters.kubernetes.claims import Claims
-from rollout.adapters.kubernetes.kept_answers import KeptAnswers
+from rollout.adapters.kubernetes.kept_answers import KeptAnswers, Reads
+from rollout.adapters.kubernetes.pods import Pods
 from rollout.adapters.kubernetes.read_once import ReadOnce
 from rollout.adapters.kubernetes.workload_caches import WorkloadCaches
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
@@ -202,7 +203,7 @@ def reconciler(
                     partial(shared.prometheus, namespace=metadata.namespace),
                     naming,
                     spec,
-                    lambda version: pods_behind(ReadOnce(shared.api, shared.workloads), naming, version),
+                    partial(_pods_of, shared, key, naming),
                 ),
             ),
             workloads=workloads,
@@ -215,6 +216,17 @@ def reconciler(
         resource=resource,
         warned=warned,
     )
+
+
+def _pods_of(shared: Shared, key: str, naming: Naming, version: str) -> Pods:
+    """Return what is behind a version's Service, by whose series it is counted."""
+
+    def read(reads: Reads) -> Pods:
+        api = ReadOnce(shared.api, shared.workloads)
+        with api.noting(reads):
+            return pods_behind(api, naming, version)
+
+    return shared.answers.of(key, f"pods of {version}", naming, read)
 
 
 def _routers_of(shared: Shared, rollout: Rollout, naming: Naming, owner: OwningRollout) -> tuple[Router, ...]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 
 import pytest
 
-from rollout.adapters.kubernetes.kept_answers import KeptAnswers, Seen
+from rollout.adapters.kubernetes.kept_answers import KeptAnswers, Reads, Seen
 from rollout.adapters.kubernetes.read_once import ReadOnce
 from rollout.adapters.kubernetes.reflector import Reflector
-from rollout.adapters.kubernetes.resources import CONFIG_MAP, DEPLOYMENT, HTTP_ROUTE, SERVICE
+from rollout.adapters.kubernetes.resources import CONFIG_MAP, DEPLOYMENT, ENDPOINT_SLICE, HTTP_ROUTE, SERVICE
+from rollout.adapters.kubernetes.slim import SERVICE_NAME
 from rollout.adapters.kubernetes.workload_caches import WorkloadCaches
 from rollout.adapters.routers.kept_facts import KeptRouter
 from rollout.adapters.routers.kubernetes import KubernetesRouter
@@ -20,6 +22,7 @@ from rollout.adapters.workloads.identity_reader import FRESH_S, IdentityReader
 from rollout.adapters.workloads.kept_workloads import KeptWorkloads
 from rollout.adapters.workloads.services import ServiceWorkloads
 from rollout.engine.effects import SetWeight
+from rollout.errors import Forbidden
 from rollout.model.api.conversations import Conversations
 from rollout.model.api.naming import Naming
 from rollout.model.api.rollout import Backends
@@ -238,3 +241,17 @@ def test_while_the_cache_falls_behind_a_route_is_read_from_the_server(api, route
     kept.observe()
     kept.observe()
     assert next(reads) == 2
+
+
+def test_what_could_not_be_asked_is_not_kept(cluster, api, caches):
+    """Whoever reads may take a refusal for an answer: it holds for this turn only."""
+    cluster.allowed = lambda verb, resource, place: resource.plural not in ("services", "endpointslices")
+    for read in (
+        lambda once: once.get(SERVICE, "default", "agent-v1"),
+        lambda once: once.list_all(ENDPOINT_SLICE, "default", labelSelector=f"{SERVICE_NAME}=agent-v1"),
+        lambda once: once.list_all(CONFIG_MAP, "default"),
+    ):
+        reads, once = Reads(), ReadOnce(api, caches)
+        with once.noting(reads), contextlib.suppress(Forbidden):
+            read(once)
+        assert not reads.are_watched

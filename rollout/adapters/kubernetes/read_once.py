@@ -60,14 +60,14 @@ class ReadOnce:
             self._note(None)
             return self._api.get(kind, namespace, name)
         key = (kind, namespace, name)
+        if key not in self._objects and self._watched is not None:
+            self._seen[key] = Seen.now(partial(self._watched.token, kind, namespace, name))
+        self._note(self._seen.get(key))
         if key not in self._objects:
-            if self._watched is not None:
-                self._seen[key] = Seen.now(partial(self._watched.token, kind, namespace, name))
             try:
                 self._objects[key] = self._cached(kind, namespace, name) or self._asked(kind, namespace, name)
             except NotFound as error:
                 self._objects[key] = error
-        self._note(self._seen.get(key))
         known = self._objects[key]
         if isinstance(known, NotFound):
             raise known
@@ -78,14 +78,16 @@ class ReadOnce:
             self._note(None)
             return self._api.list_all(kind, namespace, **selectors)
         key = (kind, namespace, *sorted(selectors.items()))
+        watched = None if namespace is None else self._watched
+        service = slices_of_which(kind, selectors)
+        if key not in self._lists and watched is not None and namespace is not None and service:
+            self._seen[key] = Seen.now(partial(watched.token_of_slices, namespace, service))
+        self._note(self._seen.get(key))
         if key not in self._lists:
             listed = None
-            if self._watched is not None and namespace is not None:
-                if service := slices_of_which(kind, selectors):
-                    self._seen[key] = Seen.now(partial(self._watched.token_of_slices, namespace, service))
-                listed = self._watched.listed(kind, namespace, selectors)
+            if watched is not None and namespace is not None:
+                listed = watched.listed(kind, namespace, selectors)
             self._lists[key] = self._api.list_all(kind, namespace, **selectors) if listed is None else (listed, "")
-        self._note(self._seen.get(key))
         return self._lists[key]
 
     def mentioning(self, kind: Kind, namespace: str, word: str) -> list[Object]:
@@ -124,7 +126,7 @@ class ReadOnce:
         return None if self._fresh else self._caches
 
     def _note(self, seen: Seen | None) -> None:
-        """Note a read; None: of what no watch tells."""
+        """Note a read before it is tried; None: of what no watch tells."""
         if self._reads is not None and seen is not None:
             self._reads.add(seen)
         elif self._reads is not None:
