@@ -16,6 +16,7 @@ from rollout.adapters.checks.runner import CheckRunner
 from rollout.adapters.conversations.counter import ConversationCounter
 from rollout.adapters.conversations.pages import from_pages
 from rollout.adapters.http import Pages, Services
+from rollout.adapters.kubernetes.kept_answers import KeptAnswers
 from rollout.adapters.kubernetes.resources import HTTP_ROUTE, ROLLOUT
 from rollout.adapters.metrics.backend_names import backend_names
 from rollout.adapters.metrics.prometheus_client import PrometheusClient
@@ -25,6 +26,7 @@ from rollout.adapters.metrics.scrape import ScrapeSource
 from rollout.adapters.notifications.notifier import QueueOfNotices
 from rollout.adapters.routers.envoy import EnvoyRouter
 from rollout.adapters.routers.envoy_external import ExternalEnvoy
+from rollout.adapters.routers.kept_facts import KeptRouter
 from rollout.adapters.routers.kubernetes import KubernetesRouter
 from rollout.adapters.routers.route_kinds import ROUTE_KINDS
 from rollout.adapters.routers.splits import only_split
@@ -113,7 +115,7 @@ def envoy_router(path: Path, close: ExitStack) -> Tried:
     return Tried(router, lambda: up.__setitem__(0, False))
 
 
-def borrowed(kind: str) -> Maker:
+def borrowed(kind: str, *, keeps: bool = False) -> Maker:
     def made(_: Path, __: ExitStack) -> Tried:
         cluster = FakeCluster()
         api = FakeApi(cluster)
@@ -126,6 +128,9 @@ def borrowed(kind: str) -> Maker:
             def get(self, namespace: str, name: str) -> Any:
                 return None if self.problem else api.get(of.kind, namespace, name)
 
+            def token(self, namespace: str, name: str) -> Any:
+                return api.get(of.kind, namespace, name)["metadata"]["resourceVersion"]
+
             def note(self, _: object) -> None: ...
 
         cache = Cache()
@@ -134,7 +139,8 @@ def borrowed(kind: str) -> Maker:
             cluster.fault, cache.problem = away, "the API server is away"
 
         route = ClusterRoute(name="agent", rule="chat")
-        return Tried(KubernetesRouter(api, cache, only_split(of, route), NAMING, ("v1", "v2")), take_down)
+        router = KubernetesRouter(api, cache, only_split(of, route), NAMING, ("v1", "v2"))
+        return Tried(KeptRouter(router, KeptAnswers(), "default/agent") if keeps else router, take_down)
 
     return made
 
@@ -143,6 +149,7 @@ ROUTERS: dict[str, Maker] = {
     "FakeRouter": fake_router,
     "EnvoyRouter": envoy_router,
     **{f"KubernetesRouter, {kind}": borrowed(kind) for kind in ("httpRoute", "grpcRoute", "virtualService")},
+    "KeptRouter, virtualService": borrowed("virtualService", keeps=True),
 }
 
 
