@@ -181,6 +181,19 @@ def test_what_versions_are_made_of_is_read_again_in_time(api, caches):
     assert turns.next().identities(BOTH) != before
 
 
+def test_what_grows_old_while_it_is_read_is_read_again_by_the_next_turn(api, caches):
+    turns = Turns(api, caches)
+    first = turns.next().identities(BOTH)
+    turns.answers.forget("default/agent")
+    times = iter([FRESH_S - 1, FRESH_S - 1])
+    turns.reader.uptime_s = lambda: next(times, FRESH_S + 1)
+    assert turns.next().identities(BOTH) == first, "read a minute ago, just so"
+    read = []
+    turns.reader.read = lambda *more: read.append(more) or {}
+    turns.next().identities(BOTH)
+    assert len(read) == 2
+
+
 @pytest.fixture
 def route(api):
     agents_route = agents.route()
