@@ -14,6 +14,9 @@ from rollout.adapters.metrics.prometheus_client import TERM, PrometheusClient, Q
 QUERY_MAX_CHARACTERS = 6000
 """The client writes queries into the URL; proxies take 8 KB."""
 
+NEWEST = "@"
+"""Marks what tells when a term's series were scraped."""
+
 FEW = 8
 """So few series are looked through one by one."""
 
@@ -39,6 +42,8 @@ class SeriesOf:
 
     def scraped(self, processes: Iterable[tuple[str | None, ...]]) -> list[Sample]:
         """Return when these processes were scraped last; where that is not told, when all were."""
+        if len(self.newest) == 1:
+            return self.newest
         known = self._by_process
         return [sample for process in processes for sample in known.get(process, ())] or self.newest
 
@@ -95,10 +100,9 @@ def select(client: PrometheusClient, texts: Iterable[str], now: Callable[[], flo
 
 
 def _sort(samples: Sequence[Sample], groups: Mapping[str, Merged], series: Mapping[str, SeriesOf]) -> None:
+    places = {f"{term}{mark}": (group, mark == NEWEST) for term, group in groups.items() for mark in ("", NEWEST)}
     for sample in samples:
-        term = sample.term
-        is_newest = term.endswith("@")
-        group = groups.get(term[:-1] if is_newest else term)
+        group, is_newest = places.get(sample.term, (None, False))
         text = None if group is None else group.text_of(sample.series.labels)
         if text is not None:
             (series[text].newest if is_newest else series[text].samples).append(sample)
@@ -112,7 +116,7 @@ def _asked(term: str, group: Merged) -> Iterator[str]:
     selector = group.selector
     yield f'label_replace({selector},"{TERM}","{term}","","")'
     by = ",".join(dict.fromkeys((*LABELS, *group.labels)))
-    yield f'label_replace(max by({by})(timestamp({selector})),"{TERM}","{term}@","","")'
+    yield f'label_replace(max by({by})(timestamp({selector})),"{TERM}","{term}{NEWEST}","","")'
 
 
 def _batches(parts: Iterable[str]) -> list[list[str]]:

@@ -8,37 +8,26 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 
 from rollout.adapters.kubernetes.pods import Pods
-from rollout.adapters.metrics.ownership import foreign_problem, gateway_problem
-from rollout.adapters.metrics.presets import ROUTERS
-from rollout.adapters.metrics.prometheus_client import Sample
+from rollout.adapters.metrics.owned import Owners, Term
 from rollout.adapters.metrics.scrape import SERIES_MAX
 from rollout.adapters.metrics.selected import Selected, SeriesOf
-from rollout.adapters.metrics.selector import parse
 
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One selector of a round.
-
-    Attributes:
-        template: the selector with `$version` and the like still open.
-        version: whose it is.
-        preset: the family of presets that it is of, if it is of one.
-    """
-
-    text: str
-    template: str
-    version: str
-    preset: str
+_VALUE = attrgetter("value")
 
 
 @dataclass
 class Terms:
-    """The distinct selectors of a round."""
+    """The distinct selectors of a round. They are kept from one sample to the next.
+
+    Attributes:
+        owners: whose their series are.
+    """
 
     by_text: dict[str, Term] = field(default_factory=dict)
+    owners: Owners = field(default_factory=Owners)
 
     def add(self, text: str, template: str, version: str, preset: str) -> None:
         self.by_text.setdefault(text, Term(text, template, version, preset))
@@ -63,40 +52,22 @@ class Answered:
                 self._take(term, series)
 
     def _take(self, term: Term, of_term: SeriesOf) -> None:
-        problem, ours = self._of_ours(term, of_term)
-        if problem:
-            self._problems[term.text] = problem
+        pods = None if self._pods is None else self._pods[term.version]
+        samples = of_term.samples if pods is None or not term.is_any_agents else of_term.near(pods)
+        owned = self._terms.owners.of(term, [sample.series for sample in samples], pods)
+        text = term.text
+        if owned.problem:
+            self._problems[text] = owned.problem
             return
-        if of_term.samples and not ours:
-            count = len(of_term.samples)
-            self._absent[term.text] = f"{count} series {term.text}, none of a pod behind the version's Service"
-        if not ours:
+        if not owned.places:
+            if count := len(of_term.samples):
+                self._absent[text] = f"{count} series {text}, none of a pod behind the version's Service"
             return
-        self._series[term.text] = {sample.series.name: sample.value for sample in ours}
-        seen = of_term.scraped(dict.fromkeys(sample.series.process for sample in ours))
+        self._series[text] = {name: samples[place].value for name, place in zip(owned.names, owned.places, strict=True)}
+        seen = of_term.scraped(owned.processes)
         if seen:
-            last = max(seen, key=lambda sample: sample.value)
-            self._age_s[term.text], self._newest[term.text] = last.at - last.value, last.value
-
-    def _of_ours(self, term: Term, of_term: SeriesOf) -> tuple[str, list[Sample]]:
-        """Return why a term's series cannot be used, or an empty text; and those that are the version's."""
-        samples = of_term.samples
-        if self._pods is None or not samples:
-            return "", samples
-        pods = self._pods[term.version]
-        if term.preset == "gateway":
-            label = next(iter(parse(term.text).matchers)).label
-            names = (sample.labels.get(label, "") for sample in samples)
-            problem, kept = gateway_problem(names, pods.service, pods.namespace)
-        elif term.preset in ROUTERS:
-            return "", samples  # their selectors name the Service and the namespace
-        else:
-            is_preset = term.preset != ""
-            samples = of_term.near(pods) if is_preset else samples
-            problem, kept = foreign_problem(
-                term.template, [sample.labels for sample in samples], pods, is_preset=is_preset
-            )
-        return problem, [] if problem else [sample for sample, mine in zip(samples, kept, strict=True) if mine]
+            last = max(seen, key=_VALUE)
+            self._age_s[text], self._newest[text] = last.at - last.value, last.value
 
     def _by_version(self, of: Mapping[str, float], best: Callable[[Iterable[float]], float]) -> list[float]:
         """Return the best of each version's terms: one scrape of a version has all of its counters."""
@@ -137,7 +108,7 @@ class Answered:
             return f"there is no series {text}: is the name right, and do its labels say so?"
         if len(series) > SERIES_MAX:
             return f"{text} has {len(series)} series, more than {SERIES_MAX}: take out a label"
-        if any(value < 0 for value in series.values()):
+        if series and min(series.values()) < 0:
             return f"{text} has a value below 0: that is not a counter"
         if series and self._age_s.get(text, 0.0) > self._stale_after_s:
             return f"{text} was last seen {self._age_s[text]:.0f} s ago: is it still scraped?"
