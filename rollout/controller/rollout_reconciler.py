@@ -239,7 +239,8 @@ class RolloutReconciler:
         if failed:
             self._failed[key] = refusal_of(failed[0])
         elif not result.failures and moved:
-            self.forget(key)
+            self._failed.pop(key, None)
+            self._warned.pop(key, None)
 
     def _note_refusal(
         self, obj: Object, status_store: KubernetesStatusStore, trouble: Trouble | None, error: Forbidden | Rejected

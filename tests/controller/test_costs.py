@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.controller.steps import HOLDS, observing
+from rollout.adapters.storage import held_statuses
+from rollout.adapters.storage.rollout_resource import status_of
+from tests.controller.steps import HOLDS, observing, settled
 from tests.fakes import agents
 from tests.fakes.clustered import ClusterWorld
 from tests.waiting import eventually
@@ -28,3 +30,16 @@ def test_each_sample_takes_one_turn_one_query_and_no_call_for_what_is_watched():
         samples = len(world.prometheus.asked) - asked
         assert samples - 2 <= len(turns) <= samples + 2
         assert [call for call in list(world.cluster.calls) if call[1] in WORKLOADS] == []
+
+
+def test_what_a_controller_has_written_it_does_not_read_anew(monkeypatch):
+    with ClusterWorld(policy=agents.policy(canary=HOLDS, evidence=EVERY_SECOND)) as world:
+        settled(world)
+        parsed = []
+        monkeypatch.setattr(held_statuses, "status_of", lambda obj: parsed.append(obj) or status_of(obj))
+        world.want("v2")
+        world.phase("Observing")
+        writes = len(world.cluster.calls)
+        world.until(is_steady)
+        assert len(world.cluster.calls) > writes
+        assert {obj["status"]["phase"] for obj in parsed} <= {"Stable"}, "at rest nothing is kept; then it is known"
