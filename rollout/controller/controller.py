@@ -203,8 +203,9 @@ class Controller:
                 self._queue.forget(key)
             case "done":
                 self._queue.forget(key)
-                resync_s = RESYNC_S * random.uniform(0.9, 1.1)  # noqa: S311
-                after_s = resync_s if outcome.requeue_after_s is None else outcome.requeue_after_s
+                after_s = outcome.requeue_after_s
+                if after_s is None:
+                    after_s = RESYNC_S * random.uniform(0.9, 1.1)  # noqa: S311
                 self._queue.add_after(key, after_s, urgent=urgent)
             case "forbidden" | "fault":
                 self._queue.add_after(key, outcome.requeue_after_s or BUG_RETRY_S, urgent=urgent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rollout.adapters.egress import Egress
@@ -53,6 +53,8 @@ class Declared:
         parsed = self._specs.get(key)
         if parsed is None or (parsed.raw is not raw and parsed.raw != raw):
             parsed = self._specs[key] = self._parse(obj)
+        elif parsed.raw is not raw:
+            parsed = self._specs[key] = replace(parsed, raw=raw)  # the same one, as the watch has brought it
         if parsed.spec is None:
             return None, None, parsed.trouble
         policy, wrong = parsed.policy or self._referred(namespace_of(obj), parsed.spec)

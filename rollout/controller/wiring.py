@@ -106,9 +106,10 @@ class Shared:
         """Return who carries out one rollout's checks."""
         key = f"{metadata.namespace}/{metadata.name}"
         addresses = service_urls(self.api, naming)
-        runner = self._check_runners.setdefault(
-            key, CheckRunner(self._services, Path(self._directory.name), CLOCK, addresses, egress=self.egress)
-        )
+        if (runner := self._check_runners.get(key)) is None:
+            folder = Path(self._directory.name)
+            runner = CheckRunner(self._services, folder, CLOCK, addresses, egress=self.egress)
+            self._check_runners[key] = runner
         runner.addresses = addresses
         return runner
 

@@ -126,19 +126,15 @@ def object_form(version: str) -> str:
 
 
 @lru_cache(maxsize=NAMES_KEPT)
-def object_name(template: str, name: str, version: str, namespace: str) -> str:
-    """Return the name of an object that is a version's, by a template."""
-    return expand(template, name=name, version=object_form(version), namespace=namespace)
+def object_name(template: str, name: str, version: str, namespace: str, service: str | None = None) -> str:
+    """Return the name of an object that is a version's, by a template; service: by that of its Service, too."""
+    named = {} if service is None else {"service": service}
+    return expand(template, name=name, version=object_form(version), namespace=namespace, **named)
 
 
 def expand(template: str, **names: str) -> str:
     """Fill a template's ``$name``, ``$version`` and the like; ``$$`` is a dollar. Unknown names stay."""
-    return _expanded(template, tuple(names.items()))
-
-
-@lru_cache(maxsize=NAMES_KEPT)
-def _expanded(template: str, names: tuple[tuple[str, str], ...]) -> str:
-    return Template(template).safe_substitute(dict(names))
+    return Template(template).safe_substitute(names)
 
 
 @lru_cache(maxsize=NAMES_KEPT)

@@ -43,15 +43,14 @@ class SlewedClock:
 
     def now(self) -> datetime:
         with self._lock:
-            read_at = self._monotonic()
+            read_at, wall = self._monotonic(), self._wall()
             passed_s = max(0.0, read_at - self._read_at)
-            steady, wall = self._at + timedelta(seconds=passed_s), self._wall()
-            off_s = (wall - steady).total_seconds()
+            off_s = (wall - self._at).total_seconds() - passed_s
             if abs(off_s) <= STEP_S:
                 self._at = max(self._at, wall)
             else:
                 pace_s = SLEW * passed_s
-                self._at = steady + timedelta(seconds=max(-pace_s, min(pace_s, off_s)))
+                self._at += timedelta(seconds=passed_s + max(-pace_s, min(pace_s, off_s)))
             self._read_at = read_at
             return self._at
 

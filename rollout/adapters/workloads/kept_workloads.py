@@ -55,9 +55,9 @@ class KeptWorkloads(ServiceWorkloads):
         def noted(reads: Reads) -> Mapping[str, Mapping[str, str]]:
             with self._once.noting(reads):
                 known = super(KeptWorkloads, self).identities(versions)
-            deployments = tuple(self._deployments_of(versions))
             # None once it is old, also if it has become so just now: what is old is not kept.
-            reads.add(Seen.now(lambda: self._reader.is_fresh(self._rollout, deployments) or None))
+            is_fresh = partial(self._reader.is_fresh, self._rollout, tuple(self._deployments_of(versions)))
+            reads.add(Seen.now(lambda: is_fresh() or None))  # without this turn's objects: it is kept
             return known
 
         return self._answers.of(self._rollout, "identities", (*self._asked_with, versions), noted)

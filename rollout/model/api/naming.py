@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rollout.model.api.rollout import Backends
-from rollout.model.units import FORM_MAX, expand, object_form, object_name
+from rollout.model.units import FORM_MAX, expand, object_name
 
 _FORM = f"[a-z0-9]([-a-z0-9]{{0,{FORM_MAX - 2}}}[a-z0-9])?"
 
@@ -69,11 +69,9 @@ class Naming:
 
     def deployment_of(self, service: str, version: str = "") -> str | None:
         """Return the name of the Deployment behind a Service."""
-        if self.backends.deployment is None:
+        if self.backends.deployment is None or not service:
             return None
-        form = object_form(version)
-        names = {"name": self.name, "version": form, "namespace": self.namespace, "service": service}
-        return expand(self.backends.deployment, **names) if service else None
+        return object_name(self.backends.deployment, self.name, version, self.namespace, service)
 
     @property
     def example(self) -> str:
