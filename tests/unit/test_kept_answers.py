@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import random
+import weakref
 
 import pytest
 
@@ -163,6 +165,21 @@ def test_a_turn_that_finds_nothing_changed_reads_nothing(api, caches, monkeypatc
         monkeypatch.setattr(caches, read, lambda *more, read=read: asked.append((read, *more)))
     monkeypatch.setattr(turns.reader, "read", lambda *more: asked.append(more))
     assert (seen(turns.next()), turns.next().identities(BOTH)) == first and asked == []
+
+
+def test_what_a_turn_has_read_goes_with_the_turn(api, caches):
+    """Nothing looks for cycles in time: at each turn of each rollout they would be the objects of a whole turn."""
+    turns = Turns(api, caches)
+    workloads = turns.next()
+    seen(workloads)
+    workloads.identities(BOTH)
+    gone = weakref.ref(workloads)
+    gc.disable()
+    try:
+        del workloads
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_what_versions_are_made_of_is_read_again_in_time(api, caches):

@@ -75,7 +75,7 @@ class _NotedCache:
         return self.cache.problem
 
     def get(self, namespace: str, name: str) -> Object | None:
-        self.reads.add(Seen.now(partial(self._whether_and_how, namespace, name)))
+        self.reads.add(Seen.now(partial(_whether_and_how, self.cache, namespace, name)))
         return self.cache.get(namespace, name)
 
     def under(self, prefix: str) -> list[Object]:
@@ -85,12 +85,13 @@ class _NotedCache:
     def token(self, namespace: str, name: str) -> object | None:
         return self.cache.token(namespace, name)
 
-    def _whether_and_how(self, namespace: str, name: str) -> tuple[object | None]:
-        """Return the token of a route; one that is not there is known not to be."""
-        return (self.cache.token(namespace, name),)
-
     def note(self, obj: Object) -> None:
         self.cache.note(obj)
 
     def forget(self, obj: Object) -> None:
         self.cache.forget(obj)
+
+
+def _whether_and_how(cache: Cache, namespace: str, name: str) -> tuple[object | None]:
+    """Return the token of a route; one that is not there is known not to be."""
+    return (cache.token(namespace, name),)

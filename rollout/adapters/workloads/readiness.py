@@ -15,22 +15,23 @@ from rollout.model.api.naming import Naming
 class Readiness:
     """The endpoints of one rollout's versions, each read once a turn.
 
-    Args:
-        sleeper: returns who scales a version whose Deployment is at 0 replicas, and how it is woken; nothing of one
-            that is not.
-
     Attributes:
         ready: how many endpoints were found to take requests, by version.
         pods: the names of the pods behind them.
     """
 
-    def __init__(self, api: Api, naming: Naming, sleeper: Callable[[str], str]) -> None:
-        self._api, self._naming, self._sleeper = api, naming, sleeper
+    def __init__(self, api: Api, naming: Naming) -> None:
+        self._api, self._naming = api, naming
         self.ready: Mapping[str, int] = {}
         self.pods: Mapping[str, frozenset[str]] = {}
 
-    def problem(self, version: str, ports: tuple[int, ...]) -> str:
-        """Follow the way of a request: the backend's port, the Service's, the endpoints'."""
+    def problem(self, version: str, ports: tuple[int, ...], sleeper: Callable[[str], str]) -> str:
+        """Follow the way of a request: the backend's port, the Service's, the endpoints'.
+
+        Args:
+            sleeper: returns who scales a version whose Deployment is at 0 replicas, and how it is woken; nothing of
+                one that is not.
+        """
         naming, service = self._naming, self._naming.service(version)
         where = f"{naming.services_in}/{service}"
         obj = backend_of(self._api, naming, version)
@@ -48,7 +49,7 @@ class Readiness:
         if endpoints:
             return not_listening(obj, slices, wanted, where) if is_service else ""
         of = f" of subset {subset}" if (subset := naming.subset(version)) else ""
-        if sleeps := self._sleeper(version):
+        if sleeps := sleeper(version):
             return f"{where} has no ready endpoint{of}: {sleeps}"
         selector = "the selector of the Service" if is_service else "its Deployment"
         return unselected or f"{where} has no ready endpoint{of}: check its pods and {selector}"

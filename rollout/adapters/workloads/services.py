@@ -59,7 +59,7 @@ class ServiceWorkloads:
         self._api, self._naming, self._route_kinds, self._may_write = api, naming, route_kinds, may_write
         self._roles, self._identity, self._refresh = roles, identity, refresh
         self._mentioning = mentioning or self._listed
-        self._readiness = Readiness(api, naming, self._sleeps)
+        self._readiness = Readiness(api, naming)
         self._promotion = RolePromotion(api, naming, may_write)
 
     @property
@@ -100,7 +100,7 @@ class ServiceWorkloads:
             or (self._roles.problem(self._naming.service(version), version) if self._roles else "")
             or self._not_told_apart(version)
             or not_granted(self._api, self._naming, self._route_kinds, (version,))
-            or self._readiness.problem(version, ports.get(version, ()))
+            or self._readiness.problem(version, ports.get(version, ()), self._sleeps)
             or self._promotion.problem(version)
             for version in versions
         }

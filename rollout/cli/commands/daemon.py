@@ -140,9 +140,11 @@ def _cluster(
     from rollout.controller.manager import LEASE_NAMESPACE, serve
     from rollout.runtime.memory import collect_seldom, share_arenas
     from rollout.runtime.signals import on_stop
+    from rollout.runtime.threads import take_longer_turns
 
     share_arenas()
     collect_seldom()
+    take_longer_turns()
     stopped = threading.Event()
     where = f"namespace {settings.namespace}" if settings.namespace else "all namespaces"
     say(f"looks after the rollouts of {where}{' and writes nothing' if settings.dry_run else ''}", err=True)
