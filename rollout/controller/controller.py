@@ -191,8 +191,7 @@ class Controller:
             finally:
                 self._busy.pop(key, None)
                 self._queue.done(key)
-            self.figures.took.observe(time.monotonic() - began)
-            self.figures.reconciled.labels(outcome.result).inc()
+            self.figures.count(outcome.result, time.monotonic() - began)
 
     def _come_again(self, key: str, outcome: Outcome) -> None:
         """Put a key back for its next turn."""
@@ -242,8 +241,7 @@ class Controller:
             return Outcome("fault", BUG_RETRY_S)
         if result.status is not None:
             self.figures.show(namespace, name, result.status)
-            for verdict in result.verdicts:
-                self.figures.verdicts.labels(verdict).inc()
+            self.figures.count_verdicts(result.verdicts)
         return Outcome("failed") if result.failures else Outcome("done", result.requeue_after_s)
 
     def _forget(self, key: str) -> None:

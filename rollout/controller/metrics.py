@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -21,11 +21,11 @@ class ControllerMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         at = self.registry
-        self.reconciled = Counter("rollout_reconcile", "Reconciles, by how they ended.", ["result"], registry=at)
-        self.took = Histogram("rollout_reconcile_time_seconds", "How long a reconcile takes.", registry=at)
+        self._reconciled = Counter("rollout_reconcile", "Reconciles, by how they ended.", ["result"], registry=at)
+        self._took = Histogram("rollout_reconcile_time_seconds", "How long a reconcile takes.", registry=at)
         self.depth = Gauge("workqueue_depth", "Keys that wait for a worker.", ["name"], registry=at)
         self.leads = Gauge("leader_election_master_status", "1 while this controller leads.", ["name"], registry=at)
-        self.verdicts = Counter("rollout_kpi_verdict", "Verdicts of samples, by verdict.", ["verdict"], registry=at)
+        self._verdicts = Counter("rollout_kpi_verdict", "Verdicts of samples, by verdict.", ["verdict"], registry=at)
         self._weight = Gauge("rollout_weight_ratio", "The candidate's share.", ["namespace", "rollout"], registry=at)
         self._phase = Gauge(
             "rollout_phase", "1 for the phase it is in.", ["namespace", "rollout", "phase"], registry=at
@@ -39,6 +39,16 @@ class ControllerMetrics:
         self.leads.labels("rollout").set(0)
         self._known: dict[tuple[str, str], tuple[Phase, int]] = {}
         self._draining: dict[tuple[str, str], frozenset[str]] = {}
+
+    def count(self, result: str, took_s: float) -> None:
+        """Count a turn that has ended."""
+        self._took.observe(took_s)
+        self._reconciled.labels(result).inc()
+
+    def count_verdicts(self, verdicts: Iterable[str]) -> None:
+        """Count the verdicts of one sample."""
+        for verdict in verdicts:
+            self._verdicts.labels(verdict).inc()
 
     def show(self, namespace: str, name: str, status: Status) -> None:
         """Show where a rollout is."""

@@ -24,7 +24,7 @@ from rollout.adapters.storage.rollout_resource import (
     wanted_of,
 )
 from rollout.controller.declared import Declared
-from rollout.controller.effective_spec import effective_spec_and_policy, summary_of
+from rollout.controller.effective_spec import EffectiveSpecs, summary_of
 from rollout.controller.informers import Informers
 from rollout.controller.route_conflicts import route_conflict
 from rollout.controller.shards import are_siblings
@@ -96,7 +96,7 @@ class RolloutReconciler:
     ) -> None:
         self._shared, self._informers, self._events = shared, informers, events
         self._statuses = HeldStatuses(timings)
-        self._declared = Declared(informers, shared.egress)
+        self._declared, self._effective = Declared(informers, shared.egress), EffectiveSpecs()
         self._warned: dict[str, set[str]] = {}
         self._failed: dict[str, Trouble] = {}
 
@@ -128,6 +128,7 @@ class RolloutReconciler:
         """Keep nothing that was worked out of a Rollout that is at rest: there are many, and their turns are rare."""
         self._statuses.forget(key)
         self._declared.forget(key)
+        self._effective.forget(key)
         self._shared.answers.forget(key)
 
     def _reconcile(self, obj: Object) -> ResourceResult:
@@ -141,7 +142,7 @@ class RolloutReconciler:
         spec, policy, trouble = self._declared.of(obj)
         if spec is not None:
             trouble = trouble or route_conflict(self._informers, obj, spec, status)
-        spec, policy = effective_spec_and_policy(obj, spec, policy, status, trouble)
+        spec, policy = self._effective.of(obj, spec, policy, status, trouble)
         barred, trouble = trouble is not None, trouble or misread(obj)
         if spec is None or policy is None:
             return self._refuse(obj, status, trouble)
@@ -294,6 +295,6 @@ class RolloutReconciler:
 
 
 def _verdicts(plan: Plan) -> Iterable[str]:
-    for decision in plan.decisions:
-        if decision.kind == "sample":
-            yield from (figures.verdict for figures in decision.kpis.values())
+    """Yield each KPI's verdict where a sample was taken."""
+    if any(decision.kind == "sample" for decision in plan.decisions):
+        yield from (state.verdict for state in plan.status.latest.evidence.values())

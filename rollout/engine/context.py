@@ -182,6 +182,7 @@ class PlanContext:
         """
         status, settings = self.status, self.policy.evidence
         is_kept = kind != "sample" or self.facts.resource.keeps_samples
+        evidence = status.latest.evidence if is_kept else {}
         self.decisions.append(
             Decision(
                 at=self.now,
@@ -194,10 +195,7 @@ class PlanContext:
                 harm_e=status.latest.harm_e,
                 threshold_e=self.thresholds.harm,
                 share=status.latest.split.reached.share,
-                kpis={
-                    name: figures(state, settings, with_interval=is_kept)
-                    for name, state in status.latest.evidence.items()
-                },
+                kpis={name: figures(state, settings) for name, state in evidence.items()},
                 actor=actor,
                 verb=verb,
                 refused=refused,

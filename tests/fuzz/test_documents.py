@@ -17,7 +17,7 @@ from rollout.adapters.storage.command_annotations import ABORT, COMMAND, command
 from rollout.adapters.storage.kubernetes import row_of
 from rollout.adapters.storage.rollout_resource import conditions_in, generation_of, status_of, visible_status
 from rollout.controller.declared import readable
-from rollout.controller.effective_spec import effective_spec_and_policy
+from rollout.controller.effective_spec import EffectiveSpecs
 from rollout.controller.policy_faults import faults_of
 from rollout.errors import InvalidInput
 from rollout.model.documents import policy_spec, read_documents, read_files, rollout_spec
@@ -153,7 +153,7 @@ def test_an_odd_annotation_asks_for_nothing_or_for_something_readable(command, t
 def test_a_wiring_that_somebody_has_changed_is_read_or_refused(wiring):
     status = status_with(phase="Observing", stable_version="v1", candidate_version="v2", wiring=wiring)
     with tame():
-        effective_spec_and_policy(CLUSTER, None, None, status, None)
+        EffectiveSpecs().of(CLUSTER, None, None, status, None)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")

@@ -17,9 +17,9 @@ def judged(policy: PolicySpec, evidence: Mapping[str, KpiEvidence]) -> dict[str,
     return {kpi.name: _judged(kpi, evidence[kpi.name], policy.evidence) for kpi in policy.kpis if kpi.name in evidence}
 
 
-def figures(state: KpiEvidence, settings: Evidence, *, with_interval: bool = True) -> KpiFigures:
-    """Return the counts, e-values and verdict of one KPI. The interval is half the work: it is for people."""
-    low, high = interval(state) if with_interval else (None, None)
+def figures(state: KpiEvidence, settings: Evidence) -> KpiFigures:
+    """Return the counts, e-values, verdict and interval of one KPI."""
+    low, high = interval(state)
     return KpiFigures(
         bad_c=state.bad_c,
         all_c=state.all_c,
