@@ -125,9 +125,10 @@ class Shards:
             elector.release()
 
     def _renew(self, held: set[int]) -> str:
-        """Renew what is held; return a lease that is lost, if one is."""
-        for shard in sorted(held):
-            elector = self._electors[shard]
+        """Renew what is held, unless it was just now; return a lease that is lost, if one is."""
+        for elector in (self._electors[shard] for shard in sorted(held)):
+            if elector.is_fresh:
+                continue
             elector.acquire()
             if not elector.leads:
                 elector.give_up()

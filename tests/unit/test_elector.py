@@ -68,6 +68,18 @@ def test_a_renewal_is_one_call_and_one_that_was_written_over_is_read_first(clust
     assert not elector.acquire(), "it was taken"
 
 
+def test_a_lease_is_renewed_no_more_often_than_two_more_tries_in_time_need(cluster):
+    usual = LeaseTimings()
+    assert usual.again_s + 2 * usual.retry_s < usual.renew_s
+    one = Candidate(FakeApi(cluster), "one", TERMS)
+    assert one.led.wait(60)
+    began, before = time.monotonic(), cluster.calls.count(("update", "leases", LEASE.group))
+    renewals = lambda: cluster.calls.count(("update", "leases", LEASE.group)) - before
+    eventually(lambda: renewals() >= 5)
+    assert renewals() <= (time.monotonic() - began) / TERMS.again_s + 1
+    one.end()
+
+
 def test_one_leads_and_hands_over_at_once_when_it_ends_in_order(cluster):
     terms = LeaseTimings(lease_s=600.0, renew_s=590.0, retry_s=0.1)
     one = Candidate(FakeApi(cluster), "one", terms)

@@ -34,6 +34,11 @@ class LeaseTimings:
     renew_s: float = 10.0
     retry_s: float = 2.0
 
+    @property
+    def again_s(self) -> float:
+        """How long after a renewal comes the next: early enough for two more tries, should it fail."""
+        return 2.0 * self.retry_s
+
 
 ASKED_BY = "rollout.dev/asked-by"
 """The annotation of a Lease by which another controller asks its holder for it."""
@@ -80,6 +85,12 @@ class Elector:
         """Whether we may write. False as soon as the last renewal is too old, whatever else goes on."""
         renewed_at = self._renewed_at  # read once: another thread may take it away
         return renewed_at is not None and time.monotonic() - renewed_at < self._terms.renew_s
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the last renewal is so young that the next may wait."""
+        renewed_at = self._renewed_at
+        return renewed_at is not None and time.monotonic() - renewed_at < self._terms.again_s
 
     def release(self) -> None:
         """Let another one lead at once. Call it after the last write."""
