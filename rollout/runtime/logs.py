@@ -7,9 +7,11 @@ import logging
 import sys
 from typing import TextIO, cast
 
-import structlog
-
 from rollout.redaction import SECRETS
+from rollout.runtime.memory import not_imported
+
+with not_imported("rich"):  # structlog takes 6 MB of it for tracebacks, which are plain here
+    import structlog
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,

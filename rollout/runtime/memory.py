@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
+import sys
+from collections.abc import Iterator
 
 YOUNG = 20_000
 """Python looks once 700 objects were made. A turn makes thousands, nearly all of which go by themselves: looking took
@@ -35,3 +38,16 @@ def share_arenas() -> bool:
         return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS))
     except (AttributeError, OSError):  # another C library
         return False
+
+
+@contextlib.contextmanager
+def not_imported(package: str) -> Iterator[None]:
+    """Let what is imported meanwhile do without a package that it can do without, as if it were not installed."""
+    is_there = package in sys.modules
+    if not is_there:
+        sys.modules[package] = None  # type: ignore[assignment]  # whoever imports it gets an ImportError
+    try:
+        yield
+    finally:
+        if not is_there:
+            del sys.modules[package]

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from rollout.runtime.memory import ARENAS, collect_seldom
+from rollout.runtime.memory import ARENAS, collect_seldom, not_imported
 
 THREADS = """
 import ctypes, threading
@@ -48,3 +48,16 @@ def test_threads_share_the_memory_that_was_freed():
     command = [sys.executable, "-c", THREADS]
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stderr
     assert 1 <= told.count("Arena") <= ARENAS
+
+
+def test_logs_of_a_daemon_do_without_what_draws_tracebacks():
+    """What draws them for people at a terminal is as large as a hundred rollouts."""
+    code = "import sys; import rollout.runtime.logs; print('rich' in sys.modules); import rich.table; print(rich.table)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert told.splitlines()[0] == "False" and "module" in told, "and whoever wants it has it"
+
+
+def test_what_is_imported_already_stays():
+    with not_imported("gc"):
+        assert sys.modules["gc"] is gc
+    assert sys.modules["gc"] is gc
