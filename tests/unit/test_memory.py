@@ -50,11 +50,13 @@ def test_threads_share_the_memory_that_was_freed():
     assert 1 <= told.count("Arena") <= ARENAS
 
 
-def test_logs_of_a_daemon_do_without_what_draws_tracebacks():
-    """What draws them for people at a terminal is as large as a hundred rollouts."""
-    code = "import sys; import rollout.runtime.logs; print('rich' in sys.modules); import rich.table; print(rich.table)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
-    assert told.splitlines()[0] == "False" and "module" in told, "and whoever wants it has it"
+def test_a_daemon_does_without_what_draws_for_terminals(tmp_path):
+    """It is as large as two dozen rollouts under way."""
+    command = [sys.executable, "-X", "importtime", "-m", "rollout", "daemon", "-n", "agents"]
+    ended = subprocess.run([*command, "--kubeconfig", tmp_path / "none"], capture_output=True, text=True, timeout=60)
+    imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert ended.returncode == 2 and "httpx" in imported
+    assert "rich.text" not in imported, "it is asked for, and not there"
 
 
 def test_what_is_imported_already_stays():

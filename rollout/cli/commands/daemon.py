@@ -102,6 +102,7 @@ def register(app: typer.Typer) -> None:
         from rollout.cli.location import POD, Place
         from rollout.errors import Fault, InvalidInput
         from rollout.runtime.logs import configure
+        from rollout.runtime.memory import not_imported
 
         configure(verbose=verbose, decisions=True)
         place = Place(None, None, namespace, all_namespaces, context, kubeconfig)
@@ -109,8 +110,9 @@ def register(app: typer.Typer) -> None:
             if not (namespace or all_namespaces):
                 remedy = "set -n NAMESPACE, or -A. Two controllers must not run the same rollouts"
                 raise InvalidInput([Fault("-n", "no namespace is set", remedy)])
-            from rollout.controller.controller import Settings
-            from rollout.controller.manager import identity
+            with not_imported("rich"):  # httpx takes it for a command line of its own
+                from rollout.controller.controller import Settings
+                from rollout.controller.manager import identity
 
             watched = None if all_namespaces else namespace
             settings = Settings(watched, identity(), workers, dry_run, egress=egress_of(gate_token or [], allow_host))
