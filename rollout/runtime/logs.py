@@ -10,7 +10,7 @@ from typing import TextIO, cast
 from rollout.redaction import SECRETS
 from rollout.runtime.memory import not_imported
 
-with not_imported("rich"):  # structlog takes 6 MB of it for tracebacks, which are plain here
+with not_imported("rich"):  # structlog imports it for tracebacks, which are plain here
     import structlog
 
 _SHARED: list[structlog.typing.Processor] = [
